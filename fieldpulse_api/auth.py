@@ -1,0 +1,79 @@
+"""The throttled authenticator, used by tap and target alike: a slot of the budget, the key, the two kinds of 429."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Generator
+from email.utils import parsedate_to_datetime
+
+import httpx
+
+from .budget import MAX_PAUSE_SECONDS, Budget
+from .errors import QuotaSpent, Throttled
+
+_SHORTEST_WAIT_SECONDS = 0.25
+_LONGEST_WAIT_SECONDS = 30.0
+_EPOCH_FROM = 1_000_000_000
+
+
+class ThrottledAuthenticator(httpx.Auth):
+    """Start every request in a slot of the budget, with the key, and wait out what was throttled.
+
+    Raises: Throttled after 60 s of refusals; QuotaSpent at once.
+    Source: vendor's getting-started page, 50 requests/s and `RateLimit-Reset` (D); bodies (I).
+    """
+
+    requires_response_body = True
+
+    def __init__(self, api_key: str, budget: Budget) -> None:
+        self._api_key, self._budget = api_key, budget
+
+    def auth_flow(self, request: httpx.Request) -> Generator[httpx.Request, httpx.Response, None]:
+        """Send, and send again after a 429: a refused request was not carried out, so a POST may be repeated too."""
+        request.headers["x-api-key"] = self._api_key
+        waited, refusals = 0.0, 0
+        while True:
+            self._budget.take()
+            response = yield request
+            if response.status_code != httpx.codes.TOO_MANY_REQUESTS:
+                return
+            where = f"{request.method} {request.url.path}"
+            if b"limit exceeded" in response.content.lower():
+                raise QuotaSpent(
+                    "FieldPulse answers that this month's requests are used up (HTTP 429, quota).",
+                    where=where,
+                    do="run again when the quota starts anew, or ask FieldPulse to raise it; state is kept",
+                )
+            refusals += 1
+            wait = seconds_until_reset(response, refusals)
+            waited += wait
+            if waited > MAX_PAUSE_SECONDS:
+                raise Throttled(
+                    f"FieldPulse refused {refusals} times in a row with HTTP 429.",
+                    where=where,
+                    do="lower requests_per_second: something else is using this key's 50 requests a second",
+                )
+            self._budget.pause(wait)
+
+
+def seconds_until_reset(response: httpx.Response, refusals: int) -> float:
+    """Return how long a throttled request should wait.
+
+    `RateLimit-Reset` is an epoch and is compared with the server's own clock; small numbers are
+    taken as seconds, the meaning that the header has elsewhere. Without it: 1 s, 2 s, 4 s ….
+    """
+    try:
+        reset = float(response.headers["RateLimit-Reset"])
+    except (KeyError, ValueError):
+        reset = float(2 ** min(refusals - 1, 5))
+    if reset > _EPOCH_FROM:
+        reset -= server_clock(response)
+    return min(max(reset, _SHORTEST_WAIT_SECONDS), _LONGEST_WAIT_SECONDS)
+
+
+def server_clock(response: httpx.Response) -> float:
+    """Return the server's clock in epoch seconds, or ours where it sends no valid `Date`."""
+    try:
+        return parsedate_to_datetime(response.headers["Date"]).timestamp()
+    except (KeyError, TypeError, ValueError):
+        return time.time()

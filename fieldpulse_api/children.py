@@ -1,0 +1,54 @@
+"""Reading a list that every row of a parent has, many parents at a time."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+
+from .ahead import in_order
+from .client import Client
+from .errors import NotFound
+from .pages import Pages, Reading, Row, Tally
+from .resource import Resource
+from .walk import Walk
+
+_WORST = ("complete", "unproven", "incomplete")
+
+
+class Children:
+    """Read the child lists of all parents, with as many under way as pages may be.
+
+    A parent that answers 404 was deleted meanwhile: it is counted in `tally.vanished`.
+    """
+
+    def __init__(self, client: Client, resource: Resource, reading: Reading) -> None:
+        self.tally = Tally(verdict="complete", counted=0)
+        self._client, self._resource, self._reading = client, resource, reading
+
+    def rows(self, parents: Iterable[int]) -> Iterator[list[Row]]:
+        """Yield the rows of each parent that has any, with the parent's id in its column."""
+        for rows, tally in in_order(self._read, parents, at_most=self._reading.pages_in_flight):
+            self._add(tally)
+            if rows:
+                yield rows
+
+    def _read(self, parent: int) -> tuple[list[Row], Tally]:
+        column = f"{str(self._resource.parent)[:-1]}_id"
+        pages = Pages(self._client, self._resource, self._reading, self._resource.path.format(**{column: parent}))
+        try:
+            walk = Walk(pages, ends_by_count=True)
+            rows = [{**row, column: row.get(column) or parent} for page in walk.rows() for row in page]
+        except NotFound:
+            return [], Tally(vanished=1, verdict="complete")
+        return rows, pages.tally
+
+    def _add(self, one: Tally) -> None:
+        total = self.tally
+        total.records += one.records
+        total.pages += one.pages
+        total.repeats += one.repeats
+        total.vanished += one.vanished
+        total.began = total.began or one.began
+        total.verdict = max(total.verdict, one.verdict, key=_WORST.index)
+        if total.counted is not None and not one.vanished:
+            total.counted = None if one.counted is None else total.counted + one.counted
+        total.notes.extend(note for note in one.notes if note not in total.notes)

@@ -1,0 +1,130 @@
+"""Every way a run can fail, named by whose turn it is to act.
+
+FieldPulseError
+├── YourTurn            settings, key, catalog or input must change        exit status 2
+│   ├── BadSetting      a setting is missing or wrong
+│   ├── BadKey          FieldPulse does not accept the key
+│   └── RefusedStream   the target cannot write this stream
+├── RecordRefused       one record is wrong; the run goes on               exit status 1
+│   ├── Invalid         FieldPulse's validation, or ours, says no
+│   └── NotFound        the row does not exist (any more)
+├── TheirTurn           FieldPulse failed; run again later                 exit status 1
+│   ├── Unreachable     no connection, or it broke
+│   ├── ServerFailed    5xx, after bounded retries
+│   ├── Throttled       429 for longer than a minute
+│   └── UnexpectedReply not what the API is known to answer
+├── OutcomeUnknown      a create may or may not have happened              exit status 1
+├── BadInput            the Singer input is broken                         exit status 1
+├── Incomplete          fewer rows were read than the server counts        exit status 1
+├── QuotaSpent          the month's requests are used up; state is kept    exit status 3
+└── GuardStopped        a guard stopped the run                            exit status 4
+"""
+
+from __future__ import annotations
+
+import difflib
+import re
+from collections.abc import Iterable
+
+_PERSONAL = re.compile(r"\S+@\S+|\+?\d[\d\s().-]{6,}\d")
+
+
+class FieldPulseError(Exception):
+    """What happened, where, and what to do: all three, always. Never a key, a body or personal data."""
+
+    exit_status = 1
+    repeatable = False  # set on one error when the same request may be sent again
+
+    def __init__(self, what: str, *, where: str, do: str) -> None:
+        super().__init__(what)
+        self.what, self.where, self.do = what, where, do
+
+    def __str__(self) -> str:
+        return f"{self.what}\n  where: {self.where}\n  do:    {self.do}"
+
+
+class YourTurn(FieldPulseError):
+    """Settings, key, catalog or input must change."""
+
+    exit_status = 2
+
+
+class BadSetting(YourTurn):
+    """A setting is missing or wrong."""
+
+
+class BadKey(YourTurn):
+    """FieldPulse does not accept the key."""
+
+
+class RefusedStream(YourTurn):
+    """The target cannot write this stream."""
+
+
+class RecordRefused(FieldPulseError):
+    """One record is wrong; the run goes on."""
+
+
+class Invalid(RecordRefused):
+    """FieldPulse's validation, or ours, says no."""
+
+
+class NotFound(RecordRefused):
+    """The row does not exist (any more)."""
+
+
+class TheirTurn(FieldPulseError):
+    """FieldPulse failed; run again later."""
+
+
+class Unreachable(TheirTurn):
+    """No connection, or it broke."""
+
+
+class ServerFailed(TheirTurn):
+    """The server answered 5xx, after bounded retries."""
+
+
+class Throttled(TheirTurn):
+    """The server refused with 429 for longer than a minute."""
+
+
+class UnexpectedReply(TheirTurn):
+    """Not what the API is known to answer."""
+
+
+class OutcomeUnknown(FieldPulseError):
+    """A create may or may not have happened."""
+
+
+class BadInput(FieldPulseError):
+    """The Singer input is broken."""
+
+
+class Incomplete(FieldPulseError):
+    """Fewer rows were read than the server counts."""
+
+
+class QuotaSpent(FieldPulseError):
+    """The month's requests are used up; state is kept."""
+
+    exit_status = 3
+
+
+class GuardStopped(FieldPulseError):
+    """A guard stopped the run."""
+
+    exit_status = 4
+
+
+def got(value: object, allowed: Iterable[object]) -> str:
+    """Say `got X; allowed A, B, C`, and the nearest allowed name."""
+    names = [str(one) for one in allowed]
+    near = difflib.get_close_matches(str(value), names, n=1)
+    hint = f"; did you mean {near[0]!r}?" if near else ""
+    return f"got {value!r}; allowed: {', '.join(names)}{hint}"
+
+
+def impersonal(text: str) -> str:
+    """Return a server's sentence with anything like an e-mail or a phone number blanked, cut at 300 characters."""
+    return _PERSONAL.sub("[…]", text)[:300]

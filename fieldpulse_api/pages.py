@@ -1,0 +1,105 @@
+"""The pages of one list: asked for ahead, handed on in order, each checked to be a list of rows with ids."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, field
+from datetime import datetime, timezone, tzinfo
+from itertools import count as count_from
+from typing import Any, Literal
+
+from .ahead import in_order
+from .client import Client
+from .errors import UnexpectedReply
+from .records import Unfit, whole
+from .resource import Resource
+
+Row = dict[str, Any]
+Verdict = Literal["complete", "unproven", "incomplete"]
+
+
+@dataclass(frozen=True)
+class Reading:
+    """How to read. `pages_in_flight` bounds the requests under way and the pages in memory.
+
+    `prove` reads again where a first pass proves nothing; `zone` is that of times without one.
+    """
+
+    page_size: int = 100
+    pages_in_flight: int = 16
+    prove: bool = True
+    zone: tzinfo = timezone.utc
+
+
+@dataclass
+class Tally:
+    """What a walk saw. `repeats` are rows that came twice in one pass; `began` is the server's clock."""
+
+    records: int = 0
+    pages: int = 0
+    repeats: int = 0
+    counted: int | None = None
+    vanished: int = 0
+    verdict: Verdict = "unproven"
+    began: datetime | None = None
+    notes: list[str] = field(default_factory=list)
+
+
+@dataclass(frozen=True)
+class Page:
+    """One page: its rows, their ids in the same order, and the server's count if it sent one."""
+
+    rows: list[Row]
+    ids: list[int]
+    count: int | None
+
+
+class Pages:
+    """Ask for the pages of one list.
+
+    Raises: what `Client.get` raises; UnexpectedReply for a reply that is no list of rows with ids.
+    """
+
+    def __init__(self, client: Client, resource: Resource, reading: Reading, path: str | None = None) -> None:
+        self.resource, self.reading, self.tally = resource, reading, Tally()
+        self._client, self._path = client, path or resource.path
+
+    def ask(self, order: Mapping[str, str], number: int, *, limit: int | None = None, count: bool = True) -> Page:
+        """Read page `number`, from 1. `count` asks for the server's count where that is documented."""
+        params = {"page": str(number), "limit": str(limit or self.reading.page_size), **order}
+        if count and self.resource.counts:
+            params["calculate_count"] = "true"
+        reply = self._client.get(self._path, params)
+        if not isinstance(reply.response, list):
+            raise self._unexpected("no list of rows", number)
+        self.tally.pages += 1
+        self.tally.began = self.tally.began or reply.date
+        if reply.count is not None:
+            self.tally.counted = reply.count
+        return Page(reply.response, [self._id(row, number) for row in reply.response], reply.count)
+
+    def after(self, first: Page, order: Mapping[str, str], room: Callable[[int], int], *, count: bool) -> Iterator[Page]:
+        """Yield `first`, and then the pages behind it without end, `room(n)` ahead once n were handed on."""
+        yield first
+        yield from in_order(
+            lambda number: self.ask(order, number, count=count),
+            count_from(2),
+            at_most=self.reading.pages_in_flight,
+            room=lambda handed_on: max(1, room(handed_on + 1)),
+        )
+
+    def _id(self, row: object, number: int) -> int:
+        try:
+            identity = whole(row["id"])  # type: ignore[index]
+        except (Unfit, TypeError, KeyError):
+            identity = None
+        if identity is None:
+            raise self._unexpected("a row without an id", number)
+        return identity
+
+    def _unexpected(self, what: str, number: int) -> UnexpectedReply:
+        return UnexpectedReply(
+            f"FieldPulse answered with {what}.",
+            where=f"GET {self._path} page {number} · stream {self.resource.name}",
+            do="run again; if it stays, the API has changed: report it",
+        )

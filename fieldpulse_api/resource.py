@@ -1,0 +1,178 @@
+"""The vocabulary of one catalogue entry, and when an entry is wrong. The entries are in `catalogue`."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+from enum import Enum
+from functools import cached_property
+from importlib.resources import files
+from typing import Any, Literal
+
+Direction = Literal["asc", "desc"]
+ANY_COLUMN = "*"
+
+
+class Evidence(str, Enum):
+    """How well a fact about the API is known, best first."""
+
+    VERIFIED = "V"
+    DOCUMENTED = "D"
+    OBSERVED = "O"
+    INFERRED = "I"
+
+
+class Kind(str, Enum):
+    """What a body field holds, and so how a record's value is checked and put on the wire."""
+
+    TEXT = "text"
+    EMAIL = "email"
+    INTEGER = "integer"
+    BOOLEAN = "boolean"
+    TIME = "time"
+    JSON = "json"
+
+
+@dataclass(frozen=True)
+class Field:
+    """One field of a write body. `limit` is in characters."""
+
+    name: str
+    kind: Kind = Kind.TEXT
+    limit: int | None = None
+    allowed: tuple[str | int, ...] = ()
+
+
+@dataclass(frozen=True, kw_only=True)
+class Reference:
+    """How a record may name another row instead of giving its FieldPulse id in `field`.
+
+    `external` is a record property with the source's key (found in the ledger); `named` is a
+    record property that is compared with `column` of the rows of `stream` (read once per run).
+    """
+
+    field: str
+    stream: str
+    external: str | None = None
+    named: str | None = None
+    column: str | None = None
+
+    @property
+    def properties(self) -> tuple[str, ...]:
+        """Return the record properties that can say which row is meant, the surest first."""
+        return tuple(name for name in (self.field, self.external, self.named) if name)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Write:
+    """How records of a stream become writes.
+
+    `into` is the resource whose rows are written where it is not the stream's own, and `row` the
+    reference that says which row; such a stream only updates. `required` holds on create, `any_of`
+    asks for at least one of its fields on create, `resend` must go with every PUT. `defaults`
+    are sent on create where the record is silent. `match` finds a row that exists already,
+    `identity` recognises a create whose outcome is unknown.
+    """
+
+    fields: tuple[Field, ...]
+    references: tuple[Reference, ...] = ()
+    into: str | None = None
+    row: str | None = None
+    required: tuple[str, ...] = ()
+    any_of: tuple[str, ...] = ()
+    resend: tuple[str, ...] = ()
+    defaults: tuple[tuple[str, Any], ...] = ()
+    match: str | None = None
+    identity: tuple[str, ...] = ()
+
+    @cached_property
+    def by_name(self) -> dict[str, Field]:
+        """Return the body fields by their names."""
+        return {field.name: field for field in self.fields}
+
+    def reference(self, name: str) -> Reference:
+        """Return the reference that fills `name`."""
+        return next(ref for ref in self.references if ref.field == name)
+
+    @cached_property
+    def properties(self) -> frozenset[str]:
+        """Return every record property that can have an effect."""
+        named = {name for ref in self.references for name in ref.properties}
+        return frozenset(named | set(self.by_name))
+
+
+@dataclass(frozen=True, kw_only=True)
+class Resource:
+    """One list of the API, and the stream of the same content.
+
+    `path` is the list; `{…}` in it is filled from a row of `parent`. `item_path` is the row by id,
+    `create_path` where a POST goes if that is not the list. `operations` are those the vendor
+    documents: List, Get, Create, Update, Delete. `sort_by` are the columns documented for
+    `sort_by`/`sort_dir`; `sorts`, `counts` and `paged` say whether `sort[…]`, `calculate_count` and
+    `page` are documented. `never` are row keys that are not emitted, at any depth.
+    """
+
+    name: str
+    path: str
+    title: str
+    evidence: Evidence
+    source: str
+    operations: str = "LGCUD"
+    item_path: str | None = None
+    create_path: str | None = None
+    parent: str | None = None
+    updated: str | None = "updated_at"
+    sort_by: tuple[str, ...] = ()
+    sorts: bool = True
+    counts: bool = True
+    paged: bool = True
+    never: tuple[str, ...] = ()
+    write: Write | None = None
+
+    def __post_init__(self) -> None:
+        """Refuse an entry that contradicts itself, when the catalogue is imported."""
+        wrong = [text for broken, text in self._contradictions() if broken]
+        if wrong:
+            msg = f"catalogue entry {self.name!r}: {'; '.join(wrong)}"
+            raise ValueError(msg)
+
+    def _contradictions(self) -> list[tuple[bool, str]]:
+        return [
+            (not self.name.isidentifier() or self.name != self.name.lower(), "name is not snake_case"),
+            (not self.operations.startswith("L"), "a resource without a list has no stream"),
+            (bool(set(self.operations) & set("GUD")) != bool(self.item_path), "item_path and operations disagree"),
+            (("{" in self.path) != bool(self.parent), "path and parent disagree"),
+            (bool(self.write and not self.write.into and "U" not in self.operations), "written but not writable"),
+        ]
+
+    @property
+    def key(self) -> str:
+        """Return the name of the primary key: `id` in every list (V)."""
+        return "id"
+
+    @property
+    def only_read(self) -> bool:
+        """Say whether the API documents no write at all."""
+        return not set(self.operations) & set("CUD")
+
+    @cached_property
+    def schema(self) -> dict[str, Any]:
+        """Return the JSON Schema of an emitted record, from `schemas/<name>.json`."""
+        text = files("fieldpulse_api").joinpath("schemas", f"{self.name}.json").read_text("utf-8")
+        schema: dict[str, Any] = json.loads(text)
+        return schema
+
+    def order(self, column: str, direction: Direction) -> dict[str, str]:
+        """Return the query that asks for rows by `column`, in the idiom documented for it.
+
+        `sort_by` where it is documented with that column, else `sort[…]` with `id` to break ties,
+        else nothing. Whether the server does it is for the reader to check (contract 3.3).
+        """
+        if column in self.sort_by or ANY_COLUMN in self.sort_by:
+            return {"sort_by": column, "sort_dir": direction}
+        if not self.sorts:
+            return {}
+        first = {"sort[0][attribute]": column, "sort[0][order]": direction}
+        if column == self.key:
+            return first
+        return first | {"sort[1][attribute]": self.key, "sort[1][order]": direction}

@@ -1,0 +1,138 @@
+"""The settings that both plugins share: declared once, read once, wrong ones refused with what to do."""
+
+from __future__ import annotations
+
+import ipaddress
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import timezone, tzinfo
+from typing import Any, Literal, cast
+from urllib.parse import urlsplit
+from zoneinfo import ZoneInfo
+
+from .budget import Budget, FileBudget, MemoryBudget, budget_path
+from .errors import BadSetting
+
+API_URL = "https://ywe3crmpll.execute-api.us-east-2.amazonaws.com/stage"
+
+SHARED_SETTINGS: dict[str, dict[str, Any]] = {
+    "api_key": {
+        "type": "string",
+        "secret": True,
+        "minLength": 1,
+        "title": "API key",
+        "description": "The key that FieldPulse's support issues, sent as `x-api-key`. It is never logged.",
+    },
+    "api_url": {
+        "type": "string",
+        "default": API_URL,
+        "title": "API address",
+        "description": "Where the API is. Must be https, unless it is this machine (the sandbox).",
+    },
+    "requests_per_second": {
+        "type": "number",
+        "exclusiveMinimum": 0,
+        "maximum": 50,
+        "default": 45,
+        "title": "Requests per second",
+        "description": "How many requests may start in any second, by everything that shares the budget. "
+        "FieldPulse refuses more than 50 per key.",
+    },
+    "budget_store": {
+        "type": "string",
+        "enum": ["file", "memory"],
+        "default": "file",
+        "title": "Budget store",
+        "description": "`file`: all processes of this user and machine with this key share one budget. "
+        "`memory`: this process alone.",
+    },
+    "timeout_seconds": {
+        "type": "number",
+        "exclusiveMinimum": 0,
+        "default": 60,
+        "title": "Timeout",
+        "description": "How long to wait for an answer, in seconds. FieldPulse's gateway gives up at about 29.",
+    },
+    "timezone": {
+        "type": "string",
+        "default": "UTC",
+        "title": "Time zone",
+        "description": "The zone of timestamps that come without one, as an IANA name. They are UTC on every "
+        "account seen so far.",
+    },
+}
+
+
+@dataclass(frozen=True)
+class ApiSettings:
+    """The shared settings, checked."""
+
+    api_key: str
+    api_url: str = API_URL
+    requests_per_second: float = 45
+    budget_store: Literal["file", "memory"] = "file"
+    timeout_seconds: float = 60
+    zone: tzinfo = timezone.utc
+
+    def __repr__(self) -> str:
+        return f"ApiSettings(api_url={self.api_url!r})"  # never the key
+
+    @classmethod
+    def read(cls, config: Mapping[str, Any]) -> ApiSettings:
+        """Return the shared settings of a plugin's configuration.
+
+        Raises: BadSetting.
+        """
+        given = {name: config.get(name, SHARED_SETTINGS[name].get("default")) for name in SHARED_SETTINGS}
+        if not given["api_key"]:
+            raise BadSetting(
+                "There is no API key.",
+                where="setting api_key",
+                do="set TAP_FIELDPULSE_API_KEY or TARGET_FIELDPULSE_API_KEY (`fieldpulse doctor` takes either)",
+            )
+        return cls(
+            api_key=str(given["api_key"]),
+            api_url=_checked_url(str(given["api_url"])),
+            requests_per_second=float(given["requests_per_second"]),
+            budget_store=cast("Literal['file', 'memory']", given["budget_store"]),
+            timeout_seconds=float(given["timeout_seconds"]),
+            zone=_checked_zone(str(given["timezone"])),
+        )
+
+    def budget(self) -> Budget:
+        """Return the budget that these settings share."""
+        if self.budget_store == "memory":
+            return MemoryBudget(self.requests_per_second)
+        return FileBudget(self.requests_per_second, budget_path(self.api_url, self.api_key))
+
+
+def _checked_url(url: str) -> str:
+    parts = urlsplit(url)
+    host = parts.hostname or ""
+    if host and (parts.scheme == "https" or (parts.scheme == "http" and _is_loopback(host))):
+        return url.rstrip("/")
+    raise BadSetting(
+        "The API's address would send the key in the clear, or is no address.",
+        where="setting api_url",
+        do="give an https:// address; http:// is taken for this machine only",
+    )
+
+
+def _is_loopback(host: str) -> bool:
+    try:
+        return ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return host == "localhost"
+
+
+def _checked_zone(name: str) -> tzinfo:
+    if name.upper() == "UTC":
+        return timezone.utc
+    try:
+        return ZoneInfo(name)
+    except (ValueError, OSError, KeyError):
+        raise BadSetting(
+            f"There is no time zone {name!r}.",
+            where="setting timezone",
+            do="give an IANA name such as UTC or America/Chicago",
+        ) from None

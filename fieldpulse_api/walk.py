@@ -1,0 +1,147 @@
+"""Reading a list whole, without trusting the server's sorting, counting or paging.
+
+A *pass* reads the pages once. A walk takes as many passes as it needs to be complete, within
+bounds, hands every row on once, and says what it proved.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from itertools import count as count_from
+
+from .pages import Page, Pages, Row, Verdict
+
+_MOST_PASSES = 16
+
+
+@dataclass
+class Pass:
+    """One reading of the pages: which ids came, whether they ascended, and how many there should be.
+
+    `counted` rows with ids up to `newest_id` were there when it began.
+    """
+
+    counted: int | None = None
+    newest_id: int | None = None
+    ids: set[int] = field(default_factory=set)
+    sent: int = 0
+    added: int = 0
+    is_ascending: bool = True
+    last_id: int = -1
+
+    def take(self, page: Page) -> bool:
+        """Note a page; say whether it brought an id that this pass had not."""
+        before = len(self.ids)
+        if page.ids != sorted(page.ids) or page.ids[0] <= self.last_id:
+            self.is_ascending = False
+        self.last_id = page.ids[-1]
+        self.sent += len(page.ids)
+        self.ids.update(page.ids)
+        return len(self.ids) > before
+
+    @property
+    def is_proof(self) -> bool:
+        """Say whether this pass alone proves that no row was missed.
+
+        As many of the rows that were there at the start have come as were counted then. A row
+        that was deleted meanwhile pulls another one over a page's edge, unseen: then one is lacking.
+        """
+        if self.counted is None or not self.is_ascending:
+            return False
+        last = self.newest_id
+        return sum(last is None or one <= last for one in self.ids) >= self.counted
+
+
+class Walk:
+    """One walk over a whole list.
+
+    `ends_by_count` spares the empty page at the end where the server's count is reached: for the many
+    short lists of a fan-out, where it would double the requests.
+
+    Source: contract 2.2 (empty page at the end, V; unstable order without a sort, V), 3.3 (sort, D).
+    """
+
+    def __init__(self, pages: Pages, *, ends_by_count: bool = False) -> None:
+        self._pages, self._tally = pages, pages.tally
+        self._ends_by_count = ends_by_count
+        self._seen: set[int] = set()
+
+    def rows(self, keep: Callable[[Row], bool] = lambda _: True) -> Iterator[list[Row]]:
+        """Yield every row that `keep` takes, once, in lists that are never empty.
+
+        By ascending id: inserts land at the end and updates move nothing. A pass ends at an empty
+        page, or at one without a new id, never at a short one.
+        """
+        quiet = 0
+        for number in count_from(1):
+            one = Pass()
+            yield from self._read(one, keep)
+            self._tally.repeats += one.sent - len(one.ids)
+            quiet = 0 if one.added else quiet + 1
+            verdict = self._judge(one, number, quiet)
+            if verdict:
+                self._tally.verdict = verdict
+                return
+
+    def _read(self, one: Pass, keep: Callable[[Row], bool]) -> Iterator[list[Row]]:
+        order = self._pages.resource.order(self._pages.resource.key, "asc")
+        first = self._begin(one)
+        pages_expected = -(-first.count // len(first.ids)) + 1 if first.count and first.ids else None
+        for page in self._pages.after(first, order, lambda n: pages_expected - n if pages_expected else 2**n, count=False):
+            if not page.ids or not one.take(page):
+                return
+            rows = self._fresh(page, one)
+            kept = [row for row in rows if keep(row)]
+            self._tally.records += len(kept)
+            if kept:
+                yield kept
+            if self._ends_by_count and one.counted is not None and len(one.ids) >= one.counted:
+                return
+
+    def _begin(self, one: Pass) -> Page:
+        """Read the first page; where there are more, mark where the list ends first, and count then."""
+        resource = self._pages.resource
+        order = resource.order(resource.key, "asc")
+        first = self._pages.ask(order, 1)
+        one.counted = first.count
+        if first.count is None or len(first.ids) >= first.count or not self._pages.reading.prove:
+            return first
+        end = self._pages.ask(resource.order(resource.key, "desc"), 1, limit=1)
+        first = self._pages.ask(order, 1)
+        if end.count is not None and first.count is not None:
+            one.counted = max(end.count, first.count)
+        one.newest_id = max(end.ids, default=None)
+        if one.newest_id is None or one.newest_id < max(first.ids, default=0):
+            one.is_ascending = False
+        return first
+
+    def _fresh(self, page: Page, one: Pass) -> list[Row]:
+        rows = []
+        for identity, row in zip(page.ids, page.rows):  # noqa: B905  made as one
+            if identity not in self._seen:
+                self._seen.add(identity)
+                rows.append(row)
+        one.added += len(rows)
+        return rows
+
+    def _judge(self, one: Pass, number: int, quiet: int) -> Verdict | None:
+        """Return the verdict, or None to read once more."""
+        if one.is_proof or not (self._seen or one.counted):
+            return "complete"
+        enough = one.counted is None or len(self._seen) >= one.counted
+        if not self._pages.reading.prove or number >= _MOST_PASSES or quiet > 1:
+            return "unproven" if enough else "incomplete"
+        if quiet and enough:
+            return "complete"
+        if number == 1:
+            self._tally.notes.append(_why_again(one))
+        return None
+
+
+def _why_again(one: Pass) -> str:
+    if not one.is_ascending:
+        return "the server did not sort by id: the list is read until nothing new comes"
+    if one.counted is None:
+        return "the server sent no count: the list is read a second time"
+    return "fewer rows came than were counted, or some were deleted meanwhile: the list is read again"

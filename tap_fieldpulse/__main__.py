@@ -1,0 +1,14 @@
+"""The command `tap-fieldpulse`."""
+
+from fieldpulse_api.exits import run
+
+from .tap import TapFieldPulse
+
+
+def main() -> None:
+    """Run the tap."""
+    run(TapFieldPulse.cli)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,56 @@
+"""Work side by side, but in order where it touches the same thing."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable, Hashable, Iterable
+from concurrent.futures import Future, ThreadPoolExecutor, wait
+
+Key = tuple[Hashable, ...]
+
+
+class Lanes:
+    """A bounded pool in which work on one key is done in the order in which it came.
+
+    A worker that waits for earlier work holds its place; that cannot lock up, since what it waits
+    for was begun before it.
+    """
+
+    def __init__(self, workers: int) -> None:
+        self.stopped = threading.Event()
+        self._pool = ThreadPoolExecutor(workers, thread_name_prefix="fieldpulse-write")
+        self._room = threading.BoundedSemaphore(2 * workers)
+        self._lock = threading.Lock()
+        self._last: dict[Key, Future[None]] = {}
+        self._running: set[Future[None]] = set()
+
+    def submit(self, work: Callable[[], None], *, writes: Iterable[Key], after: Iterable[Key] = ()) -> None:
+        """Do `work` once all earlier work that writes one of these keys has ended. Blocks while too much waits."""
+        self._room.acquire()
+        writes = tuple(writes)
+        with self._lock:
+            earlier = {self._last[key] for key in (*writes, *after) if key in self._last}
+            future = self._pool.submit(self._run, work, earlier)
+            self._running.add(future)
+            self._last.update(dict.fromkeys(writes, future))
+        future.add_done_callback(lambda done: self._forget(done, writes))
+
+    def finish(self, seconds: float | None = None) -> None:
+        """Wait until everything has ended, at most `seconds`."""
+        with self._lock:
+            running = set(self._running)
+        wait(running, timeout=seconds)
+        self._pool.shutdown(wait=False, cancel_futures=True)
+
+    def _run(self, work: Callable[[], None], earlier: set[Future[None]]) -> None:
+        wait(earlier)
+        if not self.stopped.is_set():
+            work()
+
+    def _forget(self, done: Future[None], writes: tuple[Key, ...]) -> None:
+        with self._lock:
+            self._running.discard(done)
+            for key in writes:
+                if self._last.get(key) is done:
+                    del self._last[key]
+        self._room.release()

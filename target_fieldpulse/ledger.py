@@ -1,0 +1,159 @@
+"""What was intended, what was done, and what is in doubt: one row per account, stream and source key.
+
+`intended` is committed before a create is sent, `done` with the FieldPulse id after it; what is found
+`intended` later may or may not have happened. It holds hashes and ids, no record and no API key.
+"""
+
+from __future__ import annotations
+
+import os
+import threading
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Literal
+
+from sqlalchemy import JSON, BigInteger, Column, Connection, Float, Index, MetaData, String, Table, create_engine, event
+from sqlalchemy import delete, insert, select, update
+from sqlalchemy.engine import URL, Engine, make_url
+from sqlalchemy.exc import ArgumentError, IntegrityError, SQLAlchemyError
+from sqlalchemy.exc import NoSuchModuleError
+
+from fieldpulse_api.errors import BadSetting, Invalid
+
+_TABLE = Table(
+    "fieldpulse_ledger_1",  # the number is the version of its form
+    MetaData(),
+    Column("account", String(64), primary_key=True),
+    Column("stream", String(64), primary_key=True),
+    Column("source_key", String(512), primary_key=True),
+    Column("status", String(16), nullable=False),
+    Column("row_id", BigInteger),
+    Column("digest", String(64)),
+    Column("marks", JSON),
+    Column("after_id", BigInteger),
+    Column("at", Float, nullable=False),
+    Index("fieldpulse_ledger_1_rows", "account", "stream", "row_id"),
+)
+
+
+@dataclass(frozen=True)
+class Entry:
+    """One row. `at` is when it was intended or done, in epoch seconds; `after_id` an id that was there before."""
+
+    source_key: str
+    status: Literal["intended", "done"]
+    row_id: int | None
+    digest: str | None
+    marks: dict[str, str]
+    after_id: int
+    at: float
+
+
+class Ledger:
+    """The ledger of one account. May be used by many threads."""
+
+    def __init__(self, url: str, account: str) -> None:
+        self.account = account
+        self._lock = threading.Lock()
+        self._engine = _open(url)
+
+    def find(self, stream: str, source_key: str) -> Entry | None:
+        """Return what is known of a source key."""
+        entries = self._entries(stream, _TABLE.c.source_key == source_key)
+        return entries[0] if entries else None
+
+    def in_doubt(self, stream: str) -> list[Entry]:
+        """Return the creates whose outcome is unknown, the oldest first."""
+        return self._entries(stream, _TABLE.c.status == "intended")
+
+    def is_claimed(self, stream: str, row_id: int) -> bool:
+        """Say whether some source key already stands for a row."""
+        return bool(self._entries(stream, _TABLE.c.row_id == row_id))
+
+    def intend(self, stream: str, source_key: str, *, digest: str, marks: dict[str, str], after_id: int) -> None:
+        """Commit that a create is about to be sent.
+
+        Raises: Invalid when another process is creating the same key.
+        """
+        values = {"status": "intended", "digest": digest, "marks": marks, "after_id": after_id, "at": time.time()}
+        try:
+            with self._begin() as connection:
+                connection.execute(insert(_TABLE).values(**self._key(stream, source_key), **values))
+        except IntegrityError:
+            raise Invalid(
+                "Another process is creating this record, or its create is in doubt.",
+                where=f"ledger · stream {stream}",
+                do="let one process at a time write a stream, then replay the record",
+            ) from None
+
+    def done(self, stream: str, source_key: str, *, row_id: int, digest: str) -> None:
+        """Commit that a row holds what the record says."""
+        key = self._key(stream, source_key)
+        values = {"status": "done", "row_id": row_id, "digest": digest, "marks": {}, "at": time.time()}
+        with self._begin() as connection:
+            changed = connection.execute(update(_TABLE).where(*self._is(key)).values(**values))
+            if not changed.rowcount:
+                connection.execute(insert(_TABLE).values(**key, **values))
+
+    def forget(self, stream: str, source_key: str) -> None:
+        """Commit that a create did not happen."""
+        with self._begin() as connection:
+            connection.execute(delete(_TABLE).where(*self._is(self._key(stream, source_key))))
+
+    def close(self) -> None:
+        """Close the connections."""
+        self._engine.dispose()
+
+    def _entries(self, stream: str, condition: Any) -> list[Entry]:
+        query = select(_TABLE).where(_TABLE.c.account == self.account, _TABLE.c.stream == stream, condition)
+        with self._begin() as connection:
+            rows = connection.execute(query.order_by(_TABLE.c.at)).all()
+        return [
+            Entry(row.source_key, row.status, row.row_id, row.digest, row.marks or {}, row.after_id or 0, row.at)
+            for row in rows
+        ]
+
+    def _key(self, stream: str, source_key: str) -> dict[str, str]:
+        return {"account": self.account, "stream": stream, "source_key": source_key}
+
+    @staticmethod
+    def _is(key: dict[str, str]) -> list[Any]:
+        return [_TABLE.c[name] == value for name, value in key.items()]
+
+    @contextmanager
+    def _begin(self) -> Iterator[Connection]:
+        with self._lock, self._engine.begin() as connection:
+            yield connection
+
+
+def _open(text: str) -> Engine:
+    try:
+        url = make_url(text)
+        if url.drivername in ("postgresql", "postgres"):
+            url = url.set(drivername="postgresql+psycopg")
+        engine = _sqlite(url) if url.drivername.startswith("sqlite") else create_engine(url)
+        _TABLE.metadata.create_all(engine)
+    except (ArgumentError, NoSuchModuleError, ImportError, OSError, SQLAlchemyError) as error:
+        raise BadSetting(
+            f"The ledger cannot be opened ({type(error).__name__}).",
+            where="setting ledger_url",
+            do="give sqlite:///path/to/ledger.db, or postgresql://… with the extra `postgres` installed",
+        ) from None
+    return engine
+
+
+def _sqlite(url: URL) -> Engine:
+    if url.database:
+        Path(url.database).parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+        os.close(os.open(url.database, os.O_CREAT | os.O_RDWR, 0o600))
+    engine = create_engine(url)
+
+    @event.listens_for(engine, "connect")
+    def _set(connection: Any, _: Any) -> None:
+        for pragma in ("journal_mode=WAL", "synchronous=FULL", "busy_timeout=30000"):
+            connection.execute(f"PRAGMA {pragma}")
+
+    return engine

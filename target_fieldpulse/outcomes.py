@@ -1,0 +1,85 @@
+"""What became of every record: counts that always add up, and a replayable file of the rejected."""
+
+from __future__ import annotations
+
+import os
+import threading
+from collections import Counter
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any, Literal, get_args
+
+import msgspec
+
+from fieldpulse_api.errors import BadSetting, FieldPulseError
+
+Outcome = Literal["created", "updated", "unchanged", "skipped", "rejected", "uncertain"]
+OUTCOMES: tuple[Outcome, ...] = get_args(Outcome)
+
+_JSON = msgspec.json.Encoder(decimal_format="number")
+
+
+class Outcomes:
+    """Count every record once. May be used by many threads."""
+
+    def __init__(self, rejects_path: str) -> None:
+        self.read = 0
+        self._counts: Counter[Outcome] = Counter()
+        self._lock = threading.Lock()
+        self._rejects = Rejects(Path(rejects_path))
+
+    def __getitem__(self, outcome: Outcome) -> int:
+        return self._counts[outcome]
+
+    def count(self, outcome: Outcome, number: int = 1) -> None:
+        """Count records that ended in this way."""
+        with self._lock:
+            self._counts[outcome] += number
+
+    def reject(self, stream: str, schema: Mapping[str, Any], record: Mapping[str, Any], error: FieldPulseError) -> None:
+        """Keep a record that was not written, safely on disk, with the reason beside it."""
+        with self._lock:
+            self._rejects.write(stream, schema, record, f"{error.what} ({error.where})")
+
+    def close(self) -> str:
+        """Close the file and return the run's last line; what was read and never begun counts as skipped."""
+        self._rejects.close()
+        self.count("skipped", self.read - sum(self._counts.values()))
+        return f"read {self.read} = " + " + ".join(f"{self._counts[one]} {one}" for one in OUTCOMES)
+
+
+class Rejects:
+    """A file of Singer messages: a SCHEMA before a stream's first record, and `rejected` beside each record."""
+
+    def __init__(self, path: Path) -> None:
+        self._path, self._file = path, -1
+        self._schemas: dict[str, Mapping[str, Any]] = {}
+
+    def write(self, stream: str, schema: Mapping[str, Any], record: Mapping[str, Any], reason: str) -> None:
+        """Append a record. On return it is on the disk."""
+        messages: list[dict[str, Any]] = []
+        if self._schemas.get(stream) != schema:
+            self._schemas[stream] = schema
+            messages.append({"type": "SCHEMA", "stream": stream, "schema": schema, "key_properties": []})
+        messages.append({"type": "RECORD", "stream": stream, "record": record, "rejected": reason})
+        if self._file < 0:
+            self._file = self._open()
+        os.write(self._file, b"".join(_JSON.encode(message) + b"\n" for message in messages))
+        os.fsync(self._file)
+
+    def close(self) -> None:
+        """Close the file, if there is one."""
+        if self._file >= 0:
+            os.close(self._file)
+            self._file = -1
+
+    def _open(self) -> int:
+        try:
+            self._path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+            return os.open(self._path, os.O_CREAT | os.O_APPEND | os.O_WRONLY, 0o600)
+        except OSError as error:
+            raise BadSetting(
+                f"The file for rejected records cannot be opened ({error.strerror}).",
+                where=f"setting rejects_path · {self._path}",
+                do="give a path that can be written",
+            ) from None

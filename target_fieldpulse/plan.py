@@ -1,0 +1,174 @@
+"""Record → what would be sent. Pure: no request, no ledger, no clock."""
+
+from __future__ import annotations
+
+import hashlib
+import re
+from collections.abc import Callable, Mapping
+from datetime import datetime, timezone, tzinfo
+from decimal import Decimal
+from typing import Any
+
+import msgspec
+
+from fieldpulse_api.errors import Invalid, got
+from fieldpulse_api.records import Unfit, decimal_text, instant, truth, whole
+from fieldpulse_api.resource import Field, Kind, Write
+
+Record = Mapping[str, Any]
+Body = dict[str, Any]
+
+_JSON = msgspec.json.Encoder(order="deterministic", decimal_format="string")
+_EMAIL = re.compile(r"[^@\s]+@[^@\s]+\Z")
+
+
+def refuse(reason: str, field: str, do: str = "correct the record at its source") -> Invalid:
+    """Return the rejection of a record: `reason` never holds the value, only its type or length."""
+    return Invalid(reason, where=f"field {field}", do=do)
+
+
+def row_id(record: Record) -> int | None:
+    """Return the FieldPulse id that the record carries. Raises: Invalid."""
+    try:
+        return None if record.get("id") is None else whole(record["id"])
+    except Unfit:
+        raise refuse("id is FieldPulse's integer id", "id", "put the source's own key into external_id") from None
+
+
+def source_key(record: Record) -> str:
+    """Return the key of a record in the ledger: the source's own, else `id:` and FieldPulse's.
+
+    Raises: Invalid for a record with neither.
+    """
+    external = record.get("external_id")
+    if isinstance(external, (str, int, Decimal)) and not isinstance(external, bool) and str(external):
+        return str(external)
+    identity = row_id(record)
+    if identity is None or external is not None:
+        raise refuse("external_id is neither text nor a whole number", "external_id")
+    return f"id:{identity}"
+
+
+def digest(write: Write, record: Record) -> str:
+    """Return a hash of everything in the record that can have an effect: equal means nothing to write."""
+    said = {name: value for name, value in record.items() if name in write.properties and value is not None}
+    return hashlib.sha256(_JSON.encode(said)).hexdigest()
+
+
+def body_of(write: Write, record: Record, resolved: Mapping[str, int]) -> Body:
+    """Return the body that the record asks for; a null is not sent, since what a PUT does with it is unknown.
+
+    Raises: Invalid, naming the field and the rule.
+    """
+    body: Body = {}
+    for field in write.fields:
+        value = resolved.get(field.name, record.get(field.name))
+        if value is not None:
+            body[field.name] = to_wire(field, value)
+    return body
+
+
+def for_create(write: Write, body: Body) -> Body:
+    """Return the body of a create, with the defaults. Raises: Invalid where a required field is lacking."""
+    body = {**dict(write.defaults), **body}
+    for name in write.required:
+        if body.get(name) in (None, ""):
+            raise refuse(f"{name} is required to create", name)
+    if write.any_of and not any(body.get(name) for name in write.any_of):
+        raise refuse(f"one of {', '.join(write.any_of)} is required to create", write.any_of[0])
+    return body
+
+
+def to_wire(field: Field, value: Any) -> Any:
+    """Return a value as the API wants it: times as UNIX seconds, the rest by kind. Raises: Invalid."""
+    try:
+        wire = _TO_WIRE[field.kind](value)
+    except Unfit:
+        raise refuse(f"{field.name} is {type(value).__name__}, not {field.kind.value}", field.name) from None
+    if field.limit and isinstance(wire, str) and len(wire) > field.limit:
+        raise refuse(f"{field.name} has {len(wire)} characters; at most {field.limit} are taken", field.name)
+    if field.allowed and wire not in field.allowed:
+        raise refuse(f"{field.name} is not one of the values that FieldPulse knows: {_allowed(field, wire)}", field.name)
+    return wire
+
+
+def _allowed(field: Field, wire: Any) -> str:
+    return got(wire, field.allowed) if isinstance(wire, (str, int)) and len(str(wire)) <= 30 else str(field.allowed)  # noqa: PLR2004
+
+
+def _text(value: Any) -> str:
+    if isinstance(value, str):
+        return value
+    if isinstance(value, bool) or not isinstance(value, (int, Decimal)):
+        raise Unfit
+    return decimal_text(value) or ""
+
+
+def _email(value: Any) -> str:
+    address = _text(value).strip()
+    if address and not _EMAIL.match(address):
+        raise Unfit
+    name, _, domain = address.rpartition("@")
+    return f"{name}@{domain.lower()}" if domain else address  # FieldPulse refuses a domain in capitals
+
+
+def _time(value: Any) -> int | None:
+    time = instant(value, timezone.utc)
+    return None if time is None else int(time.timestamp())
+
+
+def _json(value: Any) -> Any:
+    if isinstance(value, (list, dict)):
+        return value
+    raise Unfit
+
+
+_TO_WIRE: dict[Kind, Callable[[Any], Any]] = {
+    Kind.TEXT: _text,
+    Kind.EMAIL: _email,
+    Kind.INTEGER: whole,
+    Kind.BOOLEAN: truth,
+    Kind.TIME: _time,
+    Kind.JSON: _json,
+}
+
+
+def normal(value: Any) -> str:
+    """Return a value in the form in which two of them are compared: case, spaces and a phone's punctuation do not count."""
+    words = " ".join(str(value).casefold().split())
+    digits = re.sub(r"[\s().+-]", "", words)
+    return digits[-10:] if digits.isdigit() and len(digits) >= 10 else words  # noqa: PLR2004  with or without country code
+
+
+def fingerprint(write: Write, body: Mapping[str, Any], salt: str) -> dict[str, str]:
+    """Return hashes of the fields that recognise a row, so that the ledger need not hold them."""
+    return {name: _mark(body[name], salt) for name in write.identity if body.get(name) not in (None, "")}
+
+
+def is_like(row: Mapping[str, Any], marks: Mapping[str, str], salt: str) -> bool:
+    """Say whether a row carries what was sent."""
+    return bool(marks) and all(_mark(row.get(name), salt) == mark for name, mark in marks.items())
+
+
+def _mark(value: Any, salt: str) -> str:
+    return hashlib.blake2b(normal(value).encode("utf-8", "surrogatepass"), digest_size=12, salt=salt.encode()[:16]).hexdigest()
+
+
+def is_same(write: Write, body: Body, row: Mapping[str, Any], zone: tzinfo) -> bool:
+    """Say whether a row already holds every value of a body."""
+    return all(_is_equal(write.by_name[name], value, row.get(name), zone) for name, value in body.items())
+
+
+def _is_equal(field: Field, value: Any, there: Any, zone: tzinfo) -> bool:
+    if field.kind is Kind.JSON or there is None:
+        return bool(value == there)
+    if field.kind is Kind.TIME:
+        return _moment(there, zone) == datetime.fromtimestamp(value, timezone.utc)
+    return normal(value) == normal(there) if field.kind is Kind.EMAIL else bool(str(value) == str(there))
+
+
+def _moment(value: Any, zone: tzinfo) -> datetime | None:
+    try:
+        return instant(value, zone)
+    except Unfit:
+        return None

@@ -1,0 +1,75 @@
+"""The sinks: one that hands records to the run, one that only counts them."""
+
+from __future__ import annotations
+
+import logging
+from typing import TYPE_CHECKING, Any
+
+from singer_sdk.sinks import RecordSink
+
+from fieldpulse_api.catalogue import BY_NAME
+from fieldpulse_api.errors import RefusedStream
+
+if TYPE_CHECKING:
+    from .target import TargetFieldPulse
+
+Record = dict[str, Any]
+
+
+class FieldPulseSink(RecordSink):
+    """The sink of one writable stream. What is wrong with a record is found when it is planned, and rejects only it."""
+
+    def __init__(self, target: TargetFieldPulse, stream_name: str, schema: Record, key_properties: Any) -> None:
+        super().__init__(target, stream_name, schema, key_properties)
+        self._run = target.run
+        self._resource = BY_NAME[stream_name]
+
+    def setup(self) -> None:
+        """Refuse a schema whose records could never be written, and name the properties that have no effect."""
+        write = self._resource.write
+        properties = set(self.schema["properties"])
+        needed = write.reference(write.row).properties if write and write.row else ("external_id", "id")
+        if write is None or not properties & set(needed):
+            raise RefusedStream(
+                f"Stream {self.stream_name} says of no record which one it is.",
+                where=f"SCHEMA of {self.stream_name}",
+                do=f"give its records one of: {', '.join(needed)} (external_id: the source's key; id: FieldPulse's)",
+            )
+        idle = sorted(properties - write.properties - {"id", "external_id"})
+        if idle:
+            self.logger.warning("%s: these properties are not written: %s", self.stream_name, ", ".join(idle))
+        self._run.prepare(self._resource)
+
+    def _validate_and_parse(self, record: Record) -> Record:
+        return record
+
+    def _singer_validate_message(self, record: Record) -> None:
+        """Leave it to the plan: a record without its key is rejected, and the run goes on."""
+
+    def process_record(self, record: Record, context: object) -> None:  # noqa: ARG002
+        """Hand the record on; this waits while too many are under way."""
+        self._run.submit(self._resource, self.schema, record)
+
+    def process_batch_files(self, encoding: object, files: object) -> None:  # noqa: ARG002
+        """Refuse: the SDK's base would drop the batch without a word."""
+        raise RefusedStream(
+            "BATCH messages cannot be written.",
+            where=f"stream {self.stream_name}",
+            do="remove batch_config from the tap's settings",
+        )
+
+
+class DiscardSink(RecordSink):
+    """The sink of an unknown stream that the settings allow to be discarded. Its records count as skipped."""
+
+    def __init__(self, target: TargetFieldPulse, stream_name: str, schema: Record, key_properties: Any) -> None:
+        super().__init__(target, stream_name, schema, key_properties)
+        self._run = target.run
+
+    def setup(self) -> None:
+        """Say that nothing of this stream is written."""
+        logging.getLogger(__name__).warning("Stream %s is unknown to FieldPulse and is discarded", self.stream_name)
+
+    def process_record(self, record: Record, context: object) -> None:  # noqa: ARG002
+        """Count the record as skipped."""
+        self._run.skip()

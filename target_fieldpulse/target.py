@@ -1,0 +1,181 @@
+"""The target: what it takes, what it refuses, and how a run of it ends."""
+
+from __future__ import annotations
+
+import json
+import sys
+from functools import cached_property
+from typing import Any, ClassVar
+
+from singer_sdk import Target
+from singer_sdk.exceptions import InvalidJSONSchema, InvalidRecord, MissingKeyPropertiesError, RecordsWithoutSchemaException
+from singer_sdk.helpers.capabilities import PluginCapabilities
+from singer_sdk.plugin_base import PluginBase, _ConfigInput
+from singer_sdk.sinks import Sink
+
+from fieldpulse_api.catalogue import BY_NAME, WRITABLE
+from fieldpulse_api.errors import BadInput, FieldPulseError, RefusedStream, got
+from fieldpulse_api.plugin import Plugin
+from fieldpulse_api.settings import SHARED_SETTINGS
+
+from .reader import Reader
+from .run import Run
+from .sink import DiscardSink, FieldPulseSink
+
+TARGET_SETTINGS: dict[str, dict[str, Any]] = {
+    "ledger_url": {
+        "type": "string",
+        "default": "sqlite:///.fieldpulse/ledger.db",
+        "title": "Ledger",
+        "description": "Where it is kept what was written, as an SQLAlchemy URL: SQLite, or PostgreSQL with the "
+        "extra `postgres`. Losing it means that records without a match are created again.",
+    },
+    "rejects_path": {
+        "type": "string",
+        "default": ".fieldpulse/rejects.singer",
+        "title": "Rejects",
+        "description": "The file to which rejected and uncertain records are appended, with their reasons. Move it "
+        "away before you replay it.",
+    },
+    "on_reject": {
+        "type": "string",
+        "enum": ["fail", "ignore"],
+        "default": "fail",
+        "title": "On reject",
+        "description": "Whether rejected records make the exit status 1 at the end of the run, or 0.",
+    },
+    "unknown_streams": {
+        "type": "string",
+        "enum": ["fail", "discard"],
+        "default": "fail",
+        "title": "Unknown streams",
+        "description": "What to do with a stream that FieldPulse does not have. One that it has and does not let be "
+        "written is always refused.",
+    },
+    "dry_run": {
+        "type": "boolean",
+        "default": False,
+        "title": "Dry run",
+        "description": "Read and look up, but write nothing, and say what would be done. Emits no state.",
+    },
+    "settle_seconds": {
+        "type": "number",
+        "minimum": 0,
+        "default": 30,
+        "title": "Settle time",
+        "description": "How long after it was sent a create whose answer was lost may still be carried out. "
+        "FieldPulse's gateway gives up at about 29 seconds (assumed).",
+    },
+}
+
+_BROKEN_INPUT = (InvalidJSONSchema, InvalidRecord, MissingKeyPropertiesError, RecordsWithoutSchemaException)
+
+
+class TargetFieldPulse(Plugin, Target):
+    """Singer target for FieldPulse: customers, jobs, and moves through the pipeline."""
+
+    name = "target-fieldpulse"
+    package_name = "singer-fieldpulse"
+    config_jsonschema: ClassVar[dict[str, Any]] = {
+        "type": "object",
+        "properties": {**SHARED_SETTINGS, **TARGET_SETTINGS},
+        "required": ["api_key"],
+    }
+    capabilities: ClassVar[list[Any]] = [
+        PluginCapabilities.ABOUT,
+        PluginCapabilities.STREAM_MAPS,
+        PluginCapabilities.FLATTENING,
+        PluginCapabilities.STRUCTURED_LOGGING,
+    ]
+    message_reader_class = Reader
+
+    @cached_property
+    def run(self) -> Run:
+        """Return the one run of this process."""
+        return Run(self.config, self._write_state_message)
+
+    @classmethod
+    def append_builtin_config(cls, config_jsonschema: dict[str, Any]) -> None:
+        """Add the settings of stream maps and flattening; batches and load methods make no sense for an API."""
+        PluginBase.append_builtin_config.__func__(cls, config_jsonschema)  # type: ignore[attr-defined]
+
+    def get_sink_class(self, stream_name: str) -> type[Sink]:
+        """Return the sink of a stream, at its SCHEMA message.
+
+        Raises: RefusedStream for a stream that cannot be written.
+        """
+        if stream_name in WRITABLE:
+            return FieldPulseSink
+        if stream_name not in BY_NAME and self.config["unknown_streams"] == "discard":
+            return DiscardSink
+        raise _refused(stream_name)
+
+    def _process_record_message(self, message_dict: dict[str, Any]) -> None:
+        self.run.check()
+        super()._process_record_message(message_dict)
+
+    def _process_state_message(self, message_dict: dict[str, Any]) -> None:
+        """Queue the state; the SDK's own way would let it out after five minutes, whatever was written."""
+        self._assert_line_requires(message_dict, requires={"value"})
+        self.run.state(message_dict["value"])
+
+    def _process_activate_version_message(self, message_dict: dict[str, Any]) -> None:
+        """Do nothing: versions of a table mean nothing to an API, and nothing is ever deleted for one."""
+
+    def process_endofpipe(self) -> None:
+        """Wait for every write."""
+        self.run.finish()
+        self.run.check()
+        super().process_endofpipe()
+
+    @classmethod
+    def invoke(
+        cls,
+        *,
+        about: bool = False,
+        about_format: str | None = None,
+        config: _ConfigInput | None = None,
+        file_input: Any = None,
+    ) -> None:
+        """Run the target; whatever ends it, the last line adds up."""
+        PluginBase.invoke.__func__(cls, about=about, about_format=about_format)  # type: ignore[attr-defined]
+        given = config or _ConfigInput()
+        target = cls(config=given.config, parse_env_config=given.parse_env)
+        run = target.run
+        try:
+            target.listen(file_input)
+        except BaseException as error:
+            run.finish(is_stopped=True)
+            status = _report(error)
+            run.close()
+            if status is None:
+                raise
+            sys.exit(status)
+        sys.exit(run.close())
+
+
+def _report(error: BaseException) -> int | None:
+    """Say what ended the run, and return its exit status; None for what is not ours to say."""
+    if isinstance(error, _BROKEN_INPUT):
+        what = f"The input is not what the Singer specification asks for ({type(error).__name__})."
+        do = "look at what produces the input; nothing behind this message was written"
+        error = BadInput(what, where="input", do=do)
+    if isinstance(error, FieldPulseError):
+        sys.stderr.write(f"{error}\n")
+        return error.exit_status
+    return None
+
+
+def _refused(stream_name: str) -> RefusedStream:
+    resource = BY_NAME.get(stream_name)
+    if resource is None:
+        what, do = f"FieldPulse has no stream {stream_name!r}.", "rename it (stream_maps), or set unknown_streams: discard"
+    elif resource.only_read:
+        what, do = f"FieldPulse lets nobody write {stream_name}.", "deselect it"
+    else:
+        what, do = f"This target does not write {stream_name} yet.", "deselect it"
+    return RefusedStream(
+        f"{what} Writable: {got(stream_name, WRITABLE).partition('allowed: ')[2]}",
+        where=f"SCHEMA of {stream_name}, before anything of it was sent",
+        do=do,
+    )
