@@ -118,11 +118,16 @@ class GuardStopped(FieldPulseError):
 
 
 def got(value: object, allowed: Iterable[object]) -> str:
-    """Say `got X; allowed A, B, C`, and the nearest allowed name."""
+    """Say `got X; allowed: A, B, C`, and the nearest allowed name."""
+    return f"got {value!r}; {allowed_instead(value, allowed)}"
+
+
+def allowed_instead(value: object, allowed: Iterable[object]) -> str:
+    """Say `allowed: A, B, C`, and the nearest allowed name, without showing a value that may be personal."""
     names = [str(one) for one in allowed]
     near = difflib.get_close_matches(str(value), names, n=1)
     hint = f"; did you mean {near[0]!r}?" if near else ""
-    return f"got {value!r}; allowed: {', '.join(names)}{hint}"
+    return f"allowed: {', '.join(names)}{hint}"
 
 
 def impersonal(text: str) -> str:

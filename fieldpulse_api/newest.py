@@ -4,15 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Generator
 from dataclasses import dataclass, field
-from datetime import datetime
-from typing import Literal
+from typing import Any, Literal
 
 from .pages import Page, Pages, Row
-from .records import Unfit, instant
+from .records import Unfit, instant, whole
 from .walk import Walk
 
 _MOST_DESCENTS = 5
 Outcome = Literal["settled", "again", "unsorted"]
+Mark = Any  # what rows are ordered by: a datetime, or an id; None where a row has no valid one
 
 
 @dataclass
@@ -22,23 +22,23 @@ class _Descent:
     first: Page
     sent: int = 0
     fresh: int = 0
-    sent_on_first_page: int = 0
+    came_at_once: bool = False
     ids: set[int] = field(default_factory=set)
     counts: set[int | None] = field(default_factory=set)
-    last: datetime | None = None
+    last: Mark = None
 
 
 class Newest:
-    """Read the rows whose `column` is at or after `since`; a row without a valid time counts as new.
+    """Read the rows whose `column` is at or after `since`; a row without a valid value there counts as new.
 
-    Units:  `since` is an aware UTC datetime.
+    Units:  `since` is an aware UTC datetime, or an id where the column is the key.
     Source: contract 3.3: nobody has shown live that a sort by updated_at is applied, so it is never trusted.
     """
 
-    def __init__(self, pages: Pages, column: str, since: datetime) -> None:
+    def __init__(self, pages: Pages, column: str, since: Mark) -> None:
         self._pages, self._tally = pages, pages.tally
         self._column, self._since = column, since
-        self._seen: dict[int, datetime | None] = {}
+        self._seen: dict[int, Mark] = {}
 
     def rows(self) -> Iterator[list[Row]]:
         """Yield the new rows in lists that are never empty; one again only if it changed meanwhile.
@@ -63,26 +63,27 @@ class Newest:
         order = self._pages.resource.order(self._column, "desc")
         descent = _Descent(self._pages.ask(order, 1))
         for page in self._pages.after(descent.first, order, lambda n: 2 ** (n - 1), count=True):
-            times = [self._time(row) for row in page.rows]
-            if not _descends(times, descent):
+            marks = [self._mark(row) for row in page.rows]
+            if not _descends(marks, descent):
                 return "unsorted"
             if set(page.ids) <= descent.ids:
                 break
             fresh = [row for row in page.rows if self._is_new(row)]
-            self._note(descent, page, times, len(fresh))
+            self._note(descent, page, marks, len(fresh))
             if fresh:
                 yield fresh
-            if descent.first.count is not None and descent.first.count <= len(descent.first.ids):
+            if descent.came_at_once and page.count is not None and page.count <= len(page.ids):
                 break
-            if times[0] is not None and times[0] < self._since:
+            if marks[0] < self._since:
                 if not self._is_sorted_by_server(descent):
                     return "unsorted"
                 break
         return self._settle(descent)
 
-    def _note(self, descent: _Descent, page: Page, times: list[datetime | None], fresh: int) -> None:
-        new = sum(time is None or time >= self._since for time in times)
-        descent.sent_on_first_page = descent.sent_on_first_page or (new if page is descent.first else 0)
+    def _note(self, descent: _Descent, page: Page, marks: list[Mark], fresh: int) -> None:
+        new = sum(mark is None or mark >= self._since for mark in marks)
+        if page is descent.first:
+            descent.came_at_once = marks[-1] < self._since or (page.count or len(page.ids) + 1) <= len(page.ids)
         descent.sent += new
         descent.fresh += fresh
         self._tally.repeats += sum(one in descent.ids for one in page.ids)
@@ -93,38 +94,49 @@ class Newest:
     @staticmethod
     def _settle(descent: _Descent) -> Outcome:
         """Say whether no row can have been missed: all on one page, nothing moved meanwhile, or nothing added."""
-        came_at_once = descent.sent == descent.sent_on_first_page
         stood_still = descent.sent == descent.fresh and len(descent.counts) == 1 and None not in descent.counts
-        return "settled" if came_at_once or stood_still or not descent.fresh else "again"
+        return "settled" if descent.came_at_once or stood_still or not descent.fresh else "again"
 
     def _is_sorted_by_server(self, descent: _Descent) -> bool:
         """Ask in the other direction: an order by luck, or by something else, shows there."""
         oldest = self._pages.ask(self._pages.resource.order(self._column, "asc"), 1, limit=1, count=False)
-        times = [self._time(row) for row in oldest.rows]
-        if not times or times[0] is None or descent.last is None:
+        marks = [self._mark(row) for row in oldest.rows]
+        if not marks or marks[0] is None:
             return False
-        return oldest.ids[0] != descent.first.ids[0] and times[0] <= descent.last
+        return oldest.ids[0] != descent.first.ids[0] and marks[0] <= descent.last
 
     def _is_new(self, row: Row) -> bool:
         """Say whether the row is to be handed on, and remember it."""
-        time, identity = self._time(row), int(row["id"])
-        if time is not None and time < self._since:
+        mark, identity = self._mark(row), int(row["id"])
+        if mark is not None and mark < self._since:
             return False
-        if identity in self._seen and self._seen[identity] == time:
+        if identity in self._seen and self._seen[identity] == mark:
             return False
-        self._seen[identity] = time
+        self._seen[identity] = mark
         return True
 
-    def _time(self, row: Row) -> datetime | None:
+    def _mark(self, row: Row) -> Mark:
         try:
+            if self._column == self._pages.resource.key:
+                return whole(row.get(self._column))
             return instant(row.get(self._column), self._pages.reading.zone)
         except Unfit:
             return None
 
 
-def _descends(times: list[datetime | None], descent: _Descent) -> bool:
-    for time in times:
-        if time is None or (descent.last is not None and time > descent.last):
+def _descends(marks: list[Mark], descent: _Descent) -> bool:
+    for mark in marks:
+        if mark is None or (descent.last is not None and mark > descent.last):
             return False
-        descent.last = time
+        descent.last = mark
     return True
+
+
+def newest_id(pages: Pages) -> int:
+    """Return the highest id of a list, 0 for an empty one; the whole list is read where the server does not sort."""
+    last, first = (pages.ask(pages.resource.order("id", way), 1, limit=1, count=False).ids for way in ("desc", "asc"))
+    if not last:
+        return 0
+    if first and last[0] > first[0]:
+        return last[0]
+    return max((int(row["id"]) for rows in Walk(pages).rows() for row in rows), default=0)

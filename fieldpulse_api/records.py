@@ -80,7 +80,8 @@ class Shaper:
                 if convert is not None:
                     record[name] = None if value is None else convert(value)
                 elif is_open and not self._forbidden(name):
-                    self.unknown[path + name] += 1
+                    if not path:  # deeper ones stay inside their object, where no loader can drop them
+                        self.unknown[name] += 1
                     record[name] = self._clean(value)
             return record
 

@@ -88,7 +88,7 @@ class Walk:
         order = self._pages.resource.order(self._pages.resource.key, "asc")
         first = self._begin(one)
         pages_expected = -(-first.count // len(first.ids)) + 1 if first.count and first.ids else None
-        for page in self._pages.after(first, order, lambda n: pages_expected - n if pages_expected else 2**n, count=False):
+        for page in self._pages.after(first, order, lambda n: pages_expected - n if pages_expected else 2 ** (n - 1), count=False):
             if not page.ids or not one.take(page):
                 return
             rows = self._fresh(page, one)
@@ -134,7 +134,7 @@ class Walk:
             return "unproven" if enough else "incomplete"
         if quiet and enough:
             return "complete"
-        if number == 1:
+        if number == 1 and self._pages.resource.sorts:
             self._tally.notes.append(_why_again(one))
         return None
 

@@ -19,7 +19,8 @@ from .plan import is_like
 class Doubts:
     """Settle creates that the ledger holds as intended. May be used by many threads.
 
-    `settle_seconds` is how long after it was sent a create may still be carried out.
+    `settle_seconds` is how long after it was sent a create may still be carried out; `wait(seconds)`
+    says whether the run was stopped meanwhile.
     """
 
     def __init__(
@@ -29,7 +30,7 @@ class Doubts:
         reading: Reading,
         *,
         settle_seconds: float,
-        wait: Callable[[float], object] = time.sleep,
+        wait: Callable[[float], bool],
     ) -> None:
         self._client, self._ledger, self._reading = client, ledger, reading
         self._settle_seconds, self._wait = settle_seconds, wait
@@ -65,7 +66,12 @@ class Doubts:
                 )
             if left <= 0:
                 return None
-            self._wait(left)
+            if self._wait(left):
+                raise OutcomeUnknown(
+                    "A create may have happened, and the run was stopped before that could be found out.",
+                    where=f"stream {resource.name} · source key {entry.source_key}",
+                    do="run again: it is looked for first",
+                )
 
     def _left(self, entry: Entry) -> float:
         age = time.time() - entry.at

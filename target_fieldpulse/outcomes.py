@@ -49,22 +49,30 @@ class Outcomes:
 
 
 class Rejects:
-    """A file of Singer messages: a SCHEMA before a stream's first record, and `rejected` beside each record."""
+    """A file of Singer messages: a SCHEMA before a stream's first record, and `rejected` beside each record.
+
+    What the file holds already is not appended again: a record that is rejected every five minutes
+    stands in it once, and a file that is replayed into itself does not grow.
+    """
 
     def __init__(self, path: Path) -> None:
         self._path, self._file = path, -1
+        self._held: set[int] = set()
         self._schemas: dict[str, Mapping[str, Any]] = {}
 
     def write(self, stream: str, schema: Mapping[str, Any], record: Mapping[str, Any], reason: str) -> None:
         """Append a record. On return it is on the disk."""
-        messages: list[dict[str, Any]] = []
-        if self._schemas.get(stream) != schema:
-            self._schemas[stream] = schema
-            messages.append({"type": "SCHEMA", "stream": stream, "schema": schema, "key_properties": []})
-        messages.append({"type": "RECORD", "stream": stream, "record": record, "rejected": reason})
         if self._file < 0:
             self._file = self._open()
-        os.write(self._file, b"".join(_JSON.encode(message) + b"\n" for message in messages))
+        line = _JSON.encode({"type": "RECORD", "stream": stream, "record": record, "rejected": reason}) + b"\n"
+        if hash(line) in self._held:
+            return
+        self._held.add(hash(line))
+        if self._schemas.get(stream) != schema:
+            self._schemas[stream] = schema
+            head = {"type": "SCHEMA", "stream": stream, "schema": schema, "key_properties": []}
+            line = _JSON.encode(head) + b"\n" + line
+        os.write(self._file, line)
         os.fsync(self._file)
 
     def close(self) -> None:
@@ -76,6 +84,9 @@ class Rejects:
     def _open(self) -> int:
         try:
             self._path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+            if self._path.exists():
+                with self._path.open("rb") as before:
+                    self._held = {hash(line) for line in before}
             return os.open(self._path, os.O_CREAT | os.O_APPEND | os.O_WRONLY, 0o600)
         except OSError as error:
             raise BadSetting(

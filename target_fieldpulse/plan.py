@@ -11,7 +11,7 @@ from typing import Any
 
 import msgspec
 
-from fieldpulse_api.errors import Invalid, got
+from fieldpulse_api.errors import Invalid, allowed_instead
 from fieldpulse_api.records import Unfit, decimal_text, instant, truth, whole
 from fieldpulse_api.resource import Field, Kind, Write
 
@@ -84,16 +84,17 @@ def to_wire(field: Field, value: Any) -> Any:
     try:
         wire = _TO_WIRE[field.kind](value)
     except Unfit:
-        raise refuse(f"{field.name} is {type(value).__name__}, not {field.kind.value}", field.name) from None
+        raise refuse(f"{field.name} is {_shape(value)}, and not {_WANTED[field.kind]}", field.name) from None
     if field.limit and isinstance(wire, str) and len(wire) > field.limit:
         raise refuse(f"{field.name} has {len(wire)} characters; at most {field.limit} are taken", field.name)
     if field.allowed and wire not in field.allowed:
-        raise refuse(f"{field.name} is not one of the values that FieldPulse knows: {_allowed(field, wire)}", field.name)
+        raise refuse(f"{field.name} is {_shape(wire)}; {allowed_instead(wire, field.allowed)}", field.name)
     return wire
 
 
-def _allowed(field: Field, wire: Any) -> str:
-    return got(wire, field.allowed) if isinstance(wire, (str, int)) and len(str(wire)) <= 30 else str(field.allowed)  # noqa: PLR2004
+def _shape(value: Any) -> str:
+    """Describe a value without showing it."""
+    return f"text of {len(value)} characters" if isinstance(value, str) else f"of type {type(value).__name__}"
 
 
 def _text(value: Any) -> str:
@@ -123,6 +124,14 @@ def _json(value: Any) -> Any:
     raise Unfit
 
 
+_WANTED: dict[Kind, str] = {
+    Kind.TEXT: "text",
+    Kind.EMAIL: "an e-mail address",
+    Kind.INTEGER: "a whole number",
+    Kind.BOOLEAN: "true or false",
+    Kind.TIME: "a time in ISO 8601 form",
+    Kind.JSON: "a list or an object",
+}
 _TO_WIRE: dict[Kind, Callable[[Any], Any]] = {
     Kind.TEXT: _text,
     Kind.EMAIL: _email,

@@ -9,7 +9,7 @@ from typing import Any
 
 from fieldpulse_api.catalogue import BY_NAME
 from fieldpulse_api.client import Client
-from fieldpulse_api.errors import Invalid, got
+from fieldpulse_api.errors import Invalid, allowed_instead
 from fieldpulse_api.pages import Pages, Reading
 from fieldpulse_api.records import Unfit, whole
 from fieldpulse_api.resource import Reference, Write
@@ -19,7 +19,7 @@ from .lanes import Key
 from .ledger import Ledger
 from .plan import Record, normal, refuse
 
-PLANNED = 0  # the id of a row that a dry run would have created
+PLANNED = 0  # stands for the id of a row that a dry run would have created
 
 
 class References:
@@ -30,7 +30,7 @@ class References:
         self._locks: defaultdict[tuple[str, str], threading.Lock] = defaultdict(threading.Lock)
         self._indexes: dict[tuple[str, str], dict[str, list[int]]] = {}
         self._names: dict[tuple[str, str], list[str]] = {}
-        self._planned: set[tuple[str, str]] = set()
+        self._planned: dict[tuple[str, str], int] = {}
 
     def resolve(self, write: Write, record: Record) -> dict[str, int]:
         """Return the id for every reference that the record makes.
@@ -54,9 +54,9 @@ class References:
             if name == stream and row.get(column):
                 index.setdefault(normal(row[column]), []).append(row_id)
 
-    def plan(self, stream: str, source_key: str) -> None:
-        """Remember that a dry run would have created this."""
-        self._planned.add((stream, source_key))
+    def plan(self, stream: str, source_key: str, row_id: int) -> None:
+        """Remember what a dry run would have noted in the ledger."""
+        self._planned[stream, source_key] = row_id
 
     def _find(self, reference: Reference, given: str, value: Any) -> int:
         if given == reference.field:
@@ -76,7 +76,7 @@ class References:
         if entry and entry.row_id is not None:
             return entry.row_id
         if (reference.stream, source_key) in self._planned:
-            return PLANNED
+            return self._planned[reference.stream, source_key]
         raise refuse(
             f"{given}: nothing of stream {reference.stream} was written with this external_id",
             given,
@@ -93,7 +93,7 @@ class References:
             raise refuse(reason, given, f"give {reference.field}")
         if column == "email":  # personal: neither the value nor the others
             raise refuse(f"{given}: no row of {reference.stream} has this e-mail", given)
-        raise refuse(f"{given}: {got(value, self._names[reference.stream, column])}", given)
+        raise refuse(f"{given}: {allowed_instead(value, self._names[reference.stream, column])}", given)
 
     def _index(self, stream: str, column: str) -> dict[str, list[int]]:
         key = (stream, column)

@@ -14,7 +14,7 @@ from singer_sdk.plugin_base import PluginBase, _ConfigInput
 from singer_sdk.sinks import Sink
 
 from fieldpulse_api.catalogue import BY_NAME, WRITABLE
-from fieldpulse_api.errors import BadInput, FieldPulseError, RefusedStream, got
+from fieldpulse_api.errors import BadInput, FieldPulseError, RefusedStream, allowed_instead
 from fieldpulse_api.plugin import Plugin
 from fieldpulse_api.settings import SHARED_SETTINGS
 
@@ -175,7 +175,7 @@ def _refused(stream_name: str) -> RefusedStream:
     else:
         what, do = f"This target does not write {stream_name} yet.", "deselect it"
     return RefusedStream(
-        f"{what} Writable: {got(stream_name, WRITABLE).partition('allowed: ')[2]}",
+        f"{what} Streams that can be written: {allowed_instead(stream_name, WRITABLE)}",
         where=f"SCHEMA of {stream_name}, before anything of it was sent",
         do=do,
     )

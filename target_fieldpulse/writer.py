@@ -10,6 +10,7 @@ from typing import Any
 from fieldpulse_api.catalogue import BY_NAME
 from fieldpulse_api.client import Client
 from fieldpulse_api.errors import FieldPulseError, Invalid, NotFound, OutcomeUnknown
+from fieldpulse_api.newest import newest_id
 from fieldpulse_api.pages import Pages, Reading
 from fieldpulse_api.records import Unfit, whole
 from fieldpulse_api.resource import Resource, Write
@@ -93,7 +94,7 @@ class Writer:
     def _create(self, resource: Resource, write: Write, key: str, mark: str, body: Body) -> Outcome:
         body = for_create(write, body)
         if self._dry_run:
-            self._references.plan(resource.name, key)
+            self._references.plan(resource.name, key, PLANNED)
             return self._say("create", resource.name, key, body, "created")
         after_id = self._after_id(resource)
         marks = fingerprint(write, body, self._ledger.account)
@@ -142,8 +143,7 @@ class Writer:
         """Return an id that was there before this run created anything: what is in doubt later lies above it."""
         with self._lock:
             if resource.name not in self._after_ids:
-                newest = Pages(self._client, resource, self._reading).ask(resource.order(resource.key, "desc"), 1)
-                self._after_ids[resource.name] = max(newest.ids, default=0)
+                self._after_ids[resource.name] = newest_id(Pages(self._client, resource, self._reading))
             return self._after_ids[resource.name]
 
     # Update
@@ -161,6 +161,7 @@ class Writer:
         """Send what the record says, with what must go with it. A row that is gone is refused, never created anew."""
         stream, key, mark = note
         if self._dry_run:
+            self._references.plan(stream, key, known)
             return self._say("update", stream, key if known == PLANNED else f"{key} (id {known})", body, "updated")
         if not body:
             return "unchanged"

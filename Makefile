@@ -1,0 +1,57 @@
+# Every task sets up what it needs: Python 3.10 or newer, git and make are enough.
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+CODE := fieldpulse_api tap_fieldpulse target_fieldpulse fieldpulse_sandbox tests benchmarks scripts
+
+.DEFAULT_GOAL := help
+.PHONY: help demo test check fix sandbox snap record record-live bench
+
+help: ## list the tasks
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+
+demo: $(VENV)/demo ## FieldPulse (the sandbox) → PostgreSQL → FieldPulse, through Meltano, from nothing
+	$(BIN)/python -m scripts.demo
+
+test: $(VENV)/dev ## run the tests (no network beyond this machine, no key)
+	$(BIN)/pytest
+
+check: $(VENV)/dev ## what CI runs: format, lint, types, tests, generated docs
+	$(BIN)/ruff format --check $(CODE)
+	$(BIN)/ruff check $(CODE)
+	$(BIN)/mypy
+	$(BIN)/python -m scripts.docs --check
+	$(BIN)/pytest
+
+fix: $(VENV)/dev ## format, repair what lint can, write the generated docs
+	$(BIN)/ruff format $(CODE)
+	$(BIN)/ruff check --fix $(CODE)
+	$(BIN)/python -m scripts.docs
+
+sandbox: $(VENV)/dev ## run a local FieldPulse account at http://127.0.0.1:8787 (key: sandbox-key)
+	$(BIN)/fieldpulse-sandbox
+
+snap: $(VENV)/dev ## write the catalog snapshots anew; read the diff
+	$(BIN)/pytest tests/tap/test_snapshots.py --snap
+
+record: $(VENV)/dev ## record the cassettes anew, on the sandbox
+	$(BIN)/python -m scripts.record
+
+record-live: $(VENV)/dev ## record read-only cassettes on a real account: FIELDPULSE_API_KEY=… make record-live
+	$(BIN)/python -m scripts.record --live
+
+bench: $(VENV)/dev ## measure reading and writing against the sandbox
+	$(BIN)/python -m benchmarks.speed
+
+$(VENV)/base: pyproject.toml
+	$(PYTHON) -m venv $(VENV)
+	$(BIN)/python -m pip install --quiet --upgrade pip
+	@touch $@
+
+$(VENV)/dev: $(VENV)/base
+	$(BIN)/python -m pip install --quiet --editable '.[dev]'
+	@touch $@
+
+$(VENV)/demo: $(VENV)/base
+	$(BIN)/python -m pip install --quiet --editable '.[sandbox,demo]'
+	@touch $@
