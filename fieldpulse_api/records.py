@@ -136,7 +136,7 @@ def _is_secret(name: str) -> bool:
     return bool(_SECRET.search(name))
 
 
-@lru_cache(maxsize=65536)
+@lru_cache(maxsize=2048)
 def moment(value: str, zone: tzinfo) -> datetime | None:
     """Return the aware UTC time of any form the API sends; None for '' and zero dates.
 
@@ -171,7 +171,7 @@ def instant(value: Any, zone: tzinfo) -> datetime | None:
     raise Unfit
 
 
-@lru_cache(maxsize=65536)
+@lru_cache(maxsize=2048)
 def _stamp(value: str, zone: tzinfo) -> str | None:
     time = moment(value.strip(), zone)
     return None if time is None else iso(time)

@@ -1,0 +1,160 @@
+"""Write what the documents say about settings, streams, errors and exit statuses, from the code; or check it.
+
+`python -m scripts.docs` writes, `--check` only says what is stale and ends with status 1.
+"""
+
+from __future__ import annotations
+
+import re
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from fieldpulse_api import errors
+from fieldpulse_api.catalogue import RESOURCES
+from fieldpulse_api.exits import EXIT_STATUSES
+from fieldpulse_api.resource import Resource
+from tap_fieldpulse.tap import TapFieldPulse
+from target_fieldpulse.target import TargetFieldPulse
+
+ROOT = Path(__file__).parent.parent
+Plugin = type[TapFieldPulse] | type[TargetFieldPulse]
+
+_MELTANO_KINDS = {"string": "string", "integer": "integer", "number": "decimal", "boolean": "boolean"}
+
+
+def settings_table(plugin: Plugin) -> str:
+    """Return a plugin's settings as a table."""
+    rows = [
+        (f"`{name}`", _kind(one), _default(one), one["description"])
+        for name, one in plugin.config_jsonschema["properties"].items()
+        if not name.startswith(("stream_map", "faker", "flattening"))
+    ]
+    return _table(("setting", "type", "default", "meaning"), rows)
+
+
+def streams_table() -> str:
+    """Return the streams as a table."""
+    rows = [(f"`{one.name}`", one.title, _replication(one), _writes(one), one.evidence.value) for one in RESOURCES]
+    return _table(("stream", "what it is", "replication", "target writes", "evidence"), rows)
+
+
+def errors_table() -> str:
+    """Return the errors as a table, grouped by whose turn it is."""
+    kinds = list(_descendants(errors.FieldPulseError))
+    rows = [(f"`{kind.__name__}`", (kind.__doc__ or "").strip(), str(kind.exit_status)) for kind in kinds]
+    return _table(("error", "what it means", "exit status"), rows)
+
+
+def exits_table() -> str:
+    """Return the exit statuses as a table."""
+    return _table(("status", "meaning"), [(str(status), text) for status, text in EXIT_STATUSES.items()])
+
+
+def plugin_yaml(plugin: Plugin, kind: str) -> str:
+    """Return what a Meltano project needs to know of a plugin."""
+    definition = {
+        "name": plugin.name,
+        "namespace": plugin.name.replace("-", "_"),
+        "label": "FieldPulse",
+        "pip_url": "-e ${MELTANO_PROJECT_ROOT}",
+        "executable": plugin.name,
+        "capabilities": [str(one.value) for one in plugin.capabilities],
+        "settings": [_meltano(name, one) for name, one in plugin.config_jsonschema["properties"].items()],
+    }
+    head = "# Written by `make fix` from the code.\n"
+    text: str = yaml.safe_dump({"plugins": {kind: [definition]}}, sort_keys=False, width=110, allow_unicode=True)
+    return head + text
+
+
+def documents() -> Iterator[tuple[Path, str]]:
+    """Yield every document with generated parts, and what it should say."""
+    for plugin, kind in ((TapFieldPulse, "extractors"), (TargetFieldPulse, "loaders")):
+        plugin.append_builtin_config(plugin.config_jsonschema)
+        yield ROOT / "plugins" / f"{plugin.name}.meltano.yml", plugin_yaml(plugin, kind)
+    readme = ROOT / "README.md"
+    text = readme.read_text("utf-8")
+    blocks = {
+        "tap settings": settings_table(TapFieldPulse),
+        "target settings": settings_table(TargetFieldPulse),
+        "streams": streams_table(),
+        "errors": errors_table(),
+        "exit statuses": exits_table(),
+    }
+    for name, block in blocks.items():
+        begin, end = f"<!-- begin {name}: written by `make fix` -->\n", f"<!-- end {name} -->"
+        text = re.sub(f"{re.escape(begin)}.*?{re.escape(end)}", lambda _, b=begin, t=block, e=end: b + t + e, text, flags=re.S)
+        if begin not in text:
+            raise SystemExit(f"README.md lacks the block {name!r}")
+    yield readme, text
+
+
+def main() -> None:
+    """Write the documents, or check them."""
+    stale = [(path, text) for path, text in documents() if not path.exists() or path.read_text("utf-8") != text]
+    if "--check" in sys.argv[1:]:
+        if stale:
+            raise SystemExit(f"stale: {', '.join(str(path.relative_to(ROOT)) for path, _ in stale)}; run `make fix`")
+        return
+    for path, text in stale:
+        path.write_text(text, "utf-8")
+
+
+def _table(head: tuple[str, ...], rows: list[tuple[str, ...]]) -> str:
+    lines = [head, tuple("---" for _ in head), *rows]
+    return "".join(f"| {' | '.join(cell.replace('|', chr(92) + '|') for cell in line)} |\n" for line in lines)
+
+
+def _kind(schema: dict[str, Any]) -> str:
+    if "enum" in schema:
+        return " \\| ".join(f"`{one}`" for one in schema["enum"]).replace("\\|", "or")
+    kinds = schema["type"] if isinstance(schema["type"], list) else [schema["type"]]
+    return schema.get("format") or next(kind for kind in kinds if kind != "null")
+
+
+def _default(schema: dict[str, Any]) -> str:
+    if schema.get("secret"):
+        return "required"
+    return f"`{str(schema['default']).lower() if isinstance(schema['default'], bool) else schema['default']}`" if "default" in schema else ""
+
+
+def _replication(resource: Resource) -> str:
+    return f"incremental, `{resource.updated}`" if resource.updated else "full table"
+
+
+def _writes(resource: Resource) -> str:
+    if not resource.write:
+        return "" if resource.only_read else "not yet"
+    return "moves customers" if resource.write.into else "create, update"
+
+
+def _descendants(kind: type[errors.FieldPulseError]) -> Iterator[type[errors.FieldPulseError]]:
+    for child in kind.__subclasses__():
+        yield child
+        yield from _descendants(child)
+
+
+def _meltano(name: str, schema: dict[str, Any]) -> dict[str, Any]:
+    kinds = schema.get("type", "string")
+    kind = next((one for one in ([kinds] if isinstance(kinds, str) else kinds) if one != "null"), "string")
+    setting: dict[str, Any] = {"name": name, "kind": _MELTANO_KINDS.get(kind, kind)}
+    if schema.get("secret"):
+        setting["sensitive"] = True
+    if schema.get("format") == "date-time":
+        setting["kind"] = "date_iso8601"
+    if "enum" in schema:
+        setting["kind"] = "options"
+        setting["options"] = [{"label": one, "value": one} for one in schema["enum"]]
+    if "default" in schema:
+        setting["value"] = schema["default"]
+    if "title" in schema:
+        setting["label"] = schema["title"]
+    setting["description"] = schema.get("description", "")
+    return setting
+
+
+if __name__ == "__main__":
+    main()
