@@ -1,0 +1,1 @@
+"""What we know of FieldPulse. Knows nothing of Singer."""

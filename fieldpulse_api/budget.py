@@ -132,7 +132,7 @@ def _open(path: Path) -> int:
         raise BadSetting(
             f"The budget's file cannot be opened ({error.strerror}).",
             where=f"setting budget_store · {path}",
-            do="set TMPDIR to a folder that can be written, or budget_store to 'memory' if no other process has the key",
+            do="set TMPDIR to a folder that can be written, or budget_store: memory if no other process has the key",
         ) from None
 
 

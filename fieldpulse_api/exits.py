@@ -7,6 +7,7 @@ import logging
 import os
 import sys
 import traceback
+from pathlib import Path
 from typing import NoReturn
 
 import click
@@ -63,7 +64,7 @@ def _explain(error: Exception) -> str:
     if isinstance(error, OSError):
         return _lines(f"{error.strerror or type(error).__name__}.", str(error.filename), "check the path")
     frame = traceback.extract_tb(error.__traceback__)[-1]
-    where = f"{os.path.basename(frame.filename)}:{frame.lineno} in {frame.name}"
+    where = f"{Path(frame.filename).name}:{frame.lineno} in {frame.name}"
     return _lines(f"An error that nobody foresaw: {type(error).__name__}.", where, "report it with these lines")
 
 

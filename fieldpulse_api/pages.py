@@ -78,7 +78,9 @@ class Pages:
             self.tally.counted = reply.count
         return Page(reply.response, [self._id(row, number) for row in reply.response], reply.count)
 
-    def after(self, first: Page, order: Mapping[str, str], room: Callable[[int], int], *, count: bool) -> Iterator[Page]:
+    def after(
+        self, first: Page, order: Mapping[str, str], room: Callable[[int], int], *, count: bool
+    ) -> Iterator[Page]:
         """Yield `first`, and then the pages behind it without end, `room(n)` ahead once n were handed on."""
         yield first
         yield from in_order(

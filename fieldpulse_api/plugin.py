@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Iterator, Mapping
-from typing import Any, ClassVar
+from typing import Any, ClassVar, cast
 
 from jsonschema import Draft7Validator
 from jsonschema.exceptions import ValidationError
@@ -51,11 +51,12 @@ def problems(config: Mapping[str, Any], schema: Mapping[str, Any]) -> Iterator[s
 
 
 def _describe(error: ValidationError, known: Mapping[str, Any]) -> str:
+    wanted: Any = error.validator_value
     if error.validator == "required":
-        missing = next(name for name in error.validator_value if name not in error.instance)
+        missing = next(name for name in wanted if name not in cast("dict[str, Any]", error.instance))
         return f"setting {missing!r} is missing"
     name = ".".join(map(str, error.absolute_path)) or "configuration"
     secret = known.get(str(error.absolute_path[0]) if error.absolute_path else "", {}).get("secret")
     if error.validator == "enum" and not secret:
-        return f"setting {name!r}: {got(error.instance, error.validator_value)}"
-    return f"setting {name!r} breaks the rule {error.validator}: {error.validator_value}"
+        return f"setting {name!r}: {got(error.instance, wanted)}"
+    return f"setting {name!r} breaks the rule {error.validator}: {wanted}"

@@ -220,9 +220,7 @@ def decimal_text(value: Any) -> str | None:
 
 def whole(value: Any) -> int | None:
     """Return an integer. Raises: Unfit."""
-    if isinstance(value, bool):
-        raise Unfit
-    if isinstance(value, int):
+    if isinstance(value, int) and not isinstance(value, bool):
         return value
     if isinstance(value, str):
         value = value.strip()
@@ -230,7 +228,7 @@ def whole(value: Any) -> int | None:
             return None
         if _WHOLE.match(value):
             return int(value)
-    elif isinstance(value, (float, Decimal)) and abs(value) < _LARGEST and value == value // 1:
+    elif isinstance(value, (float, Decimal)) and -_LARGEST < value < _LARGEST and value == int(value):
         return int(value)
     raise Unfit
 

@@ -88,7 +88,9 @@ class Walk:
         order = self._pages.resource.order(self._pages.resource.key, "asc")
         first = self._begin(one)
         pages_expected = -(-first.count // len(first.ids)) + 1 if first.count and first.ids else None
-        for page in self._pages.after(first, order, lambda n: pages_expected - n if pages_expected else 2 ** (n - 1), count=False):
+        for page in self._pages.after(
+            first, order, lambda n: pages_expected - n if pages_expected else 2 ** (n - 1), count=False
+        ):
             if not page.ids or not one.take(page):
                 return
             rows = self._fresh(page, one)

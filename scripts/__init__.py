@@ -1,0 +1,1 @@
+"""The project's own tasks, run by make."""

@@ -68,7 +68,9 @@ class Demo:
     """The four steps, and the tables at the end."""
 
     def __init__(self, folder: Path, url: str, psql: Path, server: dict[str, str]) -> None:
-        address = f"postgresql://{server['USER']}:{server['PASSWORD']}@{server['HOST']}:{server['PORT']}/{server['DATABASE']}"
+        address = (
+            f"postgresql://{server['USER']}:{server['PASSWORD']}@{server['HOST']}:{server['PORT']}/{server['DATABASE']}"
+        )
         self._psql = [str(psql), "--quiet", "--pset=footer=off", address]
         self._written: list[str] = []
         self._fieldpulse = Client(ApiSettings(api_key=KEY, api_url=url))
@@ -80,7 +82,11 @@ class Demo:
             "TARGET_FIELDPULSE_API_KEY": KEY,
             "TARGET_FIELDPULSE_LEDGER_URL": f"sqlite:///{folder}/ledger.db",
             "TARGET_FIELDPULSE_REJECTS_PATH": f"{folder}/rejects.singer",
-            **{f"{plugin}_{name}": value for plugin in ("TAP_POSTGRES", "TARGET_POSTGRES") for name, value in server.items()},
+            **{
+                f"{plugin}_{name}": value
+                for plugin in ("TAP_POSTGRES", "TARGET_POSTGRES")
+                for name, value in server.items()
+            },
             "NO_COLOR": "1",
         }
 
@@ -199,7 +205,13 @@ def _postgres(folder: Path) -> Iterator[tuple[Path, dict[str, str]]]:
     pgexec("pg_ctl", (*command, "-o", options, "start"), bin_path=server.bin_path, user=server.system_user)
     try:
         print(f"   127.0.0.1:{port}", flush=True)
-        address = {"HOST": "127.0.0.1", "PORT": str(port), "USER": "postgres", "PASSWORD": "none", "DATABASE": "postgres"}
+        address = {
+            "HOST": "127.0.0.1",
+            "PORT": str(port),
+            "USER": "postgres",
+            "PASSWORD": "none",
+            "DATABASE": "postgres",
+        }
         yield server.bin_path / "psql", address
     finally:
         pgexec("pg_ctl", (*command, "-m", "fast", "stop"), bin_path=server.bin_path, user=server.system_user)

@@ -86,7 +86,12 @@ def documents() -> Iterator[tuple[Path, str]]:
     }
     for name, block in blocks.items():
         begin, end = f"<!-- begin {name}: written by `make fix` -->\n", f"<!-- end {name} -->"
-        text = re.sub(f"{re.escape(begin)}.*?{re.escape(end)}", lambda _, b=begin, t=block, e=end: b + t + e, text, flags=re.S)
+        text = re.sub(
+            f"{re.escape(begin)}.*?{re.escape(end)}",
+            lambda _, b=begin, t=block, e=end: b + t + e,
+            text,
+            flags=re.DOTALL,
+        )
         if begin not in text:
             raise SystemExit(f"README.md lacks the block {name!r}")
     yield readme, text
@@ -118,7 +123,11 @@ def _kind(schema: dict[str, Any]) -> str:
 def _default(schema: dict[str, Any]) -> str:
     if schema.get("secret"):
         return "required"
-    return f"`{str(schema['default']).lower() if isinstance(schema['default'], bool) else schema['default']}`" if "default" in schema else ""
+    return (
+        f"`{str(schema['default']).lower() if isinstance(schema['default'], bool) else schema['default']}`"
+        if "default" in schema
+        else ""
+    )
 
 
 def _replication(resource: Resource) -> str:

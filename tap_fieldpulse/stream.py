@@ -5,10 +5,10 @@ from __future__ import annotations
 import sys
 import time
 from collections.abc import Iterable, Iterator
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from singer_sdk import metrics
-from singer_sdk.helpers._typing import TypeConformanceLevel
+from singer_sdk.helpers.conform import TypeConformanceLevel
 from singer_sdk.streams import Stream
 
 from fieldpulse_api.catalogue import BY_NAME
@@ -101,10 +101,14 @@ class FieldPulseStream(Stream):
 
     def _report_fields(self) -> None:
         for name, count in sorted(self._shaper.unfit.items()):
-            self.logger.warning("%s.%s: %d values do not fit the type and were emitted as they came", self.name, name, count)
+            self.logger.warning(
+                "%s.%s: %d values do not fit the type and were emitted as they came", self.name, name, count
+            )
         if self._shaper.unknown:
             names = ", ".join(sorted(self._shaper.unknown))
-            self.logger.warning("%s: fields that the catalogue does not know were emitted as they came: %s", self.name, names)
+            self.logger.warning(
+                "%s: fields that the catalogue does not know were emitted as they came: %s", self.name, names
+            )
 
     def _report_incomplete(self, tally: Tally) -> None:
         error = Incomplete(

@@ -143,7 +143,7 @@ _TO_WIRE: dict[Kind, Callable[[Any], Any]] = {
 
 
 def normal(value: Any) -> str:
-    """Return a value in the form in which two of them are compared: case, spaces and a phone's punctuation do not count."""
+    """Return the form in which two values are compared: case, spaces and a phone's punctuation do not count."""
     words = " ".join(str(value).casefold().split())
     digits = re.sub(r"[\s().+-]", "", words)
     return digits[-10:] if digits.isdigit() and len(digits) >= 10 else words  # noqa: PLR2004  with or without country code
@@ -160,7 +160,9 @@ def is_like(row: Mapping[str, Any], marks: Mapping[str, str], salt: str) -> bool
 
 
 def _mark(value: Any, salt: str) -> str:
-    return hashlib.blake2b(normal(value).encode("utf-8", "surrogatepass"), digest_size=12, salt=salt.encode()[:16]).hexdigest()
+    return hashlib.blake2b(
+        normal(value).encode("utf-8", "surrogatepass"), digest_size=12, salt=salt.encode()[:16]
+    ).hexdigest()
 
 
 def is_same(write: Write, body: Body, row: Mapping[str, Any], zone: tzinfo) -> bool:

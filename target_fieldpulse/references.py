@@ -124,8 +124,12 @@ class References:
 def keys_written(stream: str, write: Write, record: Record) -> list[Key]:
     """Return what a record's write touches, so that two writes of one row never overlap."""
     if write.row:
-        return [_key(write.reference(write.row), name, record[name]) for name in _given(write.reference(write.row), record)]
-    keys: list[Key] = [(stream, name, str(record[name])) for name in ("id", "external_id") if record.get(name) is not None]
+        return [
+            _key(write.reference(write.row), name, record[name]) for name in _given(write.reference(write.row), record)
+        ]
+    keys: list[Key] = [
+        (stream, name, str(record[name])) for name in ("id", "external_id") if record.get(name) is not None
+    ]
     if write.match and record.get(write.match):
         keys.append((stream, write.match, normal(record[write.match])))
     return keys
@@ -133,9 +137,7 @@ def keys_written(stream: str, write: Write, record: Record) -> list[Key]:
 
 def keys_read(write: Write, record: Record) -> list[Key]:
     """Return what must have been written before a record can be."""
-    return [
-        _key(reference, name, record[name]) for reference in write.references for name in _given(reference, record)
-    ]
+    return [_key(reference, name, record[name]) for reference in write.references for name in _given(reference, record)]
 
 
 def _given(reference: Reference, record: Record) -> list[str]:

@@ -1,15 +1,15 @@
-"""One run of the target: what is shared by all streams, and the way of a record through it."""
+"""One run of the target: what its streams share, and the way of a record through it."""
 
 from __future__ import annotations
 
 import logging
 import math
-import threading
 from collections.abc import Callable, Mapping
+from functools import cached_property
 from typing import Any
 
 from fieldpulse_api.client import Client
-from fieldpulse_api.errors import FieldPulseError, OutcomeUnknown, RecordRefused
+from fieldpulse_api.errors import OutcomeUnknown, RecordRefused
 from fieldpulse_api.pages import Reading
 from fieldpulse_api.resource import Resource
 from fieldpulse_api.settings import ApiSettings
@@ -19,117 +19,114 @@ from .acknowledged import Acknowledged, State
 from .doubt import Doubts
 from .lanes import Lanes
 from .ledger import Ledger
-from .outcomes import Outcomes
+from .outcomes import Outcome, Outcomes
 from .references import References, keys_read, keys_written
 from .writer import Writer
 
 _LOGGER = logging.getLogger(__name__)
 _LAST_SECONDS = 20.0  # what a stopped run gives its requests under way
 
+Record = dict[str, Any]
+Schema = Mapping[str, Any]
+
 
 class Run:
-    """Take records in, write them side by side, and let states out behind them. A dry run emits no state."""
+    """Take records in, write them side by side, and let states out behind them. A dry run lets none out."""
 
     def __init__(self, config: Mapping[str, Any], emit: Callable[[State], None]) -> None:
         self.settings = ApiSettings.read(config)
-        self.outcomes = Outcomes(config["rejects_path"])
         self._config = config
+        self._outcomes = Outcomes(config["rejects_path"])
         self._acknowledged = Acknowledged(emit if not config["dry_run"] else lambda _: None)
         self._lanes = Lanes(math.ceil(self.settings.requests_per_second))
-        self._lock = threading.Lock()
-        self._fatal: FieldPulseError | None = None
-        self._client: Client | None = None
-        self._ledger: Ledger | None = None
-        self._writer: Writer | None = None
+        self._fatal: BaseException | None = None
 
     def prepare(self, resource: Resource) -> None:
         """Get ready to write a stream: which account this is, and what earlier runs left in doubt."""
-        writer, doubts = self._open()
-        del writer
-        if not self._config["dry_run"] and resource.write and not resource.write.into:
-            doubts.settle_all(resource)
+        self._writer  # noqa: B018  opened here, by one thread, for all workers
+        if resource.write and not resource.write.into and not self._config["dry_run"]:
+            self._doubts.settle_all(resource)
 
-    def submit(self, resource: Resource, schema: Mapping[str, Any], record: dict[str, Any]) -> None:
-        """Read one record. Raises: the error that ended the run, if one did."""
+    def submit(self, resource: Resource, schema: Schema, record: Record) -> None:
+        """Read one record; this waits while too many are under way. Raises: what ended the run."""
         self.check()
-        self.outcomes.read += 1
-        write = resource.write
-        assert write is not None  # noqa: S101  a sink is made for writable streams only
+        self._outcomes.read += 1
         ticket = self._acknowledged.begin()
+        write = resource.write
         self._lanes.submit(
             lambda: self._work(resource, schema, record, ticket),
-            writes=keys_written(resource.name, write, record),
-            after=keys_read(write, record),
+            writes=keys_written(resource.name, write, record) if write else (),
+            after=keys_read(write, record) if write else (),
         )
 
     def skip(self) -> None:
         """Count a record that is not to be written."""
-        self.outcomes.read += 1
-        self.outcomes.count("skipped")
+        self._outcomes.read += 1
+        self._outcomes.count("skipped")
 
     def state(self, state: State) -> None:
         """Take in a state."""
         self._acknowledged.state(state)
 
     def check(self) -> None:
-        """Raise the error that ended the run, if one did."""
+        """Raise what ended the run, if anything did."""
         if self._fatal:
             raise self._fatal
 
     def finish(self, *, is_stopped: bool = False) -> None:
-        """Wait for what is under way, all of it or what a stopped run can wait for, and say the last line."""
+        """Wait for all writes; in a run that was stopped, only for those under way, and not for ever."""
         if is_stopped:
             self._lanes.stopped.set()
         self._lanes.finish(_LAST_SECONDS if is_stopped else None)
 
     def close(self) -> int:
         """Close everything, say the last line, and return the exit status that the outcomes ask for."""
-        for part in (self._client, self._ledger):
-            if part:
-                part.close()
-        _LOGGER.info("%s", self.outcomes.close())
-        bad = self.outcomes["uncertain"] or (self.outcomes["rejected"] and self._config["on_reject"] == "fail")
+        for part in ("_ledger", "_client"):
+            if part in self.__dict__:
+                getattr(self, part).close()
+        _LOGGER.info("%s", self._outcomes.close())
+        bad = self._outcomes["uncertain"] or (self._outcomes["rejected"] and self._config["on_reject"] == "fail")
         return 1 if bad else 0
 
-    def _open(self) -> tuple[Writer, Doubts]:
-        if self._writer is None:
-            self._client = Client(self.settings)
-            self._ledger = Ledger(self._config["ledger_url"], account_of(self._client))
-            reading = Reading(zone=self.settings.zone)
-            self._doubts = Doubts(
-                self._client,
-                self._ledger,
-                reading,
-                settle_seconds=self._config["settle_seconds"],
-                wait=self._lanes.stopped.wait,
-            )
-            references = References(self._client, self._ledger, reading)
-            dry_run = self._config["dry_run"]
-            self._writer = Writer(self._client, self._ledger, self._doubts, references, reading, dry_run=dry_run)
-        return self._writer, self._doubts
+    @cached_property
+    def _client(self) -> Client:
+        return Client(self.settings)
 
-    def _work(self, resource: Resource, schema: Mapping[str, Any], record: dict[str, Any], ticket: int) -> None:
+    @cached_property
+    def _ledger(self) -> Ledger:
+        return Ledger(self._config["ledger_url"], account_of(self._client))
+
+    @cached_property
+    def _reading(self) -> Reading:
+        return Reading(zone=self.settings.zone)
+
+    @cached_property
+    def _doubts(self) -> Doubts:
+        seconds, wait = self._config["settle_seconds"], self._lanes.stopped.wait
+        return Doubts(self._client, self._ledger, self._reading, settle_seconds=seconds, wait=wait)
+
+    @cached_property
+    def _writer(self) -> Writer:
+        references = References(self._client, self._ledger, self._reading)
+        dry_run = self._config["dry_run"]
+        return Writer(self._client, self._ledger, self._doubts, references, self._reading, dry_run=dry_run)
+
+    def _work(self, resource: Resource, schema: Schema, record: Record, ticket: int) -> None:
         try:
-            self._end(resource, schema, record)
-        except FieldPulseError as error:
-            self._stop(error)
-        except BaseException as error:  # noqa: BLE001  a bug in a worker must end the run, not vanish in a thread
-            self._stop(error)
+            outcome = self._write(resource, schema, record)
+        except BaseException as error:  # noqa: BLE001  whatever it is ends the run instead of vanishing in a thread
+            self._fatal = self._fatal or error
+            self._lanes.stopped.set()
         else:
+            self._outcomes.count(outcome)
             self._acknowledged.end(ticket)
 
-    def _end(self, resource: Resource, schema: Mapping[str, Any], record: dict[str, Any]) -> None:
-        writer, _ = self._open()
+    def _write(self, resource: Resource, schema: Schema, record: Record) -> Outcome:
         try:
-            self.outcomes.count(writer.write(resource, record))
+            return self._writer.write(resource, record)
         except (RecordRefused, OutcomeUnknown) as error:
-            outcome = "uncertain" if isinstance(error, OutcomeUnknown) else "rejected"
-            self.outcomes.reject(resource.name, schema, record, error)
-            self.outcomes.count(outcome)
-            _LOGGER.warning("%s %s: %s (%s)", outcome, resource.name, error.what, error.where)
-
-    def _stop(self, error: BaseException) -> None:
-        with self._lock:
-            if self._fatal is None:
-                self._fatal = error  # type: ignore[assignment]
-                self._lanes.stopped.set()
+            self._outcomes.reject(resource.name, schema, record, error)
+            outcome: Outcome = "uncertain" if isinstance(error, OutcomeUnknown) else "rejected"
+            key = record.get("external_id") or record.get("id") or ""
+            _LOGGER.warning("%s: %s %s: %s (%s)", outcome, resource.name, key, error.what, error.where)
+            return outcome

@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
-import json
 import sys
 from functools import cached_property
 from typing import Any, ClassVar
 
 from singer_sdk import Target
-from singer_sdk.exceptions import InvalidJSONSchema, InvalidRecord, MissingKeyPropertiesError, RecordsWithoutSchemaException
+from singer_sdk.exceptions import (
+    InvalidJSONSchema,
+    InvalidRecord,
+    MissingKeyPropertiesError,
+    RecordsWithoutSchemaException,
+)
 from singer_sdk.helpers.capabilities import PluginCapabilities
 from singer_sdk.plugin_base import PluginBase, _ConfigInput
 from singer_sdk.sinks import Sink
@@ -129,7 +133,7 @@ class TargetFieldPulse(Plugin, Target):
         super().process_endofpipe()
 
     @classmethod
-    def invoke(
+    def invoke(  # type: ignore[override]  # as the SDK's own targets do
         cls,
         *,
         about: bool = False,
@@ -169,7 +173,10 @@ def _report(error: BaseException) -> int | None:
 def _refused(stream_name: str) -> RefusedStream:
     resource = BY_NAME.get(stream_name)
     if resource is None:
-        what, do = f"FieldPulse has no stream {stream_name!r}.", "rename it (stream_maps), or set unknown_streams: discard"
+        what, do = (
+            f"FieldPulse has no stream {stream_name!r}.",
+            "rename it (stream_maps), or set unknown_streams: discard",
+        )
     elif resource.only_read:
         what, do = f"FieldPulse lets nobody write {stream_name}.", "deselect it"
     else:

@@ -136,7 +136,9 @@ class Writer:
             created = None
         if created is None:
             where = f"POST {resource.create_path or resource.path}"
-            raise OutcomeUnknown("FieldPulse did not say which row it created.", where=where, do="nothing: it is looked for")
+            raise OutcomeUnknown(
+                "FieldPulse did not say which row it created.", where=where, do="nothing: it is looked for"
+            )
         return created
 
     def _after_id(self, resource: Resource) -> int:

@@ -1,0 +1,204 @@
+"""What stands before the backend: the key, the limit, latency and faults, and the record of what was asked."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import time
+from dataclasses import dataclass
+from email.utils import formatdate
+from typing import TYPE_CHECKING, Any
+from urllib.parse import parse_qsl
+
+import msgspec
+
+from .answers import Answer, gateway, unknown_route
+from .limiter import Limiter, throttled
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+    from .faults import Behaviour, Fault, Faults
+    from .store import Clock
+
+METHODS = frozenset({"GET", "POST", "PUT", "DELETE"})
+SLOW_PATHS = {"/teams": 0.05}
+"""Seconds on top of the latency, if there is any: every member of a team is a full user object (V)."""
+TRANSPORT = "fieldpulse_sandbox.transport"
+"""Key of the scope under which the server leaves the connection, so that a fault can drop it."""
+
+
+@dataclass
+class Request:
+    """One request as it arrived. `status` is None until answered, and stays so if the connection was dropped.
+
+    Units: `at` is `time.monotonic()` on arrival; `seconds` the time until the answer was complete.
+    """
+
+    method: str
+    path: str
+    query: dict[str, str]
+    query_string: str
+    body: dict[str, Any] | None
+    key_ok: bool
+    at: float
+    status: int | None = None
+    seconds: float = 0.0
+
+
+@dataclass
+class Gate:
+    """The settings and the memory of a gateway."""
+
+    api_key: str
+    limiter: Limiter
+    latency_seconds: float
+    behaviour: Behaviour
+    faults: Faults
+    clock: Clock
+    arrived: Callable[[Request], None]
+    answered: Callable[[Request], None]
+
+
+class Gateway:
+    """An ASGI wrapper around the backend."""
+
+    def __init__(self, app: ASGIApp, gate: Gate) -> None:
+        """Stand before `app`."""
+        self.app = app
+        self.gate = gate
+        self._count = 0
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Answer one request, or drop it."""
+        if scope["type"] != "http":
+            return
+        raw = await _body(receive)
+        request = _request(scope, raw, self.gate.api_key)
+        self.gate.arrived(request)
+
+        async def counted(message: Message) -> None:
+            if message["type"] == "http.response.start":
+                request.status = message["status"]
+                message["headers"] = [*message["headers"], *self._headers()]
+            request.seconds = time.monotonic() - request.at
+            await send(message)
+
+        with contextlib.suppress(asyncio.CancelledError):  # the server was stopped while this one waited
+            await self._answer(request, raw, (scope, receive, counted))
+        self.gate.answered(request)
+
+    async def _answer(self, request: Request, raw: bytes, call: tuple[Scope, Receive, Send]) -> None:
+        scope, receive, send = call
+        refusal = self._refusal(request)
+        if refusal:
+            return await _send(send, refusal)
+        if self.gate.latency_seconds:
+            await asyncio.sleep(self.gate.latency_seconds + SLOW_PATHS.get(request.path, 0.0))
+        fault = self.gate.faults.take(request.method, request.path)
+        replay = _replay(raw, receive)
+        if fault is None:
+            return await self.app(scope, replay, send)
+        if fault.kind == "slow":
+            return await self._answer_late(fault, (scope, replay, send))
+        if fault.after_commit:
+            await self.app(scope, replay, _swallow)
+        if fault.kind == "drop":
+            return await _drop(scope, receive)
+        return await _send(send, _broken(fault, self.gate.clock()))
+
+    async def _answer_late(self, fault: Fault, call: tuple[Scope, Receive, Send]) -> None:
+        """Carry a request out, and wait before or after that."""
+        scope, receive, send = call
+
+        async def late(message: Message) -> None:
+            if message["type"] == "http.response.start" and fault.after_commit:
+                await asyncio.sleep(fault.seconds)
+            await send(message)
+
+        if not fault.after_commit:
+            await asyncio.sleep(fault.seconds)
+        await self.app(scope, receive, late)
+
+    def _refusal(self, request: Request) -> Answer | None:
+        if not request.key_ok:
+            return gateway(self.gate.behaviour.bad_key_status)
+        return self.gate.limiter.refusal() or (None if request.method in METHODS else unknown_route())
+
+    def _headers(self) -> list[tuple[bytes, bytes]]:
+        """Return the headers of every answer: the server's clock, and an id that a log can quote."""
+        self._count += 1
+        number = f"00000000-0000-4000-8000-{self._count:012d}"
+        date = formatdate(self.gate.clock(), usegmt=True)
+        return [(b"date", date.encode()), (b"x-amzn-requestid", number.encode())]
+
+
+def _request(scope: Scope, raw: bytes, api_key: str) -> Request:
+    keys = [value for name, value in scope["headers"] if name == b"x-api-key"]
+    query_string = scope["query_string"].decode("latin-1")
+    try:
+        body = msgspec.json.decode(raw) if raw else None
+    except msgspec.DecodeError:
+        body = None
+    return Request(
+        method=scope["method"],
+        path=scope["path"],
+        query=dict(parse_qsl(query_string, keep_blank_values=True)),
+        query_string=query_string,
+        body=body if isinstance(body, dict) else None,
+        key_ok=keys == [api_key.encode()],
+        at=time.monotonic(),
+    )
+
+
+async def _body(receive: Receive) -> bytes:
+    parts = []
+    while True:
+        message = await receive()
+        parts.append(message.get("body", b""))
+        if not message.get("more_body"):
+            return b"".join(parts)
+
+
+def _replay(raw: bytes, receive: Receive) -> Receive:
+    """Return a `receive` that hands the body out once more."""
+    waiting: list[Message] = [{"type": "http.request", "body": raw, "more_body": False}]
+
+    async def again() -> Message:
+        return waiting.pop() if waiting else await receive()
+
+    return again
+
+
+async def _swallow(message: Message) -> None:
+    """Lose an answer."""
+
+
+async def _drop(scope: Scope, receive: Receive) -> None:
+    """Close the connection without a byte; returning earlier would make the server answer 500."""
+    scope[TRANSPORT].abort()
+    while (await receive())["type"] != "http.disconnect":
+        pass
+
+
+async def _send(send: Send, answer: Answer) -> None:
+    headers = {"content-type": answer.media_type, "content-length": str(len(answer.body))} | answer.headers
+    encoded = [(name.lower().encode(), value.encode()) for name, value in headers.items()]
+    await send({"type": "http.response.start", "status": answer.status, "headers": encoded})
+    await send({"type": "http.response.body", "body": answer.body})
+
+
+def _broken(fault: Fault, now: float) -> Answer:
+    """Return the answer that a fault gives in the backend's place."""
+    answers: dict[str, Answer] = {
+        "throttle": throttled(now, fault.seconds),
+        "throttle_bare": gateway(429),
+        "quota": gateway(429, "Limit Exceeded"),
+        "status": gateway(fault.status),
+        "not_json": Answer(200, b"<html><body>Service maintenance</body></html>", media_type="text/html"),
+        "empty": Answer(200, b""),
+        "error200": Answer(200, b'{"error":true,"response":null,"errors":["Something went wrong."]}'),
+    }
+    return answers[fault.kind]

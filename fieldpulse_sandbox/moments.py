@@ -1,0 +1,50 @@
+"""The formats in which FieldPulse writes a moment. Inside the sandbox a moment is whole UNIX seconds."""
+
+from __future__ import annotations
+
+import time
+from datetime import datetime, timezone
+
+YEAR = 365 * 86_400
+EPOCH = int(datetime(2026, 11, 1, tzinfo=timezone.utc).timestamp())
+"""The moment at which a seeded account is looked at; its rows come from the year before."""
+SHORTEST_TIME, LONGEST_TIME = 8, 11
+"""Lengths of a text of digits that is taken for UNIX seconds."""
+
+
+def bare(moment: int) -> str:
+    """Return `YYYY-MM-DD HH:MM:SS` in UTC, without a zone: the form of most columns (V)."""
+    return time.strftime("%Y-%m-%d %H:%M:%S", time.gmtime(moment))
+
+
+def iso(moment: int) -> str:
+    """Return ISO-8601 with microseconds and Z: the form of assignments and `completed_at` (V)."""
+    return time.strftime("%Y-%m-%dT%H:%M:%S.000000Z", time.gmtime(moment))
+
+
+def moment_of(text: str) -> int:
+    """Return the moment that a bare text names."""
+    day = datetime(int(text[:4]), int(text[5:7]), int(text[8:10]), tzinfo=timezone.utc)
+    return int(day.timestamp()) + int(text[11:13]) * 3600 + int(text[14:16]) * 60 + int(text[17:19])
+
+
+def bare_from(value: object) -> str | None:
+    """Return the bare form of a written time, or None if it is none.
+
+    Units: numbers, and texts of eight to eleven digits, are UNIX seconds (D); any other text is ISO-like (O),
+    and UTC where it names no zone.
+    """
+    if isinstance(value, bool) or not isinstance(value, int | float | str):
+        return None
+    try:
+        text = str(value).strip()
+        if isinstance(value, int | float) or (text.isdigit() and SHORTEST_TIME <= len(text) <= LONGEST_TIME):
+            return bare(int(value))
+        return bare(_seconds(text))
+    except (ValueError, OverflowError, OSError):
+        return None
+
+
+def _seconds(text: str) -> int:
+    moment = datetime.fromisoformat(text[:-1] + "+00:00" if text.endswith("Z") else text)
+    return int((moment if moment.tzinfo else moment.replace(tzinfo=timezone.utc)).timestamp())

@@ -1,0 +1,196 @@
+"""Estimates, invoices and payments. Money is whole cents here and text in the rows."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from fieldpulse_sandbox.moments import EPOCH, YEAR, bare, moment_of
+
+from .shapes import BASE_CLASS, Row
+
+if TYPE_CHECKING:
+    from .draft import Draft
+
+DAY = 86_400
+METHODS = ("cash", "check", "card", "bank_transfer", "other")
+ESTIMATE_STATUSES = (("Sent", "estimate_sent"), ("Accepted", "estimate_accepted"), ("Lost", "estimate_lost"))
+SMALL_CUSTOMER = [
+    "id",
+    "company_id",
+    "cuid",
+    "first_name",
+    "last_name",
+    "company_name",
+    "display_name",
+    "email",
+    "phone",
+    "phone_e164",
+    "account_type",
+    "status",
+]
+
+
+def money(cents: int, places: int = 2) -> str:
+    """Return cents as the text of a decimal with this many places."""
+    return f"{cents // 100}.{cents % 100:02d}" + "0" * (places - 2)
+
+
+def small_customer(row: Row) -> Row:
+    """Return the customer that an estimate or invoice embeds."""
+    return {key: row[key] for key in SMALL_CUSTOMER}
+
+
+def add_billing(draft: Draft) -> None:
+    """Add the imported invoices, then invoices of jobs, estimates and payments, oldest first."""
+    customers = {row["id"]: row for row in draft.rows["customers"]}
+    flood = draft.customers // 5
+    for _ in range(flood):
+        _add_import(draft, draft.rng.choice(draft.rows["customers"]))
+    jobs = draft.rows["jobs"]
+    billed = draft.rng.sample(jobs, min(len(jobs), draft.customers - flood))
+    quoted = draft.rng.sample(jobs, min(len(jobs), draft.customers // 2))
+    plans = [(moment_of(job["created_at"]), job["id"], "invoices", job) for job in billed]
+    plans += [(moment_of(job["created_at"]), job["id"], "estimates", job) for job in quoted]
+    for created, _, name, job in sorted(plans, key=lambda plan: plan[:3]):
+        document = _add_document(draft, name, customers[job["customer_id"]], created, job)
+        if name == "invoices":
+            _settle_job(job, document)
+    _add_payments(draft)
+
+
+def _settle_job(job: Row, invoice: Row) -> None:
+    job["invoice_status"] = invoice["status"]
+    job["total_price"] = invoice["total"]
+
+
+def _add_import(draft: Draft, customer: Row) -> None:
+    """Add an invoice of the QuickBooks import: all of them share one created_at (V)."""
+    row = _add_document(draft, "invoices", customer, EPOCH - YEAR, None)
+    row |= {"qb_originated": True, "qbo_id": 10_000 + row["cuid"], "status": 3}
+    row["invoiced_date"] = bare(EPOCH - YEAR - draft.rng.randrange(1, 900) * DAY)
+
+
+def _add_document(draft: Draft, name: str, customer: Row, created: int, job: Row | None) -> Row:
+    lines, cents = _lines(draft)
+    is_estimate = name == "estimates"
+    row = draft.add(
+        name,
+        created,
+        draft.past(created) if job else created,
+        author_id=draft.rows["users"][0]["id"],
+        customer_id=customer["id"],
+        customer=small_customer(customer),
+        job_id=job["id"] if job and draft.chance(0.8) else None,
+        contract_id=draft.rng.choice(draft.rows["contracts"])["id"] if draft.chance(0.2) else None,
+        status=1 if is_estimate else draft.rng.choice((2, 3, 3, 3, 3)),
+        title=job["job_type"] if job else draft.rng.choice(("", None)),
+        notes=draft.rng.choice(("", None)),
+        invoiced_date=bare(created + DAY),
+        due_date=bare((created // DAY + 31) * DAY + 13 * 3600),
+        line_items=lines,
+        **_amounts(draft, cents),
+    )
+    _place(draft, row, customer, created, is_estimate=is_estimate)
+    return row
+
+
+def _amounts(draft: Draft, cents: int) -> Row:
+    """Return the amounts of a document with this subtotal, sometimes with a discount or a tax."""
+    discount = cents // 10 if draft.chance(0.15) else 0
+    tax = (cents - discount) * 825 // 10_000 if draft.chance(0.3) else 0
+    total = money(cents - discount + tax)
+    subtotals = {"subtotal": money(cents, 6), "subtotal_discounted": money(cents - discount, 6)}
+    parts = {"discount": money(discount), "tax": money(tax), "tax_rate": "8.25" if tax else "0.00"}
+    return subtotals | parts | {"total": total, "service_price": total, "amount_unpaid": total}
+
+
+def _place(draft: Draft, row: Row, customer: Row, created: int, *, is_estimate: bool) -> None:
+    """Give an estimate its custom status, and an invoice its own copy of the location (V)."""
+    number = draft.rng.randrange(len(ESTIMATE_STATUSES))
+    row |= {"status_id": 1_878_001 + number, "status_workflow_id": 174_200}
+    if is_estimate:
+        title, kind = ESTIMATE_STATUSES[number]
+        row["custom_status"] = {
+            "id": row["status_id"],
+            "name": title,
+            "icon": "envelope",
+            "color": "#57cfff",
+            "type": kind,
+        }
+        return
+    main = customer["main_location"]
+    copied = {key: main[key] for key in ("address_1", "address_2", "city", "state", "zip_code", "author_id", "title")}
+    draft.add("locations", created, object_id=row["id"], object_type=BASE_CLASS + "Invoice", **copied)
+
+
+def _lines(draft: Draft) -> tuple[list[Row], int]:
+    """Return one to three line items and their sum in cents."""
+    lines, sum_cents = [], 0
+    for number in range(draft.rng.randrange(1, 4)):
+        item = draft.rng.choice(draft.rows["items"])
+        quantity = draft.rng.randrange(1, 5)
+        sum_cents += quantity * round(float(item["default_unit_price"]) * 100)
+        lines.append(_line(draft, number, item, quantity))
+    return lines, sum_cents
+
+
+def _line(draft: Draft, number: int, item: Row, quantity: int) -> Row:
+    part = {
+        "id": draft.value_id(),
+        "title": item["name"],
+        "description": item["default_description"] or "",
+        "quantity": str(quantity),
+        "unit_cost": item["default_unit_cost"],
+        "unit_price": item["default_unit_price"],
+        "taxable": item["default_taxable"],
+        "type": item["type"],
+        "sku": item["sku"] or "",
+        "hidden": False,
+        "unit_measure": item["unit_measure"],
+        "tax_rate": "0",
+        "xero_sales_account": None,
+        "xero_tax_account": None,
+    }
+    shown = {"line_price_visibility": "all", "line_visibility": "all"}
+    head = {"id": draft.value_id(), "line_number": number, "line_type": "item", "line_title": "", "description": ""}
+    return head | shown | {"line_components": [part]}
+
+
+def _add_payments(draft: Draft) -> None:
+    """Pay about two thirds of the invoices, some in two parts; the parts add up to amount_paid exactly (V)."""
+    plans: list[tuple[int, int, Row]] = []
+    for invoice in draft.rows["invoices"]:
+        cents = round(float(invoice["total"]) * 100)
+        parts = draft.rng.choice(
+            ((), (), (cents,), (cents,), (cents,), (cents // 3, cents - cents // 3), (cents // 2,))
+        )
+        start = moment_of(invoice["created_at"])
+        plans += [(draft.past(start), part, invoice) for part in parts if part]
+    for moment, cents, invoice in sorted(plans, key=lambda plan: (plan[0], plan[2]["id"], plan[1])):
+        payment = draft.add(
+            "payments",
+            moment,
+            author_id=invoice["author_id"],
+            invoice_id=invoice["id"],
+            customer_id=invoice["customer_id"],
+            payment_date=bare(moment // 3600 * 3600),
+            amount=money(cents),
+            method=draft.rng.choice(METHODS),
+            notes=draft.rng.choice(("", None, "Check 0001")),
+        )
+        settle(invoice, [*invoice["payments"], payment])
+        invoice["updated_at"] = max(invoice["updated_at"], payment["created_at"])
+
+
+EMBEDDED_PAYMENT = ("id", "invoice_id", "customer_id", "amount", "method", "payment_date", "status")
+
+
+def settle(invoice: Row, payments: list[Row]) -> None:
+    """Let an invoice show exactly these payments."""
+    paid = sum(round(float(payment["amount"]) * 100) for payment in payments)
+    dates = sorted(payment["payment_date"] for payment in payments if payment["payment_date"])
+    invoice["payments"] = [{key: payment[key] for key in EMBEDDED_PAYMENT} for payment in payments]
+    invoice["amount_paid"] = money(paid)
+    invoice["amount_unpaid"] = money(max(0, round(float(invoice["total"]) * 100) - paid))
+    invoice["first_payment_date"] = dates[0] if dates else None
+    invoice["last_payment_date"] = dates[-1] if dates else None

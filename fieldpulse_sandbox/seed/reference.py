@@ -1,0 +1,185 @@
+"""What every account has in the same amount: users, teams, statuses, sources, tags, definitions, the price book."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from fieldpulse_sandbox.moments import EPOCH, YEAR, bare
+
+from .people import person
+from .shapes import COMPANY_ID, Row, nulls
+
+if TYPE_CHECKING:
+    from .draft import Draft
+
+FOUNDED = EPOCH - 3 * YEAR
+ROLES = (1, 2, 3, 4, 4, 4, 4, 4, 4, 4, 5, 4)
+MEMBER = {
+    "timesheets_enabled": True,
+    "can_view_customer_list": False,
+    "can_view_invoices": False,
+    "time_zone": "America/Chicago",
+    "my_assigned_jobs_notification": [1],
+    "invoice_list_permission": 2,
+    "total_number_of_logins": 3,
+    "job_visibility": 3,
+}
+JOB_STATUSES = (
+    ("New", "new", "sparkles", "#0094D6", 1),
+    ("On The Way", "travel_time", "route", "#ba68c8", 6),
+    ("In Progress", "in_progress", "spinner", "#88cc40", 2),
+    ("Pending", "pending", "pause", "#f5a623", 3),
+    ("Completed", "completed", "check", "#9b9b9b", 4),
+    ("Canceled", "canceled", "xmark", "#d93c37", 5),
+)
+"""Name, type, icon and colour of a status, and the `status` of jobs that goes with it."""
+STAGES = ("New Lead", "Contacted", "Quoted", "Won", "Lost")
+SOURCES = ("Referral", "Website", "Phone", "Yard Sign", "Trade Fair", "Returning")
+TAGS = (("VIP", "customer"), ("Landlord", "customer"), ("Slow payer", "customer"), ("Warranty", "job"), ("Rush", "job"))
+FIELDS: tuple[tuple[str, str, int, list[str]], ...] = (
+    ("Gate code", "customer", 1, []),
+    ("Number of units", "customer", 2, []),
+    ("Preferred day", "customer", 5, ["Monday", "Wednesday", "Friday"]),
+    ("Contract until", "customer", 3, []),
+    ("Permit number", "job", 1, []),
+    ("Crew size", "job", 2, []),
+    ("Roof pitch", "project", 1, []),
+    ("Bin", "item", 1, []),
+)
+WORK = ("Furnace tune-up", "AC repair", "Drain cleaning", "Water heater swap", "Duct sealing", "Panel upgrade")
+PARTS = (
+    "Pleated filter",
+    "Copper elbow",
+    "Capacitor 45uF",
+    "Contactor",
+    "Thermostat",
+    "PVC pipe",
+    "Flue vent",
+    "Valve",
+)
+
+
+def add_reference(draft: Draft) -> None:
+    """Add the lists that do not grow with the number of customers."""
+    _add_people(draft)
+    _add_statuses(draft)
+    _add_lists(draft)
+    _add_definitions(draft)
+    _add_items(draft)
+
+
+def _add_people(draft: Draft) -> None:
+    moment = bare(draft.past())
+    for number, role in enumerate(ROLES):
+        who = person(draft.rng, 900_000 + number)
+        seen = {"coordinates": {"latitude": 32.8 + number / 100, "longitude": -96.8}, "time": moment}
+        draft.add(
+            "users",
+            FOUNDED,
+            first_name=who.first,
+            last_name=who.last,
+            email=who.email,
+            phone=who.phone_e164 if number % 2 else "",
+            notes="",
+            role=role,
+            is_active=number != len(ROLES) - 1,
+            last_known_location=seen if number % 3 else None,
+        )
+    users = draft.rows["users"]
+    for title, crew in (("Default Team", users), ("North Crew", users[3:7]), ("South Crew", users[7:])):
+        team = draft.add("teams", FOUNDED, title=title, about=f"{title} of the company.", author_id=users[0]["id"])
+        team["members"] = [_member(user, team) for user in crew]
+        team["managers"] = [_member(users[1], team)]
+
+
+def _member(user: Row, team: Row) -> Row:
+    """Return the whole user that a team embeds: far more than /users shows, secrets among it (V)."""
+    stamp = bare(FOUNDED)
+    return {
+        **nulls("mongo_id avatar deleted_at deactivated_at twilio_sid remember_token stripe_id calendar_token"),
+        **user,
+        "cuid": user["id"] % 1000,
+        "api_token": f"sandbox-secret-token-{user['id']}",
+        "google_calendar_id": f"sandbox-secret-calendar-{user['id']}",
+        "phone_settings": {"forward_to": "+12145550100", "voicemail_pin": f"sandbox-secret-pin-{user['id']}"},
+        "last_known_location": {"coordinates": {"latitude": 32.8, "longitude": -96.8}, "time": stamp},
+        **MEMBER,
+        "founder": user["role"] == ROLES[0],
+        "recent_activity": stamp,
+        "last_logged_in_at": stamp,
+        "created_at": stamp,
+        "updated_at": stamp,
+        "pivot": {"team_id": team["id"], "user_id": user["id"]},
+        "settings": {"avatar_color": "#007abe"},
+    }
+
+
+def _add_statuses(draft: Draft) -> None:
+    statuses = [
+        draft.add("job_statuses", FOUNDED, name=name, type=kind, icon=icon, color=color)
+        for name, kind, icon, color, _ in JOB_STATUSES
+    ]
+    flow = draft.add("job_status_workflows", FOUNDED, name="Default Workflow")
+    for key in ("icon", "type", "color"):
+        del flow[key]
+    flow["status_ids"] = [status["id"] for status in statuses]
+    pivot = [{"status_id": status["id"], "workflow_id": flow["id"]} for status in statuses]
+    flow["statuses"] = [status | {"pivot": link} for status, link in zip(statuses, pivot, strict=True)]
+    flow["default_status_id"] = statuses[0]["id"]
+    flow["default_status"] = statuses[0] | {"laravel_through_key": flow["id"]}
+
+
+def _add_lists(draft: Draft) -> None:
+    author = draft.rows["users"][0]["id"]
+    for order, name in enumerate(STAGES, start=1):
+        draft.add("pipeline_statuses", FOUNDED, name=name, order=order, color="#0094D6")
+    for name in SOURCES:
+        draft.add("lead_sources", FOUNDED, name=name, author_id=author)
+    for title, kind in TAGS:
+        draft.add("tags", FOUNDED, title=title, type=kind, color="#007abe")
+    for kind in ("job", "estimate", "invoice"):
+        for number, name in enumerate(("Residential", "Commercial", "Retired")):
+            names = {"name": name, "fully_qualified_name": name, "qbo_id": str(5_000_000 + number)}
+            draft.add(f"{kind}_qb_classes", FOUNDED, active=name != "Retired", **names)
+    for title in ("Heating", "Cooling", "Plumbing", "Electrical"):
+        draft.add("asset_categories", FOUNDED, title=title)
+    for name in ("Example Supply Co", "Sample Pipe & Fitting", "Mock Electric Wholesale"):
+        draft.add("vendors", FOUNDED, name=name, email=f"orders@{name.split()[0].lower()}.example.com")
+    for title in ("Standard terms", "Commercial terms"):
+        draft.add("contracts", FOUNDED, title=title, text=f"{title} of a company that does not exist.")
+
+
+def _add_definitions(draft: Draft) -> None:
+    for position, (name, owner, widget, allowed) in enumerate(FIELDS):
+        row = draft.add("custom_fields", FOUNDED, name=name, object=owner, position=position, field_widget_id=widget)
+        row["related_record_names"] = [owner]
+        row["settings"] = {"field_instance_id": row["id"], "allowed_values": allowed, "default_value": None}
+    company = {"title": "Example Heating Co", "email": "office@example.com", "phone": "+12145550100"}
+    place = {"address_1": "1 Sample Plaza", "city": "Testville", "state": "TX", "zip_code": "75000"}
+    row = draft.add("company_profiles", FOUNDED, **company, **place, time_zone="America/Chicago")
+    row["id"] = COMPANY_ID
+
+
+def _add_items(draft: Draft) -> None:
+    moments = sorted(draft.past(FOUNDED) for _ in range(60))
+    for number, moment in enumerate(moments):
+        is_labor = number % 4 == 0
+        name = f"{WORK[number % len(WORK)]} labor" if is_labor else f"{PARTS[number % len(PARTS)]} {number}"
+        cents = draft.rng.randrange(450, 60_000)
+        draft.add(
+            "items",
+            moment,
+            draft.past(moment),
+            name=name,
+            type="service" if is_labor else "material",
+            sku=f"SKU-{number:03d}" if number % 5 else None,
+            is_labor_item=is_labor,
+            track_inventory=not is_labor,
+            quantity_available=None if is_labor else draft.rng.randrange(0, 80),
+            default_unit_price=f"{cents / 100:.4f}",
+            default_unit_cost=f"{cents / 250:.4f}",
+            default_taxable=not is_labor,
+            default_description="" if number % 3 else None,
+            unit_measure="hour" if is_labor else "each",
+            is_active=number % 11 > 0,
+        )

@@ -1,0 +1,39 @@
+"""Running sandboxes and their clients."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import pytest
+from sandbox_client import Client
+
+from fieldpulse_sandbox.server import Sandbox
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+
+@pytest.fixture(scope="module")
+def shared() -> Iterator[Sandbox]:
+    """Start a sandbox that a module's tests only read."""
+    with Sandbox(customers=120) as box:
+        yield box
+
+
+@pytest.fixture
+def box() -> Iterator[Sandbox]:
+    """Start a sandbox of one test's own."""
+    with Sandbox(customers=50) as box:
+        yield box
+
+
+@pytest.fixture
+def ask(box: Sandbox) -> Client:
+    """Return a client of the test's own sandbox."""
+    return Client(box)
+
+
+@pytest.fixture(scope="module")
+def read(shared: Sandbox) -> Client:
+    """Return a client of the shared sandbox."""
+    return Client(shared)

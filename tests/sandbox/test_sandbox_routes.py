@@ -1,0 +1,145 @@
+"""Which paths exist, who may ask, and the envelope of the answers."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import pytest
+from sandbox_client import Client
+
+from fieldpulse_api.catalogue import RESOURCES
+from fieldpulse_sandbox.faults import Behaviour
+from fieldpulse_sandbox.seed.shapes import DETAIL_ONLY, SHAPES
+from fieldpulse_sandbox.server import Sandbox
+
+if TYPE_CHECKING:
+    from fieldpulse_api.resource import Resource
+
+every_resource = pytest.mark.parametrize("resource", RESOURCES, ids=lambda resource: resource.name)
+MISSING_TOKEN = {"message": "Missing Authentication Token"}
+
+
+def _first(box: Sandbox, resource: Resource) -> dict[str, object]:
+    row = box.rows(resource.name)[0]
+    return {"id": row["id"], "customer_id": row.get("customer_id")}
+
+
+@every_resource
+def test_a_list_answers_rows_in_the_envelope(read: Client, resource: Resource) -> None:
+    """GET of a list is 200 with error false and rows that have exactly the columns of the list."""
+    reply = read.get(resource.path.format(**_first(read.box, resource)), limit=3)
+    assert reply.status == 200
+    assert reply.json["error"] is False
+    assert 1 <= len(reply.rows) <= 3
+    if resource.name != "job_status_workflows":  # the shape is that of a status, plus its statuses
+        columns = set(SHAPES[resource.name]) - DETAIL_ONLY.get(resource.name, frozenset())
+        assert set(reply.rows[0]) == columns
+
+
+@every_resource
+def test_a_row_by_id_exists_only_where_documented(read: Client, resource: Resource) -> None:
+    """GET by id answers the row where the vendor documents it."""
+    if "G" not in resource.operations:
+        assert read.get(f"{resource.path}/1").status == 403
+        return
+    path = str(resource.item_path).format(**_first(read.box, resource))
+    reply = read.get(path)
+    assert reply.status == 200
+    assert reply.rows["id"] == read.box.rows(resource.name)[0]["id"]
+    assert set(reply.rows) >= set(SHAPES[resource.name])
+
+
+@pytest.mark.parametrize(
+    "resource", [resource for resource in RESOURCES if resource.item_path], ids=lambda resource: resource.name
+)
+def test_a_missing_row_is_404_in_the_style_of_the_backend(read: Client, resource: Resource) -> None:
+    """GET by an id that is not there is 404 with error true."""
+    reply = read.get(str(resource.item_path).format(**(_first(read.box, resource) | {"id": 99})))
+    assert reply.status == 404
+    assert reply.json == {"error": True, "response": None, "errors": ["Entity not found."]}
+
+
+@pytest.mark.parametrize(
+    "resource",
+    [resource for resource in RESOURCES if "C" not in resource.operations or resource.create_path],
+    ids=lambda resource: resource.name,
+)
+def test_an_operation_that_is_not_documented_is_an_unknown_route(read: Client, resource: Resource) -> None:
+    """POST to a list that the vendor does not let create is the gateway's 403."""
+    reply = read("POST", resource.path, {})
+    assert (reply.status, reply.json) == (403, MISSING_TOKEN)
+
+
+@pytest.mark.parametrize("path", ["/company", "/me", "/purchase_orders", "/jobs/", "/"])
+def test_an_unknown_path_is_403_missing_authentication_token(read: Client, path: str) -> None:
+    """What the gateway does not know is 403, easily mistaken for a bad key (V)."""
+    reply = read.get(path)
+    assert (reply.status, reply.json) == (403, MISSING_TOKEN)
+
+
+@pytest.mark.parametrize("method", ["PATCH", "HEAD", "OPTIONS"])
+def test_a_method_that_the_api_lacks_is_403(read: Client, method: str) -> None:
+    """There is no PATCH, HEAD or OPTIONS."""
+    assert read(method, "/jobs").status == 403
+
+
+def test_an_unknown_key_is_forbidden(read: Client) -> None:
+    """The usage plan answers 403 Forbidden to a key that it does not know, whatever the path."""
+    for path in ("/jobs", "/nowhere"):
+        reply = read.get(path, key="wrong")
+        assert (reply.status, reply.json) == (403, {"message": "Forbidden"})
+    assert read.box.requests[-1].key_ok is False
+
+
+def test_an_unknown_key_can_be_unauthorized_instead() -> None:
+    """The documented 401 is a switch."""
+    with Sandbox(customers=3, behaviour=Behaviour(bad_key_status=401)) as box:
+        reply = Client(box).get("/jobs", key="wrong")
+    assert (reply.status, reply.json) == (401, {"message": "Unauthorized"})
+
+
+def test_version_has_no_envelope(read: Client) -> None:
+    """GET /version is the one bare answer (D)."""
+    assert read.get("/version").json == {"reported": "2.5", "latest": "2.0", "deprecated": False}
+
+
+def test_every_answer_has_the_servers_date(read: Client) -> None:
+    """Date and a request id are on successes and on errors."""
+    for path in ("/jobs", "/nowhere"):
+        headers = read.get(path).headers
+        assert headers["date"].endswith("GMT")
+        assert headers["x-amzn-requestid"]
+
+
+def test_contacts_belong_to_the_customer_of_their_path(read: Client) -> None:
+    """A contact is not found below another customer, and a missing customer has no list."""
+    contact = read.box.rows("customer_contacts")[0]
+    other = next(row["id"] for row in read.box.rows("customers") if row["id"] != contact["customer_id"])
+    own = read.get(f"/customers/{contact['customer_id']}/customer-contact")
+    assert {row["customer_id"] for row in own.rows} == {contact["customer_id"]}
+    assert read.get(f"/customers/{other}/customer-contact/{contact['id']}").status == 404
+    assert read.get("/customers/99/customer-contact").status == 404
+
+
+def test_a_job_by_id_embeds_what_its_list_row_lacks(read: Client) -> None:
+    """By id a job carries its customer, location, status log and custom values (V)."""
+    reply = read.get(f"/jobs/{read.box.rows('jobs')[0]['id']}").rows
+    assert reply["customer"]["id"] == reply["customer_id"]
+    assert reply["entity_location"]["id"] == reply["location_id"]
+    assert {"status_log", "customfields", "total_price"} <= set(reply)
+
+
+def test_requests_are_recorded_as_they_came(box: Sandbox, ask: Client) -> None:
+    """The record has method, path, query, body and status."""
+    ask.get("/jobs", limit=1)
+    ask("POST", "/tags", {"title": "VIP"})
+    first, second = box.requests
+    assert (first.method, first.path, first.query, first.body, first.status) == (
+        "GET",
+        "/jobs",
+        {"limit": "1"},
+        None,
+        200,
+    )
+    assert (second.body, second.status, second.key_ok) == ({"title": "VIP"}, 201, True)
+    assert first.at < second.at
