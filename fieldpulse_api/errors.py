@@ -39,6 +39,11 @@ class FieldPulseError(Exception):
         super().__init__(what)
         self.what, self.where, self.do = what, where, do
 
+    @property
+    def line(self) -> str:
+        """Return the three parts as one line."""
+        return f"{self.what} ({self.where}): {self.do}"
+
     def __str__(self) -> str:
         return f"{self.what}\n  where: {self.where}\n  do:    {self.do}"
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import logging
 import os
 import sys
@@ -12,7 +11,7 @@ from typing import NoReturn
 
 import click
 
-from .errors import FieldPulseError
+from .errors import FieldPulseError, YourTurn
 
 EXIT_STATUSES: dict[int | str, str] = {
     0: "all well",
@@ -36,37 +35,40 @@ def run(command: click.Command) -> NoReturn:
     os._exit(status)
 
 
+def report(error: BaseException) -> int:
+    """Say what ended a command, in three lines, and return its exit status."""
+    if isinstance(error, SystemExit):
+        return error.code if isinstance(error.code, int) else int(bool(error.code))
+    if isinstance(error, (KeyboardInterrupt, click.Abort)):
+        return 130
+    if isinstance(error, click.ClickException):
+        error.show()
+        return 2
+    if not isinstance(error, FieldPulseError):
+        error = _foreseen(error)
+    click.echo(str(error), err=True)
+    return error.exit_status
+
+
 def _status(command: click.Command) -> int:
     try:
         returned = command.main(standalone_mode=False)
-    except FieldPulseError as error:
-        click.echo(str(error), err=True)
-        return error.exit_status
-    except click.ClickException as error:
-        error.show()
-        return 2
-    except SystemExit as ended:
-        return ended.code if isinstance(ended.code, int) else int(bool(ended.code))
-    except (KeyboardInterrupt, click.Abort):
-        return 130
-    except Exception as error:  # noqa: BLE001  the last resort: one place, no traceback
-        click.echo(_explain(error), err=True)
-        return 2 if isinstance(error, (OSError, json.JSONDecodeError)) and not isinstance(error, BrokenPipeError) else 1
+    except BaseException as error:  # noqa: BLE001  the last resort: one place, no traceback
+        return report(error)
     return returned if isinstance(returned, int) else 0
 
 
-def _explain(error: Exception) -> str:
+def _foreseen(error: BaseException) -> FieldPulseError:
     if isinstance(error, BrokenPipeError):
-        return _lines("The process that reads this output has ended.", "standard output", "look at its messages")
-    if isinstance(error, json.JSONDecodeError):
-        place = f"line {error.lineno}, column {error.colno}"
-        return _lines(f"A file is not JSON ({error.msg}).", place, "correct the file given on the command line")
+        what, where = "The process that reads this output has ended.", "standard output"
+        return FieldPulseError(what, where=where, do="look at its messages")
+    if type(error).__name__ == "JSONDecodeError":  # the SDK's simplejson has a class of its own
+        where = f"line {getattr(error, 'lineno', '?')}, column {getattr(error, 'colno', '?')}"
+        what = "A file given on the command line is not JSON."
+        return YourTurn(what, where=where, do="correct --config, --catalog or --state")
     if isinstance(error, OSError):
-        return _lines(f"{error.strerror or type(error).__name__}.", str(error.filename), "check the path")
+        return YourTurn(f"{error.strerror or type(error).__name__}.", where=str(error.filename), do="check the path")
     frame = traceback.extract_tb(error.__traceback__)[-1]
     where = f"{Path(frame.filename).name}:{frame.lineno} in {frame.name}"
-    return _lines(f"An error that nobody foresaw: {type(error).__name__}.", where, "report it with these lines")
-
-
-def _lines(what: str, where: str, do: str) -> str:
-    return str(FieldPulseError(what, where=where, do=do))
+    what = f"An error that nobody foresaw: {type(error).__name__}."
+    return FieldPulseError(what, where=where, do="report it with these lines")

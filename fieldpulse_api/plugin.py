@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Iterator, Mapping
+from decimal import Decimal
 from typing import Any, ClassVar, cast
 
 from jsonschema import Draft7Validator
@@ -21,7 +22,10 @@ class Plugin:
     config_jsonschema: ClassVar[dict[str, Any]]
 
     def _validate_config(self, *, raise_errors: bool = True) -> list[str]:
-        """Fill in the defaults, and refuse wrong settings without ever showing a secret."""
+        """Fill in the defaults, and refuse wrong settings without ever showing a secret.
+
+        The SDK reads 0.5 in a file as Decimal and in the environment as float: here it is a float.
+        """
         config: dict[str, Any] = self._config  # type: ignore[attr-defined]
         self.append_builtin_config(self.config_jsonschema)  # type: ignore[attr-defined]
         wrong = list(problems(config, self.config_jsonschema))
@@ -34,6 +38,7 @@ class Plugin:
         for name, schema in self.config_jsonschema["properties"].items():
             if "default" in schema:
                 config.setdefault(name, schema["default"])
+        config.update({name: float(value) for name, value in config.items() if isinstance(value, Decimal)})
         return wrong
 
     def _handle_termination(self, signum: int, frame: object) -> None:  # noqa: ARG002

@@ -96,7 +96,7 @@ class ApiSettings:
             requests_per_second=float(given["requests_per_second"]),
             budget_store=cast("Literal['file', 'memory']", given["budget_store"]),
             timeout_seconds=float(given["timeout_seconds"]),
-            zone=_checked_zone(str(given["timezone"])),
+            zone=zone_of(config),
         )
 
     def budget(self) -> Budget:
@@ -125,7 +125,12 @@ def _is_loopback(host: str) -> bool:
         return host == "localhost"
 
 
-def _checked_zone(name: str) -> tzinfo:
+def zone_of(config: Mapping[str, Any]) -> tzinfo:
+    """Return the zone of times that come without one; it needs no other setting, so discovery can ask.
+
+    Raises: BadSetting.
+    """
+    name = str(config.get("timezone", "UTC"))
     if name.upper() == "UTC":
         return timezone.utc
     try:

@@ -14,7 +14,7 @@ from fieldpulse_api.catalogue import RESOURCES
 from fieldpulse_api.client import Client
 from fieldpulse_api.pages import Reading
 from fieldpulse_api.plugin import Plugin
-from fieldpulse_api.settings import SHARED_SETTINGS, ApiSettings
+from fieldpulse_api.settings import SHARED_SETTINGS, ApiSettings, zone_of
 
 from .stream import FieldPulseStream
 
@@ -106,5 +106,5 @@ class TapFieldPulse(Plugin, Tap):
 
     @cached_property
     def zone(self) -> tzinfo:
-        """Return the zone of times that come without one. Discovery asks for it before settings are checked."""
-        return ApiSettings.read({**self.config, "api_key": self.config.get("api_key") or "none"}).zone
+        """Return the zone of times that come without one."""
+        return zone_of(self.config)

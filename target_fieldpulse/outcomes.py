@@ -39,7 +39,7 @@ class Outcomes:
     def reject(self, stream: str, schema: Mapping[str, Any], record: Mapping[str, Any], error: FieldPulseError) -> None:
         """Keep a record that was not written, safely on disk, with the reason beside it."""
         with self._lock:
-            self._rejects.write(stream, schema, record, f"{error.what} ({error.where})")
+            self._rejects.write(stream, schema, record, error.line)
 
     def close(self) -> str:
         """Close the file and return the run's last line; what was read and never begun counts as skipped."""

@@ -128,5 +128,5 @@ class Run:
             self._outcomes.reject(resource.name, schema, record, error)
             outcome: Outcome = "uncertain" if isinstance(error, OutcomeUnknown) else "rejected"
             key = record.get("external_id") or record.get("id") or ""
-            _LOGGER.warning("%s: %s %s: %s (%s)", outcome, resource.name, key, error.what, error.where)
+            _LOGGER.warning("%s: %s %s: %s", outcome, resource.name, key, error.line)
             return outcome

@@ -18,7 +18,8 @@ from singer_sdk.plugin_base import PluginBase, _ConfigInput
 from singer_sdk.sinks import Sink
 
 from fieldpulse_api.catalogue import BY_NAME, WRITABLE
-from fieldpulse_api.errors import BadInput, FieldPulseError, RefusedStream, allowed_instead
+from fieldpulse_api.errors import BadInput, RefusedStream, allowed_instead
+from fieldpulse_api.exits import report
 from fieldpulse_api.plugin import Plugin
 from fieldpulse_api.settings import SHARED_SETTINGS
 
@@ -150,24 +151,18 @@ class TargetFieldPulse(Plugin, Target):
             target.listen(file_input)
         except BaseException as error:
             run.finish(is_stopped=True)
-            status = _report(error)
+            status = report(_explained(error))
             run.close()
-            if status is None:
-                raise
             sys.exit(status)
         sys.exit(run.close())
 
 
-def _report(error: BaseException) -> int | None:
-    """Say what ended the run, and return its exit status; None for what is not ours to say."""
-    if isinstance(error, _BROKEN_INPUT):
-        what = f"The input is not what the Singer specification asks for ({type(error).__name__})."
-        do = "look at what produces the input; nothing behind this message was written"
-        error = BadInput(what, where="input", do=do)
-    if isinstance(error, FieldPulseError):
-        sys.stderr.write(f"{error}\n")
-        return error.exit_status
-    return None
+def _explained(error: BaseException) -> BaseException:
+    """Return the SDK's errors about the input as ours: theirs hold what was read."""
+    if not isinstance(error, _BROKEN_INPUT):
+        return error
+    what = f"The input is not what the Singer specification asks for ({type(error).__name__})."
+    return BadInput(what, where="input", do="look at what produces the input; nothing behind this message was written")
 
 
 def _refused(stream_name: str) -> RefusedStream:

@@ -65,3 +65,8 @@ def target_config(config: dict[str, object], tmp_path: Path) -> dict[str, object
         "rejects_path": str(tmp_path / "rejects.singer"),
         "settle_seconds": 0.3,
     }
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    """Add the option of `make snap`."""
+    parser.addoption("--snap", action="store_true", help="write the catalog snapshots anew")

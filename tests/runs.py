@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import json
+import re
 import subprocess
 import sys
 import threading
@@ -111,3 +112,29 @@ def record(stream: str, **values: Any) -> Message:
 def state(value: Any) -> Message:
     """Return a STATE message."""
     return {"type": "STATE", "value": {"bookmarks": value}}
+
+
+@dataclass
+class Written:
+    """What a run of the target left: its states, what it said, and how it ended."""
+
+    states: list[Message]
+    said: str
+    status: int
+
+    @property
+    def counts(self) -> dict[str, int]:
+        """Return the numbers of the last line, which add up."""
+        last = self.said.strip().splitlines()[-1]
+        found = re.search(r"read (\d+) = (.*)", last)
+        assert found, last
+        counts = {name: int(number) for number, name in (part.split() for part in found[2].split(" + "))}
+        assert int(found[1]) == sum(counts.values()), last
+        return {name: number for name, number in counts.items() if number}
+
+
+def run_target(config: Mapping[str, Any], given: str, folder: Path) -> Written:
+    """Run the target on an input, as a process of its own."""
+    ended = run(command("target_fieldpulse", config, folder), given)
+    assert "Traceback" not in ended.stderr, ended.stderr
+    return Written([json.loads(line) for line in ended.stdout.splitlines()], ended.stderr, ended.returncode)

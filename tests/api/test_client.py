@@ -138,11 +138,6 @@ def test_a_spent_quota_stops_at_once(box: Sandbox, client: Client) -> None:
     assert len(box.requests) == 1
 
 
-def test_redirects_are_not_followed_with_the_key(box: Sandbox) -> None:
-    """A key goes to the address of the setting and nowhere else."""
-    assert httpx.Client().follow_redirects is False
-
-
 @pytest.mark.parametrize(
     ("header", "refusals", "seconds"),
     [

@@ -1,0 +1,136 @@
+"""The tap as a process: its exit status, its signals, and what it says to a user who made a mistake."""
+
+from __future__ import annotations
+
+import json
+import signal
+import subprocess
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from fieldpulse_sandbox.faults import Fault
+from fieldpulse_sandbox.server import Sandbox
+from tap_fieldpulse.tap import TapFieldPulse
+from tests.runs import Emitted, command, run, selected
+
+Config = dict[str, Any]
+
+
+@pytest.fixture
+def only_customers(tmp_path: Path) -> list[str]:
+    """Return the words that select one stream."""
+    path = tmp_path / "catalog.json"
+    path.write_text(json.dumps(selected(TapFieldPulse(config={"api_key": "k"}), ["customers"])))
+    return ["--catalog", str(path)]
+
+
+def test_a_run_that_went_well_exits_0(config: Config, tmp_path: Path, only_customers: list[str]) -> None:
+    """And its output is Singer messages, nothing else."""
+    ended = run(command("tap_fieldpulse", config, tmp_path, *only_customers))
+    assert ended.returncode == 0
+    assert len(Emitted.read(ended.stdout).records["customers"]) == 30
+
+
+def test_discovery_needs_no_key(tmp_path: Path) -> None:
+    """A user may look at the streams before FieldPulse has issued a key."""
+    ended = run(command("tap_fieldpulse", {}, tmp_path, "--discover"))
+    assert ended.returncode == 0
+    assert len(json.loads(ended.stdout)["streams"]) == 30
+
+
+@pytest.mark.parametrize(
+    ("wrong", "status", "said"),
+    [
+        ({"api_key": None}, 2, "api_key"),
+        ({"api_key": "canary-key"}, 2, "refused the API key"),
+        ({"api_url": "http://api.example.com"}, 2, "api_url"),
+        ({"requests_per_second": 51}, 2, "requests_per_second"),
+        ({"budget_store": "reddis"}, 2, "allowed: file, memory"),
+        ({"timezone": "Mars/Base"}, 2, "timezone"),
+        ({"start_date": "last week"}, 2, "start_date"),
+        ({"page_size": 500}, 2, "page_size"),
+        ({"api_url": "http://127.0.0.1:9"}, 1, "connection"),
+    ],
+    ids=lambda value: next(iter(value)) if isinstance(value, dict) else "",
+)
+def test_a_mistake_ends_in_three_lines_and_its_status(
+    config: Config, tmp_path: Path, only_customers: list[str], wrong: Config, status: int, said: str
+) -> None:
+    """What happened, where, what to do: no traceback, and no key."""
+    given = {name: value for name, value in (config | wrong).items() if value is not None}
+    ended = run(command("tap_fieldpulse", given, tmp_path, *only_customers))
+    assert ended.returncode == status
+    assert said in ended.stderr
+    assert "  where: " in ended.stderr
+    assert "  do:    " in ended.stderr
+    assert "Traceback" not in ended.stderr
+    assert "canary-key" not in ended.stderr
+
+
+@pytest.mark.parametrize("name", ["config", "catalog", "state"])
+@pytest.mark.parametrize("text", ["{", None])
+def test_a_file_that_is_broken_or_missing_is_explained(config: Config, tmp_path: Path, name: str, text: str | None) -> None:
+    """A wrong path and a half-written file are the commonest mistakes of all."""
+    path = tmp_path / "given"
+    if text:
+        path.write_text(text)
+    ended = run(command("tap_fieldpulse", config, tmp_path, f"--{name}", str(path)))
+    assert ended.returncode == 2
+    assert "Traceback" not in ended.stderr
+
+
+def test_a_spent_quota_exits_3_and_keeps_what_was_read(box: Sandbox, config: Config, tmp_path: Path) -> None:
+    """The streams before it are in the state."""
+    box.fail(Fault("quota", path="/jobs"))
+    ended = run(command("tap_fieldpulse", config, tmp_path))
+    assert ended.returncode == 3
+    kept = Emitted.read(ended.stdout).state["bookmarks"]
+    assert kept["customers"]["replication_key_value"]
+    assert "replication_key_value" not in kept.get("jobs", {})
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
+def test_a_signal_ends_the_run_at_once_and_never_looks_green(
+    box: Sandbox, config: Config, tmp_path: Path, only_customers: list[str], number: signal.Signals
+) -> None:
+    """128 + the signal, although a request hangs, and without a state for the stream that was not finished."""
+    box.fail(Fault("slow", path="/customers", skip=3, seconds=60, times=9))
+    line = command("tap_fieldpulse", config | {"page_size": 5}, tmp_path, *only_customers)
+    with subprocess.Popen(line, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as process:
+        assert process.stdout
+        lines = [process.stdout.readline() for _ in range(3)]
+        process.send_signal(number)
+        rest, errors = process.communicate(timeout=20)
+    assert process.returncode == 128 + number
+    assert "replication_key_value" not in "".join(lines) + rest
+    assert "Traceback" not in errors
+
+
+def test_a_killed_run_has_emitted_no_bookmark(
+    box: Sandbox, config: Config, tmp_path: Path, only_customers: list[str]
+) -> None:
+    """SIGKILL leaves no time for anything, and nothing is needed."""
+    box.fail(Fault("slow", path="/customers", skip=3, seconds=60, times=9))
+    line = command("tap_fieldpulse", config | {"page_size": 5}, tmp_path, *only_customers)
+    with subprocess.Popen(line, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True) as process:
+        assert process.stdout
+        lines = [process.stdout.readline() for _ in range(3)]
+        process.kill()
+        rest = process.stdout.read()
+    assert "replication_key_value" not in "".join(lines) + rest
+
+
+def test_a_reader_that_goes_away_is_no_traceback(config: Config, tmp_path: Path) -> None:
+    """When the target dies, the tap's own message must not bury the target's."""
+    line = command("tap_fieldpulse", config, tmp_path)
+    with subprocess.Popen(line, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as process:
+        assert process.stdout
+        assert process.stderr
+        process.stdout.readline()
+        process.stdout.close()
+        errors = process.stderr.read()
+        process.wait(timeout=30)
+    assert process.returncode == 1
+    assert "Traceback" not in errors

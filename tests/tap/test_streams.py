@@ -1,0 +1,143 @@
+"""What is emitted is the account: whole, once, shaped, and from then on only what changed."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+from jsonschema import Draft7Validator
+
+from fieldpulse_api.catalogue import BY_NAME, RESOURCES
+from fieldpulse_api.errors import Incomplete
+from fieldpulse_api.resource import Resource
+from fieldpulse_sandbox.faults import Fault
+from fieldpulse_sandbox.server import Sandbox
+from tests.runs import Emitted, run_tap
+
+Config = dict[str, Any]
+
+each = pytest.mark.parametrize("resource", RESOURCES, ids=lambda resource: resource.name)
+
+
+@pytest.fixture(scope="module")
+def everything(shared: Sandbox) -> Emitted:
+    """Return what a first run emits of every stream."""
+    return run_tap({"api_key": shared.key, "api_url": shared.url, "requests_per_second": 50, "budget_store": "memory"})
+
+
+@each
+def test_a_stream_emits_the_account_each_row_once(everything: Emitted, shared: Sandbox, resource: Resource) -> None:
+    """The ids that were emitted are the ids that are there."""
+    assert sorted(everything.ids(resource.name)) == [row["id"] for row in shared.rows(resource.name)]
+
+
+@each
+def test_records_fit_the_schema_that_was_announced(everything: Emitted, resource: Resource) -> None:
+    """Also their formats: no loader is surprised."""
+    validator = Draft7Validator(everything.schemas[resource.name], format_checker=Draft7Validator.FORMAT_CHECKER)
+    for record in everything.records[resource.name]:
+        validator.validate(record)
+
+
+@each
+def test_a_finished_stream_has_a_bookmark_or_none_at_all(everything: Emitted, resource: Resource) -> None:
+    """Incremental streams: the newest change. Full-table streams: nothing to keep."""
+    kept = everything.state["bookmarks"][resource.name]
+    newest = [record[resource.updated] for record in everything.records[resource.name]] if resource.updated else []
+    wanted = {"replication_key": "updated_at", "replication_key_value": max(newest)} if newest else {}
+    assert kept == wanted
+
+
+def test_nothing_personal_of_users_and_no_token_is_emitted(everything: Emitted) -> None:
+    """Positions, tokens and anything of team members beyond id and name stay where they are."""
+    text = repr(everything.records)
+    assert "last_known_location" not in text
+    assert "api_token" not in text
+    assert "sandbox-secret" not in text
+    for team in everything.records["teams"]:
+        for person in team["members"] + team["managers"]:
+            assert set(person) <= {"id", "first_name", "last_name"}
+
+
+def test_money_is_exact(everything: Emitted, shared: Sandbox) -> None:
+    """Six decimal places arrive as six decimal places."""
+    emitted = {record["id"]: record["subtotal"] for record in everything.records["invoices"]}
+    assert emitted == {row["id"]: row["subtotal"] for row in shared.rows("invoices")}
+
+
+def test_a_second_run_emits_what_changed(box: Sandbox, config: Config) -> None:
+    """Changed and new rows; of the rest at most the row at the bookmark."""
+    first = run_tap(config, "customers", "jobs")
+    changed = [box.rows("jobs")[3]["id"], box.rows("jobs")[17]["id"]]
+    for one in changed:
+        box.store.patch("jobs", one, {"subtitle": "Changed", "updated_at": box.store.now()})
+    second = run_tap(config, "customers", "jobs", state=first.state)
+    assert set(changed) <= set(second.ids("jobs"))
+    assert len(second.records["jobs"]) <= 3
+    assert len(second.records["customers"]) <= 1
+
+
+def test_a_start_date_leaves_older_rows_out(box: Sandbox, config: Config) -> None:
+    """Rows last changed before it are not read."""
+    times = sorted(row["updated_at"] for row in box.rows("jobs"))
+    emitted = run_tap(config | {"start_date": times[-5].replace(" ", "T") + "Z"}, "jobs")
+    assert sorted(emitted.ids("jobs")) == sorted(row["id"] for row in box.rows("jobs") if row["updated_at"] >= times[-5])
+
+
+def test_a_run_that_fails_keeps_the_bookmarks_of_the_streams_before(box: Sandbox, config: Config) -> None:
+    """The failing stream's state is what it was; a finished stream's is not lost."""
+    box.fail(Fault("quota", path="/jobs", skip=1))
+    with pytest.raises(Exception, match="month"):
+        run_tap(config | {"page_size": 10}, "customers", "jobs")
+
+
+@pytest.mark.parametrize(("setting", "raises"), [("warn", False), ("fail", True)])
+def test_an_incomplete_stream_is_said_to_be_so(
+    box: Sandbox, config: Config, setting: str, raises: bool, caplog: pytest.LogCaptureFixture  # noqa: FBT001
+) -> None:
+    """`fail` ends the run; `warn` says it and goes on to the next stream."""
+    box.behaviour.honour_page = False
+    config |= {"completeness": setting, "page_size": 3}
+    if raises:
+        with pytest.raises(Incomplete) as caught:
+            run_tap(config, "timesheets")
+        assert caught.value.exit_status == 1
+        return
+    emitted = run_tap(config, "timesheets")
+    assert "is incomplete" in caplog.text
+    assert "replication_key_value" not in emitted.state["bookmarks"]["timesheets"]
+
+
+def test_an_unknown_field_is_emitted_and_named_once(box: Sandbox, config: Config, caplog: pytest.LogCaptureFixture) -> None:
+    """One warning for the stream, not one for each row."""
+    for row in box.rows("tags"):
+        box.store.patch("tags", row["id"], {"brand_new": 1})
+    emitted = run_tap(config, "tags")
+    assert all(record["brand_new"] == 1 for record in emitted.records["tags"])
+    assert len([one for one in caplog.records if "brand_new" in one.getMessage()]) == 1
+
+
+def test_a_deselected_property_is_not_emitted(shared: Sandbox) -> None:
+    """Selection works on our records as on any tap's."""
+    config = {"api_key": shared.key, "api_url": shared.url, "budget_store": "memory", "stream_maps": {"tags": {"title": None}}}
+    assert all("title" not in record for record in run_tap(config, "tags").records["tags"])
+
+
+def test_the_end_of_a_stream_is_one_line_of_figures(box: Sandbox, config: Config, caplog: pytest.LogCaptureFixture) -> None:
+    """Records, pages, the server's count, repeats, seconds, and what they prove."""
+    with caplog.at_level("INFO"):
+        run_tap(config, "customers")
+    (line,) = [one.getMessage() for one in caplog.records if "records=" in one.getMessage()]
+    assert line.startswith("customers: records=30 pages=2 counted=30 repeats=0 seconds=")
+    assert line.endswith("complete")
+
+
+def test_only_documented_parameters_are_sent_besides_page(shared: Sandbox, everything: Emitted) -> None:
+    """The server ignores what it does not know, so nothing is sent in the hope that it helps."""
+    allowed = {"page", "limit", "calculate_count", "sort_by", "sort_dir"}
+    for request in shared.requests:
+        assert {name for name in request.query if not name.startswith("sort[")} <= allowed
+    for name, resource in BY_NAME.items():
+        asked = [one for one in shared.requests if one.path == resource.path]
+        assert resource.parent or asked, name
+        assert resource.counts or not any("calculate_count" in one.query for one in asked)

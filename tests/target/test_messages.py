@@ -1,0 +1,61 @@
+"""Singer files, each named by the one behaviour that it shows; what FieldPulse then holds is read back."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+from fieldpulse_sandbox.server import Sandbox
+from tests.runs import run_target
+
+MESSAGES = Path(__file__).parent / "messages"
+Config = dict[str, Any]
+
+
+def given(name: str) -> str:
+    return (MESSAGES / f"{name}.singer").read_text()
+
+
+def newest(box: Sandbox, stream: str, number: int) -> list[dict[str, Any]]:
+    return box.rows(stream)[-number:]
+
+
+def writes(box: Sandbox) -> int:
+    return sum(request.method != "GET" for request in box.requests)
+
+
+def test_creates_updates_and_leaves_unchanged(box: Sandbox, target_config: Config, tmp_path: Path) -> None:
+    """Two keys, four records: two creates, one change, one that is the same; a second run sends nothing."""
+    text = given("creates_updates_and_leaves_unchanged")
+    first = run_target(target_config, text, tmp_path)
+    assert first.counts == {"created": 2, "updated": 1, "unchanged": 1}
+    assert [row["first_name"] for row in newest(box, "customers", 2)] == ["Adah", "Bob"]
+    assert (first.status, first.states) == (0, [{"bookmarks": {"x": 1}}])
+    before = writes(box)
+    again = run_target(target_config, text.replace('"Ada"', '"Adah"'), tmp_path)
+    assert again.counts == {"unchanged": 4}
+    assert writes(box) == before == 3
+
+
+def test_jobs_find_their_customer_by_its_external_id(box: Sandbox, target_config: Config, tmp_path: Path) -> None:
+    """Parents before children, times as UNIX seconds, a null not sent, billing as it always is."""
+    assert run_target(target_config, given("jobs_find_their_customer_by_its_external_id"), tmp_path).counts == {"created": 3}
+    customer = box.rows("customers")[-1]
+    jobs = newest(box, "jobs", 2)
+    assert {job["customer_id"] for job in jobs} == {customer["id"]}
+    assert sorted((job["start_time"] or "", job["status"]) for job in jobs) == [("", 3), ("2026-12-01 15:00:00", 1)]
+    bodies = [request.body for request in box.requests if request.path == "/jobs" and request.method == "POST"]
+    assert all(body and body["billing"] == 1 for body in bodies)
+    assert [body for body in bodies if body and "start_time" in body][0]["start_time"] == 1796137200
+
+
+def test_moves_a_customer_by_each_way_to_name_it(box: Sandbox, target_config: Config, tmp_path: Path) -> None:
+    """By external id and by e-mail, to a status by name in any case; the same again sends nothing."""
+    text = given("moves_a_customer_by_each_way_to_name_it")
+    assert run_target(target_config, text, tmp_path).counts == {"created": 2, "updated": 2}
+    names = {row["id"]: row["name"] for row in box.rows("pipeline_statuses")}
+    moved = {row["first_name"]: names[row["pipeline_status_id"]] for row in newest(box, "customers", 2)}
+    assert moved == {"Mia": "Won", "Max": "Lost"}
+    before = writes(box)
+    assert run_target(target_config, text, tmp_path).counts == {"unchanged": 4}
+    assert writes(box) == before
