@@ -1,0 +1,58 @@
+"""Record the cassettes anew: on the sandbox, or with `--live` the lists of a real account, read only and scrubbed.
+
+A live recording asks for the first three rows of each list, once, with the key in FIELDPULSE_API_KEY.
+"""
+
+from __future__ import annotations
+
+import os
+import shutil
+import subprocess
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+ROOT = Path(__file__).parent.parent
+ACCOUNTS = {"8790": "6", "8791": "80"}  # port: customers
+
+
+def main() -> None:
+    """Record, and say what to do with it."""
+    live = "--live" in sys.argv[1:]
+    if live and not os.environ.get("FIELDPULSE_API_KEY"):
+        raise SystemExit("set FIELDPULSE_API_KEY to the key of the account to record")
+    if not live:
+        os.environ.pop("FIELDPULSE_API_KEY", None)
+        shutil.rmtree(ROOT / "cassettes" / "sandbox", ignore_errors=True)
+    with _sandboxes():
+        status = _record("test_a_list" if live else "")
+    if live:
+        print("Read cassettes/live before you share it: names and notes are taken out, ids and amounts are not.")
+    raise SystemExit(status)
+
+
+@contextmanager
+def _sandboxes() -> Iterator[None]:
+    processes = []
+    try:
+        for port, customers in ACCOUNTS.items():
+            words = ["--port", port, "--customers", customers, "--api-key", "cassette-key", "--quiet"]
+            command = [sys.executable, "-m", "fieldpulse_sandbox", *words]
+            processes.append(subprocess.Popen(command, stdout=subprocess.PIPE, text=True))
+        for process in processes:
+            print((process.stdout or sys.stdin).readline(), end="", flush=True)
+        yield
+    finally:
+        for process in processes:
+            process.terminate()
+            process.communicate()
+
+
+def _record(only: str) -> int:
+    line = [sys.executable, "-m", "pytest", "-q", "tests/test_cassettes.py", "--record-mode=rewrite", "-k", only]
+    return subprocess.run(line, cwd=ROOT, check=False).returncode
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,44 @@
+"""The documents say what the code says, and the Meltano project knows every setting."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+import pytest
+import yaml
+
+from scripts.docs import documents
+from tap_fieldpulse.tap import TapFieldPulse
+from target_fieldpulse.target import TargetFieldPulse
+
+ROOT = Path(__file__).parent.parent
+
+
+def test_generated_parts_are_fresh() -> None:
+    """`make fix` writes them."""
+    assert [path.name for path, text in documents() if path.read_text("utf-8") != text] == []
+
+
+@pytest.mark.parametrize("plugin", [TapFieldPulse, TargetFieldPulse])
+def test_meltano_knows_every_setting(plugin: type[TapFieldPulse]) -> None:
+    """A setting that Meltano does not know cannot be set there; a key that it does not guard would be shown."""
+    text = (ROOT / "plugins" / f"{plugin.name}.meltano.yml").read_text("utf-8")
+    (definition,) = next(iter(yaml.safe_load(text)["plugins"].values()))
+    assert {one["name"] for one in definition["settings"]} == set(plugin.config_jsonschema["properties"])
+    assert [one["name"] for one in definition["settings"] if one.get("sensitive")] == ["api_key"]
+
+
+def test_every_task_of_the_makefile_is_told_of() -> None:
+    """`make` alone lists them all."""
+    text = (ROOT / "Makefile").read_text("utf-8")
+    listed = set(re.findall(r"^([a-z-]+):.*## ", text, re.MULTILINE))
+    assert {"demo", "test", "check", "fix", "sandbox", "snap", "record"} <= listed
+    assert listed == set(re.findall(r"^([a-z-]+):", text, re.MULTILINE))
+
+
+def test_links_in_the_documents_lead_somewhere() -> None:
+    """A file that a document names is there."""
+    for document in ("README.md", "AGENTS.md", "CHANGELOG.md"):
+        for name in re.findall(r"\]\(([^)#:]+)\)", (ROOT / document).read_text("utf-8")):
+            assert (ROOT / name).exists(), f"{document}: {name}"
