@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import weakref
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import datetime, timezone
@@ -85,6 +86,7 @@ class Client:
             limits=httpx.Limits(max_connections=256, max_keepalive_connections=64),
             headers={"accept": "application/json"},
         )
+        weakref.finalize(self, self._http.close)  # for those who forget to
         self._send_safely: Callable[..., Reply] = backoff.on_exception(
             backoff.expo,
             TheirTurn,

@@ -27,7 +27,7 @@ class Finding:
 
 
 def findings(client: Client) -> Iterator[Finding]:
-    """Yield what is true of the account: the key, the clocks, and for each list whether it answers, counts and sorts."""
+    """Yield what is true of the account: the key, the clocks, and of each list whether it answers, counts, sorts."""
     try:
         reply = client.get(BY_NAME["customers"].path, {"page": "1", "limit": "1"})
     except FieldPulseError as error:
@@ -53,7 +53,9 @@ def _of_list(client: Client, resource: Resource, path: str) -> Finding:
             return Finding("ok", resource.name, f"answers; {_counts(pages.tally.counted)}")
         last = pages.ask(resource.order(resource.key, "desc"), 1, count=False)
     except (RecordRefused, UnexpectedReply) as error:
-        return Finding("FAIL", resource.name, error.what, f"deselect the stream, if your plan does not have it ({error.do})")
+        return Finding(
+            "FAIL", resource.name, error.what, f"deselect the stream, if your plan does not have it ({error.do})"
+        )
     counted = pages.tally.counted
     if first.ids[:1] != last.ids[:1] or counted == 1:
         return Finding("ok", resource.name, f"answers and sorts; {_counts(counted)}")

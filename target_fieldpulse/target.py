@@ -149,7 +149,7 @@ class TargetFieldPulse(Plugin, Target):
         run = target.run
         try:
             target.listen(file_input)
-        except BaseException as error:
+        except BaseException as error:  # noqa: BLE001  also a signal's SystemExit
             run.finish(is_stopped=True)
             status = report(_explained(error))
             run.close()

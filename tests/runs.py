@@ -101,7 +101,12 @@ def singer(*parts: Message) -> str:
 
 def schema(stream: str, *properties: str) -> Message:
     """Return a SCHEMA message."""
-    return {"type": "SCHEMA", "stream": stream, "schema": {"properties": {name: {} for name in properties}}, "key_properties": []}
+    return {
+        "type": "SCHEMA",
+        "stream": stream,
+        "schema": {"properties": {name: {} for name in properties}},
+        "key_properties": [],
+    }
 
 
 def record(stream: str, **values: Any) -> Message:

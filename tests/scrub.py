@@ -1,4 +1,4 @@
-"""What is taken out of traffic before a cassette is written: keys, e-mails and phones, and of a real account everything said."""
+"""What is taken out of traffic before a cassette is written; of a real account, everything that anybody said."""
 
 from __future__ import annotations
 
@@ -9,7 +9,16 @@ from typing import Any
 _EMAIL = re.compile(r"[\w.+-]+@[\w.-]+\.\w+")
 _PHONE = re.compile(r'"(?!\d{4}-\d\d-\d\d")(?!\d+\.\d+")[+(]?\d[\d\s().-]{8,15}\d"')
 _KEPT = re.compile(r"\d{4}-\d\d-\d\d([ T][\d:.]+Z?)?|-?\d+\.\d+|\d{1,4}|")
-_KEPT_COLUMNS = {"status", "type", "account_type", "method", "object_type", "commentable_type", "assignable_type", "color"}
+_KEPT_COLUMNS = {
+    "status",
+    "type",
+    "account_type",
+    "method",
+    "object_type",
+    "commentable_type",
+    "assignable_type",
+    "color",
+}
 _DROPPED = re.compile(r"token|password|secret|last_known_location", re.IGNORECASE)
 
 
@@ -19,7 +28,7 @@ def scrub(text: str) -> str:
 
 
 def scrub_live(text: str) -> str:
-    """Keep the shape of a real account's rows (keys, types, ids, times, amounts, codes) and nothing that anybody wrote."""
+    """Keep the shape of a real account's rows: keys, types, ids, times, amounts, codes; nothing anybody wrote."""
     try:
         return json.dumps(_clean(json.loads(text), ""))
     except ValueError:

@@ -29,6 +29,17 @@ def test_meltano_knows_every_setting(plugin: type[TapFieldPulse]) -> None:
     assert [one["name"] for one in definition["settings"] if one.get("sensitive")] == ["api_key"]
 
 
+def test_the_yaml_to_paste_names_real_settings() -> None:
+    """What the README tells to paste works as it stands."""
+    (block,) = re.findall(r"```yaml\n(.*?)```", (ROOT / "README.md").read_text("utf-8"), re.DOTALL)
+    pasted = yaml.safe_load(block)["plugins"]
+    for plugin, kind in ((TapFieldPulse, "extractors"), (TargetFieldPulse, "loaders")):
+        (definition,) = pasted[kind]
+        assert definition["executable"] == plugin.name
+        assert {one["name"] for one in definition["settings"]} <= set(plugin.config_jsonschema["properties"])
+        assert set(definition["capabilities"]) <= {one.value for one in plugin.capabilities}
+
+
 def test_every_task_of_the_makefile_is_told_of() -> None:
     """`make` alone lists them all."""
     text = (ROOT / "Makefile").read_text("utf-8")

@@ -18,7 +18,10 @@ FORBIDDEN = [
     ("tap_fieldpulse", "target_fieldpulse"),
     ("target_fieldpulse", "tap_fieldpulse"),
     *((package, "fieldpulse_sandbox") for package in PACKAGES[:3]),
-    *(("fieldpulse_sandbox", f"fieldpulse_api.{room}") for room in ("client", "auth", "walk", "budget", "pages", "records")),
+    *(
+        ("fieldpulse_sandbox", f"fieldpulse_api.{room}")
+        for room in ("client", "auth", "walk", "budget", "pages", "records")
+    ),
     *((package, "requests") for package in PACKAGES),
     *((package, "urllib3") for package in PACKAGES),
 ]
@@ -46,7 +49,9 @@ def modules(package: str) -> list[Path]:
 def test_a_package_never_imports_what_it_must_not_know(package: str, other: str) -> None:
     """The house has one way in and no back doors."""
     assert modules(package)
-    guilty = [path.name for path in modules(package) if any((name + ".").startswith(other + ".") for name in imports(path))]
+    guilty = [
+        path.name for path in modules(package) if any((name + ".").startswith(other + ".") for name in imports(path))
+    ]
     assert guilty == []
 
 

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import multiprocessing
-import os
 from collections.abc import Callable, Iterator
+from itertools import chain, pairwise
 from pathlib import Path
 
 import pytest
@@ -115,7 +115,7 @@ def test_two_budgets_of_one_file_share_it(tmp_path: Path) -> None:
     for number in range(20):
         pair[number % 2].take()
         times.append(clock.now)
-    gaps = [after - before for before, after in zip(times, times[1:], strict=False)]
+    gaps = [after - before for before, after in pairwise(times)]
     assert min(gaps) == pytest.approx(0.1)
 
 
@@ -123,8 +123,8 @@ def test_real_processes_share_the_slots(tmp_path: Path) -> None:
     """Three processes that take as fast as they can reserve distinct slots, one interval apart."""
     context = multiprocessing.get_context("spawn")
     with context.Pool(3) as pool:
-        slots = sorted(sum(pool.map(_reserve, [str(tmp_path / "b")] * 3), []))
-    gaps = [after - before for before, after in zip(slots, slots[1:], strict=False)]
+        slots = sorted(chain.from_iterable(pool.map(_reserve, [str(tmp_path / "b")] * 3)))
+    gaps = [after - before for before, after in pairwise(slots)]
     assert len(slots) == 150
     assert min(gaps) >= 0.001 - 1e-9
 
@@ -141,7 +141,7 @@ def test_the_file_is_private_and_does_not_name_the_key() -> None:
     assert path != budget_path("https://api", "another-key")
     ApiSettings(api_key="private-test", api_url="https://api").budget()
     made = budget_path("https://api", "private-test")
-    assert os.stat(made).st_mode & 0o777 == 0o600
+    assert made.stat().st_mode & 0o777 == 0o600
     made.unlink()
 
 

@@ -11,10 +11,38 @@ from jsonschema import Draft7Validator
 from fieldpulse_api.catalogue import BY_NAME, RESOURCES, WRITABLE
 from fieldpulse_api.resource import Evidence, Resource
 
-NAMES = """customers customer_contacts locations jobs job_status_workflows job_statuses job_qb_classes
-estimate_qb_classes invoice_qb_classes subtasks comments timesheets custom_fields estimates invoices payments items
-material_lists purchase_orders projects contracts assets asset_categories vendors teams users tags lead_sources
-pipeline_statuses company_profiles""".split()
+NAMES = [
+    "customers",
+    "customer_contacts",
+    "locations",
+    "jobs",
+    "job_status_workflows",
+    "job_statuses",
+    "job_qb_classes",
+    "estimate_qb_classes",
+    "invoice_qb_classes",
+    "subtasks",
+    "comments",
+    "timesheets",
+    "custom_fields",
+    "estimates",
+    "invoices",
+    "payments",
+    "items",
+    "material_lists",
+    "purchase_orders",
+    "projects",
+    "contracts",
+    "assets",
+    "asset_categories",
+    "vendors",
+    "teams",
+    "users",
+    "tags",
+    "lead_sources",
+    "pipeline_statuses",
+    "company_profiles",
+]
 
 each = pytest.mark.parametrize("resource", RESOURCES, ids=lambda resource: resource.name)
 
@@ -72,7 +100,14 @@ def test_what_the_writer_refers_to_exists(resource: Resource) -> None:
 )
 def test_an_entry_that_contradicts_itself_is_refused(wrong: dict[str, Any], reason: str) -> None:
     """A wrong entry fails when the catalogue is imported, not in a run."""
-    entry = {"name": "jobs", "path": "/jobs", "title": "", "evidence": Evidence.VERIFIED, "source": "", "operations": "L"}
+    entry = {
+        "name": "jobs",
+        "path": "/jobs",
+        "title": "",
+        "evidence": Evidence.VERIFIED,
+        "source": "",
+        "operations": "L",
+    }
     with pytest.raises(ValueError, match=reason):
         Resource(**(entry | wrong))
 

@@ -83,7 +83,8 @@ def test_a_read_that_fails_is_repeated(box: Sandbox, client: Client, kind: str) 
 
 
 @pytest.mark.parametrize(
-    ("kind", "error"), [("status", errors.ServerFailed), ("drop", errors.Unreachable), ("not_json", errors.UnexpectedReply)]
+    ("kind", "error"),
+    [("status", errors.ServerFailed), ("drop", errors.Unreachable), ("not_json", errors.UnexpectedReply)],
 )
 def test_a_read_is_not_repeated_for_ever(box: Sandbox, client: Client, kind: str, error: type[Exception]) -> None:
     """Bounded in tries, and then it is FieldPulse's turn."""
@@ -96,7 +97,10 @@ def test_a_read_is_not_repeated_for_ever(box: Sandbox, client: Client, kind: str
 @pytest.mark.parametrize("after_commit", [False, True])
 @pytest.mark.parametrize("kind", ["status", "drop", "not_json", "empty"])
 def test_a_create_is_never_repeated_when_its_outcome_is_unknown(
-    box: Sandbox, client: Client, kind: str, after_commit: bool  # noqa: FBT001
+    box: Sandbox,
+    client: Client,
+    kind: str,
+    after_commit: bool,
 ) -> None:
     """Whether it happened or not, sending it again could make a second customer."""
     box.fail(Fault(kind, method="POST", after_commit=after_commit, status=502))  # type: ignore[arg-type]

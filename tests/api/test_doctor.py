@@ -41,7 +41,9 @@ def test_a_list_that_does_not_sort_is_a_warning(box: Sandbox, client: Client) ->
     assert grades(client)["jobs"] == "warn"
 
 
-@pytest.mark.parametrize(("key", "status", "said"), [("", 0, "accepted"), ("wrong-canary", 1, "FAIL"), (None, 2, "no API key")])
+@pytest.mark.parametrize(
+    ("key", "status", "said"), [("", 0, "accepted"), ("wrong-canary", 1, "FAIL"), (None, 2, "no API key")]
+)
 def test_the_command_says_it_with_its_exit_status(box: Sandbox, key: str | None, status: int, said: str) -> None:
     """With the settings of either plugin, from the environment."""
     environment = {name: value for name, value in os.environ.items() if not name.startswith(("TAP_F", "TARGET_F"))}

@@ -27,7 +27,10 @@ SCHEMA: dict[str, Any] = {
         "flag": {"type": ["boolean", "null"]},
         "words": {"type": ["string", "null"]},
         "degrees": {"type": ["number", "null"]},
-        "object": {"type": ["object", "null"], "properties": {"at": {"type": ["string", "null"], "format": "date-time"}}},
+        "object": {
+            "type": ["object", "null"],
+            "properties": {"at": {"type": ["string", "null"], "format": "date-time"}},
+        },
         "list": {"type": ["array", "null"], "items": {"type": ["integer", "null"]}},
         "people": {
             "type": ["array", "null"],
@@ -118,7 +121,10 @@ def test_secrets_and_positions_are_dropped_at_any_depth() -> None:
     """Embedded users carry tokens and live positions, also where no schema expects them."""
     shaper = Shaper(SCHEMA)
     user = {"name": "x", "api_token": "t", "Password": "p", "last_known_location": {"latitude": 1}}
-    assert shaper({"id": 1, "api_token": "t", "someone": [{"deep": user}]}) == {"id": 1, "someone": [{"deep": {"name": "x"}}]}
+    assert shaper({"id": 1, "api_token": "t", "someone": [{"deep": user}]}) == {
+        "id": 1,
+        "someone": [{"deep": {"name": "x"}}],
+    }
 
 
 def test_bare_times_are_in_the_zone_of_the_setting() -> None:

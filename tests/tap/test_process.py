@@ -71,7 +71,9 @@ def test_a_mistake_ends_in_three_lines_and_its_status(
 
 @pytest.mark.parametrize("name", ["config", "catalog", "state"])
 @pytest.mark.parametrize("text", ["{", None])
-def test_a_file_that_is_broken_or_missing_is_explained(config: Config, tmp_path: Path, name: str, text: str | None) -> None:
+def test_a_file_that_is_broken_or_missing_is_explained(
+    config: Config, tmp_path: Path, name: str, text: str | None
+) -> None:
     """A wrong path and a half-written file are the commonest mistakes of all."""
     path = tmp_path / "given"
     if text:

@@ -1,4 +1,4 @@
-"""One catalog snapshot per stream, so that a change of the vendor's, or of ours, is a small diff. `make snap` writes."""
+"""One catalog snapshot per stream, so that a change is a small diff. `make snap` writes them."""
 
 from __future__ import annotations
 
@@ -22,7 +22,9 @@ def catalog() -> dict[str, object]:
 
 
 @pytest.mark.parametrize("resource", RESOURCES, ids=lambda resource: resource.name)
-def test_a_stream_is_discovered_as_it_was(resource: Resource, catalog: dict[str, object], pytestconfig: pytest.Config) -> None:
+def test_a_stream_is_discovered_as_it_was(
+    resource: Resource, catalog: dict[str, object], pytestconfig: pytest.Config
+) -> None:
     """Loaders build tables from this: it changes only on purpose."""
     path = FOLDER / f"{resource.name}.json"
     text = json.dumps(catalog[resource.name], indent=1, sort_keys=True) + "\n"

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import gc
 from collections.abc import Iterator
 from typing import Any
 
@@ -14,8 +13,6 @@ from tap_fieldpulse.tap import TapFieldPulse
 from tests.runs import join_readers
 
 pytestmark = [
-    # The suite makes taps and closes none: their connections are found when they are collected.
-    pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning"),
     # The suite warns of properties that no sample record has, and the sandbox has no live account's variety.
     pytest.mark.filterwarnings("ignore:Fields in transformed catalog but not in records:UserWarning"),
 ]
@@ -35,7 +32,6 @@ def _account() -> Iterator[None]:
         _CONFIG["api_url"] = box.url
         yield
         join_readers()
-        gc.collect()
 
 
 TestTap = get_tap_test_class(

@@ -81,7 +81,9 @@ def test_a_start_date_leaves_older_rows_out(box: Sandbox, config: Config) -> Non
     """Rows last changed before it are not read."""
     times = sorted(row["updated_at"] for row in box.rows("jobs"))
     emitted = run_tap(config | {"start_date": times[-5].replace(" ", "T") + "Z"}, "jobs")
-    assert sorted(emitted.ids("jobs")) == sorted(row["id"] for row in box.rows("jobs") if row["updated_at"] >= times[-5])
+    assert sorted(emitted.ids("jobs")) == sorted(
+        row["id"] for row in box.rows("jobs") if row["updated_at"] >= times[-5]
+    )
 
 
 def test_a_run_that_fails_keeps_the_bookmarks_of_the_streams_before(box: Sandbox, config: Config) -> None:
@@ -93,7 +95,11 @@ def test_a_run_that_fails_keeps_the_bookmarks_of_the_streams_before(box: Sandbox
 
 @pytest.mark.parametrize(("setting", "raises"), [("warn", False), ("fail", True)])
 def test_an_incomplete_stream_is_said_to_be_so(
-    box: Sandbox, config: Config, setting: str, raises: bool, caplog: pytest.LogCaptureFixture  # noqa: FBT001
+    box: Sandbox,
+    config: Config,
+    setting: str,
+    raises: bool,
+    caplog: pytest.LogCaptureFixture,
 ) -> None:
     """`fail` ends the run; `warn` says it and goes on to the next stream."""
     box.behaviour.honour_page = False
@@ -108,7 +114,9 @@ def test_an_incomplete_stream_is_said_to_be_so(
     assert "replication_key_value" not in emitted.state["bookmarks"]["timesheets"]
 
 
-def test_an_unknown_field_is_emitted_and_named_once(box: Sandbox, config: Config, caplog: pytest.LogCaptureFixture) -> None:
+def test_an_unknown_field_is_emitted_and_named_once(
+    box: Sandbox, config: Config, caplog: pytest.LogCaptureFixture
+) -> None:
     """One warning for the stream, not one for each row."""
     for row in box.rows("tags"):
         box.store.patch("tags", row["id"], {"brand_new": 1})
@@ -119,11 +127,18 @@ def test_an_unknown_field_is_emitted_and_named_once(box: Sandbox, config: Config
 
 def test_a_deselected_property_is_not_emitted(shared: Sandbox) -> None:
     """Selection works on our records as on any tap's."""
-    config = {"api_key": shared.key, "api_url": shared.url, "budget_store": "memory", "stream_maps": {"tags": {"title": None}}}
+    config = {
+        "api_key": shared.key,
+        "api_url": shared.url,
+        "budget_store": "memory",
+        "stream_maps": {"tags": {"title": None}},
+    }
     assert all("title" not in record for record in run_tap(config, "tags").records["tags"])
 
 
-def test_the_end_of_a_stream_is_one_line_of_figures(box: Sandbox, config: Config, caplog: pytest.LogCaptureFixture) -> None:
+def test_the_end_of_a_stream_is_one_line_of_figures(
+    box: Sandbox, config: Config, caplog: pytest.LogCaptureFixture
+) -> None:
     """Records, pages, the server's count, repeats, seconds, and what they prove."""
     with caplog.at_level("INFO"):
         run_tap(config, "customers")

@@ -23,7 +23,9 @@ JOBS = schema("jobs", "external_id", "customer_external_id", "job_type", "notes"
 
 
 def lead(number: int) -> dict[str, Any]:
-    return record("customers", external_id=f"d{number}", first_name=f"Doubt{number}", email=f"doubt{number}@example.com")
+    return record(
+        "customers", external_id=f"d{number}", first_name=f"Doubt{number}", email=f"doubt{number}@example.com"
+    )
 
 
 def doubted(box: Sandbox) -> list[str]:
@@ -33,7 +35,11 @@ def doubted(box: Sandbox) -> list[str]:
 @pytest.mark.parametrize("after_commit", [True, False], ids=["committed", "not committed"])
 @pytest.mark.parametrize("kind", ["drop", "status", "not_json", "empty"])
 def test_an_answer_that_is_lost_makes_no_second_customer(
-    box: Sandbox, target_config: Config, tmp_path: Path, kind: str, after_commit: bool  # noqa: FBT001
+    box: Sandbox,
+    target_config: Config,
+    tmp_path: Path,
+    kind: str,
+    after_commit: bool,
 ) -> None:
     """Whether the create happened or not, there is one customer at the end, counted as created."""
     box.fail(Fault(kind, method="POST", after_commit=after_commit, status=500, skip=2, times=3))  # type: ignore[arg-type]
@@ -44,22 +50,29 @@ def test_an_answer_that_is_lost_makes_no_second_customer(
     assert doubted(box) == [f"Doubt{number}" for number in range(8)]
 
 
-def test_creates_that_look_alike_are_told_apart_by_what_is_claimed(box: Sandbox, target_config: Config, tmp_path: Path) -> None:
-    """Two visits of one kind for one customer, both in doubt, one of them carried out: two jobs, each with its notes."""
+def test_creates_that_look_alike_are_told_apart_by_what_is_claimed(
+    box: Sandbox, target_config: Config, tmp_path: Path
+) -> None:
+    """Visits of one kind for one customer, two in doubt, one of them carried out: each job with its notes."""
     box.fail(Fault("drop", method="POST", path="/jobs", after_commit=True))
     box.fail(Fault("drop", method="POST", path="/jobs", after_commit=False))
     text = singer(
         CUSTOMERS,
         lead(1),
         JOBS,
-        *(record("jobs", external_id=f"v{n}", customer_external_id="d1", job_type="Visit", notes=f"n{n}") for n in range(3)),
+        *(
+            record("jobs", external_id=f"v{n}", customer_external_id="d1", job_type="Visit", notes=f"n{n}")
+            for n in range(3)
+        ),
     )
     assert run_target(target_config, text, tmp_path).counts == {"created": 4}
     assert sorted(row["notes"] for row in box.rows("jobs") if row["job_type"] == "Visit") == ["n0", "n1", "n2"]
     assert run_target(target_config, text, tmp_path).counts == {"unchanged": 4}
 
 
-def test_several_rows_that_may_be_the_one_are_left_uncertain(box: Sandbox, target_config: Config, tmp_path: Path) -> None:
+def test_several_rows_that_may_be_the_one_are_left_uncertain(
+    box: Sandbox, target_config: Config, tmp_path: Path
+) -> None:
     """Somebody else created the same meanwhile: no guess, a report, exit status 1, and the record is safe."""
     create = box.store.create
 
@@ -70,7 +83,11 @@ def test_several_rows_that_may_be_the_one_are_left_uncertain(box: Sandbox, targe
     box.store.create = create_twice  # type: ignore[method-assign]  # the server's doing, not ours
     box.fail(Fault("drop", method="POST", path="/jobs", after_commit=True))
     customer = box.rows("customers")[0]["id"]
-    text = singer(schema("jobs", "external_id", "customer_id", "job_type"), record("jobs", external_id="u", customer_id=customer, job_type="Twin"), state(1))
+    text = singer(
+        schema("jobs", "external_id", "customer_id", "job_type"),
+        record("jobs", external_id="u", customer_id=customer, job_type="Twin"),
+        state(1),
+    )
     written = run_target(target_config, text, tmp_path)
     assert (written.counts, written.status, written.states) == ({"uncertain": 1}, 1, [{"bookmarks": 1}])
     assert json.loads(Path(target_config["rejects_path"]).read_text().splitlines()[1])["record"]["external_id"] == "u"
@@ -79,15 +96,23 @@ def test_several_rows_that_may_be_the_one_are_left_uncertain(box: Sandbox, targe
     assert sum(row["job_type"] == "Twin" for row in box.rows("jobs")) == 2
 
 
-def test_a_create_that_never_happened_is_forgotten_at_the_next_start(box: Sandbox, target_config: Config, tmp_path: Path) -> None:
+def test_a_create_that_never_happened_is_forgotten_at_the_next_start(
+    box: Sandbox, target_config: Config, tmp_path: Path
+) -> None:
     """A killed run leaves an intention; where nothing came of it, the record is created when it comes again."""
     box.fail(Fault("slow", method="POST", seconds=60))
     line = command("target_fieldpulse", target_config, tmp_path)
-    with subprocess.Popen(line, stdin=subprocess.PIPE, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, text=True) as process:
+    with subprocess.Popen(
+        line, stdin=subprocess.PIPE, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, text=True
+    ) as process:
         assert process.stdin
         process.stdin.write(singer(CUSTOMERS, lead(1)))
         process.stdin.flush()
-        _wait(lambda: any(request.method == "POST" for request in box.requests) or bool(list(tmp_path.glob("ledger.db-wal"))))
+        _wait(
+            lambda: (
+                any(request.method == "POST" for request in box.requests) or bool(list(tmp_path.glob("ledger.db-wal")))
+            )
+        )
         time.sleep(0.3)
         process.kill()
     time.sleep(0.4)
@@ -98,8 +123,8 @@ def test_a_create_that_never_happened_is_forgotten_at_the_next_start(box: Sandbo
 def test_kill_9_at_any_moment_neither_loses_nor_doubles_a_record(
     target_config: Config, tmp_path: Path, seed: int
 ) -> None:
-    """Killed again and again and started from the last state until done: each key once, no state ahead of the account."""
-    chance = random.Random(seed)  # noqa: S311
+    """Killed and started from the last state until done: each key once, no state ahead of the account."""
+    chance = random.Random(seed)
     total = 90
     print(f"seed {seed}")  # noqa: T201
     parts = [part for number in range(total) for part in (lead(number), state(number))]
@@ -109,7 +134,9 @@ def test_kill_9_at_any_moment_neither_loses_nor_doubles_a_record(
         while done < total - 1:
             text = singer(CUSTOMERS, *parts[2 * (done + 1) :])
             line = command("target_fieldpulse", config, tmp_path)
-            with subprocess.Popen(line, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True) as process:
+            with subprocess.Popen(
+                line, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True
+            ) as process:
                 begun = len(box.requests)
                 deadline = chance.randrange(3, 40) if kills < 4 else 10_000
                 _feed(process, text)
@@ -130,7 +157,9 @@ def test_sigterm_ends_the_run_with_what_is_under_way_acknowledged(target_config:
     parts = [part for number in range(400) for part in (lead(number), state(number))]
     with Sandbox(customers=30, latency_ms=15) as box:
         line = command("target_fieldpulse", target_config | {"api_url": box.url, "api_key": box.key}, tmp_path)
-        with subprocess.Popen(line, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as process:
+        with subprocess.Popen(
+            line, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+        ) as process:
             _feed(process, singer(CUSTOMERS, *parts), close=False)
             _wait(lambda: len(doubted(box)) > 20)
             process.send_signal(signal.SIGTERM)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import warnings
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -59,11 +58,18 @@ def test_what_was_intended_is_in_doubt_until_it_is_done(make: Make) -> None:
     """Also for the next process that opens the ledger."""
     intend(make("a"))
     (entry,) = make("a").in_doubt("customers")
-    assert (entry.source_key, entry.status, entry.marks, entry.after_id, entry.row_id) == ("k", "intended", {"email": "m"}, 7, None)
+    assert (entry.source_key, entry.status, entry.marks, entry.after_id, entry.row_id) == (
+        "k",
+        "intended",
+        {"email": "m"},
+        7,
+        None,
+    )
     make("a").done("customers", "k", row_id=9, digest="d")
     assert make("a").in_doubt("customers") == []
     found = make("a").find("customers", "k")
-    assert found and (found.status, found.row_id, found.digest, found.marks) == ("done", 9, "d", {})
+    assert found
+    assert (found.status, found.row_id, found.digest, found.marks) == ("done", 9, "d", {})
 
 
 def test_what_did_not_happen_is_forgotten(make: Make) -> None:
@@ -90,28 +96,37 @@ def test_accounts_and_streams_are_kept_apart(make: Make) -> None:
     assert not make("b").is_claimed("customers", 5)
 
 
-def test_the_file_is_private_and_holds_neither_key_nor_record(box: Sandbox, target_config: dict[str, Any], tmp_path: Path) -> None:
+def test_the_file_is_private_and_holds_neither_key_nor_record(
+    box: Sandbox, target_config: dict[str, Any], tmp_path: Path
+) -> None:
     """Ids and hashes only."""
-    text = singer(schema("customers", "external_id", "first_name", "email", "phone"), record(
-        "customers", external_id="lead-1", first_name="Canaryname", email="canary@example.com", phone="+12145550199"
-    ))
+    text = singer(
+        schema("customers", "external_id", "first_name", "email", "phone"),
+        record(
+            "customers", external_id="lead-1", first_name="Canaryname", email="canary@example.com", phone="+12145550199"
+        ),
+    )
     run_target(target_config, text, tmp_path)
     content = b"".join(path.read_bytes() for path in tmp_path.glob("ledger.db*"))
     assert b"lead-1" in content
     for secret in ("Canaryname", "canary@example.com", "2145550199", box.key):
         assert secret.encode() not in content
-    assert os.stat(tmp_path / "ledger.db").st_mode & 0o777 == 0o600
+    assert (tmp_path / "ledger.db").stat().st_mode & 0o777 == 0o600
 
 
 def test_a_run_works_on_postgresql(postgres: str, box: Sandbox, target_config: dict[str, Any], tmp_path: Path) -> None:
     """The same target, another ledger_url, the same end: nothing is written twice."""
-    text = singer(schema("customers", "external_id", "first_name"), record("customers", external_id="pg", first_name="P"))
+    text = singer(
+        schema("customers", "external_id", "first_name"), record("customers", external_id="pg", first_name="P")
+    )
     config = target_config | {"ledger_url": postgres}
     assert run_target(config, text, tmp_path).counts == {"created": 1}
     assert run_target(config, text, tmp_path).counts == {"unchanged": 1}
 
 
-@pytest.mark.parametrize("wrong", ["nonsense", "sqlite:////proc/nowhere/ledger.db", "postgresql://127.0.0.1:1/x", "oracle9://x"])
+@pytest.mark.parametrize(
+    "wrong", ["nonsense", "sqlite:////proc/nowhere/ledger.db", "postgresql://127.0.0.1:1/x", "oracle9://x"]
+)
 def test_a_ledger_that_cannot_be_opened_is_explained(wrong: str) -> None:
     """The setting is named, its value (it may hold a password) is not."""
     with pytest.raises(BadSetting) as caught:

@@ -39,14 +39,16 @@ def test_creates_updates_and_leaves_unchanged(box: Sandbox, target_config: Confi
 
 def test_jobs_find_their_customer_by_its_external_id(box: Sandbox, target_config: Config, tmp_path: Path) -> None:
     """Parents before children, times as UNIX seconds, a null not sent, billing as it always is."""
-    assert run_target(target_config, given("jobs_find_their_customer_by_its_external_id"), tmp_path).counts == {"created": 3}
+    assert run_target(target_config, given("jobs_find_their_customer_by_its_external_id"), tmp_path).counts == {
+        "created": 3
+    }
     customer = box.rows("customers")[-1]
     jobs = newest(box, "jobs", 2)
     assert {job["customer_id"] for job in jobs} == {customer["id"]}
     assert sorted((job["start_time"] or "", job["status"]) for job in jobs) == [("", 3), ("2026-12-01 15:00:00", 1)]
     bodies = [request.body for request in box.requests if request.path == "/jobs" and request.method == "POST"]
     assert all(body and body["billing"] == 1 for body in bodies)
-    assert [body for body in bodies if body and "start_time" in body][0]["start_time"] == 1796137200
+    assert next(body for body in bodies if body and "start_time" in body)["start_time"] == 1796137200
 
 
 def test_moves_a_customer_by_each_way_to_name_it(box: Sandbox, target_config: Config, tmp_path: Path) -> None:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 from pathlib import Path
 from typing import Any
 
@@ -19,14 +18,23 @@ Config = dict[str, Any]
 
 CUSTOMERS = schema("customers", "external_id", "id", "first_name", "email", "status", "notes")
 JOBS = schema("jobs", "external_id", "customer_id", "customer_external_id", "job_type", "notes", "id")
-MOVES = schema("pipeline_statuses", "customer_id", "customer_external_id", "customer_email", "pipeline_status", "pipeline_status_id")
+MOVES = schema(
+    "pipeline_statuses",
+    "customer_id",
+    "customer_external_id",
+    "customer_email",
+    "pipeline_status",
+    "pipeline_status_id",
+)
 
 
 def posted(box: Sandbox) -> list[str]:
     return [f"{request.method} {request.path}" for request in box.requests if request.method != "GET"]
 
 
-def test_a_customer_that_exists_is_updated_and_not_created_again(box: Sandbox, target_config: Config, tmp_path: Path) -> None:
+def test_a_customer_that_exists_is_updated_and_not_created_again(
+    box: Sandbox, target_config: Config, tmp_path: Path
+) -> None:
     """A lead whose e-mail FieldPulse has already, in other letters, is that customer."""
     known = next(row for row in box.rows("customers") if row["email"])
     text = singer(CUSTOMERS, record("customers", external_id="x", first_name="New", email=known["email"].upper()))
@@ -35,13 +43,17 @@ def test_a_customer_that_exists_is_updated_and_not_created_again(box: Sandbox, t
     assert posted(box) == [f"PUT /customers/{known['id']}"]
 
 
-def test_a_match_that_is_not_unique_is_refused_and_not_guessed(box: Sandbox, target_config: Config, tmp_path: Path) -> None:
+def test_a_match_that_is_not_unique_is_refused_and_not_guessed(
+    box: Sandbox, target_config: Config, tmp_path: Path
+) -> None:
     """The ids are named, the e-mail is not."""
     one, two = box.rows("customers")[:2]
     for row in (one, two):
         box.store.patch("customers", row["id"], {"email": "twins@example.com"})
     written = run_target(
-        target_config, singer(CUSTOMERS, record("customers", external_id="x", first_name="T", email="twins@example.com")), tmp_path
+        target_config,
+        singer(CUSTOMERS, record("customers", external_id="x", first_name="T", email="twins@example.com")),
+        tmp_path,
     )
     assert written.counts == {"rejected": 1}
     assert f"{one['id']}, {two['id']}" in written.said
@@ -65,7 +77,9 @@ def test_a_row_is_named_by_fieldpulses_id(box: Sandbox, target_config: Config, t
     assert box.rows("customers")[4]["notes"] == "Called"
 
 
-def test_a_row_that_was_deleted_is_refused_and_never_created_anew(box: Sandbox, target_config: Config, tmp_path: Path) -> None:
+def test_a_row_that_was_deleted_is_refused_and_never_created_anew(
+    box: Sandbox, target_config: Config, tmp_path: Path
+) -> None:
     """A failed update that falls through to a create makes duplicates."""
     text = singer(CUSTOMERS, record("customers", id=1, first_name="Gone"))
     written = run_target(target_config, text, tmp_path)
@@ -76,7 +90,10 @@ def test_a_row_that_was_deleted_is_refused_and_never_created_anew(box: Sandbox, 
 def test_a_job_is_changed_with_what_its_put_must_repeat(box: Sandbox, target_config: Config, tmp_path: Path) -> None:
     """PUT /jobs wants customer_id, job_type and billing: they are read from the row and sent along."""
     job = box.rows("jobs")[0]
-    assert run_target(target_config, singer(JOBS, record("jobs", id=job["id"], notes="Bring a ladder")), tmp_path).status == 0
+    assert (
+        run_target(target_config, singer(JOBS, record("jobs", id=job["id"], notes="Bring a ladder")), tmp_path).status
+        == 0
+    )
     assert box.rows("jobs")[0]["notes"] == "Bring a ladder"
     assert box.rows("jobs")[0]["job_type"] == job["job_type"]
 
@@ -94,7 +111,11 @@ def test_a_job_is_changed_with_what_its_put_must_repeat(box: Sandbox, target_con
         (JOBS, {"external_id": "x", "customer_external_id": "nobody", "job_type": "T"}, "send the record of customers"),
         (JOBS, {"external_id": "x", "job_type": "T"}, "customer_id is required"),
         (JOBS, {"external_id": "x", "customer_id": 1, "job_type": "T"}, "FieldPulse"),
-        (MOVES, {"customer_email": "nobody@example.com", "pipeline_status": "Won"}, "no row of customers has this e-mail"),
+        (
+            MOVES,
+            {"customer_email": "nobody@example.com", "pipeline_status": "Won"},
+            "no row of customers has this e-mail",
+        ),
         (MOVES, {"pipeline_status": "Won"}, "none of customer_id, customer_external_id, customer_email"),
         (MOVES, {"customer_id": 1, "pipeline_status": "Wonn"}, "did you mean 'Won'"),
         (MOVES, {"customer_id": 1}, "none of pipeline_status_id, pipeline_status"),
@@ -105,7 +126,9 @@ def test_a_wrong_record_is_kept_with_its_reason_and_the_run_goes_on(
 ) -> None:
     """The reason names field and rule; the state behind it leaves; the exit status says that there were some."""
     stream = message["stream"]
-    text = singer(message, record(stream, **values), state(1), CUSTOMERS, record("customers", external_id="ok", first_name="Ok"))
+    text = singer(
+        message, record(stream, **values), state(1), CUSTOMERS, record("customers", external_id="ok", first_name="Ok")
+    )
     written = run_target(target_config, text, tmp_path)
     assert written.counts == {"rejected": 1, "created": 1}
     assert written.status == 1
@@ -116,14 +139,16 @@ def test_a_wrong_record_is_kept_with_its_reason_and_the_run_goes_on(
     assert said in kept[1]["rejected"] + written.said
 
 
-def test_rejects_can_be_replayed_once_their_cause_is_mended(box: Sandbox, target_config: Config, tmp_path: Path) -> None:
+def test_rejects_can_be_replayed_once_their_cause_is_mended(
+    box: Sandbox, target_config: Config, tmp_path: Path
+) -> None:
     """The file is Singer; what is rejected again is not in it twice, and it is nobody else's to read."""
     job = record("jobs", external_id="j", customer_external_id="late", job_type="T")
     rejects = Path(target_config["rejects_path"])
     run_target(target_config, singer(JOBS, job), tmp_path)
     run_target(target_config, rejects.read_text(), tmp_path)
     assert len(rejects.read_text().splitlines()) == 2
-    assert os.stat(rejects).st_mode & 0o777 == 0o600
+    assert rejects.stat().st_mode & 0o777 == 0o600
     run_target(target_config, singer(CUSTOMERS, record("customers", external_id="late", first_name="L")), tmp_path)
     assert run_target(target_config, rejects.read_text(), tmp_path).counts == {"created": 1}
     assert box.rows("jobs")[-1]["job_type"] == "T"
@@ -149,8 +174,12 @@ def test_a_stream_that_cannot_be_written_is_refused_at_its_schema(
     assert box.requests == []
 
 
-@pytest.mark.parametrize("message", [schema("customers", "first_name"), schema("jobs", "job_type"), schema("pipeline_statuses", "id")])
-def test_a_schema_that_names_no_row_is_refused(box: Sandbox, target_config: Config, tmp_path: Path, message: Config) -> None:
+@pytest.mark.parametrize(
+    "message", [schema("customers", "first_name"), schema("jobs", "job_type"), schema("pipeline_statuses", "id")]
+)
+def test_a_schema_that_names_no_row_is_refused(
+    box: Sandbox, target_config: Config, tmp_path: Path, message: Config
+) -> None:
     """With the properties that would."""
     written = run_target(target_config, singer(message), tmp_path)
     assert written.status == 2
@@ -188,7 +217,10 @@ def test_a_dry_run_sends_nothing_and_says_what_it_would(box: Sandbox, target_con
 
 def test_properties_that_cannot_be_written_are_named(target_config: Config, tmp_path: Path) -> None:
     """A column that has no effect is said once, not dropped in silence."""
-    text = singer(schema("customers", "external_id", "first_name", "shoe_size"), record("customers", external_id="s", first_name="S"))
+    text = singer(
+        schema("customers", "external_id", "first_name", "shoe_size"),
+        record("customers", external_id="s", first_name="S"),
+    )
     assert "not written: shoe_size" in run_target(target_config, text, tmp_path).said
 
 
@@ -199,11 +231,16 @@ def test_properties_that_cannot_be_written_are_named(target_config: Config, tmp_
         ('["canary@example.com"]\n', "no Singer message"),
         ('{"type": "RECORD", "record": {"email": "canary@example.com"}}\n', "lacks stream"),
         ('{"type": "SURPRISE", "email": "canary@example.com"}\n', "unknown type"),
-        ('{"type": "RECORD", "stream": "customers", "record": {"email": "canary@example.com"}}\n', "Singer specification"),
+        (
+            '{"type": "RECORD", "stream": "customers", "record": {"email": "canary@example.com"}}\n',
+            "Singer specification",
+        ),
         ('{"type": "SCHEMA", "stream": "customers"}\n', "lacks schema"),
     ],
 )
-def test_broken_input_ends_the_run_without_being_shown(target_config: Config, tmp_path: Path, text: str, said: str) -> None:
+def test_broken_input_ends_the_run_without_being_shown(
+    target_config: Config, tmp_path: Path, text: str, said: str
+) -> None:
     """What was read before it is written; the line itself may hold anything, so it is not printed."""
     before = singer(CUSTOMERS, record("customers", external_id="b", first_name="Before"), state(4))
     written = run_target(target_config, (before if "nonsense" in text else "") + text, tmp_path)
