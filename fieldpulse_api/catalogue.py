@@ -92,7 +92,7 @@ RESOURCES: tuple[Resource, ...] = (
             required=("customer_id", "job_type", "billing"),
             resend=("customer_id", "job_type", "billing"),
             defaults=(("billing", 1),),  # 1 in all live data (V); what it means is unknown
-            identity=("customer_id", "job_type", "subtitle", "start_time", "end_time"),
+            identity=("customer_id", "job_type", "subtitle"),
         ),
     ),
     Resource(

@@ -27,10 +27,11 @@ def run(command: click.Command) -> NoReturn:
     """Run a command and end the process, at once: requests still under way are not waited for."""
     status = _status(command)
     try:
-        sys.stdout.flush()
-    except BrokenPipeError:
+        for stream in (sys.stdout, sys.stderr):
+            if stream is not None:  # it may be closed from the start
+                stream.flush()
+    except OSError:
         status = status or 1
-    sys.stderr.flush()
     logging.shutdown()
     os._exit(status)
 

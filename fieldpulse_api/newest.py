@@ -67,6 +67,8 @@ class Newest:
             if not _descends(marks, descent):
                 return "unsorted"
             if set(page.ids) <= descent.ids:
+                if page.ids or (descent.first.count or 0) > len(descent.ids):
+                    return "unsorted"  # the end came again, or too early: the page is not honoured
                 break
             fresh = [row for row in page.rows if self._is_new(row)]
             self._note(descent, page, marks, len(fresh))

@@ -64,7 +64,9 @@ class Shaper:
     def _text(self, form: str) -> Convert:
         if form == "date-time":
             return lambda value: stamp(value, self._zone)
-        return {"date": day, "x-singer.decimal": decimal_text}.get(form, text)
+        if form in _FORMS:
+            return _FORMS[form]
+        return lambda value: value if isinstance(value, str) else text(self._clean(value))
 
     def _object(self, schema: Mapping[str, Any], path: str) -> Convert:
         known = {
@@ -251,5 +253,8 @@ def truth(value: Any) -> bool | None:
 
 
 def text(value: Any) -> str:
-    """Return text as it came; any other JSON value as its JSON text, so that nothing is lost."""
-    return value if isinstance(value, str) else _ENCODER.encode(value).decode()
+    """Return the JSON text of a value, so that nothing is lost where text is declared."""
+    return _ENCODER.encode(value).decode()
+
+
+_FORMS: dict[str, Convert] = {"date": day, "x-singer.decimal": decimal_text}

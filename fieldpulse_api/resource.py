@@ -71,7 +71,7 @@ class Write:
     reference that says which row; such a stream only updates. `required` holds on create, `any_of`
     asks for at least one of its fields on create, `resend` must go with every PUT. `defaults`
     are sent on create where the record is silent. `match` finds a row that exists already,
-    `identity` recognises a create whose outcome is unknown.
+    `identity` recognises a create whose outcome is unknown: text and ids only, since a time reads back in another form.
     """
 
     fields: tuple[Field, ...]

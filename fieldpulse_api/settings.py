@@ -49,6 +49,7 @@ SHARED_SETTINGS: dict[str, dict[str, Any]] = {
     "timeout_seconds": {
         "type": "number",
         "exclusiveMinimum": 0,
+        "maximum": 3600,
         "default": 60,
         "title": "Timeout",
         "description": "How long to wait for an answer, in seconds. FieldPulse's gateway gives up at about 29.",

@@ -13,6 +13,7 @@ from itertools import count as count_from
 from .pages import Page, Pages, Row, Verdict
 
 _MOST_PASSES = 16
+_MOST_QUIET = 3  # passes in a row that bring nothing new
 
 
 @dataclass
@@ -132,9 +133,10 @@ class Walk:
         if one.is_proof or not (self._seen or one.counted):
             return "complete"
         enough = one.counted is None or len(self._seen) >= one.counted
-        if not self._pages.reading.prove or number >= _MOST_PASSES or quiet > 1:
+        if not self._pages.reading.prove or number >= _MOST_PASSES or quiet >= _MOST_QUIET:
             return "unproven" if enough else "incomplete"
-        if quiet and enough:
+        is_steady = one.is_ascending or one.counted is not None or not self._pages.resource.sorts
+        if quiet and enough and is_steady:
             return "complete"
         if number == 1 and self._pages.resource.sorts:
             self._tally.notes.append(_why_again(one))

@@ -26,6 +26,9 @@ def read_time(value: object, where: str) -> datetime | None:
         ) from None
 
 
+_FIRST = datetime.min.replace(tzinfo=timezone.utc)
+
+
 @dataclass
 class Bookmark:
     """The bookmark of one stream while it is read: what it was, and the newest time emitted so far."""
@@ -45,14 +48,19 @@ class Bookmark:
         """Return the time from which on rows are wanted; None for all."""
         if self.old is None:
             return start_date
-        looked_back = self.old - timedelta(seconds=lookback_seconds)
+        looked_back = max(self.old, _FIRST + timedelta(seconds=lookback_seconds)) - timedelta(seconds=lookback_seconds)
         return max(looked_back, start_date) if start_date else looked_back
 
-    def note(self, value: str | None) -> None:
-        """Take the time of an emitted record into account."""
-        if value:
+    def note(self, value: object) -> None:
+        """Take the time of an emitted record into account; one that is none cannot move a bookmark."""
+        if not isinstance(value, str):
+            return
+        try:
             time = moment(value, timezone.utc)
-            self.newest = max(time, self.newest) if self.newest and time else time or self.newest
+        except Unfit:
+            return
+        if time and (self.newest is None or time > self.newest):
+            self.newest = time
 
     def state(self, server_clock: datetime | None) -> dict[str, str]:
         """Return the new state: the newest time emitted, never later than the server's clock when the walk began.

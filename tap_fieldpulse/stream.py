@@ -94,9 +94,9 @@ class FieldPulseStream(Stream):
         )
         if tally.vanished:
             self.logger.info("%s: %d of the parents were deleted while they were read", self.name, tally.vanished)
-        if tally.verdict == "incomplete" and self.config["completeness"] != "off":
+        if tally.verdict == "incomplete" and self._fieldpulse.reading.prove:
             self._report_incomplete(tally)
-        elif self._bookmark:
+        elif self._bookmark and (tally.verdict == "complete" or not self._fieldpulse.reading.prove):
             self.stream_state.update(self._bookmark.state(tally.began))
 
     def _report_fields(self) -> None:

@@ -12,6 +12,7 @@ from singer_sdk.helpers.capabilities import PluginCapabilities, TapCapabilities
 
 from fieldpulse_api.catalogue import RESOURCES
 from fieldpulse_api.client import Client
+from fieldpulse_api.errors import BadSetting
 from fieldpulse_api.pages import Reading
 from fieldpulse_api.plugin import Plugin
 from fieldpulse_api.settings import SHARED_SETTINGS, ApiSettings, zone_of
@@ -46,6 +47,7 @@ TAP_SETTINGS: dict[str, dict[str, Any]] = {
     "lookback_seconds": {
         "type": "number",
         "minimum": 0,
+        "maximum": 31_536_000,
         "default": 60,
         "title": "Lookback",
         "description": "How far behind the bookmark an incremental run reads again, in seconds, for rows that "
@@ -84,6 +86,17 @@ class TapFieldPulse(Plugin, Tap):
         PluginCapabilities.STRUCTURED_LOGGING,
     ]
     message_writer_class = MsgSpecWriter
+
+    def load_state(self, state: dict[str, Any]) -> None:
+        """Take the state of the run before. Raises: BadSetting for what is no state of a tap."""
+        bookmarks = state.get("bookmarks", {}) if isinstance(state, dict) else None
+        if not isinstance(bookmarks, dict) or not all(isinstance(one, dict) for one in bookmarks.values()):
+            raise BadSetting(
+                "The state is not the state of a Singer tap.",
+                where="--state",
+                do="give what the last run emitted, or none to start anew",
+            )
+        super().load_state(state)
 
     def discover_streams(self) -> list[FieldPulseStream]:
         """Return a stream for every resource; no request is needed."""

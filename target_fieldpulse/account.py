@@ -9,12 +9,12 @@ from fieldpulse_api.client import Client
 from fieldpulse_api.errors import NotFound, UnexpectedReply
 
 _LOGGER = logging.getLogger(__name__)
-# Where a row with the company's id is sure to be: one key acts as one user of one company (V*).
-_PLACES = (("/users", "company_id"), ("/teams", "company_id"), ("/company-profile", "id"), ("/customers", "company_id"))
+# Lists that are never empty: one key acts as one user, in one team, of one company (V*).
+_PLACES = (("/users", "company_id"), ("/teams", "company_id"), ("/company-profile", "id"))
 
 
 def account_of(client: Client) -> str:
-    """Return the company's id as text; where no list shows it, a name for the API's address."""
+    """Return the company's id as text; where no list shows it, `address_name`."""
     for path, column in _PLACES:
         try:
             rows = client.get(path, {"page": "1", "limit": "1"}).response
@@ -23,4 +23,9 @@ def account_of(client: Client) -> str:
         if isinstance(rows, list) and rows and isinstance(rows[0], dict) and rows[0].get(column):
             return str(rows[0][column])
     _LOGGER.warning("No list shows the company's id: give each FieldPulse account a ledger_url of its own")
+    return address_name(client)
+
+
+def address_name(client: Client) -> str:
+    """Return a name for the API's address: what an account is called until its id is known."""
     return hashlib.sha256(client.settings.api_url.encode()).hexdigest()[:16]

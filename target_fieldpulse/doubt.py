@@ -15,6 +15,8 @@ from fieldpulse_api.resource import Resource
 from .ledger import Entry, Ledger
 from .plan import is_like
 
+_LONGEST_WAY_SECONDS = 300.0  # between noting a create and sending it: the budget, pauses, retries
+
 
 class Doubts:
     """Settle creates that the ledger holds as intended. May be used by many threads.
@@ -34,75 +36,66 @@ class Doubts:
     ) -> None:
         self._client, self._ledger, self._reading = client, ledger, reading
         self._settle_seconds, self._wait = settle_seconds, wait
+        self._began = time.time()
         self._lock = threading.Lock()
 
     def settle_all(self, resource: Resource) -> None:
-        """Adopt the rows that earlier runs created without learning of it; what did not happen is forgotten."""
+        """Adopt the rows that earlier runs created without learning of it."""
         entries = self._ledger.in_doubt(resource.name)
-        if not entries:
-            return
-        rows = self._newer_rows(resource, min(entry.after_id for entry in entries))
-        for entry in entries:
-            found = self._among(resource, entry, rows)
-            if found is None and self._left(entry) <= 0 and not self._is_ambiguous(resource, entry, rows):
-                self._ledger.forget(resource.name, entry.source_key)
+        if entries:
+            rows, _ = self._newer_rows(resource, min(entry.after_id for entry in entries))
+            for entry in entries:
+                self._claim(resource, entry, rows)
 
-    def settle(self, resource: Resource, entry: Entry) -> int | None:
+    def settle(self, resource: Resource, entry: Entry, *, failed_at: float | None = None) -> int | None:
         """Return the id of the row that a create made, or None when it is sure to have made none.
 
-        Raises: OutcomeUnknown when several rows may be the one.
+        Units:  `failed_at` is when this run lost the answer, in epoch seconds; None for an earlier run's
+                create, which may have been sent until this run began.
+        Raises: OutcomeUnknown when several rows may be the one, or the list cannot be read whole.
         """
+        sent_by = failed_at or min(self._began, entry.at + _LONGEST_WAY_SECONDS)
         while True:
-            left = self._left(entry)
-            rows = self._newer_rows(resource, entry.after_id)
-            found = self._among(resource, entry, rows)
+            left = sent_by + self._settle_seconds - time.time()
+            rows, is_whole = self._newer_rows(resource, entry.after_id)
+            found, is_ambiguous = self._claim(resource, entry, rows)
             if found is not None:
                 return found
-            if self._is_ambiguous(resource, entry, rows):
-                raise OutcomeUnknown(
-                    "A create may have happened, and several new rows look like it.",
-                    where=f"stream {resource.name} · source key {entry.source_key}",
-                    do="look at the newest rows in FieldPulse, remove what is too many, and replay the record",
-                )
+            if is_ambiguous:
+                raise _unknown(resource, entry, "several new rows look like it")
+            if not is_whole:
+                raise _unknown(resource, entry, "the list in which it would be cannot be read whole")
             if left <= 0:
                 return None
             if self._wait(left):
-                raise OutcomeUnknown(
-                    "A create may have happened, and the run was stopped before that could be found out.",
-                    where=f"stream {resource.name} · source key {entry.source_key}",
-                    do="run again: it is looked for first",
-                )
+                raise _unknown(resource, entry, "the run was stopped before that could be found out")
 
-    def _left(self, entry: Entry) -> float:
-        age = time.time() - entry.at
-        return self._settle_seconds - max(0.0, age)
-
-    def _newer_rows(self, resource: Resource, after_id: int) -> list[Row]:
+    def _newer_rows(self, resource: Resource, after_id: int) -> tuple[list[Row], bool]:
         pages = Pages(self._client, resource, self._reading)
-        return [row for page in Newest(pages, resource.key, after_id + 1).rows() for row in page]
+        rows = [row for page in Newest(pages, resource.key, after_id + 1).rows() for row in page]
+        return rows, pages.tally.verdict == "complete"
 
-    def _among(self, resource: Resource, entry: Entry, rows: list[Row]) -> int | None:
-        """Claim the row that carries what was sent, one row for one source key."""
+    def _claim(self, resource: Resource, entry: Entry, rows: list[Row]) -> tuple[int | None, bool]:
+        """Claim the row that carries what was sent, one row for one source key; else say whether several may be it.
+
+        Creates that look alike are in doubt together: as many rows as there are of them may be theirs.
+        """
         with self._lock:
-            found = self._candidates(resource, entry, rows)
-            if not found or len(found) > self._alike(resource, entry):
-                return None
-            # The digest is left empty: the record is compared with the row, and written where it differs.
-            self._ledger.done(resource.name, entry.source_key, row_id=found[0], digest="")
-            return found[0]
+            found = sorted(
+                int(row["id"])
+                for row in rows
+                if is_like(row, entry.marks) and not self._ledger.is_claimed(resource.name, int(row["id"]))
+            )
+            alike = sum(other.marks == entry.marks for other in self._ledger.in_doubt(resource.name))
+            if not found or len(found) > alike:
+                return None, bool(found)
+            self._ledger.adopted(resource.name, entry.source_key, row_id=found[0])
+            return found[0], False
 
-    def _is_ambiguous(self, resource: Resource, entry: Entry, rows: list[Row]) -> bool:
-        with self._lock:
-            return len(self._candidates(resource, entry, rows)) > self._alike(resource, entry)
 
-    def _candidates(self, resource: Resource, entry: Entry, rows: list[Row]) -> list[int]:
-        ids = [
-            int(row["id"])
-            for row in rows
-            if int(row["id"]) > entry.after_id and is_like(row, entry.marks, self._ledger.account)
-        ]
-        return sorted(one for one in ids if not self._ledger.is_claimed(resource.name, one))
-
-    def _alike(self, resource: Resource, entry: Entry) -> int:
-        """Return how many creates in doubt sent the same: as many rows as that may be theirs."""
-        return sum(other.marks == entry.marks for other in self._ledger.in_doubt(resource.name))
+def _unknown(resource: Resource, entry: Entry, why: str) -> OutcomeUnknown:
+    return OutcomeUnknown(
+        f"A create may have happened: {why}.",
+        where=f"stream {resource.name} · source key {entry.source_key}",
+        do="look at the newest rows in FieldPulse, remove what is too many, and replay the record",
+    )

@@ -35,7 +35,9 @@ from sqlalchemy import (
 from sqlalchemy.engine import URL, Engine, make_url
 from sqlalchemy.exc import ArgumentError, IntegrityError, NoSuchModuleError, SQLAlchemyError
 
-from fieldpulse_api.errors import BadSetting, Invalid
+from fieldpulse_api.errors import BadSetting, GuardStopped, Invalid
+
+from .hold import Hold
 
 _TABLE = Table(
     "fieldpulse_ledger_1",  # the number is the version of its form
@@ -69,10 +71,24 @@ class Entry:
 class Ledger:
     """The ledger of one account. May be used by many threads."""
 
-    def __init__(self, url: str, account: str) -> None:
+    def __init__(self, url: str, account: str, *, formerly: str | None = None, is_held: bool = True) -> None:
+        """Open the ledger; what stands under `formerly`, a name from before the account's was known, is taken over.
+
+        `is_held` keeps other runs of the account out: what only reads needs it not.
+
+        Raises: BadSetting; GuardStopped while another run of this account has it.
+        """
         self.account = account
         self._lock = threading.Lock()
         self._engine = _open(url)
+        try:
+            self._hold = Hold(self._engine, account) if is_held else None
+        except GuardStopped:
+            self._engine.dispose()
+            raise
+        if formerly and formerly != account:
+            with self._begin() as connection:
+                connection.execute(update(_TABLE).where(_TABLE.c.account == formerly).values(account=account))
 
     def find(self, stream: str, source_key: str) -> Entry | None:
         """Return what is known of a source key."""
@@ -112,13 +128,19 @@ class Ledger:
             if not changed.rowcount:
                 connection.execute(insert(_TABLE).values(**key, **values))
 
+    def adopted(self, stream: str, source_key: str, *, row_id: int) -> None:
+        """Commit that a row is a source key's; whether it holds what the record says is still to be seen."""
+        self.done(stream, source_key, row_id=row_id, digest="")
+
     def forget(self, stream: str, source_key: str) -> None:
         """Commit that a create did not happen."""
         with self._begin() as connection:
             connection.execute(delete(_TABLE).where(*self._is(self._key(stream, source_key))))
 
     def close(self) -> None:
-        """Close the connections."""
+        """Close the connections, and let others have it."""
+        if self._hold:
+            self._hold.release()
         self._engine.dispose()
 
     def _entries(self, stream: str, condition: Any) -> list[Entry]:
@@ -139,8 +161,17 @@ class Ledger:
 
     @contextmanager
     def _begin(self) -> Iterator[Connection]:
-        with self._lock, self._engine.begin() as connection:
-            yield connection
+        try:
+            with self._lock, self._engine.begin() as connection:
+                yield connection
+        except IntegrityError:
+            raise
+        except SQLAlchemyError as error:
+            raise BadSetting(
+                f"The ledger cannot be read or written ({type(error).__name__}).",
+                where="setting ledger_url",
+                do="look at the disk or the database; nothing is sent that cannot be noted first",
+            ) from None
 
 
 def _open(text: str) -> Engine:

@@ -29,10 +29,22 @@ def refuse(reason: str, field: str, do: str = "correct the record at its source"
 
 def row_id(record: Record) -> int | None:
     """Return the FieldPulse id that the record carries. Raises: Invalid."""
+    if record.get("id") is None:
+        return None
+    return an_id(record["id"], "id")
+
+
+def an_id(value: Any, field: str) -> int:
+    """Return an id of FieldPulse's. Raises: Invalid."""
     try:
-        return None if record.get("id") is None else whole(record["id"])
+        identity = whole(value)
     except Unfit:
-        raise refuse("id is FieldPulse's integer id", "id", "put the source's own key into external_id") from None
+        identity = None
+    if identity is None or identity < 1:
+        raise refuse(
+            f"{field} is not one of FieldPulse's ids, which are whole numbers", field, "put your key into external_id"
+        )
+    return identity
 
 
 def source_key(record: Record) -> str:
@@ -51,7 +63,8 @@ def source_key(record: Record) -> str:
 
 def digest(write: Write, record: Record) -> str:
     """Return a hash of everything in the record that can have an effect: equal means nothing to write."""
-    said = {name: value for name, value in record.items() if name in write.properties and value is not None}
+    telling = write.properties | {"id"}
+    said = {name: value for name, value in record.items() if name in telling and value is not None}
     return hashlib.sha256(_JSON.encode(said)).hexdigest()
 
 
@@ -149,19 +162,19 @@ def normal(value: Any) -> str:
     return digits[-10:] if digits.isdigit() and len(digits) >= 10 else words  # noqa: PLR2004  with or without country code
 
 
-def fingerprint(write: Write, body: Mapping[str, Any], salt: str) -> dict[str, str]:
+def fingerprint(write: Write, body: Mapping[str, Any]) -> dict[str, str]:
     """Return hashes of the fields that recognise a row, so that the ledger need not hold them."""
-    return {name: _mark(body[name], salt) for name in write.identity if body.get(name) not in (None, "")}
+    return {name: _mark(body[name]) for name in write.identity if body.get(name) not in (None, "")}
 
 
-def is_like(row: Mapping[str, Any], marks: Mapping[str, str], salt: str) -> bool:
+def is_like(row: Mapping[str, Any], marks: Mapping[str, str]) -> bool:
     """Say whether a row carries what was sent."""
-    return bool(marks) and all(_mark(row.get(name), salt) == mark for name, mark in marks.items())
+    return bool(marks) and all(_mark(row.get(name)) == mark for name, mark in marks.items())
 
 
-def _mark(value: Any, salt: str) -> str:
+def _mark(value: Any) -> str:
     return hashlib.blake2b(
-        normal(value).encode("utf-8", "surrogatepass"), digest_size=12, salt=salt.encode()[:16]
+        normal(value).encode("utf-8", "surrogatepass"), digest_size=12, person=b"fieldpulse"
     ).hexdigest()
 
 

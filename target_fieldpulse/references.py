@@ -11,15 +11,35 @@ from fieldpulse_api.catalogue import BY_NAME
 from fieldpulse_api.client import Client
 from fieldpulse_api.errors import Invalid, allowed_instead
 from fieldpulse_api.pages import Pages, Reading
-from fieldpulse_api.records import Unfit, whole
 from fieldpulse_api.resource import Reference, Write
 from fieldpulse_api.walk import Walk
 
 from .lanes import Key
 from .ledger import Ledger
-from .plan import Record, normal, refuse
+from .plan import Record, an_id, normal, refuse
 
 PLANNED = 0  # stands for the id of a row that a dry run would have created
+
+
+class Index:
+    """The ids of a list's rows by the value of one column, apart from case and spaces."""
+
+    def __init__(self) -> None:
+        self.names: list[str] = []
+        self._ids: dict[str, list[int]] = {}
+        self._values: dict[int, str] = {}
+
+    def put(self, row_id: int, value: Any) -> None:
+        """Say which value a row has now."""
+        before, now = self._values.get(row_id), normal(value)
+        if before is not None:
+            self._ids[before].remove(row_id)
+        self._values[row_id] = now
+        self._ids.setdefault(now, []).append(row_id)
+
+    def find(self, value: Any) -> list[int]:
+        """Return the ids of the rows that have a value."""
+        return list(self._ids.get(normal(value), ()))
 
 
 class References:
@@ -28,8 +48,7 @@ class References:
     def __init__(self, client: Client, ledger: Ledger, reading: Reading) -> None:
         self._client, self._ledger, self._reading = client, ledger, reading
         self._locks: defaultdict[tuple[str, str], threading.Lock] = defaultdict(threading.Lock)
-        self._indexes: dict[tuple[str, str], dict[str, list[int]]] = {}
-        self._names: dict[tuple[str, str], list[str]] = {}
+        self._indexes: dict[tuple[str, str], Index] = {}
         self._planned: dict[tuple[str, str], int] = {}
 
     def resolve(self, write: Write, record: Record) -> dict[str, int]:
@@ -46,13 +65,16 @@ class References:
 
     def matching(self, stream: str, column: str, value: Any) -> list[int]:
         """Return the ids of the rows whose `column` is `value`, apart from case and spaces."""
-        return self._index(stream, column).get(normal(value), [])
+        index = self._index(stream, column)
+        with self._locks[stream, column]:
+            return index.find(value)
 
     def add(self, stream: str, row: Mapping[str, Any], row_id: int) -> None:
-        """Take a row that was just created into the lists that were read before."""
+        """Take what was just written into the lists that were read before."""
         for (name, column), index in list(self._indexes.items()):
             if name == stream and row.get(column):
-                index.setdefault(normal(row[column]), []).append(row_id)
+                with self._locks[name, column]:
+                    index.put(row_id, row[column])
 
     def plan(self, stream: str, source_key: str, row_id: int) -> None:
         """Remember what a dry run would have noted in the ledger."""
@@ -60,13 +82,7 @@ class References:
 
     def _find(self, reference: Reference, given: str, value: Any) -> int:
         if given == reference.field:
-            try:
-                identity = whole(value)
-            except Unfit:
-                identity = None
-            if identity is None:
-                raise refuse(f"{given} is FieldPulse's integer id", given)
-            return identity
+            return an_id(value, given)
         if given == reference.external:
             return self._written(reference, given, str(value))
         return self._named(reference, given, value)
@@ -93,25 +109,22 @@ class References:
             raise refuse(reason, given, f"give {reference.field}")
         if column == "email":  # personal: neither the value nor the others
             raise refuse(f"{given}: no row of {reference.stream} has this e-mail", given)
-        raise refuse(f"{given}: {allowed_instead(value, self._names[reference.stream, column])}", given)
+        raise refuse(f"{given}: {allowed_instead(value, self._index(reference.stream, column).names)}", given)
 
-    def _index(self, stream: str, column: str) -> dict[str, list[int]]:
+    def _index(self, stream: str, column: str) -> Index:
         key = (stream, column)
         with self._locks[key]:
             if key not in self._indexes:
                 self._indexes[key] = self._read(stream, column)
             return self._indexes[key]
 
-    def _read(self, stream: str, column: str) -> dict[str, list[int]]:
-        index: dict[str, list[int]] = {}
+    def _read(self, stream: str, column: str) -> Index:
+        index = Index()
         pages = Pages(self._client, BY_NAME[stream], self._reading)
-        names = self._names.setdefault((stream, column), [])
-        for rows in Walk(pages).rows():
-            for row in rows:
-                if row.get(column):
-                    index.setdefault(normal(row[column]), []).append(int(row["id"]))
-                    if column != "email":
-                        names.append(str(row[column]))
+        for row in (row for rows in Walk(pages).rows() for row in rows if row.get(column)):
+            index.put(int(row["id"]), row[column])
+            if column != "email":  # personal, and never listed
+                index.names.append(str(row[column]))
         if pages.tally.verdict == "incomplete":
             raise Invalid(
                 f"The list of {stream} could not be read whole, so nothing can be looked up in it.",

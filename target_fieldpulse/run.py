@@ -9,12 +9,12 @@ from functools import cached_property
 from typing import Any
 
 from fieldpulse_api.client import Client
-from fieldpulse_api.errors import OutcomeUnknown, RecordRefused
+from fieldpulse_api.errors import OutcomeUnknown, RecordRefused, impersonal
 from fieldpulse_api.pages import Reading
 from fieldpulse_api.resource import Resource
 from fieldpulse_api.settings import ApiSettings
 
-from .account import account_of
+from .account import account_of, address_name
 from .acknowledged import Acknowledged, State
 from .doubt import Doubts
 from .lanes import Lanes
@@ -28,6 +28,10 @@ _LAST_SECONDS = 20.0  # what a stopped run gives its requests under way
 
 Record = dict[str, Any]
 Schema = Mapping[str, Any]
+
+
+class Stopped(Exception):
+    """The run was stopped while the outcome of a create was being found out."""
 
 
 class Run:
@@ -94,7 +98,8 @@ class Run:
 
     @cached_property
     def _ledger(self) -> Ledger:
-        return Ledger(self._config["ledger_url"], account_of(self._client))
+        account, formerly = account_of(self._client), address_name(self._client)
+        return Ledger(self._config["ledger_url"], account, formerly=formerly, is_held=not self._config["dry_run"])
 
     @cached_property
     def _reading(self) -> Reading:
@@ -113,20 +118,22 @@ class Run:
 
     def _work(self, resource: Resource, schema: Schema, record: Record, ticket: int) -> None:
         try:
-            outcome = self._write(resource, schema, record)
+            self._outcomes.count(self._write(resource, schema, record))
+            self._acknowledged.end(ticket)
+        except Stopped:
+            self._outcomes.count("uncertain")  # the ledger has it; its ticket stays open, so no state passes it
         except BaseException as error:  # noqa: BLE001  whatever it is ends the run instead of vanishing in a thread
             self._fatal = self._fatal or error
             self._lanes.stopped.set()
-        else:
-            self._outcomes.count(outcome)
-            self._acknowledged.end(ticket)
 
     def _write(self, resource: Resource, schema: Schema, record: Record) -> Outcome:
         try:
             return self._writer.write(resource, record)
         except (RecordRefused, OutcomeUnknown) as error:
+            if isinstance(error, OutcomeUnknown) and self._lanes.stopped.is_set():
+                raise Stopped from None
             self._outcomes.reject(resource.name, schema, record, error)
             outcome: Outcome = "uncertain" if isinstance(error, OutcomeUnknown) else "rejected"
-            key = record.get("external_id") or record.get("id") or ""
+            key = impersonal(str(record.get("external_id") or record.get("id") or ""))
             _LOGGER.warning("%s: %s %s: %s", outcome, resource.name, key, error.line)
             return outcome

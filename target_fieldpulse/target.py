@@ -66,6 +66,7 @@ TARGET_SETTINGS: dict[str, dict[str, Any]] = {
     "settle_seconds": {
         "type": "number",
         "minimum": 0,
+        "maximum": 3600,
         "default": 30,
         "title": "Settle time",
         "description": "How long after it was sent a create whose answer was lost may still be carried out. "
@@ -115,8 +116,16 @@ class TargetFieldPulse(Plugin, Target):
             return DiscardSink
         raise _refused(stream_name)
 
+    def _process_schema_message(self, message_dict: dict[str, Any]) -> None:
+        schema = message_dict.get("schema")
+        if schema is not None and not (isinstance(schema, dict) and isinstance(schema.get("properties", {}), dict)):
+            raise _malformed("schema", message_dict)
+        super()._process_schema_message(message_dict)
+
     def _process_record_message(self, message_dict: dict[str, Any]) -> None:
         self.run.check()
+        if not isinstance(message_dict.get("record", {}), dict):
+            raise _malformed("record", message_dict)
         super()._process_record_message(message_dict)
 
     def _process_state_message(self, message_dict: dict[str, Any]) -> None:
@@ -155,6 +164,14 @@ class TargetFieldPulse(Plugin, Target):
             run.close()
             sys.exit(status)
         sys.exit(run.close())
+
+
+def _malformed(part: str, message: dict[str, Any]) -> BadInput:
+    return BadInput(
+        f"The {part} of a message is no object.",
+        where=f"input · stream {message.get('stream', '?')}",
+        do="look at what produces the input; nothing behind this message was written",
+    )
 
 
 def _explained(error: BaseException) -> BaseException:

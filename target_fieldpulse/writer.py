@@ -4,24 +4,41 @@ from __future__ import annotations
 
 import logging
 import threading
+import time
 from collections.abc import Mapping
+from dataclasses import dataclass
 from typing import Any
 
-from fieldpulse_api.catalogue import BY_NAME
+from fieldpulse_api.catalogue import BY_NAME, RESOURCES
 from fieldpulse_api.client import Client
-from fieldpulse_api.errors import FieldPulseError, Invalid, NotFound, OutcomeUnknown
+from fieldpulse_api.errors import FieldPulseError, Invalid, NotFound, OutcomeUnknown, ServerFailed
 from fieldpulse_api.newest import newest_id
 from fieldpulse_api.pages import Pages, Reading
 from fieldpulse_api.records import Unfit, whole
 from fieldpulse_api.resource import Resource, Write
 
 from .doubt import Doubts
-from .ledger import Ledger
+from .ledger import Entry, Ledger
 from .outcomes import Outcome
 from .plan import Body, Record, body_of, digest, fingerprint, for_create, is_same, refuse, row_id, source_key
 from .references import PLANNED, References
 
 _LOGGER = logging.getLogger(__name__)
+_MOST_CREATES = 3
+
+
+@dataclass(frozen=True)
+class Note:
+    """Under what the ledger keeps a record, and the hash of what it says."""
+
+    stream: str
+    key: str
+    digest: str
+
+
+def moved_key(row: int) -> str:
+    """Return the ledger's key of a stream that changes rows of another: the row itself."""
+    return f"id:{row}"
 
 
 class Writer:
@@ -38,6 +55,7 @@ class Writer:
         self._reading, self._dry_run = reading, dry_run
         self._lock = threading.Lock()
         self._after_ids: dict[str, int] = {}
+        self._alike = [threading.Lock() for _ in range(1024)]
         self._resending: set[str] = set()
 
     def write(self, resource: Resource, record: Record) -> Outcome:
@@ -46,23 +64,27 @@ class Writer:
         assert write is not None  # noqa: S101  a sink is made for writable streams only
         if write.into:
             return self._move(resource, write, record)
-        key, mark = source_key(record), digest(write, record)
-        entry = self._ledger.find(resource.name, key)
-        if entry and entry.status == "done" and entry.digest == mark:
+        note = Note(resource.name, source_key(record), digest(write, record))
+        entry = self._ledger.find(note.stream, note.key)
+        if entry and entry.digest == note.digest and entry.status == "done":
             return "unchanged"
         body = body_of(write, record, self._references.resolve(write, record))
-        known = row_id(record)
-        settled = False
-        if known is None and entry:
-            known = entry.row_id or self._doubts.settle(resource, entry)
-            settled = entry.row_id is None or entry.digest == ""
-            if known is None:
-                self._ledger.forget(resource.name, key)
-        if known is None and not entry and write.match and body.get(write.match):
-            known = self._match(resource, write, body)
+        if entry and (entry.status == "intended" or not entry.digest):
+            return self._resume(resource, write, note, entry, body)
+        known = row_id(record) or (entry and entry.row_id) or self._match(resource, write, body)
         if known is None:
-            return self._create(resource, write, key, mark, body)
-        return self._update(resource, write, (resource.name, key, mark), known, body, compare=settled)
+            return self._create(resource, write, note, body)
+        return self._update(resource, note, known, body)
+
+    def _resume(self, resource: Resource, write: Write, note: Note, entry: Entry, body: Body) -> Outcome:
+        """Go on with a create that an earlier run began and did not see the end of."""
+        if self._dry_run:
+            return self._say("finish the create of", note.stream, note.key, body, "created")
+        with self._turn(entry.marks):
+            known = entry.row_id or self._doubts.settle(resource, entry)
+            if known is None:
+                self._ledger.forget(note.stream, note.key)
+        return self._complete(resource, note, known, body) if known else self._create(resource, write, note, body)
 
     def _move(self, resource: Resource, write: Write, record: Record) -> Outcome:
         """Change a row of another resource: a move needs no key of its own, the row is its key."""
@@ -75,59 +97,85 @@ class Writer:
         for name in write.required:
             if body.get(name) is None:
                 raise refuse(f"none of {', '.join(write.reference(name).properties)} is given", name)
-        key, mark = f"id:{target}", digest(write, {**record, **body, str(write.row): target})
-        entry = self._ledger.find(resource.name, key)
-        if entry and entry.digest == mark:
+        note = Note(resource.name, moved_key(target), digest(write, body))
+        entry = self._ledger.find(note.stream, note.key)
+        if entry and entry.digest == note.digest:
             return "unchanged"
-        into = BY_NAME[str(write.into)]
-        return self._update(into, write, (resource.name, key, mark), target, body)
+        return self._update(BY_NAME[str(write.into)], note, target, body)
 
     def _match(self, resource: Resource, write: Write, body: Body) -> int | None:
-        found = self._references.matching(resource.name, str(write.match), body[str(write.match)])
+        if not write.match or not body.get(write.match):
+            return None
+        found = self._references.matching(resource.name, write.match, body[write.match])
         if len(found) > 1:
             ids = ", ".join(map(str, found))
-            raise refuse(f"{write.match}: several rows have it: ids {ids}", str(write.match), "merge them, or give id")
+            raise refuse(f"{write.match}: several rows have it: ids {ids}", write.match, "merge them, or give id")
         return found[0] if found else None
 
     # Create
 
-    def _create(self, resource: Resource, write: Write, key: str, mark: str, body: Body) -> Outcome:
+    def _create(self, resource: Resource, write: Write, note: Note, body: Body) -> Outcome:
         body = for_create(write, body)
         if self._dry_run:
-            self._references.plan(resource.name, key, PLANNED)
-            return self._say("create", resource.name, key, body, "created")
+            self._references.plan(note.stream, note.key, PLANNED)
+            return self._say("create", note.stream, note.key, body, "created")
+        marks = fingerprint(write, body)
         after_id = self._after_id(resource)
-        marks = fingerprint(write, body, self._ledger.account)
-        self._ledger.intend(resource.name, key, digest=mark, marks=marks, after_id=after_id)
+        with self._turn(marks):
+            for _ in range(_MOST_CREATES):
+                self._ledger.intend(note.stream, note.key, digest=note.digest, marks=marks, after_id=after_id)
+                if self._send(resource, note, body):
+                    return "created"
+        raise ServerFailed(
+            f"FieldPulse carried out none of {_MOST_CREATES} creates of the same record, and refused none.",
+            where=f"POST {resource.create_path or resource.path}",
+            do="run again later; what was done is kept",
+        )
+
+    def _turn(self, marks: Mapping[str, str]) -> threading.Lock:
+        """Return the lock of creates that look alike: one in doubt must not take the row of one under way."""
+        return self._alike[hash(frozenset(marks.items())) % len(self._alike)]
+
+    def _send(self, resource: Resource, note: Note, body: Body) -> bool:
+        """Send a create that was noted; say whether its row exists now. If not, it was not carried out."""
         try:
-            row = self._client.post(resource.create_path or resource.path, body).response
-            created = self._id_of(row, resource)
+            created = self._id_of(self._client.post(resource.create_path or resource.path, body).response, resource)
         except OutcomeUnknown as unknown:
-            return self._after_doubt(resource, write, (key, mark), body, unknown)
+            return self._find_out(resource, note, body, unknown)
         except FieldPulseError:
-            self._ledger.forget(resource.name, key)  # refused, or it never left: it did not happen
+            self._ledger.forget(note.stream, note.key)  # refused, or it never left: it did not happen
             raise
-        self._done(resource, key, mark, created, body)
-        return "created"
+        self._done(resource, note, created, body)
+        return True
 
-    def _after_doubt(
-        self, resource: Resource, write: Write, names: tuple[str, str], body: Body, unknown: OutcomeUnknown
-    ) -> Outcome:
-        """Look for the row; where it is sure not to exist, send the create once more."""
-        key, mark = names
-        entry = self._ledger.find(resource.name, key)
-        created = self._doubts.settle(resource, entry) if entry else None
+    def _find_out(self, resource: Resource, note: Note, body: Body, unknown: OutcomeUnknown) -> bool:
+        entry = self._ledger.find(note.stream, note.key)
+        created = self._doubts.settle(resource, entry, failed_at=time.time()) if entry else None
         if created is None:
-            self._ledger.forget(resource.name, key)
-            _LOGGER.warning("%s %s: %s It was not, and is sent again.", resource.name, key, unknown.what)
-            return self._create(resource, write, key, mark, body)
-        _LOGGER.warning("%s %s: %s It was, as id %d.", resource.name, key, unknown.what, created)
-        self._done(resource, key, mark, created, body)
+            self._ledger.forget(note.stream, note.key)
+            _LOGGER.warning("%s: %s It was not, and is sent again.", note.stream, unknown.what)
+            return False
+        _LOGGER.warning("%s: %s It was, as id %d.", note.stream, unknown.what, created)
+        self._complete(resource, note, created, body)
+        return True
+
+    def _complete(self, resource: Resource, note: Note, created: int, body: Body) -> Outcome:
+        """Make an adopted row say what the record says: of creates that look alike, it may be the other's."""
+        path = str(resource.item_path).format(id=created)
+        row = self._client.get(path).response
+        if resource.write and not is_same(resource.write, body, row, self._reading.zone):
+            self._put(resource, path, body)
+        self._done(resource, note, created, body)
         return "created"
 
-    def _done(self, resource: Resource, key: str, mark: str, created: int, body: Body) -> None:
-        self._ledger.done(resource.name, key, row_id=created, digest=mark)
-        self._references.add(resource.name, body, created)
+    def _done(self, resource: Resource, note: Note, known: int, body: Body) -> None:
+        """Note what was written; what another stream had written to the same fields of the row holds no more."""
+        for other in RESOURCES:
+            write = other.write
+            if write and write.into == resource.name and other.name != note.stream and set(write.by_name) & set(body):
+                self._ledger.forget(other.name, moved_key(known))
+        self._ledger.done(note.stream, note.key, row_id=known, digest=note.digest)
+        self._references.add(resource.name, body, known)
 
     def _id_of(self, row: Any, resource: Resource) -> int:
         try:
@@ -150,31 +198,16 @@ class Writer:
 
     # Update
 
-    def _update(
-        self,
-        resource: Resource,
-        write: Write,
-        note: tuple[str, str, str],
-        known: int,
-        body: Body,
-        *,
-        compare: bool = False,
-    ) -> Outcome:
+    def _update(self, resource: Resource, note: Note, known: int, body: Body) -> Outcome:
         """Send what the record says, with what must go with it. A row that is gone is refused, never created anew."""
-        stream, key, mark = note
         if self._dry_run:
-            self._references.plan(stream, key, known)
-            return self._say("update", stream, key if known == PLANNED else f"{key} (id {known})", body, "updated")
+            self._references.plan(note.stream, note.key, known)
+            return self._say("update", note.stream, note.key if known == PLANNED else f"id {known}", body, "updated")
         if not body:
             return "unchanged"
-        path = str(resource.item_path).format(id=known)
-        if compare and is_same(write, body, self._client.get(path).response, self._reading.zone):
-            outcome: Outcome = "created"
-        else:
-            self._put(resource, path, body)
-            outcome = "created" if compare else "updated"
-        self._ledger.done(stream, key, row_id=known, digest=mark)
-        return outcome
+        self._put(resource, str(resource.item_path).format(id=known), body)
+        self._done(resource, note, known, body)
+        return "updated"
 
     def _put(self, resource: Resource, path: str, body: Body) -> None:
         rules = resource.write

@@ -121,6 +121,7 @@ def test_secrets_and_positions_are_dropped_at_any_depth() -> None:
     """Embedded users carry tokens and live positions, also where no schema expects them."""
     shaper = Shaper(SCHEMA)
     user = {"name": "x", "api_token": "t", "Password": "p", "last_known_location": {"latitude": 1}}
+    assert shaper({"id": 1, "words": {"api_token": "t", "a": 1}}) == {"id": 1, "words": '{"a":1}'}
     assert shaper({"id": 1, "api_token": "t", "someone": [{"deep": user}]}) == {
         "id": 1,
         "someone": [{"deep": {"name": "x"}}],

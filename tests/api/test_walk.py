@@ -125,6 +125,14 @@ def test_reading_once_is_enough_where_nothing_is_to_be_proved(box: Sandbox, clie
     assert len({request.query["page"] for request in box.requests}) == len(box.requests)
 
 
+def test_without_order_and_count_nothing_is_called_complete(box: Sandbox, client: Client) -> None:
+    """Rows may hide for ever in a list that is shuffled and not counted: the run says so."""
+    box.behaviour.honour_sort, box.behaviour.shuffle_unsorted, box.behaviour.count_key = False, True, None
+    pages = pages_of(client, "customers")
+    read(Walk(pages).rows())
+    assert pages.tally.verdict == "unproven"
+
+
 # Newest first
 
 
@@ -227,6 +235,14 @@ def test_the_newest_id_is_found_with_and_without_a_sort(box: Sandbox, client: Cl
     """What was there before a create must not be mistaken for it."""
     box.behaviour.honour_sort = honoured
     assert newest_id(pages_of(client, "customers")) == max(ids(box, "customers"))
+
+
+def test_a_list_that_ignores_the_page_does_not_lose_what_is_new(box: Sandbox, client: Client) -> None:
+    """More changed than one page holds, and the second page is the first again: said to be incomplete."""
+    box.behaviour.honour_page = False
+    pages = pages_of(client, "timesheets", Reading(page_size=5))
+    read(Newest(pages, "updated_at", since_of(box, "timesheets", 15)).rows())
+    assert pages.tally.verdict == "incomplete"
 
 
 # Children

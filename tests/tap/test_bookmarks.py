@@ -42,6 +42,20 @@ def test_nothing_emitted_keeps_the_bookmark_and_makes_none() -> None:
     assert bookmark().state(NOON) == {}
 
 
+@pytest.mark.parametrize("value", ["31/12/2026 10:00", [], {}, True, 10**30, "", None])
+def test_a_time_that_is_none_does_not_move_the_bookmark(value: object) -> None:
+    """It was emitted as it came; it says nothing about what was read."""
+    one = bookmark("2026-03-09T12:00:00.000000Z")
+    one.note(value)
+    assert one.state(NOON) == STATE
+
+
+def test_a_bookmark_at_the_beginning_of_time_can_be_looked_behind() -> None:
+    """Some tool wrote the year 1 for `everything`."""
+    first = datetime(1, 1, 1, tzinfo=timezone.utc)
+    assert Bookmark("updated_at", first).since(None, 60) == first
+
+
 @pytest.mark.parametrize(
     ("old", "start_date", "since"),
     [

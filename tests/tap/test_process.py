@@ -83,6 +83,16 @@ def test_a_file_that_is_broken_or_missing_is_explained(
     assert "Traceback" not in ended.stderr
 
 
+@pytest.mark.parametrize("text", ['{"bookmarks": null}', '{"bookmarks": {"customers": 7}}'])
+def test_a_state_of_another_form_is_refused(config: Config, tmp_path: Path, text: str) -> None:
+    """It is not taken for no state: that would read everything again, and nobody would know why."""
+    path = tmp_path / "given"
+    path.write_text(text)
+    ended = run(command("tap_fieldpulse", config, tmp_path, "--state", str(path)))
+    assert ended.returncode == 2
+    assert "--state" in ended.stderr
+
+
 def test_a_spent_quota_exits_3_and_keeps_what_was_read(box: Sandbox, config: Config, tmp_path: Path) -> None:
     """The streams before it are in the state."""
     box.fail(Fault("quota", path="/jobs"))

@@ -19,7 +19,7 @@ from tests.runs import command, record, run_target, schema, singer, state
 Config = dict[str, Any]
 
 CUSTOMERS = schema("customers", "external_id", "first_name", "email")
-JOBS = schema("jobs", "external_id", "customer_external_id", "job_type", "notes")
+JOBS = schema("jobs", "external_id", "customer_external_id", "customer_id", "job_type", "notes", "start_time")
 
 
 def lead(number: int) -> dict[str, Any]:
@@ -50,24 +50,90 @@ def test_an_answer_that_is_lost_makes_no_second_customer(
     assert doubted(box) == [f"Doubt{number}" for number in range(8)]
 
 
-def test_creates_that_look_alike_are_told_apart_by_what_is_claimed(
-    box: Sandbox, target_config: Config, tmp_path: Path
+@pytest.mark.parametrize("seed", range(3))
+def test_creates_that_look_alike_keep_their_own_content(
+    box: Sandbox, target_config: Config, tmp_path: Path, seed: int
 ) -> None:
-    """Visits of one kind for one customer, two in doubt, one of them carried out: each job with its notes."""
-    box.fail(Fault("drop", method="POST", path="/jobs", after_commit=True))
-    box.fail(Fault("drop", method="POST", path="/jobs", after_commit=False))
-    text = singer(
-        CUSTOMERS,
-        lead(1),
-        JOBS,
-        *(
-            record("jobs", external_id=f"v{n}", customer_external_id="d1", job_type="Visit", notes=f"n{n}")
-            for n in range(3)
-        ),
-    )
-    assert run_target(target_config, text, tmp_path).counts == {"created": 4}
-    assert sorted(row["notes"] for row in box.rows("jobs") if row["job_type"] == "Visit") == ["n0", "n1", "n2"]
-    assert run_target(target_config, text, tmp_path).counts == {"unchanged": 4}
+    """Visits of one kind to one customer, every third answer lost: each key has a row of its own."""
+    chance = random.Random(seed)
+    for _ in range(10):
+        box.fail(
+            Fault("drop", method="POST", path="/jobs", after_commit=chance.random() < 0.7, skip=chance.randrange(3))
+        )
+    customer = box.rows("customers")[0]["id"]
+    visits = [
+        record(
+            "jobs",
+            external_id=f"v{n}",
+            customer_id=customer,
+            job_type="Visit",
+            notes=f"n{n}",
+            start_time=f"2026-05-{n + 1:02}T10:00:00Z",
+        )
+        for n in range(20)
+    ]
+    assert run_target(target_config, singer(JOBS, *visits), tmp_path).counts == {"created": 20}
+    there = sorted((row["notes"], row["start_time"]) for row in box.rows("jobs") if row["job_type"] == "Visit")
+    assert there == sorted((f"n{n}", f"2026-05-{n + 1:02} 10:00:00") for n in range(20))
+    assert run_target(target_config, singer(JOBS, *visits), tmp_path).counts == {"unchanged": 20}
+
+
+def test_a_server_that_never_creates_ends_the_run(box: Sandbox, target_config: Config, tmp_path: Path) -> None:
+    """Not sent for ever: after the third time it is FieldPulse's turn, and no state has left."""
+    box.fail(Fault("drop", method="POST", times=99))
+    written = run_target(target_config, singer(CUSTOMERS, lead(1), state(1)), tmp_path)
+    assert (written.status, written.states) == (1, [])
+    assert "carried out none" in written.said
+    assert sum(request.method == "POST" for request in box.requests) == 3
+
+
+def test_a_run_stopped_in_doubt_lets_no_state_pass(box: Sandbox, target_config: Config, tmp_path: Path) -> None:
+    """The record comes again with the old state, and is created then."""
+    box.fail(Fault("drop", method="POST", after_commit=False))
+    line = command("target_fieldpulse", target_config | {"settle_seconds": 60}, tmp_path)
+    text = singer(CUSTOMERS, lead(1), state(1), lead(2), state(2))
+    with subprocess.Popen(
+        line, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+    ) as process:
+        _feed(process, text, close=False)
+        _wait(lambda: doubted(box) == ["Doubt2"])
+        process.send_signal(signal.SIGTERM)
+        output, said = process.communicate(timeout=30)
+    assert process.returncode == 128 + signal.SIGTERM
+    assert output == ""
+    assert "1 uncertain" in said
+    assert run_target(target_config, text, tmp_path).counts == {"created": 1, "unchanged": 1}
+    assert doubted(box) == ["Doubt1", "Doubt2"]
+
+
+def test_two_targets_at_once_do_not_write_the_same_records_twice(target_config: Config, tmp_path: Path) -> None:
+    """The second is told who has the ledger, and has sent nothing."""
+    with Sandbox(customers=30, latency_ms=15) as box:
+        config = target_config | {"api_url": box.url, "api_key": box.key}
+        line = command("target_fieldpulse", config, tmp_path)
+        with subprocess.Popen(
+            line, stdin=subprocess.PIPE, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, text=True
+        ) as process:
+            _feed(process, singer(CUSTOMERS, *(lead(number) for number in range(200))), close=False)
+            _wait(lambda: len(doubted(box)) > 5)
+            second = run_target(config, singer(CUSTOMERS, lead(500)), tmp_path)
+            process.kill()
+        assert second.status == 4
+        assert str(process.pid) in second.said
+        assert "Doubt500" not in doubted(box)
+
+
+@pytest.mark.parametrize("output", ["/dev/full", "closed"])
+def test_a_state_that_cannot_leave_is_no_success(
+    box: Sandbox, target_config: Config, tmp_path: Path, output: str
+) -> None:
+    """The runner would keep the old state and believe that all is well."""
+    line = " ".join(command("target_fieldpulse", target_config, tmp_path))
+    shell = f"{line} > {output}" if output != "closed" else f"{line} >&-"
+    text = singer(CUSTOMERS, lead(1), state(1))
+    ended = subprocess.run(["bash", "-c", shell], input=text, capture_output=True, text=True, timeout=60, check=False)
+    assert ended.returncode != 0
+    assert "Traceback" not in ended.stderr
 
 
 def test_several_rows_that_may_be_the_one_are_left_uncertain(

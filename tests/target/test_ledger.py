@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from fieldpulse_api.errors import BadSetting, Invalid
+from fieldpulse_api.errors import BadSetting, GuardStopped, Invalid
 from fieldpulse_sandbox.server import Sandbox
 from target_fieldpulse.ledger import Ledger
 from tests.runs import record, run_target, schema, singer
@@ -42,7 +42,7 @@ def make(url: str, request: pytest.FixtureRequest) -> Iterator[Make]:
     opened: list[Ledger] = []
 
     def open_one(account: str) -> Ledger:
-        opened.append(Ledger(url, f"{request.node.name[:40]}-{account}"))
+        opened.append(Ledger(url, f"{request.node.name[:40]}-{account}", is_held=False))
         return opened[-1]
 
     yield open_one
@@ -94,6 +94,29 @@ def test_accounts_and_streams_are_kept_apart(make: Make) -> None:
     assert make("a").find("jobs", "1") is None
     assert make("a").is_claimed("customers", 5)
     assert not make("b").is_claimed("customers", 5)
+
+
+def test_one_run_at_a_time_has_an_account(url: str, request: pytest.FixtureRequest) -> None:
+    """A second one is told who has it; another account's is not in the way."""
+    account = request.node.name[:50]
+    first = Ledger(url, account)
+    with pytest.raises(GuardStopped, match="Another run has the ledger") as caught:
+        Ledger(url, account)
+    assert caught.value.exit_status == 4
+    Ledger(url, account + "b").close()
+    first.close()
+    Ledger(url, account).close()
+
+
+def test_what_was_kept_before_the_account_was_known_is_taken_over(url: str, request: pytest.FixtureRequest) -> None:
+    """A list that shows the company's id one day must not make the ledger forget."""
+    name = request.node.name[:40]
+    early = Ledger(url, f"{name}-address")
+    early.done("customers", "k", row_id=9, digest="d")
+    early.close()
+    late = Ledger(url, f"{name}-200001", formerly=f"{name}-address")
+    assert late.find("customers", "k")
+    late.close()
 
 
 def test_the_file_is_private_and_holds_neither_key_nor_record(

@@ -68,6 +68,19 @@ def test_two_new_records_with_one_email_make_one_customer(box: Sandbox, target_c
     assert counts == {"created": 1, "updated": 7}
 
 
+def test_a_move_is_made_again_when_another_stream_undid_it(box: Sandbox, target_config: Config, tmp_path: Path) -> None:
+    """What a customer's own record says of its stage is not hidden by an earlier move."""
+    customers = schema("customers", "external_id", "first_name", "pipeline_status_id")
+    ids = {row["name"]: row["id"] for row in box.rows("pipeline_statuses")}
+    move = singer(MOVES, record("pipeline_statuses", customer_external_id="m", pipeline_status="Won"))
+    run_target(target_config, singer(customers, record("customers", external_id="m", first_name="M")), tmp_path)
+    run_target(target_config, move, tmp_path)
+    back = record("customers", external_id="m", first_name="M", pipeline_status_id=ids["Lost"])
+    run_target(target_config, singer(customers, back), tmp_path)
+    assert run_target(target_config, move, tmp_path).counts == {"updated": 1}
+    assert box.rows("customers")[-1]["pipeline_status_id"] == ids["Won"]
+
+
 def test_a_row_is_named_by_fieldpulses_id(box: Sandbox, target_config: Config, tmp_path: Path) -> None:
     """`id` always means FieldPulse's; the same record again is unchanged."""
     row = box.rows("customers")[4]
@@ -106,7 +119,8 @@ def test_a_job_is_changed_with_what_its_put_must_repeat(box: Sandbox, target_con
         (CUSTOMERS, {"external_id": "x", "first_name": "A", "status": "custommer"}, "allowed: lead"),
         (CUSTOMERS, {"external_id": "x", "first_name": "A", "email": "no address"}, "not an e-mail address"),
         (CUSTOMERS, {"external_id": "x", "first_name": ["A"]}, "not text"),
-        (CUSTOMERS, {"id": "abc", "first_name": "A"}, "integer id"),
+        (CUSTOMERS, {"id": "abc", "first_name": "A"}, "whole numbers"),
+        (CUSTOMERS, {"id": -1, "first_name": "A"}, "whole numbers"),
         (CUSTOMERS, {"first_name": "A"}, "external_id"),
         (JOBS, {"external_id": "x", "customer_external_id": "nobody", "job_type": "T"}, "send the record of customers"),
         (JOBS, {"external_id": "x", "job_type": "T"}, "customer_id is required"),
@@ -236,6 +250,9 @@ def test_properties_that_cannot_be_written_are_named(target_config: Config, tmp_
             "Singer specification",
         ),
         ('{"type": "SCHEMA", "stream": "customers"}\n', "lacks schema"),
+        ('{"type": "SCHEMA", "stream": "customers", "schema": "canary@example.com"}\n', "no object"),
+        ('{"type": "RECORD", "stream": "customers", "record": null}\n', "no object"),
+        ('{"type": "RECORD", "stream": "customers", "record": ["canary@example.com"]}\n', "no object"),
     ],
 )
 def test_broken_input_ends_the_run_without_being_shown(
