@@ -68,7 +68,10 @@ def _foreseen(error: BaseException) -> FieldPulseError:
         what = "A file given on the command line is not JSON."
         return YourTurn(what, where=where, do="correct --config, --catalog or --state")
     if isinstance(error, OSError):
-        return YourTurn(f"{error.strerror or type(error).__name__}.", where=str(error.filename), do="check the path")
+        what = f"{error.strerror or type(error).__name__}."
+        if error.filename:
+            return YourTurn(what, where=str(error.filename), do="check the path")
+        return FieldPulseError(what, where="input or output", do="look at the disk, or at the process behind the pipe")
     frame = traceback.extract_tb(error.__traceback__)[-1]
     where = f"{Path(frame.filename).name}:{frame.lineno} in {frame.name}"
     what = f"An error that nobody foresaw: {type(error).__name__}."

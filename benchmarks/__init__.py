@@ -1,0 +1,1 @@
+"""Timed claims live here, not in tests."""
