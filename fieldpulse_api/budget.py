@@ -21,6 +21,7 @@ from pathlib import Path
 from .errors import BadSetting
 
 MAX_PAUSE_SECONDS = 60.0
+_MOST_TIMES_LATE = 3
 
 
 @dataclass
@@ -59,14 +60,19 @@ class Budget(ABC):
         """Lock the slots, hand them out for reading and changing, keep what was changed."""
 
     def take(self) -> None:
-        """Wait for a slot. A slot that passed while this process was stopped, or that a pause overtook, is left."""
-        slot = self._reserve()
+        """Wait for a slot. A slot that passed while this process was stopped, or that a pause overtook, is left.
+
+        On a machine that is always late, that is given up after a few times: it would never begin.
+        """
+        slot, times_late = self._reserve(), 0
         while True:
             self._sleep(max(0.0, slot - self._clock()))
             with self._slots() as slots:
                 now = self._clock()
-                if now - slot <= self._interval and slots.paused_until <= now:
-                    return
+                if slots.paused_until <= now:
+                    if now - slot <= self._interval or times_late == _MOST_TIMES_LATE:
+                        return
+                    times_late += 1
                 slot = slots.reserve(now, self._interval)
 
     def pause(self, seconds: float) -> None:

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from typing import Any, Literal
 
 from .pages import Page, Pages, Row
-from .records import Unfit, instant, whole
+from .values import Unfit, instant, whole
 from .walk import Walk
 
 _MOST_DESCENTS = 5

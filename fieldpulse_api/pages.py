@@ -11,8 +11,8 @@ from typing import Any, Literal
 from .ahead import in_order
 from .client import Client
 from .errors import UnexpectedReply
-from .records import Unfit, whole
 from .resource import Resource
+from .values import Unfit, whole
 
 Row = dict[str, Any]
 Verdict = Literal["complete", "unproven", "incomplete"]

@@ -8,7 +8,7 @@ from datetime import datetime, timedelta, timezone
 from typing import Any
 
 from fieldpulse_api.errors import BadSetting
-from fieldpulse_api.records import Unfit, iso, moment
+from fieldpulse_api.values import Unfit, iso, moment
 
 
 def read_time(value: object, where: str) -> datetime | None:

@@ -12,8 +12,8 @@ from typing import Any
 import msgspec
 
 from fieldpulse_api.errors import Invalid, allowed_instead
-from fieldpulse_api.records import Unfit, decimal_text, instant, truth, whole
 from fieldpulse_api.resource import Field, Kind, Write
+from fieldpulse_api.values import Unfit, decimal_text, instant, truth, whole
 
 Record = Mapping[str, Any]
 Body = dict[str, Any]

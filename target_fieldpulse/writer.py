@@ -14,8 +14,8 @@ from fieldpulse_api.client import Client
 from fieldpulse_api.errors import FieldPulseError, Invalid, NotFound, OutcomeUnknown, ServerFailed
 from fieldpulse_api.newest import newest_id
 from fieldpulse_api.pages import Pages, Reading
-from fieldpulse_api.records import Unfit, whole
 from fieldpulse_api.resource import Resource, Write
+from fieldpulse_api.values import Unfit, whole
 
 from .doubt import Doubts
 from .ledger import Entry, Ledger

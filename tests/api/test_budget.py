@@ -99,6 +99,16 @@ def test_a_slot_that_passed_while_the_process_was_stopped_is_not_used(tmp_path: 
     assert clock.now - others[0] == pytest.approx(0.1)
 
 
+def test_a_machine_that_is_always_late_begins_all_the_same(make: Make) -> None:
+    """A container whose processor is taken away every 100 ms must not wait for a slot for ever."""
+    clock = Clock()
+    budget = make(45, clock)
+    budget._sleep = lambda seconds: clock.sleep(seconds + 0.1)
+    for _ in range(5):
+        budget.take()
+    assert clock.now < 1005
+
+
 def test_a_file_from_before_a_reboot_does_not_block(tmp_path: Path) -> None:
     """The monotonic clock starts anew at a reboot; what the file says then lies days ahead."""
     late, early = Clock(500_000.0), Clock(10.0)

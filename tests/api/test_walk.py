@@ -12,8 +12,8 @@ from fieldpulse_api.children import Children
 from fieldpulse_api.client import Client
 from fieldpulse_api.newest import Newest, newest_id
 from fieldpulse_api.pages import Pages, Reading, Row
-from fieldpulse_api.records import moment
 from fieldpulse_api.resource import Resource
+from fieldpulse_api.values import moment
 from fieldpulse_api.walk import Walk
 from fieldpulse_sandbox.server import Sandbox
 
