@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
+from dataclasses import replace
 
 from .ahead import in_order
 from .client import Client
@@ -20,19 +21,23 @@ class Children:
     A parent that answers 404 was deleted meanwhile: it is counted in `tally.vanished`.
     """
 
-    def __init__(self, client: Client, resource: Resource, reading: Reading) -> None:
+    def __init__(self, client: Client, resource: Resource, reading: Reading, parent: Resource) -> None:
         self.tally = Tally(verdict="complete", counted=0)
         self._client, self._resource, self._reading = client, resource, reading
+        self._parents = Pages(client, parent, reading)
+        self._column = f"{parent.name.removesuffix('s')}_id"
 
-    def rows(self, parents: Iterable[int]) -> Iterator[list[Row]]:
+    def rows(self) -> Iterator[list[Row]]:
         """Yield the rows of each parent that has any, with the parent's id in its column."""
+        parents = (int(row["id"]) for rows in Walk(self._parents).rows() for row in rows)
         for rows, tally in in_order(self._read, parents, at_most=self._reading.pages_in_flight):
             self._add(tally)
             if rows:
                 yield rows
+        self._add(replace(self._parents.tally, records=0, counted=0))
 
     def _read(self, parent: int) -> tuple[list[Row], Tally]:
-        column = f"{str(self._resource.parent)[:-1]}_id"
+        column = self._column
         pages = Pages(self._client, self._resource, self._reading, self._resource.path.format(**{column: parent}))
         try:
             walk = Walk(pages, ends_by_count=True)

@@ -76,9 +76,8 @@ class FieldPulseStream(Stream):
     def _plan(self) -> tuple[Tally, Iterator[list[Row]]]:
         client, reading = self._fieldpulse.client, self._fieldpulse.reading
         if self._resource.parent:
-            parent = Pages(client, BY_NAME[self._resource.parent], reading)
-            children = Children(client, self._resource, reading)
-            return children.tally, children.rows(int(row["id"]) for page in Walk(parent).rows() for row in page)
+            children = Children(client, self._resource, reading, BY_NAME[self._resource.parent])
+            return children.tally, children.rows()
         pages = Pages(client, self._resource, reading)
         since = None
         if self._bookmark:
