@@ -69,8 +69,9 @@ def _foreseen(error: BaseException) -> FieldPulseError:
         return YourTurn(what, where=where, do="correct --config, --catalog or --state")
     if isinstance(error, OSError):
         what = f"{error.strerror or type(error).__name__}."
-        if error.filename:
-            return YourTurn(what, where=str(error.filename), do="check the path")
+        if error.filename or isinstance(error, FileNotFoundError):
+            where = str(error.filename or "the command line")
+            return YourTurn(what, where=where, do="check the path: --config, --catalog or --state")
         return FieldPulseError(what, where="input or output", do="look at the disk, or at the process behind the pipe")
     frame = traceback.extract_tb(error.__traceback__)[-1]
     where = f"{Path(frame.filename).name}:{frame.lineno} in {frame.name}"
