@@ -44,14 +44,17 @@ bench: $(VENV)/dev ## measure reading and writing against the sandbox
 	$(BIN)/python -m benchmarks.speed
 
 $(VENV)/base: pyproject.toml
+	@echo "── setting up $(VENV)"
 	$(PYTHON) -m venv $(VENV)
 	$(BIN)/python -m pip install --quiet --upgrade pip
 	@touch $@
 
 $(VENV)/dev: $(VENV)/base
+	@echo "── installing what the tests need (about half a minute, once)"
 	$(BIN)/python -m pip install --quiet --editable '.[dev]'
 	@touch $@
 
 $(VENV)/demo: $(VENV)/base
+	@echo "── installing Meltano, PostgreSQL and the pack (about a minute, once)"
 	$(BIN)/python -m pip install --quiet --editable '.[sandbox,demo]'
 	@touch $@

@@ -88,6 +88,7 @@ class Demo:
                 for name, value in server.items()
             },
             "NO_COLOR": "1",
+            "UV_SYSTEM_CERTS": "1",  # behind a company's proxy, its certificate is in the system's store
         }
 
     def run(self) -> None:
