@@ -11,6 +11,7 @@ import click
 from .client import Client
 from .doctor import findings
 from .exits import run
+from .plugin import check, from_environment
 from .settings import SHARED_SETTINGS, ApiSettings
 
 _PREFIXES = ("TAP_FIELDPULSE_", "TARGET_FIELDPULSE_")
@@ -36,14 +37,11 @@ def doctor() -> None:
 
 
 def _from_environment() -> dict[str, Any]:
-    """Return the shared settings that either plugin would read, the tap's first."""
-    found: dict[str, Any] = {}
-    for name, schema in SHARED_SETTINGS.items():
-        texts = [os.environ.get(prefix + name.upper()) for prefix in _PREFIXES]
-        text = next((one for one in texts if one), None)
-        if text:
-            found[name] = float(text) if schema["type"] == "number" else text
-    return found
+    """Return the shared settings of the plugin whose key is set, the tap's first. Raises: BadSetting."""
+    prefix = next((one for one in _PREFIXES if os.environ.get(f"{one}API_KEY")), _PREFIXES[0])
+    config = from_environment(prefix, SHARED_SETTINGS)
+    check(config, {"type": "object", "properties": SHARED_SETTINGS}, where=f"environment · {prefix}…")
+    return config
 
 
 def main() -> None:

@@ -9,7 +9,7 @@ from typing import Literal
 
 from .catalogue import BY_NAME, RESOURCES
 from .client import Client
-from .errors import FieldPulseError, RecordRefused, UnexpectedReply
+from .errors import FieldPulseError, QuotaSpent
 from .pages import Pages, Reading
 from .resource import Resource
 
@@ -52,7 +52,9 @@ def _of_list(client: Client, resource: Resource, path: str) -> Finding:
         if resource.parent or not first.rows or not resource.sorts:
             return Finding("ok", resource.name, f"answers; {_counts(pages.tally.counted)}")
         last = pages.ask(resource.order(resource.key, "desc"), 1, count=False)
-    except (RecordRefused, UnexpectedReply) as error:
+    except QuotaSpent:
+        raise
+    except FieldPulseError as error:
         return Finding(
             "FAIL", resource.name, error.what, f"deselect the stream, if your plan does not have it ({error.do})"
         )

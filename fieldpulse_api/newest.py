@@ -83,7 +83,7 @@ class Newest:
         return self._settle(descent)
 
     def _note(self, descent: _Descent, page: Page, marks: list[Mark], fresh: int) -> None:
-        new = sum(mark is None or mark >= self._since for mark in marks)
+        new = sum(mark >= self._since for mark in marks)
         if page is descent.first:
             descent.came_at_once = marks[-1] < self._since or (page.count or len(page.ids) + 1) <= len(page.ids)
         descent.sent += new

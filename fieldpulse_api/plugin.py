@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import json
 import logging
+import os
 from collections.abc import Iterator, Mapping
 from decimal import Decimal
 from typing import Any, ClassVar, cast
@@ -13,52 +15,86 @@ from jsonschema.exceptions import ValidationError
 from .errors import BadSetting, got
 
 _LOGGER = logging.getLogger(__name__)
+_TRUTH = {"true": True, "1": True, "yes": True, "on": True, "false": False, "0": False, "no": False, "off": False}
+_NO_SETTINGS = ("LOGLEVEL",)  # the SDK's own
+
+Config = dict[str, Any]
 
 
 class Plugin:
     """A mixin that stands before the SDK's class."""
 
     name: str
-    config_jsonschema: ClassVar[dict[str, Any]]
+    config_jsonschema: ClassVar[Config]
+
+    @property
+    def _env_var_config(self) -> Config:
+        """Return the settings of the environment; the SDK's own way takes any text for false and none for a number."""
+        self.append_builtin_config(self.config_jsonschema)  # type: ignore[attr-defined]
+        return from_environment(f"{self.name.upper().replace('-', '_')}_", self.config_jsonschema["properties"])
 
     def _validate_config(self, *, raise_errors: bool = True) -> list[str]:
-        """Fill in the defaults, and refuse wrong settings without ever showing a secret.
-
-        The SDK reads 0.5 in a file as Decimal and in the environment as float: here it is a float.
-        """
-        config: dict[str, Any] = self._config  # type: ignore[attr-defined]
+        """Refuse wrong settings without ever showing a secret, and fill in the defaults."""
+        config: Config = self._config  # type: ignore[attr-defined]
         self.append_builtin_config(self.config_jsonschema)  # type: ignore[attr-defined]
-        wrong = list(problems(config, self.config_jsonschema))
-        if wrong and raise_errors:
-            raise BadSetting(
-                "; ".join(wrong) + ".",
-                where=f"configuration of {self.name}",
-                do=f"correct the settings; `{self.name} --about` lists them",
-            )
+        # A file's 0.5 comes from the SDK as Decimal; here it is a float, as everywhere else.
+        config.update({name: float(value) for name, value in config.items() if isinstance(value, Decimal)})
+        if raise_errors:
+            where = f"configuration of {self.name}; `{self.name} --about` lists the settings"
+            check(config, self.config_jsonschema, where=where)
         for name, schema in self.config_jsonschema["properties"].items():
             if "default" in schema:
                 config.setdefault(name, schema["default"])
-        config.update({name: float(value) for name, value in config.items() if isinstance(value, Decimal)})
-        return wrong
+        return []
 
     def _handle_termination(self, signum: int, frame: object) -> None:  # noqa: ARG002
         """End with 128 + the signal's number, so that a killed run never looks green."""
         raise SystemExit(128 + signum)
 
 
-def problems(config: Mapping[str, Any], schema: Mapping[str, Any]) -> Iterator[str]:
-    """Yield what is wrong with a configuration; an unknown setting is only warned of, with the nearest name."""
+def from_environment(prefix: str, properties: Mapping[str, Any]) -> Config:
+    """Return the settings that stand in the environment; text that is not of a setting's type stays text."""
+    config = {}
+    for variable, value in os.environ.items():
+        if variable.startswith(prefix) and not variable.endswith(_NO_SETTINGS):
+            name = variable.removeprefix(prefix).lower()
+            config[name] = _typed(value, properties.get(name, {}).get("type", "string"))
+    return config
+
+
+def _typed(value: str, kinds: Any) -> Any:
+    kind = next((one for one in ([kinds] if isinstance(kinds, str) else kinds) if one != "null"), "string")
+    try:
+        if kind == "number":
+            return float(value)
+        if kind == "integer":
+            return int(value)
+        if kind in ("object", "array"):
+            return json.loads(value)
+    except ValueError:
+        return value
+    return _TRUTH.get(value.strip().lower(), value) if kind == "boolean" else value
+
+
+def check(config: Config, schema: Mapping[str, Any], *, where: str) -> None:
+    """Raise BadSetting for settings that are wrong; one that is unknown is only warned of, with the nearest name."""
     known = schema["properties"]
     for name in sorted(set(config) - set(known)):
         _LOGGER.warning("There is no setting of this name and it has no effect: %s", got(name, known))
-    for error in Draft7Validator(dict(schema)).iter_errors(dict(config)):
-        yield _describe(error, known)
+    wrong = list(_problems(config, schema))
+    if wrong:
+        raise BadSetting("; ".join(wrong) + ".", where=where, do="correct the settings")
+
+
+def _problems(config: Config, schema: Mapping[str, Any]) -> Iterator[str]:
+    for error in Draft7Validator(dict(schema)).iter_errors(config):
+        yield _describe(error, schema["properties"])
 
 
 def _describe(error: ValidationError, known: Mapping[str, Any]) -> str:
     wanted: Any = error.validator_value
     if error.validator == "required":
-        missing = next(name for name in wanted if name not in cast("dict[str, Any]", error.instance))
+        missing = next(name for name in wanted if name not in cast("Config", error.instance))
         return f"setting {missing!r} is missing"
     name = ".".join(map(str, error.absolute_path)) or "configuration"
     secret = known.get(str(error.absolute_path[0]) if error.absolute_path else "", {}).get("secret")

@@ -108,8 +108,11 @@ class ApiSettings:
 
 
 def _checked_url(url: str) -> str:
-    parts = urlsplit(url)
-    host = parts.hostname or ""
+    try:
+        parts = urlsplit(url)
+        host, _ = parts.hostname or "", parts.port
+    except ValueError:
+        host = ""
     if host and (parts.scheme == "https" or (parts.scheme == "http" and _is_loopback(host))):
         return url.rstrip("/")
     raise BadSetting(

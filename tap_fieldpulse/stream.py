@@ -110,9 +110,9 @@ class FieldPulseStream(Stream):
         )
         if tally.vanished:
             self.logger.info("%s: %d of the parents were deleted while they were read", self.name, tally.vanished)
-        if tally.verdict == "incomplete" and self._fieldpulse.reading.prove:
-            self._report_incomplete(tally)
-        elif self._bookmark and (tally.verdict == "complete" or not self._fieldpulse.reading.prove):
+        if tally.verdict != "complete" and self._fieldpulse.reading.prove:
+            self._report_unproved(tally)
+        elif self._bookmark:
             self.stream_state.update(self._bookmark.state(tally.began))
 
     def _report_fields(self) -> None:
@@ -126,9 +126,10 @@ class FieldPulseStream(Stream):
                 "%s: fields that the catalogue does not know were emitted as they came: %s", self.name, names
             )
 
-    def _report_incomplete(self, tally: Tally) -> None:
+    def _report_unproved(self, tally: Tally) -> None:
+        counted = "does not count them" if tally.counted is None else f"counts {tally.counted}"
         error = Incomplete(
-            f"Stream {self.name} is incomplete: the server counts {tally.counted} rows, {tally.records} were read.",
+            f"Stream {self.name} is {tally.verdict}: {tally.records} rows were emitted, the server {counted}.",
             where=f"GET {self._resource.path} · {tally.pages} pages",
             do="run again; the bookmark was not moved. Setting completeness decides whether the run fails",
         )

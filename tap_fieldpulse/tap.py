@@ -59,8 +59,8 @@ TAP_SETTINGS: dict[str, dict[str, Any]] = {
         "default": "warn",
         "title": "Completeness",
         "description": "What happens when fewer rows were read than the server counts, after reading again: "
-        "`warn` says so, `fail` ends the run with status 1, `off` reads once and proves nothing. An incomplete "
-        "stream's bookmark is not moved, unless `off`.",
+        "`warn` says so, `fail` ends the run with status 1, also where nothing could be proved, `off` reads once and "
+        "proves nothing. The bookmark of a stream that is not proved complete is not moved, unless `off`.",
     },
 }
 
@@ -89,7 +89,7 @@ class TapFieldPulse(Plugin, Tap):
 
     def load_state(self, state: dict[str, Any]) -> None:
         """Take the state of the run before. Raises: BadSetting for what is no state of a tap."""
-        bookmarks = state.get("bookmarks", {}) if isinstance(state, dict) else None
+        bookmarks = state.get("bookmarks", None if state else {}) if isinstance(state, dict) else None
         if not isinstance(bookmarks, dict) or not all(isinstance(one, dict) for one in bookmarks.values()):
             raise BadSetting(
                 "The state is not the state of a Singer tap.",

@@ -54,7 +54,8 @@ class Doubts:
                 create, which may have been sent until this run began.
         Raises: OutcomeUnknown when several rows may be the one, or the list cannot be read whole.
         """
-        sent_by = failed_at or min(self._began, entry.at + _LONGEST_WAY_SECONDS)
+        began = self._began if entry.at < self._began else time.time()
+        sent_by = failed_at or min(began, entry.at + _LONGEST_WAY_SECONDS)
         while True:
             left = sent_by + self._settle_seconds - time.time()
             rows, is_whole = self._newer_rows(resource, entry.after_id)
@@ -63,10 +64,10 @@ class Doubts:
                 return found
             if is_ambiguous:
                 raise _unknown(resource, entry, "several new rows look like it")
-            if not is_whole:
-                raise _unknown(resource, entry, "the list in which it would be cannot be read whole")
             if left <= 0:
-                return None
+                if is_whole:
+                    return None
+                raise _unknown(resource, entry, "the list in which it would be cannot be read whole")
             if self._wait(left):
                 raise _unknown(resource, entry, "the run was stopped before that could be found out")
 

@@ -21,7 +21,7 @@ class Hold:
     def __init__(self, engine: Engine, account: str) -> None:
         self._file = -1
         self._connection: Connection | None = None
-        if engine.dialect.name == "sqlite" and engine.url.database not in (None, "", ":memory:"):
+        if engine.dialect.name == "sqlite":
             self._take_file(Path(f"{engine.url.database}.{account}.lock"))
         elif engine.dialect.name == "postgresql":
             self._take_advisory(engine, account)

@@ -86,9 +86,19 @@ class Ledger:
         except GuardStopped:
             self._engine.dispose()
             raise
-        if formerly and formerly != account:
+        if formerly and formerly != account and is_held:
+            self._take_over(formerly)
+
+    def _take_over(self, formerly: str) -> None:
+        try:
             with self._begin() as connection:
-                connection.execute(update(_TABLE).where(_TABLE.c.account == formerly).values(account=account))
+                connection.execute(update(_TABLE).where(_TABLE.c.account == formerly).values(account=self.account))
+        except IntegrityError:
+            raise BadSetting(
+                "The ledger knows this account under two names, with different rows for one source key.",
+                where=f"setting ledger_url · accounts {formerly} and {self.account}",
+                do="give each FieldPulse account a ledger_url of its own",
+            ) from None
 
     def find(self, stream: str, source_key: str) -> Entry | None:
         """Return what is known of a source key."""
@@ -191,9 +201,10 @@ def _open(text: str) -> Engine:
 
 
 def _sqlite(url: URL) -> Engine:
-    if url.database:
-        Path(url.database).parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-        os.close(os.open(url.database, os.O_CREAT | os.O_RDWR, 0o600))
+    if url.database is None or url.database in ("", ":memory:"):
+        raise ArgumentError("a ledger in memory forgets")
+    Path(url.database).parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+    os.close(os.open(url.database, os.O_CREAT | os.O_RDWR, 0o600))
     engine = create_engine(url)
 
     @event.listens_for(engine, "connect")

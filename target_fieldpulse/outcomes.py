@@ -5,7 +5,8 @@ from __future__ import annotations
 import os
 import threading
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, Literal, get_args
 
@@ -25,6 +26,7 @@ class Outcomes:
     def __init__(self, rejects_path: str) -> None:
         self.read = 0
         self._counts: Counter[Outcome] = Counter()
+        self._under_way = 0
         self._lock = threading.Lock()
         self._rejects = Rejects(Path(rejects_path))
 
@@ -36,6 +38,17 @@ class Outcomes:
         with self._lock:
             self._counts[outcome] += number
 
+    @contextmanager
+    def under_way(self) -> Iterator[None]:
+        """Say that a record is being written: one that still is when the run closes ended nobody knows how."""
+        with self._lock:
+            self._under_way += 1
+        try:
+            yield
+        finally:
+            with self._lock:
+                self._under_way -= 1
+
     def reject(self, stream: str, schema: Mapping[str, Any], record: Mapping[str, Any], error: FieldPulseError) -> None:
         """Keep a record that was not written, safely on disk, with the reason beside it."""
         with self._lock:
@@ -44,6 +57,7 @@ class Outcomes:
     def close(self) -> str:
         """Close the file and return the run's last line; what was read and never begun counts as skipped."""
         self._rejects.close()
+        self.count("uncertain", self._under_way)
         self.count("skipped", self.read - sum(self._counts.values()))
         return f"read {self.read} = " + " + ".join(f"{self._counts[one]} {one}" for one in OUTCOMES)
 

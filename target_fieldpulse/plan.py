@@ -19,6 +19,7 @@ Record = Mapping[str, Any]
 Body = dict[str, Any]
 
 _JSON = msgspec.json.Encoder(order="deterministic", decimal_format="string")
+_LONGEST_KEY = 512
 _EMAIL = re.compile(r"[^@\s]+@[^@\s]+\Z")
 
 
@@ -53,11 +54,15 @@ def source_key(record: Record) -> str:
     Raises: Invalid for a record with neither.
     """
     external = record.get("external_id")
-    if isinstance(external, (str, int, Decimal)) and not isinstance(external, bool) and str(external):
+    if (
+        isinstance(external, (str, int, Decimal))
+        and not isinstance(external, bool)
+        and 0 < len(str(external)) <= _LONGEST_KEY
+    ):
         return str(external)
     identity = row_id(record)
-    if identity is None or external is not None:
-        raise refuse("external_id is neither text nor a whole number", "external_id")
+    if identity is None or external not in (None, ""):
+        raise refuse(f"external_id is no text or number of 1 to {_LONGEST_KEY} characters", "external_id")
     return f"id:{identity}"
 
 
@@ -76,8 +81,9 @@ def body_of(write: Write, record: Record, resolved: Mapping[str, int]) -> Body:
     body: Body = {}
     for field in write.fields:
         value = resolved.get(field.name, record.get(field.name))
-        if value is not None:
-            body[field.name] = to_wire(field, value)
+        wire = None if value is None else to_wire(field, value)
+        if wire is not None:
+            body[field.name] = wire
     return body
 
 
@@ -100,7 +106,7 @@ def to_wire(field: Field, value: Any) -> Any:
         raise refuse(f"{field.name} is {_shape(value)}, and not {_WANTED[field.kind]}", field.name) from None
     if field.limit and isinstance(wire, str) and len(wire) > field.limit:
         raise refuse(f"{field.name} has {len(wire)} characters; at most {field.limit} are taken", field.name)
-    if field.allowed and wire not in field.allowed:
+    if field.allowed and wire is not None and wire not in field.allowed:
         raise refuse(f"{field.name} is {_shape(wire)}; {allowed_instead(wire, field.allowed)}", field.name)
     return wire
 

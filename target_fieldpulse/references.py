@@ -18,8 +18,6 @@ from .lanes import Key
 from .ledger import Ledger
 from .plan import Record, an_id, normal, refuse
 
-PLANNED = 0  # stands for the id of a row that a dry run would have created
-
 
 class Index:
     """The ids of a list's rows by the value of one column, apart from case and spaces."""
@@ -50,6 +48,7 @@ class References:
         self._locks: defaultdict[tuple[str, str], threading.Lock] = defaultdict(threading.Lock)
         self._indexes: dict[tuple[str, str], Index] = {}
         self._planned: dict[tuple[str, str], int] = {}
+        self._planned_rows: list[tuple[str, Mapping[str, Any], int]] = []
 
     def resolve(self, write: Write, record: Record) -> dict[str, int]:
         """Return the id for every reference that the record makes.
@@ -76,9 +75,12 @@ class References:
                 with self._locks[name, column]:
                     index.put(row_id, row[column])
 
-    def plan(self, stream: str, source_key: str, row_id: int) -> None:
-        """Remember what a dry run would have noted in the ledger."""
+    def plan(self, stream: str, source_key: str, row: Mapping[str, Any], row_id: int | None = None) -> None:
+        """Remember what a dry run would have written; a row that it would have created gets an id below zero."""
+        row_id = row_id if row_id is not None else -1 - len(self._planned)
         self._planned[stream, source_key] = row_id
+        self._planned_rows.append((stream, row, row_id))
+        self.add(stream, row, row_id)
 
     def _find(self, reference: Reference, given: str, value: Any) -> int:
         if given == reference.field:
@@ -125,6 +127,9 @@ class References:
             index.put(int(row["id"]), row[column])
             if column != "email":  # personal, and never listed
                 index.names.append(str(row[column]))
+        for name, planned, row_id in self._planned_rows:
+            if name == stream and planned.get(column):
+                index.put(row_id, planned[column])
         if pages.tally.verdict == "incomplete":
             raise Invalid(
                 f"The list of {stream} could not be read whole, so nothing can be looked up in it.",
@@ -135,7 +140,7 @@ class References:
 
 
 def keys_written(stream: str, write: Write, record: Record) -> list[Key]:
-    """Return what a record's write touches, so that two writes of one row never overlap."""
+    """Return what a record's write touches, so that two writes that name a row in one way never overlap."""
     if write.row:
         return [
             _key(write.reference(write.row), name, record[name]) for name in _given(write.reference(write.row), record)

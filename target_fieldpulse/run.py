@@ -43,12 +43,15 @@ class Run:
         self._outcomes = Outcomes(config["rejects_path"])
         self._acknowledged = Acknowledged(emit if not config["dry_run"] else lambda _: None)
         self._lanes = Lanes(math.ceil(self.settings.requests_per_second))
+        self._prepared: set[str] = set()
         self._fatal: BaseException | None = None
 
     def prepare(self, resource: Resource) -> None:
         """Get ready to write a stream: which account this is, and what earlier runs left in doubt."""
         self._writer  # noqa: B018  opened here, by one thread, for all workers
-        if resource.write and not resource.write.into and not self._config["dry_run"]:
+        is_first = resource.name not in self._prepared  # a SCHEMA may come again, while creates are under way
+        self._prepared.add(resource.name)
+        if is_first and resource.write and not resource.write.into and not self._config["dry_run"]:
             self._doubts.settle_all(resource)
 
     def submit(self, resource: Resource, schema: Schema, record: Record) -> None:
@@ -118,7 +121,8 @@ class Run:
 
     def _work(self, resource: Resource, schema: Schema, record: Record, ticket: int) -> None:
         try:
-            self._outcomes.count(self._write(resource, schema, record))
+            with self._outcomes.under_way():
+                self._outcomes.count(self._write(resource, schema, record))
             self._acknowledged.end(ticket)
         except Stopped:
             self._outcomes.count("uncertain")  # the ledger has it; its ticket stays open, so no state passes it
@@ -132,7 +136,8 @@ class Run:
         except (RecordRefused, OutcomeUnknown) as error:
             if isinstance(error, OutcomeUnknown) and self._lanes.stopped.is_set():
                 raise Stopped from None
-            self._outcomes.reject(resource.name, schema, record, error)
+            if not self._config["dry_run"]:
+                self._outcomes.reject(resource.name, schema, record, error)
             outcome: Outcome = "uncertain" if isinstance(error, OutcomeUnknown) else "rejected"
             key = impersonal(str(record.get("external_id") or record.get("id") or ""))
             _LOGGER.warning("%s: %s %s: %s", outcome, resource.name, key, error.line)

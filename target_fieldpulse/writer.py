@@ -21,7 +21,7 @@ from .doubt import Doubts
 from .ledger import Entry, Ledger
 from .outcomes import Outcome
 from .plan import Body, Record, body_of, digest, fingerprint, for_create, is_same, refuse, row_id, source_key
-from .references import PLANNED, References
+from .references import References
 
 _LOGGER = logging.getLogger(__name__)
 _MOST_CREATES = 3
@@ -117,7 +117,7 @@ class Writer:
     def _create(self, resource: Resource, write: Write, note: Note, body: Body) -> Outcome:
         body = for_create(write, body)
         if self._dry_run:
-            self._references.plan(note.stream, note.key, PLANNED)
+            self._references.plan(note.stream, note.key, body)
             return self._say("create", note.stream, note.key, body, "created")
         marks = fingerprint(write, body)
         after_id = self._after_id(resource)
@@ -146,11 +146,15 @@ class Writer:
             self._ledger.forget(note.stream, note.key)  # refused, or it never left: it did not happen
             raise
         self._done(resource, note, created, body)
+        with self._lock:  # what is created from now on lies above it
+            self._after_ids[resource.name] = max(created, self._after_ids[resource.name])
         return True
 
     def _find_out(self, resource: Resource, note: Note, body: Body, unknown: OutcomeUnknown) -> bool:
         entry = self._ledger.find(note.stream, note.key)
-        created = self._doubts.settle(resource, entry, failed_at=time.time()) if entry else None
+        created = None
+        if entry:
+            created = entry.row_id or self._doubts.settle(resource, entry, failed_at=time.time())
         if created is None:
             self._ledger.forget(note.stream, note.key)
             _LOGGER.warning("%s: %s It was not, and is sent again.", note.stream, unknown.what)
@@ -190,7 +194,7 @@ class Writer:
         return created
 
     def _after_id(self, resource: Resource) -> int:
-        """Return an id that was there before this run created anything: what is in doubt later lies above it."""
+        """Return an id that is there already: what is created from now on lies above it."""
         with self._lock:
             if resource.name not in self._after_ids:
                 self._after_ids[resource.name] = newest_id(Pages(self._client, resource, self._reading))
@@ -201,8 +205,8 @@ class Writer:
     def _update(self, resource: Resource, note: Note, known: int, body: Body) -> Outcome:
         """Send what the record says, with what must go with it. A row that is gone is refused, never created anew."""
         if self._dry_run:
-            self._references.plan(note.stream, note.key, known)
-            return self._say("update", note.stream, note.key if known == PLANNED else f"id {known}", body, "updated")
+            self._references.plan(note.stream, note.key, body, known)
+            return self._say("update", note.stream, note.key if known < 0 else f"id {known}", body, "updated")
         if not body:
             return "unchanged"
         self._put(resource, str(resource.item_path).format(id=known), body)

@@ -60,9 +60,11 @@ def selected(tap: TapFieldPulse, streams: Iterable[str]) -> Message:
     return catalog
 
 
-def run_tap(config: Mapping[str, Any], *streams: str, state: Message | None = None) -> Emitted:
-    """Run the tap in this process, on these streams or on all."""
-    catalog = selected(TapFieldPulse(config=dict(config)), streams) if streams else None
+def run_tap(
+    config: Mapping[str, Any], *streams: str, state: Message | None = None, catalog: Message | None = None
+) -> Emitted:
+    """Run the tap in this process, on these streams, by this catalog, or on all."""
+    catalog = selected(TapFieldPulse(config=dict(config)), streams) if streams else catalog
     tap = TapFieldPulse(config=dict(config), catalog=catalog, state=state)
     output = io.TextIOWrapper(io.BytesIO(), encoding="utf-8")
     try:

@@ -83,7 +83,9 @@ def test_a_file_that_is_broken_or_missing_is_explained(
     assert "Traceback" not in ended.stderr
 
 
-@pytest.mark.parametrize("text", ['{"bookmarks": null}', '{"bookmarks": {"customers": 7}}'])
+@pytest.mark.parametrize(
+    "text", ['{"type": "STATE", "value": {"bookmarks": {}}}', '{"bookmarks": null}', '{"bookmarks": {"customers": 7}}']
+)
 def test_a_state_of_another_form_is_refused(config: Config, tmp_path: Path, text: str) -> None:
     """It is not taken for no state: that would read everything again, and nobody would know why."""
     path = tmp_path / "given"

@@ -10,9 +10,9 @@ from jsonschema import Draft7Validator
 from fieldpulse_api.catalogue import BY_NAME, RESOURCES
 from fieldpulse_api.errors import Incomplete
 from fieldpulse_api.resource import Resource
-from fieldpulse_sandbox.faults import Fault
 from fieldpulse_sandbox.server import Sandbox
-from tests.runs import Emitted, run_tap
+from tap_fieldpulse.tap import TapFieldPulse
+from tests.runs import Emitted, run_tap, selected
 
 Config = dict[str, Any]
 
@@ -86,13 +86,6 @@ def test_a_start_date_leaves_older_rows_out(box: Sandbox, config: Config) -> Non
     )
 
 
-def test_a_run_that_fails_keeps_the_bookmarks_of_the_streams_before(box: Sandbox, config: Config) -> None:
-    """The failing stream's state is what it was; a finished stream's is not lost."""
-    box.fail(Fault("quota", path="/jobs", skip=1))
-    with pytest.raises(Exception, match="month"):
-        run_tap(config | {"page_size": 10}, "customers", "jobs")
-
-
 @pytest.mark.parametrize(("setting", "raises"), [("warn", False), ("fail", True)])
 def test_an_incomplete_stream_is_said_to_be_so(
     box: Sandbox,
@@ -125,15 +118,24 @@ def test_an_unknown_field_is_emitted_and_named_once(
     assert len([one for one in caplog.records if "brand_new" in one.getMessage()]) == 1
 
 
-def test_a_deselected_property_is_not_emitted(shared: Sandbox) -> None:
-    """Selection works on our records as on any tap's."""
-    config = {
-        "api_key": shared.key,
-        "api_url": shared.url,
-        "budget_store": "memory",
-        "stream_maps": {"tags": {"title": None}},
-    }
-    assert all("title" not in record for record in run_tap(config, "tags").records["tags"])
+def test_a_deselected_property_is_not_emitted(box: Sandbox, config: Config) -> None:
+    """Selection works on our records as on any tap's, also inside an object; what is new is emitted all the same."""
+    for row in box.rows("tags"):
+        box.store.patch("tags", row["id"], {"brand_new": 1})
+    catalog = selected(TapFieldPulse(config=dict(config)), ["tags"])
+    for entry in catalog["streams"]:
+        for one in entry["metadata"]:
+            if one["breadcrumb"] == ["properties", "title"]:
+                one["metadata"]["selected"] = False
+    records = run_tap(config, catalog=catalog).records["tags"]
+    assert records
+    assert all("title" not in record and "color" in record and "brand_new" in record for record in records)
+
+
+def test_a_stream_map_changes_records(config: Config) -> None:
+    """The SDK's maps work on our records as on any tap's."""
+    config |= {"stream_maps": {"tags": {"title": None, "shout": "title.upper()"}}}
+    assert all("title" not in record and record["shout"] for record in run_tap(config, "tags").records["tags"])
 
 
 def test_the_end_of_a_stream_is_one_line_of_figures(

@@ -78,6 +78,17 @@ def test_creates_that_look_alike_keep_their_own_content(
     assert run_target(target_config, singer(JOBS, *visits), tmp_path).counts == {"unchanged": 20}
 
 
+def test_a_schema_that_comes_again_takes_no_create_under_way(
+    box: Sandbox, target_config: Config, tmp_path: Path
+) -> None:
+    """A tap whose schema changes between records makes a new sink; what is in flight is not in doubt for that."""
+    box.fail(Fault("drop", method="POST", after_commit=True, times=3))
+    more = schema("customers", "external_id", "first_name", "email", "notes")
+    parts = [part for n in range(6) for part in (CUSTOMERS if n % 2 else more, lead(n))]
+    assert run_target(target_config, singer(*parts), tmp_path).counts == {"created": 6}
+    assert doubted(box) == [f"Doubt{n}" for n in range(6)]
+
+
 def test_a_server_that_never_creates_ends_the_run(box: Sandbox, target_config: Config, tmp_path: Path) -> None:
     """Not sent for ever: after the third time it is FieldPulse's turn, and no state has left."""
     box.fail(Fault("drop", method="POST", times=99))

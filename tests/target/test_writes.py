@@ -217,7 +217,7 @@ def test_a_dry_run_sends_nothing_and_says_what_it_would(box: Sandbox, target_con
         JOBS,
         record("jobs", external_id="dj", customer_external_id="d", job_type="Check"),
         MOVES,
-        record("pipeline_statuses", customer_external_id="d", pipeline_status="Won"),
+        record("pipeline_statuses", customer_email="canary@example.com", pipeline_status="Won"),
         state(3),
     )
     written = run_target(target_config | {"dry_run": True}, text, tmp_path)
