@@ -72,9 +72,15 @@ class Doubts:
                 raise _unknown(resource, entry, "the run was stopped before that could be found out")
 
     def _newer_rows(self, resource: Resource, after_id: int) -> tuple[list[Row], bool]:
+        """Return the rows above an id, and whether one that was there when the reading began must be among them.
+
+        In a list that grows all the while nothing is ever quiet: as many rows as were counted is enough.
+        """
         pages = Pages(self._client, resource, self._reading)
         rows = [row for page in Newest(pages, resource.key, after_id + 1).rows() for row in page]
-        return rows, pages.tally.verdict == "complete"
+        tally = pages.tally
+        is_whole = tally.verdict == "complete" or (tally.verdict == "unproven" and tally.counted is not None)
+        return rows, is_whole
 
     def _claim(self, resource: Resource, entry: Entry, rows: list[Row]) -> tuple[int | None, bool]:
         """Claim the row that carries what was sent, one row for one source key; else say whether several may be it.
