@@ -11,7 +11,7 @@ from typing import Any
 
 from fieldpulse_api.catalogue import BY_NAME, RESOURCES
 from fieldpulse_api.client import Client
-from fieldpulse_api.errors import FieldPulseError, Invalid, NotFound, OutcomeUnknown, ServerFailed
+from fieldpulse_api.errors import FieldPulseError, Invalid, NotFound, OutcomeUnknown, ServerFailed, UnexpectedReply
 from fieldpulse_api.newest import newest_id
 from fieldpulse_api.pages import Pages, Reading
 from fieldpulse_api.resource import Resource, Write
@@ -166,7 +166,7 @@ class Writer:
     def _complete(self, resource: Resource, note: Note, created: int, body: Body) -> Outcome:
         """Make an adopted row say what the record says: of creates that look alike, it may be the other's."""
         path = str(resource.item_path).format(id=created)
-        row = self._client.get(path).response
+        row = self._row(path)
         if resource.write and not is_same(resource.write, body, row, self._reading.zone):
             self._put(resource, path, body)
         self._done(resource, note, created, body)
@@ -231,8 +231,17 @@ class Writer:
             self._resending.add(resource.name)  # this account wants them with every PUT
 
     def _with_row(self, path: str, missing: list[str], body: Body) -> Body:
-        row: Mapping[str, Any] = self._client.get(path).response
+        row = self._row(path)
         return {**{name: row[name] for name in missing if row.get(name) not in (None, "")}, **body}
+
+    def _row(self, path: str) -> Mapping[str, Any]:
+        row = self._client.get(path).response
+        if not isinstance(row, dict):
+            what = "FieldPulse answered with something that is no row."
+            raise UnexpectedReply(
+                what, where=f"GET {path}", do="run again; if it stays, the API has changed: report it"
+            )
+        return row
 
     def _say(self, act: str, stream: str, key: str, body: Body, outcome: Outcome) -> Outcome:
         _LOGGER.info("dry run: would %s %s %s: %s", act, stream, key, ", ".join(sorted(body)))
