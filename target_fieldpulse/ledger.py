@@ -6,13 +6,11 @@
 
 from __future__ import annotations
 
-import os
 import threading
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any, Literal
 
 from sqlalchemy import (
@@ -25,19 +23,16 @@ from sqlalchemy import (
     MetaData,
     String,
     Table,
-    create_engine,
     delete,
-    event,
     insert,
     select,
     update,
 )
-from sqlalchemy.engine import URL, Engine, make_url
-from sqlalchemy.exc import ArgumentError, IntegrityError, NoSuchModuleError, SQLAlchemyError
+from sqlalchemy.exc import IntegrityError, SQLAlchemyError
 
+from fieldpulse_api.database import open_database
 from fieldpulse_api.errors import BadSetting, GuardStopped, Invalid
-
-from .hold import Hold
+from fieldpulse_api.hold import Hold
 
 _TABLE = Table(
     "fieldpulse_ledger_1",  # the number is the version of its form
@@ -80,9 +75,9 @@ class Ledger:
         """
         self.account = account
         self._lock = threading.Lock()
-        self._engine = _open(url)
+        self._engine = open_database(url, _TABLE.metadata, store="ledger")
         try:
-            self._hold = Hold(self._engine, account) if is_held else None
+            self._hold = Hold(self._engine, account, store="ledger") if is_held else None
         except GuardStopped:
             self._engine.dispose()
             raise
@@ -182,34 +177,3 @@ class Ledger:
                 where="setting ledger_url",
                 do="look at the disk or the database; nothing is sent that cannot be noted first",
             ) from None
-
-
-def _open(text: str) -> Engine:
-    try:
-        url = make_url(text)
-        if url.drivername in ("postgresql", "postgres"):
-            url = url.set(drivername="postgresql+psycopg")
-        engine = _sqlite(url) if url.drivername.startswith("sqlite") else create_engine(url)
-        _TABLE.metadata.create_all(engine)
-    except (ArgumentError, NoSuchModuleError, ImportError, OSError, SQLAlchemyError) as error:
-        raise BadSetting(
-            f"The ledger cannot be opened ({type(error).__name__}).",
-            where="setting ledger_url",
-            do="give sqlite:///path/to/ledger.db, or postgresql://… with the extra `postgres` installed",
-        ) from None
-    return engine
-
-
-def _sqlite(url: URL) -> Engine:
-    if url.database is None or url.database in ("", ":memory:"):
-        raise ArgumentError("a ledger in memory forgets")
-    Path(url.database).parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-    os.close(os.open(url.database, os.O_CREAT | os.O_RDWR, 0o600))
-    engine = create_engine(url)
-
-    @event.listens_for(engine, "connect")
-    def _set(connection: Any, _: Any) -> None:
-        for pragma in ("journal_mode=WAL", "synchronous=FULL", "busy_timeout=30000"):
-            connection.execute(f"PRAGMA {pragma}")
-
-    return engine

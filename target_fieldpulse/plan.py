@@ -12,6 +12,7 @@ from typing import Any
 import msgspec
 
 from fieldpulse_api.errors import Invalid, allowed_instead
+from fieldpulse_api.names import normal
 from fieldpulse_api.resource import Field, Kind, Write
 from fieldpulse_api.values import Unfit, decimal_text, instant, truth, whole
 
@@ -159,13 +160,6 @@ _TO_WIRE: dict[Kind, Callable[[Any], Any]] = {
     Kind.TIME: _time,
     Kind.JSON: _json,
 }
-
-
-def normal(value: Any) -> str:
-    """Return the form in which two values are compared: case, spaces and a phone's punctuation do not count."""
-    words = " ".join(str(value).casefold().split())
-    digits = re.sub(r"[\s().+-]", "", words)
-    return digits[-10:] if digits.isdigit() and len(digits) >= 10 else words  # noqa: PLR2004  with or without country code
 
 
 def fingerprint(write: Write, body: Mapping[str, Any]) -> dict[str, str]:

@@ -10,34 +10,14 @@ from typing import Any
 from fieldpulse_api.catalogue import BY_NAME
 from fieldpulse_api.client import Client
 from fieldpulse_api.errors import Invalid, allowed_instead
+from fieldpulse_api.names import Index, normal
 from fieldpulse_api.pages import Pages, Reading
 from fieldpulse_api.resource import Reference, Write
 from fieldpulse_api.walk import Walk
 
 from .lanes import Key
 from .ledger import Ledger
-from .plan import Record, an_id, normal, refuse
-
-
-class Index:
-    """The ids of a list's rows by the value of one column, apart from case and spaces."""
-
-    def __init__(self) -> None:
-        self.names: list[str] = []
-        self._ids: dict[str, list[int]] = {}
-        self._values: dict[int, str] = {}
-
-    def put(self, row_id: int, value: Any) -> None:
-        """Say which value a row has now."""
-        before, now = self._values.get(row_id), normal(value)
-        if before is not None:
-            self._ids[before].remove(row_id)
-        self._values[row_id] = now
-        self._ids.setdefault(now, []).append(row_id)
-
-    def find(self, value: Any) -> list[int]:
-        """Return the ids of the rows that have a value."""
-        return list(self._ids.get(normal(value), ()))
+from .plan import Record, an_id, refuse
 
 
 class References:

@@ -8,13 +8,13 @@ from collections.abc import Callable, Mapping
 from functools import cached_property
 from typing import Any
 
+from fieldpulse_api.account import account_of, address_name
 from fieldpulse_api.client import Client
 from fieldpulse_api.errors import OutcomeUnknown, RecordRefused, impersonal
 from fieldpulse_api.pages import Reading
 from fieldpulse_api.resource import Resource
 from fieldpulse_api.settings import ApiSettings
 
-from .account import account_of, address_name
 from .acknowledged import Acknowledged, State
 from .doubt import Doubts
 from .lanes import Lanes

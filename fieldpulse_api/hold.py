@@ -1,4 +1,4 @@
-"""One run at a time has the ledger of an account: two would create the same record twice."""
+"""One run at a time has a store of an account: two would create the same record twice, or lose events."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from pathlib import Path
 from sqlalchemy import Connection, text
 from sqlalchemy.engine import Engine
 
-from fieldpulse_api.errors import GuardStopped
+from .errors import GuardStopped
 
 
 class Hold:
@@ -18,7 +18,9 @@ class Hold:
     Raises: GuardStopped while another process has it.
     """
 
-    def __init__(self, engine: Engine, account: str) -> None:
+    def __init__(self, engine: Engine, account: str, *, store: str) -> None:
+        """Take the lock of an account. `store` is what is locked, as its setting `<store>_url` has it."""
+        self._store = store
         self._file = -1
         self._connection: Connection | None = None
         if engine.dialect.name == "sqlite":
@@ -43,23 +45,24 @@ class Hold:
         except BlockingIOError:
             holder = os.pread(self._file, 20, 0).decode() or "unknown"
             self.release()
-            raise _held(f"process {holder}") from None
+            raise self._held(f"process {holder}") from None
         os.ftruncate(self._file, 0)
         os.pwrite(self._file, str(os.getpid()).encode(), 0)
 
     def _take_advisory(self, engine: Engine, account: str) -> None:
-        number = int.from_bytes(hashlib.sha256(f"fieldpulse {account}".encode()).digest()[:8], "big", signed=True)
+        number = int.from_bytes(
+            hashlib.sha256(f"fieldpulse {self._store} {account}".encode()).digest()[:8], "big", signed=True
+        )
         self._connection = engine.connect().execution_options(isolation_level="AUTOCOMMIT")
         if not self._connection.scalar(text("select pg_try_advisory_lock(:number)"), {"number": number}):
             holder = "select pid from pg_locks where locktype = 'advisory' and granted and objid::bigint = :low"
             pid = self._connection.scalar(text(holder), {"low": number & 0xFFFFFFFF})
             self.release()
-            raise _held(f"PostgreSQL session {pid}")
+            raise self._held(f"PostgreSQL session {pid}")
 
-
-def _held(holder: str) -> GuardStopped:
-    return GuardStopped(
-        f"Another run has the ledger of this account ({holder}).",
-        where="setting ledger_url",
-        do="wait until it has ended, and let only one run at a time write to an account",
-    )
+    def _held(self, holder: str) -> GuardStopped:
+        return GuardStopped(
+            f"Another run has the {self._store} of this account ({holder}).",
+            where=f"setting {self._store}_url",
+            do="wait until it has ended, and let only one run at a time have it",
+        )

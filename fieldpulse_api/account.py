@@ -1,12 +1,12 @@
-"""Which account a key belongs to: the ledger must not depend on the key, which may be replaced."""
+"""Which account a key belongs to: what is stored about it must not depend on the key, which may be replaced."""
 
 from __future__ import annotations
 
 import hashlib
 import logging
 
-from fieldpulse_api.client import Client
-from fieldpulse_api.errors import NotFound, UnexpectedReply
+from .client import Client
+from .errors import NotFound, UnexpectedReply
 
 _LOGGER = logging.getLogger(__name__)
 # Lists that are never empty: one key acts as one user, in one team, of one company (V*).
@@ -22,7 +22,7 @@ def account_of(client: Client) -> str:
             continue
         if isinstance(rows, list) and rows and isinstance(rows[0], dict) and rows[0].get(column):
             return str(rows[0][column])
-    _LOGGER.warning("No list shows the company's id: give each FieldPulse account a ledger_url of its own")
+    _LOGGER.warning("No list shows the company's id: give each FieldPulse account stores of its own")
     return address_name(client)
 
 

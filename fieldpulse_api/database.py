@@ -1,0 +1,48 @@
+"""Opening a store: SQLite in a file that only its owner can read, or PostgreSQL by its URL."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+from typing import Any
+
+from sqlalchemy import MetaData, create_engine, event
+from sqlalchemy.engine import URL, Engine, make_url
+from sqlalchemy.exc import ArgumentError, NoSuchModuleError, SQLAlchemyError
+
+from .errors import BadSetting
+
+
+def open_database(text: str, tables: MetaData, *, store: str) -> Engine:
+    """Return the database behind an SQLAlchemy URL, with its tables. `store` is named by errors, and by `<store>_url`.
+
+    Raises: BadSetting.
+    """
+    try:
+        url = make_url(text)
+        if url.drivername in ("postgresql", "postgres"):
+            url = url.set(drivername="postgresql+psycopg")
+        engine = _sqlite(url) if url.drivername.startswith("sqlite") else create_engine(url)
+        tables.create_all(engine)
+    except (ArgumentError, NoSuchModuleError, ImportError, OSError, SQLAlchemyError) as error:
+        raise BadSetting(
+            f"The {store} cannot be opened ({type(error).__name__}).",
+            where=f"setting {store}_url",
+            do=f"give sqlite:///path/to/{store}.db, or postgresql://… with the extra `postgres` installed",
+        ) from None
+    return engine
+
+
+def _sqlite(url: URL) -> Engine:
+    if url.database is None or url.database in ("", ":memory:"):
+        raise ArgumentError("a store in memory forgets")
+    Path(url.database).parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+    os.close(os.open(url.database, os.O_CREAT | os.O_RDWR, 0o600))
+    engine = create_engine(url)
+
+    @event.listens_for(engine, "connect")
+    def _set(connection: Any, _: Any) -> None:
+        for pragma in ("journal_mode=WAL", "synchronous=FULL", "busy_timeout=30000"):
+            connection.execute(f"PRAGMA {pragma}")
+
+    return engine
