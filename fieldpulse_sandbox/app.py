@@ -17,7 +17,8 @@ from fieldpulse_api.catalogue import RESOURCES
 from . import answers
 from .answers import Answer
 from .conditions import Condition
-from .details import detailed
+from .custom_values import RELATED, encoded, is_asked, related
+from .details import detailed, visible
 from .faults import Behaviour, Faults
 from .gateway import Gate, Gateway, Request
 from .limiter import Limiter
@@ -55,7 +56,7 @@ class Backend:
 
     async def list(self, resource: Resource, request: HttpRequest) -> Response:
         """GET a page of a list."""
-        query = read_query(resource, dict(request.query_params), self.behaviour)
+        query = read_query(self.store, resource, request.query_params.multi_items(), self.behaviour)
         selection = query.selection
         parent = self._parent(resource, request)
         if parent is not None:
@@ -68,19 +69,23 @@ class Backend:
             slid = self._random.randrange(len(ids))
             ids = ids[slid:] + ids[:slid]
         start = (query.page - 1) * query.limit
-        rows = table.encoded(ids[start : start + query.limit])
+        page = ids[start : start + query.limit]
+        rows = encoded(self.store, resource.name, page) if query.with_values else table.encoded(page)
         return _response(answers.listing(rows, self.behaviour.count_key, count))
 
     async def get(self, resource: Resource, request: HttpRequest) -> Response:
         """GET a row by id, with what only that path shows."""
         row = self._row(resource, request)
-        return _response(answers.single(detailed(self.store, resource.name, row)))
+        shown = detailed(self.store, resource.name, row)
+        if is_asked(resource.name, request.query_params):
+            shown[RELATED] = related(self.store, row)
+        return _response(answers.single(shown))
 
     async def create(self, resource: Resource, request: HttpRequest) -> Response:
         """POST a new row."""
         parent = self._parent(resource, request)
         row = self.writes.create(resource, await _body(request), parent)
-        return _response(answers.single(row, self.behaviour.create_status))
+        return _response(answers.single(visible(resource.name, row), self.behaviour.create_status))
 
     async def update(self, resource: Resource, request: HttpRequest) -> Response:
         """PUT some columns of a row."""
@@ -90,7 +95,8 @@ class Backend:
 
     async def delete(self, resource: Resource, request: HttpRequest) -> Response:
         """DELETE a row, softly."""
-        return _response(answers.single(self.writes.delete(resource, self._row(resource, request))))
+        trashed = self.writes.delete(resource, self._row(resource, request))
+        return _response(answers.single(visible(resource.name, trashed)))
 
     def _row(self, resource: Resource, request: HttpRequest) -> Row:
         parent = self._parent(resource, request)

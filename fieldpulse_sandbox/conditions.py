@@ -17,7 +17,11 @@ COMPARISONS: dict[str, Callable[[Any, Any], bool]] = {
     ">=": operator.ge,
     "<=": operator.le,
 }
-OPERATORS = ("=", "in", "assigned", *COMPARISONS)
+OPERATORS = ("=", "in", *COMPARISONS)
+"""What a bracket filter may say."""
+ASSIGNMENT = {"assigned": "user_id", "team": "team_id"}
+"""What only our own conditions say of the elements of `assignments`: that one holds any of these users, or teams."""
+BARE_LENGTH = 19
 
 FLAT: dict[str, dict[str, tuple[str, str]]] = {
     "jobs": {
@@ -61,8 +65,8 @@ class Condition:
     def test(self) -> Test:
         """Return the function that decides whether a row fits. A null fits nothing, as in SQL."""
         column = self.column
-        if self.operator == "assigned":
-            return lambda row: any(str(one.get("user_id")) == self.value for one in row.get(column) or ())
+        if self.operator in ASSIGNMENT:
+            return self._assignment(ASSIGNMENT[self.operator])
         if self.operator in COMPARISONS:
             return self._comparison(COMPARISONS[self.operator])
         wanted = self.equals() or set()
@@ -75,8 +79,12 @@ class Condition:
         texts = self.value.split(",") if self.operator == "in" else [self.value]
         return {form for text in texts for form in _forms(text.strip())}
 
+    def _assignment(self, key: str) -> Test:
+        column, wanted = self.column, set(self.value.split(","))
+        return lambda row: any(str(one.get(key)) in wanted for one in row.get(column) or ())
+
     def _comparison(self, compare: Callable[[Any, Any], bool]) -> Test:
-        column, number, text = self.column, _number(self.value), bare_from(self.value) or self.value
+        column, number, moment = self.column, _number(self.value), bare_from(self.value)
 
         def fits(row: Row) -> bool:
             cell = row.get(column)
@@ -84,7 +92,7 @@ class Condition:
                 return False
             as_number = _number(cell)
             if as_number is None:
-                return compare(str(cell), text)
+                return compare(str(cell), self.value) if moment is None else compare(_moment(str(cell)), moment)
             return number is not None and compare(as_number, number)
 
         return fits
@@ -113,6 +121,11 @@ def _forms(text: str) -> list[Any]:
         forms.append(text == "true")
     moment = bare_from(text) if len(text) >= SHORTEST_TIME else None
     return forms if moment is None else [*forms, moment]
+
+
+def _moment(cell: str) -> str:
+    """Return a cell as a bare time, which most are already; plain dates and the few in ISO form are not."""
+    return cell if len(cell) == BARE_LENGTH else bare_from(cell) or cell
 
 
 def _number(value: object) -> float | None:

@@ -1,8 +1,10 @@
-"""What a row by id shows beyond the list row: columns of its own, and rows that it embeds."""
+"""What the answers about one row show: more than a list row by id, and never what no answer has."""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING
+
+from .seed.shapes import NEVER_SHOWN
 
 if TYPE_CHECKING:
     from .seed import Row
@@ -24,4 +26,10 @@ def detailed(store: Store, name: str, row: Row) -> Row:
     customer = extras.get("customer")
     if customer:
         extras["customer"] = store.tables["customers"].shown(customer)
-    return row | extras
+    return visible(name, row) | extras
+
+
+def visible(name: str, row: Row) -> Row:
+    """Return a row without what no answer has."""
+    hidden = NEVER_SHOWN.get(name, frozenset())
+    return {key: cell for key, cell in row.items() if key not in hidden}

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
+from .custom_values import merged
 from .moments import iso
 from .seed import Row
 from .seed.billing import money, settle, small_customer
@@ -21,7 +22,8 @@ Derive = Callable[[Store, Values, Row], Values]
 def derived(store: Store, name: str, values: Values, before: Row) -> Values:
     """Return the values of a write with the columns that follow from them. `before` is {} on create."""
     derive = DERIVED.get(name)
-    return derive(store, values, before) if derive else values
+    values = derive(store, values, before) if derive else values
+    return merged(store, name, values, before)
 
 
 def _customer(store: Store, values: Values, before: Row) -> Values:
@@ -38,11 +40,11 @@ def _customer(store: Store, values: Values, before: Row) -> Values:
         digits = "".join(letter for letter in values["phone"] or "" if letter.isdigit())
         number = f"+{digits}" if len(digits) > NATIONAL_DIGITS else f"+1{digits}" if digits else None
         values |= {"phone_e164": number, "searchable_number": number, "has_valid_phone": bool(digits) or None}
-    return _custom_values(store, values, before, "customer_id")
+    return values
 
 
 def _job(store: Store, values: Values, before: Row) -> Values:
-    values = _custom_values(store, dict(values), before, "job_id")
+    values = dict(values)
     statuses = list(store.tables["job_statuses"].rows)
     known = [code for *_, code in JOB_STATUSES]
     if values.get("status_id") in statuses:
@@ -54,7 +56,10 @@ def _job(store: Store, values: Values, before: Row) -> Values:
         values.setdefault("status_workflow_id", next(iter(store.tables["job_status_workflows"].rows)))
     if values.get("status") == DONE != before.get("status"):
         values["completed_at"] = iso(int(store.clock()))
-    return _assigned(store, values, "Job")
+    values = _assigned(store, values, "Job")
+    if isinstance(values.get("assignments"), list):
+        values["assignment_count"] = len(values["assignments"])
+    return values
 
 
 def _assigned(store: Store, values: Values, model: str) -> Values:
@@ -64,22 +69,7 @@ def _assigned(store: Store, values: Values, model: str) -> Values:
         stamps = {"created_at": stamp, "updated_at": stamp}
         given = [one for one in values["assignments"] if isinstance(one, dict)]
         values["assignments"] = [base | {"user_id": None, "team_id": None} | one | stamps for one in given]
-        values["assignment_count"] = len(given)
     return values
-
-
-def _custom_values(store: Store, values: Values, before: Row, owner: str) -> Values:
-    """Merge written custom values into those of the row, as text and by definition (V: names are never shown)."""
-    if not isinstance(values.get("customfields"), list):
-        return values
-    kept = {one["field_instance_id"]: one for one in before.get("customfields", [])}
-    now = store.now()
-    for given in values["customfields"]:
-        number, value = int(given["field_instance_id"]), given.get("value")
-        text = value if value is None or isinstance(value, str) else str(value)
-        fresh = {"id": 5_900_000_000 + number, "company_id": COMPANY_ID, "field_instance_id": number, "created_at": now}
-        kept[number] = fresh | kept.get(number, {}) | {owner: before.get("id"), "value": text, "updated_at": now}
-    return values | {"customfields": list(kept.values())}
 
 
 def _document(store: Store, values: Values, before: Row) -> Values:
@@ -120,6 +110,8 @@ DERIVED: dict[str, Derive] = {
     "invoices": _document,
     "payments": _payment,
     "subtasks": lambda store, values, _: _assigned(store, dict(values), "Subtask"),
+    "projects": lambda store, values, _: _assigned(store, dict(values), "Project"),
+    "material_lists": lambda store, values, _: _assigned(store, dict(values), "MaterialList"),
 }
 
 

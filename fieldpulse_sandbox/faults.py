@@ -13,7 +13,9 @@ Kind = Literal["throttle", "throttle_bare", "quota", "status", "drop", "slow", "
 class Behaviour:
     """What the live API may do otherwise: one switch per open question of the contract (7, 8).
 
-    Tests may turn a switch while the sandbox runs; it holds from the next request on.
+    Tests may turn a switch while the sandbox runs; it holds from the next request on. Without `honour_filter` no
+    filter does anything: neither brackets nor the documented flat ones nor `asn`. `unfiltered_columns` are those
+    on which a bracket filter does nothing.
     """
 
     count_key: Literal["total_count", "total_results"] | None = "total_count"

@@ -8,10 +8,15 @@ from typing import TYPE_CHECKING
 
 from fieldpulse_api.resource import ANY_COLUMN, Resource
 
+from .assigned import asn_conditions
 from .conditions import OPERATORS, Condition, flat_conditions
+from .custom_values import is_asked
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from .faults import Behaviour
+    from .store import Store
 
 BRACKETS = re.compile(r"(filter|sort)\[(\d+)\]\[(\w+)\]")
 SEARCHED = frozenset(
@@ -47,21 +52,23 @@ class Selection:
 
 @dataclass(frozen=True)
 class Query:
-    """A list request. `page` starts at 1."""
+    """A list request. `page` starts at 1; `with_values` asks for custom values with their definitions."""
 
     selection: Selection
     page: int
     limit: int
     is_counted: bool
+    with_values: bool
 
 
-def read_query(resource: Resource, query: dict[str, str], behaviour: Behaviour) -> Query:
-    """Return what the query string means for this list, as the behaviour has it."""
+def read_query(store: Store, resource: Resource, items: Sequence[tuple[str, str]], behaviour: Behaviour) -> Query:
+    """Return what the query string, as its (name, value) pairs, means for this list, as the behaviour has it."""
+    query = dict(items)
     brackets = _brackets(query)
-    conditions = flat_conditions(resource.name, query)
-    if behaviour.honour_filter and resource.sorts:  # both are documented on the same lists
-        blind = behaviour.unfiltered_columns
-        conditions += [claim for claim in _filters(brackets.get("filter", {})) if claim.column not in blind]
+    conditions = []
+    if behaviour.honour_filter:
+        conditions = flat_conditions(resource.name, query) + asn_conditions(store, resource.name, items)
+        conditions += _filters(resource, brackets.get("filter", {}), behaviour)
     sorts = _sorts(resource, query, brackets.get("sort", {})) if behaviour.honour_sort else []
     search = query.get("search", "").strip().lower() if resource.name in SEARCHED else ""
     is_paged = resource.paged or behaviour.honour_page
@@ -71,6 +78,7 @@ def read_query(resource: Resource, query: dict[str, str], behaviour: Behaviour) 
         page=_positive(query.get("page"), 1) if is_paged else 1,
         limit=min(_positive(query.get("limit"), default), behaviour.page_cap),
         is_counted=resource.counts and query.get("calculate_count") in ("true", "1"),
+        with_values=is_asked(resource.name, query),
     )
 
 
@@ -85,14 +93,16 @@ def _brackets(query: dict[str, str]) -> dict[str, dict[int, dict[str, str]]]:
     return found
 
 
-def _filters(given: dict[int, dict[str, str]]) -> list[Condition]:
-    parts = [given[number] for number in sorted(given)]
+def _filters(resource: Resource, given: dict[int, dict[str, str]], behaviour: Behaviour) -> list[Condition]:
+    """Return the conditions of the bracket filters; they are documented on the lists that document `sort`."""
+    parts = [given[number] for number in sorted(given)] if resource.sorts else []
     conditions = [
         Condition(part["attribute"], part.get("operator", "="), part["value"])
         for part in parts
         if "attribute" in part and "value" in part
     ]
-    return [claim for claim in conditions if claim.operator in OPERATORS]
+    blind = behaviour.unfiltered_columns
+    return [claim for claim in conditions if claim.operator in OPERATORS and claim.column not in blind]
 
 
 def _sorts(resource: Resource, query: dict[str, str], given: dict[int, dict[str, str]]) -> list[Sort]:

@@ -132,6 +132,8 @@ class Sandbox:
     """An account with its API in a thread of this process, for as long as the `with` lasts.
 
     `requests` is everything that was asked, in the order of arrival. `behaviour` may be changed while it runs.
+    `watch`, if set, is called with each request on its arrival, before it is answered, in the server's thread: there a
+    test can change the account in the middle of a walk, and nothing else happens meanwhile.
     Units: `rate_limit` is in requests per second, None for no limit; `clock` gives UNIX seconds.
     """
 
@@ -151,6 +153,7 @@ class Sandbox:
         self.behaviour = behaviour or Behaviour()
         self.store = Store(build_account(customers, seed), clock)
         self.requests: list[Request] = []
+        self.watch: Callable[[Request], None] | None = None
         self.url = ""
         self._faults = Faults()
         self._app = create_app(
@@ -160,7 +163,7 @@ class Sandbox:
             latency_ms=latency_ms,
             behaviour=self.behaviour,
             faults=self._faults,
-            arrived=self.requests.append,
+            arrived=self._arrived,
         )
 
     def __enter__(self) -> Sandbox:  # noqa: PYI034  # `Self` is newer than Python 3.10
@@ -180,6 +183,11 @@ class Sandbox:
         """Stop, and wait until the port is closed."""
         self._server.stop()
         self._thread.join(timeout=10)
+
+    def _arrived(self, request: Request) -> None:
+        self.requests.append(request)
+        if self.watch:
+            self.watch(request)
 
     def fail(self, fault: Fault) -> None:
         """Queue a fault for the requests to come."""

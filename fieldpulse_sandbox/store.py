@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
+from itertools import count
 from typing import TYPE_CHECKING
 
 from .moments import bare
@@ -15,6 +16,8 @@ if TYPE_CHECKING:
     from .seed import Account, Row
 
 Clock = Callable[[], float]
+LAST_SEEDED_VALUE = 5_900_000_000
+"""No account is so large that its seed gets there."""
 
 
 class Missing(Exception):  # named for what happened
@@ -32,10 +35,15 @@ class Store:
         self.clock = clock
         self.tables = {name: Table(name, account.get(name, ())) for name in SHAPES}
         self.owner = next(iter(self.tables["users"].rows), None)
+        self._value_ids = count(LAST_SEEDED_VALUE + 1)
 
     def now(self) -> str:
         """Return the server's time as the columns have it."""
         return bare(int(self.clock()))
+
+    def value_id(self) -> int:
+        """Return an id for an element inside a row, above all that the seed gave."""
+        return next(self._value_ids)
 
     def rows(self, name: str) -> list[Row]:
         """Return the live rows of a resource as its list shows them, ascending by id."""

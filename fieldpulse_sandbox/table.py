@@ -7,8 +7,9 @@ from typing import TYPE_CHECKING, Any
 
 import msgspec
 
+from .conditions import ASSIGNMENT
 from .index import Index
-from .seed.shapes import DETAIL_ONLY, SHAPES, Row
+from .seed.shapes import DETAIL_ONLY, NEVER_SHOWN, SHAPES, Row
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -57,7 +58,7 @@ class Table:
         self.last_cuid = max((row.get("cuid") or 0 for row in everything), default=1000)
         nested = {key for row in everything[:50] for key, cell in row.items() if isinstance(cell, list | dict)}
         self.columns = frozenset(SHAPES[name]) - nested
-        self._hidden = DETAIL_ONLY.get(name, frozenset())
+        self._hidden = DETAIL_ONLY.get(name, frozenset()) | NEVER_SHOWN.get(name, frozenset())
         self._encoded: dict[int, bytes] = {}
         self._haystacks: dict[int, str] = {}
         self._selected: dict[Selection, list[int]] = {}
@@ -120,7 +121,7 @@ class Table:
     def _fitting(self, selection: Selection) -> list[Row]:
         rows: list[Row] | None = None
         for claim in selection.conditions:
-            if claim.operator != "assigned" and claim.column not in self.columns:
+            if claim.operator not in ASSIGNMENT and claim.column not in self.columns:
                 raise BackendError(claim.column)
             wanted = claim.equals()
             if rows is None and wanted is not None:

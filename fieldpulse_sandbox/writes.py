@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 from .conditions import CLASSES
 from .effects import derived, spread
+from .seed.fields import OBJECTS, owner_column
 from .validation import Body, validated
 
 if TYPE_CHECKING:
@@ -69,7 +70,10 @@ class Writes:
     def _own(self, resource: Resource, row: Row) -> Row:
         """Return a new row whose nested elements carry its id, which was not known before."""
         owned: dict[str, Any] = {}
-        for key, column in (("customfields", f"{resource.name[:-1]}_id"), ("assignments", "assignable_id")):
+        columns = {"assignments": "assignable_id"}
+        if resource.name in OBJECTS:
+            columns["customfields"] = owner_column(resource.name)
+        for key, column in columns.items():
             if row.get(key):
                 owned[key] = [element | {column: row["id"]} for element in row[key]]
         return self.store.patch(resource.name, row["id"], owned) if owned else row

@@ -5,6 +5,7 @@ from __future__ import annotations
 from .billing import add_billing
 from .customers import add_customers
 from .draft import Draft
+from .fields import add_fields
 from .reference import add_reference
 from .shapes import Row
 from .work import add_work
@@ -25,4 +26,5 @@ def build_account(customers: int = 200, seed: int = 1) -> Account:
     add_customers(draft)
     add_work(draft)
     add_billing(draft)
+    add_fields(draft)
     return draft.rows

@@ -1,4 +1,4 @@
-"""The customers of an account, and what hangs on them: locations, contact persons, assets, custom values."""
+"""The customers of an account, and what hangs on them: locations, contact persons, assets."""
 
 from __future__ import annotations
 
@@ -56,8 +56,6 @@ def _add_customer(draft: Draft, number: int, created: int, *, is_import: bool) -
     place = address(draft.rng)
     row |= place
     row["main_location"] = _add_location(draft, row, place, created)
-    if draft.chance(0.5):
-        row["customfields"] = _values(draft, row, created)
     return row
 
 
@@ -95,14 +93,6 @@ def _sales(draft: Draft, created: int) -> Row:
         "tags": [rng.choice(tags)] if draft.chance(0.1) else [],
         "is_tax_exempt": draft.chance(0.03),
     }
-
-
-def _values(draft: Draft, row: Row, created: int) -> list[Row]:
-    rng = draft.rng
-    values = (f"{rng.randrange(10_000):04d}", str(rng.randrange(1, 40)), "Monday", "2027-03-31")
-    fields = [field for field in draft.rows["custom_fields"] if field["object"] == "customer"]
-    given = [pair for pair in zip(fields, values, strict=True) if draft.chance(0.4)]
-    return [draft.customfield(field, ("customer_id", row["id"]), value, created) for field, value in given]
 
 
 def _add_location(draft: Draft, customer: Row, place: dict[str, str], created: int) -> Row:

@@ -81,14 +81,15 @@ class Draft:
             "id": self.value_id(),
         }
 
-    def customfield(self, field: Row, owner: tuple[str, int], value: str, moment: int) -> Row:
-        """Return one element of `customfields`: the value as text, and no name (V)."""
+    def customfield(self, field: Row, owner: tuple[str, Row], value: str | None) -> Row:
+        """Return one element of `customfields`: the value as text, and no name (V). `owner` is its column and row."""
+        column, row = owner
         return {
             "id": self.value_id(),
             "company_id": COMPANY_ID,
             "field_instance_id": field["id"],
-            owner[0]: owner[1],
+            column: row["id"],
             "value": value,
-            "created_at": bare(moment),
-            "updated_at": bare(moment),
+            "created_at": row["created_at"],
+            "updated_at": row["created_at"],
         }

@@ -1,4 +1,4 @@
-"""What every account has in the same amount: users, teams, statuses, sources, tags, definitions, the price book."""
+"""What every account has in the same amount: users, teams, statuses, sources, tags, the price book."""
 
 from __future__ import annotations
 
@@ -36,16 +36,6 @@ JOB_STATUSES = (
 STAGES = ("New Lead", "Contacted", "Quoted", "Won", "Lost")
 SOURCES = ("Referral", "Website", "Phone", "Yard Sign", "Trade Fair", "Returning")
 TAGS = (("VIP", "customer"), ("Landlord", "customer"), ("Slow payer", "customer"), ("Warranty", "job"), ("Rush", "job"))
-FIELDS: tuple[tuple[str, str, int, list[str]], ...] = (
-    ("Gate code", "customer", 1, []),
-    ("Number of units", "customer", 2, []),
-    ("Preferred day", "customer", 5, ["Monday", "Wednesday", "Friday"]),
-    ("Contract until", "customer", 3, []),
-    ("Permit number", "job", 1, []),
-    ("Crew size", "job", 2, []),
-    ("Roof pitch", "project", 1, []),
-    ("Bin", "item", 1, []),
-)
 WORK = ("Furnace tune-up", "AC repair", "Drain cleaning", "Water heater swap", "Duct sealing", "Panel upgrade")
 PARTS = (
     "Pleated filter",
@@ -64,7 +54,7 @@ def add_reference(draft: Draft) -> None:
     _add_people(draft)
     _add_statuses(draft)
     _add_lists(draft)
-    _add_definitions(draft)
+    _add_company(draft)
     _add_items(draft)
 
 
@@ -149,11 +139,7 @@ def _add_lists(draft: Draft) -> None:
         draft.add("contracts", FOUNDED, title=title, text=f"{title} of a company that does not exist.")
 
 
-def _add_definitions(draft: Draft) -> None:
-    for position, (name, owner, widget, allowed) in enumerate(FIELDS):
-        row = draft.add("custom_fields", FOUNDED, name=name, object=owner, position=position, field_widget_id=widget)
-        row["related_record_names"] = [owner]
-        row["settings"] = {"field_instance_id": row["id"], "allowed_values": allowed, "default_value": None}
+def _add_company(draft: Draft) -> None:
     company = {"title": "Example Heating Co", "email": "office@example.com", "phone": "+12145550100"}
     place = {"address_1": "1 Sample Plaza", "city": "Testville", "state": "TX", "zip_code": "75000"}
     row = draft.add("company_profiles", FOUNDED, **company, **place, time_zone="America/Chicago")

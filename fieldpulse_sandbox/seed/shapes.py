@@ -152,6 +152,7 @@ _ITEM = {
     "default_unit_cost": "0.0000",
     "default_quantity": "1",
     "tags": [],
+    "customfields": [],
 }
 _STATUS = {"id": 0} | nulls("icon name type color") | {"company_id": COMPANY_ID, "object_type": "job"} | STAMPS
 _QB_CLASS = {"id": 0, "company_id": COMPANY_ID} | nulls("qbo_id name fully_qualified_name active created_at updated_at")
@@ -186,12 +187,14 @@ SHAPES: dict[str, Row] = {
     | {"position": 0, "permission": "1,2,3", "is_active": True, "related_record_names": []}
     | {"can_customer_view": False, "field_widget_id": 1},
     "estimates": _DOCUMENT | {"status": 1, "custom_status": None},
-    "invoices": _DOCUMENT,
+    "invoices": _DOCUMENT | {"customfields": []},
     "payments": AUTHORED
     | nulls("invoice_id customer_id payment_date method payment_method_id notes square_transaction_id")
     | {"amount": "0.00", "status": 4},
     "items": _ITEM,
-    "material_lists": AUTHORED | nulls("title status notes job_id project_id") | {"items": [], "assignments": []},
+    "material_lists": AUTHORED
+    | nulls("title status notes job_id project_id")
+    | {"items": [], "assignments": [], "customfields": []},
     "purchase_orders": AUTHORED
     | nulls("vendor_type vendor_id vendor_name tax_rate title status payment_status comment order_at received_at")
     | nulls("expected_delivery_at customer_id job_id project_id invoice_id assigned_id order_email delivery_method")
@@ -201,14 +204,14 @@ SHAPES: dict[str, Row] = {
     "projects": AUTHORED
     | nulls("customer_id name description status_id status_workflow_id location_id location start_time end_time")
     | nulls("notes job_notes")
-    | {"status": 1, "completion_percentage": "0", "assignments": [], "tags": []},
+    | {"status": 1, "completion_percentage": "0", "assignments": [], "tags": [], "customfields": []},
     "contracts": OWNED | nulls("author_id title text") | {"is_default": False},
     "assets": OWNED
     | nulls("customer_id title asset_type asset_category_id tag location_description install_date status notes")
     | nulls("maintenance_agreement_id manufacturer model model_number serial_number model_year model_details")
     | nulls("warranty_expiration labor_warranty_expiration warranty_information labor_warranty_information")
     | nulls("condition issues")
-    | {"is_template": False},
+    | {"is_template": False, "customfields": []},
     "asset_categories": OWNED | nulls("title"),
     "vendors": OWNED | nulls("name email phone address"),
     "teams": AUTHORED | nulls("mongo_id title description about") | {"members": [], "managers": []},
@@ -229,6 +232,8 @@ DETAIL_ONLY: dict[str, frozenset[str]] = {
     "estimates": frozenset({"custom_status"}),
 }
 """Columns that a list row lacks and the row by id has (V)."""
+NEVER_SHOWN: dict[str, frozenset[str]] = {"material_lists": frozenset({"customfields"})}
+"""Columns that no answer has: what they hold is shown under another name, and only if asked for (`custom_values`)."""
 
 
 def blank(name: str) -> Row:

@@ -88,14 +88,11 @@ def _finish(draft: Draft, job: Row, created: int, end: int) -> None:
     if draft.chance(0.7):
         job["assignments"] = [draft.assignment("Job", job, created)]
         job["assignment_count"] = 1
-    if draft.chance(0.2):
-        field = next(row for row in draft.rows["custom_fields"] if row["object"] == "job")
-        job["customfields"] = [draft.customfield(field, ("job_id", job["id"]), f"P-{job['cuid']}", created)]
 
 
 def _add_projects(draft: Draft) -> None:
     for created, customer in _occasions(draft, 0.03):
-        draft.add(
+        project = draft.add(
             "projects",
             created,
             draft.past(created),
@@ -108,6 +105,8 @@ def _add_projects(draft: Draft) -> None:
             end_time=bare(created + 33 * 24 * HOUR),
             completion_percentage=str(draft.rng.randrange(0, 101, 10)),
         )
+        if draft.chance(0.7):
+            project["assignments"] = [draft.assignment("Project", project, created)]
 
 
 def _add_subtask(draft: Draft, job: Row, created: int) -> None:
@@ -161,7 +160,9 @@ def _add_materials(draft: Draft, job: Row, created: int) -> None:
     item = draft.rng.choice([row for row in draft.rows["items"] if row["type"] == "material"])
     line = {"id": 1 + len(draft.rows["material_lists"]), "item_id": item["id"], "name": item["name"], "quantity": "2"}
     prices = {"unit_cost": item["default_unit_cost"], "unit_price": item["default_unit_price"]}
-    draft.add("material_lists", created, title="Job kit", notes="", job_id=job["id"], items=[line | prices])
+    kit = draft.add("material_lists", created, title="Job kit", notes="", job_id=job["id"], items=[line | prices])
+    if draft.chance(0.7):
+        kit["assignments"] = [draft.assignment("MaterialList", kit, created)]
     ordered = {"id": item["id"], "type": "fieldpulse", "unit_measure": "each", "quantity": "2"} | prices
     _add_order(draft, job, created, ordered)
 

@@ -43,14 +43,14 @@ class Client:
         self.box = box
 
     def __call__(self, method: str, path: str, body: Any = None, *, key: str | None = None, **query: Any) -> Reply:
-        """Ask, and return the answer. `raw` holds query names that are no identifiers."""
+        """Ask, and return the answer. `raw` holds query names that are no identifiers; a list repeats its name."""
         names = {**query.pop("raw", {}), **query}
         address = urlsplit(self.box.url)
         connection = http.client.HTTPConnection(address.hostname or "", address.port, timeout=10)
         try:
             data = None if body is None else json.dumps(body)
             headers = {"x-api-key": self.box.key if key is None else key}
-            connection.request(method, f"{path}?{urlencode(names)}" if names else path, data, headers)
+            connection.request(method, f"{path}?{urlencode(names, doseq=True)}" if names else path, data, headers)
             answer = connection.getresponse()
             return Reply(answer.status, {name.lower(): value for name, value in answer.getheaders()}, answer.read())
         finally:

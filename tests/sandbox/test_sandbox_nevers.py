@@ -10,7 +10,7 @@ import pytest
 
 import fieldpulse_sandbox
 from fieldpulse_api.catalogue import RESOURCES
-from fieldpulse_sandbox.seed.shapes import DETAIL_ONLY, SHAPES
+from fieldpulse_sandbox.seed.shapes import DETAIL_ONLY, NEVER_SHOWN, SHAPES
 
 ALLOWED = {"starlette", "uvicorn", "msgspec", "fieldpulse_sandbox", *sys.stdlib_module_names}
 FILES = sorted(Path(fieldpulse_sandbox.__file__).parent.rglob("*.py"))
@@ -37,4 +37,5 @@ def test_the_sandbox_imports_only_what_it_may(path: Path) -> None:
 def test_every_resource_of_the_catalogue_has_a_shape() -> None:
     """The sandbox simulates all resources of the catalogue and no others."""
     assert set(SHAPES) == {resource.name for resource in RESOURCES}
-    assert all(columns <= set(SHAPES[name]) for name, columns in DETAIL_ONLY.items())
+    for hidden in (DETAIL_ONLY, NEVER_SHOWN):
+        assert all(columns <= set(SHAPES[name]) for name, columns in hidden.items())

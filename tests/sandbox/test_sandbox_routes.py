@@ -9,7 +9,7 @@ from sandbox_client import Client
 
 from fieldpulse_api.catalogue import RESOURCES
 from fieldpulse_sandbox.faults import Behaviour
-from fieldpulse_sandbox.seed.shapes import DETAIL_ONLY, SHAPES
+from fieldpulse_sandbox.seed.shapes import DETAIL_ONLY, NEVER_SHOWN, SHAPES
 from fieldpulse_sandbox.server import Sandbox
 
 if TYPE_CHECKING:
@@ -24,6 +24,10 @@ def _first(box: Sandbox, resource: Resource) -> dict[str, object]:
     return {"id": row["id"], "customer_id": row.get("customer_id")}
 
 
+def _columns(resource: Resource) -> set[str]:
+    return set(SHAPES[resource.name]) - NEVER_SHOWN.get(resource.name, frozenset())
+
+
 @every_resource
 def test_a_list_answers_rows_in_the_envelope(read: Client, resource: Resource) -> None:
     """GET of a list is 200 with error false and rows that have exactly the columns of the list."""
@@ -32,8 +36,7 @@ def test_a_list_answers_rows_in_the_envelope(read: Client, resource: Resource) -
     assert reply.json["error"] is False
     assert 1 <= len(reply.rows) <= 3
     if resource.name != "job_status_workflows":  # the shape is that of a status, plus its statuses
-        columns = set(SHAPES[resource.name]) - DETAIL_ONLY.get(resource.name, frozenset())
-        assert set(reply.rows[0]) == columns
+        assert set(reply.rows[0]) == _columns(resource) - DETAIL_ONLY.get(resource.name, frozenset())
 
 
 @every_resource
@@ -46,7 +49,7 @@ def test_a_row_by_id_exists_only_where_documented(read: Client, resource: Resour
     reply = read.get(path)
     assert reply.status == 200
     assert reply.rows["id"] == read.box.rows(resource.name)[0]["id"]
-    assert set(reply.rows) >= set(SHAPES[resource.name])
+    assert set(reply.rows) >= _columns(resource)
 
 
 @pytest.mark.parametrize(
@@ -57,6 +60,30 @@ def test_a_missing_row_is_404_in_the_style_of_the_backend(read: Client, resource
     reply = read.get(str(resource.item_path).format(**(_first(read.box, resource) | {"id": 99})))
     assert reply.status == 404
     assert reply.json == {"error": True, "response": None, "errors": ["Entity not found."]}
+
+
+@pytest.mark.parametrize(
+    "resource", [resource for resource in RESOURCES if "G" in resource.operations], ids=lambda resource: resource.name
+)
+def test_a_row_that_was_removed_is_404_by_id(box: Sandbox, ask: Client, resource: Resource) -> None:
+    """What a test takes out of the store is gone by id as well, and nothing else is."""
+    row = _first(box, resource)
+    path = str(resource.item_path).format(**row)
+    assert ask.get(path).status == 200
+    box.store.delete(resource.name, row["id"])
+    reply = ask.get(path)
+    assert (reply.status, reply.json["errors"]) == (404, ["Entity not found."])
+    others = box.rows(resource.name)[:1]
+    assert [ask.get(str(resource.item_path).format(**other)).status for other in others] == [200] * len(others)
+
+
+def test_contacts_go_with_their_customer(box: Sandbox, ask: Client) -> None:
+    """Below a customer that was removed there is neither a list of contacts nor a contact."""
+    contact = box.rows("customer_contacts")[0]
+    box.store.delete("customers", contact["customer_id"])
+    below = f"/customers/{contact['customer_id']}/customer-contact"
+    assert ask.get(below).status == 404
+    assert ask.get(f"{below}/{contact['id']}").status == 404
 
 
 @pytest.mark.parametrize(

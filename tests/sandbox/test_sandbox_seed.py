@@ -12,6 +12,7 @@ import pytest
 
 from fieldpulse_sandbox.moments import EPOCH, bare
 from fieldpulse_sandbox.seed import Account, build_account
+from fieldpulse_sandbox.seed.fields import MISFITS, OBJECTS, owner_column
 
 BARE = re.compile(r"\d{4}-\d\d-\d\d \d\d:\d\d:\d\d")
 
@@ -143,6 +144,70 @@ def test_teams_and_users_carry_what_must_not_leak(account: Account) -> None:
     assert member["last_known_location"]
     assert any(row["last_known_location"] for row in account["users"])
     assert not {"created_at", "updated_at"} & set(account["users"][0])
+
+
+def _fields(account: Account, name: str) -> dict[int, dict[str, Any]]:
+    return {field["id"]: field for field in account["custom_fields"] if field["object"] == OBJECTS[name]}
+
+
+FORMS = {
+    1: r"\d{4}",
+    2: r"\d+",
+    3: r"\d{4}-\d\d-\d\d",
+    4: "[01]",
+    5: r"Monday|Wednesday|Friday|R-32|R-410A|R-454B|North|South",
+}
+"""What the text of a value looks like, by widget."""
+
+
+@pytest.mark.parametrize(
+    ("name", "widgets"),
+    [
+        ("customers", {1, 2, 3, 4, 5}),
+        ("jobs", {1, 2, 3, 4}),
+        ("invoices", {1, 3}),
+        ("projects", {1, 4}),
+        ("items", {1, 2}),
+        ("assets", {3, 5}),
+        ("material_lists", {2, 5}),
+    ],
+)
+@pytest.mark.parametrize("customers", [50, 300])
+def test_every_definition_has_values_on_some_rows(customers: int, name: str, widgets: set[int]) -> None:
+    """Each object type has definitions of these widgets, and values of each, as text that names its own row."""
+    account = build_account(customers, 1)
+    fields = _fields(account, name)
+    assert {field["field_widget_id"] for field in fields.values()} == widgets
+    assert all(
+        (field["field_widget_id"] == 5) == bool(field["settings"]["allowed_values"]) for field in fields.values()
+    )
+    values = [(row, value) for row in account[name] for value in row["customfields"]]
+    assert {value["field_instance_id"] for _, value in values} == set(fields)
+    assert any(row["customfields"] == [] for row in account[name])
+    for row, value in values:
+        assert value[owner_column(name)] == row["id"]
+        assert BARE.fullmatch(value["created_at"])
+        widget = fields[value["field_instance_id"]]["field_widget_id"]
+        given = value["value"]
+        assert given is None or given == MISFITS.get(widget) or re.fullmatch(FORMS[widget], given)
+
+
+@pytest.mark.parametrize("name", ["customers", "jobs", "invoices"])
+def test_a_few_values_are_null_or_do_not_fit_their_widget(name: str) -> None:
+    """A number that is none, a date that is none and nothing at all occur already in a small account."""
+    account = build_account(50, 1)
+    found = defaultdict(set)
+    for row in account[name]:
+        for value in row["customfields"]:
+            found[value["field_instance_id"]].add(value["value"])
+    for number, field in _fields(account, name).items():
+        assert found[number] >= {None, MISFITS.get(field["field_widget_id"], None)}
+
+
+def test_values_have_ids_of_their_own(account: Account) -> None:
+    """No two elements of rows share an id."""
+    numbers = [value["id"] for name in OBJECTS for row in account[name] for value in row["customfields"]]
+    assert len(set(numbers)) == len(numbers)
 
 
 def test_nobody_in_the_account_can_be_reached(account: Account) -> None:

@@ -7,8 +7,9 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from fieldpulse_api.catalogue import RESOURCES
+from fieldpulse_api.catalogue import BY_NAME, RESOURCES
 from fieldpulse_sandbox.moments import bare
+from fieldpulse_sandbox.seed.fields import OBJECTS, owner_column
 from fieldpulse_sandbox.seed.shapes import BASE_CLASS
 from fieldpulse_sandbox.server import Sandbox
 
@@ -258,6 +259,42 @@ def test_custom_values_are_merged_as_text(box: Sandbox, ask: Client) -> None:
     after = ask("PUT", f"/customers/{made['id']}", again).rows["customfields"]
     assert {one["field_instance_id"]: one["value"] for one in after} == {fields[0]: "9", fields[1]: "7"}
     assert "name" not in after[0]
+
+
+@pytest.mark.parametrize("name", OBJECTS)
+def test_custom_values_are_written_on_every_object(box: Sandbox, ask: Client, name: str) -> None:
+    """Every resource with definitions takes values; they name their row and have ids of their own."""
+    resource = BY_NAME[name]
+    create_path, item_path = _paths(box, resource)
+    field = next(row["id"] for row in box.rows("custom_fields") if row["object"] == OBJECTS[name])
+    body = _body(box, resource)
+    numbers = set()
+    for text in ("1", "2"):
+        given = {"customfields": [{"field_instance_id": field, "value": text}]}
+        made = ask("POST", create_path, body | given).rows["id"]
+        changed = {"customfields": [{"field_instance_id": field, "value": f"{text}0"}]}
+        assert ask("PUT", item_path.replace("{id}", str(made)), body | changed).status == 200
+        (value,) = box.store.get(name, made)["customfields"]
+        assert (value["value"], value[owner_column(name)], value["updated_at"]) == (f"{text}0", made, bare(NOW))
+        numbers.add(value["id"])
+    assert len(numbers) == 2
+
+
+@pytest.mark.parametrize(("given", "text"), [(True, "1"), (False, "0"), (7, "7"), (None, None), ("", "")])
+def test_a_custom_value_is_stored_as_text_or_null(box: Sandbox, ask: Client, given: Any, text: str | None) -> None:
+    """Whatever a value was in JSON, it is text afterwards."""
+    field = box.rows("custom_fields")[0]["id"]
+    body = BODIES["customers"] | {"customfields": [{"field_instance_id": field, "value": given}]}
+    assert ask("POST", "/customers", body).rows["customfields"][0]["value"] == text
+
+
+def test_assignments_are_written_without_a_column_that_the_row_lacks(box: Sandbox, ask: Client) -> None:
+    """Projects, material lists and subtasks take assignments; only jobs count them."""
+    crew = {"assignments": [{"user_id": box.rows("users")[0]["id"]}]}
+    for name in ("projects", "material_lists", "subtasks"):
+        made = ask("POST", BY_NAME[name].create_path or BY_NAME[name].path, crew).rows
+        assert made["assignments"][0]["assignable_id"] == made["id"]
+        assert "assignment_count" not in made
 
 
 def test_the_two_statuses_of_a_job_move_together(box: Sandbox, ask: Client) -> None:

@@ -1,0 +1,95 @@
+"""Custom fields: their definitions, and values on a share of the rows. They come last, so that they shift no row."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from .reference import FOUNDED
+
+if TYPE_CHECKING:
+    from random import Random
+
+    from .draft import Draft
+    from .shapes import Row
+
+TEXT, NUMBER, DATE, CHECKBOX, DROP_DOWN = 1, 2, 3, 4, 5
+"""Ids of the widgets. 1 and 2 are documented; 3 to 5 are assumed, the real ones are unknown (contract 4.9)."""
+FIELDS: tuple[tuple[str, str, int, list[str]], ...] = (
+    ("Gate code", "customer", TEXT, []),
+    ("Number of units", "customer", NUMBER, []),
+    ("Preferred day", "customer", DROP_DOWN, ["Monday", "Wednesday", "Friday"]),
+    ("Contract until", "customer", DATE, []),
+    ("Service plan", "customer", CHECKBOX, []),
+    ("Permit number", "job", TEXT, []),
+    ("Crew size", "job", NUMBER, []),
+    ("Permit expires", "job", DATE, []),
+    ("Ladder needed", "job", CHECKBOX, []),
+    ("PO number", "invoice", TEXT, []),
+    ("Approved on", "invoice", DATE, []),
+    ("Roof pitch", "project", TEXT, []),
+    ("Inspection passed", "project", CHECKBOX, []),
+    ("Bin", "item", TEXT, []),
+    ("Shelf life (days)", "item", NUMBER, []),
+    ("Refrigerant", "asset", DROP_DOWN, ["R-32", "R-410A", "R-454B"]),
+    ("Last inspected", "asset", DATE, []),
+    ("Van", "material_list", DROP_DOWN, ["North", "South"]),
+    ("Pallets", "material_list", NUMBER, []),
+)
+"""Name, object, widget and allowed values of a definition."""
+OBJECTS = {
+    "customers": "customer",
+    "jobs": "job",
+    "invoices": "invoice",
+    "projects": "project",
+    "items": "item",
+    "assets": "asset",
+    "material_lists": "material_list",
+}
+"""The resources whose rows have custom values, and how definitions call them (D)."""
+MISFITS = {NUMBER: "about 3", DATE: "end of 2027", CHECKBOX: "yes", DROP_DOWN: "see notes"}
+"""What somebody wrote before the field had this widget; free text always fits."""
+SHARE = 0.2
+ROUND, MISFIT, EMPTY = 10, 3, 6
+"""Of each ten values of a definition one does not fit its widget, and one is null."""
+
+
+def owner_column(name: str) -> str:
+    """Return the column by which a value names the row of this resource that it belongs to."""
+    return f"{OBJECTS[name]}_id"
+
+
+def add_fields(draft: Draft) -> None:
+    """Add the definitions, then values: the first row of every list has all of them."""
+    for position, (name, owner, widget, allowed) in enumerate(FIELDS):
+        row = draft.add("custom_fields", FOUNDED, name=name, object=owner, position=position, field_widget_id=widget)
+        row["related_record_names"] = [owner]
+        row["settings"] = {"field_instance_id": row["id"], "allowed_values": allowed, "default_value": None}
+    for name, owner in OBJECTS.items():
+        for field in draft.rows["custom_fields"]:
+            if field["object"] == owner:
+                _fill(draft, name, field)
+
+
+def _fill(draft: Draft, name: str, field: Row) -> None:
+    """Give a share of a resource's rows a value of this definition."""
+    rows = [row for number, row in enumerate(draft.rows[name]) if number == 0 or draft.chance(SHARE)]
+    for number, row in enumerate(rows):
+        value = _value(draft.rng, field, number % ROUND)
+        row["customfields"].append(draft.customfield(field, (owner_column(name), row), value))
+
+
+def _value(rng: Random, field: Row, turn: int) -> str | None:
+    """Return a value in the form of its widget, which is always text (I), or the exception whose turn it is."""
+    widget = field["field_widget_id"]
+    if turn == EMPTY:
+        return None
+    if turn == MISFIT and widget in MISFITS:
+        return MISFITS[widget]
+    if widget == TEXT:
+        return f"{rng.randrange(10_000):04d}"
+    if widget == DATE:
+        return f"2027-{rng.randrange(1, 13):02d}-{rng.randrange(1, 29):02d}"
+    if widget == NUMBER:
+        return str(rng.randrange(1, 40))
+    choices: list[str] = ["0", "1"] if widget == CHECKBOX else field["settings"]["allowed_values"]
+    return rng.choice(choices)
