@@ -6,7 +6,7 @@ Only what is peculiar to a resource is written; the rest are the defaults of `Re
 
 from __future__ import annotations
 
-from .resource import ANY_COLUMN, Evidence, Field, Kind, Reference, Resource, Write
+from .resource import ANY_COLUMN, Evidence, Field, Filter, Kind, Labels, Reference, Resource, Write
 
 V, D, O_, I_ = Evidence.VERIFIED, Evidence.DOCUMENTED, Evidence.OBSERVED, Evidence.INFERRED
 
@@ -40,6 +40,83 @@ _JOB_FIELDS = (
     *(Field(name, Kind.JSON) for name in ("tags", "assignments", "customfields")),
 )
 
+# V for 1, 4 and 6; the rest documented or inferred (contract 4.4).
+_JOB_LABELS = Labels(
+    "status",
+    ((1, "New"), (2, "In Progress"), (3, "Pending"), (4, "Completed"), (5, "Canceled"), (6, "On The Way")),
+)
+# Inferred from the vendor's export code: one table serves estimates and invoices (contract 4.11).
+_DOCUMENT_LABELS = Labels(
+    "status",
+    ((1, "Estimate"), (2, "Draft"), (3, "Invoiced"), (4, "Paid"), (5, "Partially Paid"), (6, "Void")),
+)
+_METHOD_LABELS = Labels(
+    "method",
+    (
+        ("cash", "Cash"),
+        ("check", "Check"),
+        ("card", "Card"),
+        ("bank_transfer", "Bank transfer"),
+        ("other", "Other"),
+        ("credit_memo", "Credit memo"),
+    ),
+)
+# V for 1 and 4 (contract 4.21).
+_ROLE_LABELS = Labels(
+    "role",
+    ((1, "Admin"), (2, "Manager"), (3, "Advanced Service Agent"), (4, "Service Agent"), (5, "Limited")),
+)
+
+
+def _range(name: str, column: str, *sent: str) -> tuple[Filter, Filter]:
+    """Return the two ends of a range in time, sent as `filter` where no flat names are given."""
+    first, last = sent or ("filter", "filter")
+    return (
+        Filter(name=f"{name}_from", columns=(column,), bound=">=", sent=first),
+        Filter(name=f"{name}_to", columns=(column,), bound="<=", sent=last),
+    )
+
+
+_CUSTOMER_FILTERS = (
+    Filter(
+        name="pipeline_status",
+        columns=("pipeline_status_id",),
+        stream="pipeline_statuses",
+        named=("name",),
+        sent="filter",
+    ),
+    Filter(name="lead_source", columns=("lead_source_id",), stream="lead_sources", named=("name",), sent="filter"),
+    Filter(name="tag", columns=("tags",), stream="tags", named=("title",)),
+    Filter(
+        name="location",
+        columns=(
+            *("city", "state", "zip_code", "main_location.id"),
+            *(f"main_location.{part}" for part in ("title", "city", "state", "zip_code")),
+        ),
+    ),
+    Filter(
+        name="status",
+        columns=("status",),
+        allowed=("lead", "opportunity", "current customer", "lost", "other"),
+        sent="filter",
+    ),
+)
+_JOB_FILTERS = (
+    Filter(name="status", columns=("status",), sent="filter"),
+    Filter(name="status", columns=("status_id",), stream="job_statuses", named=("name",), sent="status_id"),
+    Filter(
+        name="assignee",
+        columns=("assignments.user_id",),
+        stream="users",
+        named=("email", "first_name last_name"),
+        sent="asn[assigned_members]",
+    ),
+    Filter(name="team", columns=("assignments.team_id",), stream="teams", named=("title",), sent="asn[team_id]"),
+    *_range("scheduled", "start_time"),
+    *_range("created", "created_at", "created_from", "created_to"),
+)
+_DOCUMENT_FILTERS = (Filter(name="status", columns=("status",), sent="filter"), *_range("date", "invoiced_date"))
+
 _TO_CUSTOMER = Reference(field="customer_id", stream="customers", external="customer_external_id")
 
 RESOURCES: tuple[Resource, ...] = (
@@ -49,6 +126,8 @@ RESOURCES: tuple[Resource, ...] = (
         item_path="/customers/{id}",
         title="Customers and leads, individuals and companies",
         sort_by=("searchable", "email", "phone", "address_1"),
+        custom="customer",
+        filters=_CUSTOMER_FILTERS,
         evidence=V,
         source="complete list and by-id payloads of 2024, main keys confirmed in 2026",
         write=Write(
@@ -84,6 +163,10 @@ RESOURCES: tuple[Resource, ...] = (
         title="Jobs (visits, work orders)",
         sort_by=("created_at", "updated_at"),
         counts=False,
+        custom="job",
+        ask_values=(("with_custom_fields", "true"),),
+        labels=(_JOB_LABELS,),
+        filters=_JOB_FILTERS,
         evidence=V,
         source="complete list rows of 2024 and 2026",
         write=Write(
@@ -170,6 +253,8 @@ RESOURCES: tuple[Resource, ...] = (
         item_path="/estimates/{id}",
         title="Estimates, with line items",
         sort_by=(ANY_COLUMN,),
+        labels=(_DOCUMENT_LABELS,),
+        filters=_DOCUMENT_FILTERS,
         evidence=V,
         source="live rows of 2026; presentation flags by name only",
     ),
@@ -179,6 +264,9 @@ RESOURCES: tuple[Resource, ...] = (
         item_path="/invoices/{id}",
         title="Invoices, with line items and payments",
         sort_by=(ANY_COLUMN,),
+        custom="invoice",
+        labels=(_DOCUMENT_LABELS,),
+        filters=_DOCUMENT_FILTERS,
         evidence=V,
         source="live rows of 2026; presentation flags by name only",
     ),
@@ -188,6 +276,8 @@ RESOURCES: tuple[Resource, ...] = (
         item_path="/payments/{id}",
         title="Payments of invoices",
         sort_by=("cuid", "method", "amount", "payment_date"),
+        labels=(_METHOD_LABELS,),
+        filters=(Filter(name="status", columns=("status",), sent="filter"), *_range("date", "payment_date")),
         evidence=V,
         source="2,364 live rows of 2026 for the main keys",
     ),
@@ -197,6 +287,7 @@ RESOURCES: tuple[Resource, ...] = (
         item_path="/items/{id}",
         title="Items and services of the price book, with stock",
         operations="LGCU",
+        custom="item",
         evidence=V,
         source="17,536 live rows of 2026 for the main keys, the rest from the documented body",
     ),
@@ -206,6 +297,8 @@ RESOURCES: tuple[Resource, ...] = (
         item_path="/material-list/{id}",
         create_path="/material-list",
         title="Lists of materials for jobs and projects",
+        custom="material_list",
+        ask_values=(("withCustomfieldsAndRelatedData", "true"),),
         evidence=I_,
         source="no sample, and the documented body is empty",
     ),
@@ -223,6 +316,7 @@ RESOURCES: tuple[Resource, ...] = (
         item_path="/projects/{id}",
         title="Projects: several jobs for one customer",
         sort_by=("cuid", "name", "status_id", "completion_percentage"),
+        custom="project",
         evidence=I_,
         source="the documented body; no sample",
     ),
@@ -242,6 +336,7 @@ RESOURCES: tuple[Resource, ...] = (
         path="/assets",
         item_path="/assets/{id}",
         title="Equipment at customers' sites",
+        custom="asset",
         evidence=V,
         source="4 live rows of 2026 for the main keys, the rest from the documented body",
     ),
@@ -281,6 +376,7 @@ RESOURCES: tuple[Resource, ...] = (
         updated=None,
         paged=False,
         never=("last_known_location",),
+        labels=(_ROLE_LABELS,),
         evidence=V,
         source="eight keys in 2024, company_id and the position added by 2026; no timestamps",
     ),

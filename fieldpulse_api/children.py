@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import replace
 
 from .ahead import in_order
@@ -16,25 +16,26 @@ _WORST = ("complete", "unproven", "incomplete")
 
 
 class Children:
-    """Read the child lists of all parents, with as many under way as pages may be.
+    """Read the child lists of many parents, with as many under way as pages may be.
 
-    A parent that answers 404 was deleted meanwhile: it is counted in `tally.vanished`.
+    A parent that answers 404 was deleted meanwhile: it is counted in `tally.vanished`. `parents` are the
+    pages of the list that they are read from: what is not proved of it is not proved of the children.
     """
 
-    def __init__(self, client: Client, resource: Resource, reading: Reading, parent: Resource) -> None:
+    def __init__(self, client: Client, resource: Resource, reading: Reading, parents: Pages) -> None:
         self.tally = Tally(verdict="complete", counted=0)
+        self.parents = parents
         self._client, self._resource, self._reading = client, resource, reading
-        self._parents = Pages(client, parent, reading)
-        self._column = f"{parent.name.removesuffix('s')}_id"
+        self._column = f"{parents.resource.singular}_id"
 
-    def rows(self) -> Iterator[list[Row]]:
+    def rows(self, parents: Iterable[list[Row]]) -> Iterator[list[Row]]:
         """Yield the rows of each parent that has any, with the parent's id in its column."""
-        parents = (int(row["id"]) for rows in Walk(self._parents).rows() for row in rows)
-        for rows, tally in in_order(self._read, parents, at_most=self._reading.pages_in_flight):
+        ids = (int(row["id"]) for rows in parents for row in rows)
+        for rows, tally in in_order(self._read, ids, at_most=self._reading.pages_in_flight):
             self._add(tally)
             if rows:
                 yield rows
-        self._add(replace(self._parents.tally, records=0, counted=0))
+        self._add(replace(self.parents.tally, records=0, counted=0))
 
     def _read(self, parent: int) -> tuple[list[Row], Tally]:
         column = self._column

@@ -5,6 +5,15 @@ from __future__ import annotations
 import re
 from typing import Any
 
+from .catalogue import BY_NAME
+from .client import Client
+from .errors import Incomplete
+from .pages import Pages, Reading
+from .walk import Walk
+
+PERSONAL = "email"
+"""A column of this name is compared, and never listed."""
+
 
 def normal(value: Any) -> str:
     """Return the form in which two values are compared: case, spaces and a phone's punctuation do not count."""
@@ -32,3 +41,25 @@ class Index:
     def find(self, value: Any) -> list[int]:
         """Return the ids of the rows that have a value."""
         return list(self._ids.get(normal(value), ()))
+
+
+def read_index(client: Client, reading: Reading, stream: str, columns: str) -> Index:
+    """Read a list whole, and return its rows by a column, or by several with a space between.
+
+    Raises: Incomplete; what `Client.get` raises.
+    """
+    index = Index()
+    pages = Pages(client, BY_NAME[stream], reading)
+    for row in (row for rows in Walk(pages).rows() for row in rows):
+        name = " ".join(str(row[column]) for column in columns.split() if row.get(column))
+        if name:
+            index.put(int(row["id"]), name)
+            if columns != PERSONAL:
+                index.names.append(name)
+    if pages.tally.verdict == "incomplete":
+        raise Incomplete(
+            f"The list of {stream} could not be read whole, so nothing can be looked up in it.",
+            where=f"GET {BY_NAME[stream].path}",
+            do="run again",
+        )
+    return index

@@ -22,13 +22,15 @@ Verdict = Literal["complete", "unproven", "incomplete"]
 class Reading:
     """How to read. `pages_in_flight` bounds the requests under way and the pages in memory.
 
-    `prove` reads again where a first pass proves nothing; `zone` is that of times without one.
+    `prove` reads again where a first pass proves nothing; `zone` is that of times without one; `query`
+    goes with every request.
     """
 
     page_size: int = 100
     pages_in_flight: int = 16
     prove: bool = True
     zone: tzinfo = timezone.utc
+    query: Mapping[str, str] = field(default_factory=dict)
 
 
 @dataclass
@@ -66,7 +68,7 @@ class Pages:
 
     def ask(self, order: Mapping[str, str], number: int, *, limit: int | None = None, count: bool = True) -> Page:
         """Read page `number`, from 1. `count` asks for the server's count where that is documented."""
-        params = {"page": str(number), "limit": str(limit or self.reading.page_size), **order}
+        params = {"page": str(number), "limit": str(limit or self.reading.page_size), **order, **self.reading.query}
         if count and self.resource.counts:
             params["calculate_count"] = "true"
         reply = self._client.get(self._path, params)

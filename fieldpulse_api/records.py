@@ -7,7 +7,7 @@ the schema does not know. What is never emitted (secrets, positions) is dropped 
 from __future__ import annotations
 
 import re
-from collections import Counter
+from collections import Counter, defaultdict
 from collections.abc import Callable, Mapping
 from datetime import timezone, tzinfo
 from functools import lru_cache
@@ -19,6 +19,8 @@ Convert = Callable[[Any], Any]
 
 _SECRET = re.compile(r"token|password|secret|api_?key", re.IGNORECASE)
 _POSITION = "last_known_location"
+_TIME = re.compile(r"\d{4}-\d\d-\d\d[ T]\d\d:\d\d:\d\d")
+_TYPE_NAMES = {type(None): "null", bool: "boolean", int: "integer", dict: "object", list: "array"}
 
 
 class Rule(NamedTuple):
@@ -38,7 +40,7 @@ _RULES: dict[str, Rule] = {
 
 
 class Shaper:
-    """Shape rows of one resource. `unfit` counts fields by their paths, `unknown` those of the row itself.
+    """Shape rows of one resource. `unfit` counts fields by path; `unknown` has the types seen of a row's own others.
 
     Shape: dict as the API sent it → dict of JSON values; money is exact text, times are
     `YYYY-MM-DDTHH:MM:SS.ffffffZ`.
@@ -46,7 +48,7 @@ class Shaper:
 
     def __init__(self, schema: Mapping[str, Any], *, never: tuple[str, ...] = (), zone: tzinfo = timezone.utc) -> None:
         self.unfit: Counter[str] = Counter()
-        self.unknown: Counter[str] = Counter()
+        self.unknown: defaultdict[str, set[str]] = defaultdict(set)
         self._never, self._zone = frozenset({_POSITION, *never}), zone
         self._shape = self._object(schema, "")
 
@@ -82,7 +84,7 @@ class Shaper:
                     record[name] = value if fits else self._convert(rule, value, path + name)
                 elif is_open and not self._forbidden(name):
                     if not path:  # deeper ones stay inside their object, where no loader can drop them
-                        self.unknown[name] += 1
+                        self.unknown[name].add(type_name(value))
                     record[name] = self._clean(value)
             return record
 
@@ -131,3 +133,10 @@ def _nested(shape: Convert) -> Convert:
 @lru_cache(maxsize=4096)
 def _is_secret(name: str) -> bool:
     return bool(_SECRET.search(name))
+
+
+def type_name(value: Any) -> str:
+    """Return what JSON calls the type of a value, with the formats that matter: `date-time`, and `integer`."""
+    if isinstance(value, str):
+        return "date-time" if _TIME.match(value) else "string"
+    return _TYPE_NAMES.get(type(value), "number")

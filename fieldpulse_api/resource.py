@@ -43,6 +43,38 @@ class Field:
     allowed: tuple[str | int, ...] = ()
 
 
+@dataclass(frozen=True)
+class Labels:
+    """What the codes of a column mean, as (code, label) pairs."""
+
+    column: str
+    pairs: tuple[tuple[int | str, str], ...]
+
+    @cached_property
+    def by_code(self) -> dict[int | str, str]:
+        """Return the labels by their codes."""
+        return dict(self.pairs)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Filter:
+    """One way to narrow a stream: rows that have a wanted value in any of `columns` (paths into the row).
+
+    `stream` and `named` say whose rows a value may name; `allowed` are the values of a column without
+    ids; `bound` makes it an end of a range in time. `sent` is the documented parameter: `filter`
+    for a bracket filter on the first column, a flat name, or `asn[…]`; None where nothing is
+    documented. Filters of one name are alternatives: a value belongs to the first that knows it.
+    """
+
+    name: str
+    columns: tuple[str, ...]
+    stream: str | None = None
+    named: tuple[str, ...] = ()
+    allowed: tuple[str, ...] = ()
+    bound: Literal[">=", "<="] | None = None
+    sent: str | None = None
+
+
 @dataclass(frozen=True, kw_only=True)
 class Reference:
     """How a record may name another row instead of giving its FieldPulse id in `field`.
@@ -109,7 +141,9 @@ class Resource:
     `create_path` where a POST goes if that is not the list. `operations` are those the vendor
     documents: List, Get, Create, Update, Delete. `sort_by` are the columns documented for
     `sort_by`/`sort_dir`; `sorts`, `counts` and `paged` say whether `sort[…]`, `calculate_count` and
-    `page` are documented. `never` are row keys that are not emitted, at any depth.
+    `page` are documented. `never` are row keys that are not emitted, at any depth. `custom` is the
+    object type whose custom fields the rows have values of, and `ask_values` what a list must be
+    asked with to show them.
     """
 
     name: str
@@ -127,6 +161,10 @@ class Resource:
     counts: bool = True
     paged: bool = True
     never: tuple[str, ...] = ()
+    custom: str | None = None
+    ask_values: tuple[tuple[str, str], ...] = ()
+    labels: tuple[Labels, ...] = ()
+    filters: tuple[Filter, ...] = ()
     write: Write | None = None
 
     def __post_init__(self) -> None:
@@ -155,12 +193,28 @@ class Resource:
         """Say whether the API documents no write at all."""
         return not set(self.operations) & set("CUD")
 
+    @property
+    def singular(self) -> str:
+        """Return the name of one row: `job_statuses` → `job_status`."""
+        for ending, instead in (("ies", "y"), ("sses", "ss"), ("uses", "us"), ("s", "")):
+            if self.name.endswith(ending):
+                return self.name.removesuffix(ending) + instead
+        return self.name
+
     @cached_property
     def schema(self) -> dict[str, Any]:
-        """Return the JSON Schema of an emitted record, from `schemas/<name>.json`."""
+        """Return the JSON Schema of an emitted record, from `schemas/<name>.json`; codes carry their labels."""
         text = files("fieldpulse_api").joinpath("schemas", f"{self.name}.json").read_text("utf-8")
         schema: dict[str, Any] = json.loads(text)
+        for labels in self.labels:
+            meaning = ", ".join(f"{code} {label}" for code, label in labels.pairs)
+            schema["properties"][labels.column]["description"] += f": {meaning}"
         return schema
+
+    @property
+    def status_columns(self) -> tuple[str, ...]:
+        """Return the columns that hold a row's status, the account's own first."""
+        return tuple(name for name in ("status_id", "status") if name in self.schema["properties"])
 
     def order(self, column: str, direction: Direction) -> dict[str, str]:
         """Return the query that asks for rows by `column`, in the idiom documented for it.

@@ -25,7 +25,7 @@ class Pass:
 
     counted: int | None = None
     newest_id: int | None = None
-    ids: set[int] = field(default_factory=set)
+    ids: dict[int, None] = field(default_factory=dict)  # in their order
     sent: int = 0
     added: int = 0
     is_ascending: bool = True
@@ -38,8 +38,12 @@ class Pass:
             self.is_ascending = False
         self.last_id = page.ids[-1]
         self.sent += len(page.ids)
-        self.ids.update(page.ids)
+        self.ids.update(dict.fromkeys(page.ids))
         return len(self.ids) > before
+
+    def repeats(self, other: Pass | None) -> bool:
+        """Say whether the same rows came in the same order: the server has an order, though it is not ours."""
+        return other is not None and list(self.ids) == list(other.ids)
 
     @property
     def is_proof(self) -> bool:
@@ -57,8 +61,8 @@ class Pass:
 class Walk:
     """One walk over a whole list.
 
-    `ends_by_count` spares the empty page at the end where the server's count is reached: for the many
-    short lists of a fan-out, where it would double the requests.
+    `ids` are those of all rows that came. `ends_by_count` spares the empty page at the end where the
+    server's count is reached: for the many short lists of a fan-out, where it would double the requests.
 
     Source: contract 2.2 (empty page at the end, V; unstable order without a sort, V), 3.3 (sort, D).
     """
@@ -66,7 +70,7 @@ class Walk:
     def __init__(self, pages: Pages, *, ends_by_count: bool = False) -> None:
         self._pages, self._tally = pages, pages.tally
         self._ends_by_count = ends_by_count
-        self._seen: set[int] = set()
+        self.ids: set[int] = set()
 
     def rows(self, keep: Callable[[Row], bool] = lambda _: True) -> Iterator[list[Row]]:
         """Yield every row that `keep` takes, once, in lists that are never empty.
@@ -74,16 +78,17 @@ class Walk:
         By ascending id: inserts land at the end and updates move nothing. A pass ends at an empty
         page, or at one without a new id, never at a short one.
         """
-        quiet = 0
+        quiet, before = 0, None
         for number in count_from(1):
             one = Pass()
             yield from self._read(one, keep)
             self._tally.repeats += one.sent - len(one.ids)
             quiet = 0 if one.added else quiet + 1
-            verdict = self._judge(one, number, quiet)
+            verdict = self._judge(one, number, quiet, before)
             if verdict:
                 self._tally.verdict = verdict
                 return
+            before = one
 
     def _read(self, one: Pass, keep: Callable[[Row], bool]) -> Iterator[list[Row]]:
         order = self._pages.resource.order(self._pages.resource.key, "asc")
@@ -122,25 +127,27 @@ class Walk:
     def _fresh(self, page: Page, one: Pass) -> list[Row]:
         rows = []
         for identity, row in zip(page.ids, page.rows):  # noqa: B905  made as one
-            if identity not in self._seen:
-                self._seen.add(identity)
+            if identity not in self.ids:
+                self.ids.add(identity)
                 rows.append(row)
         one.added += len(rows)
         return rows
 
-    def _judge(self, one: Pass, number: int, quiet: int) -> Verdict | None:
+    def _judge(self, one: Pass, number: int, quiet: int, before: Pass | None) -> Verdict | None:
         """Return the verdict, or None to read once more."""
-        if one.is_proof or not (self._seen or one.counted):
+        if one.is_proof or not (self.ids or one.counted):
             return "complete"
-        enough = one.counted is None or len(self._seen) >= one.counted
+        enough = one.counted is None or len(self.ids) >= one.counted
         if not self._pages.reading.prove or number >= _MOST_PASSES or quiet >= _MOST_QUIET:
             return "unproven" if enough else "incomplete"
-        is_steady = one.is_ascending or one.counted is not None or not self._pages.resource.sorts
-        if quiet and enough and is_steady:
+        if quiet and enough and (self._is_steady(one) or one.repeats(before)):
             return "complete"
         if number == 1 and self._pages.resource.sorts:
             self._tally.notes.append(_why_again(one))
         return None
+
+    def _is_steady(self, one: Pass) -> bool:
+        return one.is_ascending or one.counted is not None or not self._pages.resource.sorts
 
 
 def _why_again(one: Pass) -> str:

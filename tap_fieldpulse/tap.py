@@ -1,68 +1,26 @@
-"""The tap: the catalogue's resources as streams, and the settings that are the tap's own."""
+"""The tap: the catalogue's resources as streams."""
 
 from __future__ import annotations
 
-from datetime import tzinfo
 from functools import cached_property
-from typing import Any, ClassVar
+from typing import Any, ClassVar, cast
 
-from singer_sdk import Tap
+from singer_sdk import Stream, Tap
 from singer_sdk.contrib.msgspec import MsgSpecWriter
 from singer_sdk.helpers.capabilities import PluginCapabilities, TapCapabilities
+from singer_sdk.singerlib import Schema
 
 from fieldpulse_api.catalogue import RESOURCES
-from fieldpulse_api.client import Client
+from fieldpulse_api.custom_fields import PROPERTY
 from fieldpulse_api.errors import BadSetting
-from fieldpulse_api.pages import Reading
 from fieldpulse_api.plugin import Plugin
-from fieldpulse_api.settings import SHARED_SETTINGS, ApiSettings, zone_of
+from fieldpulse_api.settings import SHARED_SETTINGS
 
+from .change_events import NAME, ChangeEvents
+from .run import Run
+from .settings import TAP_SETTINGS
+from .source import Source, State
 from .stream import FieldPulseStream
-
-TAP_SETTINGS: dict[str, dict[str, Any]] = {
-    "start_date": {
-        "type": ["string", "null"],
-        "format": "date-time",
-        "title": "Start date",
-        "description": "Rows last changed before this time are not read by incremental streams. All are, where it "
-        "is not set.",
-    },
-    "page_size": {
-        "type": "integer",
-        "minimum": 1,
-        "maximum": 100,
-        "default": 100,
-        "title": "Page size",
-        "description": "Rows per request; 100 is the most that FieldPulse documents.",
-    },
-    "pages_in_flight": {
-        "type": "integer",
-        "minimum": 1,
-        "maximum": 200,
-        "default": 16,
-        "title": "Pages in flight",
-        "description": "How many pages are asked for ahead, and so held in memory. Rate times latency is enough: "
-        "45 requests/s at 0.3 s are 14.",
-    },
-    "lookback_seconds": {
-        "type": "number",
-        "minimum": 0,
-        "maximum": 31_536_000,
-        "default": 60,
-        "title": "Lookback",
-        "description": "How far behind the bookmark an incremental run reads again, in seconds, for rows that "
-        "FieldPulse stamped earlier than it showed them.",
-    },
-    "completeness": {
-        "type": "string",
-        "enum": ["warn", "fail", "off"],
-        "default": "warn",
-        "title": "Completeness",
-        "description": "What happens when fewer rows were read than the server counts, after reading again: "
-        "`warn` says so, `fail` ends the run with status 1, also where nothing could be proved, `off` reads once and "
-        "proves nothing. The bookmark of a stream that is not proved complete is not moved, unless `off`.",
-    },
-}
 
 
 class TapFieldPulse(Plugin, Tap):
@@ -98,26 +56,53 @@ class TapFieldPulse(Plugin, Tap):
             )
         super().load_state(state)
 
-    def discover_streams(self) -> list[FieldPulseStream]:
-        """Return a stream for every resource; no request is needed."""
-        return [FieldPulseStream(self, resource) for resource in RESOURCES]
+    def discover_streams(self) -> list[Stream]:
+        """Return a stream for every resource, and that of the changes in them; no request is needed yet."""
+        return [*(FieldPulseStream(self, resource) for resource in RESOURCES), ChangeEvents(self)]
+
+    def setup_mapper(self) -> None:
+        """Let the catalog announce what this account has beyond it: what is emitted is what was announced."""
+        for entry in self.input_catalog.streams if self.input_catalog else ():
+            stream = self.streams.get(entry.tap_stream_id)
+            if stream is not None and stream.selected:
+                entry.schema = Schema.from_dict(_completed(entry.schema.to_dict(), stream.schema))
+        super().setup_mapper()
+
+    def sync_all(self) -> None:  # type: ignore[misc]  # the SDK has it final, and no hook at its end
+        """Sync all streams. Raises: GuardStopped at the end, if a guard stopped a part of it."""
+        self.run.check()
+        super().sync_all()
+        if self.run.stopped:
+            raise self.run.stopped[0]
 
     @cached_property
-    def client(self) -> Client:
-        """Return the one client of this run."""
-        return Client(ApiSettings.read(self.config))
+    def run(self) -> Run:
+        """Return what the streams of this run share."""
+        given = self.input_catalog
+        schemas = {entry.tap_stream_id: entry.schema.to_dict() for entry in given.streams} if given else None
+        return Run(self.config, schemas, self.logger)
 
-    @cached_property
-    def reading(self) -> Reading:
-        """Return how lists are read."""
-        return Reading(
-            page_size=self.config["page_size"],
-            pages_in_flight=self.config["pages_in_flight"],
-            prove=self.config["completeness"] != "off",
-            zone=self.zone,
+    @property
+    def change_events(self) -> ChangeEvents:
+        """Return the stream of change events."""
+        return cast("ChangeEvents", self.streams[NAME])
+
+    def source(self, stream: FieldPulseStream, state: State, *, is_incremental: bool) -> Source:
+        """Return the reading of one stream."""
+        is_trial = stream.ABORT_AT_RECORD_COUNT is not None  # by `--test`: it must leave no store behind
+        return self.run.source(
+            stream.name,
+            state,
+            stream.logger,
+            is_incremental=is_incremental,
+            has_events=self.change_events.selected and stream.name in self.run.watched and not is_trial,
+            has_deletes=self.config["deletes"] == "sweep" and not is_trial,
         )
 
-    @cached_property
-    def zone(self) -> tzinfo:
-        """Return the zone of times that come without one."""
-        return zone_of(self.config)
+
+def _completed(schema: dict[str, Any], ours: dict[str, Any]) -> dict[str, Any]:
+    """Return a catalog's schema with what it lacks; its own properties stay, but for the custom fields it lacks."""
+    properties = {**ours["properties"], **schema.get("properties", {})}
+    if PROPERTY in ours["properties"]:
+        properties[PROPERTY] = ours["properties"][PROPERTY]
+    return {**ours, **schema, "properties": properties}

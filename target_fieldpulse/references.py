@@ -7,13 +7,11 @@ from collections import defaultdict
 from collections.abc import Mapping
 from typing import Any
 
-from fieldpulse_api.catalogue import BY_NAME
 from fieldpulse_api.client import Client
-from fieldpulse_api.errors import Invalid, allowed_instead
-from fieldpulse_api.names import Index, normal
-from fieldpulse_api.pages import Pages, Reading
+from fieldpulse_api.errors import Incomplete, Invalid, allowed_instead
+from fieldpulse_api.names import PERSONAL, Index, normal, read_index
+from fieldpulse_api.pages import Reading
 from fieldpulse_api.resource import Reference, Write
-from fieldpulse_api.walk import Walk
 
 from .lanes import Key
 from .ledger import Ledger
@@ -89,7 +87,7 @@ class References:
         if found:
             reason = f"{given}: {len(found)} rows of {reference.stream} have it: ids {', '.join(map(str, found))}"
             raise refuse(reason, given, f"give {reference.field}")
-        if column == "email":  # personal: neither the value nor the others
+        if column == PERSONAL:  # neither the value nor the others
             raise refuse(f"{given}: no row of {reference.stream} has this e-mail", given)
         raise refuse(f"{given}: {allowed_instead(value, self._index(reference.stream, column).names)}", given)
 
@@ -101,21 +99,13 @@ class References:
             return self._indexes[key]
 
     def _read(self, stream: str, column: str) -> Index:
-        index = Index()
-        pages = Pages(self._client, BY_NAME[stream], self._reading)
-        for row in (row for rows in Walk(pages).rows() for row in rows if row.get(column)):
-            index.put(int(row["id"]), row[column])
-            if column != "email":  # personal, and never listed
-                index.names.append(str(row[column]))
+        try:
+            index = read_index(self._client, self._reading, stream, column)
+        except Incomplete as error:
+            raise Invalid(error.what, where=error.where, do=error.do) from None
         for name, planned, row_id in self._planned_rows:
             if name == stream and planned.get(column):
                 index.put(row_id, planned[column])
-        if pages.tally.verdict == "incomplete":
-            raise Invalid(
-                f"The list of {stream} could not be read whole, so nothing can be looked up in it.",
-                where=f"GET {BY_NAME[stream].path}",
-                do="run again",
-            )
         return index
 
 

@@ -72,7 +72,7 @@ def run_tap(
             tap.sync_all()
     finally:
         join_readers()
-        tap.client.close()
+        tap.run.close()
     output.seek(0)
     return Emitted.read(output.read())
 

@@ -31,7 +31,7 @@ def test_the_tap_shows_a_person_in_records_only(canary: Sandbox, config: dict[st
     ended = run(command("tap_fieldpulse", config, tmp_path))
     assert ended.returncode == 0
     assert EMAIL in ended.stdout
-    assert "customers.assigned_to: 1 values do not fit" in ended.stderr
+    assert "customers: 1 values of assigned_to do not fit" in ended.stderr
     for secret in (EMAIL, PHONE, canary.key):
         assert secret not in ended.stderr
         assert all(secret not in line for line in ended.stdout.splitlines() if '"type":"RECORD"' not in line)

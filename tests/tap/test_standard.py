@@ -23,6 +23,7 @@ _CONFIG: dict[str, Any] = {
     "api_url": "http://127.0.0.1:1",
     "budget_store": "memory",
     "requests_per_second": 50,
+    "custom_fields": "raw",  # a catalog with typed ones asks the account, and there is none yet
 }
 
 
@@ -37,6 +38,6 @@ def _account() -> Iterator[None]:
 TestTap = get_tap_test_class(
     TapFieldPulse,
     config=_CONFIG,
-    suite_config=SuiteConfig(max_records_limit=40),
+    suite_config=SuiteConfig(max_records_limit=40, ignore_no_records_for_streams=["change_events"]),
     parse_env_config=False,
 )

@@ -1,0 +1,171 @@
+"""Which rows of a resource a run reads: the whole list, what is new in it, or the children of parents that changed."""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, replace
+from datetime import datetime, timedelta, timezone
+from typing import Any, Protocol
+
+from fieldpulse_api.children import Children
+from fieldpulse_api.client import Client
+from fieldpulse_api.errors import Invalid, ServerFailed
+from fieldpulse_api.newest import Newest
+from fieldpulse_api.pages import Pages, Reading, Row, Tally
+from fieldpulse_api.resource import Resource
+from fieldpulse_api.values import Unfit, instant, iso, stamp
+from fieldpulse_api.walk import Walk
+
+from .bookmarks import Bookmark, read_time
+
+
+class List(Protocol):
+    """What is read. `ids` are those of all rows that came; `is_whole` says that none was left out on purpose."""
+
+    tally: Tally
+    ids: set[int]
+    is_whole: bool
+
+    def rows(self) -> Iterator[list[Row]]:
+        """Yield the rows in lists that are never empty."""
+
+    def is_new(self, row: Row) -> bool:
+        """Say whether a row is wanted by its time, and not only to know the list whole."""
+
+    def note(self, record: Mapping[str, Any]) -> None:
+        """Take an emitted record into account."""
+
+    def state(self) -> dict[str, Any]:
+        """Return where the next run goes on, once this one was complete."""
+
+
+class OwnList:
+    """The list of a resource. Without `bookmark` it is read whole, and nothing is kept.
+
+    `filtered` goes with every request, unless the whole list must be known or the server refuses it.
+    """
+
+    def __init__(
+        self,
+        pages: Pages,
+        *,
+        bookmark: Bookmark | None,
+        since: datetime | None,
+        must_be_whole: bool,
+        filtered: Mapping[str, str],
+    ) -> None:
+        self.tally, self.ids = pages.tally, set[int]()
+        self.is_whole = since is None or must_be_whole
+        self._pages, self._bookmark, self._since = pages, bookmark, since
+        self._filtered = {} if must_be_whole else filtered
+
+    def rows(self) -> Iterator[list[Row]]:
+        """Yield the rows."""
+        plain = self._pages.reading
+        if self._filtered:
+            self._pages.reading = replace(plain, query={**plain.query, **self._filtered})
+        try:
+            yield from self._read()
+        except (Invalid, ServerFailed):
+            if not self._filtered or self.tally.pages:
+                raise
+            self.tally.notes.append("the server refused the filter: the list is read without it")
+            self._pages.reading = plain
+            yield from self._read()
+
+    def is_new(self, row: Row) -> bool:
+        """Say whether a row was changed since the bookmark; one without a valid time counts as new."""
+        if self._since is None or self._bookmark is None:
+            return True
+        try:
+            time = instant(row.get(self._bookmark.column), self._pages.reading.zone)
+        except Unfit:
+            return True
+        return time is None or time >= self._since
+
+    def note(self, record: Mapping[str, Any]) -> None:
+        """Move the bookmark to a record."""
+        if self._bookmark:
+            self._bookmark.note(record.get(self._bookmark.column))
+
+    def state(self) -> dict[str, Any]:
+        """Return the new bookmark."""
+        return self._bookmark.state(self.tally.began) if self._bookmark else {}
+
+    def _read(self) -> Iterator[list[Row]]:
+        if not self.is_whole and self._bookmark:
+            yield from Newest(self._pages, self._bookmark.column, self._since).rows()
+            return
+        walk = Walk(self._pages)
+        self.ids = walk.ids
+        yield from walk.rows()
+
+
+@dataclass(frozen=True)
+class Rounds:
+    """How often the children of all parents are read, and how far behind the last time those of changed ones."""
+
+    full_every: timedelta
+    lookback_seconds: float
+
+
+class ChildList:
+    """The lists below all parents, every so often, and in between below those that changed.
+
+    Shape: the state is the bookmark of the parents, and when all were asked: of constant size.
+    """
+
+    def __init__(
+        self,
+        client: Client,
+        resources: tuple[Resource, Resource],
+        reading: Reading,
+        state: Mapping[str, Any],
+        rounds: Rounds,
+        *,
+        must_be_whole: bool,
+    ) -> None:
+        resource, parent = resources
+        self.ids: set[int] = set()
+        self._column = str(parent.updated)
+        where = f"state · stream {resource.name}"
+        self._full_at = read_time(state.get("full_at"), where)
+        kept = state.get("parents")
+        self._bookmark = Bookmark.of(kept if isinstance(kept, dict) else {}, self._column, resource.name)
+        since = self._bookmark.since(None, rounds.lookback_seconds)
+        is_due = self._full_at is None or datetime.now(timezone.utc) - self._full_at >= rounds.full_every
+        self.is_whole = must_be_whole or is_due or since is None
+        self._parents = Pages(client, parent, replace(reading, query={}))
+        self._read = Walk(self._parents) if self.is_whole else Newest(self._parents, self._column, since)
+        self._children = Children(client, resource, reading, self._parents)
+        self.tally = self._children.tally
+
+    def rows(self) -> Iterator[list[Row]]:
+        """Yield the rows of each parent."""
+        for rows in self._children.rows(self._noted(self._read.rows())):
+            self.ids.update(int(row["id"]) for row in rows)
+            yield rows
+
+    def is_new(self, row: Row) -> bool:  # noqa: ARG002
+        """Say that every row is: nothing tells when a child changed."""
+        return True
+
+    def note(self, record: Mapping[str, Any]) -> None:
+        """Take nothing from a record: it is the parents that are followed."""
+
+    def state(self) -> dict[str, Any]:
+        """Return the bookmark of the parents, and when all of them were asked."""
+        began = self._parents.tally.began
+        full_at = began if self.is_whole else self._full_at
+        return {"parents": self._bookmark.state(began), "full_at": iso(full_at) if full_at else None}
+
+    def _noted(self, parents: Iterator[list[Row]]) -> Iterator[list[Row]]:
+        for rows in parents:
+            for row in rows:
+                self._note(row)
+            yield rows
+
+    def _note(self, parent: Row) -> None:
+        with contextlib.suppress(Unfit):
+            self._bookmark.note(stamp(parent.get(self._column), self._parents.reading.zone))

@@ -1,0 +1,185 @@
+"""One run of the tap: what its streams share, and how the reading of each is put together."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Mapping
+from dataclasses import replace
+from datetime import timedelta, tzinfo
+from functools import cache, cached_property
+from typing import Any
+
+from fieldpulse_api.account import account_of
+from fieldpulse_api.catalogue import BY_NAME
+from fieldpulse_api.client import Client
+from fieldpulse_api.custom_fields import PROPERTY, CustomFields, Definition, read_definitions
+from fieldpulse_api.details import Details
+from fieldpulse_api.errors import BadSetting, GuardStopped, NotFound, UnexpectedReply, got
+from fieldpulse_api.filters import Filters, read_filters
+from fieldpulse_api.names import Index, read_index
+from fieldpulse_api.pages import Pages, Reading
+from fieldpulse_api.resource import Resource
+from fieldpulse_api.settings import ApiSettings, zone_of
+
+from .bookmarks import Bookmark, read_time
+from .drift import sample
+from .events import ALWAYS_FOR
+from .form import Form
+from .lists import ChildList, List, OwnList, Rounds
+from .snapshot import Snapshot
+from .source import Parts, Source, State
+
+Schema = dict[str, Any]
+
+
+class Run:
+    """What is known of the account and of what is wanted of it. `catalog` are the schemas that the user gave.
+
+    `stopped` are guards that stopped a part of the run; it ends with the first of them.
+    """
+
+    def __init__(self, config: Mapping[str, Any], catalog: Mapping[str, Schema] | None, logger: logging.Logger) -> None:
+        self.config = config
+        self.stopped: list[GuardStopped] = []
+        self._catalog, self._logger = catalog, logger
+        self._forms: dict[str, Form] = {}
+        self._index = cache(self._read_index)
+
+    @cached_property
+    def client(self) -> Client:
+        """Return the one client of this run."""
+        return Client(ApiSettings.read(self.config))
+
+    @cached_property
+    def zone(self) -> tzinfo:
+        """Return the zone of times that come without one."""
+        return zone_of(self.config)
+
+    @cached_property
+    def reading(self) -> Reading:
+        """Return how lists are read."""
+        return Reading(
+            page_size=self.config["page_size"],
+            pages_in_flight=self.config["pages_in_flight"],
+            prove=self.config["completeness"] != "off",
+            zone=self.zone,
+        )
+
+    @property
+    def watched(self) -> list[str]:
+        """Return the streams whose changes are wanted as events."""
+        return sorted({*ALWAYS_FOR, *self.config["change_events_for"]})
+
+    def form(self, name: str) -> Form:
+        """Return the form of a stream's records; where the account has custom fields, it is asked for them, once."""
+        if name not in self._forms:
+            self._forms[name] = self._make_form(BY_NAME[name])
+        return self._forms[name]
+
+    def source(
+        self,
+        name: str,
+        state: State,
+        logger: logging.Logger,
+        *,
+        is_incremental: bool,
+        has_events: bool,
+        has_deletes: bool,
+    ) -> Source:
+        """Put together the reading of one stream."""
+        resource = BY_NAME[name]
+        sweeps = has_deletes and "G" in resource.operations
+        if has_deletes and not sweeps:
+            logger.info("%s: deleted rows are not looked for: FieldPulse has no path by id for it", name)
+        token = state.get("snapshot")
+        snapshot = None
+        if sweeps or has_events:
+            snapshot = self._snapshot.stream(name, token if isinstance(token, int) else None)
+        filters = self._filters(resource)
+        must_be_whole = (sweeps and not resource.parent) or (
+            snapshot is not None and has_events and not snapshot.is_filled
+        )
+        parts = Parts(
+            resource=resource,
+            form=self.form(name),
+            filters=filters,
+            list=self._list(resource, state, filters, is_incremental=is_incremental, must_be_whole=must_be_whole),
+            details=Details(self.client, resource, self.reading) if name in self.config["details"] else None,
+            snapshot=snapshot,
+            has_events=has_events,
+            sweeps=sweeps,
+        )
+        return Source(self, parts, state, logger)
+
+    def check(self) -> None:
+        """Raise BadSetting for filters of streams that have none."""
+        filtered = [one.name for one in BY_NAME.values() if one.filters]
+        for name in self.config["filters"]:
+            if name not in filtered:
+                what = f"There are no filters for this stream: {got(name, filtered)}."
+                raise BadSetting(what, where="setting filters", do="correct the setting")
+
+    def close(self) -> None:
+        """Close what was opened."""
+        for name, opened in vars(self).items():
+            if name in ("client", "_snapshot"):
+                opened.close()
+
+    @cached_property
+    def _snapshot(self) -> Snapshot:
+        return Snapshot(self.config["snapshot_url"], account_of(self.client))
+
+    @cached_property
+    def _definitions(self) -> list[Definition]:
+        """Return the account's custom fields; none where its plan does not let them be read."""
+        try:
+            return read_definitions(self.client, self.reading)
+        except (NotFound, UnexpectedReply) as error:
+            self._logger.warning("The custom fields have no names, and are carried by their ids: %s", error.line)
+            return []
+
+    def _list(
+        self, resource: Resource, state: State, filters: Filters, *, is_incremental: bool, must_be_whole: bool
+    ) -> List:
+        reading = replace(self.reading, query=dict(resource.ask_values))
+        lookback_seconds = self.config["lookback_seconds"]
+        if resource.parent:
+            rounds = Rounds(timedelta(days=self.config["children_full_every_days"]), lookback_seconds)
+            resources = (resource, BY_NAME[resource.parent])
+            return ChildList(self.client, resources, reading, state, rounds, must_be_whole=must_be_whole)
+        bookmark = since = None
+        if is_incremental and resource.updated:
+            bookmark = Bookmark.of(state, resource.updated, resource.name)
+            if state.get("filters") != filters.digest:
+                self._logger.info("%s: the filters were changed, so all rows count as new", resource.name)
+                bookmark.old = None
+            since = bookmark.since(read_time(self.config.get("start_date"), "setting start_date"), lookback_seconds)
+        return OwnList(
+            Pages(self.client, resource, reading),
+            bookmark=bookmark,
+            since=since,
+            must_be_whole=must_be_whole,
+            filtered=filters.query,
+        )
+
+    def _filters(self, resource: Resource) -> Filters:
+        given = self.config["filters"].get(resource.name) or {}
+        return read_filters(resource, given, self._index, self.zone) if given else Filters()
+
+    def _read_index(self, stream: str, columns: str) -> Index:
+        return read_index(self.client, self.reading, stream, columns)
+
+    def _make_form(self, resource: Resource) -> Form:
+        given = (self._catalog or {}).get(resource.name, {}).get("properties", {})
+        custom = None
+        if resource.custom and self.config["custom_fields"] == "typed" and self.config.get("api_key"):
+            known = given.get(PROPERTY, {}).get("properties", {})
+            custom = CustomFields(self._definitions, resource.custom, known)
+            for change in custom.changes:
+                self._logger.warning("%s: since the catalog was made, custom %s", resource.name, change)
+        labels = {f"{one.column}_label" for one in resource.labels}
+        known_names = {*resource.schema["properties"], PROPERTY, *labels}
+        more = {name: schema for name, schema in given.items() if name not in known_names}
+        if self._catalog is None and self.config["discover_sample"] and self.config.get("api_key"):
+            more = sample(self.client, resource, self.reading, self._logger)
+        return Form(resource, zone=self.zone, custom=custom, more=more, has_labels=self.config["labels"])

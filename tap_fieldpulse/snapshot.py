@@ -1,0 +1,193 @@
+"""What is known of an account's rows from earlier runs: their ids, and for change events their contents.
+
+A run writes under a generation of its own. It counts from then on only if the STATE that names it comes
+back, since only then has everything before that STATE arrived; otherwise the next run starts again from
+the generation before it. Without any state what counts is the last generation whose STATE has left.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import contextmanager
+from itertools import islice
+from typing import Any
+
+from sqlalchemy import (
+    BigInteger,
+    Boolean,
+    Column,
+    Connection,
+    Integer,
+    LargeBinary,
+    MetaData,
+    String,
+    Table,
+    and_,
+    delete,
+    exists,
+    insert,
+    select,
+    update,
+)
+from sqlalchemy.exc import SQLAlchemyError
+
+from fieldpulse_api.database import open_database
+from fieldpulse_api.errors import BadSetting, GuardStopped
+from fieldpulse_api.hold import Hold
+
+_METADATA = MetaData()
+_ROWS = Table(
+    "fieldpulse_snapshot_1",  # the number is the version of its form
+    _METADATA,
+    Column("account", String(64), primary_key=True),
+    Column("stream", String(64), primary_key=True),
+    Column("row_id", BigInteger, primary_key=True, autoincrement=False),
+    Column("generation", Integer, primary_key=True, autoincrement=False),
+    Column("is_gone", Boolean, nullable=False),
+    Column("body", LargeBinary),
+)
+_STREAMS = Table(
+    "fieldpulse_snapshot_streams_1",
+    _METADATA,
+    Column("account", String(64), primary_key=True),
+    Column("stream", String(64), primary_key=True),
+    Column("counts", Integer, nullable=False),
+    Column("left", Integer, nullable=False),
+    Column("filled", Integer, nullable=False),
+)
+_AT_ONCE = 500  # ids in one statement
+
+
+class Snapshot:
+    """The store of one account. One run at a time has it.
+
+    Raises: BadSetting; GuardStopped while another run of this account has it.
+    """
+
+    def __init__(self, url: str, account: str) -> None:
+        self._account = account
+        self._engine = open_database(url, _METADATA, store="snapshot")
+        try:
+            self._hold = Hold(self._engine, account, store="snapshot")
+        except GuardStopped:
+            self._engine.dispose()
+            raise
+
+    def stream(self, name: str, token: int | None) -> StreamSnapshot:
+        """Begin a generation of a stream. `token` is the one that the state names, None for a run without one."""
+        with _foreseen():
+            return StreamSnapshot(self._engine.connect(), self._account, name, token)
+
+    def close(self) -> None:
+        """Close the connections, and let others have it."""
+        self._hold.release()
+        self._engine.dispose()
+
+
+class StreamSnapshot:
+    """What is known of one stream's rows. Nothing of a run counts before `finish`, and then only as said above."""
+
+    def __init__(self, connection: Connection, account: str, stream: str, token: int | None) -> None:
+        self._connection = connection
+        self._is_ours = (_ROWS.c.account == account, _ROWS.c.stream == stream)
+        self._is_us = (_STREAMS.c.account == account, _STREAMS.c.stream == stream)
+        self._key = {"account": account, "stream": stream}
+        counts, left, filled = self._begin()
+        counts = left if token is None else max(counts, min(token, counts + 1))
+        self._discard_after(counts)
+        self._settle(counts)
+        self.generation = counts + 1
+        self.is_filled = 0 < filled <= counts
+        self._filled = filled if self.is_filled else 0
+        connection.execute(update(_STREAMS).where(*self._is_us).values(counts=counts, filled=self._filled))
+        connection.commit()
+
+    def ids(self) -> set[int]:
+        """Return the ids of all rows that are known."""
+        gone: set[int] = set()
+        known: set[int] = set()
+        with _foreseen():
+            for row in self._connection.execute(select(_ROWS.c.row_id, _ROWS.c.is_gone).where(*self._is_ours)):
+                (gone if row.is_gone else known).add(row.row_id)
+        return known - gone
+
+    def bodies(self, ids: Iterable[int]) -> dict[int, bytes | None]:
+        """Return the contents of those rows that are known, the newest that were put; None where only the id is."""
+        found: dict[int, bytes | None] = {}
+        with _foreseen():
+            for some in _chunks(ids):
+                query = select(_ROWS).where(*self._is_ours, _ROWS.c.row_id.in_(some)).order_by(_ROWS.c.generation)
+                for row in self._connection.execute(query):
+                    found[row.row_id] = row.body
+                    if row.is_gone:
+                        del found[row.row_id]
+        return found
+
+    def put(self, rows: Mapping[int, bytes | None]) -> None:
+        """Take rows in."""
+        self._write(rows, is_gone=False)
+
+    def forget(self, ids: Iterable[int]) -> None:
+        """Note rows as gone."""
+        self._write(dict.fromkeys(ids), is_gone=True)
+
+    def finish(self, *, is_filled: bool) -> None:
+        """Keep the generation. `is_filled` says that it, or one before it, has the contents of the whole list."""
+        filled = (self._filled or self.generation) if is_filled else 0
+        with _foreseen():
+            self._connection.execute(update(_STREAMS).where(*self._is_us).values(filled=filled))
+            self._connection.commit()
+
+    def has_left(self) -> None:
+        """Note that the STATE that names this generation has left."""
+        with _foreseen():
+            self._connection.execute(update(_STREAMS).where(*self._is_us).values(left=self.generation))
+            self._connection.commit()
+
+    def close(self) -> None:
+        """Give up what was not finished."""
+        self._connection.close()
+
+    def _begin(self) -> tuple[int, int, int]:
+        row = self._connection.execute(select(_STREAMS).where(*self._is_us)).one_or_none()
+        if row:
+            return row.counts, row.left, row.filled
+        self._connection.execute(insert(_STREAMS).values(**self._key, counts=0, left=0, filled=0))
+        return 0, 0, 0
+
+    def _discard_after(self, generation: int) -> None:
+        self._connection.execute(delete(_ROWS).where(*self._is_ours, _ROWS.c.generation > generation))
+
+    def _settle(self, generation: int) -> None:
+        """Drop what the last generation that counts has overtaken, and what it says is gone."""
+        newer = _ROWS.alias()
+        is_same = and_(*(newer.c[name] == _ROWS.c[name] for name in ("account", "stream", "row_id")))
+        overtaken = exists().where(is_same, newer.c.generation == generation)
+        self._connection.execute(delete(_ROWS).where(*self._is_ours, _ROWS.c.generation < generation, overtaken))
+        self._connection.execute(delete(_ROWS).where(*self._is_ours, _ROWS.c.is_gone))
+
+    def _write(self, rows: Mapping[int, bytes | None], *, is_gone: bool) -> None:
+        own = {**self._key, "generation": self.generation, "is_gone": is_gone}
+        with _foreseen():
+            for some in _chunks(rows):
+                is_before = (_ROWS.c.generation == self.generation, _ROWS.c.row_id.in_(some))
+                self._connection.execute(delete(_ROWS).where(*self._is_ours, *is_before))
+                self._connection.execute(insert(_ROWS), [{**own, "row_id": one, "body": rows[one]} for one in some])
+
+
+def _chunks(ids: Iterable[int]) -> Iterator[list[int]]:
+    rest = iter(ids)
+    while some := list(islice(rest, _AT_ONCE)):
+        yield some
+
+
+@contextmanager
+def _foreseen() -> Iterator[Any]:
+    try:
+        yield
+    except SQLAlchemyError as error:
+        raise BadSetting(
+            f"The snapshot cannot be read or written ({type(error).__name__}).",
+            where="setting snapshot_url",
+            do="look at the disk or the database; the run can then be repeated",
+        ) from None
