@@ -48,7 +48,7 @@ class ChangeEvents(Stream):
             source = self._fieldpulse.source(stream, kept.setdefault(name, {}), is_incremental=True)
             for batch in source.batches():
                 yield from batch.events
-            self._write_state_message()
+            self._fieldpulse.state_writer.write_state(self.tap_state)
             source.has_left()
 
     def _write_schema_message(self) -> None:

