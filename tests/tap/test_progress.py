@@ -10,6 +10,7 @@ from typing import Any
 
 import pytest
 
+from fieldpulse_sandbox.faults import Fault
 from fieldpulse_sandbox.server import Sandbox
 from tap_fieldpulse import progress
 from tests.runs import Emitted, command, run_tap
@@ -46,8 +47,9 @@ def test_a_short_stream_says_nothing_in_between(config: dict[str, Any], caplog: 
     assert "requests/s" not in caplog.text
 
 
-def test_a_terminal_gets_a_line_that_moves(config: dict[str, Any], tmp_path: Path) -> None:
+def test_a_terminal_gets_a_line_that_moves(box: Sandbox, config: dict[str, Any], tmp_path: Path) -> None:
     """On stderr; stdout holds messages alone."""
+    box.fail(Fault("slow", path="/customers", skip=3, seconds=0.5))
     ours, theirs = pty.openpty()
     line = command("tap_fieldpulse", config | {"page_size": 10}, tmp_path)
     output = tmp_path / "output"
