@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import shutil
 import sys
 import time
 from types import TracebackType
@@ -24,7 +25,8 @@ class Progress:
         self._total: int | None = None
         self._bar: tqdm[Any] | None = None
         if sys.stderr.isatty():
-            self._bar = tqdm(desc=f"{stream:24}", unit=" rows", file=sys.stderr, leave=False, dynamic_ncols=True)
+            columns = shutil.get_terminal_size().columns
+            self._bar = tqdm(desc=f"{stream:24}", unit=" rows", file=sys.stderr, leave=False, ncols=columns)
 
     def __enter__(self) -> Progress:  # noqa: PYI034  `Self` is newer than Python 3.10
         return self
