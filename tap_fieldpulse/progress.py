@@ -25,8 +25,15 @@ class Progress:
         self._total: int | None = None
         self._bar: tqdm[Any] | None = None
         if sys.stderr.isatty():
-            columns = shutil.get_terminal_size().columns
-            self._bar = tqdm(desc=f"{stream:24}", unit=" rows", file=sys.stderr, leave=False, ncols=columns)
+            size = shutil.get_terminal_size()  # never 0, as that of a container's terminal may be
+            self._bar = tqdm(
+                desc=f"{stream:24}",
+                unit=" rows",
+                file=sys.stderr,
+                leave=False,
+                ncols=size.columns,
+                nrows=size.lines,
+            )
 
     def __enter__(self) -> Progress:  # noqa: PYI034  `Self` is newer than Python 3.10
         return self
