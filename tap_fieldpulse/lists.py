@@ -21,11 +21,20 @@ from .bookmarks import Bookmark, read_time
 
 
 class List(Protocol):
-    """What is read. `ids` are those of all rows that came; `is_whole` says that none was left out on purpose."""
+    """What is read. `ids` are those of all rows that came; `is_whole` says that none was left out on purpose.
+
+    `done` says how far it is, in `unit`.
+    """
 
     tally: Tally
     ids: set[int]
     is_whole: bool
+    done: int
+    unit: str
+
+    @property
+    def total(self) -> int | None:
+        """Return how much there is to do, where the server counts it."""
 
     def rows(self) -> Iterator[list[Row]]:
         """Yield the rows in lists that are never empty."""
@@ -57,8 +66,14 @@ class OwnList:
     ) -> None:
         self.tally, self.ids = pages.tally, set[int]()
         self.is_whole = since is None or must_be_whole
+        self.done, self.unit = 0, "rows"
         self._pages, self._bookmark, self._since = pages, bookmark, since
         self._filtered = {} if must_be_whole else filtered
+
+    @property
+    def total(self) -> int | None:
+        """Return the server's count, where all that it counts is read."""
+        return self.tally.counted if self.is_whole else None
 
     def rows(self) -> Iterator[list[Row]]:
         """Yield the rows."""
@@ -94,12 +109,16 @@ class OwnList:
         return self._bookmark.state(self.tally.began) if self._bookmark else {}
 
     def _read(self) -> Iterator[list[Row]]:
+        for rows in self._pages_of_rows():
+            self.done += len(rows)
+            yield rows
+
+    def _pages_of_rows(self) -> Iterator[list[Row]]:
         if not self.is_whole and self._bookmark:
-            yield from Newest(self._pages, self._bookmark.column, self._since).rows()
-            return
+            return Newest(self._pages, self._bookmark.column, self._since).rows()
         walk = Walk(self._pages)
         self.ids = walk.ids
-        yield from walk.rows()
+        return walk.rows()
 
 
 @dataclass(frozen=True)
@@ -140,6 +159,12 @@ class ChildList:
         self._read = Walk(self._parents) if self.is_whole else Newest(self._parents, self._column, since)
         self._children = Children(client, resource, reading, self._parents)
         self.tally = self._children.tally
+        self.done, self.unit = 0, parent.name
+
+    @property
+    def total(self) -> int | None:
+        """Return how many parents there are, where all are asked."""
+        return self._parents.tally.counted if self.is_whole else None
 
     def rows(self) -> Iterator[list[Row]]:
         """Yield the rows of each parent."""
@@ -164,6 +189,7 @@ class ChildList:
         for rows in parents:
             for row in rows:
                 self._note(row)
+            self.done += len(rows)
             yield rows
 
     def _note(self, parent: Row) -> None:

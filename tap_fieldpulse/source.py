@@ -90,7 +90,7 @@ class Source:
 
     def _batches(self) -> Iterator[Batch]:
         rate = self._run.client.settings.requests_per_second
-        with Progress(self._resource.name, rate, self._logger) as progress:
+        with Progress(self._resource.name, self._list.unit, rate, self._logger) as progress:
             pages = self._wanted(progress)
             for rows in self._parts.details.complete(pages) if self._parts.details else pages:
                 yield self._counted(self._batch(rows))
@@ -106,11 +106,12 @@ class Source:
             self._in_vain += len(new) - len(wanted)
             if len(new) < len(rows):
                 self._remember(row for row in rows if not self._list.is_new(row) and self._parts.filters.fit(row))
-            tally = self._list.tally
-            requests = tally.pages + (self._parts.details.requests if self._parts.details else 0)
-            progress.advance(len(rows), requests, tally.counted if self._list.is_whole else None)
+            progress.show(self._list.done, self._list.total, self._requests())
             if wanted:
                 yield wanted
+
+    def _requests(self) -> int:
+        return self._list.tally.pages + (self._parts.details.requests if self._parts.details else 0)
 
     def _batch(self, rows: list[Row]) -> Batch:
         records = [self._form.shape(row) for row in rows]

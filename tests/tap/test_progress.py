@@ -25,7 +25,7 @@ def test_a_log_line_says_how_far_a_stream_is(
         run_tap(config | {"page_size": 10}, "customers")
     lines = [one.getMessage() for one in caplog.records if "requests/s" in one.getMessage()]
     assert any("customers: 20 of 30 rows (67%), " in line for line in lines)
-    assert all("of 50 requests/s" in line and "s left" in line for line in lines)
+    assert all("/50 requests/s" in line and "s left" in line for line in lines)
 
 
 def test_without_a_count_there_is_no_share(
@@ -59,7 +59,7 @@ def test_a_terminal_gets_a_line_that_moves(box: Sandbox, config: dict[str, Any],
     assert process.returncode == 0
     emitted = Emitted.read(output.read_text())
     assert "customers" in shown
-    assert "requests/s" in shown
+    assert "/50 req" in shown
     assert len(emitted.records["customers"]) == 30
 
 
