@@ -16,7 +16,8 @@ import yaml
 from fieldpulse_api import errors
 from fieldpulse_api.catalogue import RESOURCES
 from fieldpulse_api.exits import EXIT_STATUSES
-from fieldpulse_api.resource import Resource
+from fieldpulse_api.resource import Filter, Resource
+from tap_fieldpulse.change_events import NAME
 from tap_fieldpulse.tap import TapFieldPulse
 from target_fieldpulse.target import TargetFieldPulse
 
@@ -39,7 +40,19 @@ def settings_table(plugin: Plugin) -> str:
 def streams_table() -> str:
     """Return the streams as a table."""
     rows = [(f"`{one.name}`", one.title, _replication(one), _writes(one), one.evidence.value) for one in RESOURCES]
+    rows.append((f"`{NAME}`", "What changed in the streams above; not selected unless asked for", "append", "", ""))
     return _table(("stream", "what it is", "replication", "target writes", "evidence"), rows)
+
+
+def filters_table() -> str:
+    """Return the filters as a table."""
+    rows = []
+    for resource in RESOURCES:
+        named: dict[str, list[Filter]] = {}
+        for one in resource.filters:
+            named.setdefault(one.name, []).append(one)
+        rows += [(f"`{resource.name}`", f"`{name}`", *_filter(resource, some)) for name, some in named.items()]
+    return _table(("stream", "filter", "values", "sent as"), rows)
 
 
 def errors_table() -> str:
@@ -81,6 +94,7 @@ def documents() -> Iterator[tuple[Path, str]]:
         "tap settings": settings_table(TapFieldPulse),
         "target settings": settings_table(TargetFieldPulse),
         "streams": streams_table(),
+        "filters": filters_table(),
         "errors": errors_table(),
         "exit statuses": exits_table(),
     }
@@ -130,7 +144,33 @@ def _default(schema: dict[str, Any]) -> str:
     )
 
 
+def _filter(resource: Resource, some: list[Filter]) -> tuple[str, str]:
+    values = []
+    for one in some:
+        labels = next((labels for labels in resource.labels if labels.column == one.columns[0]), None)
+        if one.bound:
+            values.append("a time or a day")
+        elif one.stream:
+            values.append(f"names or ids of `{one.stream}`")
+        elif labels:
+            values.append("labels or codes")
+        elif one.sent:
+            values.append(", ".join(one.allowed) or "codes")
+        else:
+            values.append(f"what is in {', '.join(f'`{column}`' for column in one.columns)}")
+    sent = [_sent(one) for one in some]
+    return " or ".join(values), " or ".join(dict.fromkeys(sent))
+
+
+def _sent(one: Filter) -> str:
+    if one.sent is None:
+        return "not sent"
+    return f"`filter` on `{one.columns[0]}`" if one.sent == "filter" else f"`{one.sent}`"
+
+
 def _replication(resource: Resource) -> str:
+    if resource.parent:
+        return f"below changed `{resource.parent}`"
     return f"incremental, `{resource.updated}`" if resource.updated else "full table"
 
 
