@@ -4,10 +4,13 @@ from __future__ import annotations
 
 import re
 from pathlib import Path
+from typing import Any, cast
 
 import pytest
 import yaml
+from jsonschema import Draft7Validator
 
+from fieldpulse_api.catalogue import BY_NAME
 from scripts.docs import documents
 from tap_fieldpulse.tap import TapFieldPulse
 from target_fieldpulse.target import TargetFieldPulse
@@ -31,13 +34,27 @@ def test_meltano_knows_every_setting(plugin: type[TapFieldPulse]) -> None:
 
 def test_the_yaml_to_paste_names_real_settings() -> None:
     """What the README tells to paste works as it stands."""
-    (block,) = re.findall(r"```yaml\n(.*?)```", (ROOT / "README.md").read_text("utf-8"), re.DOTALL)
-    pasted = yaml.safe_load(block)["plugins"]
+    pasted = pieces_of_yaml("plugins")
     for plugin, kind in ((TapFieldPulse, "extractors"), (TargetFieldPulse, "loaders")):
         (definition,) = pasted[kind]
         assert definition["executable"] == plugin.name
         assert {one["name"] for one in definition["settings"]} <= set(plugin.config_jsonschema["properties"])
         assert set(definition["capabilities"]) <= {one.value for one in plugin.capabilities}
+
+
+def test_the_filters_to_paste_are_taken() -> None:
+    """By the setting's own schema, each of a name that its stream has."""
+    given = pieces_of_yaml("filters")
+    Draft7Validator(TapFieldPulse.config_jsonschema["properties"]["filters"]).validate(given)
+    for stream, some in given.items():
+        assert set(some) <= {one.name for one in BY_NAME[stream].filters}
+
+
+def pieces_of_yaml(name: str) -> dict[str, Any]:
+    """Return what stands under a key of the README's YAML."""
+    blocks = re.findall(r"```yaml\n(.*?)```", (ROOT / "README.md").read_text("utf-8"), re.DOTALL)
+    (found,) = [piece[name] for piece in map(yaml.safe_load, blocks) if name in piece]
+    return cast("dict[str, Any]", found)
 
 
 def test_every_task_of_the_makefile_is_told_of() -> None:
