@@ -22,7 +22,8 @@ from .details import detailed, visible
 from .faults import Behaviour, Faults
 from .gateway import Gate, Gateway, Request
 from .limiter import Limiter
-from .query import Selection, read_query
+from .query import read_query
+from .selection import Selection
 from .store import Missing, Store
 from .table import BackendError
 from .validation import Body, Refused

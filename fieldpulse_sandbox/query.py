@@ -11,6 +11,7 @@ from fieldpulse_api.resource import ANY_COLUMN, Resource
 from .assigned import asn_conditions
 from .conditions import OPERATORS, Condition, flat_conditions
 from .custom_values import is_asked
+from .selection import Selection, Sort
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -37,17 +38,6 @@ SEARCHED = frozenset(
 """The lists that document `search`."""
 DEFAULT_LIMITS = {"customers": 50, "company_profiles": 50, "material_lists": 50}
 DEFAULT_LIMIT = 20
-Sort = tuple[str, bool]
-"""A column, and whether it descends."""
-
-
-@dataclass(frozen=True)
-class Selection:
-    """Which rows, in which order. Equal selections give equal rows until something is written."""
-
-    conditions: tuple[Condition, ...] = ()
-    sorts: tuple[Sort, ...] = ()
-    search: str = ""
 
 
 @dataclass(frozen=True)

@@ -14,7 +14,7 @@ from .seed.shapes import DETAIL_ONLY, NEVER_SHOWN, SHAPES, Row
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-    from .query import Selection, Sort
+    from .selection import Selection, Sort
 
 SEARCH_COLUMNS = [
     "first_name",

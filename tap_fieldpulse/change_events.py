@@ -49,7 +49,7 @@ class ChangeEvents(Stream):
             for batch in source.batches():
                 yield from batch.events
             self._fieldpulse.state_writer.write_state(self.tap_state)
-            source.has_left()
+            self._fieldpulse.has_left(source)
 
     def _write_schema_message(self) -> None:
         """Write the schema once, whoever comes first."""

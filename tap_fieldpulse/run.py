@@ -14,7 +14,7 @@ from fieldpulse_api.catalogue import BY_NAME
 from fieldpulse_api.client import Client
 from fieldpulse_api.custom_fields import PROPERTY, CustomFields, Definition, read_definitions
 from fieldpulse_api.details import Details
-from fieldpulse_api.errors import BadSetting, GuardStopped, NotFound, UnexpectedReply, got
+from fieldpulse_api.errors import BadSetting, NotFound, UnexpectedReply, got
 from fieldpulse_api.filters import Filters, read_filters
 from fieldpulse_api.names import Index, read_index
 from fieldpulse_api.pages import Pages, Reading
@@ -33,14 +33,10 @@ Schema = dict[str, Any]
 
 
 class Run:
-    """What is known of the account and of what is wanted of it. `catalog` are the schemas that the user gave.
-
-    `stopped` are guards that stopped a part of the run; it ends with the first of them.
-    """
+    """What is known of the account and of what is wanted of it. `catalog` are the schemas that the user gave."""
 
     def __init__(self, config: Mapping[str, Any], catalog: Mapping[str, Schema] | None, logger: logging.Logger) -> None:
         self.config = config
-        self.stopped: list[GuardStopped] = []
         self._catalog, self._logger = catalog, logger
         self._forms: dict[str, Form] = {}
         self._index = cache(self._read_index)
@@ -100,6 +96,8 @@ class Run:
             snapshot is not None and has_events and not snapshot.is_filled
         )
         parts = Parts(
+            client=self.client,
+            reading=self.reading,
             resource=resource,
             form=self.form(name),
             filters=filters,
@@ -108,8 +106,10 @@ class Run:
             snapshot=snapshot,
             has_events=has_events,
             sweeps=sweeps,
+            most_percent=self.config["max_delete_percent"],
+            must_be_complete=self.config["completeness"] == "fail",
         )
-        return Source(self, parts, state, logger)
+        return Source(parts, state, logger)
 
     def check(self) -> None:
         """Raise BadSetting for filters of streams that have none."""

@@ -8,12 +8,13 @@ import time
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from datetime import datetime, timezone
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
+from fieldpulse_api.client import Client
 from fieldpulse_api.details import Details
-from fieldpulse_api.errors import Incomplete
+from fieldpulse_api.errors import GuardStopped, Incomplete
 from fieldpulse_api.filters import Filters
-from fieldpulse_api.pages import Row
+from fieldpulse_api.pages import Reading, Row
 from fieldpulse_api.resource import Resource
 
 from . import events
@@ -22,9 +23,6 @@ from .lists import List
 from .progress import Progress
 from .snapshot import StreamSnapshot
 from .sweep import Sweep
-
-if TYPE_CHECKING:
-    from .run import Run
 
 State = dict[str, Any]
 
@@ -39,8 +37,14 @@ class Batch:
 
 @dataclass(frozen=True, kw_only=True)
 class Parts:
-    """What a source is put together from. `snapshot` is there if deletes or events are looked for."""
+    """What a source is put together from. `snapshot` is there if deletes or events are looked for.
 
+    `most_percent` of the known rows may be gone at once. `must_be_complete` makes it an error if the list
+    was not proved so.
+    """
+
+    client: Client
+    reading: Reading
     resource: Resource
     form: Form
     filters: Filters
@@ -49,16 +53,21 @@ class Parts:
     snapshot: StreamSnapshot | None
     has_events: bool
     sweeps: bool
+    most_percent: float
+    must_be_complete: bool
 
 
 class Source:
     """Read one resource, batch by batch; `state` is the stream's, and moves when the end was reached.
 
+    `stopped` is the guard that stopped the sweep, if one did: the rest goes on.
+
     Raises: Incomplete, where the setting `completeness` wants it; what reading raises.
     """
 
-    def __init__(self, run: Run, parts: Parts, state: State, logger: logging.Logger) -> None:
-        self._run, self._parts, self._state, self._logger = run, parts, state, logger
+    def __init__(self, parts: Parts, state: State, logger: logging.Logger) -> None:
+        self.stopped: GuardStopped | None = None
+        self._parts, self._state, self._logger = parts, state, logger
         self._resource, self._form, self._list, self._snapshot = parts.resource, parts.form, parts.list, parts.snapshot
         self._is_filling = parts.has_events and parts.snapshot is not None and not parts.snapshot.is_filled
         self._known = parts.snapshot.ids() if parts.snapshot and (parts.sweeps or parts.filters.tests) else set[int]()
@@ -89,7 +98,7 @@ class Source:
             self._snapshot.close()
 
     def _batches(self) -> Iterator[Batch]:
-        rate = self._run.client.settings.requests_per_second
+        rate = self._parts.client.settings.requests_per_second
         with Progress(self._resource.name, self._list.unit, rate, self._logger) as progress:
             pages = self._wanted(progress)
             for rows in self._parts.details.complete(pages) if self._parts.details else pages:
@@ -166,11 +175,10 @@ class Source:
             self._snapshot.put({int(record["id"]): self._kept(record) for record in records})
 
     def _deleted(self, snapshot: StreamSnapshot) -> Iterator[Batch]:
-        sweep = Sweep(self._run.client, self._resource, self._run.reading, self._logger)
+        sweep = Sweep(self._parts.client, self._resource, self._parts.reading, self._logger)
         missing = sweep.missing(self._known, self._list)
-        error = sweep.guard(len(missing), len(self._known), self._run.config["max_delete_percent"])
-        if error:
-            self._run.stopped.append(error)
+        self.stopped = sweep.guard(len(missing), len(self._known), self._parts.most_percent)
+        if self.stopped:
             return
         for gone in sweep.gone(missing, snapshot):
             now = datetime.now(timezone.utc)
@@ -199,7 +207,7 @@ class Source:
             self._logger.info(
                 "%s: %d of the parents were deleted while they were read", self._resource.name, tally.vanished
             )
-        if tally.verdict != "complete" and self._run.reading.prove:
+        if tally.verdict != "complete" and self._parts.reading.prove:
             self._say_unproved()
         else:
             self._move_state()
@@ -233,6 +241,6 @@ class Source:
             where=f"GET {self._resource.path} · {tally.pages} pages",
             do="run again; the bookmark was not moved. Setting completeness decides whether the run fails",
         )
-        if self._run.config["completeness"] == "fail":
+        if self._parts.must_be_complete:
             raise error
         self._logger.warning("%s", error)

@@ -54,7 +54,8 @@ class FieldPulseStream(Stream):
         """Let the state out, and only then the snapshot behind it move."""
         super().finalize_state_progress_markers(state)
         if self._source:
-            self._source.has_left()
+            self._fieldpulse.has_left(self._source)
+            self._source = None
 
     def _generate_record_messages(self, record: Record) -> Generator[RecordMessage, None, None]:
         """Write a record; where nothing is deselected, without looking at each property: a quarter of the cost."""

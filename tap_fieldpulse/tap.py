@@ -12,7 +12,7 @@ from singer_sdk.singerlib import Schema
 
 from fieldpulse_api.catalogue import RESOURCES
 from fieldpulse_api.custom_fields import PROPERTY
-from fieldpulse_api.errors import BadSetting
+from fieldpulse_api.errors import BadSetting, GuardStopped
 from fieldpulse_api.plugin import Plugin
 from fieldpulse_api.settings import SHARED_SETTINGS
 
@@ -72,8 +72,12 @@ class TapFieldPulse(Plugin, Tap):
         """Sync all streams. Raises: GuardStopped at the end, if a guard stopped a part of it."""
         self.run.check()
         super().sync_all()
-        if self.run.stopped:
-            raise self.run.stopped[0]
+        if self._stopped:
+            raise self._stopped[0]
+
+    @cached_property
+    def _stopped(self) -> list[GuardStopped]:
+        return []
 
     @cached_property
     def run(self) -> Run:
@@ -98,6 +102,12 @@ class TapFieldPulse(Plugin, Tap):
             has_events=self.change_events.selected and stream.name in self.run.watched and not is_trial,
             has_deletes=self.config["deletes"] == "sweep" and not is_trial,
         )
+
+    def has_left(self, source: Source) -> None:
+        """Note that the state behind a source has been emitted, and what stopped a part of it."""
+        source.has_left()
+        if source.stopped:
+            self._stopped.append(source.stopped)
 
 
 def _completed(schema: dict[str, Any], ours: dict[str, Any]) -> dict[str, Any]:
