@@ -50,6 +50,16 @@ select coalesce(nullif(c.display_name, ''), c.company_name) as customer, count(*
 from fieldpulse.invoices i join fieldpulse.customers c on c.id = i.customer_id
 where i.amount_unpaid > 0 group by 1 order by unpaid desc limit 8
 """
+CUSTOM_FIELDS = """
+select custom_fields ->> 'preferred_day' as "preferred day", count(*) as customers,
+    avg(case when jsonb_typeof(custom_fields -> 'number_of_units') = 'number'
+        then (custom_fields ->> 'number_of_units')::numeric end)::numeric(6, 1) as "units, on average"
+from fieldpulse.customers where custom_fields ->> 'preferred_day' is not null group by 1 order by 2 desc
+"""
+CHANGES = """
+select trigger, message, count(*) as events, min(old_value::text) as before, min(new_value::text) as after
+from fieldpulse.change_events group by 1, 2 order by 1, 2
+"""
 
 
 def main() -> None:
@@ -78,6 +88,7 @@ class Demo:
             "MELTANO_DATABASE_URI": f"sqlite:///{folder}/meltano.db",
             "TAP_FIELDPULSE_API_URL": url,
             "TAP_FIELDPULSE_API_KEY": KEY,
+            "TAP_FIELDPULSE_SNAPSHOT_URL": f"sqlite:///{folder}/snapshot.db",
             "TARGET_FIELDPULSE_API_URL": url,
             "TARGET_FIELDPULSE_API_KEY": KEY,
             "TARGET_FIELDPULSE_LEDGER_URL": f"sqlite:///{folder}/ledger.db",
@@ -110,6 +121,9 @@ class Demo:
         _say("What the office looks at, from PostgreSQL")
         self._sql(JOBS_BY_STATUS)
         self._sql(UNPAID_INVOICES)
+        self._sql(CUSTOM_FIELDS)
+        _say("What changed in FieldPulse between the two runs, from the stream of change events")
+        self._sql(CHANGES)
         print(f"1. to PostgreSQL, everything: {sum(first.values()):,} records")
         print(f"2. to PostgreSQL, again:      {sum(second.values()):,} records")
         for number, line in enumerate(self._written, start=3):
