@@ -7,6 +7,7 @@ import zlib
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
+from decimal import Decimal
 from typing import Any, Literal
 
 import msgspec
@@ -23,6 +24,7 @@ ALWAYS_FOR = ("customers", "estimates", "invoices", "jobs")
 _NO_CHANGE = ("updated_at",)  # alone it is none: the vendor's webhooks do not fire for it either (contract 5)
 _ANYTHING = ["object", "array", "string", "number", "integer", "boolean", "null"]
 _ENCODER = msgspec.json.Encoder(decimal_format="number", order="deterministic")
+_DECODER = msgspec.json.Decoder(float_hook=Decimal)
 
 
 def _property(kinds: list[str], description: str, **more: Any) -> dict[str, Any]:
@@ -77,7 +79,7 @@ def pack(record: Record) -> bytes:
 
 def unpack(body: bytes) -> Record:
     """Return stored contents."""
-    record: Record = msgspec.json.decode(zlib.decompress(body))
+    record: Record = _DECODER.decode(zlib.decompress(body))
     return record
 
 
@@ -89,7 +91,7 @@ def changes(resource: Resource, before: Record, after: Record) -> list[Change]:
 
     A change of status is one event, all other fields together are another.
     """
-    after = msgspec.json.decode(_ENCODER.encode(after))  # as it would come back from the store
+    after = _DECODER.decode(_ENCODER.encode(after))  # as it would come back from the store
     fields = [name for name in after if name in before and before[name] != after[name] and name not in _NO_CHANGE]
     status = [name for name in resource.status_columns if name in fields]
     others = tuple(sorted(name for name in fields if name not in resource.status_columns))
