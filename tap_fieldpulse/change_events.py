@@ -45,7 +45,7 @@ class ChangeEvents(Stream):
             stream = cast("FieldPulseStream", self._fieldpulse.streams[name])
             if stream.selected:
                 continue
-            source = self._fieldpulse.source(stream, kept.setdefault(name, {}), is_incremental=True)
+            source = self._fieldpulse.source(stream, kept.setdefault(name, {}), self.logger, is_incremental=True)
             for batch in source.batches():
                 yield from batch.events
             self._fieldpulse.state_writer.write_state(self.tap_state)

@@ -43,7 +43,8 @@ class FieldPulseStream(Stream):
     def get_records(self, context: object) -> Iterable[Record]:  # noqa: ARG002
         """Yield the records; the events that they show leave before them."""
         is_incremental = self.replication_method == "INCREMENTAL"
-        self._source = self._fieldpulse.source(self, self.stream_state, is_incremental=is_incremental)
+        state = self.stream_state
+        self._source = self._fieldpulse.source(self, state, self.logger, is_incremental=is_incremental)
         with metrics.http_request_counter(self.name, self._resource.path) as requests:
             for batch in self._source.batches():
                 self._fieldpulse.change_events.write(batch.events)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from functools import cached_property
+from logging import Logger
 from typing import Any, ClassVar, cast
 
 from singer_sdk import Stream, Tap
@@ -91,13 +92,13 @@ class TapFieldPulse(Plugin, Tap):
         """Return the stream of change events."""
         return cast("ChangeEvents", self.streams[NAME])
 
-    def source(self, stream: FieldPulseStream, state: State, *, is_incremental: bool) -> Source:
-        """Return the reading of one stream."""
+    def source(self, stream: FieldPulseStream, state: State, logger: Logger, *, is_incremental: bool) -> Source:
+        """Return the reading of one stream. `logger` is that of the stream that emits what it finds."""
         is_trial = stream.ABORT_AT_RECORD_COUNT is not None  # by `--test`: it must leave no store behind
         return self.run.source(
             stream.name,
             state,
-            stream.logger,
+            logger,
             is_incremental=is_incremental,
             has_events=self.change_events.selected and stream.name in self.run.watched and not is_trial,
             has_deletes=self.config["deletes"] == "sweep" and not is_trial,
