@@ -5,6 +5,7 @@ Values arrive nameless and as text (contract 4.9); the definitions differ from a
 
 from __future__ import annotations
 
+import logging
 import re
 import unicodedata
 from collections import Counter
@@ -14,9 +15,11 @@ from typing import Any, Literal
 
 from .catalogue import BY_NAME
 from .client import Client
-from .pages import Pages, Reading, Row
+from .pages import Pages, Reading, Row, Verdict
 from .values import Unfit, day, number, text, truth, whole
 from .walk import Walk
+
+_LOGGER = logging.getLogger(__name__)
 
 Kind = Literal["text", "number", "date", "checkbox", "drop-down"]
 
@@ -28,6 +31,7 @@ _KINDS: dict[int | None, Kind] = {2: "number", 3: "date", 4: "checkbox", 5: "dro
 """By `field_widget_id`: 1 and 2 are documented, the rest is assumed, so every value is checked against its kind."""
 _LONGEST_NAME = 48  # a loader that flattens puts `custom_fields__` before it, and PostgreSQL takes 63 bytes
 _WORDS = {"yes": True, "on": True, "no": False, "off": False}
+_NAMELESS = re.compile(r"field_\d+\Z")
 _ID_IN_DESCRIPTION = re.compile(r"\bcustom field (\d+)\b")  # catalogs keep no keyword that Singer does not know
 
 
@@ -62,7 +66,7 @@ class Definition:
 
     @property
     def schema(self) -> dict[str, Any]:
-        """Return the schema of its values; text is always taken, since a value that does not fit stays text."""
+        """Return the schema of its values. It takes text, since a value that does not fit stays text."""
         kinds = {"number": ["number", "string", "null"], "checkbox": ["boolean", "string", "null"]}
         choice = f", one of: {', '.join(self.allowed)}" if self.allowed else ""
         schema: dict[str, Any] = {
@@ -78,9 +82,18 @@ def read_definitions(client: Client, reading: Reading) -> list[Definition]:
 
     Raises: what `Client.get` raises.
     """
-    pages = Pages(client, BY_NAME["custom_fields"], replace(reading, prove=False))
-    rows = (row for rows in Walk(pages, ends_by_count=True).rows() for row in rows)
+    rows, verdict = _read(client, replace(reading, prove=False))
+    if len(rows) >= reading.page_size:  # of several pages: only then can one have been missed
+        rows, verdict = _read(client, reading)
+        if verdict != "complete":
+            _LOGGER.warning("The list of custom fields is %s: values of those that lack have no names", verdict)
     return sorted(map(Definition.of, rows), key=lambda one: one.id)
+
+
+def _read(client: Client, reading: Reading) -> tuple[list[Row], Verdict]:
+    pages = Pages(client, BY_NAME["custom_fields"], reading)
+    rows = [row for rows in Walk(pages, ends_by_count=True).rows() for row in rows]
+    return rows, pages.tally.verdict
 
 
 class CustomFields:
@@ -142,7 +155,7 @@ class CustomFields:
 
     def _add(self, definition: Definition, *, is_news: bool) -> None:
         name = property_name(definition.name) or f"field_{definition.id}"
-        if name in self._properties:
+        while name in self._properties or (_NAMELESS.match(name) and name != f"field_{definition.id}"):
             name = f"{name}_{definition.id}"
         self._names[definition.id] = name
         self._properties[name] = definition.schema

@@ -24,7 +24,7 @@ def open_database(text: str, tables: MetaData, *, store: str) -> Engine:
             url = url.set(drivername="postgresql+psycopg")
         engine = _sqlite(url) if url.drivername.startswith("sqlite") else create_engine(url)
         tables.create_all(engine)
-    except (ArgumentError, NoSuchModuleError, ImportError, OSError, SQLAlchemyError) as error:
+    except (ArgumentError, NoSuchModuleError, ImportError, OSError, SQLAlchemyError, ValueError) as error:
         raise BadSetting(
             f"The {store} cannot be opened ({type(error).__name__}).",
             where=f"setting {store}_url",

@@ -32,10 +32,10 @@ def read_row(client: Client, resource: Resource, row: Row) -> Row | None:
 
 
 class Details:
-    """Complete list rows by what their paths by id show. `vanished` counts those that were deleted in between."""
+    """Complete list rows by what their paths by id show; one that was deleted in between stays as the list had it."""
 
     def __init__(self, client: Client, resource: Resource, reading: Reading) -> None:
-        self.requests = self.vanished = 0
+        self.requests = 0
         self._client, self._resource, self._reading = client, resource, reading
 
     def complete(self, pages: Iterable[list[Row]]) -> Iterator[list[Row]]:
@@ -44,7 +44,6 @@ class Details:
         completed = in_order(self._complete, rows, at_most=self._reading.pages_in_flight)
         while page := list(islice(completed, self._reading.page_size)):
             self.requests += len(page)
-            self.vanished += sum(found is None for _, found in page)
             yield [row | found if found else row for row, found in page]
 
     def _complete(self, row: Row) -> tuple[Row, Row | None]:

@@ -1,7 +1,7 @@
 """What a user's filter means: what the server is asked for, and which rows fit.
 
 A filter is sent in its documented form, since it may spare requests, and applied here, since the server
-ignores what it does not know. Nothing is sent that could hide a row that fits.
+ignores what it does not know. That the server means the same by it is checked by who reads the list.
 """
 
 from __future__ import annotations
@@ -116,20 +116,21 @@ class _Wanted:
             return _bracket(number, self.filter.columns[0], "in", ",".join(values), "int_array" if self.ids else None)
         if not sent.startswith("asn"):
             return {sent: ",".join(values)}
-        if sent.endswith("_id]"):
-            return {sent: values[0]} if len(values) == 1 else {}
-        return {f"{sent}[{index}]": value for index, value in enumerate(values)}
+        if len(values) > 1:  # whether several mean `any` is not documented
+            return {}
+        return {sent if sent.endswith("_id]") else f"{sent}[0]": values[0]}
 
     def _limit_query(self, sent: str, number: int) -> dict[str, str]:
         """Ask for a day more than is wanted: in which zone the server compares is not known."""
         is_first = self.filter.bound == ">="
-        limit = min(self.limits) - _DAY if is_first else max(self.limits) + _DAY
+        limit = _moved(min(self.limits), -_DAY) if is_first else _moved(max(self.limits), _DAY)
         seconds = str(int(limit.timestamp()))
-        return (
-            _bracket(number, self.filter.columns[0], str(self.filter.bound), seconds)
-            if sent == "filter"
-            else {sent: seconds}
-        )
+        if sent != "filter":
+            return {sent: seconds}
+        operator, column = ">=" if is_first else "<", self.filter.columns[0]
+        if column == "start_time":  # the one column for which UNIX seconds were seen (contract 3.1)
+            return _bracket(number, column, operator, seconds)
+        return _bracket(number, column, operator, limit.strftime("%Y-%m-%dT%H:%M:%S").rjust(19, "0"), "date")
 
     def _known(self, value: Any) -> tuple[set[int], set[str]]:
         """Return the ids or codes that a value means, and the words."""
@@ -169,7 +170,8 @@ class _Wanted:
 
 def _assign(value: Any, wanted: list[_Wanted], where: str) -> None:
     """Give a value to the first filter of a name that knows it."""
-    if isinstance(value, (str, int)) and not isinstance(value, bool) and any(one.take(value) for one in wanted):
+    is_value = isinstance(value, (str, int)) and not isinstance(value, bool) and value != ""
+    if is_value and any(one.take(value) for one in wanted):
         return
     if any(one.filter.bound for one in wanted):
         what, do = "A time is not in ISO 8601 form.", "give it like 2026-01-31 or 2026-01-31T00:00:00Z"
@@ -191,7 +193,16 @@ def _limit(value: Any, bound: str, zone: tzinfo) -> datetime | None:
     except Unfit:
         return None
     is_day = len(value.strip()) == len("2026-01-31")
-    return limit + _DAY - timedelta(microseconds=1) if limit and is_day and bound == "<=" else limit
+    return _moved(limit, _DAY - timedelta(microseconds=1)) if limit and is_day and bound == "<=" else limit
+
+
+def _moved(time: datetime, by: timedelta) -> datetime:
+    """Return a time so much later, or the first or last one that there is."""
+    try:
+        return time + by
+    except OverflowError:
+        first, last = datetime.min.replace(tzinfo=time.tzinfo), datetime.max.replace(tzinfo=time.tzinfo)
+        return last if by > timedelta() else first
 
 
 def _id(value: Any) -> int | None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime, timezone, tzinfo
 from itertools import count as count_from
 from typing import Any, Literal
@@ -65,6 +65,11 @@ class Pages:
     def __init__(self, client: Client, resource: Resource, reading: Reading, path: str | None = None) -> None:
         self.resource, self.reading, self.tally = resource, reading, Tally()
         self._client, self._path = client, path or resource.path
+
+    def without(self, query: Mapping[str, str]) -> Pages:
+        """Return the same list without some of its query, and with a tally of its own."""
+        kept = {name: value for name, value in self.reading.query.items() if name not in query}
+        return Pages(self._client, self.resource, replace(self.reading, query=kept), self._path)
 
     def ask(self, order: Mapping[str, str], number: int, *, limit: int | None = None, count: bool = True) -> Page:
         """Read page `number`, from 1. `count` asks for the server's count where that is documented."""

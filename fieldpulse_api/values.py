@@ -11,6 +11,8 @@ from typing import Any
 import msgspec
 
 _ZERO_DATES = ("0000-00-00", "-0001-11-30")
+_DAY = re.compile(r"\d{4}-\d\d-\d\d\Z", re.ASCII)
+_DECIMAL = re.compile(r"[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?\Z", re.ASCII)
 _WHOLE = re.compile(r"[+-]?\d{1,18}\Z", re.ASCII)
 _LARGEST = 10**18
 _MOST_DIGITS = 60
@@ -78,6 +80,8 @@ def day(value: Any) -> str | None:
     date, _, rest = value.strip().replace("T", " ").partition(" ")
     if not date or date in _ZERO_DATES:
         return None
+    if not _DAY.match(date):
+        raise Unfit
     try:
         datetime.strptime(date, "%Y-%m-%d")  # noqa: DTZ007  a date has no zone
     except ValueError:
@@ -93,6 +97,8 @@ def decimal_text(value: Any) -> str | None:
         value = value.strip()
         if not value:
             return None
+        if not _DECIMAL.match(value):  # Decimal() also takes 1_000, and digits of other scripts
+            raise Unfit
     elif isinstance(value, bool) or not isinstance(value, (int, float, Decimal)):
         raise Unfit
     try:

@@ -29,6 +29,7 @@ class Pass:
     sent: int = 0
     added: int = 0
     is_ascending: bool = True
+    ended_empty: bool = False
     last_id: int = -1
 
     def take(self, page: Page) -> bool:
@@ -42,8 +43,8 @@ class Pass:
         return len(self.ids) > before
 
     def repeats(self, other: Pass | None) -> bool:
-        """Say whether the same rows came in the same order: the server has an order, though it is not ours."""
-        return other is not None and list(self.ids) == list(other.ids)
+        """Say whether the same rows came in the same order, to the end: the server has an order, though not ours."""
+        return other is not None and self.ended_empty and list(self.ids) == list(other.ids)
 
     @property
     def is_proof(self) -> bool:
@@ -71,6 +72,7 @@ class Walk:
         self._pages, self._tally = pages, pages.tally
         self._ends_by_count = ends_by_count
         self.ids: set[int] = set()
+        self._before: Pass | None = None
 
     def rows(self, keep: Callable[[Row], bool] = lambda _: True) -> Iterator[list[Row]]:
         """Yield every row that `keep` takes, once, in lists that are never empty.
@@ -78,17 +80,17 @@ class Walk:
         By ascending id: inserts land at the end and updates move nothing. A pass ends at an empty
         page, or at one without a new id, never at a short one.
         """
-        quiet, before = 0, None
+        quiet: list[Pass] = []  # since something new came
         for number in count_from(1):
             one = Pass()
             yield from self._read(one, keep)
             self._tally.repeats += one.sent - len(one.ids)
-            quiet = 0 if one.added else quiet + 1
-            verdict = self._judge(one, number, quiet, before)
+            quiet = [] if one.added else [*quiet, one]
+            verdict = self._judge(one, number, quiet)
             if verdict:
                 self._tally.verdict = verdict
                 return
-            before = one
+            self._before = one
 
     def _read(self, one: Pass, keep: Callable[[Row], bool]) -> Iterator[list[Row]]:
         order = self._pages.resource.order(self._pages.resource.key, "asc")
@@ -97,7 +99,8 @@ class Walk:
         for page in self._pages.after(
             first, order, lambda n: pages_expected - n if pages_expected else 2 ** (n - 1), count=False
         ):
-            if not page.ids or not one.take(page):
+            one.ended_empty = not page.ids
+            if one.ended_empty or not one.take(page):
                 return
             rows = self._fresh(page, one)
             kept = [row for row in rows if keep(row)]
@@ -133,21 +136,31 @@ class Walk:
         one.added += len(rows)
         return rows
 
-    def _judge(self, one: Pass, number: int, quiet: int, before: Pass | None) -> Verdict | None:
+    def _judge(self, one: Pass, number: int, quiet: list[Pass]) -> Verdict | None:
         """Return the verdict, or None to read once more."""
         if one.is_proof or not (self.ids or one.counted):
             return "complete"
-        enough = one.counted is None or len(self.ids) >= one.counted
-        if not self._pages.reading.prove or number >= _MOST_PASSES or quiet >= _MOST_QUIET:
-            return "unproven" if enough else "incomplete"
-        if quiet and enough and (self._is_steady(one) or one.repeats(before)):
+        if quiet and self._pages.reading.prove and self._is_enough(one, quiet):
             return "complete"
+        is_tired = len(quiet) >= _MOST_QUIET and (one.is_ascending or one.counted is None)
+        if not self._pages.reading.prove or number >= _MOST_PASSES or is_tired:
+            return "unproven" if one.counted is None or len(self.ids) >= one.counted else "incomplete"
         if number == 1 and self._pages.resource.sorts:
             self._tally.notes.append(_why_again(one))
         return None
 
-    def _is_steady(self, one: Pass) -> bool:
-        return one.is_ascending or one.counted is not None or not self._pages.resource.sorts
+    def _is_enough(self, one: Pass, quiet: list[Pass]) -> bool:
+        """Say whether passes that brought nothing new show that nothing is missing.
+
+        In an order that changes, what was deleted meanwhile must not stand for what never came: only
+        what came lately is held against the count.
+        """
+        if one.repeats(self._before):
+            return one.counted is None or len(one.ids) >= one.counted
+        if one.counted is None:
+            return one.is_ascending or not self._pages.resource.sorts
+        lately = set().union(*(each.ids for each in quiet))
+        return len(self.ids if one.is_ascending else lately) >= one.counted
 
 
 def _why_again(one: Pass) -> str:

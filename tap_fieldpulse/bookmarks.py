@@ -51,15 +51,9 @@ class Bookmark:
         looked_back = max(self.old, _FIRST + timedelta(seconds=lookback_seconds)) - timedelta(seconds=lookback_seconds)
         return max(looked_back, start_date) if start_date else looked_back
 
-    def note(self, value: object) -> None:
-        """Take the time of an emitted record into account; one that is none cannot move a bookmark."""
-        if not isinstance(value, str):
-            return
-        try:
-            time = moment(value, timezone.utc)
-        except Unfit:
-            return
-        if time and (self.newest is None or time > self.newest):
+    def note(self, time: datetime) -> None:
+        """Take the time of a row into account."""
+        if self.newest is None or time > self.newest:
             self.newest = time
 
     def state(self, server_clock: datetime | None) -> dict[str, str]:

@@ -20,8 +20,13 @@ _TEXT = {"type": ["string", "null"]}
 
 
 def seen_schema(values: Iterable[Any]) -> Schema:
-    """Return a nullable schema that takes all the values; text, where they are of several types or none."""
-    given = [value for value in values if value is not None]
+    """Return a nullable schema that takes all the values; text, where they are of several types or none.
+
+    '' stands for null, and [] for an empty object too (contract 4.0).
+    """
+    given = [value for value in values if value not in (None, "")]
+    if any(isinstance(value, dict) for value in given):
+        given = [value for value in given if value != []]
     kinds = {type_name(value) for value in given}
     if kinds == {"object"}:
         return {"type": ["object", "null"], "properties": properties_of(given)}

@@ -131,15 +131,13 @@ def event(resource: Resource, change: Change, record: Record, *, generation: int
     }
 
 
-def of_a_row(
-    resource: Resource, before: bytes | None, after: Mapping[str, Any], *, is_known: bool, is_new: bool
-) -> list[Change]:
-    """Return the changes of a row that was read; one that only came into view (a filter's) has no old contents."""
-    if before is not None:
-        return changes(resource, unpack(before), contents(dict(after)))
-    if is_known:
-        return []
-    return [Change("created") if is_new else Change("updated")]
+def of_a_row(resource: Resource, known: Mapping[int, bytes | None], record: Record) -> list[Change]:
+    """Return the changes of a row that was read; of one whose contents were not kept, nothing is known."""
+    identity = int(record["id"])
+    if identity not in known:
+        return [Change("created")]
+    before = known[identity]
+    return changes(resource, unpack(before), contents(record)) if before is not None else []
 
 
 def _status_update(change: Change) -> str:

@@ -11,13 +11,16 @@ from typing import Any, Protocol
 from fieldpulse_api.children import Children
 from fieldpulse_api.client import Client
 from fieldpulse_api.errors import Invalid, ServerFailed
+from fieldpulse_api.filters import Filters
 from fieldpulse_api.newest import Newest
 from fieldpulse_api.pages import Pages, Reading, Row, Tally
 from fieldpulse_api.resource import Resource
-from fieldpulse_api.values import Unfit, instant, iso, stamp
+from fieldpulse_api.values import Unfit, instant, iso
 from fieldpulse_api.walk import Walk
 
 from .bookmarks import Bookmark, read_time
+
+_JUST_NOW = timedelta(seconds=10)
 
 
 class List(Protocol):
@@ -42,9 +45,6 @@ class List(Protocol):
     def is_new(self, row: Row) -> bool:
         """Say whether a row is wanted by its time, and not only to know the list whole."""
 
-    def note(self, record: Mapping[str, Any]) -> None:
-        """Take an emitted record into account."""
-
     def state(self) -> dict[str, Any]:
         """Return where the next run goes on, once this one was complete."""
 
@@ -52,23 +52,18 @@ class List(Protocol):
 class OwnList:
     """The list of a resource. Without `bookmark` it is read whole, and nothing is kept.
 
-    `filtered` goes with every request, unless the whole list must be known or the server refuses it.
+    Filters are sent. Whether the server means by them what we do is checked with a page that was asked for
+    without them; if it does not, the list is read without them.
     """
 
     def __init__(
-        self,
-        pages: Pages,
-        *,
-        bookmark: Bookmark | None,
-        since: datetime | None,
-        must_be_whole: bool,
-        filtered: Mapping[str, str],
+        self, pages: Pages, *, bookmark: Bookmark | None, since: datetime | None, must_be_whole: bool, filters: Filters
     ) -> None:
         self.tally, self.ids = pages.tally, set[int]()
         self.is_whole = since is None or must_be_whole
         self.done, self.unit = 0, "rows"
-        self._pages, self._bookmark, self._since = pages, bookmark, since
-        self._filtered = {} if must_be_whole else filtered
+        self._pages, self._bookmark, self._since, self._filters = pages, bookmark, since, filters
+        self._sent = filters.query
 
     @property
     def total(self) -> int | None:
@@ -77,48 +72,72 @@ class OwnList:
 
     def rows(self) -> Iterator[list[Row]]:
         """Yield the rows."""
-        plain = self._pages.reading
-        if self._filtered:
-            self._pages.reading = replace(plain, query={**plain.query, **self._filtered})
+        if not self._sent:
+            yield from self._read(self._pages)
+            return
+        reading = self._pages.reading
+        self._pages.reading = replace(reading, query={**reading.query, **self._sent})
+        plain = self._pages.without(self._sent)
+        plain.tally = self.tally
         try:
-            yield from self._read()
+            yield from self._read(self._pages)
+            problem = "the server means something else by the filter" if self._hides() else None
         except (Invalid, ServerFailed):
-            if not self._filtered or self.tally.pages:
+            if self.tally.pages:
                 raise
-            self.tally.notes.append("the server refused the filter: the list is read without it")
-            self._pages.reading = plain
-            yield from self._read()
+            problem = "the server refused the filter"
+        if problem:
+            self.tally.notes.append(f"{problem}: the list is read without it")
+            yield from self._read(plain)
 
     def is_new(self, row: Row) -> bool:
         """Say whether a row was changed since the bookmark; one without a valid time counts as new."""
-        if self._since is None or self._bookmark is None:
-            return True
-        try:
-            time = instant(row.get(self._bookmark.column), self._pages.reading.zone)
-        except Unfit:
-            return True
-        return time is None or time >= self._since
-
-    def note(self, record: Mapping[str, Any]) -> None:
-        """Move the bookmark to a record."""
-        if self._bookmark:
-            self._bookmark.note(record.get(self._bookmark.column))
+        time = self._time(row)
+        return self._since is None or time is None or time >= self._since
 
     def state(self) -> dict[str, Any]:
         """Return the new bookmark."""
         return self._bookmark.state(self.tally.began) if self._bookmark else {}
 
-    def _read(self) -> Iterator[list[Row]]:
-        for rows in self._pages_of_rows():
+    def _read(self, pages: Pages) -> Iterator[list[Row]]:
+        """Read; the bookmark follows every row, also one that does not fit: it was read, and judged."""
+        for rows in self._pages_of(pages):
             self.done += len(rows)
+            for row in rows:
+                self.ids.add(int(row["id"]))
+                time = self._time(row)
+                if self._bookmark and time:
+                    self._bookmark.note(time)
             yield rows
 
-    def _pages_of_rows(self) -> Iterator[list[Row]]:
+    def _pages_of(self, pages: Pages) -> Iterator[list[Row]]:
         if not self.is_whole and self._bookmark:
-            return Newest(self._pages, self._bookmark.column, self._since).rows()
-        walk = Walk(self._pages)
-        self.ids = walk.ids
-        return walk.rows()
+            return Newest(pages, self._bookmark.column, self._since).rows()
+        return Walk(pages).rows()
+
+    def _hides(self) -> bool:
+        """Say whether a row that fits did not come; of an empty answer nothing is believed.
+
+        What was changed since the reading began is not looked at.
+        """
+        if not self.ids:
+            return True
+        column = self._bookmark.column if self._bookmark else self._pages.resource.key
+        page = self._pages.without(self._sent).ask(self._pages.resource.order(column, "desc"), 1, count=False)
+        self.tally.pages += 1
+        hidden = [row for row, one in zip(page.rows, page.ids) if one not in self.ids and self._filters.fit(row)]  # noqa: B905
+        return any(self.is_new(row) and self._is_older(row) for row in hidden)
+
+    def _is_older(self, row: Row) -> bool:
+        time = self._time(row)
+        return time is None or self.tally.began is None or time < self.tally.began - _JUST_NOW
+
+    def _time(self, row: Row) -> datetime | None:
+        column = self._pages.resource.updated
+        try:
+            return instant(row.get(column), self._pages.reading.zone) if column else None
+        except Unfit:
+            return None
 
 
 @dataclass(frozen=True)
@@ -176,9 +195,6 @@ class ChildList:
         """Say that every row is: nothing tells when a child changed."""
         return True
 
-    def note(self, record: Mapping[str, Any]) -> None:
-        """Take nothing from a record: it is the parents that are followed."""
-
     def state(self) -> dict[str, Any]:
         """Return the bookmark of the parents, and when all of them were asked."""
         began = self._parents.tally.began
@@ -194,4 +210,6 @@ class ChildList:
 
     def _note(self, parent: Row) -> None:
         with contextlib.suppress(Unfit):
-            self._bookmark.note(stamp(parent.get(self._column), self._parents.reading.zone))
+            time = instant(parent.get(self._column), self._parents.reading.zone)
+            if time:
+                self._bookmark.note(time)

@@ -14,7 +14,7 @@ from fieldpulse_api.catalogue import BY_NAME
 from fieldpulse_api.client import Client
 from fieldpulse_api.custom_fields import PROPERTY, CustomFields, Definition, read_definitions
 from fieldpulse_api.details import Details
-from fieldpulse_api.errors import BadSetting, NotFound, UnexpectedReply, got
+from fieldpulse_api.errors import BadKey, BadSetting, RecordRefused, UnexpectedReply, got
 from fieldpulse_api.filters import Filters, read_filters
 from fieldpulse_api.names import Index, read_index
 from fieldpulse_api.pages import Pages, Reading
@@ -26,8 +26,10 @@ from .drift import sample
 from .events import ALWAYS_FOR
 from .form import Form
 from .lists import ChildList, List, OwnList, Rounds
+from .memory import Memory
 from .snapshot import Snapshot
 from .source import Parts, Source, State
+from .sweep import Sweep
 
 Schema = dict[str, Any]
 
@@ -81,49 +83,80 @@ class Run:
         is_incremental: bool,
         has_events: bool,
         has_deletes: bool,
+        has_state: bool,
     ) -> Source:
-        """Put together the reading of one stream."""
-        resource = BY_NAME[name]
+        """Put together the reading of one stream. `has_state` says that the run was given any state at all."""
+        resource, filters = BY_NAME[name], self._filters(BY_NAME[name])
         sweeps = has_deletes and "G" in resource.operations
         if has_deletes and not sweeps:
             logger.info("%s: deleted rows are not looked for: FieldPulse has no path by id for it", name)
-        token = state.get("snapshot")
-        snapshot = None
+        memory = None
         if sweeps or has_events:
-            snapshot = self._snapshot.stream(name, token if isinstance(token, int) else None)
-        filters = self._filters(resource)
-        must_be_whole = (sweeps and not resource.parent) or (
-            snapshot is not None and has_events and not snapshot.is_filled
-        )
+            memory = self._memory(resource, filters, state, logger, has_events=has_events, has_state=has_state)
+        must_be_whole = (sweeps and not resource.parent) or (memory is not None and has_events and memory.wants_old)
+        percent = self.config["max_delete_percent"]
         parts = Parts(
             client=self.client,
             reading=self.reading,
             resource=resource,
             form=self.form(name),
             filters=filters,
-            list=self._list(resource, state, filters, is_incremental=is_incremental, must_be_whole=must_be_whole),
+            list=self._list(
+                resource,
+                state,
+                replace(filters, query={}) if has_events or must_be_whole else filters,  # to know what did not fit
+                is_incremental=is_incremental,
+                must_be_whole=must_be_whole,
+            ),
             details=Details(self.client, resource, self.reading) if name in self.config["details"] else None,
-            snapshot=snapshot,
-            has_events=has_events,
-            sweeps=sweeps,
-            most_percent=self.config["max_delete_percent"],
+            memory=memory,
+            sweep=Sweep(self.client, resource, self.reading, logger, most_percent=percent) if sweeps else None,
             must_be_complete=self.config["completeness"] == "fail",
         )
         return Source(parts, state, logger)
 
-    def check(self) -> None:
-        """Raise BadSetting for filters of streams that have none."""
-        filtered = [one.name for one in BY_NAME.values() if one.filters]
-        for name in self.config["filters"]:
-            if name not in filtered:
-                what = f"There are no filters for this stream: {got(name, filtered)}."
-                raise BadSetting(what, where="setting filters", do="correct the setting")
+    def check_filters(self) -> None:
+        """Raise BadSetting for filters that there are not."""
+        offered = {one.name: {each.name for each in one.filters} for one in BY_NAME.values() if one.filters}
+        for stream, given in self.config["filters"].items():
+            for name, allowed in ((stream, offered), *((one, offered.get(stream, {})) for one in given)):
+                if name not in allowed:
+                    what = f"There is no such filter: {got(name, sorted(allowed))}."
+                    raise BadSetting(what, where=f"setting filters.{stream}", do="correct the setting")
 
     def close(self) -> None:
         """Close what was opened."""
-        for name, opened in vars(self).items():
-            if name in ("client", "_snapshot"):
-                opened.close()
+        if "client" in vars(self):
+            self.client.close()
+        if "_snapshot" in vars(self):
+            self._snapshot.close()
+
+    def _memory(
+        self,
+        resource: Resource,
+        filters: Filters,
+        state: State,
+        logger: logging.Logger,
+        *,
+        has_events: bool,
+        has_state: bool,
+    ) -> Memory:
+        token = state.get("snapshot")
+        snapshot = self._snapshot.stream(resource.name, token if type(token) is int else None, has_state=has_state)
+        if snapshot.is_ahead:
+            logger.warning(
+                "%s: the snapshot is ahead of the state: what it saw since then is not reported again. Give each "
+                "pipeline and environment a snapshot_url of its own",
+                resource.name,
+            )
+        return Memory(
+            snapshot,
+            resource,
+            filters,
+            has_events=has_events,
+            is_gapless=state.get("events") is True,
+            is_refiltered=state.get("filters") != filters.digest,
+        )
 
     @cached_property
     def _snapshot(self) -> Snapshot:
@@ -134,7 +167,7 @@ class Run:
         """Return the account's custom fields; none where its plan does not let them be read."""
         try:
             return read_definitions(self.client, self.reading)
-        except (NotFound, UnexpectedReply) as error:
+        except (RecordRefused, UnexpectedReply, BadKey) as error:  # of a bad key the first list will tell
             self._logger.warning("The custom fields have no names, and are carried by their ids: %s", error.line)
             return []
 
@@ -150,7 +183,7 @@ class Run:
         bookmark = since = None
         if is_incremental and resource.updated:
             bookmark = Bookmark.of(state, resource.updated, resource.name)
-            if state.get("filters") != filters.digest:
+            if bookmark.old and state.get("filters") != filters.digest:
                 self._logger.info("%s: the filters were changed, so all rows count as new", resource.name)
                 bookmark.old = None
             since = bookmark.since(read_time(self.config.get("start_date"), "setting start_date"), lookback_seconds)
@@ -159,7 +192,7 @@ class Run:
             bookmark=bookmark,
             since=since,
             must_be_whole=must_be_whole,
-            filtered=filters.query,
+            filters=filters,
         )
 
     def _filters(self, resource: Resource) -> Filters:

@@ -127,6 +127,7 @@ TAP_SETTINGS: dict[str, dict[str, Any]] = {
     "children_full_every_days": {
         "type": "number",
         "minimum": 0,
+        "maximum": 36500,
         "default": 7,
         "title": "All children every",
         "description": "How often `customer_contacts` asks every customer, in days. In between, only customers that "

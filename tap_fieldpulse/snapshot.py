@@ -2,7 +2,7 @@
 
 A run writes under a generation of its own. It counts from then on only if the STATE that names it comes
 back, since only then has everything before that STATE arrived; otherwise the next run starts again from
-the generation before it. Without any state what counts is the last generation whose STATE has left.
+the generation before it. For a run without any state, what counts is the last generation whose STATE has left.
 """
 
 from __future__ import annotations
@@ -59,7 +59,7 @@ _AT_ONCE = 500  # ids in one statement
 
 
 class Snapshot:
-    """The store of one account. One run at a time has it.
+    """The store of one account. One run at a time has it, and a file for all accounts in it.
 
     Raises: BadSetting; GuardStopped while another run of this account has it.
     """
@@ -68,15 +68,16 @@ class Snapshot:
         self._account = account
         self._engine = open_database(url, _METADATA, store="snapshot")
         try:
-            self._hold = Hold(self._engine, account, store="snapshot")
+            is_file = self._engine.dialect.name == "sqlite"  # where only one can write at a time
+            self._hold = Hold(self._engine, "any" if is_file else account, store="snapshot")
         except GuardStopped:
             self._engine.dispose()
             raise
 
-    def stream(self, name: str, token: int | None) -> StreamSnapshot:
-        """Begin a generation of a stream. `token` is the one that the state names, None for a run without one."""
+    def stream(self, name: str, token: int | None, *, has_state: bool) -> StreamSnapshot:
+        """Begin a generation of a stream. `token` is the one that the state names, if there is a state that does."""
         with _foreseen():
-            return StreamSnapshot(self._engine.connect(), self._account, name, token)
+            return StreamSnapshot(self._engine.connect(), self._account, name, token, has_state=has_state)
 
     def close(self) -> None:
         """Close the connections, and let others have it."""
@@ -85,21 +86,31 @@ class Snapshot:
 
 
 class StreamSnapshot:
-    """What is known of one stream's rows. Nothing of a run counts before `finish`, and then only as said above."""
+    """What is known of one stream's rows. Nothing of a run counts before `finish`, and then only as said above.
 
-    def __init__(self, connection: Connection, account: str, stream: str, token: int | None) -> None:
+    `is_filled` says that the whole list was taken in once. `is_ahead` says that the state is older than what counts.
+    """
+
+    def __init__(
+        self, connection: Connection, account: str, stream: str, token: int | None, *, has_state: bool
+    ) -> None:
         self._connection = connection
         self._is_ours = (_ROWS.c.account == account, _ROWS.c.stream == stream)
         self._is_us = (_STREAMS.c.account == account, _STREAMS.c.stream == stream)
         self._key = {"account": account, "stream": stream}
         counts, left, filled = self._begin()
-        counts = left if token is None else max(counts, min(token, counts + 1))
+        self.is_ahead = token is not None and token < counts
+        if token is not None:
+            counts = max(counts, min(token, counts + 1))
+        elif not has_state:
+            counts = max(counts, left)
         self._discard_after(counts)
         self._settle(counts)
         self.generation = counts + 1
         self.is_filled = 0 < filled <= counts
         self._filled = filled if self.is_filled else 0
-        connection.execute(update(_STREAMS).where(*self._is_us).values(counts=counts, filled=self._filled))
+        values = {"counts": counts, "left": max(left, counts), "filled": self._filled}
+        connection.execute(update(_STREAMS).where(*self._is_us).values(**values))
         connection.commit()
 
     def ids(self) -> set[int]:
@@ -131,9 +142,9 @@ class StreamSnapshot:
         """Note rows as gone."""
         self._write(dict.fromkeys(ids), is_gone=True)
 
-    def finish(self, *, is_filled: bool) -> None:
-        """Keep the generation. `is_filled` says that it, or one before it, has the contents of the whole list."""
-        filled = (self._filled or self.generation) if is_filled else 0
+    def finish(self, *, is_whole: bool) -> None:
+        """Keep the generation. `is_whole` says that the whole list was taken in."""
+        filled = self._filled or (self.generation if is_whole else 0)
         with _foreseen():
             self._connection.execute(update(_STREAMS).where(*self._is_us).values(filled=filled))
             self._connection.commit()

@@ -3,11 +3,9 @@
 from __future__ import annotations
 
 import logging
-import re
 import time
 from collections.abc import Iterator
 from dataclasses import dataclass, field
-from datetime import datetime, timezone
 from typing import Any
 
 from fieldpulse_api.client import Client
@@ -17,11 +15,10 @@ from fieldpulse_api.filters import Filters
 from fieldpulse_api.pages import Reading, Row
 from fieldpulse_api.resource import Resource
 
-from . import events
 from .form import Form, Record
 from .lists import List
+from .memory import Memory
 from .progress import Progress
-from .snapshot import StreamSnapshot
 from .sweep import Sweep
 
 State = dict[str, Any]
@@ -37,10 +34,9 @@ class Batch:
 
 @dataclass(frozen=True, kw_only=True)
 class Parts:
-    """What a source is put together from. `snapshot` is there if deletes or events are looked for.
+    """What a source is put together from. `memory` is there if deletes or events are looked for.
 
-    `most_percent` of the known rows may be gone at once. `must_be_complete` makes it an error if the list
-    was not proved so.
+    `must_be_complete` makes it an error if the list was not proved so.
     """
 
     client: Client
@@ -50,10 +46,8 @@ class Parts:
     filters: Filters
     list: List
     details: Details | None
-    snapshot: StreamSnapshot | None
-    has_events: bool
-    sweeps: bool
-    most_percent: float
+    memory: Memory | None
+    sweep: Sweep | None
     must_be_complete: bool
 
 
@@ -68,170 +62,141 @@ class Source:
     def __init__(self, parts: Parts, state: State, logger: logging.Logger) -> None:
         self.stopped: GuardStopped | None = None
         self._parts, self._state, self._logger = parts, state, logger
-        self._resource, self._form, self._list, self._snapshot = parts.resource, parts.form, parts.list, parts.snapshot
-        self._is_filling = parts.has_events and parts.snapshot is not None and not parts.snapshot.is_filled
-        self._known = parts.snapshot.ids() if parts.snapshot and (parts.sweeps or parts.filters.tests) else set[int]()
-        self._highest = max(self._known, default=0)
-        self._others = tuple(set(re.findall(r"{(\w+)}", parts.resource.item_path or "")) - {parts.resource.key})
+        self._resource, self._form, self._list, self._memory = parts.resource, parts.form, parts.list, parts.memory
+        self._late: list[Record] = []
         self._records = self._events = self._in_vain = self._gone = 0
 
     @property
-    def tally_pages(self) -> int:
-        """Return how many list pages were asked for."""
-        return self._list.tally.pages
+    def requests(self) -> int:
+        """Return how many requests the list, and the rows by id, have cost so far."""
+        return self._list.tally.pages + (self._parts.details.requests if self._parts.details else 0)
 
     def batches(self) -> Iterator[Batch]:
         """Yield what is to be emitted, and then move the state and say what was read and proved."""
         began = time.monotonic()
         try:
-            yield from self._batches()
+            for batch in self._batches():
+                self._records += len(batch.records)
+                self._events += len(batch.events)
+                yield batch
             self._end(time.monotonic() - began)
         except BaseException:
-            if self._snapshot:
-                self._snapshot.close()
+            if self._memory:
+                self._memory.close()
             raise
 
     def has_left(self) -> None:
         """Note that the state has been emitted."""
-        if self._snapshot:
-            self._snapshot.has_left()
-            self._snapshot.close()
+        if self._memory:
+            self._memory.has_left()
 
     def _batches(self) -> Iterator[Batch]:
         rate = self._parts.client.settings.requests_per_second
-        with Progress(self._resource.name, self._list.unit, rate, self._logger) as progress:
-            pages = self._wanted(progress)
+        with Progress(self._resource.name, self._list, lambda: self.requests, rate, self._logger):
+            pages = self._wanted()
             for rows in self._parts.details.complete(pages) if self._parts.details else pages:
-                yield self._counted(self._batch(rows))
-            if self._snapshot and self._parts.sweeps:
-                for batch in self._deleted(self._snapshot):
-                    yield self._counted(batch)
+                yield self._batch(rows)
+                yield from self._late_events()
+            yield from self._late_events()
+            if self._memory and self._parts.sweep:
+                yield from self._deleted(self._memory, self._parts.sweep)
 
-    def _wanted(self, progress: Progress) -> Iterator[list[Row]]:
-        """Yield the rows that become records: new ones that fit the filters; the others are only remembered."""
+    def _wanted(self) -> Iterator[list[Row]]:
+        """Yield the rows that become records: new ones that fit the filters."""
         for rows in self._list.rows():
-            new = [row for row in rows if self._list.is_new(row)]
-            wanted = [row for row in new if self._parts.filters.fit(row)]
-            self._in_vain += len(new) - len(wanted)
-            if len(new) < len(rows):
-                self._remember(row for row in rows if not self._list.is_new(row) and self._parts.filters.fit(row))
-            progress.show(self._list.done, self._list.total, self._requests())
+            wanted: list[Row] = []
+            others: list[Row] = []
+            for row in rows:
+                is_wanted = self._is_new(row) and self._parts.filters.fit(row)
+                (wanted if is_wanted else others).append(row)
+            self._look_at(others)
             if wanted:
                 yield wanted
 
-    def _requests(self) -> int:
-        return self._list.tally.pages + (self._parts.details.requests if self._parts.details else 0)
+    def _is_new(self, row: Row) -> bool:
+        is_news = self._memory is not None and self._list.is_whole and self._memory.is_news(row)
+        return self._list.is_new(row) or is_news
+
+    def _look_at(self, rows: list[Row]) -> None:
+        """Remember what is needed of rows that become no records, and note what the old ones among them show."""
+        silent: list[Row] = []
+        telling: list[Row] = []
+        for row in rows:
+            fits, is_new = self._parts.filters.fit(row), self._list.is_new(row)
+            self._in_vain += is_new and not fits
+            if fits and self._memory and self._memory.wants_old:
+                telling.append(row)
+            elif self._memory and self._memory.has_events and (is_new or self._memory.wants_old):
+                silent.append(row)
+        if self._memory and silent:
+            self._memory.take([self._form.shape(row) for row in silent], is_silent=True)
+        if self._memory and telling:
+            self._late += self._taken(self._memory, telling).events
 
     def _batch(self, rows: list[Row]) -> Batch:
+        if self._memory:
+            return self._taken(self._memory, rows)
+        return Batch([self._form.complete(self._form.shape(row), row) for row in rows])
+
+    def _taken(self, memory: Memory, rows: list[Row]) -> Batch:
+        """Take rows in as they are, before what is derived of them, which may change without them."""
         records = [self._form.shape(row) for row in rows]
-        found = self._compare(records) if self._snapshot else []
+        found = memory.take(records)
         for record, row in zip(records, rows):  # noqa: B905  made as one
             self._form.complete(record, row)
-            self._list.note(record)
         return Batch(records, found)
 
-    def _counted(self, batch: Batch) -> Batch:
-        self._records += len(batch.records)
-        self._events += len(batch.events)
-        return batch
+    def _late_events(self) -> Iterator[Batch]:
+        late, self._late = self._late, []
+        if late:
+            yield Batch([], late)
 
-    def _compare(self, records: list[Record]) -> list[Record]:
-        """Take the records into the snapshot, and return the events between it and them; none while it is filled."""
-        if self._snapshot is None:
-            return []
-        now = {int(record["id"]): self._kept(record) for record in records}
-        before = self._snapshot.bodies(now)
-        self._snapshot.put({one: body for one, body in now.items() if one not in before or before[one] != body})
-        if self._is_filling or not self._parts.has_events:
-            return []
-        return [one for record in records for one in self._events_of(record, before)]
-
-    def _events_of(self, record: Record, before: dict[int, bytes | None]) -> Iterator[Record]:
-        identity = int(record["id"])
-        changes = events.of_a_row(
-            self._resource,
-            before.get(identity),
-            record,
-            is_known=identity in before,
-            is_new=not self._parts.filters.tests or identity > self._highest,
-        )
-        for change in changes:
-            yield self._event(change, record)
-
-    def _event(self, change: events.Change, record: Record) -> Record:
-        generation = self._snapshot.generation if self._snapshot else 0
-        return events.event(self._resource, change, record, generation=generation, now=datetime.now(timezone.utc))
-
-    def _kept(self, record: Record) -> bytes | None:
-        """Return what the snapshot keeps of a record: its contents for events, else what its path by id needs."""
-        if self._parts.has_events:
-            return events.pack(events.contents(record))
-        return events.pack({name: record.get(name) for name in self._others}) if self._others else None
-
-    def _remember(self, rows: Iterator[Row]) -> None:
-        """Take rows into the snapshot that are too old to become records."""
-        if self._snapshot and (self._is_filling or self._parts.sweeps):
-            records = [self._form.shape(row) for row in rows if self._is_filling or int(row["id"]) not in self._known]
-            self._snapshot.put({int(record["id"]): self._kept(record) for record in records})
-
-    def _deleted(self, snapshot: StreamSnapshot) -> Iterator[Batch]:
-        sweep = Sweep(self._parts.client, self._resource, self._parts.reading, self._logger)
-        missing = sweep.missing(self._known, self._list)
-        self.stopped = sweep.guard(len(missing), len(self._known), self._parts.most_percent)
-        if self.stopped:
-            return
-        for gone in sweep.gone(missing, snapshot):
-            now = datetime.now(timezone.utc)
-            self._gone += len(gone)
-            found = []
-            if self._parts.has_events and not self._is_filling:
-                found = [self._event(events.Change("deleted"), last) for last in gone]
-            yield Batch([sweep.record(row, now) for row in gone], found)
+    def _deleted(self, memory: Memory, sweep: Sweep) -> Iterator[Batch]:
+        try:
+            for records, found in memory.gone(sweep, self._list):
+                self._gone += len(records)
+                yield Batch(records, found)
+        except GuardStopped as error:
+            self._logger.error("%s", error)  # noqa: TRY400  it is foreseen
+            self.stopped = error
 
     def _end(self, seconds: float) -> None:
         tally = self._list.tally
+        name = self._resource.name
         for note in [*tally.notes, *self._form.notes()]:
-            self._logger.warning("%s: %s", self._resource.name, note)
+            self._logger.warning("%s: %s", name, note)
+        counted = "unknown" if tally.counted is None else tally.counted
         self._logger.info(
             "%s: records=%d pages=%d counted=%s repeats=%d %sseconds=%.1f %s",
-            self._resource.name,
-            self._records,
-            tally.pages,
-            "unknown" if tally.counted is None else tally.counted,
-            tally.repeats,
-            self._more_figures(),
-            seconds,
-            tally.verdict,
+            *(name, self._records, tally.pages, counted, tally.repeats, self._more_figures(), seconds, tally.verdict),
         )
         if tally.vanished:
-            self._logger.info(
-                "%s: %d of the parents were deleted while they were read", self._resource.name, tally.vanished
-            )
+            self._logger.info("%s: %d of the parents were deleted while they were read", name, tally.vanished)
         if tally.verdict != "complete" and self._parts.reading.prove:
             self._say_unproved()
         else:
             self._move_state()
-        if self._snapshot:
-            is_filled = self._snapshot.is_filled or (self._list.is_whole and tally.verdict != "incomplete")
-            self._snapshot.finish(is_filled=self._parts.has_events and is_filled)
-            self._state["snapshot"] = self._snapshot.generation
+        if self._memory:
+            self._memory.finish(is_whole=self._list.is_whole and tally.verdict != "incomplete")
+            self._state["snapshot"] = self._memory.generation
 
     def _more_figures(self) -> str:
-        details = self._parts.details
+        details, memory = self._parts.details, self._memory
         figures = {
             "in_vain": self._in_vain if self._parts.filters.tests else None,
             "details": details.requests if details else None,
-            "deleted": self._gone if self._parts.sweeps else None,
-            "events": self._events if self._parts.has_events else None,
+            "deleted": self._gone if self._parts.sweep else None,
+            "events": self._events if memory and memory.has_events else None,
         }
         return "".join(f"{name}={value} " for name, value in figures.items() if value is not None)
 
     def _move_state(self) -> None:
-        self._state.update(self._list.state())
-        if self._parts.filters.digest:
-            self._state["filters"] = self._parts.filters.digest
-        else:
-            self._state.pop("filters", None)
+        """Say where the next run goes on; `events` that this one kept the contents of all that it read."""
+        has_events = True if self._memory and self._memory.has_events else None
+        more = {"filters": self._parts.filters.digest, "events": has_events}
+        self._state.update({**self._list.state(), **more})
+        for name in [name for name in more if self._state[name] is None]:
+            del self._state[name]
 
     def _say_unproved(self) -> None:
         tally = self._list.tally

@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Iterator
 from datetime import datetime
-from itertools import islice
 
 from fieldpulse_api.ahead import in_order
 from fieldpulse_api.client import Client
@@ -24,8 +22,11 @@ from .snapshot import StreamSnapshot
 class Sweep:
     """Look for deleted rows of one resource, where the whole list was read and proved complete."""
 
-    def __init__(self, client: Client, resource: Resource, reading: Reading, logger: logging.Logger) -> None:
+    def __init__(
+        self, client: Client, resource: Resource, reading: Reading, logger: logging.Logger, *, most_percent: float
+    ) -> None:
         self._client, self._resource, self._reading, self._logger = client, resource, reading, logger
+        self._most_percent = most_percent
 
     def missing(self, known: set[int], read: List) -> list[int]:
         """Return the ids that are known and were not read; none where the list was not read whole and proved."""
@@ -36,43 +37,46 @@ class Sweep:
             self._logger.warning("%s: deleted rows were not looked for: the list is %s", self._resource.name, verdict)
         return []
 
-    def guard(self, missing: int, known: int, most_percent: float) -> GuardStopped | None:
-        """Return why nothing is deleted, if more would be than is allowed."""
-        if missing * 100 <= most_percent * known:
-            return None
-        error = GuardStopped(
-            f"{missing} of the {known} rows known of stream {self._resource.name} are not in its list any more: "
-            "none was reported as deleted.",
-            where="setting max_delete_percent",
-            do="look into FieldPulse; if they were deleted there, allow it for one run by raising the setting",
-        )
-        self._logger.error("%s", error)
-        return error
+    def gone(self, missing: list[int], known: int, snapshot: StreamSnapshot) -> list[Row]:
+        """Return what was last known of the missing rows that are gone.
 
-    def gone(self, missing: list[int], snapshot: StreamSnapshot) -> Iterator[list[Row]]:
-        """Yield what was last known of rows that are gone, after the snapshot has forgotten them."""
+        Raises: GuardStopped when they are more than `most_percent` of those known; it asks no further then.
+        """
         bodies = snapshot.bodies(missing)
         rows = (events.unpack(body or events.NOTHING) | {"id": one} for one, body in bodies.items())
-        answers = in_order(self._ask, rows, at_most=self._reading.pages_in_flight)
+        gone: list[Row] = []
         there = 0
-        while some := list(islice(answers, self._reading.page_size)):
-            gone = [row for row, is_gone in some if is_gone]
-            there += len(some) - len(gone)
-            snapshot.forget(int(row["id"]) for row in gone)
-            if gone:
-                yield gone
+        for row, is_gone in in_order(self._ask, rows, at_most=self._reading.pages_in_flight):
+            if is_gone:
+                gone.append(row)
+            there += not is_gone
+            if len(gone) * 100 > self._most_percent * known:
+                raise self._too_many(len(missing), known)
         if there:
             self._logger.info("%s: %d rows are not in the list, and there by id", self._resource.name, there)
+        return gone
 
     @staticmethod
     def record(row: Row, now: datetime) -> Record:
         """Return the record that says so: the key, and when it was seen. Nothing else is known."""
         return {"id": row["id"], "deleted_at": iso(now)}
 
+    def _too_many(self, missing: int, known: int) -> GuardStopped:
+        return GuardStopped(
+            f"{missing} of the {known} rows known of stream {self._resource.name} are not in its list any more, and "
+            "too many of them are gone: none was reported as deleted.",
+            where="setting max_delete_percent",
+            do="look into FieldPulse; if they were deleted there, allow it for one run by raising the setting",
+        )
+
     def _ask(self, row: Row) -> tuple[Row, bool]:
         try:
-            found = read_row(self._client, self._resource, row)
+            return row, read_row(self._client, self._resource, row) is None
         except UnexpectedReply as error:
             self._logger.warning("%s: whether a row was deleted is not known: %s", self._resource.name, error.line)
             return row, False
-        return row, found is None or bool(found.get("deleted_at"))
+
+
+def is_delete(record: Record) -> bool:
+    """Say whether a record is one of a row that is gone."""
+    return set(record) == {"id", "deleted_at"}

@@ -9,14 +9,13 @@ from typing import Any, ClassVar, cast
 from singer_sdk import Stream, Tap
 from singer_sdk.contrib.msgspec import MsgSpecWriter
 from singer_sdk.helpers.capabilities import PluginCapabilities, TapCapabilities
-from singer_sdk.singerlib import Schema
 
 from fieldpulse_api.catalogue import RESOURCES
-from fieldpulse_api.custom_fields import PROPERTY
 from fieldpulse_api.errors import BadSetting, GuardStopped
 from fieldpulse_api.plugin import Plugin
 from fieldpulse_api.settings import SHARED_SETTINGS
 
+from .catalog import complete
 from .change_events import NAME, ChangeEvents
 from .run import Run
 from .settings import TAP_SETTINGS
@@ -55,6 +54,12 @@ class TapFieldPulse(Plugin, Tap):
                 where="--state",
                 do="give what the last run emitted, or none to start anew",
             )
+        sources = bookmarks.get(NAME, {}).get("sources", {})
+        if not isinstance(sources, dict) or not all(isinstance(one, dict) for one in sources.values()):
+            raise BadSetting(
+                f"The state of {NAME} is not one of this tap.", where="--state", do="give what the last run emitted"
+            )
+        self._has_state = bool(bookmarks)
         super().load_state(state)
 
     def discover_streams(self) -> list[Stream]:
@@ -66,12 +71,12 @@ class TapFieldPulse(Plugin, Tap):
         for entry in self.input_catalog.streams if self.input_catalog else ():
             stream = self.streams.get(entry.tap_stream_id)
             if stream is not None and stream.selected:
-                entry.schema = Schema.from_dict(_completed(entry.schema.to_dict(), stream.schema))
+                complete(entry, stream.schema, stream.logger)
         super().setup_mapper()
 
     def sync_all(self) -> None:  # type: ignore[misc]  # the SDK has it final, and no hook at its end
         """Sync all streams. Raises: GuardStopped at the end, if a guard stopped a part of it."""
-        self.run.check()
+        self.run.check_filters()
         super().sync_all()
         if self._stopped:
             raise self._stopped[0]
@@ -102,6 +107,7 @@ class TapFieldPulse(Plugin, Tap):
             is_incremental=is_incremental,
             has_events=self.change_events.selected and stream.name in self.run.watched and not is_trial,
             has_deletes=self.config["deletes"] == "sweep" and not is_trial,
+            has_state=self._has_state,
         )
 
     def has_left(self, source: Source) -> None:
@@ -109,11 +115,3 @@ class TapFieldPulse(Plugin, Tap):
         source.has_left()
         if source.stopped:
             self._stopped.append(source.stopped)
-
-
-def _completed(schema: dict[str, Any], ours: dict[str, Any]) -> dict[str, Any]:
-    """Return a catalog's schema with what it lacks; its own properties stay, but for the custom fields it lacks."""
-    properties = {**ours["properties"], **schema.get("properties", {})}
-    if PROPERTY in ours["properties"]:
-        properties[PROPERTY] = ours["properties"][PROPERTY]
-    return {**ours, **schema, "properties": properties}

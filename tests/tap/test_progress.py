@@ -17,10 +17,11 @@ from tests.runs import Emitted, command, run_tap
 
 
 def test_a_log_line_says_how_far_a_stream_is(
-    config: dict[str, Any], monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+    box: Sandbox, config: dict[str, Any], monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
     """The share of the server's count, the rate beside the budget, and what is left."""
-    monkeypatch.setattr(progress, "_SECONDS_BETWEEN", 0.0)
+    monkeypatch.setattr(progress, "_SECONDS_BETWEEN", 0.1)
+    box.fail(Fault("slow", path="/customers", skip=4, seconds=0.5))
     with caplog.at_level("INFO"):
         run_tap(config | {"page_size": 10}, "customers")
     lines = [one.getMessage() for one in caplog.records if "requests/s" in one.getMessage()]
@@ -32,7 +33,8 @@ def test_without_a_count_there_is_no_share(
     box: Sandbox, config: dict[str, Any], monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
     """What nobody knows is not shown."""
-    monkeypatch.setattr(progress, "_SECONDS_BETWEEN", 0.0)
+    monkeypatch.setattr(progress, "_SECONDS_BETWEEN", 0.1)
+    box.fail(Fault("slow", path="/customers", skip=4, seconds=0.5))
     box.behaviour.count_key, box.behaviour.always_count = None, ()
     with caplog.at_level("INFO"):
         run_tap(config | {"page_size": 10}, "customers")
