@@ -67,6 +67,9 @@ def _foreseen(error: BaseException) -> FieldPulseError:
         where = f"line {getattr(error, 'lineno', '?')}, column {getattr(error, 'colno', '?')}"
         what = "A file given on the command line is not JSON."
         return YourTurn(what, where=where, do="correct --config, --catalog or --state")
+    if type(error).__name__ == "StreamMapConfigError":  # the SDK's
+        what = "A stream map is wrong, or is for a stream that is not selected."
+        return YourTurn(what, where="setting stream_maps", do="correct it, or select the stream")
     if isinstance(error, OSError):
         what = f"{error.strerror or type(error).__name__}."
         if error.filename or isinstance(error, FileNotFoundError):

@@ -13,7 +13,8 @@ Kind = Literal["throttle", "throttle_bare", "quota", "status", "drop", "slow", "
 class Behaviour:
     """What the live API may do otherwise: one switch per open question of the contract (7, 8).
 
-    Tests may turn a switch while the sandbox runs; it holds from the next request on. Without `honour_filter` no
+    Tests may turn a switch while the sandbox runs; it holds from the next request on. With `misread_filter`
+    rows that fit a filter are the ones that it takes away. Without `honour_filter` no
     filter does anything: neither brackets nor the documented flat ones nor `asn`. `unfiltered_columns` are those
     on which a bracket filter does nothing.
     """
@@ -22,6 +23,7 @@ class Behaviour:
     always_count: tuple[str, ...] = ("customers", "jobs")
     honour_sort: bool = True
     honour_filter: bool = True
+    misread_filter: bool = False
     unfiltered_columns: tuple[str, ...] = ()
     honour_page: bool = True  # of the lists that document no `page`; the others always do
     shuffle_unsorted: bool = False

@@ -59,6 +59,8 @@ def read_query(store: Store, resource: Resource, items: Sequence[tuple[str, str]
     if behaviour.honour_filter:
         conditions = flat_conditions(resource.name, query) + asn_conditions(store, resource.name, items)
         conditions += _filters(resource, brackets.get("filter", {}), behaviour)
+    if conditions and behaviour.misread_filter:
+        conditions = [Condition("id", "=", "0")]
     sorts = _sorts(resource, query, brackets.get("sort", {})) if behaviour.honour_sort else []
     search = query.get("search", "").strip().lower() if resource.name in SEARCHED else ""
     is_paged = resource.paged or behaviour.honour_page

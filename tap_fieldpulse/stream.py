@@ -12,9 +12,11 @@ from singer_sdk import metrics
 from singer_sdk.helpers._catalog import pop_deselected_record_properties
 from singer_sdk.helpers._util import utc_now
 from singer_sdk.helpers.conform import TypeConformanceLevel
+from singer_sdk.mapper import StreamMap
 from singer_sdk.singerlib.encoding.simple import RecordMessage
 from singer_sdk.streams import Stream
 
+from fieldpulse_api.errors import BadSetting
 from fieldpulse_api.resource import Resource
 
 from .form import Record
@@ -51,7 +53,7 @@ class FieldPulseStream(Stream):
         with metrics.http_request_counter(self.name, self._resource.path) as requests:
             for batch in self._source.batches():
                 self._fieldpulse.change_events.write(filter(None, map(self._shown, batch.events)))
-                yield from batch.records
+                yield from map(self._filled, batch.records)
             requests.increment(self._source.requests)
 
     def finalize_state_progress_markers(self, state: dict[str, Any] | None = None) -> None:
@@ -61,23 +63,30 @@ class FieldPulseStream(Stream):
             self._fieldpulse.has_left(self._source)
             self._source = None
 
-    def _generate_record_messages(self, record: Record) -> Generator[RecordMessage, None, None]:
-        """Write a record; where nothing is deselected, without looking at each property: a quarter of the cost.
+    def _process_record(self, record: Record, child_context: object = None, partition_context: object = None) -> None:
+        """Do nothing: what the SDK does here is for child streams, and there are none."""
 
-        For maps, a deleted row has all its columns, empty; only what is left in it is emitted.
-        """
+    def _generate_record_messages(self, record: Record) -> Generator[RecordMessage, None, None]:
+        """Write a record; where nothing is deselected, without looking at each property: a quarter of the cost."""
         is_gone = is_delete(record)
-        if is_gone:
-            record = dict.fromkeys(self.schema["properties"]) | record
-        elif not self._is_whole:
-            yield from super()._generate_record_messages(record)
-            return
+        if not self._is_whole:
+            pop_deselected_record_properties(record, self.schema, self.mask)
         for stream_map in self.stream_maps:
-            mapped = stream_map.transform(record)
+            mapped = self._mapped(stream_map, record)
             if mapped is not None and is_gone:
                 mapped = {name: value for name, value in mapped.items() if value is not None}
             if mapped is not None:
                 yield RecordMessage(stream=stream_map.stream_alias, record=mapped, time_extracted=utc_now())
+
+    def _mapped(self, stream_map: StreamMap, record: Record) -> Record | None:
+        try:
+            return stream_map.transform(record)
+        except Exception as error:  # noqa: BLE001  it is the user's expression
+            raise BadSetting(
+                f"A stream map cannot be evaluated ({type(error).__name__}).",
+                where=f"setting stream_maps · stream {self.name}",
+                do="correct it; of a deleted row, all columns but id and deleted_at are None",
+            ) from None
 
     def _shown(self, event: Record) -> Record | None:
         """Return an event without the columns that are deselected here; None for one of these alone."""
@@ -97,6 +106,10 @@ class FieldPulseStream(Stream):
         kept = copy.deepcopy(values)
         pop_deselected_record_properties(kept, self.schema, self.mask)
         return kept
+
+    def _filled(self, record: Record) -> Record:
+        """Return a record as maps can take it: of a deleted row with all its columns, empty."""
+        return dict.fromkeys(self.schema["properties"]) | record if is_delete(record) else record
 
     @cached_property
     def _is_whole(self) -> bool:

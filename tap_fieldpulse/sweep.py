@@ -79,4 +79,4 @@ class Sweep:
 
 def is_delete(record: Record) -> bool:
     """Say whether a record is one of a row that is gone."""
-    return set(record) == {"id", "deleted_at"}
+    return {name for name, value in record.items() if value is not None} == {"id", "deleted_at"}

@@ -72,6 +72,7 @@ class TapFieldPulse(Plugin, Tap):
             stream = self.streams.get(entry.tap_stream_id)
             if stream is not None and stream.selected:
                 complete(entry, stream.schema, stream.logger)
+                stream._mask = None  # noqa: SLF001  the SDK has just made it of what was selected before
         super().setup_mapper()
 
     def sync_all(self) -> None:  # type: ignore[misc]  # the SDK has it final, and no hook at its end

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from datetime import datetime, timedelta, timezone
+from random import Random
 
 import pytest
 
@@ -88,6 +89,39 @@ def test_a_list_that_ignores_the_page_is_said_to_be_incomplete(box: Sandbox, cli
     pages = pages_of(client, "users", Reading(page_size=5))
     assert len(read(Walk(pages).rows())) == 5
     assert pages.tally.verdict == "incomplete"
+
+
+@pytest.mark.parametrize("counts", ["total_count", None])
+def test_the_same_page_over_and_over_is_no_order(box: Sandbox, client: Client, counts: str | None) -> None:
+    """Two passes that are alike prove a list only if it came to its end."""
+    box.behaviour.honour_page, box.behaviour.honour_sort, box.behaviour.count_key = False, False, counts  # type: ignore[assignment]
+    pages = pages_of(client, "users", Reading(page_size=5))
+    assert len(read(Walk(pages).rows())) == 5
+    assert pages.tally.verdict == ("incomplete" if counts else "unproven")
+
+
+def test_a_steady_order_of_another_kind_is_proved_without_a_count(box: Sandbox, client: Client) -> None:
+    """Newest first, whatever was asked for: the second reading is as the first."""
+    box.behaviour.honour_sort, box.behaviour.count_key, box.behaviour.always_count = False, None, ()
+    pages = pages_of(client, "jobs")
+    assert sorted(read(Walk(pages).rows())) == ids(box, "jobs")
+    assert pages.tally.verdict == "complete"
+
+
+@pytest.mark.parametrize("number", range(6))
+def test_what_was_deleted_meanwhile_does_not_stand_for_what_never_came(
+    box: Sandbox, client: Client, number: int
+) -> None:
+    """In an order that changes with every request, with a count: complete only if all are there."""
+    box.behaviour.honour_sort, box.behaviour.shuffle_unsorted = False, True
+    chance = Random(number)
+    found = []
+    pages = pages_of(client, "customers", ONE_AT_A_TIME)
+    for page in Walk(pages).rows():
+        found += [row["id"] for row in page]
+        if chance.random() < 0.5 and len(ids(box, "customers")) > 50:
+            box.store.delete("customers", chance.choice(sorted(set(found) & set(ids(box, "customers")))))
+    assert pages.tally.verdict != "complete" or set(ids(box, "customers")) <= set(found)
 
 
 @pytest.mark.parametrize("counts", ["total_count", None])

@@ -196,3 +196,10 @@ def test_search_finds_by_mail_and_only_where_documented(read: Client) -> None:
     row = next(row for row in read.box.rows("customers") if row["email"])
     assert read.get("/customers", search=row["email"].upper()).ids == [row["id"]]
     assert len(read.get("/locations", search="nothing at all").ids) == 20
+
+
+def test_a_misread_filter_lets_nothing_through(ask: Client, box: Sandbox) -> None:
+    """What a server that compares in another way may do; without a filter everything comes."""
+    box.behaviour.misread_filter = True
+    assert ask.walk("/jobs", raw=_filter("status", "=", 4)) == []
+    assert len(ask.walk("/jobs")) == len(box.rows("jobs"))

@@ -10,6 +10,7 @@ import pytest
 from fieldpulse_api.catalogue import RESOURCES
 from fieldpulse_sandbox.faults import Fault
 from fieldpulse_sandbox.server import Sandbox
+from tap_fieldpulse.drift import seen_schema
 from tap_fieldpulse.tap import TapFieldPulse
 from tests.runs import run_tap, selected
 
@@ -190,3 +191,49 @@ def test_a_stream_that_cannot_be_sampled_is_discovered_all_the_same(
     assert "tags" in tap.streams
     assert tap.catalog_dict["streams"]
     assert "tags: no sample was read" in caplog.text
+
+
+def test_a_trimmed_catalog_stays_trimmed_and_says_so(
+    box: Sandbox, config: Config, caplog: pytest.LogCaptureFixture
+) -> None:
+    """What is announced is emitted, and nothing else; labels that are asked for later are there."""
+    catalog = selected(TapFieldPulse(config={}, validate_config=False), ["jobs"])
+    entry = next(one for one in catalog["streams"] if one["tap_stream_id"] == "jobs")
+    kept = ("id", "status", "updated_at")
+    entry["schema"]["properties"] = {name: entry["schema"]["properties"][name] for name in kept}
+    entry["metadata"] = [one for one in entry["metadata"] if not one["breadcrumb"] or one["breadcrumb"][-1] in kept]
+    emitted = run_tap(config | {"labels": True}, catalog=catalog)
+    wanted = {*kept, "status_label", "custom_fields"}
+    assert set(emitted.schemas["jobs"]["properties"]) == wanted
+    assert all(set(record) == wanted for record in emitted.records["jobs"])
+    assert "The catalog lacks columns" in caplog.text
+
+
+def test_what_is_derived_is_not_selected_for_those_who_picked_columns(box: Sandbox, config: Config) -> None:
+    """A catalog from before the labels, in which columns were deselected."""
+    catalog = selected(TapFieldPulse(config={}, validate_config=False), ["jobs"])
+    entry = next(one for one in catalog["streams"] if one["tap_stream_id"] == "jobs")
+    for one in entry["metadata"]:
+        if one["breadcrumb"]:
+            one["metadata"]["selected"] = one["breadcrumb"][-1] in ("id", "subtitle")
+    emitted = run_tap(config | {"labels": True}, catalog=catalog)
+    assert all(set(record) == {"id", "subtitle", "updated_at"} for record in emitted.records["jobs"])
+    assert set(emitted.schemas["jobs"]["properties"]) == {"id", "subtitle", "updated_at"}
+
+
+@pytest.mark.parametrize(
+    ("values", "wanted"),
+    [
+        ([1, ""], "integer"),
+        ([True, None], "boolean"),
+        ([{"a": 1}, []], "object"),
+        ([[1], ""], "array"),
+        (["2026-01-01 00:00:00", ""], "string"),
+        ([1, "x"], "string"),
+        ([1, 2.5], "number"),
+        ([], "string"),
+    ],
+)
+def test_what_was_seen_decides_the_type_and_empty_text_does_not(values: list[Any], wanted: str) -> None:
+    """'' is null on rows that the web form saved (contract 4.0)."""
+    assert seen_schema(values)["type"] == [wanted, "null"]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import json
 import random
 import signal
@@ -15,7 +16,8 @@ from jsonschema import Draft7Validator
 from fieldpulse_sandbox.faults import Fault
 from fieldpulse_sandbox.gateway import Request
 from fieldpulse_sandbox.server import Sandbox
-from tests.runs import Emitted, Message, command, run, run_tap
+from tap_fieldpulse.tap import TapFieldPulse
+from tests.runs import Emitted, Message, command, run, run_tap, selected
 
 Config = dict[str, Any]
 Brief = tuple[str, str, int]
@@ -140,16 +142,80 @@ def test_watching_an_account_that_was_read_before_reads_it_whole_once(box: Sandb
     assert briefs(watch(watching, "jobs", state=first.state)) == [("updated", "jobs", old)]
 
 
-def test_a_row_that_comes_into_a_filters_view_is_not_said_to_be_created(box: Sandbox, watching: Config) -> None:
-    """Its old contents are not known; a row that is really new is created."""
+def test_a_row_that_comes_into_a_filters_view_was_known_before(box: Sandbox, watching: Config) -> None:
+    """Its old contents are told; a row that is really new is created; one that goes out of view is not told of."""
     watching |= {"filters": {"jobs": {"status": "Completed"}}}
     first = watch(watching, "jobs")
-    old = next(row["id"] for row in box.rows("jobs") if row["status"] == 1)
-    box.store.update("jobs", old, {"status": 4})
+    old, newest = (
+        next(row for row in rows if row["status"] == 1) for rows in (box.rows("jobs"), box.rows("jobs")[::-1])
+    )
+    leaving = next(row["id"] for row in box.rows("jobs") if row["status"] == 4)
+    for one, status in ((old["id"], 4), (newest["id"], 4), (leaving, 1)):
+        box.store.update("jobs", one, {"status": status})
     born = box.store.create("jobs", {"job_type": "Born", "customer_id": 1, "status": 4})["id"]
     second = watch(watching, "jobs", state=first.state)
-    assert briefs(second) == [("created", "jobs", born), ("updated", "jobs", old)]
-    assert event(second, "updated")["old_value"] is None
+    assert briefs(second) == sorted(
+        [("created", "jobs", born), ("status_changed", "jobs", old["id"]), ("status_changed", "jobs", newest["id"])]
+    )
+    assert {one["old_value"] for one in second.records["change_events"]} == {1, None}
+    box.store.update("jobs", leaving, {"status": 4})
+    assert briefs(watch(watching, "jobs", state=second.state)) == [("status_changed", "jobs", leaving)]
+
+
+@pytest.mark.parametrize("deletes", ["off", "sweep"])
+def test_a_changed_filter_is_no_change_of_the_rows(box: Sandbox, watching: Config, deletes: str) -> None:
+    """Widened, and removed: rows come into view, and nothing happened to them."""
+    watching |= {"deletes": deletes}
+    state = None
+    for filters in ({"status": "Completed"}, {"status": ["Completed", "New"]}, {}, {"status": "New"}):
+        emitted = watch(watching | {"filters": {"jobs": filters}}, "jobs", state=state)
+        assert briefs(emitted) == []
+        state = emitted.state
+
+
+def test_what_goes_out_of_view_and_away_is_not_reported(box: Sandbox, watching: Config) -> None:
+    """A row that did not fit the filter was never emitted, so its end is none either."""
+    watching |= {"filters": {"jobs": {"status": "Completed"}}, "deletes": "sweep"}
+    first = watch(watching, "jobs")
+    unseen, seen = (next(row["id"] for row in box.rows("jobs") if row["status"] == code) for code in (1, 4))
+    for one in (unseen, seen):
+        box.store.delete("jobs", one)
+    second = watch(watching, "jobs", state=first.state)
+    assert briefs(second) == [("deleted", "jobs", seen)]
+    assert [record["id"] for record in second.records["jobs"] if record.get("deleted_at")] == [seen]
+
+
+@pytest.mark.parametrize("between", [{}, {"deletes": "sweep"}])
+def test_changes_during_runs_that_did_not_watch_are_found_afterwards(
+    box: Sandbox, watching: Config, between: Config
+) -> None:
+    """The list is then compared whole: the bookmark went on, and the snapshot did not."""
+    first = watch(watching, "jobs")
+    changed = box.rows("jobs")[0]["id"]
+    box.store.update("jobs", changed, {"subtitle": "Changed"})
+    second = run_tap(watching | between, "jobs", state=first.state)
+    assert changed in second.ids("jobs")
+    box.store.patch("jobs", changed, {"updated_at": "2026-01-01 00:00:00"})
+    third = watch(watching, "jobs", state=second.state)
+    assert briefs(third) == [("updated", "jobs", changed)]
+    assert briefs(watch(watching, "jobs", state=third.state)) == []
+
+
+def test_events_hold_no_column_that_is_deselected_in_their_stream(box: Sandbox, watching: Config) -> None:
+    """What a user keeps out of the warehouse must not come in by another door."""
+    catalog = selected(TapFieldPulse(config=dict(watching)), ["customers", "change_events"])
+    entry = next(one for one in catalog["streams"] if one["tap_stream_id"] == "customers")
+    for one in entry["metadata"]:
+        if one["breadcrumb"]:
+            one["metadata"]["selected"] = one["breadcrumb"][-1] in ("id", "status", "updated_at")
+    first = run_tap(watching, catalog=copy.deepcopy(catalog))
+    both, hidden = box.rows("customers")[0]["id"], box.rows("customers")[1]["id"]
+    box.store.update("customers", both, {"email": "new@example.com", "status": "lost"})
+    box.store.update("customers", hidden, {"email": "other@example.com"})
+    second = run_tap(watching, catalog=copy.deepcopy(catalog), state=first.state)
+    assert briefs(second) == [("status_changed", "customers", both)]
+    assert set(event(second, "status_changed")["object"]) == {"id", "status", "updated_at"}
+    assert "example.com" not in repr(second.records)
 
 
 def test_a_filter_does_not_hide_rows_from_the_snapshot_of_a_first_run(box: Sandbox, watching: Config) -> None:

@@ -175,3 +175,45 @@ def test_a_sweep_keeps_ids_and_no_contents(box: Sandbox, sweeping: Config, tmp_p
     assert path.stat().st_mode & 0o077 == 0
     assert path.stat().st_size < 100_000
     assert b"@example.com" not in path.read_bytes()
+
+
+def test_a_row_that_was_restored_or_stamped_late_comes_again(box: Sandbox, sweeping: Config) -> None:
+    """Its time is older than the bookmark, and the warehouse says that it is gone, or never heard of it."""
+    first = run_tap(sweeping, "jobs")
+    number = box.rows("jobs")[4]["id"]
+    row = box.store.get("jobs", number)
+    box.store.delete("jobs", number)
+    second = run_tap(sweeping, "jobs", state=first.state)
+    assert gone(second, "jobs") == [number]
+    box.store.tables["jobs"].put(row)
+    late = box.store.create("jobs", {"job_type": "Late", "customer_id": 1})["id"]
+    box.store.patch("jobs", late, {"updated_at": "2026-01-01 00:00:00"})
+    third = run_tap(sweeping, "jobs", state=second.state)
+    assert {number, late} <= set(third.ids("jobs"))
+    assert not gone(third, "jobs")
+
+
+def test_stream_maps_take_a_deleted_row(box: Sandbox, sweeping: Config) -> None:
+    """Its other columns are empty for them, and are not emitted."""
+    maps = {"jobs": {"shout": "str(job_type).upper()", "notes": None, "__filter__": "status != 5"}}
+    sweeping |= {"stream_maps": maps}
+    first = run_tap(sweeping, "jobs")
+    lost = box.rows("jobs")[0]["id"]
+    box.store.delete("jobs", lost)
+    second = run_tap(sweeping, "jobs", state=first.state)
+    (record,) = [one for one in second.records["jobs"] if one.get("deleted_at")]
+    assert record["id"] == lost
+    assert set(record) <= {"id", "deleted_at", "shout"}
+
+
+def test_a_stream_map_that_cannot_take_a_deleted_row_is_the_users_turn(
+    box: Sandbox, sweeping: Config, tmp_path: Path
+) -> None:
+    """Three lines that name the setting, and the deletes come once it is mended."""
+    run_tap(sweeping, "jobs")
+    lost = box.rows("jobs")[0]["id"]
+    box.store.delete("jobs", lost)
+    ended = run(command("tap_fieldpulse", sweeping | {"stream_maps": {"jobs": {"n": "int(status) + 1"}}}, tmp_path))
+    assert ended.returncode == 2
+    assert "setting stream_maps" in ended.stderr
+    assert gone(run_tap(sweeping, "jobs"), "jobs") == [lost]

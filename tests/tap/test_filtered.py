@@ -116,6 +116,26 @@ def test_a_filter_that_the_server_refuses_is_applied_here_alone(
     assert "refused the filter" in caplog.text
 
 
+@pytest.mark.parametrize("given", [{"status": "Completed"}, {"scheduled_from": "2026-03-01"}, {"assignee": 1}])
+def test_a_filter_that_the_server_takes_for_something_else_is_not_believed(
+    box: Sandbox, config: Config, given: dict[str, Any], caplog: pytest.LogCaptureFixture
+) -> None:
+    """It hides rows that fit: that shows, on a first run and on a later one."""
+    if "assignee" in given:
+        given = {"assignee": box.rows("users")[3]["id"]}
+    config |= {"filters": {"jobs": given}}
+    honest = run_tap(config, "jobs")
+    box.behaviour.misread_filter = True
+    wronged = run_tap(config, "jobs")
+    assert wronged.ids("jobs") == honest.ids("jobs")
+    assert wronged.ids("jobs")
+    assert "means something else by the filter" in caplog.text
+    changed = wronged.ids("jobs")[0]
+    box.store.update("jobs", changed, {"subtitle": "Changed"})
+    box.store.patch("jobs", changed, {"updated_at": "2026-11-20 00:00:00"})
+    assert changed in run_tap(config, "jobs", state=wronged.state).ids("jobs")
+
+
 def test_a_changed_filter_reads_its_stream_anew(box: Sandbox, config: Config) -> None:
     """Rows that did not fit before are older than the bookmark, and would never come."""
     first = run_tap(config | {"filters": {"jobs": {"status": "Completed"}}}, "jobs")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import pty
+import re
 import subprocess
 from pathlib import Path
 from typing import Any
@@ -25,8 +26,9 @@ def test_a_log_line_says_how_far_a_stream_is(
     with caplog.at_level("INFO"):
         run_tap(config | {"page_size": 10}, "customers")
     lines = [one.getMessage() for one in caplog.records if "requests/s" in one.getMessage()]
-    assert any("customers: 20 of 30 rows (67%), " in line for line in lines)
-    assert all("/50 requests/s" in line and "s left" in line for line in lines)
+    assert any(
+        re.search(r"customers: \d+ of 30 rows \(\d+%\), about \d+ s left, \d+/50 requests/s", one) for one in lines
+    )
 
 
 def test_without_a_count_there_is_no_share(
@@ -38,7 +40,7 @@ def test_without_a_count_there_is_no_share(
     box.behaviour.count_key, box.behaviour.always_count = None, ()
     with caplog.at_level("INFO"):
         run_tap(config | {"page_size": 10}, "customers")
-    assert "customers: 20 rows so far, " in caplog.text
+    assert re.search(r"customers: \d+ rows so far, \d+/50 requests/s", caplog.text)
     assert "left" not in "".join(one.getMessage() for one in caplog.records if "requests/s" in one.getMessage())
 
 
