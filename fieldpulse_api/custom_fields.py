@@ -100,14 +100,18 @@ class CustomFields:
     """The custom fields of one stream: the schema of `custom_fields`, and the values of a row.
 
     `known` are the properties of the catalog that the user has: their names and types stay, and what
-    has changed since is in `changes`. `unfit` counts values that are not of their type, `nameless`
+    has changed since is in `changes`. With `is_flat` no format is announced: where the object is flattened,
+    a loader would break at a date that is none. `unfit` counts values that are not of their type, `nameless`
     those of no known definition.
     """
 
-    def __init__(self, definitions: Iterable[Definition], object_type: str, known: Mapping[str, Any]) -> None:
+    def __init__(
+        self, definitions: Iterable[Definition], object_type: str, known: Mapping[str, Any], *, is_flat: bool = False
+    ) -> None:
         self.changes: list[str] = []
         self.unfit: Counter[str] = Counter()
         self.nameless: Counter[str] = Counter()
+        self._is_flat = is_flat
         self._properties = dict(known)
         self._names = dict(_ids_of(known))
         self._converts: dict[int, Callable[[Any], Any]] = {}
@@ -128,7 +132,10 @@ class CustomFields:
             "type": ["object", "null"],
             "description": "Custom field values by the names of their fields; a value that does not fit its type is "
             "text, and the values as they came stand beside it",
-            "properties": self._properties,
+            "properties": {
+                name: {key: one for key, one in schema.items() if key != "format" or not self._is_flat}
+                for name, schema in self._properties.items()
+            },
         }
 
     def values(self, row: Row) -> dict[str, Any] | None:

@@ -124,7 +124,7 @@ class _Wanted:
         """Ask for a day more than is wanted: in which zone the server compares is not known."""
         is_first = self.filter.bound == ">="
         limit = _moved(min(self.limits), -_DAY) if is_first else _moved(max(self.limits), _DAY)
-        seconds = str(int(limit.timestamp()))
+        seconds = str(int(limit.replace(microsecond=0).timestamp()))
         if sent != "filter":
             return {sent: seconds}
         operator, column = ">=" if is_first else "<", self.filter.columns[0]

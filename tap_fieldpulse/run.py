@@ -207,7 +207,8 @@ class Run:
         custom = None
         if resource.custom and self.config["custom_fields"] == "typed" and self.config.get("api_key"):
             known = given.get(PROPERTY, {}).get("properties", {})
-            custom = CustomFields(self._definitions, resource.custom, known)
+            is_flat = bool(self.config.get("flattening_enabled"))
+            custom = CustomFields(self._definitions, resource.custom, known, is_flat=is_flat)
             for change in custom.changes:
                 self._logger.warning("%s: since the catalog was made, custom %s", resource.name, change)
         labels = {f"{one.column}_label" for one in resource.labels}

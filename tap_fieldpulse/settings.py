@@ -105,7 +105,7 @@ TAP_SETTINGS: dict[str, dict[str, Any]] = {
         "maximum": 100,
         "default": 20,
         "title": "Most deletes",
-        "description": "If more than this share of a stream's known rows is missing, none of them is reported as "
+        "description": "If more than this share of a stream's known rows is gone, none of them is reported as "
         "deleted, and the run ends with status 4.",
     },
     "change_events_for": {
@@ -122,7 +122,7 @@ TAP_SETTINGS: dict[str, dict[str, Any]] = {
         "title": "Snapshot",
         "description": "Where it is kept which rows are known (for `deletes`) and what was in them (for "
         "`change_events`), as an SQLAlchemy URL: SQLite, or PostgreSQL with the extra `postgres`. Used only by these "
-        "two.",
+        "two; one for each pipeline and environment.",
     },
     "children_full_every_days": {
         "type": "number",

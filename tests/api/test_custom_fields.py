@@ -51,6 +51,9 @@ def test_names_that_collide_are_told_apart_by_the_number_of_the_newer_one() -> N
         "properties"
     ]
     assert set(properties) == {"gate_code", "gate_code_9", "field_11"}
+    floors = fields(definition(3, "Floor"), definition(5, "Floor 7"), definition(7, "Floor"), definition(8, "Field 12"))
+    named = floors.values(row(_3="a", _5="b", _7="c", _8="d", _12="e"))
+    assert named == {"floor": "a", "floor_7": "b", "floor_7_7": "c", "field_12_8": "d", "field_12": "e"}
 
 
 @pytest.mark.parametrize(
@@ -89,12 +92,25 @@ def test_a_date_is_announced_as_one_and_a_drop_down_says_what_is_allowed() -> No
     assert properties["size"]["title"] == "Size"
 
 
+def test_a_date_that_will_be_a_column_is_announced_as_text() -> None:
+    """A loader that parses dates would break at `end of 2027`; it is converted all the same."""
+    flat = CustomFields([definition(7, "Day", 3)], "job", {}, is_flat=True)
+    assert "format" not in flat.schema["properties"]["day"]
+    assert flat.values(row(_7="2027-03-31 00:00:00")) == {"day": "2027-03-31"}
+
+
 @pytest.mark.parametrize(
     ("widget", "value", "text"),
     [
         (2, "about 3", "about 3"),
         (3, "31/12/2027", "31/12/2027"),
         (4, "perhaps", "perhaps"),
+        (2, "1_000", "1_000"),
+        (2, "٣", "٣"),
+        (3, "2026-1-5", "2026-1-5"),
+        (2, "1_000", "1_000"),
+        (2, "٣", "٣"),
+        (3, "2026-1-5", "2026-1-5"),
         (2, ["1", "2"], '["1","2"]'),
     ],
 )
