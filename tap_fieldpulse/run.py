@@ -35,10 +35,14 @@ Schema = dict[str, Any]
 
 
 class Run:
-    """What is known of the account and of what is wanted of it. `catalog` are the schemas that the user gave."""
+    """What is known of the account and of what is wanted of it. `catalog` are the schemas that the user gave.
+
+    `has_state` says that a state was given, of whatever streams.
+    """
 
     def __init__(self, config: Mapping[str, Any], catalog: Mapping[str, Schema] | None, logger: logging.Logger) -> None:
         self.config = config
+        self.has_state = False
         self._catalog, self._logger = catalog, logger
         self._forms: dict[str, Form] = {}
         self._index = cache(self._read_index)
@@ -83,16 +87,15 @@ class Run:
         is_incremental: bool,
         has_events: bool,
         has_deletes: bool,
-        has_state: bool,
     ) -> Source:
-        """Put together the reading of one stream. `has_state` says that the run was given any state at all."""
+        """Put together the reading of one stream."""
         resource, filters = BY_NAME[name], self._filters(BY_NAME[name])
         sweeps = has_deletes and "G" in resource.operations
         if has_deletes and not sweeps:
             logger.info("%s: deleted rows are not looked for: FieldPulse has no path by id for it", name)
         memory = None
         if sweeps or has_events:
-            memory = self._memory(resource, filters, state, logger, has_events=has_events, has_state=has_state)
+            memory = self._memory(resource, filters, state, logger, has_events=has_events)
         must_be_whole = (sweeps and not resource.parent) or (memory is not None and has_events and memory.wants_old)
         percent = self.config["max_delete_percent"]
         parts = Parts(
@@ -132,17 +135,10 @@ class Run:
             self._snapshot.close()
 
     def _memory(
-        self,
-        resource: Resource,
-        filters: Filters,
-        state: State,
-        logger: logging.Logger,
-        *,
-        has_events: bool,
-        has_state: bool,
+        self, resource: Resource, filters: Filters, state: State, logger: logging.Logger, *, has_events: bool
     ) -> Memory:
         token = state.get("snapshot")
-        snapshot = self._snapshot.stream(resource.name, token if type(token) is int else None, has_state=has_state)
+        snapshot = self._snapshot.stream(resource.name, token if type(token) is int else None, has_state=self.has_state)
         if snapshot.is_ahead:
             logger.warning(
                 "%s: the snapshot is ahead of the state: what it saw since then is not reported again. Give each "

@@ -59,7 +59,7 @@ class TapFieldPulse(Plugin, Tap):
             raise BadSetting(
                 f"The state of {NAME} is not one of this tap.", where="--state", do="give what the last run emitted"
             )
-        self._has_state = bool(bookmarks)
+        self.run.has_state = bool(bookmarks)
         super().load_state(state)
 
     def discover_streams(self) -> list[Stream]:
@@ -108,7 +108,6 @@ class TapFieldPulse(Plugin, Tap):
             is_incremental=is_incremental,
             has_events=self.change_events.selected and stream.name in self.run.watched and not is_trial,
             has_deletes=self.config["deletes"] == "sweep" and not is_trial,
-            has_state=self._has_state,
         )
 
     def has_left(self, source: Source) -> None:
