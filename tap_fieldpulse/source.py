@@ -191,12 +191,14 @@ class Source:
         return "".join(f"{name}={value} " for name, value in figures.items() if value is not None)
 
     def _move_state(self) -> None:
-        """Say where the next run goes on; `events` that this one kept the contents of all that it read."""
+        """Say where the next run goes on; `events` that this one kept the contents of all that it read.
+
+        What does not hold any more becomes null: a runner that merges states would keep a key that is only left out.
+        """
         has_events = True if self._memory and self._memory.has_events else None
         more = {"filters": self._parts.filters.digest, "events": has_events}
-        self._state.update({**self._list.state(), **more})
-        for name in [name for name in more if self._state[name] is None]:
-            del self._state[name]
+        self._state.update(self._list.state())
+        self._state.update({name: one for name, one in more.items() if one is not None or name in self._state})
 
     def _say_unproved(self) -> None:
         tally = self._list.tally
