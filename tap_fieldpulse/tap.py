@@ -33,7 +33,7 @@ class TapFieldPulse(Plugin, Tap):
         "properties": {**SHARED_SETTINGS, **TAP_SETTINGS},
         "required": ["api_key"],
     }
-    # BATCH passes by deselection and stream maps; ACTIVATE_VERSION promises deletes that nobody makes.
+    # BATCH passes by deselection and stream maps; ACTIVATE_VERSION lets a loader drop what a run did not read.
     capabilities: ClassVar[list[Any]] = [
         TapCapabilities.CATALOG,
         TapCapabilities.STATE,

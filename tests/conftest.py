@@ -85,6 +85,14 @@ def postgres(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     server.cleanup()
 
 
+@pytest.fixture(params=["sqlite", "postgresql"])
+def url(request: pytest.FixtureRequest, tmp_path: Path) -> str:
+    """Return the address of a store: SQLite by default, PostgreSQL by its URL."""
+    if request.param == "sqlite":
+        return f"sqlite:///{tmp_path}/folder/store.db"
+    return str(request.getfixturevalue("postgres"))
+
+
 def pytest_addoption(parser: pytest.Parser) -> None:
     """Add the option of `make snap`."""
     parser.addoption("--snap", action="store_true", help="write the catalog snapshots anew")

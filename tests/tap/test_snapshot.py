@@ -3,20 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from pathlib import Path
 
 import pytest
 
 from fieldpulse_api.errors import BadSetting, GuardStopped
 from tap_fieldpulse.snapshot import Snapshot, StreamSnapshot
-
-
-@pytest.fixture(params=["sqlite", "postgresql"])
-def url(request: pytest.FixtureRequest, tmp_path: Path) -> str:
-    """Return the address of a store: SQLite by default, PostgreSQL by its URL."""
-    if request.param == "sqlite":
-        return f"sqlite:///{tmp_path}/snapshot.db"
-    return str(request.getfixturevalue("postgres"))
 
 
 @pytest.fixture

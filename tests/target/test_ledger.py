@@ -16,14 +16,6 @@ from tests.runs import record, run_target, schema, singer
 Make = Callable[[str], Ledger]
 
 
-@pytest.fixture(params=["sqlite", "postgresql"])
-def url(request: pytest.FixtureRequest, tmp_path: Path) -> str:
-    """Return the address of either store."""
-    if request.param == "sqlite":
-        return f"sqlite:///{tmp_path}/folder/ledger.db"
-    return str(request.getfixturevalue("postgres"))
-
-
 @pytest.fixture
 def make(url: str, request: pytest.FixtureRequest) -> Iterator[Make]:
     """Open ledgers of accounts that are the test's own."""
