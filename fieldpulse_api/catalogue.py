@@ -6,50 +6,12 @@ Only what is peculiar to a resource is written; the rest are the defaults of `Re
 
 from __future__ import annotations
 
-from .resource import ANY_COLUMN, Evidence, Field, Filter, Kind, Labels, Reference, Resource, Write
+from . import writes
+from .resource import ANY_COLUMN, Evidence, Filter, Resource
+from .write import Labels
 
 V, D, O_, I_ = Evidence.VERIFIED, Evidence.DOCUMENTED, Evidence.OBSERVED, Evidence.INFERRED
 
-_CUSTOMER_FIELDS = (
-    *(Field(name, limit=255) for name in ("first_name", "last_name", "display_name", "company_name")),
-    *(Field(name, Kind.EMAIL, limit=255) for name in ("email", "alt_email", "secondary_email")),
-    *(Field(name, limit=255) for name in ("phone", "secondary_phone")),
-    Field("notes", limit=7500),
-    Field("job_notes", limit=7500),
-    Field("status", allowed=("lead", "opportunity", "current customer", "lost", "other")),
-    Field("account_type", allowed=("individual", "company")),
-    Field("has_different_billing_address", Kind.BOOLEAN),
-    *(Field(name, limit=1000) for name in ("billing_address_1", "billing_address_2")),
-    *(Field(name, limit=255) for name in ("billing_city", "billing_state", "billing_zip_code")),
-    *(Field(name, limit=255) for name in ("service_address_1", "service_address_2", "service_address_city")),
-    *(Field(name, limit=255) for name in ("service_address_state", "service_address_zip_code")),
-    *(Field(name, Kind.INTEGER) for name in ("assigned_to", "pipeline_status_id", "lead_source_id")),
-    *(Field(name, Kind.JSON) for name in ("customfields", "locations", "tags")),
-)
-
-_JOB_FIELDS = (
-    Field("job_type", limit=150),
-    Field("subtitle", limit=150),
-    *(Field(name, Kind.INTEGER) for name in ("customer_id", "billing", "status_id", "status_workflow_id")),
-    Field("status", Kind.INTEGER, allowed=(1, 2, 3, 4, 5, 6)),
-    *(Field(name, Kind.TIME) for name in ("start_time", "end_time", "due_date")),
-    *(Field(f"customer_arrival_window_{end}_time", Kind.TIME) for end in ("start", "end")),
-    *(Field(name, Kind.INTEGER) for name in ("location_id", "customer_contact_id", "project_id")),
-    Field("notes", limit=20000),
-    Field("field_notes"),
-    *(Field(name, Kind.JSON) for name in ("tags", "assignments", "customfields")),
-)
-
-# V for 1, 4 and 6; the rest documented or inferred (contract 4.4).
-_JOB_LABELS = Labels(
-    "status",
-    ((1, "New"), (2, "In Progress"), (3, "Pending"), (4, "Completed"), (5, "Canceled"), (6, "On The Way")),
-)
-# Inferred from the vendor's export code: one table serves estimates and invoices (contract 4.11).
-_DOCUMENT_LABELS = Labels(
-    "status",
-    ((1, "Estimate"), (2, "Draft"), (3, "Invoiced"), (4, "Paid"), (5, "Partially Paid"), (6, "Void")),
-)
 _METHOD_LABELS = Labels(
     "method",
     (
@@ -97,7 +59,7 @@ _CUSTOMER_FILTERS = (
     Filter(
         name="status",
         columns=("status",),
-        allowed=("lead", "opportunity", "current customer", "lost", "other"),
+        allowed=writes.CUSTOMER_STATUSES,
         sent="filter",
     ),
 )
@@ -117,8 +79,6 @@ _JOB_FILTERS = (
 )
 _DOCUMENT_FILTERS = (Filter(name="status", columns=("status",), sent="filter"), *_range("date", "invoiced_date"))
 
-_TO_CUSTOMER = Reference(field="customer_id", stream="customers", external="customer_external_id")
-
 RESOURCES: tuple[Resource, ...] = (
     Resource(
         name="customers",
@@ -130,13 +90,7 @@ RESOURCES: tuple[Resource, ...] = (
         filters=_CUSTOMER_FILTERS,
         evidence=V,
         source="complete list and by-id payloads of 2024, main keys confirmed in 2026",
-        write=Write(
-            fields=_CUSTOMER_FIELDS,
-            any_of=("first_name", "last_name", "display_name"),
-            resend=("first_name", "last_name", "display_name"),
-            match="email",
-            identity=("email", "phone", "first_name", "last_name", "display_name", "company_name"),
-        ),
+        write=writes.CUSTOMERS,
     ),
     Resource(
         name="customer_contacts",
@@ -147,6 +101,7 @@ RESOURCES: tuple[Resource, ...] = (
         updated=None,
         evidence=I_,
         source="six body fields are documented; no response was ever published",
+        write=writes.CUSTOMER_CONTACTS,
     ),
     Resource(
         name="locations",
@@ -155,6 +110,7 @@ RESOURCES: tuple[Resource, ...] = (
         title="Addresses of customers, jobs and invoices",
         evidence=V,
         source="payloads of 2024; object types of customers and invoices seen in 2026",
+        write=writes.LOCATIONS,
     ),
     Resource(
         name="jobs",
@@ -165,18 +121,11 @@ RESOURCES: tuple[Resource, ...] = (
         counts=False,
         custom="job",
         ask_values=(("with_custom_fields", "true"),),
-        labels=(_JOB_LABELS,),
+        labels=(writes.JOB_LABELS,),
         filters=_JOB_FILTERS,
         evidence=V,
         source="complete list rows of 2024 and 2026",
-        write=Write(
-            fields=_JOB_FIELDS,
-            references=(_TO_CUSTOMER,),
-            required=("customer_id", "job_type", "billing"),
-            resend=("customer_id", "job_type", "billing"),
-            defaults=(("billing", 1),),  # 1 in all live data (V); what it means is unknown
-            identity=("customer_id", "job_type", "subtitle"),
-        ),
+        write=writes.JOBS,
     ),
     Resource(
         name="job_status_workflows",
@@ -221,6 +170,7 @@ RESOURCES: tuple[Resource, ...] = (
         sort_by=("due_date", "status", "title"),
         evidence=I_,
         source="the documented body; no sample",
+        write=writes.SUBTASKS,
     ),
     Resource(
         name="comments",
@@ -229,6 +179,7 @@ RESOURCES: tuple[Resource, ...] = (
         title="Comments on jobs, customers, projects, subtasks and invoices",
         evidence=V,
         source="11 live rows of 2026",
+        write=writes.COMMENTS,
     ),
     Resource(
         name="timesheets",
@@ -238,6 +189,7 @@ RESOURCES: tuple[Resource, ...] = (
         paged=False,
         evidence=I_,
         source="the documented body; no sample",
+        write=writes.TIMESHEETS,
     ),
     Resource(
         name="custom_fields",
@@ -246,6 +198,7 @@ RESOURCES: tuple[Resource, ...] = (
         title="Definitions of custom fields",
         evidence=D,
         source="the documented body; main keys live on another host",
+        write=writes.CUSTOM_FIELDS,
     ),
     Resource(
         name="estimates",
@@ -253,10 +206,11 @@ RESOURCES: tuple[Resource, ...] = (
         item_path="/estimates/{id}",
         title="Estimates, with line items",
         sort_by=(ANY_COLUMN,),
-        labels=(_DOCUMENT_LABELS,),
+        labels=(writes.DOCUMENT_LABELS,),
         filters=_DOCUMENT_FILTERS,
         evidence=V,
         source="live rows of 2026; presentation flags by name only",
+        write=writes.ESTIMATES,
     ),
     Resource(
         name="invoices",
@@ -265,10 +219,11 @@ RESOURCES: tuple[Resource, ...] = (
         title="Invoices, with line items and payments",
         sort_by=(ANY_COLUMN,),
         custom="invoice",
-        labels=(_DOCUMENT_LABELS,),
+        labels=(writes.DOCUMENT_LABELS,),
         filters=_DOCUMENT_FILTERS,
         evidence=V,
         source="live rows of 2026; presentation flags by name only",
+        write=writes.INVOICES,
     ),
     Resource(
         name="payments",
@@ -280,6 +235,7 @@ RESOURCES: tuple[Resource, ...] = (
         filters=(Filter(name="status", columns=("status",), sent="filter"), *_range("date", "payment_date")),
         evidence=V,
         source="2,364 live rows of 2026 for the main keys",
+        write=writes.PAYMENTS,
     ),
     Resource(
         name="items",
@@ -290,6 +246,7 @@ RESOURCES: tuple[Resource, ...] = (
         custom="item",
         evidence=V,
         source="17,536 live rows of 2026 for the main keys, the rest from the documented body",
+        write=writes.ITEMS,
     ),
     Resource(
         name="material_lists",
@@ -301,6 +258,7 @@ RESOURCES: tuple[Resource, ...] = (
         ask_values=(("withCustomfieldsAndRelatedData", "true"),),
         evidence=I_,
         source="no sample, and the documented body is empty",
+        write=writes.MATERIAL_LISTS,
     ),
     Resource(
         name="purchase_orders",
@@ -309,6 +267,7 @@ RESOURCES: tuple[Resource, ...] = (
         title="Purchase orders, with their items",
         evidence=D,
         source="the documented body; id and timestamps observed",
+        write=writes.PURCHASE_ORDERS,
     ),
     Resource(
         name="projects",
@@ -319,6 +278,7 @@ RESOURCES: tuple[Resource, ...] = (
         custom="project",
         evidence=I_,
         source="the documented body; no sample",
+        write=writes.PROJECTS,
     ),
     Resource(
         name="contracts",
@@ -339,6 +299,7 @@ RESOURCES: tuple[Resource, ...] = (
         custom="asset",
         evidence=V,
         source="4 live rows of 2026 for the main keys, the rest from the documented body",
+        write=writes.ASSETS,
     ),
     Resource(
         name="asset_categories",
@@ -347,6 +308,7 @@ RESOURCES: tuple[Resource, ...] = (
         title="Categories of assets",
         evidence=I_,
         source="the title is documented, the rest is convention",
+        write=writes.ASSET_CATEGORIES,
     ),
     Resource(
         name="vendors",
@@ -387,6 +349,7 @@ RESOURCES: tuple[Resource, ...] = (
         title="Tags of customers and jobs",
         evidence=V,
         source="a dump of 2021",
+        write=writes.TAGS,
     ),
     Resource(
         name="lead_sources",
@@ -405,27 +368,7 @@ RESOURCES: tuple[Resource, ...] = (
         updated=None,
         evidence=I_,
         source="no sample; customers refer to it",
-        write=Write(
-            into="customers",
-            row="customer_id",
-            fields=(Field("pipeline_status_id", Kind.INTEGER),),
-            references=(
-                Reference(
-                    field="customer_id",
-                    stream="customers",
-                    external="customer_external_id",
-                    named="customer_email",
-                    column="email",
-                ),
-                Reference(
-                    field="pipeline_status_id",
-                    stream="pipeline_statuses",
-                    named="pipeline_status",
-                    column="name",
-                ),
-            ),
-            required=("pipeline_status_id",),
-        ),
+        write=writes.PIPELINE_STATUSES,
     ),
     Resource(
         name="company_profiles",

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import threading
 import weakref
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -74,6 +75,8 @@ class Reply:
 class Client:
     """Talk to one account of the API. May be used by many threads.
 
+    `requests` counts what was sent, repeated ones included.
+
     Raises: the errors of `errors`, and nothing of httpx's.
     """
 
@@ -86,6 +89,8 @@ class Client:
             limits=httpx.Limits(max_connections=256, max_keepalive_connections=64),
             headers={"accept": "application/json"},
         )
+        self.requests = 0
+        self._sent, self._counting = threading.local(), threading.Lock()
         weakref.finalize(self, self._http.close)  # for those who forget to
         self._send_safely: Callable[..., Reply] = backoff.on_exception(
             backoff.expo,
@@ -113,6 +118,15 @@ class Client:
         """
         return self._send_safely("POST", path, body=body)
 
+    def delete(self, path: str) -> Reply:
+        """Delete a row. Repeated when it fails; a row that is gone already is NotFound."""
+        return self._send_safely("DELETE", path)
+
+    @property
+    def requests_here(self) -> int:
+        """Return how many requests this thread has sent, repeated ones included."""
+        return getattr(self._sent, "number", 0)
+
     def close(self) -> None:
         """Close the connections."""
         self._http.close()
@@ -129,6 +143,9 @@ class Client:
         content = None if body is None else _ENCODER.encode(body)
         headers = None if body is None else {"content-type": "application/json"}
         url = self.settings.api_url + path
+        self._sent.number = self.requests_here + 1
+        with self._counting:
+            self.requests += 1
         try:
             answer = self._http.request(method, url, params=params, content=content, headers=headers)
         except _NEVER_LEFT as error:

@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import logging
 import re
-import unicodedata
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
@@ -15,6 +14,7 @@ from typing import Any, Literal
 
 from .catalogue import BY_NAME
 from .client import Client
+from .names import object_type, property_name
 from .pages import Pages, Reading, Row, Verdict
 from .values import Unfit, day, number, text, truth, whole
 from .walk import Walk
@@ -29,7 +29,6 @@ RAW = ("customfields", "customfields_with_related_data")
 """Where a row may have its values; the second only where it was asked for."""
 _KINDS: dict[int | None, Kind] = {2: "number", 3: "date", 4: "checkbox", 5: "drop-down"}
 """By `field_widget_id`: 1 and 2 are documented, the rest is assumed, so every value is checked against its kind."""
-_LONGEST_NAME = 48  # a loader that flattens puts `custom_fields__` before it, and PostgreSQL takes 63 bytes
 _WORDS = {"yes": True, "on": True, "no": False, "off": False}
 _NAMELESS = re.compile(r"field_\d+\Z")
 _ID_IN_DESCRIPTION = re.compile(r"\bcustom field (\d+)\b")  # catalogs keep no keyword that Singer does not know
@@ -60,7 +59,7 @@ class Definition:
             id=int(row["id"]),
             name=str(row.get("name") or ""),
             kind="drop-down" if allowed else _KINDS.get(widget, "text"),
-            objects=tuple(sorted({_object_type(one) for one in objects if one})),
+            objects=tuple(sorted({object_type(one) for one in objects if one})),
             allowed=tuple(map(str, allowed)) if isinstance(allowed, list) else (),
         )
 
@@ -193,25 +192,11 @@ def entries_of(entries: Any) -> Iterator[tuple[int, Any]]:
             yield definition, entry.get("value")
 
 
-def property_name(name: str) -> str:
-    """Return a name in snake case, of ASCII letters, digits and `_`; '' where nothing is left."""
-    plain = unicodedata.normalize("NFKD", name.replace("ß", "ss")).encode("ascii", "ignore").decode()
-    parted = re.sub(r"([a-z0-9])([A-Z])", r"\1_\2", plain)
-    snake = re.sub(r"[^a-z0-9]+", "_", parted.lower()).strip("_")
-    return f"field_{snake}"[:_LONGEST_NAME] if snake[:1].isdigit() else snake[:_LONGEST_NAME].strip("_")
-
-
 def _ids_of(properties: Mapping[str, Any]) -> Iterator[tuple[int, str]]:
     for name, schema in properties.items():
         found = _ID_IN_DESCRIPTION.search(str(schema.get("description", "")))
         if found:
             yield int(found[1]), name
-
-
-def _object_type(name: Any) -> str:
-    """Return `material_list` for `material_list`, `Material Lists` and a PHP class name alike."""
-    short = str(name).rsplit("\\", 1)[-1].removeprefix("Base")
-    return property_name(short).removesuffix("s")
 
 
 def _form(schema: Mapping[str, Any]) -> tuple[Any, ...]:

@@ -17,8 +17,9 @@ from typing import Any
 from .errors import BadSetting, allowed_instead, got
 from .names import PERSONAL, Index, normal
 from .pages import Row
-from .resource import Filter, Labels, Resource
+from .resource import Filter, Resource
 from .values import Unfit, instant, moment, whole
+from .write import Labels
 
 Names = Callable[[str, str], Index]
 """The rows of a stream by a column, or by several with a space between."""

@@ -4,12 +4,19 @@ from __future__ import annotations
 
 import hashlib
 import os
+import socket
 from pathlib import Path
 
 from sqlalchemy import Connection, text
 from sqlalchemy.engine import Engine
 
 from .errors import GuardStopped
+
+_LONGEST_HOLDER = 60  # PostgreSQL keeps 63 bytes of an application's name
+_WHO = """
+select a.application_name from pg_locks l join pg_stat_activity a using (pid)
+where l.locktype = 'advisory' and l.granted and l.objid::bigint = :low
+"""
 
 
 class Hold:
@@ -18,15 +25,16 @@ class Hold:
     Raises: GuardStopped while another process has it.
     """
 
-    def __init__(self, engine: Engine, account: str, *, store: str) -> None:
-        """Take the lock of an account. `store` is what is locked, as its setting `<store>_url` has it."""
-        self._store = store
+    def __init__(self, engine: Engine, account: str, *, store: str, stream: str | None = None) -> None:
+        """Take the lock of an account, or of a stream of it. `store` is what its setting calls `<store>_url`."""
+        self._store, self._stream = store, stream
         self._file = -1
         self._connection: Connection | None = None
+        name = f"{account}.{stream}" if stream else account
         if engine.dialect.name == "sqlite":
-            self._take_file(Path(f"{engine.url.database}.{account}.lock"))
+            self._take_file(Path(f"{engine.url.database}.{name}.lock"))
         elif engine.dialect.name == "postgresql":
-            self._take_advisory(engine, account)
+            self._take_advisory(engine, name)
 
     def release(self) -> None:
         """Let others have it."""
@@ -43,26 +51,30 @@ class Hold:
         try:
             fcntl.flock(self._file, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
-            holder = os.pread(self._file, 20, 0).decode() or "unknown"
+            holder = os.pread(self._file, _LONGEST_HOLDER, 0).decode() or "unknown"
             self.release()
-            raise self._held(f"process {holder}") from None
+            raise self._held(holder) from None
         os.ftruncate(self._file, 0)
-        os.pwrite(self._file, str(os.getpid()).encode(), 0)
+        os.pwrite(self._file, _this_process().encode(), 0)
 
-    def _take_advisory(self, engine: Engine, account: str) -> None:
-        number = int.from_bytes(
-            hashlib.sha256(f"fieldpulse {self._store} {account}".encode()).digest()[:8], "big", signed=True
-        )
+    def _take_advisory(self, engine: Engine, name: str) -> None:
+        key = hashlib.sha256(f"fieldpulse {self._store} {name}".encode()).digest()[:8]
+        number = int.from_bytes(key, "big", signed=True)
         self._connection = engine.connect().execution_options(isolation_level="AUTOCOMMIT")
         if not self._connection.scalar(text("select pg_try_advisory_lock(:number)"), {"number": number}):
-            holder = "select pid from pg_locks where locktype = 'advisory' and granted and objid::bigint = :low"
-            pid = self._connection.scalar(text(holder), {"low": number & 0xFFFFFFFF})
+            holder = self._connection.scalar(text(_WHO), {"low": number & 0xFFFFFFFF})
             self.release()
-            raise self._held(f"PostgreSQL session {pid}")
+            raise self._held(str(holder))
+        self._connection.execute(text("select set_config('application_name', :name, false)"), {"name": _this_process()})
 
     def _held(self, holder: str) -> GuardStopped:
+        part = f" · stream {self._stream}" if self._stream else ""
         return GuardStopped(
             f"Another run has the {self._store} of this account ({holder}).",
-            where=f"setting {self._store}_url",
+            where=f"setting {self._store}_url{part}",
             do="wait until it has ended, and let only one run at a time have it",
         )
+
+
+def _this_process() -> str:
+    return f"process {os.getpid()} on {socket.gethostname()}"[:_LONGEST_HOLDER]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import unicodedata
 from typing import Any
 
 from .catalogue import BY_NAME
@@ -10,6 +11,8 @@ from .client import Client
 from .errors import Incomplete
 from .pages import Pages, Reading
 from .walk import Walk
+
+_LONGEST_NAME = 48  # a loader that flattens puts `custom_fields__` before it, and PostgreSQL takes 63 bytes
 
 PERSONAL = "email"
 """A column of this name is compared, and never listed."""
@@ -20,6 +23,20 @@ def normal(value: Any) -> str:
     words = " ".join(str(value).casefold().split())
     digits = re.sub(r"[\s().+-]", "", words)
     return digits[-10:] if digits.isdigit() and len(digits) >= 10 else words  # noqa: PLR2004  with or without country code
+
+
+def property_name(name: str) -> str:
+    """Return a name in snake case, of ASCII letters, digits and `_`; '' where nothing is left."""
+    plain = unicodedata.normalize("NFKD", name.replace("ß", "ss")).encode("ascii", "ignore").decode()
+    parted = re.sub(r"([a-z0-9])([A-Z])", r"\1_\2", plain)
+    snake = re.sub(r"[^a-z0-9]+", "_", parted.lower()).strip("_")
+    return f"field_{snake}"[:_LONGEST_NAME] if snake[:1].isdigit() else snake[:_LONGEST_NAME].strip("_")
+
+
+def object_type(name: Any) -> str:
+    """Return `material_list` for `material_list`, `Material Lists` and a PHP class name alike."""
+    short = str(name).rsplit("\\", 1)[-1].removeprefix("Base")
+    return property_name(short).removesuffix("s")
 
 
 class Index:

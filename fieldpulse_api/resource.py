@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import json
+import re
 from dataclasses import dataclass
 from enum import Enum
 from functools import cached_property
 from importlib.resources import files
 from typing import Any, Literal
+
+from .write import Labels, Write
 
 Direction = Literal["asc", "desc"]
 ANY_COLUMN = "*"
@@ -20,40 +23,6 @@ class Evidence(str, Enum):
     DOCUMENTED = "D"
     OBSERVED = "O"
     INFERRED = "I"
-
-
-class Kind(str, Enum):
-    """What a body field holds, and so how a record's value is checked and put on the wire."""
-
-    TEXT = "text"
-    EMAIL = "email"
-    INTEGER = "integer"
-    BOOLEAN = "boolean"
-    TIME = "time"
-    JSON = "json"
-
-
-@dataclass(frozen=True)
-class Field:
-    """One field of a write body. `limit` is in characters."""
-
-    name: str
-    kind: Kind = Kind.TEXT
-    limit: int | None = None
-    allowed: tuple[str | int, ...] = ()
-
-
-@dataclass(frozen=True)
-class Labels:
-    """What the codes of a column mean, as (code, label) pairs."""
-
-    column: str
-    pairs: tuple[tuple[int | str, str], ...]
-
-    @cached_property
-    def by_code(self) -> dict[int | str, str]:
-        """Return the labels by their codes."""
-        return dict(self.pairs)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -73,64 +42,6 @@ class Filter:
     allowed: tuple[str, ...] = ()
     bound: Literal[">=", "<="] | None = None
     sent: str | None = None
-
-
-@dataclass(frozen=True, kw_only=True)
-class Reference:
-    """How a record may name another row instead of giving its FieldPulse id in `field`.
-
-    `external` is a record property with the source's key (found in the ledger); `named` is a
-    record property that is compared with `column` of the rows of `stream` (read once per run).
-    """
-
-    field: str
-    stream: str
-    external: str | None = None
-    named: str | None = None
-    column: str | None = None
-
-    @property
-    def properties(self) -> tuple[str, ...]:
-        """Return the record properties that can say which row is meant, the surest first."""
-        return tuple(name for name in (self.field, self.external, self.named) if name)
-
-
-@dataclass(frozen=True, kw_only=True)
-class Write:
-    """How records of a stream become writes.
-
-    `into` is the resource whose rows are written where it is not the stream's own, and `row` the
-    reference that says which row; such a stream only updates. `required` holds on create, `any_of`
-    asks for at least one of its fields on create, `resend` must go with every PUT. `defaults`
-    are sent on create where the record is silent. `match` finds a row that exists already,
-    `identity` recognises a create whose outcome is unknown: text and ids only, since a time reads back in another form.
-    """
-
-    fields: tuple[Field, ...]
-    references: tuple[Reference, ...] = ()
-    into: str | None = None
-    row: str | None = None
-    required: tuple[str, ...] = ()
-    any_of: tuple[str, ...] = ()
-    resend: tuple[str, ...] = ()
-    defaults: tuple[tuple[str, Any], ...] = ()
-    match: str | None = None
-    identity: tuple[str, ...] = ()
-
-    @cached_property
-    def by_name(self) -> dict[str, Field]:
-        """Return the body fields by their names."""
-        return {field.name: field for field in self.fields}
-
-    def reference(self, name: str) -> Reference:
-        """Return the reference that fills `name`."""
-        return next(ref for ref in self.references if ref.field == name)
-
-    @cached_property
-    def properties(self) -> frozenset[str]:
-        """Return every record property that can have an effect."""
-        named = {name for ref in self.references for name in ref.properties}
-        return frozenset(named | set(self.by_name))
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -181,12 +92,18 @@ class Resource:
             (bool(set(self.operations) & set("GUD")) != bool(self.item_path), "item_path and operations disagree"),
             (("{" in self.path) != bool(self.parent), "path and parent disagree"),
             (bool(self.write and not self.write.into and "U" not in self.operations), "written but not writable"),
+            (bool(self.write and set(self.path_fields) - set(self.write.by_name)), "its path needs a field it lacks"),
         ]
 
     @property
     def key(self) -> str:
         """Return the name of the primary key: `id` in every list (V)."""
         return "id"
+
+    @cached_property
+    def path_fields(self) -> tuple[str, ...]:
+        """Return the fields that are part of the list's path: ids of rows above."""
+        return tuple(re.findall(r"{(\w+)}", self.path))
 
     @property
     def only_read(self) -> bool:

@@ -16,6 +16,7 @@ from fieldpulse_api.catalogue import RESOURCES
 
 from . import answers
 from .answers import Answer
+from .calls import Calls, method_of
 from .conditions import Condition
 from .custom_values import RELATED, encoded, is_asked, related
 from .details import detailed, visible
@@ -35,6 +36,7 @@ if TYPE_CHECKING:
     from starlette.requests import Request as HttpRequest
 
     from fieldpulse_api.resource import Resource
+    from fieldpulse_api.write import Call
 
     from .seed import Row
 
@@ -53,6 +55,7 @@ class Backend:
         self.store = store
         self.behaviour = behaviour
         self.writes = Writes(store, behaviour)
+        self.calls = Calls(store)
         self._random = Random(0)
 
     async def list(self, resource: Resource, request: HttpRequest) -> Response:
@@ -98,6 +101,11 @@ class Backend:
         """DELETE a row, softly."""
         trashed = self.writes.delete(resource, self._row(resource, request))
         return _response(answers.single(visible(resource.name, trashed)))
+
+    async def call(self, resource: Resource, call: Call, request: HttpRequest) -> Response:
+        """Carry out a request of its own about a row: prices, links."""
+        after = self.calls.answer(call, self._row(resource, request), await _body(request))
+        return _response(answers.single(detailed(self.store, resource.name, after)))
 
     def _row(self, resource: Resource, request: HttpRequest) -> Row:
         parent = self._parent(resource, request)
@@ -162,6 +170,9 @@ def _routes(backend: Backend) -> list[Route]:
             path, method, endpoint = endpoints[operation]
             name = f"{method} {resource.name}"
             routes.append(Route(str(path), partial(endpoint, resource), methods=[method], name=name))
+        for call in resource.write.calls if resource.write else ():
+            endpoint = partial(backend.call, resource, call)
+            routes.append(Route(call.path, endpoint, methods=[method_of(call)], name=call.name))
     return sorted(routes, key=lambda route: route.path.count("{"))
 
 

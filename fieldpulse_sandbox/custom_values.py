@@ -49,17 +49,29 @@ def encoded(store: Store, name: str, numbers: Sequence[int]) -> list[bytes]:
     return [b'%s,"%s":%s}' % (row[:-1], RELATED.encode(), given) for row, given in zip(plain, values, strict=True)]
 
 
-def merged(store: Store, name: str, values: Row, before: Row) -> Row:
-    """Merge written values into those of the row, as text and by definition (V: names are never shown)."""
+def merged(store: Store, name: str, values: Row, before: Row, *, by_id: bool) -> Row:
+    """Merge written values into those of the row, as text (V: names are never shown).
+
+    An entry with an `id` replaces that value; one without replaces that of its definition, or is one more if `by_id`.
+    """
     if name not in OBJECTS or not isinstance(values.get("customfields"), list):
         return values
-    kept = {one["field_instance_id"]: one for one in before.get("customfields") or ()}
-    now = store.now()
+    kept = list(before.get("customfields") or ())
     for given in values["customfields"]:
-        number = int(given["field_instance_id"])
-        after = {owner_column(name): before.get("id"), "value": _text(given.get("value")), "updated_at": now}
-        kept[number] = (kept.get(number) or _fresh(store, number)) | after
-    return values | {"customfields": list(kept.values())}
+        field = int(given["field_instance_id"])
+        after = {owner_column(name): before.get("id"), "value": _text(given.get("value")), "updated_at": store.now()}
+        place = _place(kept, given.get("id"), None if by_id else field)
+        if place is None:
+            kept.append(_fresh(store, field) | after)
+        else:
+            kept[place] = kept[place] | after  # the row as it was keeps its values
+    return values | {"customfields": kept}
+
+
+def _place(kept: list[Row], number: Any, field: int | None) -> int | None:
+    """Return where the value with this id is, or without one the value of this definition."""
+    key, wanted = ("field_instance_id", field) if number in (None, "") else ("id", int(number))
+    return next((place for place, one in enumerate(kept) if one[key] == wanted), None)
 
 
 def _fresh(store: Store, field: int) -> Row:

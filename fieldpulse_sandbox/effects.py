@@ -1,14 +1,14 @@
-"""What a write changes besides the columns it names: derived columns, embedded rows, the amounts of invoices."""
+"""What a write changes besides the columns it names: derived columns, embedded rows."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
 from typing import Any
 
-from .custom_values import merged
+from .documents import document, payment, settle_invoice
 from .moments import iso
 from .seed import Row
-from .seed.billing import money, settle, small_customer
+from .seed.billing import small_customer
 from .seed.reference import JOB_STATUSES
 from .seed.shapes import BASE_CLASS, COMPANY_ID
 from .seed.work import DONE
@@ -22,8 +22,9 @@ Derive = Callable[[Store, Values, Row], Values]
 def derived(store: Store, name: str, values: Values, before: Row) -> Values:
     """Return the values of a write with the columns that follow from them. `before` is {} on create."""
     derive = DERIVED.get(name)
-    values = derive(store, values, before) if derive else values
-    return merged(store, name, values, before)
+    if values.get("tags"):
+        values = values | {"tags": list(dict.fromkeys(int(number) for number in values["tags"]))}
+    return derive(store, values, before) if derive else values
 
 
 def _customer(store: Store, values: Values, before: Row) -> Values:
@@ -67,58 +68,46 @@ def _assigned(store: Store, values: Values, model: str) -> Values:
         stamp = iso(int(store.clock()))
         base = {"company_id": COMPANY_ID, "assignable_type": BASE_CLASS + model, "mongo_id": None}
         stamps = {"created_at": stamp, "updated_at": stamp}
-        given = [one for one in values["assignments"] if isinstance(one, dict)]
-        values["assignments"] = [base | {"user_id": None, "team_id": None} | one | stamps for one in given]
+        who = [{key: _number(one.get(key)) for key in ("user_id", "team_id")} for one in values["assignments"]]
+        values["assignments"] = [base | one | stamps | {"id": store.value_id()} for one in who]
     return values
 
 
-def _document(store: Store, values: Values, before: Row) -> Values:
-    values = dict(values)
-    customer = store.find("customers", values.get("customer_id"))
-    if customer:
-        values["customer"] = small_customer(customer)
-    if isinstance(values.get("line_items"), list):
-        lines = [line for line in values["line_items"] if isinstance(line, dict)]
-        parts = [part for line in lines for part in line.get("line_components") or () if isinstance(part, dict)]
-        cents = sum(round(_amount(part.get("quantity")) * _amount(part.get("unit_price")) * 100) for part in parts)
-        paid = round(_amount(before.get("amount_paid")) * 100)
-        values |= dict.fromkeys(("subtotal", "subtotal_discounted"), money(cents, 6))
-        values |= dict.fromkeys(("total", "service_price"), money(cents))
-        values["amount_unpaid"] = money(max(0, cents - paid))
-    return values
+def _number(given: Any) -> int | None:
+    return None if given in (None, "") else int(given)
 
 
-def _payment(store: Store, values: Values, _: Row) -> Values:
-    values = dict(values)
-    if "amount" in values:
-        values["amount"] = money(round(_amount(values["amount"]) * 100))
-    invoice = store.find("invoices", values.get("invoice_id"))
-    return values | {"customer_id": invoice["customer_id"]} if invoice else values
+def _listed(store: Store, values: Values) -> Values:
+    """Return a material list whose lines have ids."""
+    lines = values.get("items")
+    return dict(values) | ({"items": [{"id": store.value_id()} | line for line in lines]} if lines else {})
 
 
-def _amount(value: object) -> float:
-    try:
-        return float(str(value))
-    except ValueError:
-        return 0.0
+def _defined(values: Values, before: Row) -> Values:
+    """Return a definition with the second name of its object (V*), and settings that are never null (assumed)."""
+    settings = before.get("settings") or {"field_instance_id": None, "allowed_values": [], "default_value": None}
+    given = {key: cell for key, cell in (values.get("settings") or {}).items() if key != "field_instance_id"}
+    named = {"related_record_names": [values["object"]]} if values.get("object") else {}
+    return values | named | {"settings": settings | given}
 
 
 DERIVED: dict[str, Derive] = {
     "customers": _customer,
     "jobs": _job,
-    "estimates": _document,
-    "invoices": _document,
-    "payments": _payment,
+    "estimates": lambda store, values, before: _assigned(store, document(store, values, before), "Invoice"),
+    "invoices": lambda store, values, before: _assigned(store, document(store, values, before), "Invoice"),
+    "payments": payment,
+    "custom_fields": lambda _, values, before: _defined(values, before),
     "subtasks": lambda store, values, _: _assigned(store, dict(values), "Subtask"),
     "projects": lambda store, values, _: _assigned(store, dict(values), "Project"),
-    "material_lists": lambda store, values, _: _assigned(store, dict(values), "MaterialList"),
+    "material_lists": lambda store, values, _: _assigned(store, _listed(store, values), "MaterialList"),
 }
 
 
 def spread(store: Store, name: str, row: Row) -> None:
     """Carry a written or deleted row into the rows that show it."""
     if name == "payments":
-        _spread_payment(store, row)
+        settle_invoice(store, row)
     elif name == "locations":
         _spread_location(store, row)
     elif name == "customers":
@@ -126,14 +115,6 @@ def spread(store: Store, name: str, row: Row) -> None:
         for target in ("estimates", "invoices"):
             for shown in store.tables[target].having("customer_id", row["id"]):
                 store.patch(target, shown["id"], {"customer": small})
-
-
-def _spread_payment(store: Store, row: Row) -> None:
-    invoice = store.find("invoices", row["invoice_id"])
-    if invoice:
-        settled = dict(invoice)
-        settle(settled, store.tables["payments"].having("invoice_id", invoice["id"]))
-        store.update("invoices", invoice["id"], settled)
 
 
 def _spread_location(store: Store, row: Row) -> None:

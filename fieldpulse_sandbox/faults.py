@@ -30,7 +30,10 @@ class Behaviour:
     bad_key_status: Literal[401, 403] = 403
     validation: Literal["400", "422", "200"] = "400"
     create_status: Literal[200, 201] = 201
-    put_null: Literal["ignore", "clear"] = "ignore"
+    put_null: Literal["ignore", "clear", "empty"] = "ignore"  # "empty": null is ignored, but '' surely clears a text
+    put_empty: bool = True  # '' in a PUT clears a column of text; in others it is a null
+    repeat_any_of: tuple[str, ...] = ()  # whose PUTs need one of the names that a create needs one of: "customers"
+    customfields_by_id: bool = False  # a custom value written without its row's `id` is one more, and replaces none
     page_cap: int = 100
 
 

@@ -17,7 +17,7 @@ from .app import create_app
 from .faults import Behaviour, Fault, Faults
 from .gateway import TRANSPORT, Request
 from .seed import Row, build_account
-from .store import Clock, Store
+from .store import Clock, Link, Store
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -192,6 +192,10 @@ class Sandbox:
     def fail(self, fault: Fault) -> None:
         """Queue a fault for the requests to come."""
         self._faults.add(fault)
+
+    def links(self, number: int) -> list[Link]:
+        """Return what a material list is connected with, in the order of the requests, repetitions included."""
+        return list(self.store.links.get(number, ()))
 
     def rows(self, name: str) -> list[Row]:
         """Return the live rows of a resource as its list shows them, ascending by id."""

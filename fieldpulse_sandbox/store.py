@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import time
+from collections import defaultdict
 from collections.abc import Callable
+from dataclasses import dataclass
 from itertools import count
 from typing import TYPE_CHECKING
 
@@ -24,8 +26,19 @@ class Missing(Exception):  # named for what happened
     """There is no such row, or it was deleted."""
 
 
+@dataclass(frozen=True)
+class Link:
+    """What a material list was connected with: all of it, or only some items."""
+
+    entity: str
+    entity_id: int
+    item_ids: tuple[int, ...] = ()
+
+
 class Store:
     """Rows by resource. It knows no rules of validation; `writes` does.
+
+    `links` are those of material lists, by the list's id: no answer shows them. A repeated link is there twice.
 
     Units: `clock` gives UNIX seconds; stamps are whole seconds of it.
     """
@@ -35,6 +48,7 @@ class Store:
         self.clock = clock
         self.tables = {name: Table(name, account.get(name, ())) for name in SHAPES}
         self.owner = next(iter(self.tables["users"].rows), None)
+        self.links: defaultdict[int, list[Link]] = defaultdict(list)
         self._value_ids = count(LAST_SEEDED_VALUE + 1)
 
     def now(self) -> str:

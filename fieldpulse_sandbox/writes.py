@@ -4,10 +4,14 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from .columns import WRITE_ONLY
 from .conditions import CLASSES
+from .conversions import TEXTS
+from .custom_values import merged
 from .effects import derived, spread
 from .seed.fields import OBJECTS, owner_column
-from .validation import Body, validated
+from .seed.shapes import blank
+from .validation import NOTHING, Body, validated
 
 if TYPE_CHECKING:
     from fieldpulse_api.resource import Resource
@@ -15,10 +19,6 @@ if TYPE_CHECKING:
     from .faults import Behaviour
     from .seed import Row
     from .store import Store
-
-READ_NAMES = {"assets": {"location": "location_description"}}
-"""Body names that read back under another name (4.18)."""
-TYPE_COLUMNS = ("object_type", "commentable_type")
 
 
 class Writes:
@@ -34,10 +34,8 @@ class Writes:
 
         Raises: Refused.
         """
-        values = validated(self.store, resource, _clean(resource, body), creating=True)
-        if parent is not None:
-            values |= {"customer_id": parent["id"]}
-        values = derived(self.store, resource.name, values, {})
+        body = _clean(body) | {name: parent["id"] for name in resource.path_fields if parent}
+        values = self._values(resource, body, {})
         places = values.pop("locations", None)
         row = self.store.create(resource.name, {key: cell for key, cell in values.items() if cell is not None})
         row = self._own(resource, row)
@@ -49,17 +47,36 @@ class Writes:
 
         Raises: Refused.
         """
-        body = _clean(resource, body)
-        if self.behaviour.put_null == "ignore":
-            body = {key: value for key, value in body.items() if value is not None}
-        values = validated(self.store, resource, body, creating=False)
-        values = derived(self.store, resource.name, values, row)
+        body = _clean(body) | {name: row[name] for name in resource.path_fields}
+        values = self._values(resource, self._said(resource, body), row)
         places = values.pop("locations", None)
         after = self.store.update(resource.name, row["id"], values)
         if row.get("invoice_id") and row["invoice_id"] != after["invoice_id"]:
             spread(self.store, resource.name, row)
         spread(self.store, resource.name, after)
         return self._with_places(resource, after, places)
+
+    def _values(self, resource: Resource, body: Body, before: Row) -> Row:
+        """Return the cells that a body sets, and those that follow from them."""
+        values = validated(self.store, resource, body, before=before, behaviour=self.behaviour)
+        hidden, unset = WRITE_ONLY.get(resource.name, frozenset()), blank(resource.name)
+        values = {key: unset.get(key) if cell is None else cell for key, cell in values.items() if key not in hidden}
+        values = derived(self.store, resource.name, values, before)
+        return merged(self.store, resource.name, values, before, by_id=self.behaviour.customfields_by_id)
+
+    def _said(self, resource: Resource, body: Body) -> Body:
+        """Return what of a PUT's body counts: nulls, and empty texts, may be no change."""
+        ruled = (resource.write or NOTHING).by_name
+        others = {name for name, field in ruled.items() if field.kind not in TEXTS}
+        is_emptied = self.behaviour.put_empty or self.behaviour.put_null == "empty"
+        is_cleared = self.behaviour.put_null == "clear"
+
+        def counts(name: str, value: object) -> bool:
+            if value is None or (value == "" and name in others):
+                return is_cleared
+            return value != "" or is_emptied
+
+        return {name: value for name, value in body.items() if counts(name, value)}
 
     def delete(self, resource: Resource, row: Row) -> Row:
         """Take a row out of every answer, and return it with its `deleted_at`."""
@@ -70,12 +87,13 @@ class Writes:
     def _own(self, resource: Resource, row: Row) -> Row:
         """Return a new row whose nested elements carry its id, which was not known before."""
         owned: dict[str, Any] = {}
-        columns = {"assignments": "assignable_id"}
+        columns = {"assignments": "assignable_id", "settings": "field_instance_id"}
         if resource.name in OBJECTS:
             columns["customfields"] = owner_column(resource.name)
         for key, column in columns.items():
-            if row.get(key):
-                owned[key] = [element | {column: row["id"]} for element in row[key]]
+            own, cell = {column: row["id"]}, row.get(key)
+            if cell:
+                owned[key] = cell | own if isinstance(cell, dict) else [element | own for element in cell]
         return self.store.patch(resource.name, row["id"], owned) if owned else row
 
     def _with_places(self, resource: Resource, row: Row, places: Any) -> Row:
@@ -95,11 +113,6 @@ class Writes:
 INLINE_PLACE = ("title", "address_1", "address_2", "city", "state", "zip_code", "is_main_location")
 
 
-def _clean(resource: Resource, body: Body) -> Body:
-    """Return a body with trimmed names (`"method "` is in the vendor's examples), as the columns are called."""
-    names = READ_NAMES.get(resource.name, {})
-    cleaned = {names.get(key.strip(), key.strip()): value for key, value in body.items()}
-    for key in TYPE_COLUMNS:
-        if isinstance(cleaned.get(key), str):
-            cleaned[key] = CLASSES.get(cleaned[key], cleaned[key])
-    return cleaned
+def _clean(body: Body) -> Body:
+    """Return a body with trimmed names: `"method "` is in the vendor's examples (D)."""
+    return {key.strip(): value for key, value in body.items()}

@@ -44,6 +44,38 @@ def streams_table() -> str:
     return _table(("stream", "what it is", "replication", "target writes", "evidence"), rows)
 
 
+def writes_table() -> str:
+    """Return what can be written as a table."""
+    rows = []
+    for resource in RESOURCES:
+        write = resource.write
+        if write is None:
+            continue
+        named = {
+            name: None for one in write.references for name in one.properties if name not in write.by_name or one.many
+        }
+        required = [*write.required, *([f"one of {', '.join(write.any_of)}"] if write.any_of else [])]
+        rows.append(
+            (
+                f"`{resource.name}`",
+                ", ".join(f"`{name}`" for name in [*named, *(["custom_fields"] if resource.custom else [])]),
+                ", ".join(required) or "",
+                " or ".join(" and ".join(one) for one in write.match),
+                ", ".join(f"`{call.name}`" for call in write.calls),
+                "yes" if "D" in resource.operations else "",
+            )
+        )
+    head = (
+        "stream",
+        "by name or your key",
+        "required to create",
+        "found by, unless `match` says otherwise",
+        "calls",
+        "delete",
+    )
+    return _table(head, rows)
+
+
 def filters_table() -> str:
     """Return the filters as a table."""
     rows = []
@@ -95,6 +127,7 @@ def documents() -> Iterator[tuple[Path, str]]:
         "target settings": settings_table(TargetFieldPulse),
         "streams": streams_table(),
         "filters": filters_table(),
+        "writes": writes_table(),
         "errors": errors_table(),
         "exit statuses": exits_table(),
     }
@@ -176,8 +209,10 @@ def _replication(resource: Resource) -> str:
 
 def _writes(resource: Resource) -> str:
     if not resource.write:
-        return "" if resource.only_read else "not yet"
-    return "moves customers" if resource.write.into else "create, update"
+        return ""
+    if resource.write.into:
+        return f"moves {resource.write.into}"
+    return "create, update, delete" if "D" in resource.operations else "create, update"
 
 
 def _descendants(kind: type[errors.FieldPulseError]) -> Iterator[type[errors.FieldPulseError]]:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any, Literal
@@ -20,45 +20,78 @@ from sqlalchemy import (
     Connection,
     Float,
     Index,
+    Integer,
     MetaData,
     String,
     Table,
     delete,
+    func,
     insert,
+    inspect,
     select,
     update,
 )
 from sqlalchemy.exc import IntegrityError, SQLAlchemyError
 
 from fieldpulse_api.database import open_database
-from fieldpulse_api.errors import BadSetting, GuardStopped, Invalid
+from fieldpulse_api.errors import BadSetting, Invalid
 from fieldpulse_api.hold import Hold
 
+from .plan import Note, Said
+
+Status = Literal["intended", "adopted", "done", "deleted"]
+
+_VERSION = 2  # of the tables' form; it is in their names
+_PREFIX = "fieldpulse_ledger_"
+_TABLES = MetaData()
 _TABLE = Table(
-    "fieldpulse_ledger_1",  # the number is the version of its form
-    MetaData(),
+    f"{_PREFIX}{_VERSION}",
+    _TABLES,
     Column("account", String(64), primary_key=True),
     Column("stream", String(64), primary_key=True),
     Column("source_key", String(512), primary_key=True),
     Column("status", String(16), nullable=False),
     Column("row_id", BigInteger),
-    Column("digest", String(64)),
+    Column("above", JSON),
+    Column("said", JSON),
     Column("marks", JSON),
     Column("after_id", BigInteger),
     Column("at", Float, nullable=False),
-    Index("fieldpulse_ledger_1_rows", "account", "stream", "row_id"),
+    Index(f"{_PREFIX}{_VERSION}_rows", "account", "stream", "row_id"),
+    Index(f"{_PREFIX}{_VERSION}_status", "account", "stream", "status"),
+)
+_AUDIT = Table(
+    f"fieldpulse_audit_{_VERSION}",
+    _TABLES,
+    Column("id", BigInteger().with_variant(Integer, "sqlite"), primary_key=True, autoincrement=True),
+    Column("account", String(64), nullable=False),
+    Column("run", String(32), nullable=False),
+    Column("at", Float, nullable=False, index=True),
+    Column("stream", String(64), nullable=False),
+    Column("source_key", String(512)),
+    Column("action", String(16), nullable=False),
+    Column("outcome", String(16), nullable=False),
+    Column("requests", Integer, nullable=False),
+    Column("row_id", BigInteger),
+    Column("changed", JSON),
+    Column("records", Integer, nullable=False),
 )
 
 
 @dataclass(frozen=True)
 class Entry:
-    """One row. `at` is when it was intended or done, in epoch seconds; `after_id` an id that was there before."""
+    """One row. `at` is when it was intended or done, in epoch seconds; `after_id` an id that was there before.
 
+    `above` are the ids in the path of the row's list, `said` is what was written last, `marks` recognise a create.
+    """
+
+    stream: str
     source_key: str
-    status: Literal["intended", "done"]
+    status: Status
     row_id: int | None
-    digest: str | None
-    marks: dict[str, str]
+    above: Mapping[str, int]
+    said: Said
+    marks: Mapping[str, str]
     after_id: int
     at: float
 
@@ -66,23 +99,54 @@ class Entry:
 class Ledger:
     """The ledger of one account. May be used by many threads."""
 
-    def __init__(self, url: str, account: str, *, formerly: str | None = None, is_held: bool = True) -> None:
+    def __init__(self, url: str, account: str, *, formerly: str | None = None) -> None:
         """Open the ledger; what stands under `formerly`, a name from before the account's was known, is taken over.
 
-        `is_held` keeps other runs of the account out: what only reads needs it not.
-
-        Raises: BadSetting; GuardStopped while another run of this account has it.
+        Raises: BadSetting, also for a ledger of a newer version.
         """
         self.account = account
         self._lock = threading.Lock()
-        self._engine = open_database(url, _TABLE.metadata, store="ledger")
+        self._holds: dict[str, Hold] = {}
+        self._engine = open_database(url, _TABLES, store="ledger")
         try:
-            self._hold = Hold(self._engine, account, store="ledger") if is_held else None
-        except GuardStopped:
-            self._engine.dispose()
+            self._upgrade()
+            if formerly and formerly != account:
+                self._take_over(formerly)
+        except BadSetting:
+            self.close()
             raise
-        if formerly and formerly != account and is_held:
-            self._take_over(formerly)
+
+    def hold(self, stream: str) -> None:
+        """Keep other runs out of a stream, until `close`.
+
+        Raises: GuardStopped while another run has it, with who that is.
+        """
+        if stream not in self._holds:
+            self._holds[stream] = Hold(self._engine, self.account, store="ledger", stream=stream)
+
+    def _upgrade(self) -> None:
+        """Take over what version 1 knew: which rows there are and what is in doubt, not what was written to them."""
+        versions = [
+            name.removeprefix(_PREFIX) for name in inspect(self._engine).get_table_names() if name.startswith(_PREFIX)
+        ]
+        if any(int(version) > _VERSION for version in versions if version.isdigit()):
+            raise BadSetting(
+                "The ledger was written by a newer version of this target.",
+                where="setting ledger_url",
+                do="install that version, or give another ledger_url",
+            )
+        if "1" not in versions:
+            return
+        old = Table(f"{_PREFIX}1", MetaData(), autoload_with=self._engine)
+        with self._begin() as connection:
+            rows = connection.execute(select(old)).mappings().all()
+            kept = ("account", "stream", "source_key", "status", "row_id", "marks", "after_id", "at")
+            moved = [{name: row[name] for name in kept} | {"above": {}, "said": {}} for row in rows]
+            for row in moved:  # numbers are compared in another form since
+                row["marks"] = {name: mark for name, mark in (row["marks"] or {}).items() if name != "phone"}
+            if moved:
+                connection.execute(insert(_TABLE), moved)
+            old.drop(connection)
 
     def _take_over(self, formerly: str) -> None:
         try:
@@ -106,56 +170,73 @@ class Ledger:
 
     def is_claimed(self, stream: str, row_id: int) -> bool:
         """Say whether some source key already stands for a row."""
-        return bool(self._entries(stream, _TABLE.c.row_id == row_id))
+        return bool(self._entries(stream, (_TABLE.c.row_id == row_id) & (_TABLE.c.status != "deleted")))
 
-    def intend(self, stream: str, source_key: str, *, digest: str, marks: dict[str, str], after_id: int) -> None:
+    def known(self, stream: str) -> int:
+        """Return how many rows of a stream the ledger knows."""
+        is_known = (
+            _TABLE.c.account == self.account,
+            _TABLE.c.stream == stream,
+            _TABLE.c.status.in_(("adopted", "done")),
+        )
+        with self._begin() as connection:
+            return int(connection.scalar(select(func.count()).select_from(_TABLE).where(*is_known)) or 0)
+
+    def intend(self, note: Note, *, above: Mapping[str, int], marks: Mapping[str, str], after_id: int) -> None:
         """Commit that a create is about to be sent.
 
         Raises: Invalid when another process is creating the same key.
         """
-        values = {"status": "intended", "digest": digest, "marks": marks, "after_id": after_id, "at": time.time()}
+        values = {"status": "intended", "above": dict(above), "said": {}, "marks": dict(marks), "after_id": after_id}
+        key = self._key(note.stream, note.key)
         try:
             with self._begin() as connection:
-                connection.execute(insert(_TABLE).values(**self._key(stream, source_key), **values))
+                connection.execute(delete(_TABLE).where(*self._is(key), _TABLE.c.status == "deleted"))
+                connection.execute(insert(_TABLE).values(**key, **values, at=time.time()))
         except IntegrityError:
             raise Invalid(
                 "Another process is creating this record, or its create is in doubt.",
-                where=f"ledger · stream {stream}",
+                where=f"ledger · stream {note.stream}",
                 do="let one process at a time write a stream, then replay the record",
             ) from None
 
-    def done(self, stream: str, source_key: str, *, row_id: int, digest: str) -> None:
-        """Commit that a row holds what the record says."""
-        key = self._key(stream, source_key)
-        values = {"status": "done", "row_id": row_id, "digest": digest, "marks": {}, "at": time.time()}
+    def done(self, note: Note, *, row_id: int | None, above: Mapping[str, int], status: Status = "done") -> None:
+        """Commit that a row holds what the record says, or, `adopted`, that a row is its own, whatever it holds."""
+        key = self._key(note.stream, note.key)
+        values = {"status": status, "row_id": row_id, "above": dict(above), "said": note.said, "marks": {}}
         with self._begin() as connection:
-            changed = connection.execute(update(_TABLE).where(*self._is(key)).values(**values))
+            changed = connection.execute(update(_TABLE).where(*self._is(key)).values(**values, at=time.time()))
             if not changed.rowcount:
-                connection.execute(insert(_TABLE).values(**key, **values))
-
-    def adopted(self, stream: str, source_key: str, *, row_id: int) -> None:
-        """Commit that a row is a source key's; whether it holds what the record says is still to be seen."""
-        self.done(stream, source_key, row_id=row_id, digest="")
+                connection.execute(insert(_TABLE).values(**key, **values, at=time.time()))
 
     def forget(self, stream: str, source_key: str) -> None:
         """Commit that a create did not happen."""
         with self._begin() as connection:
             connection.execute(delete(_TABLE).where(*self._is(self._key(stream, source_key))))
 
+    def audit(self, rows: Iterable[Mapping[str, Any]]) -> None:
+        """Append to the audit table."""
+        values = [{"account": self.account, **row} for row in rows]
+        if values:
+            with self._begin() as connection:
+                connection.execute(insert(_AUDIT), values)
+
+    def audited_until(self, at: float) -> None:
+        """Drop what was audited before a time, in epoch seconds."""
+        with self._begin() as connection:
+            connection.execute(delete(_AUDIT).where(_AUDIT.c.account == self.account, _AUDIT.c.at < at))
+
     def close(self) -> None:
         """Close the connections, and let others have it."""
-        if self._hold:
-            self._hold.release()
+        for one in self._holds.values():
+            one.release()
+        self._holds.clear()
         self._engine.dispose()
 
     def _entries(self, stream: str, condition: Any) -> list[Entry]:
         query = select(_TABLE).where(_TABLE.c.account == self.account, _TABLE.c.stream == stream, condition)
         with self._begin() as connection:
-            rows = connection.execute(query.order_by(_TABLE.c.at)).all()
-        return [
-            Entry(row.source_key, row.status, row.row_id, row.digest, row.marks or {}, row.after_id or 0, row.at)
-            for row in rows
-        ]
+            return [entry_of(row) for row in connection.execute(query.order_by(_TABLE.c.at)).mappings()]
 
     def _key(self, stream: str, source_key: str) -> dict[str, str]:
         return {"account": self.account, "stream": stream, "source_key": source_key}
@@ -177,3 +258,18 @@ class Ledger:
                 where="setting ledger_url",
                 do="look at the disk or the database; nothing is sent that cannot be noted first",
             ) from None
+
+
+def entry_of(row: Mapping[Any, Any]) -> Entry:
+    """Return a row of the table as an entry."""
+    return Entry(
+        stream=row["stream"],
+        source_key=row["source_key"],
+        status=row["status"],
+        row_id=row["row_id"],
+        above=row["above"] or {},
+        said=row["said"] or {},
+        marks=row["marks"] or {},
+        after_id=row["after_id"] or 0,
+        at=row["at"],
+    )

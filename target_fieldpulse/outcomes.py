@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import os
 import threading
-from collections import Counter
+from collections import Counter, defaultdict
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal, get_args
 
@@ -14,52 +15,70 @@ import msgspec
 
 from fieldpulse_api.errors import BadSetting, FieldPulseError
 
-Outcome = Literal["created", "updated", "unchanged", "skipped", "rejected", "uncertain"]
+Outcome = Literal["created", "updated", "deleted", "unchanged", "skipped", "rejected", "uncertain"]
 OUTCOMES: tuple[Outcome, ...] = get_args(Outcome)
 
 _JSON = msgspec.json.Encoder(decimal_format="number")
 
 
+@dataclass(frozen=True)
+class Done:
+    """What became of a record: the row that it is, and the properties that were written."""
+
+    outcome: Outcome
+    row_id: int | None = None
+    changed: tuple[str, ...] = ()
+
+
 class Outcomes:
-    """Count every record once. May be used by many threads."""
+    """Count every record once, by stream. May be used by many threads."""
 
     def __init__(self, rejects_path: str) -> None:
-        self.read = 0
-        self._counts: Counter[Outcome] = Counter()
-        self._under_way = 0
+        self._read: Counter[str] = Counter()
+        self._counts: defaultdict[str, Counter[Outcome]] = defaultdict(Counter)
+        self._under_way: Counter[str] = Counter()
         self._lock = threading.Lock()
         self._rejects = Rejects(Path(rejects_path))
 
     def __getitem__(self, outcome: Outcome) -> int:
-        return self._counts[outcome]
+        return sum(counts[outcome] for counts in self._counts.values())
 
-    def count(self, outcome: Outcome, number: int = 1) -> None:
+    def read(self, stream: str) -> None:
+        """Count a record that was read."""
+        with self._lock:
+            self._read[stream] += 1
+
+    def count(self, stream: str, outcome: Outcome, number: int = 1) -> None:
         """Count records that ended in this way."""
         with self._lock:
-            self._counts[outcome] += number
+            self._counts[stream][outcome] += number
 
     @contextmanager
-    def under_way(self) -> Iterator[None]:
+    def under_way(self, stream: str) -> Iterator[None]:
         """Say that a record is being written: one that still is when the run closes ended nobody knows how."""
         with self._lock:
-            self._under_way += 1
+            self._under_way[stream] += 1
         try:
             yield
         finally:
             with self._lock:
-                self._under_way -= 1
+                self._under_way[stream] -= 1
 
     def reject(self, stream: str, schema: Mapping[str, Any], record: Mapping[str, Any], error: FieldPulseError) -> None:
         """Keep a record that was not written, safely on disk, with the reason beside it."""
         with self._lock:
             self._rejects.write(stream, schema, record, error.line)
 
-    def close(self) -> str:
-        """Close the file and return the run's last line; what was read and never begun counts as skipped."""
+    def close(self) -> dict[str, dict[str, int]]:
+        """Close the file and return the counts by stream; what was read and never begun counts as skipped."""
         self._rejects.close()
-        self.count("uncertain", self._under_way)
-        self.count("skipped", self.read - sum(self._counts.values()))
-        return f"read {self.read} = " + " + ".join(f"{self._counts[one]} {one}" for one in OUTCOMES)
+        for stream in self._read:
+            self.count(stream, "uncertain", self._under_way[stream])
+            self.count(stream, "skipped", self._read[stream] - sum(self._counts[stream].values()))
+        return {
+            stream: {"read": read, **{one: self._counts[stream][one] for one in OUTCOMES}}
+            for stream, read in self._read.items()
+        }
 
 
 class Rejects:

@@ -9,6 +9,7 @@ from functools import cached_property
 from typing import Any
 
 from fieldpulse_api.account import account_of, address_name
+from fieldpulse_api.catalogue import BY_NAME
 from fieldpulse_api.client import Client
 from fieldpulse_api.errors import OutcomeUnknown, RecordRefused, impersonal
 from fieldpulse_api.pages import Reading
@@ -16,11 +17,26 @@ from fieldpulse_api.resource import Resource
 from fieldpulse_api.settings import ApiSettings
 
 from .acknowledged import Acknowledged, State
+from .audit import Audit
+from .creates import Creates
+from .custom_values import CustomValues
 from .doubt import Doubts
+from .guards import Guards
+from .held import Held
 from .lanes import Lanes
 from .ledger import Ledger
-from .outcomes import Outcome, Outcomes
-from .references import References, keys_read, keys_written
+from .lookups import Lookups, custom_column
+from .means import Means
+from .outcomes import Done, Outcome, Outcomes
+from .plan import Plan
+from .planner import Planner
+from .preview import Preview
+from .puts import Puts
+from .references import References, columns_asked, keys_read, keys_written
+from .report import Clock, last_line, table, write_report
+from .rules import Rules
+from .updates import Updates
+from .wire import Wire
 from .writer import Writer
 
 _LOGGER = logging.getLogger(__name__)
@@ -39,37 +55,48 @@ class Run:
 
     def __init__(self, config: Mapping[str, Any], emit: Callable[[State], None]) -> None:
         self.settings = ApiSettings.read(config)
-        self._config = config
+        self.rules = Rules.read(config)
+        self._config, self._is_dry = config, config["dry_run"]
+        self._wire = Wire(self.settings.zone, config["phone_region"])
+        self._clock = Clock()
+        self._emit = emit
         self._outcomes = Outcomes(config["rejects_path"])
-        self._acknowledged = Acknowledged(emit if not config["dry_run"] else lambda _: None)
+        self._acknowledged = Acknowledged(self._let_out)
         self._lanes = Lanes(math.ceil(self.settings.requests_per_second))
+        self._guards = Guards(config, self._known)
+        self._held: Held | None = Held() if self._guards and not self._is_dry else None
         self._prepared: set[str] = set()
         self._fatal: BaseException | None = None
 
     def prepare(self, resource: Resource) -> None:
         """Get ready to write a stream: which account this is, and what earlier runs left in doubt."""
-        self._writer  # noqa: B018  opened here, by one thread, for all workers
+        self._writer, self._audit  # noqa: B018  opened here, by one thread, for all workers
         is_first = resource.name not in self._prepared  # a SCHEMA may come again, while creates are under way
         self._prepared.add(resource.name)
-        if is_first and resource.write and not resource.write.into and not self._config["dry_run"]:
+        if not is_first or self._is_dry or not resource.write:
+            return
+        for stream in (resource.name, *(reference.stream for reference in resource.write.references)):
+            if stream == resource.name or stream in self.rules.create_missing:
+                self._means.ledger.hold(stream)
+        if not resource.write.into:
             self._doubts.settle_all(resource)
 
     def submit(self, resource: Resource, schema: Schema, record: Record) -> None:
         """Read one record; this waits while too many are under way. Raises: what ended the run."""
         self.check()
-        self._outcomes.read += 1
+        self._outcomes.read(resource.name)
         ticket = self._acknowledged.begin()
-        write = resource.write
-        self._lanes.submit(
-            lambda: self._work(resource, schema, record, ticket),
-            writes=keys_written(resource.name, write, record) if write else (),
-            after=keys_read(write, record) if write else (),
-        )
+        if self._held is None:
+            self._start(resource, schema, record, ticket)
+            return
+        self._foresee(resource, record)
+        if self._held.put(lambda: self._start(resource, schema, record, ticket)):
+            self._release()
 
-    def skip(self) -> None:
+    def skip(self, stream: str) -> None:
         """Count a record that is not to be written."""
-        self._outcomes.read += 1
-        self._outcomes.count("skipped")
+        self._outcomes.read(stream)
+        self._outcomes.count(stream, "skipped")
 
     def state(self, state: State) -> None:
         """Take in a state."""
@@ -84,16 +111,43 @@ class Run:
         """Wait for all writes; in a run that was stopped, only for those under way, and not for ever."""
         if is_stopped:
             self._lanes.stopped.set()
+        else:
+            self._release()
         self._lanes.finish(_LAST_SECONDS if is_stopped else None)
 
-    def close(self) -> int:
-        """Close everything, say the last line, and return the exit status that the outcomes ask for."""
-        for part in ("_ledger", "_client"):
+    def close(self, status: int | None = None) -> int:
+        """Close everything, say the last line, write the report, and return the exit status.
+
+        `status` is that of what ended the run; without it the outcomes decide.
+        """
+        counts = self._outcomes.close()
+        if status is None:
+            is_bad = self._outcomes["uncertain"] or (self._outcomes["rejected"] and self._config["on_reject"] == "fail")
+            status = 1 if is_bad else 0
+        for part in ("_audit", "_preview", "_ledger", "_client"):
             if part in self.__dict__:
                 getattr(self, part).close()
-        _LOGGER.info("%s", self._outcomes.close())
-        bad = self._outcomes["uncertain"] or (self._outcomes["rejected"] and self._config["on_reject"] == "fail")
-        return 1 if bad else 0
+        for line in table(counts):
+            _LOGGER.info("%s", line)
+        _LOGGER.info("%s", last_line(counts))
+        if self._config.get("report_path"):
+            write_report(self._config["report_path"], self._report(counts, status))
+        return status
+
+    def _report(self, counts: Mapping[str, Mapping[str, int]], status: int) -> Record:
+        is_open = "_means" in self.__dict__
+        return {
+            "run": self._audit.run if "_audit" in self.__dict__ else None,
+            **self._clock.told(),
+            "account": self._ledger.account if is_open else None,
+            "dry_run": self._is_dry,
+            "exit_status": status,
+            "requests": self._client.requests if is_open else 0,
+            "rejects_path": self._config["rejects_path"],
+            "streams": counts,
+        }
+
+    # What the parts of a run are, each made when it is first needed
 
     @cached_property
     def _client(self) -> Client:
@@ -101,44 +155,161 @@ class Run:
 
     @cached_property
     def _ledger(self) -> Ledger:
-        account, formerly = account_of(self._client), address_name(self._client)
-        return Ledger(self._config["ledger_url"], account, formerly=formerly, is_held=not self._config["dry_run"])
+        return Ledger(self._config["ledger_url"], account_of(self._client), formerly=address_name(self._client))
 
     @cached_property
-    def _reading(self) -> Reading:
-        return Reading(zone=self.settings.zone)
+    def _audit(self) -> Audit:
+        return Audit(self._ledger, days=self._config["audit_days"], is_kept=not self._is_dry)
+
+    @cached_property
+    def _customs(self) -> CustomValues:
+        return CustomValues(self._client, Reading(zone=self.settings.zone))
+
+    @cached_property
+    def _means(self) -> Means:
+        reading = Reading(zone=self.settings.zone)
+        external = {stream: self._external(stream, name) for stream, name in self.rules.external.items()}
+        columns = columns_asked(self.rules.columns(external))
+        return Means(
+            client=self._client,
+            ledger=self._ledger,
+            lookups=Lookups(self._client, reading, self._wire, columns),
+            reading=reading,
+            wire=self._wire,
+            rules=self.rules,
+            external=external,
+        )
+
+    def _external(self, stream: str, name: str) -> str:
+        resource = BY_NAME[stream]
+        if name in resource.schema["properties"]:
+            return name
+        where = f"setting external_id_fields.{stream}"
+        return custom_column(self._customs.definition(str(resource.custom), name, where=where))
+
+    @cached_property
+    def _references(self) -> References:
+        return References(self._means.ledger, self._means.lookups, self.rules, self._make)
+
+    @cached_property
+    def _planner(self) -> Planner:
+        return Planner(self._means, self._references, self._customs)
 
     @cached_property
     def _doubts(self) -> Doubts:
         seconds, wait = self._config["settle_seconds"], self._lanes.stopped.wait
-        return Doubts(self._client, self._ledger, self._reading, settle_seconds=seconds, wait=wait)
+        return Doubts(self._means, settle_seconds=seconds, wait=wait)
 
     @cached_property
-    def _writer(self) -> Writer:
-        references = References(self._client, self._ledger, self._reading)
-        dry_run = self._config["dry_run"]
-        return Writer(self._client, self._ledger, self._doubts, references, self._reading, dry_run=dry_run)
+    def _updates(self) -> Updates:
+        return Updates(self._means, self._puts)
+
+    @cached_property
+    def _puts(self) -> Puts:
+        return Puts(self._means)
+
+    @cached_property
+    def _preview(self) -> Preview:
+        seconds = self.settings.requests_per_second
+        path = self._config.get("plan_path")
+        return Preview(self._means, self._references, self._updates, path, requests_per_second=seconds)
+
+    @cached_property
+    def _writer(self) -> Writer | Preview:
+        self._planner  # noqa: B018  opened with it
+        if self._is_dry:
+            return self._preview
+        return Writer(self._means, Creates(self._means, self._doubts, self._puts), self._updates)
+
+    def _known(self, stream: str) -> int:
+        return self._means.ledger.known(stream)
+
+    # The way of a record
+
+    def _foresee(self, resource: Resource, record: Record) -> None:
+        """Count what a record will do, before anything is sent. Raises: GuardStopped when it would be too much."""
+        assert self._held is not None  # noqa: S101  only called while records are held
+        try:
+            plan = self._planner.plan(resource, record)
+        except RecordRefused:  # it will be again when its turn comes, unless what it lacks is there by then
+            return
+        if plan.writes and self._held.is_new(plan.note.stream, plan.note.key, plan.action):
+            self._guards.take(plan.action, plan.note.stream)
+        if plan.action == "create":
+            self._references.plan(plan.note.stream, plan.note.key)
+
+    def _release(self) -> None:
+        """Begin to write what was held: the plan is within the guards, or too long to be known."""
+        held, self._held = self._held, None
+        if held:
+            self._guards.reset()
+            self._references.forget_planned()
+            for start in held.take():
+                self.check()
+                start()
+
+    def _make(self, stream: str, body: Record) -> int:
+        """Create what a record only names; while nothing is written yet, say an id that there is not."""
+        if self._held is not None:
+            return -1
+        if isinstance(self._writer, Preview):
+            return self._writer.make(stream, body)
+        self._guards.take("create", stream)
+        return self._writer.make(stream, body)
+
+    def _start(self, resource: Resource, schema: Schema, record: Record, ticket: int) -> None:
+        write = resource.write
+        match = self.rules.match_of(resource)
+        self._lanes.submit(
+            lambda: self._work(resource, schema, record, ticket),
+            writes=keys_written(resource.name, write, record, match, self._wire) if write else (),
+            after=keys_read(write, record) if write else (),
+        )
 
     def _work(self, resource: Resource, schema: Schema, record: Record, ticket: int) -> None:
+        stream = resource.name
         try:
-            with self._outcomes.under_way():
-                self._outcomes.count(self._write(resource, schema, record))
+            with self._outcomes.under_way(stream):
+                self._outcomes.count(stream, self._write(resource, schema, record))
             self._acknowledged.end(ticket)
         except Stopped:
-            self._outcomes.count("uncertain")  # the ledger has it; its ticket stays open, so no state passes it
+            self._outcomes.count(stream, "uncertain")  # the ledger has it; its ticket stays open: no state passes it
         except BaseException as error:  # noqa: BLE001  whatever it is ends the run instead of vanishing in a thread
             self._fatal = self._fatal or error
             self._lanes.stopped.set()
 
     def _write(self, resource: Resource, schema: Schema, record: Record) -> Outcome:
+        plan, before = None, self._client.requests_here
         try:
-            return self._writer.write(resource, record)
+            plan = self._planner.plan(resource, record)
+            before = self._client.requests_here  # look-ups are everybody's
+            done = self._carry_out(plan)
         except (RecordRefused, OutcomeUnknown) as error:
-            if isinstance(error, OutcomeUnknown) and self._lanes.stopped.is_set():
-                raise Stopped from None
-            if not self._config["dry_run"]:
-                self._outcomes.reject(resource.name, schema, record, error)
-            outcome: Outcome = "uncertain" if isinstance(error, OutcomeUnknown) else "rejected"
-            key = impersonal(str(record.get("external_id") or record.get("id") or ""))
-            _LOGGER.warning("%s: %s %s: %s", outcome, resource.name, key, error.line)
-            return outcome
+            done = self._refused(resource, schema, record, error)
+        key = plan.note.key if plan else str(record.get("external_id") or record.get("id") or "")
+        requests = self._client.requests_here - before
+        self._audit.note(resource.name, key, plan.action if plan else "none", done, requests=requests)
+        return done.outcome
+
+    def _carry_out(self, plan: Plan) -> Done:
+        self._guards.take(plan.action, plan.note.stream)
+        return self._writer.carry_out(plan)
+
+    def _refused(
+        self, resource: Resource, schema: Schema, record: Record, error: RecordRefused | OutcomeUnknown
+    ) -> Done:
+        if isinstance(error, OutcomeUnknown) and self._lanes.stopped.is_set():
+            raise Stopped from None
+        if not self._is_dry:
+            self._outcomes.reject(resource.name, schema, record, error)
+        outcome: Outcome = "uncertain" if isinstance(error, OutcomeUnknown) else "rejected"
+        key = impersonal(str(record.get("external_id") or record.get("id") or ""))
+        _LOGGER.warning("%s: %s %s: %s", outcome, resource.name, key, error.line)
+        return Done(outcome)
+
+    def _let_out(self, state: State) -> None:
+        """Emit a state, once what is behind it stands in the audit."""
+        if not self._is_dry:
+            if "_audit" in self.__dict__:  # nothing else was read if not
+                self._audit.flush()
+            self._emit(state)

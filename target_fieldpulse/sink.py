@@ -8,7 +8,10 @@ from typing import TYPE_CHECKING, Any
 from singer_sdk.sinks import RecordSink
 
 from fieldpulse_api.catalogue import BY_NAME
+from fieldpulse_api.custom_fields import PROPERTY
 from fieldpulse_api.errors import RefusedStream
+
+from .plan import DELETED
 
 if TYPE_CHECKING:
     from .target import TargetFieldPulse
@@ -35,7 +38,8 @@ class FieldPulseSink(RecordSink):
                 where=f"SCHEMA of {self.stream_name}",
                 do=f"give its records one of: {', '.join(needed)} (external_id: the source's key; id: FieldPulse's)",
             )
-        idle = sorted(properties - write.properties - {"id", "external_id"})
+        known = write.properties | {"id", "external_id", *DELETED} | ({PROPERTY} if self._resource.custom else set())
+        idle = sorted(name for name in properties - known if not name.startswith("_sdc_"))
         if idle:
             self.logger.warning("%s: these properties are not written: %s", self.stream_name, ", ".join(idle))
         self._run.prepare(self._resource)
@@ -72,4 +76,4 @@ class DiscardSink(RecordSink):
 
     def process_record(self, record: Record, context: object) -> None:  # noqa: ARG002
         """Count the record as skipped."""
-        self._run.skip()
+        self._run.skip(self.stream_name)

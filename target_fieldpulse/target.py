@@ -25,60 +25,14 @@ from fieldpulse_api.settings import SHARED_SETTINGS
 
 from .reader import Reader
 from .run import Run
+from .settings import TARGET_SETTINGS
 from .sink import DiscardSink, FieldPulseSink
-
-TARGET_SETTINGS: dict[str, dict[str, Any]] = {
-    "ledger_url": {
-        "type": "string",
-        "default": "sqlite:///.fieldpulse/ledger.db",
-        "title": "Ledger",
-        "description": "Where it is kept what was written, as an SQLAlchemy URL: SQLite, or PostgreSQL with the "
-        "extra `postgres`. Losing it means that records without a match are created again.",
-    },
-    "rejects_path": {
-        "type": "string",
-        "default": ".fieldpulse/rejects.singer",
-        "title": "Rejects",
-        "description": "The file to which rejected and uncertain records are appended, with their reasons. Move it "
-        "away before you replay it.",
-    },
-    "on_reject": {
-        "type": "string",
-        "enum": ["fail", "ignore"],
-        "default": "fail",
-        "title": "On reject",
-        "description": "Whether rejected records make the exit status 1 at the end of the run, or 0.",
-    },
-    "unknown_streams": {
-        "type": "string",
-        "enum": ["fail", "discard"],
-        "default": "fail",
-        "title": "Unknown streams",
-        "description": "What to do with a stream that FieldPulse does not have. One that it has and does not let be "
-        "written is always refused.",
-    },
-    "dry_run": {
-        "type": "boolean",
-        "default": False,
-        "title": "Dry run",
-        "description": "Read and look up, but write nothing, and say what would be done. Emits no state.",
-    },
-    "settle_seconds": {
-        "type": "number",
-        "minimum": 0,
-        "maximum": 3600,
-        "default": 30,
-        "title": "Settle time",
-        "description": "How long after it was sent a create whose answer was lost may still be carried out. "
-        "FieldPulse's gateway gives up at about 29 seconds (assumed).",
-    },
-}
 
 _BROKEN_INPUT = (InvalidJSONSchema, InvalidRecord, MissingKeyPropertiesError, RecordsWithoutSchemaException)
 
 
 class TargetFieldPulse(Plugin, Target):
-    """Singer target for FieldPulse: customers, jobs, and moves through the pipeline."""
+    """Singer target for FieldPulse: everything that its API lets one write."""
 
     name = "target-fieldpulse"
     package_name = "singer-fieldpulse"
@@ -160,9 +114,7 @@ class TargetFieldPulse(Plugin, Target):
             target.listen(file_input)
         except BaseException as error:  # noqa: BLE001  also a signal's SystemExit
             run.finish(is_stopped=True)
-            status = report(_explained(error))
-            run.close()
-            sys.exit(status)
+            sys.exit(run.close(report(_explained(error))))
         sys.exit(run.close())
 
 

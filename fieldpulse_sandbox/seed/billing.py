@@ -32,7 +32,8 @@ SMALL_CUSTOMER = [
 
 def money(cents: int, places: int = 2) -> str:
     """Return cents as the text of a decimal with this many places."""
-    return f"{cents // 100}.{cents % 100:02d}" + "0" * (places - 2)
+    whole, rest = divmod(abs(cents), 100)
+    return f"{'-' if cents < 0 else ''}{whole}.{rest:02d}" + "0" * (places - 2)
 
 
 def small_customer(row: Row) -> Row:

@@ -10,6 +10,7 @@ from jsonschema import Draft7Validator
 
 from fieldpulse_api.catalogue import BY_NAME, RESOURCES, WRITABLE
 from fieldpulse_api.resource import Evidence, Resource
+from fieldpulse_api.write import Kind
 
 NAMES = [
     "customers",
@@ -53,9 +54,11 @@ def test_the_catalogue_has_every_list_of_the_api_once() -> None:
     assert len({resource.path for resource in RESOURCES}) == len(RESOURCES) == 30
 
 
-def test_three_streams_can_be_written() -> None:
-    """Customers, jobs, and moves through the pipeline."""
-    assert WRITABLE == ("customers", "jobs", "pipeline_statuses")
+def test_what_the_api_lets_one_write_can_be_written() -> None:
+    """Every list with a documented create or update, and moves through the pipeline."""
+    documented = [resource.name for resource in RESOURCES if not resource.only_read]
+    assert sorted(WRITABLE) == sorted([*documented, "pipeline_statuses"])
+    assert len(WRITABLE) == 19
 
 
 @each
@@ -85,8 +88,23 @@ def test_the_replication_key_is_a_time_of_the_schema(resource: Resource) -> None
 def test_what_the_writer_refers_to_exists(resource: Resource) -> None:
     """A reference leads to a stream, and every rule names a field of the body."""
     if write := resource.write:
-        assert all(reference.stream in BY_NAME for reference in write.references)
-        assert set(write.any_of) | set(write.resend) | set(write.identity) <= set(write.by_name)
+        own = {name for name, *_ in write.defaults} | {name for fields in write.match for name in fields}
+        rules = own | {*write.required, *write.any_of, *write.resend, *write.identity}
+        assert rules <= set(write.by_name)
+        for reference in write.references:
+            assert reference.stream in BY_NAME
+            assert {*reference.fields} <= set(write.by_name) | {write.row}
+            assert not reference.column or reference.column in BY_NAME[reference.stream].schema["properties"]
+
+
+@each
+def test_a_create_in_doubt_can_be_recognised(resource: Resource) -> None:
+    """What every create has is part of what it is recognised by; a create without marks would be sent again."""
+    write = resource.write
+    if write and not write.into:
+        always = set(write.required) - set(resource.path_fields)
+        assert always & set(write.identity) or set(write.any_of) <= set(write.identity)
+        assert all(write.by_name[name].kind is not Kind.JSON for name in write.identity)
 
 
 @pytest.mark.parametrize(

@@ -87,7 +87,7 @@ def test_a_material_list_shows_its_values_only_to_who_asks(box: Sandbox, ask: Cl
     """No answer about one has `customfields`: not by id, and not to a write or a delete; a job has them by id."""
     field = next(row["id"] for row in box.rows("custom_fields") if row["object"] == "material_list")
     given = {"customfields": [{"field_instance_id": field, "value": "South"}]}
-    made = ask("POST", "/material-list", given)
+    made = ask("POST", "/material-list", given | {"title": "Kit"})
     path = f"/material-list/{made.rows['id']}"
     asked = ask.get(path, withCustomfieldsAndRelatedData="true").rows
     assert [value["value"] for value in asked[RELATED]] == ["South"]

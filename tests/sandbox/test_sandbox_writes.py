@@ -6,17 +6,15 @@ from decimal import Decimal
 from typing import TYPE_CHECKING, Any
 
 import pytest
+from sandbox_bodies import minimal
 
-from fieldpulse_api.catalogue import BY_NAME, RESOURCES
+from fieldpulse_api.catalogue import BY_NAME
 from fieldpulse_sandbox.moments import bare
-from fieldpulse_sandbox.seed.fields import OBJECTS, owner_column
 from fieldpulse_sandbox.seed.shapes import BASE_CLASS
 from fieldpulse_sandbox.server import Sandbox
 
 if TYPE_CHECKING:
     from sandbox_client import Client
-
-    from fieldpulse_api.resource import Resource
 
 NOW = 1_795_000_000
 BODIES: dict[str, dict[str, Any]] = {
@@ -25,46 +23,11 @@ BODIES: dict[str, dict[str, Any]] = {
 }
 
 
-def _body(box: Sandbox, resource: Resource) -> dict[str, Any]:
-    owner = {} if resource.name == "customers" else {"customer_id": box.rows("customers")[0]["id"]}
-    return BODIES.get(resource.name, {}) | owner
-
-
-def _paths(box: Sandbox, resource: Resource) -> tuple[str, str]:
-    parent = {"customer_id": box.rows("customers")[0]["id"], "id": "{id}"}
-    return (resource.create_path or resource.path).format(**parent), str(resource.item_path).format(**parent)
-
-
 @pytest.fixture
 def box() -> Any:
     """Start a sandbox whose clock stands still after the seeded year."""
     with Sandbox(customers=20, clock=lambda: NOW) as box:
         yield box
-
-
-@pytest.mark.parametrize(
-    "resource", [resource for resource in RESOURCES if "C" in resource.operations], ids=lambda resource: resource.name
-)
-def test_a_row_lives_from_create_to_delete(box: Sandbox, ask: Client, resource: Resource) -> None:
-    """A created row is 201, above all ids, stamped, readable and listed; deleted, it is gone everywhere."""
-    create_path, item_path = _paths(box, resource)
-    before = [row["id"] for row in box.rows(resource.name)]
-    made = ask("POST", create_path, _body(box, resource))
-    assert made.status == 201
-    row = made.rows
-    assert row["id"] > max(before)
-    assert row["created_at"] == row["updated_at"] == bare(NOW)
-    path = item_path.replace("{id}", str(row["id"]))
-    assert ask.get(path).rows["id"] == row["id"]
-    assert [one["id"] for one in box.rows(resource.name)] == [*before, row["id"]]
-    if "D" not in resource.operations:
-        assert ask("DELETE", path).status == 403
-        return
-    gone = ask("DELETE", path)
-    assert (gone.status, gone.rows["deleted_at"]) == (200, bare(NOW))
-    assert ask.get(path).status == 404
-    assert ask("DELETE", path).status == 404
-    assert [one["id"] for one in box.rows(resource.name)] == before
 
 
 @pytest.mark.parametrize("method", ["POST", "PUT"])
@@ -141,7 +104,7 @@ def test_a_bad_customer_is_refused(ask: Client, body: dict[str, Any], problem: s
 
 def test_an_unknown_customer_is_refused_everywhere(ask: Client) -> None:
     """A customer_id must name a live customer, also where nothing else is checked."""
-    for path, body in (("/jobs", BODIES["jobs"]), ("/projects", {}), ("/estimates", {})):
+    for path, body in (("/jobs", BODIES["jobs"]), ("/projects", {"name": "x"}), ("/estimates", {})):
         reply = ask("POST", path, body | {"customer_id": 99})
         assert (reply.status, reply.json["errors"]) == (400, ["The selected customer id is invalid."])
 
@@ -153,15 +116,6 @@ def test_a_display_name_without_a_name_is_unique(ask: Client) -> None:
         "The display name has already been taken."
     ]
     assert ask("POST", "/customers", {"display_name": "Mock Bakery", "first_name": "Nova"}).status == 201
-
-
-def test_unknown_and_protected_keys_are_ignored(ask: Client) -> None:
-    """Junk keys do not stop a create (O), and nobody writes an id or a stamp."""
-    junk = {"externalId": "x", "id": 5, "created_at": "1999-01-01 00:00:00", "company_id": 1}
-    row = ask("POST", "/customers", BODIES["customers"] | junk).rows
-    assert row["id"] != 5
-    assert row["created_at"] == bare(NOW)
-    assert "externalId" not in row
 
 
 @pytest.mark.parametrize("given", [1_794_000_000, "1794000000", "2026-11-06 21:20:00", "2026-11-06T21:20:00Z"])
@@ -179,15 +133,6 @@ def test_a_put_merges_and_stamps(box: Sandbox, ask: Client) -> None:
     changed = {key for key in row if row[key] != after[key]}
     assert changed == {"email", "notes", "updated_at"}
     assert (after["email"], after["updated_at"]) == ("", bare(NOW))
-
-
-@pytest.mark.parametrize(("switch", "is_kept"), [("ignore", True), ("clear", False)])
-def test_an_explicit_null_is_ignored_or_clears(box: Sandbox, ask: Client, switch: Any, *, is_kept: bool) -> None:
-    """What null does on PUT is an open question, hence a switch."""
-    box.behaviour.put_null = switch
-    row = next(row for row in box.rows("customers") if row["assigned_to"])
-    after = ask("PUT", f"/customers/{row['id']}", {"assigned_to": None}).rows
-    assert after["assigned_to"] == (row["assigned_to"] if is_kept else None)
 
 
 def test_a_change_is_seen_in_the_list_at_once(box: Sandbox, ask: Client) -> None:
@@ -229,7 +174,7 @@ def test_a_payment_moves_its_invoice(box: Sandbox, ask: Client, key: str) -> Non
 def test_a_purchase_order_takes_both_spellings_of_tax_rate(ask: Client) -> None:
     """`"tax_rate "` is in the vendor's example."""
     for key in ("tax_rate", "tax_rate "):
-        assert ask("POST", "/purchase-orders", {key: "8.25"}).rows["tax_rate"] == "8.25"
+        assert ask("POST", "/purchase-orders", {"title": "Parts", key: "8.25"}).rows["tax_rate"] == "8.25"
 
 
 def test_types_are_written_short_and_read_as_classes(box: Sandbox, ask: Client) -> None:
@@ -249,50 +194,12 @@ def test_inline_locations_become_rows(box: Sandbox, ask: Client) -> None:
     assert (again["main_location"]["id"], again["main_location"]["city"]) == (made["main_location"]["id"], "Mockport")
 
 
-def test_custom_values_are_merged_as_text(box: Sandbox, ask: Client) -> None:
-    """A written value replaces that of its definition, keeps the others, and reads back as text without a name."""
-    fields = [row["id"] for row in box.rows("custom_fields") if row["object"] == "customer"]
-    given = [{"field_instance_id": fields[0], "value": "1234"}, {"field_instance_id": fields[1], "value": 7}]
-    made = ask("POST", "/customers", BODIES["customers"] | {"customfields": given}).rows
-    assert all(one["customer_id"] == made["id"] for one in made["customfields"])
-    again = {"customfields": [{"field_instance_id": fields[0], "value": "9"}]}
-    after = ask("PUT", f"/customers/{made['id']}", again).rows["customfields"]
-    assert {one["field_instance_id"]: one["value"] for one in after} == {fields[0]: "9", fields[1]: "7"}
-    assert "name" not in after[0]
-
-
-@pytest.mark.parametrize("name", OBJECTS)
-def test_custom_values_are_written_on_every_object(box: Sandbox, ask: Client, name: str) -> None:
-    """Every resource with definitions takes values; they name their row and have ids of their own."""
-    resource = BY_NAME[name]
-    create_path, item_path = _paths(box, resource)
-    field = next(row["id"] for row in box.rows("custom_fields") if row["object"] == OBJECTS[name])
-    body = _body(box, resource)
-    numbers = set()
-    for text in ("1", "2"):
-        given = {"customfields": [{"field_instance_id": field, "value": text}]}
-        made = ask("POST", create_path, body | given).rows["id"]
-        changed = {"customfields": [{"field_instance_id": field, "value": f"{text}0"}]}
-        assert ask("PUT", item_path.replace("{id}", str(made)), body | changed).status == 200
-        (value,) = box.store.get(name, made)["customfields"]
-        assert (value["value"], value[owner_column(name)], value["updated_at"]) == (f"{text}0", made, bare(NOW))
-        numbers.add(value["id"])
-    assert len(numbers) == 2
-
-
-@pytest.mark.parametrize(("given", "text"), [(True, "1"), (False, "0"), (7, "7"), (None, None), ("", "")])
-def test_a_custom_value_is_stored_as_text_or_null(box: Sandbox, ask: Client, given: Any, text: str | None) -> None:
-    """Whatever a value was in JSON, it is text afterwards."""
-    field = box.rows("custom_fields")[0]["id"]
-    body = BODIES["customers"] | {"customfields": [{"field_instance_id": field, "value": given}]}
-    assert ask("POST", "/customers", body).rows["customfields"][0]["value"] == text
-
-
 def test_assignments_are_written_without_a_column_that_the_row_lacks(box: Sandbox, ask: Client) -> None:
     """Projects, material lists and subtasks take assignments; only jobs count them."""
     crew = {"assignments": [{"user_id": box.rows("users")[0]["id"]}]}
     for name in ("projects", "material_lists", "subtasks"):
-        made = ask("POST", BY_NAME[name].create_path or BY_NAME[name].path, crew).rows
+        resource = BY_NAME[name]
+        made = ask("POST", resource.create_path or resource.path, minimal(box, resource) | crew).rows
         assert made["assignments"][0]["assignable_id"] == made["id"]
         assert "assignment_count" not in made
 
@@ -314,14 +221,6 @@ def test_a_renamed_customer_is_renamed_in_its_invoices(box: Sandbox, ask: Client
     ask("PUT", f"/customers/{invoice['customer_id']}", {"display_name": "Renamed"})
     after = ask.get(f"/invoices/{invoice['id']}").rows
     assert (after["customer"]["display_name"], after["updated_at"]) == ("Renamed", invoice["updated_at"])
-
-
-def test_line_items_give_the_total(box: Sandbox, ask: Client) -> None:
-    """An invoice's amounts follow from the components of its line items."""
-    part = {"quantity": "2", "unit_price": "10.5000"}
-    body = {"customer_id": box.rows("customers")[0]["id"], "line_items": [{"line_components": [part, part]}]}
-    made = ask("POST", "/invoices", body).rows
-    assert (made["subtotal"], made["total"], made["amount_unpaid"]) == ("42.000000", "42.00", "42.00")
 
 
 @pytest.mark.parametrize("raw", ["[1]", '"text"'])

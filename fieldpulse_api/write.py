@@ -1,0 +1,174 @@
+"""The vocabulary of writing: what the body of a create or an update is made of. The bodies are in `writes`."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import Enum
+from functools import cached_property
+from typing import Any
+
+
+class Kind(str, Enum):
+    """What a body field holds, and so how a record's value is checked, put on the wire and compared with a row's.
+
+    Times are UNIX seconds on the wire and money is text, as documented; `OBJECT_TYPE` is written short (`customer`) and
+    reads back as a PHP class. `PHONE` is sent as it came, `E164` with a plus and the country's code.
+    """
+
+    TEXT = "text"
+    EMAIL = "email"
+    PHONE = "phone"
+    E164 = "e164"
+    INTEGER = "integer"
+    DECIMAL = "decimal"
+    BOOLEAN = "boolean"
+    TIME = "time"
+    DATE = "date"
+    OBJECT_TYPE = "object_type"
+    JSON = "json"
+
+
+@dataclass(frozen=True)
+class Labels:
+    """What the codes of a column mean, as (code, label) pairs."""
+
+    column: str
+    pairs: tuple[tuple[int | str, str], ...]
+
+    @cached_property
+    def by_code(self) -> dict[int | str, str]:
+        """Return the labels by their codes."""
+        return dict(self.pairs)
+
+
+@dataclass(frozen=True)
+class Field:
+    """One field of a write body. `limit` is in characters.
+
+    `allowed` are values that the vendor documents; what is only inferred is the server's to judge. With
+    `labels` a code may be given by its label. `read_as` is the column's name in rows where that is another.
+    """
+
+    name: str
+    kind: Kind = Kind.TEXT
+    limit: int | None = None
+    allowed: tuple[str | int, ...] = ()
+    labels: Labels | None = None
+    read_as: str | None = None
+
+    @property
+    def column(self) -> str:
+        """Return the name under which rows have it."""
+        return self.read_as or self.name
+
+
+@dataclass(frozen=True, kw_only=True)
+class Reference:
+    """How a record may name another row instead of giving its FieldPulse id in `field`.
+
+    `external` is a record property with the source's key (found in the ledger); `named` is a
+    record property that is compared with `column` of the rows of `stream` (read once per run).
+    `sets` goes into the body along with the id. `only` is a column and the value that it has in rows that
+    may be meant, where it has any. `element` makes the field a list of objects with the id under that
+    key, `many` a list of ids. `codes` are taken for names that the list does not have: they go
+    into the labels' column. `group` finds the row that the found one belongs to.
+    """
+
+    field: str
+    stream: str
+    external: str | None = None
+    named: str | None = None
+    column: str | None = None
+    sets: tuple[tuple[str, Any], ...] = ()
+    only: tuple[str, str] | None = None
+    element: str | None = None
+    many: bool = False
+    codes: Labels | None = None
+    group: Group | None = None
+
+    @property
+    def properties(self) -> tuple[str, ...]:
+        """Return the record properties that can say which row is meant, the surest first."""
+        direct = None if self.element else self.field
+        return tuple(dict.fromkeys(name for name in (direct, self.external, self.named) if name))
+
+    @property
+    def fields(self) -> tuple[str, ...]:
+        """Return the body fields that it may fill."""
+        also = (self.codes and self.codes.column, self.group and self.group.field)
+        return (self.field, *(name for name, _ in self.sets), *(name for name in also if name))
+
+
+@dataclass(frozen=True, kw_only=True)
+class Group:
+    """The row of `stream` whose `members` have an id fills `field`; of several the one that `first` marks."""
+
+    field: str
+    stream: str
+    members: str
+    first: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class Call:
+    """A request of its own, asked for by the record property `name`: a list of elements of the form `element`.
+
+    A POST is one request for each element, and about what `link` calls it with the element's first two
+    fields: what was last done to that is not done again. A PUT sends all elements `inside` one key.
+    """
+
+    name: str
+    path: str
+    element: Write
+    link: str | None = None
+    inside: str | None = None
+
+
+@dataclass(frozen=True, kw_only=True)
+class Write:
+    """How records of a stream become writes.
+
+    `into` is the resource whose rows are written where it is not the stream's own, and `row` the
+    reference that says which row; such a stream only updates. `required` holds on create, `any_of`
+    asks for at least one of its fields on create, `resend` must go with every PUT. `defaults`
+    are sent on create where the record is silent. `match` are the sets of fields by which a row that exists
+    already is found unless the settings say otherwise, `identity` recognises a create whose outcome is unknown.
+    A create that `is_money` is never sent again while it is in doubt.
+    """
+
+    fields: tuple[Field, ...]
+    references: tuple[Reference, ...] = ()
+    into: str | None = None
+    row: str | None = None
+    required: tuple[str, ...] = ()
+    any_of: tuple[str, ...] = ()
+    resend: tuple[str, ...] = ()
+    defaults: tuple[tuple[str, Any], ...] = ()
+    match: tuple[tuple[str, ...], ...] = ()
+    identity: tuple[str, ...] = ()
+    is_money: bool = False
+    calls: tuple[Call, ...] = ()
+
+    @cached_property
+    def by_name(self) -> dict[str, Field]:
+        """Return the body fields by their names."""
+        return {field.name: field for field in self.fields}
+
+    def reference(self, name: str) -> Reference:
+        """Return the reference that fills `name`."""
+        return next(ref for ref in self.references if ref.field == name)
+
+    @cached_property
+    def fills(self) -> dict[str, tuple[str, ...]]:
+        """Return the body fields that each record property can fill."""
+        found: dict[str, tuple[str, ...]] = {field.column: (field.name,) for field in self.fields if field.read_as}
+        found |= {field.name: (field.name,) for field in self.fields}
+        for reference in self.references:
+            for name in reference.properties:
+                found[name] = tuple(dict.fromkeys((*found.get(name, ()), *reference.fields)))
+        return found
+
+    @cached_property
+    def properties(self) -> frozenset[str]:
+        """Return every record property that can have an effect."""
+        return frozenset({*self.fills, *(call.name for call in self.calls)})

@@ -1,0 +1,34 @@
+"""Records that are held back until it is known what all of them would do."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+
+_MOST_HELD = 20_000  # some tens of megabytes
+
+Start = Callable[[], None]
+
+
+class Held:
+    """What to start once the guards have seen everything, or as much as is held."""
+
+    def __init__(self) -> None:
+        self._starts: list[Start] = []
+        self._seen: set[tuple[str, str, str]] = set()
+
+    def put(self, start: Start) -> bool:
+        """Hold something back; say whether it is as much as can be held."""
+        self._starts.append(start)
+        return len(self._starts) >= _MOST_HELD
+
+    def is_new(self, stream: str, key: str, action: str) -> bool:
+        """Say whether this is the first time that an action is to be done for a key."""
+        one = (stream, key, action)
+        is_new = one not in self._seen
+        self._seen.add(one)
+        return is_new
+
+    def take(self) -> Iterator[Start]:
+        """Yield what was held, in its order."""
+        yield from self._starts
+        self._starts.clear()

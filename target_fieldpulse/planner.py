@@ -1,0 +1,244 @@
+"""A record and what is known → what is to be done. Asks the ledger and the look-ups; sends nothing."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import replace
+from typing import Any
+
+from fieldpulse_api.catalogue import BY_NAME
+from fieldpulse_api.custom_fields import PROPERTY
+from fieldpulse_api.errors import Invalid
+from fieldpulse_api.resource import Resource
+from fieldpulse_api.write import Call, Write
+
+from . import plan as plans
+from .custom_values import CustomValues
+from .entries import FIELD as VALUES
+from .ledger import Entry
+from .means import Means
+from .plan import Body, Note, Plan, Record
+from .references import References
+from .wire import refuse
+
+
+class Planner:
+    """Plan records of any writable stream. May be used by many threads.
+
+    Raises: Invalid for a record that is wrong; what reading the look-ups raises.
+    """
+
+    def __init__(self, means: Means, references: References, customs: CustomValues) -> None:
+        self._ledger, self._lookups, self._rules = means.ledger, means.lookups, means.rules
+        self._wire, self._external_columns = means.wire, means.external
+        self._references, self._customs = references, customs
+
+    def plan(self, resource: Resource, record: Record) -> Plan:
+        """Return what is to be done for a record."""
+        write = _write_of(resource)
+        if write.into:
+            return self._move(resource, write, record)
+        key = plans.source_key(record)
+        entry = self._ledger.find(resource.name, key)
+        if plans.is_deleted(record):
+            return self._delete(resource, record, Note(resource.name, key), entry)
+        now = plans.said(write, record, clears=self._rules.clears, fills=self._rules.fill_only)
+        if entry and entry.status == "intended":
+            return self._whole("finish", resource, record, Note(resource.name, key, now))
+        known = plans.row_id(record)
+        if entry and entry.status != "deleted" and known in (None, entry.row_id):
+            return self._again(resource, record, Note(resource.name, key, {**entry.said, **now}), entry, now)
+        note = Note(resource.name, key, now)
+        if known is not None:
+            return self._update(resource, record, note, known=known, changed=plans.news(now, {}), above={})
+        return self._first(resource, record, note)
+
+    def _first(self, resource: Resource, record: Record, note: Note) -> Plan:
+        """Plan a record that was never written: its row may be there all the same."""
+        whole = self._whole("create", resource, record, note)
+        found = self._match(resource, whole, record)
+        if found is not None:
+            changed = plans.news(note.said, {})
+            update = self._update(resource, record, note, known=found, changed=changed, above=whole.above)
+            return replace(update, body={**update.body, **self._external(resource, record, update.body)})
+        if self._rules.mode(resource.name) == "update_only":
+            return Plan("skip", resource, note, why="write_mode is update_only, and FieldPulse has no such row")
+        return plans.creating(whole)
+
+    def _again(self, resource: Resource, record: Record, note: Note, entry: Entry, now: plans.Said) -> Plan:
+        """Plan a record whose row is known."""
+        if entry.status == "adopted":
+            return self._whole("finish", resource, record, note)
+        changed = plans.news(now, entry.said)
+        if not changed or entry.row_id is None:
+            return Plan("unchanged", resource, note, entry.row_id, entry.above)
+        return self._update(resource, record, note, known=entry.row_id, changed=changed, above=entry.above)
+
+    def _update(
+        self,
+        resource: Resource,
+        record: Record,
+        note: Note,
+        *,
+        known: int,
+        changed: tuple[str, ...],
+        above: Mapping[str, int],
+    ) -> Plan:
+        if self._rules.mode(resource.name) == "create_only":
+            return Plan("skip", resource, note, known, why="write_mode is create_only, and FieldPulse has the row")
+        write = _write_of(resource)
+        fields = plans.fields_of(write, changed)
+        wanted = {*fields, *write.resend, *resource.path_fields}
+        filled = self._references.resolve(write, record, wanted)
+        given = plans.body_of(write, record, filled, self._wire, wanted)
+        if VALUES in fields:
+            given |= self._values(resource, record, changed, given)
+        above = self._above(resource, given, above)
+        nulls = plans.cleared(write, record, given, fields) if self._rules.clears else {}
+        return Plan(
+            "update",
+            resource,
+            note,
+            known,
+            above,
+            body={name: value for name, value in given.items() if name in fields} | nulls,
+            again={name: value for name, value in given.items() if name in write.resend},
+            calls=self._calls(write, record, changed),
+            changed=changed,
+        )
+
+    def _whole(self, action: plans.Action, resource: Resource, record: Record, note: Note) -> Plan:
+        """Plan everything that a record says, as for a row that is not there."""
+        write = _write_of(resource)
+        body = plans.body_of(write, record, self._references.resolve(write, record), self._wire)
+        if VALUES in write.by_name:
+            body |= self._values(resource, record, tuple(note.said), body)
+        body |= self._external(resource, record, body)
+        above = self._above(resource, body, {})
+        calls = self._calls(write, record, tuple(note.said))
+        return Plan(action, resource, note, above=above, body=body, calls=calls, changed=tuple(note.said))
+
+    def _above(self, resource: Resource, body: Body, known: Mapping[str, int]) -> Mapping[str, int]:
+        """Take the fields of the path out of a body. A row below another one cannot be moved to a third."""
+        above = {**known}
+        for name in resource.path_fields:
+            given = body.pop(name, None)
+            if given is not None and known.get(name) not in (None, given):
+                raise refuse(f"{name} has changed, and FieldPulse moves no row of {resource.name}", name)
+            if given is None and name not in above:
+                raise refuse(f"{name} is required: rows of {resource.name} are below it", name)
+            above.setdefault(name, int(given or 0))
+        return above
+
+    def _values(self, resource: Resource, record: Record, changed: tuple[str, ...], body: Body) -> Body:
+        """Return the values of custom fields that changed, beside those that are given as they are sent."""
+        given = record.get(PROPERTY)
+        if given is None or not resource.custom:
+            return {}
+        if isinstance(given, Mapping):
+            given = {name: value for name, value in given.items() if f"{PROPERTY}.{name}" in changed}
+        entries = self._customs.entries(resource.custom, given, clears=self._rules.clears)
+        return {VALUES: [*body.get(VALUES, ()), *entries]} if entries else {}
+
+    def _external(self, resource: Resource, record: Record, body: Body) -> Body:
+        """Return where FieldPulse keeps the source's key."""
+        column = self._external_columns.get(resource.name)
+        if column is None or record.get("external_id") is None:
+            return {}
+        key = plans.source_key(record)
+        if column in resource.schema["properties"]:
+            return {column: key}
+        entry = {"field_instance_id": int(column.rpartition(":")[2]), "value": key}
+        return {VALUES: [*body.get(VALUES, ()), entry]}
+
+    def _match(self, resource: Resource, whole: Plan, record: Record) -> int | None:
+        """Return the one row that the record means, by the first set of fields that finds any."""
+        fields_of, body = _write_of(resource).by_name, {**whole.above, **whole.body}
+        column = self._external_columns.get(resource.name)
+        key = record.get("external_id")
+        sets: list[tuple[tuple[str, ...], Mapping[str, Any]]] = []
+        if column and key is not None:
+            sets.append((("external_id",), {column: str(key)}))
+        for fields in self._rules.match_of(resource):
+            own = [fields_of[name] for name in fields if name not in resource.path_fields]
+            if own and all(body.get(name) not in (None, "") for name in fields):
+                sets.append((fields, {one.column: body[one.name] for one in own}))
+        for fields, wanted in sets:
+            found = self._lookups.of(resource.name, whole.above).find(wanted)
+            if len(found) > 1:
+                ids, name = ", ".join(map(str, found)), " and ".join(fields)
+                raise refuse(f"{name}: several rows have it: ids {ids}", name, "merge them, or give id")
+            if found:
+                return found[0]
+        return None
+
+    def _calls(self, write: Write, record: Record, changed: tuple[str, ...]) -> dict[str, list[Body]]:
+        wanted = [call for call in write.calls if call.name in changed and record.get(call.name) is not None]
+        return {call.name: [self._element(call, one) for one in _elements(call, record[call.name])] for call in wanted}
+
+    def _element(self, call: Call, given: Mapping[str, Any]) -> Body:
+        filled = self._references.resolve(call.element, given)
+        try:
+            return plans.for_create(call.element, plans.body_of(call.element, given, filled, self._wire))
+        except Invalid as error:
+            raise refuse(f"{call.name}: {error.what}", call.name) from None
+
+    def _delete(self, resource: Resource, record: Record, note: Note, entry: Entry | None) -> Plan:
+        known = plans.row_id(record) or (entry.row_id if entry else None)
+        if entry and entry.status == "deleted" and known == entry.row_id:
+            return Plan("unchanged", resource, note, known)
+        if not self._rules.hard_delete:
+            return Plan("skip", resource, note, known, why="it is deleted at its source, and hard_delete is not set")
+        if "D" not in resource.operations:
+            raise refuse(f"FieldPulse deletes no {resource.name}", "deleted_at", "retire the row in another way")
+        if entry and entry.status == "intended":
+            raise refuse(
+                "its create is in doubt", "deleted_at", "send it without deleted_at once, or settle it by hand"
+            )
+        if known is None:
+            return Plan("skip", resource, note, why="it is deleted at its source, and was never written")
+        above = entry.above if entry and entry.row_id == known else {}
+        if set(resource.path_fields) - set(above):
+            write = _write_of(resource)
+            above = self._above(resource, {**self._references.resolve(write, record, set(resource.path_fields))}, {})
+        return Plan("delete", resource, note, known, above)
+
+    def _move(self, resource: Resource, write: Write, record: Record) -> Plan:
+        """Plan a change of another resource's row: a move needs no key of its own, the row is its key."""
+        if plans.is_deleted(record):
+            raise refuse(f"FieldPulse deletes no {resource.name}", "deleted_at")
+        found = self._references.resolve(write, record)
+        target = found.pop(str(write.row), None)
+        if target is None:
+            row = write.reference(str(write.row))
+            raise refuse(f"none of {', '.join(row.properties)} is given", row.field)
+        body = plans.body_of(write, record, found, self._wire)
+        for name in write.required:
+            if body.get(name) is None:
+                raise refuse(f"none of {', '.join(write.reference(name).properties)} is given", name)
+        note = Note(resource.name, moved_key(target), plans.said(write, body))
+        entry = self._ledger.find(note.stream, note.key)
+        changed = plans.news(note.said, entry.said if entry else {})
+        action: plans.Action = "update" if changed else "unchanged"
+        if changed and self._rules.mode(resource.name) == "create_only":
+            return Plan("skip", resource, note, target, why="write_mode is create_only, and a move changes a row")
+        return Plan(action, BY_NAME[str(write.into)], note, target, body=body, changed=changed)
+
+
+def moved_key(row: int) -> str:
+    """Return the ledger's key of a stream that changes rows of another: the row itself."""
+    return f"id:{row}"
+
+
+def _write_of(resource: Resource) -> Write:
+    if resource.write is None:
+        raise TypeError(resource.name)  # a sink is made for writable streams only
+    return resource.write
+
+
+def _elements(call: Call, given: Any) -> list[Mapping[str, Any]]:
+    if call.inside and isinstance(given, Mapping):
+        given = given.get(call.inside)
+    if not isinstance(given, list) or not all(isinstance(one, Mapping) for one in given):
+        raise refuse(f"{call.name} is no list of objects", call.name)
+    return given

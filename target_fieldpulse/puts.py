@@ -1,0 +1,114 @@
+"""One PUT: with what must be repeated, and a look at whether a null did what it should."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from fieldpulse_api.errors import Invalid, NotFound
+from fieldpulse_api.resource import Resource
+
+from .means import Means
+from .plan import Body
+from .wire import refuse
+
+_KEPT = "kept"
+"""FieldPulse clears the field by nothing that we know."""
+_EMPTY: tuple[Any, ...] = (None, "", [])
+
+Ways = dict[str, Any]
+"""What clears a field: null, the empty text, or `_KEPT`."""
+
+
+@dataclass(frozen=True)
+class Place:
+    """Where a PUT goes. `again` are fields that it may have to repeat, `row` is what is there, where that was read."""
+
+    resource: Resource
+    path: str
+    again: Mapping[str, Any] = field(default_factory=dict)
+    row: Mapping[str, Any] | None = None
+
+
+class Puts:
+    """Change rows. May be used by many threads.
+
+    What an account wants repeated, and how its fields are cleared, is found out once in a run (question 10).
+    """
+
+    def __init__(self, means: Means) -> None:
+        self._means = means
+        self._repeating: set[str] = set()
+        self._clearing: dict[tuple[str, str], Any] = {}
+
+    def put(self, place: Place, body: Body) -> None:
+        """Send fields of a row; None clears one.
+
+        Raises: Invalid, also when FieldPulse keeps a field that was to be cleared: the rest is written then.
+        """
+        nulls = [name for name, value in body.items() if value is None]
+        ways = self._ways(place, nulls) if nulls else {}
+        sent = {name: value for name, value in body.items() if value is not None}
+        self._send(place, {**sent, **{name: way for name, way in ways.items() if way != _KEPT}})
+        unknown = [name for name in ways if (place.resource.name, name) not in self._clearing]
+        if unknown:
+            ways |= self._find_out(place, unknown)
+        kept = ", ".join(name for name, way in ways.items() if way == _KEPT)
+        if kept:
+            raise refuse(f"{kept}: FieldPulse does not clear it; the rest was written", kept, "clear it in FieldPulse")
+
+    def _ways(self, place: Place, names: list[str]) -> Ways:
+        """Return what clears these fields; null where it is not known yet. Those that are empty need nothing."""
+        known = {name: self._clearing[place.resource.name, name] for name in names if self._is_known(place, name)}
+        unknown = [name for name in names if name not in known]
+        row = (place.row or self._means.row(place.resource, place.path)) if unknown else {}
+        return known | dict.fromkeys(name for name in unknown if self._cell(place, row, name) not in _EMPTY)
+
+    def _find_out(self, place: Place, names: Iterable[str]) -> Ways:
+        """See whether null cleared these fields, else whether the empty text does."""
+        ways: Ways = dict.fromkeys(names)
+        left = self._left(place, names)
+        if left:
+            self._send(place, dict.fromkeys(left, ""))
+            kept = self._left(place, left)
+            ways |= {name: _KEPT if name in kept else "" for name in left}
+        self._clearing.update({(place.resource.name, name): way for name, way in ways.items()})
+        return ways
+
+    def _left(self, place: Place, names: Iterable[str]) -> list[str]:
+        row = self._means.row(place.resource, place.path)
+        return [name for name in names if self._cell(place, row, name) not in _EMPTY]
+
+    def _is_known(self, place: Place, name: str) -> bool:
+        return (place.resource.name, name) in self._clearing
+
+    @staticmethod
+    def _cell(place: Place, row: Mapping[str, Any], name: str) -> Any:
+        fields = place.resource.write.by_name if place.resource.write else {}
+        return row.get(fields[name].column)
+
+    def _send(self, place: Place, body: Body) -> None:
+        if not body:
+            return
+        rules, name = place.resource.write, place.resource.name
+        missing = [one for one in (rules.resend if rules else ()) if one not in body]
+        is_always = rules is not None and set(rules.resend) <= set(rules.required)
+        if missing and (is_always or name in self._repeating):
+            body, missing = self._with(place, missing, body), []
+        try:
+            self._means.client.put(place.path, body)
+        except NotFound:
+            raise
+        except Invalid:
+            if not missing:
+                raise
+            self._means.client.put(place.path, self._with(place, missing, body))
+            self._repeating.add(name)  # this account wants them with every PUT
+
+    def _with(self, place: Place, missing: list[str], body: Body) -> Body:
+        """Return a body with what must go along: as the record says, else as the row holds it."""
+        given = {name: place.again[name] for name in missing if place.again.get(name) not in _EMPTY}
+        lacking = [name for name in missing if name not in given]
+        row = (place.row or self._means.row(place.resource, place.path)) if lacking else {}
+        return {**{name: row[name] for name in lacking if row.get(name) not in _EMPTY}, **given, **body}
