@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import sys
+from importlib import metadata
 from typing import Any
 
 import click
@@ -45,7 +46,9 @@ def _from_environment() -> dict[str, Any]:
 
 
 def main() -> None:
-    """Run the command."""
+    """Run the command, with what other packages add to it."""
+    for one in metadata.entry_points(group="fieldpulse.commands"):
+        commands.add_command(one.load())
     run(commands)
 
 

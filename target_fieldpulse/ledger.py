@@ -116,6 +116,15 @@ class Ledger:
             self.close()
             raise
 
+    @staticmethod
+    def accounts(url: str) -> list[str]:
+        """Return the accounts that a ledger knows. Raises: BadSetting."""
+        engine = open_database(url, _TABLES, store="ledger")
+        with engine.connect() as connection:
+            found = connection.scalars(select(_TABLE.c.account).distinct().order_by(_TABLE.c.account)).all()
+        engine.dispose()
+        return list(found)
+
     def hold(self, stream: str) -> None:
         """Keep other runs out of a stream, until `close`.
 
@@ -164,6 +173,13 @@ class Ledger:
         entries = self._entries(stream, _TABLE.c.source_key == source_key)
         return entries[0] if entries else None
 
+    def entries(self, stream: str | None = None) -> Iterator[Entry]:
+        """Yield everything that is known, or of one stream, the oldest first."""
+        query = select(_TABLE).where(_TABLE.c.account == self.account).order_by(_TABLE.c.at)
+        with self._begin() as connection:
+            rows = connection.execute(query if stream is None else query.where(_TABLE.c.stream == stream)).mappings()
+            yield from map(entry_of, rows)
+
     def in_doubt(self, stream: str) -> list[Entry]:
         """Return the creates whose outcome is unknown, the oldest first."""
         return self._entries(stream, _TABLE.c.status == "intended")
@@ -187,12 +203,12 @@ class Ledger:
 
         Raises: Invalid when another process is creating the same key.
         """
-        values = {"status": "intended", "above": dict(above), "said": {}, "marks": dict(marks), "after_id": after_id}
+        values = {"status": "intended", "above": dict(above), "said": note.said, "marks": dict(marks)}
         key = self._key(note.stream, note.key)
         try:
             with self._begin() as connection:
                 connection.execute(delete(_TABLE).where(*self._is(key), _TABLE.c.status == "deleted"))
-                connection.execute(insert(_TABLE).values(**key, **values, at=time.time()))
+                connection.execute(insert(_TABLE).values(**key, **values, after_id=after_id, at=time.time()))
         except IntegrityError:
             raise Invalid(
                 "Another process is creating this record, or its create is in doubt.",

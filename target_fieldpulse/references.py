@@ -24,6 +24,18 @@ Create = Callable[[str, dict[str, Any]], int]
 """Create a row of a stream from a body that names it, and return its id."""
 
 
+def _naming() -> dict[str, set[str]]:
+    """Return the columns by which records of other streams name a stream's rows."""
+    found: defaultdict[str, set[str]] = defaultdict(set)
+    for reference in (one for resource in RESOURCES if resource.write for one in resource.write.references):
+        if reference.column:
+            found[reference.stream].add(reference.column)
+    return found
+
+
+_NAMING = _naming()
+
+
 class References:
     """Find the rows that records refer to. May be used by many threads.
 
@@ -189,10 +201,12 @@ def keys_written(
     """Return what a record's write touches, so that two writes that name a row in one way never overlap."""
     if write.row:
         row = write.reference(write.row)
-        return [_key(row, name, record[name]) for name in _given(row, record)]
+        return [key for name in _given(row, record) for key in _keys(row, name, record[name])]
     keys: list[Key] = [
         (stream, name, str(record[name])) for name in ("id", "external_id") if record.get(name) is not None
     ]
+    named = (column for column in _NAMING.get(stream, ()) if record.get(column) is not None)
+    keys += [(stream, (column,), (normal(record[column]),)) for column in named]
     for fields in match:
         values = tuple(_raw(write, name, record, wire) for name in fields)
         if all(values):
@@ -202,7 +216,8 @@ def keys_written(
 
 def keys_read(write: Write, record: Record) -> list[Key]:
     """Return what must have been written before a record can be."""
-    own = [_key(reference, name, record[name]) for reference in write.references for name in _given(reference, record)]
+    given_by = ((reference, name) for reference in write.references for name in _given(reference, record))
+    own = [key for reference, name in given_by for key in _keys(reference, name, record[name])]
     for call in write.calls:
         given = record.get(call.name)
         elements = [one for one in given if isinstance(one, Mapping)] if isinstance(given, list) else []
@@ -226,12 +241,13 @@ def _given(reference: Reference, record: Record) -> list[str]:
     return [name for name in reference.properties if record.get(name) is not None]
 
 
-def _key(reference: Reference, name: str, value: Any) -> Key:
+def _keys(reference: Reference, name: str, value: Any) -> list[Key]:
     if name == reference.external:
-        return (reference.stream, "external_id", str(value))
-    if name == reference.named:
-        return (reference.stream, (str(reference.column),), (normal(value),))
-    return (reference.stream, "id", str(value))
+        return [(reference.stream, "external_id", str(value))]
+    if name != reference.named:
+        return [(reference.stream, "id", str(value))]
+    values = value if isinstance(value, list) else [value]
+    return [(reference.stream, (str(reference.column),), (normal(one),)) for one in values]
 
 
 def _whole(value: Any) -> int | None:

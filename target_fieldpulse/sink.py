@@ -44,6 +44,9 @@ class FieldPulseSink(RecordSink):
             self.logger.warning("%s: these properties are not written: %s", self.stream_name, ", ".join(idle))
         self._run.prepare(self._resource)
 
+    def _remove_sdc_metadata_from_record(self, record: Record) -> None:
+        """Keep `_sdc_deleted_at`, which the SDK would take out: it deletes. The others have no effect."""
+
     def _validate_and_parse(self, record: Record) -> Record:
         return record
 

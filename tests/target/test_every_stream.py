@@ -1,0 +1,192 @@
+"""Every stream that can be written: created once, changed by one request, deleted."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from fieldpulse_api.catalogue import BY_NAME, RESOURCES
+from fieldpulse_api.resource import Resource
+from fieldpulse_sandbox.server import Sandbox
+from tests.runs import record, run_target, schema, singer
+
+Config = dict[str, Any]
+Record = dict[str, Any]
+
+RECORDS: dict[str, Record] = {
+    "tags": {"title": "Reverse", "type": "customer", "color": "#102030"},
+    "asset_categories": {"title": "Heat pumps"},
+    "custom_fields": {"name": "Deposit", "object": "job", "field_widget_id": 2},
+    "customers": {"first_name": "Every", "email": "Every@EXAMPLE.com", "phone": "(214) 555-0110", "tags": ["Reverse"]},
+    "customer_contacts": {"customer_external_id": "customers", "first_name": "Con", "phone": "214 555 0111"},
+    "locations": {"customer_external_id": "customers", "title": "Site", "city": "Dallas", "is_main_location": True},
+    "projects": {"customer_external_id": "customers", "name": "Roof", "completion_percentage": 5},
+    "jobs": {
+        "customer_external_id": "customers",
+        "project_external_id": "projects",
+        "location_external_id": "locations",
+        "customer_contact_external_id": "customer_contacts",
+        "job_type": "Repair",
+        "start_time": "2026-05-01T10:00:00-05:00",
+    },
+    "subtasks": {"job_external_id": "jobs", "title": "Ladder", "due_date": "2026-05-02T00:00:00Z"},
+    "comments": {"subtask_external_id": "subtasks", "text": "Bring two"},
+    "timesheets": {"job_external_id": "jobs", "clock_in_time": "2026-05-01T15:00:00Z", "type": "job"},
+    "estimates": {"customer_external_id": "customers", "title": "Offer", "status": "Estimate"},
+    "invoices": {
+        "customer_external_id": "customers",
+        "job_external_id": "jobs",
+        "title": "Bill",
+        "status": "Draft",
+        "line_items": [
+            {"line_title": "Work", "line_components": [{"title": "Hour", "quantity": "1", "unit_price": "90"}]}
+        ],
+    },
+    "payments": {
+        "invoice_external_id": "invoices",
+        "amount": 90.5,
+        "payment_date": "2026-05-03T12:00:00Z",
+        "method": "cash",
+    },
+    "items": {"name": "Filter", "sku": "F-1", "default_unit_price": 12.5, "is_active": True},
+    "material_lists": {"title": "Van", "job_external_id": "jobs"},
+    "purchase_orders": {
+        "title": "Parts",
+        "job_external_id": "jobs",
+        "order_phone": "+1 214 555 0112",
+        "tax_rate": 8.25,
+    },
+    "assets": {
+        "customer_external_id": "customers",
+        "title": "Furnace",
+        "asset_category": "heat pumps",
+        "location": "Attic",
+    },
+}
+"""A record for each stream, parents first; its external id is the stream's name."""
+CHANGES: dict[str, Record] = {
+    "tags": {"color": "#405060"},
+    "asset_categories": {"title": "Pumps"},
+    "custom_fields": {"position": 3},
+    "customers": {"notes": "Changed"},
+    "customer_contacts": {"notes": "Changed"},
+    "locations": {"city": "Austin"},
+    "projects": {"description": "Changed"},
+    "jobs": {"notes": "Changed"},
+    "subtasks": {"description": "Changed"},
+    "comments": {"text": "Changed"},
+    "timesheets": {"clock_out_time": "2026-05-01T17:00:00Z"},
+    "estimates": {"notes": "Changed"},
+    "invoices": {"notes": "Changed"},
+    "payments": {"notes": "Changed"},
+    "items": {"default_unit_cost": 3.5},
+    "material_lists": {"notes": "Changed"},
+    "purchase_orders": {"comment": "Changed"},
+    "assets": {"model": "Changed"},
+}
+WRITTEN = [resource for resource in RESOURCES if resource.write and not resource.write.into]
+SHOWN: dict[tuple[str, str], Any] = {
+    ("customers", "email"): "Every@example.com",
+    ("customer_contacts", "phone"): "+12145550111",
+    ("jobs", "start_time"): "2026-05-01 15:00:00",
+    ("payments", "amount"): "90.50",
+    ("payments", "payment_date"): "2026-05-03 12:00:00",
+    ("items", "default_unit_price"): "12.5000",
+    ("purchase_orders", "order_phone"): "+12145550112",
+    ("locations", "object_type"): "App\\Http\\Api\\Core\\Models\\BaseCustomer",
+    ("comments", "commentable_type"): "App\\Http\\Api\\Core\\Models\\BaseSubtask",
+    ("assets", "location_description"): "Attic",
+    ("invoices", "status"): 2,
+}
+
+
+def messages(box: Sandbox, *, only: str | None = None, **more: Record) -> str:
+    """Return a message for each stream, or for one, with more in some of the records."""
+    parts = []
+    for stream, values in RECORDS.items():
+        known = {"external_id": stream, **values, **more.get(stream, {})}
+        known |= {"user_id": box.rows("users")[0]["id"]} if stream == "timesheets" else {}
+        if only in (None, stream):
+            parts += [schema(stream, *known), record(stream, **known)]
+    return singer(*parts)
+
+
+def written(box: Sandbox, since: int) -> list[str]:
+    return [f"{one.method} {one.path}" for one in box.requests[since:] if one.method != "GET"]
+
+
+def newest(box: Sandbox, stream: str) -> Record:
+    return max(box.rows(stream), key=lambda row: int(row["id"]))
+
+
+def test_there_is_a_record_for_every_stream_that_can_be_written() -> None:
+    """A resource that is added to the catalogue is added here."""
+    assert sorted(RECORDS) == sorted(CHANGES) == sorted(resource.name for resource in WRITTEN)
+
+
+@pytest.fixture(scope="module")
+def everything(tmp_path_factory: pytest.TempPathFactory) -> Any:
+    """Write every record once, in one run, and once more."""
+    folder = tmp_path_factory.mktemp("everything")
+    with Sandbox(customers=30) as box:
+        config = {
+            "api_key": box.key,
+            "api_url": box.url,
+            "budget_store": "memory",
+            "ledger_url": f"sqlite:///{folder}/ledger.db",
+            "rejects_path": str(folder / "rejects.singer"),
+            "hard_delete": True,
+        }
+        first = run_target(config, messages(box), folder)
+        since = len(box.requests)
+        second = run_target(config, messages(box), folder)
+        yield box, config, folder, (first, second, written(box, since))
+
+
+def test_every_record_is_created_once(everything: Any) -> None:
+    """In one run, with parents named by their external ids; the same again sends nothing."""
+    _, _, _, (first, second, sent) = everything
+    assert (first.counts, first.status) == ({"created": len(WRITTEN)}, 0), first.said
+    assert (second.counts, sent) == ({"unchanged": len(WRITTEN)}, [])
+
+
+@pytest.mark.parametrize(("stream", "column"), SHOWN, ids=".".join)
+def test_values_go_out_in_the_documented_form(everything: Any, stream: str, column: str) -> None:
+    """Times as UNIX seconds, money as text, numbers as E.164, object types short, labels as codes."""
+    box, *_ = everything
+    assert newest(box, stream)[column] == SHOWN[stream, column]
+
+
+@pytest.mark.parametrize("resource", WRITTEN, ids=lambda resource: resource.name)
+def test_a_changed_field_costs_one_put_that_sends_only_it(everything: Any, resource: Resource) -> None:
+    """Beside what the API wants repeated; what others changed in FieldPulse stays."""
+    box, config, folder, _ = everything
+    since, before = len(box.requests), newest(box, resource.name)
+    stamped = {"updated_at", "search_text", "total", "subtotal"}
+    change = {resource.name: CHANGES[resource.name]}
+    told = run_target(config, messages(box, only=resource.name, **change), folder)
+    assert told.counts == {"updated": 1}, told.said
+    (sent,) = written(box, since)
+    assert sent.startswith("PUT ")
+    after = next(row for row in box.rows(resource.name) if row["id"] == before["id"])
+    differing = {name for name in after if after[name] != before.get(name)} - stamped
+    assert differing <= {*CHANGES[resource.name], "related_record_names", "settings"}
+    assert differing
+
+
+def test_a_record_that_its_source_deleted_deletes_its_row(everything: Any) -> None:
+    """Children first here; items cannot be deleted, and say so; the same again is unchanged."""
+    box, config, folder, _ = everything
+    gone = {stream: {"_sdc_deleted_at": "2026-05-04T00:00:00Z"} for stream in RECORDS}
+    since = len(box.requests)
+    told = run_target(config, messages(box, **gone), folder)
+    assert told.counts == {"deleted": len(WRITTEN) - 1, "rejected": 1}, told.said
+    assert "FieldPulse deletes no items" in told.said
+    assert all(one.startswith("DELETE ") for one in written(box, since))
+    since = len(box.requests)
+    again = run_target(config, messages(box, **gone), folder)
+    assert again.counts == {"unchanged": len(WRITTEN) - 1, "rejected": 1}
+    assert written(box, since) == []
+    assert not any(row["title"] == "Reverse" for row in box.rows("tags"))
+    assert BY_NAME["tags"].write
