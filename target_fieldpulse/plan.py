@@ -130,6 +130,13 @@ def _say(found: Said, name: str, value: Any, *, clears: bool) -> None:
         found[name] = hashlib.blake2b(encoded(value), digest_size=6, person=b"fieldpulse").hexdigest()
 
 
+def merged(write: Write, before: Said, now: Said) -> Said:
+    """Return what was ever said, the latest of each property; what is said of a link undoes what was said before."""
+    links = {call.link for call in write.calls if call.name in now}
+    undone = {call.name for call in write.calls if call.link and call.link in links}
+    return {name: one for name, one in before.items() if name not in undone} | now
+
+
 def news(now: Said, before: Said) -> tuple[str, ...]:
     """Return the properties that say something else than what was written last."""
     return tuple(name for name, value in now.items() if before.get(name) != value)

@@ -47,7 +47,8 @@ class Planner:
             return self._whole("finish", resource, record, Note(resource.name, key, now))
         known = plans.row_id(record)
         if entry and entry.status != "deleted" and known in (None, entry.row_id):
-            return self._again(resource, record, Note(resource.name, key, {**entry.said, **now}), entry, now)
+            note = Note(resource.name, key, plans.merged(write, entry.said, now))
+            return self._again(resource, record, note, entry, now)
         note = Note(resource.name, key, now)
         if known is not None:
             return self._update(resource, record, note, known=known, changed=plans.news(now, {}), above={})

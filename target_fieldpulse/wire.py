@@ -11,7 +11,7 @@ from typing import Any
 import msgspec
 import phonenumbers
 
-from fieldpulse_api.errors import Invalid, allowed_instead
+from fieldpulse_api.errors import BadSetting, Invalid, allowed_instead
 from fieldpulse_api.names import normal, object_type
 from fieldpulse_api.values import Unfit, day, decimal_text, instant, truth, whole
 from fieldpulse_api.write import Field, Kind
@@ -27,9 +27,15 @@ def refuse(reason: str, field: str, do: str = "correct the record at its source"
 
 
 class Wire:
-    """Put values on the wire, and compare them. `region` is the country of phone numbers without a code."""
+    """Put values on the wire, and compare them. `region` is the country of phone numbers without a code.
+
+    Raises: BadSetting for a region that there is not.
+    """
 
     def __init__(self, zone: tzinfo = timezone.utc, region: str = "US") -> None:
+        if region not in phonenumbers.SUPPORTED_REGIONS:
+            what = "There is no country of this code."
+            raise BadSetting(what, where="setting phone_region", do="give an ISO 3166 code, like US or CA")
         self._zone, self._region = zone, region
         self._to_wire: dict[Kind, Callable[[Any], Any]] = {
             Kind.TEXT: _text,
