@@ -133,14 +133,14 @@ class Lookups:
             return self._read[path]
 
     def put(self, stream: str, above: Mapping[str, int], row_id: int, values: Mapping[str, Any]) -> None:
-        """Take what was just written into a list that was read before."""
-        known = self._read.get(BY_NAME[stream].path.format(**above))
+        """Take what was just written into a list that was read before, or is being read."""
+        known = self._known(stream, above)
         if known:
             known.put(row_id, values)
 
     def remove(self, stream: str, above: Mapping[str, int], row_id: int) -> None:
         """Take a deleted row out of a list that was read before."""
-        known = self._read.get(BY_NAME[stream].path.format(**above))
+        known = self._known(stream, above)
         if known:
             known.remove(row_id)
 
@@ -148,6 +148,11 @@ class Lookups:
         """Remember what a dry run would have written, also for a list that is read later."""
         self._planned[BY_NAME[stream].path.format(**above)].append((row_id, values))
         self.put(stream, above, row_id, values)
+
+    def _known(self, stream: str, above: Mapping[str, int]) -> Lookup | None:
+        path = BY_NAME[stream].path.format(**above)
+        with self._locks[path]:  # a list that is being read may have been passed where this was written
+            return self._read.get(path)
 
     def _make(self, resource: Resource, path: str) -> Lookup:
         lookup = Lookup(resource, self._columns.get(resource.name, ()), self._wire)

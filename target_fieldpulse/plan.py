@@ -8,6 +8,8 @@ from dataclasses import dataclass, field, replace
 from decimal import Decimal
 from typing import Any, Literal
 
+import msgspec
+
 from fieldpulse_api.custom_fields import PROPERTY
 from fieldpulse_api.resource import Resource
 from fieldpulse_api.values import Unfit, whole
@@ -26,6 +28,7 @@ Action = Literal["create", "finish", "update", "delete", "unchanged", "skip"]
 
 DELETED = ("_sdc_deleted_at", "deleted_at")
 _LONGEST_KEY = 512
+_JSON = msgspec.json.Decoder(float_hook=Decimal)
 _ZONES_DIFFER_BY = 900  # seconds: whole quarters of an hour
 
 
@@ -101,6 +104,23 @@ def source_key(record: Record) -> str:
     if identity is None or external not in (None, ""):
         raise refuse(f"external_id is no text or number of 1 to {_LONGEST_KEY} characters", "external_id")
     return f"id:{identity}"
+
+
+def opened(write: Write, record: Record) -> Record:
+    """Return a record whose lists and objects are no JSON text, as many warehouses hold them."""
+    kept = {name for name, one in write.by_name.items() if one.kind is Kind.JSON} | {PROPERTY}
+    kept |= {call.name for call in write.calls}
+    texts = {name: record[name] for name in kept if isinstance(record.get(name), str)}
+    return {**record, **{name: _parsed(text) for name, text in texts.items()}} if texts else record
+
+
+def _parsed(text: str) -> Any:
+    if text.lstrip()[:1] not in ("[", "{"):
+        return text
+    try:
+        return _JSON.decode(text)
+    except (msgspec.DecodeError, UnicodeEncodeError, RecursionError):
+        return text
 
 
 def is_deleted(record: Record) -> bool:

@@ -11,7 +11,7 @@ from fieldpulse_api.catalogue import BY_NAME
 from fieldpulse_api.custom_fields import PROPERTY
 from fieldpulse_api.errors import RefusedStream
 
-from .plan import DELETED
+from .plan import DELETED, opened
 
 if TYPE_CHECKING:
     from .target import TargetFieldPulse
@@ -55,7 +55,8 @@ class FieldPulseSink(RecordSink):
 
     def process_record(self, record: Record, context: object) -> None:  # noqa: ARG002
         """Hand the record on; this waits while too many are under way."""
-        self._run.submit(self._resource, self.schema, record)
+        write = self._resource.write
+        self._run.submit(self._resource, self.schema, dict(opened(write, record)) if write else record)
 
     def process_batch_files(self, encoding: object, files: object) -> None:  # noqa: ARG002
         """Refuse: the SDK's base would drop the batch without a word."""

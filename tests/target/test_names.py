@@ -147,6 +147,18 @@ def test_what_the_api_cannot_create_is_no_choice_of_create_missing(target_config
     assert "create_missing" in written.said
 
 
+def test_lists_and_objects_may_come_as_json_text(box: Sandbox, target_config: Config, tmp_path: Path) -> None:
+    """As warehouses hold them that have no type for them."""
+    tag = next(row for row in box.rows("tags") if row["type"] == "job")
+    text = singer(
+        schema("jobs", *JOB), job(box, tags=json.dumps([tag["title"]]), custom_fields='{"Permit number": "P-1"}')
+    )
+    assert run_target(target_config, text, tmp_path).counts == {"created": 1}
+    row = newest(box, "jobs")
+    assert row["tags"] == [tag["id"]]
+    assert box.store.tables["jobs"].rows[row["id"]]["customfields"][0]["value"] == "P-1"
+
+
 def test_a_custom_field_that_changes_replaces_its_value_and_leaves_the_others(
     box: Sandbox, target_config: Config, tmp_path: Path
 ) -> None:
