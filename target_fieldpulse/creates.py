@@ -18,8 +18,9 @@ from fieldpulse_api.write import Field
 
 from .doubt import Doubts
 from .entries import with_values
+from .marks import mark, marks_of
 from .means import Means, path_of
-from .plan import Note, Plan, creating, differing, mark, marks_of
+from .plan import Note, Plan, creating, differing
 from .puts import Place, Puts
 
 _LOGGER = logging.getLogger(__name__)

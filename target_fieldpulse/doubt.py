@@ -14,8 +14,9 @@ from fieldpulse_api.pages import Pages, Row
 from fieldpulse_api.resource import Resource
 
 from .ledger import Entry
+from .marks import is_like
 from .means import Means
-from .plan import Note, is_like
+from .plan import Note
 
 _LONGEST_WAY_SECONDS = 300.0  # between noting a create and sending it: the budget, pauses, retries
 

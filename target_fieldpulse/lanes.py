@@ -16,8 +16,9 @@ class Lanes:
     for was begun before it.
     """
 
-    def __init__(self, workers: int) -> None:
-        self.stopped = threading.Event()
+    def __init__(self, workers: int, stopped: threading.Event) -> None:
+        """Work with so many threads; what has not begun when `stopped` is set is not begun."""
+        self._stopped = stopped
         self._pool = ThreadPoolExecutor(workers, thread_name_prefix="fieldpulse-write")
         self._room = threading.BoundedSemaphore(2 * workers)
         self._lock = threading.Lock()
@@ -44,7 +45,7 @@ class Lanes:
 
     def _run(self, work: Callable[[], None], earlier: set[Future[None]]) -> None:
         wait(earlier)
-        if not self.stopped.is_set():
+        if not self._stopped.is_set():
             work()
 
     def _forget(self, done: Future[None], writes: tuple[Key, ...]) -> None:

@@ -37,7 +37,8 @@ from fieldpulse_api.database import open_database
 from fieldpulse_api.errors import BadSetting, Invalid
 from fieldpulse_api.hold import Hold
 
-from .plan import Note, Said
+from .plan import Note
+from .record import Said
 
 Status = Literal["intended", "adopted", "done", "deleted"]
 

@@ -13,11 +13,13 @@ from fieldpulse_api.resource import Resource
 from fieldpulse_api.write import Call, Write
 
 from . import plan as plans
+from . import record as records
 from .custom_values import CustomValues
 from .entries import FIELD as VALUES
 from .ledger import Entry
 from .means import Means
-from .plan import Body, Note, Plan, Record
+from .plan import Body, Note, Plan
+from .record import Record
 from .references import References
 from .wire import refuse
 
@@ -38,20 +40,20 @@ class Planner:
         write = _write_of(resource)
         if write.into:
             return self._move(resource, write, record)
-        key = plans.source_key(record)
+        key = records.source_key(record)
         entry = self._ledger.find(resource.name, key)
-        if plans.is_deleted(record):
+        if records.is_deleted(record):
             return self._delete(resource, record, Note(resource.name, key), entry)
-        now = plans.said(write, record, clears=self._rules.clears, fills=self._rules.fill_only)
+        now = records.said(write, record, clears=self._rules.clears, fills=self._rules.fill_only)
         if entry and entry.status == "intended":
             return self._whole("finish", resource, record, Note(resource.name, key, now))
-        known = plans.row_id(record)
+        known = records.row_id(record)
         if entry and entry.status != "deleted" and known in (None, entry.row_id):
-            note = Note(resource.name, key, plans.merged(write, entry.said, now))
+            note = Note(resource.name, key, records.merged(write, entry.said, now))
             return self._again(resource, record, note, entry, now)
         note = Note(resource.name, key, now)
         if known is not None:
-            return self._update(resource, record, note, known=known, changed=plans.news(now, {}), above={})
+            return self._update(resource, record, note, known=known, changed=records.news(now, {}), above={})
         return self._first(resource, record, note)
 
     def _first(self, resource: Resource, record: Record, note: Note) -> Plan:
@@ -59,18 +61,18 @@ class Planner:
         whole = self._whole("create", resource, record, note)
         found = self._match(resource, whole, record)
         if found is not None:
-            changed = plans.news(note.said, {})
+            changed = records.news(note.said, {})
             update = self._update(resource, record, note, known=found, changed=changed, above=whole.above)
             return replace(update, body={**update.body, **self._external(resource, record, update.body)})
         if self._rules.mode(resource.name) == "update_only":
             return Plan("skip", resource, note, why="write_mode is update_only, and FieldPulse has no such row")
         return plans.creating(whole)
 
-    def _again(self, resource: Resource, record: Record, note: Note, entry: Entry, now: plans.Said) -> Plan:
+    def _again(self, resource: Resource, record: Record, note: Note, entry: Entry, now: records.Said) -> Plan:
         """Plan a record whose row is known."""
         if entry.status == "adopted":
             return self._whole("finish", resource, record, note)
-        changed = plans.news(now, entry.said)
+        changed = records.news(now, entry.said)
         if not changed or entry.row_id is None:
             return Plan("unchanged", resource, note, entry.row_id, entry.above)
         return self._update(resource, record, note, known=entry.row_id, changed=changed, above=entry.above)
@@ -88,7 +90,7 @@ class Planner:
         if self._rules.mode(resource.name) == "create_only":
             return Plan("skip", resource, note, known, why="write_mode is create_only, and FieldPulse has the row")
         write = _write_of(resource)
-        fields = plans.fields_of(write, changed)
+        fields = records.fields_of(write, changed)
         wanted = {*fields, *write.resend, *resource.path_fields}
         filled = self._references.resolve(write, record, wanted)
         given = plans.body_of(write, record, filled, self._wire, wanted)
@@ -146,7 +148,7 @@ class Planner:
         column = self._external_columns.get(resource.name)
         if column is None or record.get("external_id") is None:
             return {}
-        key = plans.source_key(record)
+        key = records.source_key(record)
         if column in resource.schema["properties"]:
             return {column: key}
         entry = {"field_instance_id": int(column.rpartition(":")[2]), "value": key}
@@ -185,7 +187,7 @@ class Planner:
             raise refuse(f"{call.name}: {error.what}", call.name) from None
 
     def _delete(self, resource: Resource, record: Record, note: Note, entry: Entry | None) -> Plan:
-        known = plans.row_id(record) or (entry.row_id if entry else None)
+        known = records.row_id(record) or (entry.row_id if entry else None)
         if entry and entry.status == "deleted" and known == entry.row_id:
             return Plan("unchanged", resource, note, known)
         if not self._rules.hard_delete:
@@ -206,7 +208,7 @@ class Planner:
 
     def _move(self, resource: Resource, write: Write, record: Record) -> Plan:
         """Plan a change of another resource's row: a move needs no key of its own, the row is its key."""
-        if plans.is_deleted(record):
+        if records.is_deleted(record):
             raise refuse(f"FieldPulse deletes no {resource.name}", "deleted_at")
         found = self._references.resolve(write, record)
         target = found.pop(str(write.row), None)
@@ -217,9 +219,9 @@ class Planner:
         for name in write.required:
             if body.get(name) is None:
                 raise refuse(f"none of {', '.join(write.reference(name).properties)} is given", name)
-        note = Note(resource.name, moved_key(target), plans.said(write, body))
+        note = Note(resource.name, moved_key(target), records.said(write, body))
         entry = self._ledger.find(note.stream, note.key)
-        changed = plans.news(note.said, entry.said if entry else {})
+        changed = records.news(note.said, entry.said if entry else {})
         action: plans.Action = "update" if changed else "unchanged"
         if changed and self._rules.mode(resource.name) == "create_only":
             return Plan("skip", resource, note, target, why="write_mode is create_only, and a move changes a row")

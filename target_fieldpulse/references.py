@@ -11,29 +11,16 @@ from fieldpulse_api.catalogue import RESOURCES
 from fieldpulse_api.errors import allowed_instead
 from fieldpulse_api.names import PERSONAL, normal
 from fieldpulse_api.values import Unfit, whole
-from fieldpulse_api.write import Field, Group, Kind, Reference, Write
+from fieldpulse_api.write import Group, Reference, Write
 
-from .lanes import Key
 from .ledger import Ledger
 from .lookups import Lookup, Lookups
-from .plan import Record, an_id
+from .record import Record, an_id
 from .rules import Rules
-from .wire import Wire, refuse
+from .wire import refuse
 
 Create = Callable[[str, dict[str, Any]], int]
 """Create a row of a stream from a body that names it, and return its id."""
-
-
-def _naming() -> dict[str, set[str]]:
-    """Return the columns by which records of other streams name a stream's rows."""
-    found: defaultdict[str, set[str]] = defaultdict(set)
-    for reference in (one for resource in RESOURCES if resource.write for one in resource.write.references):
-        if reference.column:
-            found[reference.stream].add(reference.column)
-    return found
-
-
-_NAMING = _naming()
 
 
 class References:
@@ -193,61 +180,6 @@ def columns_asked(streams: Mapping[str, Any]) -> dict[str, list[str]]:
     for stream, columns in streams.items():
         asked[stream] += columns
     return asked
-
-
-def keys_written(
-    stream: str, write: Write, record: Record, match: tuple[tuple[str, ...], ...], wire: Wire
-) -> list[Key]:
-    """Return what a record's write touches, so that two writes that name a row in one way never overlap."""
-    if write.row:
-        row = write.reference(write.row)
-        return [key for name in _given(row, record) for key in _keys(row, name, record[name])]
-    keys: list[Key] = [
-        (stream, name, str(record[name])) for name in ("id", "external_id") if record.get(name) is not None
-    ]
-    named = (column for column in _NAMING.get(stream, ()) if record.get(column) is not None)
-    keys += [(stream, (column,), (normal(record[column]),)) for column in named]
-    for fields in match:
-        values = tuple(_raw(write, name, record, wire) for name in fields)
-        if all(values):
-            keys.append((stream, fields, values))
-    return keys
-
-
-def keys_read(write: Write, record: Record) -> list[Key]:
-    """Return what must have been written before a record can be."""
-    given_by = ((reference, name) for reference in write.references for name in _given(reference, record))
-    own = [key for reference, name in given_by for key in _keys(reference, name, record[name])]
-    for call in write.calls:
-        given = record.get(call.name)
-        elements = [one for one in given if isinstance(one, Mapping)] if isinstance(given, list) else []
-        own += [key for one in elements for key in keys_read(call.element, one)]
-    return own
-
-
-def _raw(write: Write, name: str, record: Record, wire: Wire) -> str:
-    """Return a field's value before anything is looked up, in the form in which it is compared."""
-    properties = dict.fromkeys(
-        [name, *(one for ref in write.references if ref.field == name for one in ref.properties)]
-    )
-    given = next((one for one in properties if record.get(one) is not None), None)
-    if given is None:
-        return ""
-    form = write.by_name[name] if given == name else Field(given, Kind.TEXT)
-    return wire.loose(form, record[given])
-
-
-def _given(reference: Reference, record: Record) -> list[str]:
-    return [name for name in reference.properties if record.get(name) is not None]
-
-
-def _keys(reference: Reference, name: str, value: Any) -> list[Key]:
-    if name == reference.external:
-        return [(reference.stream, "external_id", str(value))]
-    if name != reference.named:
-        return [(reference.stream, "id", str(value))]
-    values = value if isinstance(value, list) else [value]
-    return [(reference.stream, (str(reference.column),), (normal(one),)) for one in values]
 
 
 def _whole(value: Any) -> int | None:

@@ -4,40 +4,23 @@ from __future__ import annotations
 
 import logging
 import math
+import threading
 from collections.abc import Callable, Mapping
-from functools import cached_property
 from typing import Any
 
-from fieldpulse_api.account import account_of, address_name
-from fieldpulse_api.catalogue import BY_NAME
-from fieldpulse_api.client import Client
 from fieldpulse_api.errors import OutcomeUnknown, RecordRefused, impersonal
-from fieldpulse_api.pages import Reading
 from fieldpulse_api.resource import Resource
-from fieldpulse_api.settings import ApiSettings
 
 from .acknowledged import Acknowledged, State
-from .audit import Audit
-from .creates import Creates
-from .custom_values import CustomValues
-from .doubt import Doubts
 from .guards import Guards
 from .held import Held
+from .keys import keys_read, keys_written
 from .lanes import Lanes
-from .ledger import Ledger
-from .lookups import Lookups, custom_column
-from .means import Means
 from .outcomes import Done, Outcome, Outcomes
+from .parts import Parts
 from .plan import Plan
-from .planner import Planner
 from .preview import Preview
-from .puts import Puts
-from .references import References, columns_asked, keys_read, keys_written
 from .report import Clock, last_line, table, write_report
-from .rules import Rules
-from .updates import Updates
-from .wire import Wire
-from .writer import Writer
 
 _LOGGER = logging.getLogger(__name__)
 _LAST_SECONDS = 20.0  # what a stopped run gives its requests under way
@@ -54,15 +37,14 @@ class Run:
     """Take records in, write them side by side, and let states out behind them. A dry run lets none out."""
 
     def __init__(self, config: Mapping[str, Any], emit: Callable[[State], None]) -> None:
-        self.settings = ApiSettings.read(config)
-        self.rules = Rules.read(config)
+        self._stopped = threading.Event()
+        self._parts = Parts(config, wait=self._stopped.wait, make=self._make)
         self._config, self._is_dry = config, config["dry_run"]
-        self._wire = Wire(self.settings.zone, config["phone_region"])
         self._clock = Clock()
         self._emit = emit
         self._outcomes = Outcomes(config["rejects_path"])
         self._acknowledged = Acknowledged(self._let_out)
-        self._lanes = Lanes(math.ceil(self.settings.requests_per_second))
+        self._lanes = Lanes(math.ceil(self._parts.settings.requests_per_second), self._stopped)
         self._guards = Guards(config, self._known)
         self._held: Held | None = Held() if self._guards and not self._is_dry else None
         self._prepared: set[str] = set()
@@ -70,16 +52,16 @@ class Run:
 
     def prepare(self, resource: Resource) -> None:
         """Get ready to write a stream: which account this is, and what earlier runs left in doubt."""
-        self._writer, self._audit  # noqa: B018  opened here, by one thread, for all workers
+        self._parts.open()
         is_first = resource.name not in self._prepared  # a SCHEMA may come again, while creates are under way
         self._prepared.add(resource.name)
         if not is_first or self._is_dry or not resource.write:
             return
         for stream in (resource.name, *(reference.stream for reference in resource.write.references)):
-            if stream == resource.name or stream in self.rules.create_missing:
-                self._means.ledger.hold(stream)
+            if stream == resource.name or stream in self._parts.rules.create_missing:
+                self._parts.ledger.hold(stream)
         if not resource.write.into:
-            self._doubts.settle_all(resource)
+            self._parts.doubts.settle_all(resource)
 
     def submit(self, resource: Resource, schema: Schema, record: Record) -> None:
         """Read one record; this waits while too many are under way. Raises: what ended the run."""
@@ -110,7 +92,7 @@ class Run:
     def finish(self, *, is_stopped: bool = False) -> None:
         """Wait for all writes; in a run that was stopped, only for those under way, and not for ever."""
         if is_stopped:
-            self._lanes.stopped.set()
+            self._stopped.set()
         else:
             self._release()
         self._lanes.finish(_LAST_SECONDS if is_stopped else None)
@@ -124,9 +106,7 @@ class Run:
         if status is None:
             is_bad = self._outcomes["uncertain"] or (self._outcomes["rejected"] and self._config["on_reject"] == "fail")
             status = 1 if is_bad else 0
-        for part in ("_audit", "_preview", "_ledger", "_client"):
-            if part in self.__dict__:
-                getattr(self, part).close()
+        self._parts.close()
         for line in table(counts):
             _LOGGER.info("%s", line)
         _LOGGER.info("%s", last_line(counts))
@@ -135,115 +115,39 @@ class Run:
         return status
 
     def _report(self, counts: Mapping[str, Mapping[str, int]], status: int) -> Record:
-        is_open = "_means" in self.__dict__
+        parts = self._parts
         return {
-            "run": self._audit.run if "_audit" in self.__dict__ else None,
+            "run": parts.audit.run if parts.is_open else None,
             **self._clock.told(),
-            "account": self._ledger.account if is_open else None,
+            "account": parts.ledger.account if parts.is_open else None,
             "dry_run": self._is_dry,
             "exit_status": status,
-            "requests": self._client.requests if is_open else 0,
+            "requests": parts.client.requests if parts.is_open else 0,
             "rejects_path": self._config["rejects_path"],
             "streams": counts,
         }
 
-    # What the parts of a run are, each made when it is first needed
-
-    @cached_property
-    def _client(self) -> Client:
-        return Client(self.settings)
-
-    @cached_property
-    def _ledger(self) -> Ledger:
-        return Ledger(self._config["ledger_url"], account_of(self._client), formerly=address_name(self._client))
-
-    @cached_property
-    def _audit(self) -> Audit:
-        return Audit(self._ledger, days=self._config["audit_days"], is_kept=not self._is_dry)
-
-    @cached_property
-    def _customs(self) -> CustomValues:
-        return CustomValues(self._client, Reading(zone=self.settings.zone))
-
-    @cached_property
-    def _means(self) -> Means:
-        reading = Reading(zone=self.settings.zone)
-        external = {stream: self._external(stream, name) for stream, name in self.rules.external.items()}
-        columns = columns_asked(self.rules.columns(external))
-        return Means(
-            client=self._client,
-            ledger=self._ledger,
-            lookups=Lookups(self._client, reading, self._wire, columns),
-            reading=reading,
-            wire=self._wire,
-            rules=self.rules,
-            external=external,
-        )
-
-    def _external(self, stream: str, name: str) -> str:
-        resource = BY_NAME[stream]
-        if name in resource.schema["properties"]:
-            return name
-        where = f"setting external_id_fields.{stream}"
-        return custom_column(self._customs.definition(str(resource.custom), name, where=where))
-
-    @cached_property
-    def _references(self) -> References:
-        return References(self._means.ledger, self._means.lookups, self.rules, self._make)
-
-    @cached_property
-    def _planner(self) -> Planner:
-        return Planner(self._means, self._references, self._customs)
-
-    @cached_property
-    def _doubts(self) -> Doubts:
-        seconds, wait = self._config["settle_seconds"], self._lanes.stopped.wait
-        return Doubts(self._means, settle_seconds=seconds, wait=wait)
-
-    @cached_property
-    def _updates(self) -> Updates:
-        return Updates(self._means, self._puts)
-
-    @cached_property
-    def _puts(self) -> Puts:
-        return Puts(self._means)
-
-    @cached_property
-    def _preview(self) -> Preview:
-        seconds = self.settings.requests_per_second
-        path = self._config.get("plan_path")
-        return Preview(self._means, self._references, self._updates, path, requests_per_second=seconds)
-
-    @cached_property
-    def _writer(self) -> Writer | Preview:
-        self._planner  # noqa: B018  opened with it
-        if self._is_dry:
-            return self._preview
-        return Writer(self._means, Creates(self._means, self._doubts, self._puts), self._updates)
-
     def _known(self, stream: str) -> int:
-        return self._means.ledger.known(stream)
-
-    # The way of a record
+        return self._parts.ledger.known(stream)  # not before there is a ledger
 
     def _foresee(self, resource: Resource, record: Record) -> None:
         """Count what a record will do, before anything is sent. Raises: GuardStopped when it would be too much."""
         assert self._held is not None  # noqa: S101  only called while records are held
         try:
-            plan = self._planner.plan(resource, record)
+            plan = self._parts.planner.plan(resource, record)
         except RecordRefused:  # it will be again when its turn comes, unless what it lacks is there by then
             return
         if plan.writes and self._held.is_new(plan.note.stream, plan.note.key, plan.action):
             self._guards.take(plan.action, plan.note.stream)
         if plan.action == "create":
-            self._references.plan(plan.note.stream, plan.note.key)
+            self._parts.references.plan(plan.note.stream, plan.note.key)
 
     def _release(self) -> None:
         """Begin to write what was held: the plan is within the guards, or too long to be known."""
         held, self._held = self._held, None
         if held:
             self._guards.reset()
-            self._references.forget_planned()
+            self._parts.references.forget_planned()
             for start in held.take():
                 self.check()
                 start()
@@ -252,17 +156,17 @@ class Run:
         """Create what a record only names; while nothing is written yet, say an id that there is not."""
         if self._held is not None:
             return -1
-        if isinstance(self._writer, Preview):
-            return self._writer.make(stream, body)
+        if isinstance(self._parts.writer, Preview):
+            return self._parts.writer.make(stream, body)
         self._guards.take("create", stream)
-        return self._writer.make(stream, body)
+        return self._parts.writer.make(stream, body)
 
     def _start(self, resource: Resource, schema: Schema, record: Record, ticket: int) -> None:
         write = resource.write
-        match = self.rules.match_of(resource)
+        match = self._parts.rules.match_of(resource)
         self._lanes.submit(
             lambda: self._work(resource, schema, record, ticket),
-            writes=keys_written(resource.name, write, record, match, self._wire) if write else (),
+            writes=keys_written(resource.name, write, record, match, self._parts.wire) if write else (),
             after=keys_read(write, record) if write else (),
         )
 
@@ -276,29 +180,29 @@ class Run:
             self._outcomes.count(stream, "uncertain")  # the ledger has it; its ticket stays open: no state passes it
         except BaseException as error:  # noqa: BLE001  whatever it is ends the run instead of vanishing in a thread
             self._fatal = self._fatal or error
-            self._lanes.stopped.set()
+            self._stopped.set()
 
     def _write(self, resource: Resource, schema: Schema, record: Record) -> Outcome:
-        plan, before = None, self._client.requests_here
+        plan, before = None, self._parts.client.requests_here
         try:
-            plan = self._planner.plan(resource, record)
-            before = self._client.requests_here  # look-ups are everybody's
+            plan = self._parts.planner.plan(resource, record)
+            before = self._parts.client.requests_here  # look-ups are everybody's
             done = self._carry_out(plan)
         except (RecordRefused, OutcomeUnknown) as error:
             done = self._refused(resource, schema, record, error)
         key = plan.note.key if plan else str(record.get("external_id") or record.get("id") or "")
-        requests = self._client.requests_here - before
-        self._audit.note(resource.name, key, plan.action if plan else "none", done, requests=requests)
+        requests = self._parts.client.requests_here - before
+        self._parts.audit.note(resource.name, key, plan.action if plan else "none", done, requests=requests)
         return done.outcome
 
     def _carry_out(self, plan: Plan) -> Done:
         self._guards.take(plan.action, plan.note.stream)
-        return self._writer.carry_out(plan)
+        return self._parts.writer.carry_out(plan)
 
     def _refused(
         self, resource: Resource, schema: Schema, record: Record, error: RecordRefused | OutcomeUnknown
     ) -> Done:
-        if isinstance(error, OutcomeUnknown) and self._lanes.stopped.is_set():
+        if isinstance(error, OutcomeUnknown) and self._stopped.is_set():
             raise Stopped from None
         if not self._is_dry:
             self._outcomes.reject(resource.name, schema, record, error)
@@ -310,6 +214,6 @@ class Run:
     def _let_out(self, state: State) -> None:
         """Emit a state, once what is behind it stands in the audit."""
         if not self._is_dry:
-            if "_audit" in self.__dict__:  # nothing else was read if not
-                self._audit.flush()
+            if self._parts.is_open:  # nothing was read of a stream that is written if not
+                self._parts.audit.flush()
             self._emit(state)

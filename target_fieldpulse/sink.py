@@ -11,7 +11,7 @@ from fieldpulse_api.catalogue import BY_NAME
 from fieldpulse_api.custom_fields import PROPERTY
 from fieldpulse_api.errors import RefusedStream
 
-from .plan import DELETED, opened
+from .record import DELETED, opened
 
 if TYPE_CHECKING:
     from .target import TargetFieldPulse

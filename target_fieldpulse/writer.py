@@ -13,8 +13,9 @@ from fieldpulse_api.names import normal
 from .creates import Creates
 from .means import Means, path_of
 from .outcomes import Done
-from .plan import Body, Note, Plan, creating, said
+from .plan import Body, Note, Plan, creating
 from .planner import moved_key
+from .record import said
 from .updates import Updates
 
 

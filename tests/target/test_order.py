@@ -16,7 +16,7 @@ from target_fieldpulse.lanes import Lanes
 
 def test_work_on_one_key_is_done_in_order() -> None:
     """However many workers there are."""
-    lanes, done = Lanes(8), []
+    lanes, done = Lanes(8, threading.Event()), []
     for number in range(200):
         lanes.submit(lambda number=number: done.append((number % 5, number)), writes=[("k", number % 5)])  # type: ignore[misc]
     lanes.finish()
@@ -28,7 +28,7 @@ def test_work_on_one_key_is_done_in_order() -> None:
 
 def test_what_is_read_waits_for_what_is_written() -> None:
     """A job waits for its customer, two jobs of one customer do not wait for each other."""
-    lanes, parent, together = Lanes(4), threading.Event(), threading.Barrier(2, timeout=10)
+    lanes, parent, together = Lanes(4, threading.Event()), threading.Event(), threading.Barrier(2, timeout=10)
     order: list[str] = []
     lanes.submit(lambda: (parent.wait(10), order.append("customer")), writes=[("customer", 1)])  # type: ignore[arg-type,func-returns-value,return-value]
     for _ in range(2):
@@ -40,7 +40,7 @@ def test_what_is_read_waits_for_what_is_written() -> None:
 
 def test_a_stopped_lane_begins_nothing_new() -> None:
     """What is under way ends, what waits does not start."""
-    lanes, gate, done = Lanes(1), threading.Event(), []
+    lanes, gate, done = Lanes(1, threading.Event()), threading.Event(), []
     lanes.submit(lambda: (gate.wait(10), done.append(1)), writes=[])  # type: ignore[arg-type,func-returns-value,return-value]
     lanes.submit(lambda: done.append(2), writes=[])
     lanes.stopped.set()
@@ -51,7 +51,7 @@ def test_a_stopped_lane_begins_nothing_new() -> None:
 
 def test_too_much_work_makes_the_reader_wait() -> None:
     """A tap that is faster than the API must not fill the memory."""
-    lanes, gate, taken = Lanes(1), threading.Event(), []
+    lanes, gate, taken = Lanes(1, threading.Event()), threading.Event(), []
 
     def fill() -> None:
         for number in range(4):

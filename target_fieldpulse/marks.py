@@ -1,0 +1,37 @@
+"""By what a row is recognised whose create was not answered: hashes, so that no value need be kept. Pure."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Mapping
+from typing import Any
+
+from fieldpulse_api.resource import Resource
+from fieldpulse_api.write import Field, Kind
+
+from .lookups import cell
+from .wire import Wire
+
+_ZONES_DIFFER_BY = 900  # seconds: whole quarters of an hour
+
+
+def marks_of(resource: Resource, body: Mapping[str, Any], wire: Wire) -> dict[str, str]:
+    """Return hashes of the fields that recognise a row, so that the ledger need not hold them."""
+    write = resource.write
+    named = [(write.by_name[name], body.get(name)) for name in write.identity] if write else []
+    return {one.column: mark(one, value, wire) for one, value in named if value not in (None, "")}
+
+
+def mark(one: Field, value: Any, wire: Wire) -> str:
+    """Return the hash of one value, apart from case and spaces; of a time what is the same in every zone."""
+    loose = wire.loose(one, value)
+    if one.kind is Kind.TIME and loose.isdigit():
+        loose = str(int(loose) % _ZONES_DIFFER_BY)
+    return hashlib.blake2b(loose.encode("utf-8", "surrogatepass"), digest_size=12, person=b"fieldpulse").hexdigest()
+
+
+def is_like(resource: Resource, row: Mapping[str, Any], marks: Mapping[str, str], wire: Wire) -> bool:
+    """Say whether a row carries what was sent."""
+    fields = {one.column: one for one in (resource.write.fields if resource.write else ())}
+    cells = ((fields.get(name, Field(name)), cell(row, name), one) for name, one in marks.items())
+    return bool(marks) and all(mark(field, value, wire) == wanted for field, value, wanted in cells)

@@ -1,0 +1,135 @@
+"""What a run is made of, each part made when it is first needed: a run without records asks nobody."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from functools import cached_property
+from typing import Any
+
+from fieldpulse_api.account import account_of, address_name
+from fieldpulse_api.catalogue import BY_NAME
+from fieldpulse_api.client import Client
+from fieldpulse_api.pages import Reading
+from fieldpulse_api.settings import ApiSettings
+
+from .audit import Audit
+from .creates import Creates
+from .custom_values import CustomValues
+from .doubt import Doubts
+from .ledger import Ledger
+from .lookups import Lookups, custom_column
+from .means import Means
+from .planner import Planner
+from .preview import Preview
+from .puts import Puts
+from .references import Create, References, columns_asked
+from .rules import Rules
+from .updates import Updates
+from .wire import Wire
+from .writer import Writer
+
+
+class Parts:
+    """The parts. `wait(seconds)` says whether the run was stopped meanwhile; `make` creates a row that is only named."""
+
+    def __init__(self, config: Mapping[str, Any], *, wait: Callable[[float], bool], make: Create) -> None:
+        self.settings = ApiSettings.read(config)
+        self.rules = Rules.read(config)
+        self.wire = Wire(self.settings.zone, config["phone_region"])
+        self._config, self._is_dry = config, config["dry_run"]
+        self._wait, self._make = wait, make
+
+    def open(self) -> None:
+        """Make all parts now, by one thread, for all workers."""
+        self.writer, self.audit  # noqa: B018
+
+    @property
+    def is_open(self) -> bool:
+        """Say whether anything was made."""
+        return "audit" in self.__dict__
+
+    def close(self) -> None:
+        """Close what was made."""
+        for part in ("audit", "_preview", "ledger", "client"):
+            if part in self.__dict__:
+                getattr(self, part).close()
+
+    @cached_property
+    def client(self) -> Client:
+        """Return the one way to FieldPulse."""
+        return Client(self.settings)
+
+    @cached_property
+    def ledger(self) -> Ledger:
+        """Return the ledger of the account that the key belongs to."""
+        return Ledger(self._config["ledger_url"], account_of(self.client), formerly=address_name(self.client))
+
+    @cached_property
+    def audit(self) -> Audit:
+        """Return the audit."""
+        return Audit(self.ledger, days=self._config["audit_days"], is_kept=not self._is_dry)
+
+    @cached_property
+    def _customs(self) -> CustomValues:
+        return CustomValues(self.client, Reading(zone=self.settings.zone))
+
+    @cached_property
+    def means(self) -> Means:
+        """Return what the parts share."""
+        reading = Reading(zone=self.settings.zone)
+        external = {stream: self._external(stream, name) for stream, name in self.rules.external.items()}
+        columns = columns_asked(self.rules.columns(external))
+        return Means(
+            client=self.client,
+            ledger=self.ledger,
+            lookups=Lookups(self.client, reading, self.wire, columns),
+            reading=reading,
+            wire=self.wire,
+            rules=self.rules,
+            external=external,
+        )
+
+    def _external(self, stream: str, name: str) -> str:
+        resource = BY_NAME[stream]
+        if name in resource.schema["properties"]:
+            return name
+        where = f"setting external_id_fields.{stream}"
+        return custom_column(self._customs.definition(str(resource.custom), name, where=where))
+
+    @cached_property
+    def references(self) -> References:
+        """Return the references."""
+        return References(self.means.ledger, self.means.lookups, self.rules, self._make)
+
+    @cached_property
+    def planner(self) -> Planner:
+        """Return the planner."""
+        return Planner(self.means, self.references, self._customs)
+
+    @cached_property
+    def doubts(self) -> Doubts:
+        """Return who settles doubts."""
+        seconds, wait = self._config["settle_seconds"], self._wait
+        return Doubts(self.means, settle_seconds=seconds, wait=wait)
+
+    @cached_property
+    def _updates(self) -> Updates:
+        return Updates(self.means, self._puts)
+
+    @cached_property
+    def _puts(self) -> Puts:
+        return Puts(self.means)
+
+    @cached_property
+    def _preview(self) -> Preview:
+        seconds = self.settings.requests_per_second
+        path = self._config.get("plan_path")
+        return Preview(self.means, self.references, self._updates, path, requests_per_second=seconds)
+
+    @cached_property
+    def writer(self) -> Writer | Preview:
+        """Return who carries plans out, or in a dry run shows them."""
+        self.planner  # noqa: B018  opened with it
+        if self._is_dry:
+            return self._preview
+        return Writer(self.means, Creates(self.means, self.doubts, self._puts), self._updates)

@@ -1,0 +1,127 @@
+"""What a record says: under which key, of which row, and what is new of it. Pure."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterable, Mapping
+from decimal import Decimal
+from typing import Any
+
+import msgspec
+
+from fieldpulse_api.custom_fields import PROPERTY
+from fieldpulse_api.values import Unfit, whole
+from fieldpulse_api.write import Kind, Write
+
+from .entries import FIELD as VALUES
+from .wire import encoded, refuse
+
+Record = Mapping[str, Any]
+Said = dict[str, str]
+"""What a record says: a hash for each property that has an effect, custom fields one by one."""
+
+DELETED = ("_sdc_deleted_at", "deleted_at")
+_LONGEST_KEY = 512
+_JSON = msgspec.json.Decoder(float_hook=Decimal)
+
+
+def row_id(record: Record) -> int | None:
+    """Return the FieldPulse id that the record carries. Raises: Invalid."""
+    if record.get("id") is None:
+        return None
+    return an_id(record["id"], "id")
+
+
+def an_id(value: Any, name: str) -> int:
+    """Return an id of FieldPulse's. Raises: Invalid."""
+    try:
+        identity = whole(value)
+    except Unfit:
+        identity = None
+    if identity is None or identity < 1:
+        raise refuse(
+            f"{name} is not one of FieldPulse's ids, which are whole numbers", name, "put your key into external_id"
+        )
+    return identity
+
+
+def source_key(record: Record) -> str:
+    """Return the key of a record in the ledger: the source's own, else `id:` and FieldPulse's.
+
+    Raises: Invalid for a record with neither.
+    """
+    external = record.get("external_id")
+    if (
+        isinstance(external, (str, int, Decimal))
+        and not isinstance(external, bool)
+        and 0 < len(str(external)) <= _LONGEST_KEY
+    ):
+        return str(external)
+    identity = row_id(record)
+    if identity is None or external not in (None, ""):
+        raise refuse(f"external_id is no text or number of 1 to {_LONGEST_KEY} characters", "external_id")
+    return f"id:{identity}"
+
+
+def opened(write: Write, record: Record) -> Record:
+    """Return a record whose lists and objects are no JSON text, as many warehouses hold them."""
+    kept = {name for name, one in write.by_name.items() if one.kind is Kind.JSON} | {PROPERTY}
+    kept |= {call.name for call in write.calls}
+    texts = {name: record[name] for name in kept if isinstance(record.get(name), str)}
+    return {**record, **{name: _parsed(text) for name, text in texts.items()}} if texts else record
+
+
+def _parsed(text: str) -> Any:
+    if text.lstrip()[:1] not in ("[", "{"):
+        return text
+    try:
+        return _JSON.decode(text)
+    except (msgspec.DecodeError, UnicodeEncodeError, RecursionError):
+        return text
+
+
+def is_deleted(record: Record) -> bool:
+    """Say whether the source has deleted the record."""
+    return any(record.get(name) not in (None, "") for name in DELETED)
+
+
+def said(write: Write, record: Record, *, clears: bool = False, fills: bool = False) -> Said:
+    """Return what the record says of everything that can have an effect; nulls count where they clear.
+
+    What only fills gaps is told apart from what is written for certain.
+    """
+    found: Said = {}
+    for name in sorted(write.properties & record.keys()):
+        _say(found, name, record[name], clears=clears)
+    values = record.get(PROPERTY)
+    if VALUES in write.by_name and isinstance(values, Mapping):
+        for name, value in values.items():
+            _say(found, f"{PROPERTY}.{name}", value, clears=clears)
+    elif VALUES in write.by_name and values is not None:
+        _say(found, PROPERTY, values, clears=clears)
+    return {name: f"~{one}" for name, one in found.items()} if fills else found
+
+
+def _say(found: Said, name: str, value: Any, *, clears: bool) -> None:
+    if value is not None or clears:
+        found[name] = hashlib.blake2b(encoded(value), digest_size=6, person=b"fieldpulse").hexdigest()
+
+
+def merged(write: Write, before: Said, now: Said) -> Said:
+    """Return what was ever said, the latest of each property; what is said of a link undoes what was said before."""
+    links = {call.link for call in write.calls if call.name in now}
+    undone = {call.name for call in write.calls if call.link and call.link in links}
+    return {name: one for name, one in before.items() if name not in undone} | now
+
+
+def news(now: Said, before: Said) -> tuple[str, ...]:
+    """Return the properties that say something else than what was written last."""
+    return tuple(name for name, value in now.items() if before.get(name) != value)
+
+
+def fields_of(write: Write, properties: Iterable[str]) -> set[str]:
+    """Return the body fields that these properties can fill."""
+    found: set[str] = set()
+    for name in properties:
+        found |= {VALUES} if name.startswith(PROPERTY) else set(write.fills.get(name, ()))
+    return found
