@@ -9,19 +9,20 @@ from .client import Client
 from .errors import NotFound, UnexpectedReply
 
 _LOGGER = logging.getLogger(__name__)
-# Lists that are never empty: one key acts as one user, in one team, of one company (V*).
-_PLACES = (("/users", "company_id"), ("/teams", "company_id"), ("/company-profile", "id"))
+_COLUMN = "company_id"  # on nearly every row (V): whichever list shows it, it is the same
+# Users and teams are never empty: one key acts as one user, in one team, of one company (V*).
+_PLACES = ("/users", "/teams", "/customers", "/jobs/status-workflows", "/jobs", "/pipeline-status", "/lead-source")
 
 
 def account_of(client: Client) -> str:
     """Return the company's id as text; where no list shows it, `address_name`."""
-    for path, column in _PLACES:
+    for path in _PLACES:
         try:
             rows = client.get(path, {"page": "1", "limit": "1"}).response
         except (NotFound, UnexpectedReply):
             continue
-        if isinstance(rows, list) and rows and isinstance(rows[0], dict) and rows[0].get(column):
-            return str(rows[0][column])
+        if isinstance(rows, list) and rows and isinstance(rows[0], dict) and rows[0].get(_COLUMN):
+            return str(rows[0][_COLUMN])
     _LOGGER.warning("No list shows the company's id: give each FieldPulse account stores of its own")
     return address_name(client)
 

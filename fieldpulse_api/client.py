@@ -6,7 +6,7 @@ import logging
 import threading
 import weakref
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timezone
 from decimal import Decimal
 from typing import Any
@@ -65,11 +65,15 @@ class Patience:
 
 @dataclass(frozen=True)
 class Reply:
-    """One envelope. `count` is the server's count of the list where it sent one, `date` its clock."""
+    """One envelope. `count` is the server's count of the list where it sent one, `date` its clock.
+
+    `was_repeated` says that the same request was sent before, and what became of that is not known.
+    """
 
     response: Any
     count: int | None
     date: datetime
+    was_repeated: bool = False
 
 
 class Client:
@@ -109,7 +113,9 @@ class Client:
 
     def put(self, path: str, body: Mapping[str, Any]) -> Reply:
         """Change the given fields of a row. Repeated when it fails: the same twice is the same."""
-        return self._send_safely("PUT", path, body=body)
+        before = self.requests_here
+        reply = self._send_safely("PUT", path, body=body)
+        return replace(reply, was_repeated=self.requests_here - before > 1)
 
     def post(self, path: str, body: Mapping[str, Any]) -> Reply:
         """Create. Repeated only when the request never left.

@@ -11,6 +11,7 @@ from .values import Unfit, instant, whole
 from .walk import Walk
 
 _MOST_DESCENTS = 5
+_TELLING = 10  # so many rows are not in order by chance
 Outcome = Literal["settled", "again", "unsorted"]
 Mark = Any  # what rows are ordered by: a datetime, or an id; None where a row has no valid one
 
@@ -39,6 +40,7 @@ class Newest:
         self._pages, self._tally = pages, pages.tally
         self._column, self._since = column, since
         self._seen: dict[int, Mark] = {}
+        self._top: Mark = None
 
     def rows(self) -> Iterator[list[Row]]:
         """Yield the new rows in lists that are never empty; one again only if it changed meanwhile.
@@ -62,16 +64,18 @@ class Newest:
     def _descend(self) -> Generator[list[Row], None, Outcome]:
         order = self._pages.resource.order(self._column, "desc")
         descent = _Descent(self._pages.ask(order, 1))
+        if self._top is None and descent.first.rows:
+            self._top = self._mark(descent.first.rows[0])
         for page in self._pages.after(descent.first, order, lambda n: 2 ** (n - 1), count=True):
             marks = [self._mark(row) for row in page.rows]
-            if not _descends(marks, descent):
+            if not _descends(page, marks, descent):
                 return "unsorted"
             if set(page.ids) <= descent.ids:
                 if page.ids or (descent.first.count or 0) > len(descent.ids):
                     return "unsorted"  # the end came again, or too early: the page is not honoured
                 break
             fresh = [row for row in page.rows if self._is_new(row)]
-            self._note(descent, page, marks, len(fresh))
+            self._note(descent, page, marks, fresh)
             if fresh:
                 yield fresh
             if descent.came_at_once and page.count is not None and page.count <= len(page.ids):
@@ -82,14 +86,14 @@ class Newest:
                 break
         return self._settle(descent)
 
-    def _note(self, descent: _Descent, page: Page, marks: list[Mark], fresh: int) -> None:
-        new = sum(mark >= self._since for mark in marks)
+    def _note(self, descent: _Descent, page: Page, marks: list[Mark], fresh: list[Row]) -> None:
+        new = sum(mark >= self._since and not self._came_later(mark) for mark in marks)
         if page is descent.first:
             descent.came_at_once = marks[-1] < self._since or (page.count or len(page.ids) + 1) <= len(page.ids)
         descent.sent += new
-        descent.fresh += fresh
+        descent.fresh += sum(not self._came_later(self._mark(row)) for row in fresh)
         self._tally.repeats += sum(one in descent.ids for one in page.ids)
-        self._tally.records += fresh
+        self._tally.records += len(fresh)
         descent.counts.add(page.count)
         descent.ids.update(page.ids)
 
@@ -98,6 +102,10 @@ class Newest:
         """Say whether no row can have been missed: all on one page, nothing moved meanwhile, or nothing added."""
         stood_still = descent.sent == descent.fresh and len(descent.counts) == 1 and None not in descent.counts
         return "settled" if descent.came_at_once or stood_still or not descent.fresh else "again"
+
+    def _came_later(self, mark: Mark) -> bool:
+        """Say whether a row came after the reading began: by its id, which, unlike a time, never changes."""
+        return self._column == self._pages.resource.key and self._top is not None and mark > self._top
 
     def _is_sorted_by_server(self, descent: _Descent) -> bool:
         """Ask in the other direction: an order by luck, or by something else, shows there."""
@@ -126,9 +134,16 @@ class Newest:
             return None
 
 
-def _descends(marks: list[Mark], descent: _Descent) -> bool:
-    for mark in marks:
-        if mark is None or (descent.last is not None and mark > descent.last):
+def _descends(page: Page, marks: list[Mark], descent: _Descent) -> bool:
+    """Say whether a page descends, and goes on where the one before ended: rows that came on it have slid down."""
+    before = None
+    for identity, mark in zip(page.ids, marks):  # noqa: B905  made as one
+        if mark is None or (before is not None and mark > before):
+            return False
+        before = mark
+        if identity in descent.ids:
+            continue
+        if descent.last is not None and mark > descent.last:
             return False
         descent.last = mark
     return True
@@ -136,9 +151,10 @@ def _descends(marks: list[Mark], descent: _Descent) -> bool:
 
 def newest_id(pages: Pages) -> int:
     """Return the highest id of a list, 0 for an empty one; the whole list is read where the server does not sort."""
-    last, first = (pages.ask(pages.resource.order("id", way), 1, limit=1, count=False).ids for way in ("desc", "asc"))
-    if not last:
-        return 0
-    if first and last[0] > first[0]:
+    key = pages.resource.key
+    last, first = (pages.ask(pages.resource.order(key, way), 1, count=False).ids for way in ("desc", "asc"))
+    if not last or set(last) == set(first):  # a short list: all of it came
+        return max(last, default=0)
+    if len(last) >= _TELLING and last == sorted(last, reverse=True) and first == sorted(first) and last[0] > first[-1]:
         return last[0]
     return max((int(row["id"]) for rows in Walk(pages).rows() for row in rows), default=0)

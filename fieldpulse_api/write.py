@@ -12,7 +12,8 @@ class Kind(str, Enum):
     """What a body field holds, and so how a record's value is checked, put on the wire and compared with a row's.
 
     Times are UNIX seconds on the wire and money is text, as documented; `OBJECT_TYPE` is written short (`customer`) and
-    reads back as a PHP class. `PHONE` is sent as it came, `E164` with a plus and the country's code.
+    reads back as a PHP class. `PHONE` is sent as it came, `E164` with a plus and the country's code. `KEY` is
+    a key of the source's: compared letter by letter, where all else is compared apart from case and spaces.
     """
 
     TEXT = "text"
@@ -26,6 +27,7 @@ class Kind(str, Enum):
     DATE = "date"
     OBJECT_TYPE = "object_type"
     JSON = "json"
+    KEY = "key"
 
 
 @dataclass(frozen=True)
@@ -133,7 +135,8 @@ class Write:
     asks for at least one of its fields on create, `resend` must go with every PUT. `defaults`
     are sent on create where the record is silent. `match` are the sets of fields by which a row that exists
     already is found unless the settings say otherwise, `identity` recognises a create whose outcome is unknown.
-    A create that `is_money` is never sent again while it is in doubt.
+    A create that `is_money` is never sent again while it is in doubt. `keeps` is the field, if there is one, that
+    FieldPulse has for keys of others.
     """
 
     fields: tuple[Field, ...]
@@ -147,6 +150,7 @@ class Write:
     match: tuple[tuple[str, ...], ...] = ()
     identity: tuple[str, ...] = ()
     is_money: bool = False
+    keeps: str | None = None
     calls: tuple[Call, ...] = ()
 
     @cached_property

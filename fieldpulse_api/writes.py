@@ -100,7 +100,7 @@ CUSTOMER_CONTACTS = Write(
 
 LOCATIONS = Write(
     fields=(
-        Field("object_type", Kind.OBJECT_TYPE, allowed=("customer", "job")),
+        Field("object_type", Kind.OBJECT_TYPE),
         Field("object_id", Kind.INTEGER),
         *_all(Kind.TEXT, "title address_1 address_2 city state zip_code notes"),
         *_all(Kind.BOOLEAN, "is_main_location is_primary_location"),
@@ -298,6 +298,7 @@ ITEMS = Write(
     required=("name",),
     match=(("sku",),),
     identity=("name", "sku", "type"),
+    keeps="external_id",
 )
 
 _LINKED = ("job", "project", "invoice", "order", "estimate")  # as the list's `by_entity` has them (D)

@@ -1,4 +1,4 @@
-"""The audit: what was done for each record, in a table beside the ledger. It holds names of fields, and no values."""
+"""The audit: what was done for each record, in a table beside the ledger: names of properties, and no values."""
 
 from __future__ import annotations
 
@@ -8,32 +8,53 @@ import uuid
 from collections import Counter
 from typing import Any
 
+from fieldpulse_api.client import Client
+
 from .ledger import Ledger
-from .outcomes import Done
+from .outcomes import Done, Outcome
+from .plan import Note, Plan
 
 _DAY_SECONDS = 86_400
 _MOST_KEPT = 200
+WRITTEN: tuple[Outcome, ...] = ("created", "updated", "deleted")
+"""Outcomes that are audited together with the ledger's own note of them."""
 
 
 class Audit:
-    """Append a row for each record that was not simply unchanged, and one for all those that were. For many threads."""
+    """A row for each record that was not simply unchanged, and one for all those that were. For many threads."""
 
-    def __init__(self, ledger: Ledger, *, days: int, is_kept: bool) -> None:
+    def __init__(self, ledger: Ledger, client: Client, *, days: int, is_kept: bool) -> None:
         self.run = uuid.uuid4().hex
-        self._ledger, self._is_kept = ledger, is_kept
+        self._ledger, self._client, self._is_kept = ledger, client, is_kept
         self._rows: list[dict[str, Any]] = []
         self._unchanged: Counter[str] = Counter()
         self._lock = threading.Lock()
-        ledger.audited_until(time.time() - days * _DAY_SECONDS)
+        self._here = threading.local()
+        if is_kept:
+            ledger.audited_until(time.time() - days * _DAY_SECONDS)
 
-    def note(self, stream: str, key: str, action: str, done: Done, *, requests: int) -> None:
-        """Note what became of a record, and how many requests it took."""
+    def begin(self) -> None:
+        """Say that this thread begins to carry out a record: its requests are counted from now."""
+        self._here.before = self._client.requests_here
+
+    def row(self, plan: Plan, outcome: Outcome, row_id: int) -> dict[str, Any]:
+        """Return what is audited of a plan that was carried out, to be written with the ledger's note of it."""
+        return self._row(plan.note.stream, plan.action, outcome) | {
+            "source_key": plan.note.key,
+            "requests": self._requests(),
+            "row_id": row_id,
+            "changed": sorted(plan.changed),
+        }
+
+    def note(self, note: Note, action: str, done: Done) -> None:
+        """Note what became of a record that was not written."""
+        requests = self._requests()
         if done.outcome == "unchanged" and not requests:
             with self._lock:
-                self._unchanged[stream] += 1
+                self._unchanged[note.stream] += 1
             return
-        row = self._row(stream, action, done.outcome, records=1)
-        row |= {"source_key": key, "requests": requests, "row_id": done.row_id, "changed": sorted(done.changed)}
+        row = self._row(note.stream, action, done.outcome)
+        row |= {"source_key": note.key, "requests": requests, "row_id": done.row_id}
         with self._lock:
             self._rows.append(row)
             is_much = len(self._rows) >= _MOST_KEPT
@@ -49,13 +70,15 @@ class Audit:
 
     def close(self) -> None:
         """Write everything."""
-        self._rows += [
-            self._row(one, "unchanged", "unchanged", records=number) for one, number in self._unchanged.items()
-        ]
+        unchanged = [self._row(one, "unchanged", "unchanged") | {"records": n} for one, n in self._unchanged.items()]
+        self._rows += unchanged
         self._unchanged.clear()
         self.flush()
 
-    def _row(self, stream: str, action: str, outcome: str, *, records: int) -> dict[str, Any]:
+    def _requests(self) -> int:
+        return self._client.requests_here - getattr(self._here, "before", self._client.requests_here)
+
+    def _row(self, stream: str, action: str, outcome: str) -> dict[str, Any]:
         return {
             "run": self.run,
             "at": time.time(),
@@ -66,5 +89,5 @@ class Audit:
             "requests": 0,
             "row_id": None,
             "changed": [],
-            "records": records,
+            "records": 1,
         }

@@ -14,10 +14,10 @@ from fieldpulse_api.newest import newest_id
 from fieldpulse_api.pages import Pages
 from fieldpulse_api.resource import Resource
 from fieldpulse_api.values import Unfit, whole
-from fieldpulse_api.write import Field
 
 from .doubt import Doubts
 from .entries import with_values
+from .lookups import cell, field_of
 from .marks import mark, marks_of
 from .means import Means, path_of
 from .plan import Note, Plan, creating, differing
@@ -74,9 +74,9 @@ class Creates:
     def _marks(self, plan: Plan) -> Mapping[str, str]:
         """Return what recognises the row: the source's key where FieldPulse keeps it, else what the record says."""
         column = self._means.external.get(plan.resource.name)
-        key = plan.note.key
-        if column and not key.startswith(("id:", "name:")):
-            return {column: mark(Field(column), key, self._means.wire)}
+        key = cell(plan.body, column) if column else None
+        if column and key is not None:
+            return {column: mark(field_of(plan.resource, column), key, self._means.wire)}
         return marks_of(plan.resource, plan.body, self._means.wire)
 
     def _turn(self, marks: Mapping[str, str]) -> threading.Lock:
@@ -88,14 +88,16 @@ class Creates:
         resource, note = plan.resource, plan.note
         path = _path(resource, plan.above)
         try:
-            created = _id_of(self._means.client.post(path, plan.body).response, path)
+            row = self._means.client.post(path, plan.body).response
+            created = _id_of(row, path)
         except OutcomeUnknown as unknown:
             return self._find_out(plan, unknown)
         except FieldPulseError:
             self._means.ledger.forget(note.stream, note.key)  # refused, or it never left: it did not happen
             raise
-        self._means.ledger.done(_without_calls(plan), row_id=created, above=plan.above)
+        self._done(plan, created, plan.above)
         self._created(resource, created)
+        self._means.lookups.put(resource.name, plan.above, created, row)  # with what FieldPulse made of it
         return created
 
     def _find_out(self, plan: Plan, unknown: OutcomeUnknown) -> int | None:
@@ -120,7 +122,14 @@ class Creates:
         lacking = {name: plan.body[name] for name in differing(resource, plan.body, row, wire)}
         if lacking:
             self._puts.put(Place(resource, path, plan.body, row), with_values(lacking, row))
-        self._means.ledger.done(_without_calls(plan), row_id=created, above=above)
+        self._done(plan, created, above)
+
+    def _done(self, plan: Plan, created: int, above: Mapping[str, int]) -> None:
+        """Note that the row is there. Calls come after the create, and may fail: what they say is not noted yet."""
+        said = {name: one for name, one in plan.note.said.items() if name not in plan.calls}
+        audit = None if plan.calls else self._means.audit.row(plan, "created", created)
+        note = Note(plan.note.stream, plan.note.key, said)
+        self._means.ledger.done(note, row_id=created, above=above, audit=audit)
 
     def _after_id(self, resource: Resource, above: Mapping[str, int]) -> int:
         """Return an id that is there already: what is created from now on lies above it."""
@@ -136,12 +145,6 @@ class Creates:
         if not resource.parent:
             with self._locks[resource.name]:
                 self._after_ids[resource.name] = max(created, self._after_ids[resource.name])
-
-
-def _without_calls(plan: Plan) -> Note:
-    """Return a plan's note without what its calls say: they come after the create, and may fail."""
-    said = {name: one for name, one in plan.note.said.items() if name not in plan.calls}
-    return Note(plan.note.stream, plan.note.key, said)
 
 
 def _path(resource: Resource, above: Mapping[str, int]) -> str:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Mapping
+from decimal import Decimal, InvalidOperation
 from typing import Any
 
 from fieldpulse_api.client import Client
@@ -11,10 +12,10 @@ from fieldpulse_api.custom_fields import PROPERTY, Definition, read_definitions
 from fieldpulse_api.errors import BadSetting, allowed_instead
 from fieldpulse_api.names import normal, property_name
 from fieldpulse_api.pages import Reading
-from fieldpulse_api.values import Unfit, decimal_text, text
+from fieldpulse_api.values import Unfit, decimal_text, truth
 
 from .entries import DEFINITION, Entries
-from .wire import refuse
+from .wire import refuse, shape
 
 
 class CustomValues:
@@ -25,29 +26,35 @@ class CustomValues:
         self._lock = threading.Lock()
         self._definitions: list[Definition] | None = None
 
-    def entries(self, object_type: str, given: Any, *, clears: bool) -> Entries:
+    def entries(self, object_type: str, given: Mapping[str, Any], held: Mapping[int, Any], *, clears: bool) -> Entries:
         """Return the entries of values by name: a field's own name, or the property that the tap makes of it.
 
-        Raises: Invalid for a name that no field of this object type has, and for a value that its field does not allow.
-        """
-        if not isinstance(given, Mapping):
-            raise refuse(f"{PROPERTY} is no object of names and values", PROPERTY)
-        found = []
-        for name, value in given.items():
-            definition = self._named(object_type, str(name))
-            if value is not None or clears:
-                found.append({DEFINITION: definition.id, "value": _written(definition, value)})
-        return found
+        `held` are the values of the row as the record itself has them, by definition: the same ones are left out.
 
-    def definition(self, object_type: str, name: str, *, where: str) -> int:
-        """Return the id of the field that a setting names. Raises: BadSetting."""
-        known = self._of(object_type)
+        Raises: Invalid for a name that no field of this object type has, and for a value that its field does not take.
+        """
+        found: dict[int, dict[str, Any]] = {}
+        for name, value in given.items():
+            one = self._named(object_type, str(name))
+            if one.id in found:
+                raise refuse(f"{PROPERTY}: the field {one.name!r} is given twice", PROPERTY)
+            if (value is None and not clears) or (one.id in held and _is_same(value, held[one.id])):
+                continue
+            found[one.id] = {DEFINITION: one.id, "value": _written(one, value)}
+        return list(found.values())
+
+    def name_of(self, definition: Any) -> str:
+        """Return the name of a field, for people."""
+        return next((one.name for one in self._all() if one.id == definition), str(definition))
+
+    def text_field(self, object_type: str, name: str, *, where: str) -> int:
+        """Return the id of the field for text that a setting names. Raises: BadSetting."""
+        known = [one for one in self._of(object_type) if one.kind == "text"]
         found = [one.id for one in known if normal(one.name) == normal(name)]
         if len(found) == 1:
             return found[0]
-        what = (
-            f"{len(found) or 'No'} custom fields have this name: {allowed_instead(name, [one.name for one in known])}."
-        )
+        instead = allowed_instead(name, [one.name for one in known])
+        what = f"{len(found) or 'No'} custom fields for text have this name: {instead}."
         raise BadSetting(what, where=where, do="create the field in FieldPulse, or correct the setting")
 
     def _named(self, object_type: str, name: str) -> Definition:
@@ -64,13 +71,30 @@ class CustomValues:
             if found:
                 ids = ", ".join(f"field_{one.id}" for one in found)
                 raise refuse(f"{PROPERTY}: several fields have the name {name!r}", PROPERTY, f"name one of {ids}")
-        raise refuse(f"{PROPERTY}: {allowed_instead(name, [one.name for one in known])}", PROPERTY)
+        raise refuse(
+            f"{PROPERTY}: there is no {name!r}; {allowed_instead(name, [one.name for one in known])}", PROPERTY
+        )
 
     def _of(self, object_type: str) -> list[Definition]:
+        return [one for one in self._all() if not one.objects or object_type in one.objects]
+
+    def _all(self) -> list[Definition]:
         with self._lock:
             if self._definitions is None:
                 self._definitions = read_definitions(self._client, self._reading)
-        return [one for one in self._definitions if not one.objects or object_type in one.objects]
+            return self._definitions
+
+
+def _is_same(value: Any, held: Any) -> bool:
+    """Say whether a typed value is what FieldPulse holds as text."""
+    if value in (None, "") or held in (None, ""):
+        return value in (None, "") and held in (None, "")
+    try:
+        if isinstance(value, bool):
+            return truth(held) is value
+        return str(value) == str(held) or Decimal(str(value)) == Decimal(str(held))
+    except (Unfit, InvalidOperation):
+        return False
 
 
 def _written(definition: Definition, value: Any) -> str:
@@ -80,15 +104,23 @@ def _written(definition: Definition, value: Any) -> str:
         return ""
     if isinstance(value, bool):
         return str(int(value))
-    if definition.kind == "number":
-        try:
-            return decimal_text(value) or ""
-        except Unfit:
-            raise refuse(f"{name} is a number in FieldPulse, and no number is given", name) from None
-    written = value if isinstance(value, str) else text(value)
+    if isinstance(value, (list, Mapping)):
+        raise refuse(f"{name} is {shape(value)}, and not one value", name)
+    written = _number(value)
+    if written is None and definition.kind == "number":
+        raise refuse(f"{name} is {shape(value)}, and a number in FieldPulse", name)
+    if definition.kind == "number" or not isinstance(value, str):
+        return written or ""
     if definition.allowed:
-        choice = next((one for one in definition.allowed if normal(one) == normal(written)), None)
+        choice = next((one for one in definition.allowed if normal(one) == normal(value)), None)
         if choice is None:
-            raise refuse(f"{name}: {allowed_instead(written, definition.allowed)}", name)
+            raise refuse(f"{name} is {shape(value)}; {allowed_instead(value, definition.allowed)}", name)
         return choice
-    return written
+    return value
+
+
+def _number(value: Any) -> str | None:
+    try:
+        return decimal_text(value)
+    except Unfit:
+        return None

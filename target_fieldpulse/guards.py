@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import threading
 from collections import Counter
 from collections.abc import Callable, Mapping
@@ -11,6 +12,7 @@ from fieldpulse_api.errors import BadSetting, GuardStopped
 
 from .plan import Action
 
+_NUMBER = re.compile(r"\d{1,15}(\.\d+)?%?\Z", re.ASCII)
 SETTINGS: Mapping[Action, str] = {"create": "max_creates", "update": "max_updates", "delete": "max_deletes"}
 
 
@@ -64,11 +66,8 @@ class Guards:
 
 def _read(config: Mapping[str, Any], name: str) -> tuple[float, bool]:
     text = str(config[name]).strip()
-    try:
-        number = float(text.removesuffix("%"))
-    except ValueError:
-        number = -1
-    if number < 0 or (number != int(number) and not text.endswith("%")):
+    number = float(text.removesuffix("%")) if _NUMBER.match(text) else -1.0
+    if number < 0 or (not number.is_integer() and not text.endswith("%")):
         what = "The limit is neither a whole number nor a percentage."
         raise BadSetting(what, where=f"setting {name}", do='give it like 100 or "5%"')
     return number, text.endswith("%")

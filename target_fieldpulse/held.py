@@ -14,19 +14,11 @@ class Held:
 
     def __init__(self) -> None:
         self._starts: list[Start] = []
-        self._seen: set[tuple[str, str, str]] = set()
 
     def put(self, start: Start) -> bool:
         """Hold something back; say whether it is as much as can be held."""
         self._starts.append(start)
         return len(self._starts) >= _MOST_HELD
-
-    def is_new(self, stream: str, key: str, action: str) -> bool:
-        """Say whether this is the first time that an action is to be done for a key."""
-        one = (stream, key, action)
-        is_new = one not in self._seen
-        self._seen.add(one)
-        return is_new
 
     def take(self) -> Iterator[Start]:
         """Yield what was held, in its order."""

@@ -111,6 +111,7 @@ class Ledger:
         self._engine = open_database(url, _TABLES, store="ledger")
         try:
             self._upgrade()
+            self._recognise(formerly)
             if formerly and formerly != account:
                 self._take_over(formerly)
         except BadSetting:
@@ -158,6 +159,20 @@ class Ledger:
                 connection.execute(insert(_TABLE), moved)
             old.drop(connection)
 
+    def _recognise(self, formerly: str | None) -> None:
+        """Refuse an account whose name is not known now, and was before: everything would be created again."""
+        if self.account != formerly:
+            return
+        query = select(_TABLE.c.account).where(_TABLE.c.account != formerly).distinct()
+        with self._begin() as connection:
+            others = connection.scalars(query).all()
+        if others:
+            raise BadSetting(
+                "No list shows now which account the key belongs to, and the ledger knows accounts by their ids.",
+                where=f"setting ledger_url · accounts {', '.join(others)}",
+                do="run again later; if it stays, `fieldpulse doctor` shows which lists answer",
+            )
+
     def _take_over(self, formerly: str) -> None:
         try:
             with self._begin() as connection:
@@ -195,6 +210,7 @@ class Ledger:
             _TABLE.c.account == self.account,
             _TABLE.c.stream == stream,
             _TABLE.c.status.in_(("adopted", "done")),
+            _TABLE.c.row_id.is_not(None),
         )
         with self._begin() as connection:
             return int(connection.scalar(select(func.count()).select_from(_TABLE).where(*is_known)) or 0)
@@ -217,14 +233,27 @@ class Ledger:
                 do="let one process at a time write a stream, then replay the record",
             ) from None
 
-    def done(self, note: Note, *, row_id: int | None, above: Mapping[str, int], status: Status = "done") -> None:
-        """Commit that a row holds what the record says, or, `adopted`, that a row is its own, whatever it holds."""
+    def done(
+        self,
+        note: Note,
+        *,
+        row_id: int | None,
+        above: Mapping[str, int],
+        status: Status = "done",
+        audit: Mapping[str, Any] | None = None,
+    ) -> None:
+        """Commit that a row holds what the record says, or, `adopted`, that a row is its own, whatever it holds.
+
+        With it goes what the audit says of it: both, or neither.
+        """
         key = self._key(note.stream, note.key)
         values = {"status": status, "row_id": row_id, "above": dict(above), "said": note.said, "marks": {}}
         with self._begin() as connection:
             changed = connection.execute(update(_TABLE).where(*self._is(key)).values(**values, at=time.time()))
             if not changed.rowcount:
                 connection.execute(insert(_TABLE).values(**key, **values, at=time.time()))
+            if audit:
+                connection.execute(insert(_AUDIT).values(account=self.account, **audit))
 
     def forget(self, stream: str, source_key: str) -> None:
         """Commit that a create did not happen."""

@@ -9,7 +9,7 @@ from typing import Any
 from fieldpulse_api.resource import Resource
 from fieldpulse_api.write import Field, Kind
 
-from .lookups import cell
+from .lookups import cell, field_of, shows
 from .wire import Wire
 
 _ZONES_DIFFER_BY = 900  # seconds: whole quarters of an hour
@@ -31,7 +31,11 @@ def mark(one: Field, value: Any, wire: Wire) -> str:
 
 
 def is_like(resource: Resource, row: Mapping[str, Any], marks: Mapping[str, str], wire: Wire) -> bool:
-    """Say whether a row carries what was sent."""
-    fields = {one.column: one for one in (resource.write.fields if resource.write else ())}
-    cells = ((fields.get(name, Field(name)), cell(row, name), one) for name, one in marks.items())
-    return bool(marks) and all(mark(field, value, wire) == wanted for field, value, wanted in cells)
+    """Say whether a row carries what was sent, as far as it shows it."""
+    told = [(field_of(resource, name), cell(row, name), one) for name, one in marks.items() if shows(row, name)]
+    return bool(marks) and all(mark(field, value, wire) == wanted for field, value, wanted in told)
+
+
+def hidden(row: Mapping[str, Any], marks: Mapping[str, str]) -> list[str]:
+    """Return the columns that would tell a row apart, and that it does not show."""
+    return [name for name in marks if not shows(row, name)]

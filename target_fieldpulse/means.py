@@ -11,6 +11,7 @@ from fieldpulse_api.errors import UnexpectedReply
 from fieldpulse_api.pages import Reading
 from fieldpulse_api.resource import Resource
 
+from .audit import Audit
 from .ledger import Ledger
 from .lookups import Lookups
 from .rules import Rules
@@ -27,6 +28,7 @@ class Means:
     reading: Reading
     wire: Wire
     rules: Rules
+    audit: Audit
     external: Mapping[str, str]
 
     def row(self, resource: Resource, path: str) -> Mapping[str, Any]:

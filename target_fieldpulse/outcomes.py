@@ -13,7 +13,9 @@ from typing import Any, Literal, get_args
 
 import msgspec
 
-from fieldpulse_api.errors import BadSetting, FieldPulseError
+from fieldpulse_api.errors import FieldPulseError
+
+from .files import check_place, open_private
 
 Outcome = Literal["created", "updated", "deleted", "unchanged", "skipped", "rejected", "uncertain"]
 OUTCOMES: tuple[Outcome, ...] = get_args(Outcome)
@@ -89,6 +91,7 @@ class Rejects:
     """
 
     def __init__(self, path: Path) -> None:
+        check_place(path, "rejects_path")
         self._path, self._file = path, -1
         self._held: set[int] = set()
         self._schemas: dict[str, Mapping[str, Any]] = {}
@@ -115,15 +118,7 @@ class Rejects:
             self._file = -1
 
     def _open(self) -> int:
-        try:
-            self._path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-            if self._path.exists():
-                with self._path.open("rb") as before:
-                    self._held = {hash(line) for line in before}
-            return os.open(self._path, os.O_CREAT | os.O_APPEND | os.O_WRONLY, 0o600)
-        except OSError as error:
-            raise BadSetting(
-                f"The file for rejected records cannot be opened ({error.strerror}).",
-                where=f"setting rejects_path · {self._path}",
-                do="give a path that can be written",
-            ) from None
+        if self._path.exists():
+            with self._path.open("rb") as before:
+                self._held = {hash(line) for line in before}
+        return open_private(self._path, "rejects_path", adds=True)

@@ -16,28 +16,31 @@ from .audit import Audit
 from .creates import Creates
 from .custom_values import CustomValues
 from .doubt import Doubts
+from .forecast import Forecast
+from .guards import Guards
 from .ledger import Ledger
-from .lookups import Lookups, custom_column
+from .lookups import Lookups, custom_column, key_column
 from .means import Means
 from .planner import Planner
 from .preview import Preview
 from .puts import Puts
-from .references import Create, References, columns_asked
-from .rules import Rules
+from .references import References, columns_asked
+from .rules import Rules, columns_for_keys
 from .updates import Updates
 from .wire import Wire
 from .writer import Writer
 
 
 class Parts:
-    """The parts. `wait(seconds)` says whether the run was stopped meanwhile; `make` creates a row that is only named."""
+    """The parts, as the settings want them. `wait(seconds)` says whether the run was stopped meanwhile."""
 
-    def __init__(self, config: Mapping[str, Any], *, wait: Callable[[float], bool], make: Create) -> None:
+    def __init__(self, config: Mapping[str, Any], *, wait: Callable[[float], bool]) -> None:
         self.settings = ApiSettings.read(config)
         self.rules = Rules.read(config)
         self.wire = Wire(self.settings.zone, config["phone_region"])
         self._config, self._is_dry = config, config["dry_run"]
-        self._wait, self._make = wait, make
+        self._wait = wait
+        self.guards = Guards(config, self._known)
 
     def open(self) -> None:
         """Make all parts now, by one thread, for all workers."""
@@ -67,7 +70,7 @@ class Parts:
     @cached_property
     def audit(self) -> Audit:
         """Return the audit."""
-        return Audit(self.ledger, days=self._config["audit_days"], is_kept=not self._is_dry)
+        return Audit(self.ledger, self.client, days=self._config["audit_days"], is_kept=not self._is_dry)
 
     @cached_property
     def _customs(self) -> CustomValues:
@@ -86,25 +89,31 @@ class Parts:
             reading=reading,
             wire=self.wire,
             rules=self.rules,
+            audit=self.audit,
             external=external,
         )
 
     def _external(self, stream: str, name: str) -> str:
         resource = BY_NAME[stream]
-        if name in resource.schema["properties"]:
-            return name
+        if name in columns_for_keys(resource):
+            return key_column(name)
         where = f"setting external_id_fields.{stream}"
-        return custom_column(self._customs.definition(str(resource.custom), name, where=where))
+        return key_column(custom_column(self._customs.text_field(str(resource.custom), name, where=where)))
 
     @cached_property
     def references(self) -> References:
         """Return the references."""
-        return References(self.means.ledger, self.means.lookups, self.rules, self._make)
+        return References(self.forecast, self.means.lookups, self.rules, self.means.external)
+
+    @cached_property
+    def forecast(self) -> Forecast:
+        """Return what is known, and foreseen."""
+        return Forecast(self.ledger, self.means.lookups)
 
     @cached_property
     def planner(self) -> Planner:
         """Return the planner."""
-        return Planner(self.means, self.references, self._customs)
+        return Planner(self.means, self.forecast, self.references, self._customs)
 
     @cached_property
     def doubts(self) -> Doubts:
@@ -118,13 +127,13 @@ class Parts:
 
     @cached_property
     def _puts(self) -> Puts:
-        return Puts(self.means)
+        return Puts(self.means, settle_seconds=self._config["settle_seconds"], wait=self._wait)
 
     @cached_property
     def _preview(self) -> Preview:
         seconds = self.settings.requests_per_second
         path = self._config.get("plan_path")
-        return Preview(self.means, self.references, self._updates, path, requests_per_second=seconds)
+        return Preview(self.means, self.forecast, self._updates, self._customs, path=path, requests_per_second=seconds)
 
     @cached_property
     def writer(self) -> Writer | Preview:
@@ -132,4 +141,7 @@ class Parts:
         self.planner  # noqa: B018  opened with it
         if self._is_dry:
             return self._preview
-        return Writer(self.means, Creates(self.means, self.doubts, self._puts), self._updates)
+        return Writer(self.means, Creates(self.means, self.doubts, self._puts), self._updates, self.guards)
+
+    def _known(self, stream: str) -> int:
+        return self.ledger.known(stream)  # not before there is a ledger

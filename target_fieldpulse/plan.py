@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any, Literal
 
+from fieldpulse_api.names import normal
 from fieldpulse_api.resource import Resource
 from fieldpulse_api.write import Field, Kind, Write
 
@@ -16,6 +18,20 @@ from .wire import Wire, refuse
 
 Body = dict[str, Any]
 Action = Literal["create", "finish", "update", "delete", "unchanged", "skip"]
+
+
+@dataclass(frozen=True)
+class New:
+    """In a body: the id of a row that is created first, since records name it and it is not there."""
+
+    stream: str
+    body: tuple[tuple[str, Any], ...]
+
+    @property
+    def note(self) -> Note:
+        """Return under what the ledger keeps it: a hash of its name."""
+        name = " ".join(normal(value) for _, value in self.body)
+        return Note(self.stream, f"name:{hashlib.blake2b(name.encode('utf-8', 'replace'), digest_size=12).hexdigest()}")
 
 
 @dataclass(frozen=True)
@@ -49,6 +65,22 @@ class Plan:
     why: str = ""
 
     @property
+    def missing(self) -> list[New]:
+        """Return the rows that are created first."""
+        cells = (one for value in self.body.values() for one in (value if isinstance(value, list) else [value]))
+        return list(dict.fromkeys(one for one in cells if isinstance(one, New)))
+
+    def with_rows(self, ids: Mapping[New, int]) -> Plan:
+        """Return the plan with the ids of rows that were created for it."""
+
+        def swap(value: Any) -> Any:
+            if isinstance(value, list):
+                return list(dict.fromkeys(map(swap, value))) if any(isinstance(one, New) for one in value) else value
+            return ids[value] if isinstance(value, New) else value
+
+        return replace(self, body={name: swap(value) for name, value in self.body.items()}) if ids else self
+
+    @property
     def writes(self) -> bool:
         """Say whether it would change anything in FieldPulse."""
         return self.action not in ("unchanged", "skip")
@@ -65,8 +97,10 @@ def body_of(
     for one in write.fields:
         if wanted is not None and one.name not in wanted:
             continue
-        value = filled.get(one.name, record.get(one.name, record.get(one.column)))
-        sent = None if value is None else wire.to_wire(one, value)
+        value = record.get(one.name, record.get(one.column))
+        sent = filled.get(one.name)
+        if sent is None and value is not None:
+            sent = wire.to_wire(one, value)
         if sent is not None:
             body[one.name] = sent
     return body
@@ -75,9 +109,9 @@ def body_of(
 def cleared(write: Write, record: Record, body: Body, wanted: set[str]) -> Body:
     """Return the fields that a null of the record clears. Raises: Invalid for one that is required."""
     nulls: Body = {}
-    for one in write.fields:
-        is_null = one.name in record and record[one.name] is None
-        if one.name in wanted and is_null and one.name not in body:
+    for one in (write.by_name[name] for name in write.by_name if name in wanted and name not in body):
+        said = [name for name, fields in write.fills.items() if fields[0] == one.name and name in record]
+        if any(record[name] is None for name in said):
             if one.name in write.required:
                 raise refuse(f"{one.name} is null, and required", one.name)
             nulls[one.name] = [] if one.kind is Kind.JSON else None
@@ -91,20 +125,17 @@ def creating(plan: Plan) -> Plan:
     return replace(plan, action="create", body={name: value for name, value in whole.items() if name not in plan.above})
 
 
-def for_create(write: Write, body: Body) -> Body:
+def for_create(write: Write, body: Body, *, to: str = "to create") -> Body:
     """Return the body of a create, with the defaults. Raises: Invalid where a required field is lacking."""
     body = {**dict(write.defaults), **body}
     for name in write.required:
         if body.get(name) in (None, ""):
-            raise refuse(_needs(write, name), name)
+            others = [one for ref in write.references if name in ref.fields for one in ref.properties if one != name]
+            instead = f", or {' or '.join(others)}" if others else ""
+            raise refuse(f"{name} is required {to}{instead}", name)
     if write.any_of and not any(body.get(name) for name in write.any_of):
-        raise refuse(f"one of {', '.join(write.any_of)} is required to create", write.any_of[0])
+        raise refuse(f"one of {', '.join(write.any_of)} is required {to}", write.any_of[0])
     return body
-
-
-def _needs(write: Write, name: str) -> str:
-    others = [one for ref in write.references if name in ref.fields for one in ref.properties if one != name]
-    return f"{name} is required to create" + (f", or {' or '.join(others)}" if others else "")
 
 
 def differing(resource: Resource, body: Body, row: Mapping[str, Any], wire: Wire) -> list[str]:

@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import replace
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 from fieldpulse_api.catalogue import BY_NAME
-from fieldpulse_api.custom_fields import PROPERTY
+from fieldpulse_api.custom_fields import PROPERTY, RAW, entries_of
 from fieldpulse_api.errors import Invalid
 from fieldpulse_api.resource import Resource
 from fieldpulse_api.write import Call, Write
@@ -15,13 +14,18 @@ from fieldpulse_api.write import Call, Write
 from . import plan as plans
 from . import record as records
 from .custom_values import CustomValues
+from .entries import DEFINITION
 from .entries import FIELD as VALUES
+from .forecast import Forecast
 from .ledger import Entry
+from .lookups import Lookup, plain_column
 from .means import Means
 from .plan import Body, Note, Plan
 from .record import Record
 from .references import References
 from .wire import refuse
+
+_KEY = "external_id"
 
 
 class Planner:
@@ -30,8 +34,8 @@ class Planner:
     Raises: Invalid for a record that is wrong; what reading the look-ups raises.
     """
 
-    def __init__(self, means: Means, references: References, customs: CustomValues) -> None:
-        self._ledger, self._lookups, self._rules = means.ledger, means.lookups, means.rules
+    def __init__(self, means: Means, forecast: Forecast, references: References, customs: CustomValues) -> None:
+        self._forecast, self._lookups, self._rules = forecast, means.lookups, means.rules
         self._wire, self._external_columns = means.wire, means.external
         self._references, self._customs = references, customs
 
@@ -41,10 +45,10 @@ class Planner:
         if write.into:
             return self._move(resource, write, record)
         key = records.source_key(record)
-        entry = self._ledger.find(resource.name, key)
+        entry = self._forecast.find(resource.name, key)
         if records.is_deleted(record):
             return self._delete(resource, record, Note(resource.name, key), entry)
-        now = records.said(write, record, clears=self._rules.clears, fills=self._rules.fill_only)
+        now = self._said(resource, write, record)
         if entry and entry.status == "intended":
             return self._whole("finish", resource, record, Note(resource.name, key, now))
         known = records.row_id(record)
@@ -62,8 +66,7 @@ class Planner:
         found = self._match(resource, whole, record)
         if found is not None:
             changed = records.news(note.said, {})
-            update = self._update(resource, record, note, known=found, changed=changed, above=whole.above)
-            return replace(update, body={**update.body, **self._external(resource, record, update.body)})
+            return self._update(resource, record, note, known=found, changed=changed, above=whole.above)
         if self._rules.mode(resource.name) == "update_only":
             return Plan("skip", resource, note, why="write_mode is update_only, and FieldPulse has no such row")
         return plans.creating(whole)
@@ -95,7 +98,9 @@ class Planner:
         filled = self._references.resolve(write, record, wanted)
         given = plans.body_of(write, record, filled, self._wire, wanted)
         if VALUES in fields:
-            given |= self._values(resource, record, changed, given)
+            given |= self._values(resource, record, given, changed=changed, is_new=False)
+        if _KEY in changed:
+            given |= self._external(resource, record, given)
         above = self._above(resource, given, above)
         nulls = plans.cleared(write, record, given, fields) if self._rules.clears else {}
         return Plan(
@@ -104,7 +109,7 @@ class Planner:
             note,
             known,
             above,
-            body={name: value for name, value in given.items() if name in fields} | nulls,
+            body={name: value for name, value in given.items() if name in fields or name not in wanted} | nulls,
             again={name: value for name, value in given.items() if name in write.resend},
             calls=self._calls(write, record, changed),
             changed=changed,
@@ -115,7 +120,7 @@ class Planner:
         write = _write_of(resource)
         body = plans.body_of(write, record, self._references.resolve(write, record), self._wire)
         if VALUES in write.by_name:
-            body |= self._values(resource, record, tuple(note.said), body)
+            body |= self._values(resource, record, body, changed=tuple(note.said), is_new=True)
         body |= self._external(resource, record, body)
         above = self._above(resource, body, {})
         calls = self._calls(write, record, tuple(note.said))
@@ -133,61 +138,100 @@ class Planner:
             above.setdefault(name, int(given or 0))
         return above
 
-    def _values(self, resource: Resource, record: Record, changed: tuple[str, ...], body: Body) -> Body:
-        """Return the values of custom fields that changed, beside those that are given as they are sent."""
+    def _said(self, resource: Resource, write: Write, record: Record) -> records.Said:
+        """Return what a record says; its own key counts where FieldPulse keeps that."""
+        now = records.said(write, record, clears=self._rules.clears, fills=self._rules.fill_only)
+        key = records.external_id(record) if resource.name in self._external_columns else None
+        return now | records.hashed(_KEY, key) if key is not None else now
+
+    def _values(
+        self, resource: Resource, record: Record, body: Body, *, changed: tuple[str, ...], is_new: bool
+    ) -> Body:
+        """Return the values of custom fields that changed; named ones go instead of those in the API's own form."""
         given = record.get(PROPERTY)
         if given is None or not resource.custom:
             return {}
-        if isinstance(given, Mapping):
-            given = {name: value for name, value in given.items() if f"{PROPERTY}.{name}" in changed}
-        entries = self._customs.entries(resource.custom, given, clears=self._rules.clears)
-        return {VALUES: [*body.get(VALUES, ()), *entries]} if entries else {}
+        if not isinstance(given, Mapping):
+            raise refuse(f"{PROPERTY} is no object of names and values", PROPERTY)
+        named = {name: value for name, value in given.items() if f"{PROPERTY}.{name}" in changed}
+        held = {} if is_new else {one: value for name in RAW for one, value in entries_of(record.get(name))}
+        entries = self._customs.entries(resource.custom, named, held, clears=self._rules.clears)
+        body.pop(VALUES, None)
+        own = self._own_field(resource)
+        for entry in (one for one in entries if one[DEFINITION] == own):
+            if entry["value"] not in ("", records.external_id(record)):
+                raise refuse(f"{PROPERTY} has another value for the field that keeps external_id", PROPERTY)
+        kept = [one for one in entries if one[DEFINITION] != own]
+        return {VALUES: kept} if kept else {}
+
+    def _own_field(self, resource: Resource) -> int | None:
+        """Return the custom field that keeps the source's key."""
+        name = plain_column(self._external_columns.get(resource.name, ""))
+        return int(name.rpartition(":")[2]) if ":" in name else None
 
     def _external(self, resource: Resource, record: Record, body: Body) -> Body:
         """Return where FieldPulse keeps the source's key."""
-        column = self._external_columns.get(resource.name)
-        if column is None or record.get("external_id") is None:
+        column, key = self._external_columns.get(resource.name), records.external_id(record)
+        if column is None or key is None:
             return {}
-        key = records.source_key(record)
-        if column in resource.schema["properties"]:
-            return {column: key}
-        entry = {"field_instance_id": int(column.rpartition(":")[2]), "value": key}
-        return {VALUES: [*body.get(VALUES, ()), entry]}
+        own = self._own_field(resource)
+        return (
+            {VALUES: [*body.get(VALUES, ()), {DEFINITION: own, "value": key}]} if own else {plain_column(column): key}
+        )
 
     def _match(self, resource: Resource, whole: Plan, record: Record) -> int | None:
         """Return the one row that the record means, by the first set of fields that finds any."""
-        fields_of, body = _write_of(resource).by_name, {**whole.above, **whole.body}
-        column = self._external_columns.get(resource.name)
-        key = record.get("external_id")
-        sets: list[tuple[tuple[str, ...], Mapping[str, Any]]] = []
-        if column and key is not None:
-            sets.append((("external_id",), {column: str(key)}))
-        for fields in self._rules.match_of(resource):
-            own = [fields_of[name] for name in fields if name not in resource.path_fields]
-            if own and all(body.get(name) not in (None, "") for name in fields):
-                sets.append((fields, {one.column: body[one.name] for one in own}))
-        for fields, wanted in sets:
-            found = self._lookups.of(resource.name, whole.above).find(wanted)
+        lookup = None
+        for fields, wanted in self._sets(resource, whole, record):
+            lookup = lookup or self._lookups.of(resource.name, whole.above)
+            found, name = lookup.find(wanted), " and ".join(fields)
             if len(found) > 1:
-                ids, name = ", ".join(map(str, found)), " and ".join(fields)
+                ids = ", ".join(map(str, found))
                 raise refuse(f"{name}: several rows have it: ids {ids}", name, "merge them, or give id")
             if found:
+                self._refuse_anothers(resource, lookup, found[0], record, name)
                 return found[0]
         return None
 
+    def _sets(self, resource: Resource, whole: Plan, record: Record) -> Iterator[tuple[tuple[str, ...], Body]]:
+        """Yield the sets of fields that the record gives, as columns; the source's own key first."""
+        column, key = self._external_columns.get(resource.name), records.external_id(record)
+        if column and key is not None:
+            yield (_KEY,), {column: key}
+        by_name, body = _write_of(resource).by_name, {**whole.above, **whole.body}
+        for fields in self._rules.match_of(resource):
+            own = [by_name[name] for name in fields if name not in resource.path_fields]
+            if own and all(self._wire.loose(by_name[name], body.get(name)) for name in fields):
+                yield fields, {one.column: body[one.name] for one in own}
+
+    def _refuse_anothers(self, resource: Resource, lookup: Lookup, found: int, record: Record, name: str) -> None:
+        """Refuse a row in which FieldPulse keeps the key of another record."""
+        column, key = self._external_columns.get(resource.name), records.external_id(record)
+        kept = lookup.cell(found, column) if column and key is not None else None
+        if kept not in (None, "", key):
+            raise refuse(
+                f"{name}: row {found} has it, and belongs to another external_id", name, "give id, or merge them"
+            )
+
     def _calls(self, write: Write, record: Record, changed: tuple[str, ...]) -> dict[str, list[Body]]:
-        wanted = [call for call in write.calls if call.name in changed and record.get(call.name) is not None]
+        links = {call.link for call in write.calls if call.name in changed and call.link}
+        due = [call for call in write.calls if call.name in changed or call.link in links]
+        wanted = [call for call in due if record.get(call.name) is not None]
         return {call.name: [self._element(call, one) for one in _elements(call, record[call.name])] for call in wanted}
 
     def _element(self, call: Call, given: Mapping[str, Any]) -> Body:
         filled = self._references.resolve(call.element, given)
         try:
-            return plans.for_create(call.element, plans.body_of(call.element, given, filled, self._wire))
+            return plans.for_create(
+                call.element, plans.body_of(call.element, given, filled, self._wire), to="in each element"
+            )
         except Invalid as error:
             raise refuse(f"{call.name}: {error.what}", call.name) from None
 
     def _delete(self, resource: Resource, record: Record, note: Note, entry: Entry | None) -> Plan:
         known = records.row_id(record) or (entry.row_id if entry else None)
+        if known is None:
+            known = self._kept(resource, record)
         if entry and entry.status == "deleted" and known == entry.row_id:
             return Plan("unchanged", resource, note, known)
         if not self._rules.hard_delete:
@@ -206,6 +250,12 @@ class Planner:
             above = self._above(resource, {**self._references.resolve(write, record, set(resource.path_fields))}, {})
         return Plan("delete", resource, note, known, above)
 
+    def _kept(self, resource: Resource, record: Record) -> int | None:
+        """Return the one row in which FieldPulse keeps the record's key: that is certain enough to delete it."""
+        column, key = self._external_columns.get(resource.name), records.external_id(record)
+        found = self._lookups.of(resource.name).find({column: key}) if column and key is not None else []
+        return found[0] if len(found) == 1 else None
+
     def _move(self, resource: Resource, write: Write, record: Record) -> Plan:
         """Plan a change of another resource's row: a move needs no key of its own, the row is its key."""
         if records.is_deleted(record):
@@ -220,7 +270,7 @@ class Planner:
             if body.get(name) is None:
                 raise refuse(f"none of {', '.join(write.reference(name).properties)} is given", name)
         note = Note(resource.name, moved_key(target), records.said(write, body))
-        entry = self._ledger.find(note.stream, note.key)
+        entry = self._forecast.find(note.stream, note.key)
         changed = records.news(note.said, entry.said if entry else {})
         action: plans.Action = "update" if changed else "unchanged"
         if changed and self._rules.mode(resource.name) == "create_only":

@@ -12,20 +12,21 @@ from typing import Any
 
 import msgspec
 
-from fieldpulse_api.catalogue import BY_NAME
-from fieldpulse_api.errors import BadSetting
-from fieldpulse_api.names import PERSONAL, normal
+from fieldpulse_api.names import PERSONAL
 from fieldpulse_api.write import Field, Kind
 
+from .custom_values import CustomValues
 from .entries import DEFINITION
 from .entries import FIELD as VALUES
+from .files import open_private
+from .forecast import Forecast
+from .lookups import cell, custom_column
 from .means import Means, path_of
 from .outcomes import Done, Outcome
-from .plan import Action, Body, Note, Plan, creating, differing
-from .references import References
+from .plan import Action, Body, New, Plan, differing
+from .record import shown_key
 from .updates import Updates
 from .wire import shape
-from .writer import shown
 
 _LOGGER = logging.getLogger(__name__)
 _JSON = msgspec.json.Encoder(decimal_format="number")
@@ -49,113 +50,104 @@ class Preview:
     def __init__(
         self,
         means: Means,
-        references: References,
+        forecast: Forecast,
         updates: Updates,
-        path: str | None,
+        customs: CustomValues,
         *,
+        path: str | None,
         requests_per_second: float,
     ) -> None:
-        self._means, self._references, self._updates = means, references, updates
-        self._rate = requests_per_second
+        self._means, self._forecast, self._updates, self._customs = means, forecast, updates, customs
+        self._rate, self._reads = requests_per_second, 0
         self._totals: Counter[str] = Counter()
         self._lock = threading.Lock()
-        self._file = _open(path) if path else -1
+        self._file = open_private(Path(path), "plan_path", adds=False) if path else -1
 
     def carry_out(self, plan: Plan) -> Done:
         """Print what a plan would do, and say what would become of the record."""
+        about = f"{plan.note.stream} {shown_key(plan.note.key)}"
         if plan.action == "skip":
-            _LOGGER.info("dry run: %s %s is skipped: %s", plan.note.stream, plan.note.key, plan.why)
+            _LOGGER.info("dry run: %s is skipped: %s", about, plan.why)
         if not plan.writes:
             return Done(_OUTCOMES[plan.action], plan.row_id)
+        for one in plan.missing:
+            self._make(one)
         row = self._row(plan)
-        fields = self._changes(plan, row)
-        known = self._take_in(plan)
-        requests = self._requests(plan, row)
-        with self._lock:
-            self._totals.update({plan.action: 1, "requests": requests})
+        due = self._updates.due(plan, row) if plan.action == "update" else plan.body
+        known = self._forecast.take(plan)
+        if plan.action == "update" and not due and not plan.calls:
+            return Done("unchanged", plan.row_id)
+        fields, requests = self._changes(plan, due, row), self._requests(plan, due)
+        self._add(plan.action, requests)
         told = ", ".join(f"{name} {_told(plan, name, one)}" for name, one in fields.items())
         called = f" · {', '.join(plan.calls)}" if plan.calls else ""
-        about = f"{plan.note.stream} {plan.note.key}" + (f" (id {known})" if known > 0 else "")
-        _LOGGER.info("dry run: would %s %s: %s%s", plan.action, about, told or "nothing else", called)
-        self._write(
-            {
-                "action": plan.action,
-                "stream": plan.note.stream,
-                "key": plan.note.key,
-                "id": known if known > 0 else None,
-                "fields": fields,
-                "calls": plan.calls,
-                "requests": requests,
-            }
-        )
+        row_is = f" (id {known})" if known > 0 else ""
+        _LOGGER.info("dry run: would %s %s%s: %s%s", plan.action, about, row_is, told or "nothing else", called)
+        line = {"action": plan.action, "stream": plan.note.stream, "key": plan.note.key, "fields": fields}
+        self._write(line | {"id": known if known > 0 else None, "calls": plan.calls, "requests": requests})
         return Done(_OUTCOMES[plan.action], plan.row_id, plan.changed)
-
-    def make(self, stream: str, body: Body) -> int:
-        """Show that a row would be created that records only name, and return an id below zero."""
-        resource = BY_NAME[stream]
-        note = Note(stream, f"name:{normal(' '.join(map(str, body.values())))}")
-        self.carry_out(creating(Plan("create", resource, note, body=body)))
-        return self._references.plan(note.stream, note.key)
 
     def close(self) -> None:
         """Print the totals, and close the file."""
         requests = self._totals.pop("requests", 0)
-        seconds = requests / self._rate
+        look_ups = self._means.client.requests - self._reads
+        seconds = (requests + look_ups) / self._rate
         acts = ", ".join(f"{number} {action}s" for action, number in self._totals.items()) or "nothing"
-        _LOGGER.info("dry run: %s: %d requests, at least %.1f s", acts, requests, seconds)
-        self._write({"action": "total", **self._totals, "requests": requests, "seconds": round(seconds, 3)})
+        _LOGGER.info("dry run: %s: %d requests and %d look-ups, at least %.1f s", acts, requests, look_ups, seconds)
+        sums = {**self._totals, "requests": requests, "look_ups": look_ups, "seconds": round(seconds, 3)}
+        self._write({"action": "total", **sums})
         if self._file >= 0:
             os.close(self._file)
+
+    def _make(self, one: New) -> None:
+        """Show that a row would be created that records only name."""
+        if self._forecast.new(one)[1]:
+            self._add("create", 1)
+            _LOGGER.info("dry run: would create %s: it is only named", one.stream)
+            fields = {name: {"old": None, "new": value} for name, value in one.body}
+            self._write({"action": "create", "stream": one.stream, "fields": fields, "requests": 1})
+
+    def _add(self, action: str, requests: int) -> None:
+        with self._lock:
+            self._totals.update({action: 1, "requests": requests})
 
     def _row(self, plan: Plan) -> Mapping[str, Any]:
         """Return what is there, where something is."""
         if plan.action != "update" or not plan.row_id or plan.row_id < 0:
             return {}
+        with self._lock:
+            self._reads += 1
         return self._means.row(plan.resource, path_of(plan.resource, plan.above, plan.row_id))
 
-    def _changes(self, plan: Plan, row: Mapping[str, Any]) -> dict[str, dict[str, Any]]:
-        """Return the old and the new value of each field that would be sent and differs."""
-        body = self._updates.filling(plan, row) if row else plan.body
-        columns = shown(plan)
-        names = differing(plan.resource, body, row, self._means.wire)
-        old = dict(zip(plan.body, columns, strict=True)) if len(columns) == len(plan.body) else {}
-        return {name: {"old": _old(row, name, old.get(name, name), body), "new": body[name]} for name in names}
+    def _changes(self, plan: Plan, due: Body, row: Mapping[str, Any]) -> dict[str, dict[str, Any]]:
+        """Return the old and the new value of each field that would be sent and differs; custom fields one by one."""
+        fields = plan.resource.write.by_name if plan.resource.write else {}
+        found = {}
+        for name in differing(plan.resource, due, row, self._means.wire):
+            if name == VALUES:
+                for entry in due[name]:
+                    title = f"custom_fields.{self._customs.name_of(entry[DEFINITION])}"
+                    found[title] = {"old": cell(row, custom_column(entry[DEFINITION])), "new": entry["value"]}
+            else:
+                column = fields[name].column if name in fields else name
+                found[name] = {"old": row.get(column), "new": due[name]}
+        return found
 
-    def _take_in(self, plan: Plan) -> int:
-        """Let records behind this one find it, as if it had been written."""
-        known = plan.row_id or self._references.plan(plan.note.stream, plan.note.key)
-        if plan.action == "delete":
-            self._means.lookups.remove(plan.resource.name, plan.above, known)
-        else:
-            self._means.lookups.plan(plan.resource.name, plan.above, known, shown(plan))
-        return known
-
-    def _requests(self, plan: Plan, row: Mapping[str, Any]) -> int:
+    def _requests(self, plan: Plan, due: Body) -> int:
         """Return what carrying it out would cost, look-ups apart."""
         rules = plan.resource.write
-        calls = sum(
-            len(given) if one.link else 1
-            for one in (rules.calls if rules else ())
-            if (given := plan.calls.get(one.name))
-        )
+        calls = [one for one in (rules.calls if rules else ()) if plan.calls.get(one.name)]
+        cost = sum(len(plan.calls[one.name]) if one.link else 1 for one in calls)
         if plan.action != "update":
-            return 1 + calls
-        lacking = rules and set(rules.resend) <= set(rules.required) and set(rules.resend) - {*plan.body, *plan.again}
-        reads = self._updates.needs_row(plan) or bool(lacking)
-        clears = any(value is None for value in plan.body.values())
-        body = self._updates.filling(plan, row) if row else plan.body
-        return (1 + clears if body else 0) + reads + calls
+            return 1 + cost
+        lacking = rules and set(rules.resend) <= set(rules.required) and set(rules.resend) - {*due, *plan.again}
+        reads = self._updates.needs_row(plan) or bool(due and lacking)
+        clears = any(value is None for value in due.values())
+        return cost + reads + (1 + clears if due else 0)
 
     def _write(self, line: Mapping[str, Any]) -> None:
         if self._file >= 0:
             os.write(self._file, _JSON.encode(line) + b"\n")
-
-
-def _old(row: Mapping[str, Any], name: str, column: str, body: Mapping[str, Any]) -> Any:
-    if name != VALUES:
-        return row.get(column)
-    wanted = [one.get(DEFINITION) for one in body[name]]
-    return [one for one in row.get(name) or () if isinstance(one, dict) and one.get(DEFINITION) in wanted]
 
 
 def _told(plan: Plan, name: str, change: Mapping[str, Any]) -> str:
@@ -167,17 +159,7 @@ def _safe(field: Field | None, value: Any) -> str:
     """Return a value as it may be printed: what people wrote is only described."""
     if value in (None, "", [], {}):
         return "empty"
+    if isinstance(value, New):
+        return f"new row of {value.stream}"
     is_public = field and field.name != PERSONAL and (field.kind in _PUBLIC or field.allowed)
     return repr(value) if is_public else shape(value)
-
-
-def _open(path: str) -> int:
-    try:
-        Path(path).parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-        return os.open(path, os.O_CREAT | os.O_TRUNC | os.O_WRONLY, 0o600)
-    except OSError as error:
-        raise BadSetting(
-            f"The file for the plan cannot be opened ({error.strerror}).",
-            where=f"setting plan_path · {path}",
-            do="give a path that can be written",
-        ) from None

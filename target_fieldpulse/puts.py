@@ -2,20 +2,24 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from fieldpulse_api.errors import Invalid, NotFound
+from fieldpulse_api.errors import Invalid, NotFound, OutcomeUnknown
 from fieldpulse_api.resource import Resource
+from fieldpulse_api.write import Field, Kind
 
 from .means import Means
-from .plan import Body
+from .plan import Body, differing
 from .wire import refuse
 
 _KEPT = "kept"
 """FieldPulse clears the field by nothing that we know."""
 _EMPTY: tuple[Any, ...] = (None, "", [])
+_UNSET: dict[Kind, tuple[Any, ...]] = {Kind.BOOLEAN: (False,), Kind.INTEGER: (0,), Kind.DECIMAL: (0,)}
+"""What is empty besides, in columns that are never null."""
+_MOST_LOOKS = 3
 
 Ways = dict[str, Any]
 """What clears a field: null, the empty text, or `_KEPT`."""
@@ -37,33 +41,36 @@ class Puts:
     What an account wants repeated, and how its fields are cleared, is found out once in a run (question 10).
     """
 
-    def __init__(self, means: Means) -> None:
-        self._means = means
+    def __init__(self, means: Means, *, settle_seconds: float, wait: Callable[[float], bool]) -> None:
+        """Write. `settle_seconds` is how long after it was sent a PUT may still be carried out."""
+        self._means, self._settle_seconds, self._wait = means, settle_seconds, wait
         self._repeating: set[str] = set()
         self._clearing: dict[tuple[str, str], Any] = {}
 
-    def put(self, place: Place, body: Body) -> None:
-        """Send fields of a row; None clears one.
+    def put(self, place: Place, body: Body) -> bool:
+        """Send fields of a row; None clears one. Return whether there was anything to send.
 
         Raises: Invalid, also when FieldPulse keeps a field that was to be cleared: the rest is written then.
         """
         nulls = [name for name, value in body.items() if value is None]
         ways = self._ways(place, nulls) if nulls else {}
         sent = {name: value for name, value in body.items() if value is not None}
-        self._send(place, {**sent, **{name: way for name, way in ways.items() if way != _KEPT}})
+        whole = {**sent, **{name: way for name, way in ways.items() if way != _KEPT}}
+        self._send(place, whole)
         unknown = [name for name in ways if (place.resource.name, name) not in self._clearing]
         if unknown:
             ways |= self._find_out(place, unknown)
         kept = ", ".join(name for name, way in ways.items() if way == _KEPT)
         if kept:
             raise refuse(f"{kept}: FieldPulse does not clear it; the rest was written", kept, "clear it in FieldPulse")
+        return bool(whole)
 
     def _ways(self, place: Place, names: list[str]) -> Ways:
         """Return what clears these fields; null where it is not known yet. Those that are empty need nothing."""
         known = {name: self._clearing[place.resource.name, name] for name in names if self._is_known(place, name)}
         unknown = [name for name in names if name not in known]
         row = (place.row or self._means.row(place.resource, place.path)) if unknown else {}
-        return known | dict.fromkeys(name for name in unknown if self._cell(place, row, name) not in _EMPTY)
+        return known | dict.fromkeys(name for name in unknown if not self._is_empty(place, row, name))
 
     def _find_out(self, place: Place, names: Iterable[str]) -> Ways:
         """See whether null cleared these fields, else whether the empty text does."""
@@ -78,15 +85,18 @@ class Puts:
 
     def _left(self, place: Place, names: Iterable[str]) -> list[str]:
         row = self._means.row(place.resource, place.path)
-        return [name for name in names if self._cell(place, row, name) not in _EMPTY]
+        return [name for name in names if not self._is_empty(place, row, name)]
 
     def _is_known(self, place: Place, name: str) -> bool:
         return (place.resource.name, name) in self._clearing
 
     @staticmethod
-    def _cell(place: Place, row: Mapping[str, Any], name: str) -> Any:
-        fields = place.resource.write.by_name if place.resource.write else {}
-        return row.get(fields[name].column)
+    def _is_empty(place: Place, row: Mapping[str, Any], name: str) -> bool:
+        field = place.resource.write.by_name[name] if place.resource.write else Field(name)
+        cell = row.get(field.column)
+        if field.kind is Kind.DECIMAL and isinstance(cell, str) and cell:
+            return not cell.strip("0.")
+        return cell in _EMPTY or cell in _UNSET.get(field.kind, ())
 
     def _send(self, place: Place, body: Body) -> None:
         if not body:
@@ -97,14 +107,33 @@ class Puts:
         if missing and (is_always or name in self._repeating):
             body, missing = self._with(place, missing, body), []
         try:
-            self._means.client.put(place.path, body)
+            self._surely(place, body)
         except NotFound:
             raise
         except Invalid:
             if not missing:
                 raise
-            self._means.client.put(place.path, self._with(place, missing, body))
+            self._surely(place, self._with(place, missing, body))
             self._repeating.add(name)  # this account wants them with every PUT
+
+    def _surely(self, place: Place, body: Body) -> None:
+        """Send a PUT. One that was not answered may be carried out late, over a newer one: then the row is looked at.
+
+        Raises: OutcomeUnknown where it will not hold, or the run is stopped.
+        """
+        for _ in range(_MOST_LOOKS):
+            if not self._means.client.put(place.path, body).was_repeated:
+                return
+            if self._wait(self._settle_seconds):
+                break
+            row = self._means.row(place.resource, place.path)
+            if not set(differing(place.resource, body, row, self._means.wire)) & row.keys():
+                return
+        raise OutcomeUnknown(
+            "Whether a change was carried out is unknown.",
+            where=f"PUT {place.path}",
+            do="run again later: it is sent again",
+        )
 
     def _with(self, place: Place, missing: list[str], body: Body) -> Body:
         """Return a body with what must go along: as the record says, else as the row holds it."""

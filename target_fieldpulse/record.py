@@ -4,17 +4,19 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Iterable, Mapping
+from datetime import timezone
 from decimal import Decimal
 from typing import Any
 
 import msgspec
 
 from fieldpulse_api.custom_fields import PROPERTY
-from fieldpulse_api.values import Unfit, whole
+from fieldpulse_api.errors import Invalid
+from fieldpulse_api.values import Unfit, instant, whole
 from fieldpulse_api.write import Kind, Write
 
 from .entries import FIELD as VALUES
-from .wire import encoded, refuse
+from .wire import encoded, refuse, shape
 
 Record = Mapping[str, Any]
 Said = dict[str, str]
@@ -22,6 +24,9 @@ Said = dict[str, str]
 
 DELETED = ("_sdc_deleted_at", "deleted_at")
 _LONGEST_KEY = 512
+_LARGEST_ID = 2**63
+_OURS = ("id:", "name:", "link:", "item_link:", "key:")
+"""How keys begin that the ledger makes itself; a source's key that begins so is told apart by `key:`."""
 _JSON = msgspec.json.Decoder(float_hook=Decimal)
 
 
@@ -38,7 +43,7 @@ def an_id(value: Any, name: str) -> int:
         identity = whole(value)
     except Unfit:
         identity = None
-    if identity is None or identity < 1:
+    if identity is None or not 0 < identity < _LARGEST_ID:
         raise refuse(
             f"{name} is not one of FieldPulse's ids, which are whole numbers", name, "put your key into external_id"
         )
@@ -50,17 +55,43 @@ def source_key(record: Record) -> str:
 
     Raises: Invalid for a record with neither.
     """
-    external = record.get("external_id")
-    if (
-        isinstance(external, (str, int, Decimal))
-        and not isinstance(external, bool)
-        and 0 < len(str(external)) <= _LONGEST_KEY
-    ):
-        return str(external)
+    external = external_id(record)
+    if external is not None:
+        return ledger_key(external)
     identity = row_id(record)
-    if identity is None or external not in (None, ""):
-        raise refuse(f"external_id is no text or number of 1 to {_LONGEST_KEY} characters", "external_id")
+    if identity is None:
+        raise refuse("neither external_id nor id is given", "external_id", "give one: external_id is your key")
     return f"id:{identity}"
+
+
+def key_of(record: Record) -> str:
+    """Return the key of a record that may be wrong: nothing where it has none."""
+    try:
+        return source_key(record)
+    except Invalid:
+        return ""
+
+
+def shown_key(key: str) -> str:
+    """Return a key as it may be printed: an address is nobody's to read in a log."""
+    return "[…]" if "@" in key or key.startswith("+") else key
+
+
+def ledger_key(external: str) -> str:
+    """Return the ledger's key of one of the source's."""
+    return f"key:{external}" if external.startswith(_OURS) else external
+
+
+def external_id(record: Record) -> str | None:
+    """Return the source's key of a record, None where it has none. Raises: Invalid."""
+    given = record.get("external_id")
+    if given in (None, ""):
+        return None
+    is_plain = isinstance(given, (str, int, Decimal)) and not isinstance(given, bool)
+    if not is_plain or len(str(given)) > _LONGEST_KEY or any(letter < " " for letter in str(given)):
+        rule = f"text or a number of at most {_LONGEST_KEY} characters, without control characters"
+        raise refuse(f"external_id is {shape(given)}, and not {rule}", "external_id")
+    return str(given)
 
 
 def opened(write: Write, record: Record) -> Record:
@@ -81,8 +112,21 @@ def _parsed(text: str) -> Any:
 
 
 def is_deleted(record: Record) -> bool:
-    """Say whether the source has deleted the record."""
-    return any(record.get(name) not in (None, "") for name in DELETED)
+    """Say whether the source has deleted the record. Raises: Invalid for what is no time."""
+    return any(_is_time(name, record[name]) for name in DELETED if record.get(name) not in (None, False))
+
+
+def _is_time(name: str, value: Any) -> bool:
+    """Say whether a value is a time; zero and zero dates are none, as in FieldPulse's own columns."""
+    try:
+        return bool(value) and instant(value, timezone.utc) is not None
+    except Unfit:
+        raise refuse(f"{name} is {shape(value)}, and not a time in ISO 8601 form", name) from None
+
+
+def is_blank(value: Any) -> bool:
+    """Say whether a property names nothing."""
+    return value in (None, "", []) or (isinstance(value, str) and not value.strip())
 
 
 def said(write: Write, record: Record, *, clears: bool = False, fills: bool = False) -> Said:
@@ -95,6 +139,7 @@ def said(write: Write, record: Record, *, clears: bool = False, fills: bool = Fa
         _say(found, name, record[name], clears=clears)
     values = record.get(PROPERTY)
     if VALUES in write.by_name and isinstance(values, Mapping):
+        found.pop(VALUES, None)  # the same by definition: what is named goes
         for name, value in values.items():
             _say(found, f"{PROPERTY}.{name}", value, clears=clears)
     elif VALUES in write.by_name and values is not None:
@@ -104,7 +149,12 @@ def said(write: Write, record: Record, *, clears: bool = False, fills: bool = Fa
 
 def _say(found: Said, name: str, value: Any, *, clears: bool) -> None:
     if value is not None or clears:
-        found[name] = hashlib.blake2b(encoded(value), digest_size=6, person=b"fieldpulse").hexdigest()
+        found |= hashed(name, value)
+
+
+def hashed(name: str, value: Any) -> Said:
+    """Return what one property says."""
+    return {name: hashlib.blake2b(encoded(value), digest_size=6, person=b"fieldpulse").hexdigest()}
 
 
 def merged(write: Write, before: Said, now: Said) -> Said:

@@ -13,7 +13,6 @@ from typing import Any
 
 import msgspec
 
-from fieldpulse_api.errors import BadSetting
 from fieldpulse_api.values import iso
 
 from .outcomes import OUTCOMES
@@ -54,18 +53,9 @@ def last_line(counts: Counts) -> str:
     return f"read {sums['read']} = " + " + ".join(f"{sums[one]} {one}" for one in OUTCOMES)
 
 
-def write_report(path: str, report: Mapping[str, Any]) -> None:
-    """Write a report as JSON, whole or not at all. Raises: BadSetting."""
-    place = Path(path)
-    try:
-        place.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-        number, name = tempfile.mkstemp(dir=place.parent, prefix=place.name)
-        with os.fdopen(number, "wb") as file:
-            file.write(msgspec.json.format(msgspec.json.encode(report), indent=2) + b"\n")
-        Path(name).replace(place)
-    except OSError as error:
-        raise BadSetting(
-            f"The report cannot be written ({error.strerror}).",
-            where=f"setting report_path · {path}",
-            do="give a path that can be written; what was done is kept",
-        ) from None
+def write_report(path: Path, report: Mapping[str, Any]) -> None:
+    """Write a report as JSON, whole or not at all. Raises: OSError."""
+    number, name = tempfile.mkstemp(dir=path.parent, prefix=path.name)
+    with os.fdopen(number, "wb") as file:
+        file.write(msgspec.json.format(msgspec.json.encode(report), indent=2) + b"\n")
+    Path(name).replace(path)

@@ -9,8 +9,7 @@ from typing import Any, Literal, cast
 from fieldpulse_api.catalogue import BY_NAME, RESOURCES, WRITABLE
 from fieldpulse_api.errors import BadSetting, got
 from fieldpulse_api.resource import Resource
-
-from .entries import FIELD as VALUES
+from fieldpulse_api.write import Kind
 
 Mode = Literal["upsert", "create_only", "update_only"]
 MODES: tuple[Mode, ...] = ("upsert", "create_only", "update_only")
@@ -87,7 +86,10 @@ def _by_stream(given: Mapping[str, Any], setting: str, *also: str) -> Iterator[t
 
 def _checked(stream: str, sets: list[list[str]]) -> tuple[tuple[str, ...], ...]:
     write = BY_NAME[stream].write
-    known = [one.name for one in write.fields if one.name != VALUES] if write and not write.into else []
+    known = [one.name for one in write.fields if one.kind is not Kind.JSON] if write and not write.into else []
+    if not known:
+        what = "This stream changes rows of another, and matches none of its own."
+        raise BadSetting(what, where=f"setting match.{stream}", do="leave it out")
     for name in (name for one in sets for name in one):
         if name not in known:
             what = f"The stream has no such field to be matched by: {got(name, known)}."
@@ -110,7 +112,16 @@ def _modes(config: Mapping[str, Any]) -> dict[str, Mode]:
 def _external(config: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
     for stream, name in _by_stream(config["external_id_fields"], "external_id_fields"):
         resource = BY_NAME[stream]
-        if not (resource.custom or name in resource.schema["properties"]):
-            what = f"Rows of {stream} have no custom fields, and no column {name!r}."
-            raise BadSetting(what, where=f"setting external_id_fields.{stream}", do="leave the stream out")
+        if not resource.custom and name not in columns_for_keys(resource):
+            what = f"Rows of {stream} have no such column for keys: {got(name, columns_for_keys(resource))}."
+            raise BadSetting(what, where=f"setting external_id_fields.{stream}", do="correct the setting")
         yield stream, name
+
+
+def columns_for_keys(resource: Resource) -> list[str]:
+    """Return the columns of a resource that can keep a source's key: those for text that one can write."""
+    write = resource.write
+    if write is None or write.into:
+        return []
+    texts = [one.name for one in write.fields if one.kind is Kind.TEXT and not one.allowed and one.column == one.name]
+    return [*([write.keeps] if write.keeps else []), *texts]

@@ -6,20 +6,22 @@ import logging
 import math
 import threading
 from collections.abc import Callable, Mapping
+from pathlib import Path
 from typing import Any
 
-from fieldpulse_api.errors import OutcomeUnknown, RecordRefused, impersonal
+from fieldpulse_api.errors import BadSetting, OutcomeUnknown, RecordRefused
 from fieldpulse_api.resource import Resource
 
 from .acknowledged import Acknowledged, State
-from .guards import Guards
+from .audit import WRITTEN
+from .files import check_place
 from .held import Held
 from .keys import keys_read, keys_written
 from .lanes import Lanes
 from .outcomes import Done, Outcome, Outcomes
 from .parts import Parts
-from .plan import Plan
-from .preview import Preview
+from .plan import Note, Plan
+from .record import key_of, shown_key
 from .report import Clock, last_line, table, write_report
 
 _LOGGER = logging.getLogger(__name__)
@@ -38,14 +40,15 @@ class Run:
 
     def __init__(self, config: Mapping[str, Any], emit: Callable[[State], None]) -> None:
         self._stopped = threading.Event()
-        self._parts = Parts(config, wait=self._stopped.wait, make=self._make)
+        self._parts = Parts(config, wait=self._stopped.wait)
+        self._guards = self._parts.guards
         self._config, self._is_dry = config, config["dry_run"]
+        self._report_path = _report_path(config)
         self._clock = Clock()
         self._emit = emit
         self._outcomes = Outcomes(config["rejects_path"])
         self._acknowledged = Acknowledged(self._let_out)
         self._lanes = Lanes(math.ceil(self._parts.settings.requests_per_second), self._stopped)
-        self._guards = Guards(config, self._known)
         self._held: Held | None = Held() if self._guards and not self._is_dry else None
         self._prepared: set[str] = set()
         self._fatal: BaseException | None = None
@@ -110,8 +113,11 @@ class Run:
         for line in table(counts):
             _LOGGER.info("%s", line)
         _LOGGER.info("%s", last_line(counts))
-        if self._config.get("report_path"):
-            write_report(self._config["report_path"], self._report(counts, status))
+        if self._report_path:
+            try:
+                write_report(self._report_path, self._report(counts, status))
+            except OSError as error:  # how the run ended is not for its report to say
+                _LOGGER.warning("The report cannot be written (%s): setting report_path", error.strerror)
         return status
 
     def _report(self, counts: Mapping[str, Mapping[str, int]], status: int) -> Record:
@@ -127,39 +133,28 @@ class Run:
             "streams": counts,
         }
 
-    def _known(self, stream: str) -> int:
-        return self._parts.ledger.known(stream)  # not before there is a ledger
-
     def _foresee(self, resource: Resource, record: Record) -> None:
         """Count what a record will do, before anything is sent. Raises: GuardStopped when it would be too much."""
-        assert self._held is not None  # noqa: S101  only called while records are held
         try:
             plan = self._parts.planner.plan(resource, record)
-        except RecordRefused:  # it will be again when its turn comes, unless what it lacks is there by then
+        except RecordRefused:  # it will be again when its turn comes
             return
-        if plan.writes and self._held.is_new(plan.note.stream, plan.note.key, plan.action):
+        if plan.writes:
+            for one in plan.missing:
+                if self._parts.forecast.new(one)[1]:
+                    self._guards.take("create", one.stream)
             self._guards.take(plan.action, plan.note.stream)
-        if plan.action == "create":
-            self._parts.references.plan(plan.note.stream, plan.note.key)
+            self._parts.forecast.take(plan)
 
     def _release(self) -> None:
         """Begin to write what was held: the plan is within the guards, or too long to be known."""
         held, self._held = self._held, None
         if held:
             self._guards.reset()
-            self._parts.references.forget_planned()
+            self._parts.forecast.forget()
             for start in held.take():
                 self.check()
                 start()
-
-    def _make(self, stream: str, body: Record) -> int:
-        """Create what a record only names; while nothing is written yet, say an id that there is not."""
-        if self._held is not None:
-            return -1
-        if isinstance(self._parts.writer, Preview):
-            return self._parts.writer.make(stream, body)
-        self._guards.take("create", stream)
-        return self._parts.writer.make(stream, body)
 
     def _start(self, resource: Resource, schema: Schema, record: Record, ticket: int) -> None:
         write = resource.write
@@ -183,16 +178,18 @@ class Run:
             self._stopped.set()
 
     def _write(self, resource: Resource, schema: Schema, record: Record) -> Outcome:
-        plan, before = None, self._parts.client.requests_here
+        plan, audit = None, self._parts.audit
         try:
+            audit.begin()
             plan = self._parts.planner.plan(resource, record)
-            before = self._parts.client.requests_here  # look-ups are everybody's
+            audit.begin()  # look-ups are everybody's
             done = self._carry_out(plan)
         except (RecordRefused, OutcomeUnknown) as error:
             done = self._refused(resource, schema, record, error)
-        key = plan.note.key if plan else str(record.get("external_id") or record.get("id") or "")
-        requests = self._parts.client.requests_here - before
-        self._parts.audit.note(resource.name, key, plan.action if plan else "none", done, requests=requests)
+        if done.outcome not in WRITTEN:
+            audit.note(
+                plan.note if plan else Note(resource.name, key_of(record)), plan.action if plan else "none", done
+            )
         return done.outcome
 
     def _carry_out(self, plan: Plan) -> Done:
@@ -207,8 +204,7 @@ class Run:
         if not self._is_dry:
             self._outcomes.reject(resource.name, schema, record, error)
         outcome: Outcome = "uncertain" if isinstance(error, OutcomeUnknown) else "rejected"
-        key = impersonal(str(record.get("external_id") or record.get("id") or ""))
-        _LOGGER.warning("%s: %s %s: %s", outcome, resource.name, key, error.line)
+        _LOGGER.warning("%s: %s %s: %s", outcome, resource.name, shown_key(key_of(record)), error.line)
         return Done(outcome)
 
     def _let_out(self, state: State) -> None:
@@ -217,3 +213,15 @@ class Run:
             if self._parts.is_open:  # nothing was read of a stream that is written if not
                 self._parts.audit.flush()
             self._emit(state)
+
+
+def _report_path(config: Mapping[str, Any]) -> Path | None:
+    """Return where the report goes. Raises: BadSetting where it cannot, before anything is written."""
+    if not config.get("report_path"):
+        return None
+    path = Path(config["report_path"])
+    check_place(path, "report_path")
+    if path.resolve() in {Path(config[name]).resolve() for name in ("rejects_path", "plan_path") if config.get(name)}:
+        what = "The report would be written over another file of the run."
+        raise BadSetting(what, where=f"setting report_path · {path}", do="give it a path of its own")
+    return path

@@ -114,19 +114,19 @@ TARGET_SETTINGS: dict[str, dict[str, Any]] = {
         "description": "The country of phone numbers that come without a code, as an ISO 3166 code.",
     },
     "max_creates": {
-        "type": ["integer", "string"],
+        "type": ["integer", "string", "null"],
         "title": "Most creates",
         "description": "Guard: how many rows of a stream a run may create, as a number or a percentage of those that "
         "the ledger knows, like `5%`. Guards hold the input back, up to 20,000 records, and stop the run before its "
         "first write.",
     },
     "max_updates": {
-        "type": ["integer", "string"],
+        "type": ["integer", "string", "null"],
         "title": "Most updates",
         "description": "Guard: how many rows of a stream a run may update.",
     },
     "max_deletes": {
-        "type": ["integer", "string"],
+        "type": ["integer", "string", "null"],
         "title": "Most deletes",
         "description": "Guard: how many rows of a stream a run may delete.",
     },

@@ -11,7 +11,7 @@ from fieldpulse_api.resource import Resource
 from fieldpulse_api.write import Call
 
 from .entries import FIELD as VALUES
-from .entries import gaps, with_values
+from .entries import gaps, lacking, with_values
 from .means import Means, path_of
 from .plan import Body, Note, Plan
 from .puts import Place, Puts
@@ -33,20 +33,22 @@ class Updates:
         body, row = plan.body, None
         if body and self.needs_row(plan):
             row = self._means.row(resource, path)
-            body = with_values(self.filling(plan, row), row)
-        if body:
-            self._puts.put(Place(resource, path, plan.again, row), body)
+            body = with_values(self.due(plan, row), row)
+        is_sent = bool(body) and self._puts.put(Place(resource, path, plan.again, row), body)
         called = self.call(plan, known)
-        return (*body, *called)
+        return (*(body if is_sent else ()), *called)
 
     def needs_row(self, plan: Plan) -> bool:
         """Say whether the row must be read first."""
         return self._means.rules.fill_only or VALUES in plan.body
 
-    def filling(self, plan: Plan, row: Mapping[str, Any]) -> Body:
-        """Return the body without what is not empty in the row, where only gaps are to be filled."""
+    def due(self, plan: Plan, row: Mapping[str, Any]) -> Body:
+        """Return the body without custom values that the row has; with `fill_only` only what is empty there."""
         if not self._means.rules.fill_only:
-            return plan.body
+            values = lacking(plan.body.get(VALUES, []), row)
+            return {name: one for name, one in plan.body.items() if name != VALUES} | (
+                {VALUES: values} if values else {}
+            )
         fields = plan.resource.write.by_name if plan.resource.write else {}
         columns = {name: fields[name].column if name in fields else name for name in plan.body}
         body = {name: value for name, value in plan.body.items() if row.get(columns[name]) in _EMPTY}

@@ -18,7 +18,8 @@ from fieldpulse_api.write import Field, Kind
 
 _EMAIL = re.compile(r"[^@\s]+@[^@\s]+\Z")
 _JSON = msgspec.json.Encoder(order="deterministic", decimal_format="string")
-_POSSIBLE = (phonenumbers.ValidationResult.IS_POSSIBLE, phonenumbers.ValidationResult.IS_POSSIBLE_LOCAL_ONLY)
+_COMPLETE = phonenumbers.ValidationResult.IS_POSSIBLE
+_POSSIBLE = (_COMPLETE, phonenumbers.ValidationResult.IS_POSSIBLE_LOCAL_ONLY)
 
 
 def refuse(reason: str, field: str, do: str = "correct the record at its source") -> Invalid:
@@ -49,6 +50,7 @@ class Wire:
             Kind.DATE: self._day,
             Kind.OBJECT_TYPE: _text,
             Kind.JSON: _json,
+            Kind.KEY: _text,
         }
 
     def to_wire(self, field: Field, value: Any) -> Any:
@@ -76,6 +78,8 @@ class Wire:
         """Return the form in which values are matched: case, spaces and a phone's punctuation do not count."""
         if value in (None, "", []):
             return ""
+        if field.kind is Kind.KEY:
+            return str(value)
         if field.kind in (Kind.PHONE, Kind.E164):
             return self._number(value) or "".join(letter for letter in str(value) if letter.isdigit())
         exact = self._exact(field, value)
@@ -121,7 +125,7 @@ class Wire:
     def _number(self, value: Any) -> str | None:
         """Return a complete number in the form of E.164; what has no area code is none."""
         number = self._parsed(str(value))
-        if number is None or not phonenumbers.is_valid_number(number):
+        if number is None or phonenumbers.is_possible_number_with_reason(number) != _COMPLETE:
             return None
         return phonenumbers.format_number(number, phonenumbers.PhoneNumberFormat.E164)
 
@@ -180,7 +184,16 @@ def _holds(there: Any, value: Any) -> bool:
         return isinstance(there, list) and len(there) == len(value) and all(map(_holds, there, value))
     if isinstance(there, Mapping):  # a tag is written by its id (contract 4.22)
         return value in (there.get("id"), there.get("tag_id"))
-    return bool(value == there) or str(value) == str(there)
+    return bool(value == there) or str(value) == str(there) or _is_number(value, there)
+
+
+def _is_number(value: Any, there: Any) -> bool:
+    """Say whether two texts are one number: prices read back with four decimals."""
+    try:
+        one, other = decimal_text(value), decimal_text(there)
+    except Unfit:
+        return False
+    return one is not None and other is not None and Decimal(one) == Decimal(other)
 
 
 def _text(value: Any) -> str:
@@ -222,4 +235,5 @@ WANTED: dict[Kind, str] = {
     Kind.DATE: "a date in ISO 8601 form",
     Kind.OBJECT_TYPE: "the name of an object type",
     Kind.JSON: "a list or an object",
+    Kind.KEY: "text",
 }

@@ -2,20 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import threading
+from collections import defaultdict
 from contextlib import suppress
-from typing import Any
 
 from fieldpulse_api.catalogue import BY_NAME, RESOURCES
 from fieldpulse_api.errors import NotFound
-from fieldpulse_api.names import normal
 
 from .creates import Creates
+from .forecast import shown
+from .guards import Guards
 from .means import Means, path_of
 from .outcomes import Done
-from .plan import Body, Note, Plan, creating
+from .plan import New, Plan, creating
 from .planner import moved_key
-from .record import said
 from .updates import Updates
 
 
@@ -26,11 +26,14 @@ class Writer:
     anything else ends the run.
     """
 
-    def __init__(self, means: Means, creates: Creates, updates: Updates) -> None:
-        self._means, self._creates, self._updates = means, creates, updates
+    def __init__(self, means: Means, creates: Creates, updates: Updates, guards: Guards) -> None:
+        self._means, self._creates, self._updates, self._guards = means, creates, updates, guards
+        self._naming: defaultdict[str, threading.Lock] = defaultdict(threading.Lock)
+        self._made: dict[str, int] = {}
 
     def carry_out(self, plan: Plan) -> Done:
         """Do what a plan says, and say what became of the record."""
+        plan = plan.with_rows({one: self._make(one) for one in plan.missing})
         if plan.action == "unchanged":
             return Done("unchanged", plan.row_id)
         if plan.action == "skip":
@@ -41,51 +44,52 @@ class Writer:
             return self._update(plan)
         created = self._creates.create(plan) if plan.action == "create" else self._creates.finish(plan)
         called = self._updates.call(plan, created)
-        self._note(plan, created, (*plan.body, *called))
+        self._take_in(plan, created, (*plan.body, *called))
+        if plan.calls:  # else it was noted when the row was created
+            audit = self._means.audit.row(plan, "created", created)
+            self._means.ledger.done(plan.note, row_id=created, above=plan.above, audit=audit)
         return Done("created", created, plan.changed)
 
-    def make(self, stream: str, body: Body) -> int:
-        """Create a row that records only name, and return its id."""
-        resource = BY_NAME[stream]
-        write = resource.write
-        name = normal(" ".join(str(body[one]) for one in sorted(body)))
-        note = Note(stream, f"name:{name}", said(write, body) if write else {})
-        plan = creating(Plan("create", resource, note, body=body))
-        entry = self._means.ledger.find(stream, note.key)
-        if entry and entry.status == "done":  # it is not there any more, or is called otherwise
-            self._means.ledger.forget(stream, note.key)
-            entry = None
-        made = self._creates.finish(plan) if entry else self._creates.create(plan)
-        self._note(plan, made, tuple(body))
-        return made
+    def _make(self, one: New) -> int:
+        """Create a row that records only name, once however many do, and return its id."""
+        resource, note = BY_NAME[one.stream], one.note
+        with self._naming[note.key]:
+            if note.key in self._made:
+                return self._made[note.key]
+            self._guards.take("create", one.stream)
+            plan = creating(Plan("create", resource, note, body=dict(one.body)))
+            entry = self._means.ledger.find(one.stream, note.key)
+            if entry and entry.status == "done":  # it is not there any more, or is called otherwise
+                self._means.ledger.forget(one.stream, note.key)
+                entry = None
+            made = self._creates.finish(plan) if entry else self._creates.create(plan)
+            self._take_in(plan, made, tuple(plan.body))
+            self._made[note.key] = made
+            return made
 
     def _update(self, plan: Plan) -> Done:
-        sent = self._updates.update(plan)
-        self._note(plan, int(plan.row_id or 0), sent)
-        return Done("updated" if sent else "unchanged", plan.row_id, plan.changed if sent else ())
+        sent, known = self._updates.update(plan), int(plan.row_id or 0)
+        self._take_in(plan, known, sent)
+        audit = self._means.audit.row(plan, "updated", known) if sent else None
+        self._means.ledger.done(plan.note, row_id=known, above=plan.above, audit=audit)
+        return Done("updated" if sent else "unchanged", known, plan.changed if sent else ())
 
     def _delete(self, plan: Plan) -> Done:
         """Delete a row; one that is gone already is as it should be."""
         known = int(plan.row_id or 0)
         with suppress(NotFound):
             self._means.client.delete(path_of(plan.resource, plan.above, known))
-        self._means.ledger.done(plan.note, row_id=known, above=plan.above, status="deleted")
+        audit = self._means.audit.row(plan, "deleted", known)
+        self._means.ledger.done(plan.note, row_id=known, above=plan.above, status="deleted", audit=audit)
         self._means.lookups.remove(plan.resource.name, plan.above, known)
         return Done("deleted", known)
 
-    def _note(self, plan: Plan, known: int, fields: tuple[str, ...]) -> None:
-        """Note what was written; what another stream had written to the same fields of the row holds no more."""
-        resource, note = plan.resource, plan.note
+    def _take_in(self, plan: Plan, known: int, fields: tuple[str, ...]) -> None:
+        """Let the look-ups know; what another stream had written to the same fields of the row holds no more."""
+        resource = plan.resource
         for other in RESOURCES:
             write = other.write
-            if write and write.into == resource.name and other.name != note.stream and set(write.by_name) & set(fields):
+            is_same = write and write.into == resource.name and other.name != plan.note.stream
+            if write and is_same and set(write.by_name) & set(fields):
                 self._means.ledger.forget(other.name, moved_key(known))
-        if plan.action == "update" or plan.calls:  # else it was noted when the row was created
-            self._means.ledger.done(note, row_id=known, above=plan.above)
         self._means.lookups.put(resource.name, plan.above, known, shown(plan))
-
-
-def shown(plan: Plan) -> Mapping[str, Any]:
-    """Return what a row shows of what a plan writes: some columns have other names than their fields."""
-    fields = plan.resource.write.by_name if plan.resource.write else {}
-    return {fields[name].column if name in fields else name: value for name, value in plan.body.items()}

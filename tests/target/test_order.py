@@ -40,10 +40,11 @@ def test_what_is_read_waits_for_what_is_written() -> None:
 
 def test_a_stopped_lane_begins_nothing_new() -> None:
     """What is under way ends, what waits does not start."""
-    lanes, gate, done = Lanes(1, threading.Event()), threading.Event(), []
+    stopped, gate, done = threading.Event(), threading.Event(), []
+    lanes = Lanes(1, stopped)
     lanes.submit(lambda: (gate.wait(10), done.append(1)), writes=[])  # type: ignore[arg-type,func-returns-value,return-value]
     lanes.submit(lambda: done.append(2), writes=[])
-    lanes.stopped.set()
+    stopped.set()
     gate.set()
     lanes.finish(10)
     assert done == [1]
