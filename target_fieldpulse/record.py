@@ -119,7 +119,7 @@ def is_deleted(record: Record) -> bool:
 def _is_time(name: str, value: Any) -> bool:
     """Say whether a value is a time; zero and zero dates are none, as in FieldPulse's own columns."""
     try:
-        return bool(value) and instant(value, timezone.utc) is not None
+        return value != 0 and instant(value, timezone.utc) is not None
     except Unfit:
         raise refuse(f"{name} is {shape(value)}, and not a time in ISO 8601 form", name) from None
 

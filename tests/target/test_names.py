@@ -100,7 +100,7 @@ def test_a_job_is_assigned_to_people_and_teams(box: Sandbox, target_config: Conf
         ({"team": "Nobody's"}, "team is text of 8 characters; allowed:"),
         ({"assigned_to_email": "nobody@example.com"}, "no row of users has this e-mail"),
         ({"tags": ["Nope"]}, "tags is text of 4 characters; allowed: Warranty"),
-        ({"team": ["A", ["B"]]}, "team is of type list, and not a name"),
+        ({"team": [["B"]]}, "team is of type list, and not a name"),
         ({"tags": [[]]}, "neither a name nor an id"),
         ({"custom_fields": {"Permit": "1"}}, "did you mean 'Permit number'"),
         ({"custom_fields": {"Crew size": "many"}}, "a number in FieldPulse"),

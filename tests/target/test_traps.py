@@ -1,0 +1,358 @@
+"""What two hostile testers found: small things that would have written to the wrong row, twice, or not at all."""
+
+from __future__ import annotations
+
+import json
+import sqlite3
+import subprocess
+import threading
+import time
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from fieldpulse_sandbox.faults import Fault
+from fieldpulse_sandbox.server import Sandbox
+from tests.runs import command, record, run_target, schema, singer, state
+
+Config = dict[str, Any]
+
+HEAD = schema("customers", "external_id", "id", "first_name", "last_name", "email", "phone", "display_name", "notes")
+JOBS = schema("jobs", "external_id", "id", "customer_id", "job_type", "subtitle", "status_id", "job_status", "team")
+
+
+def writes(box: Sandbox, since: int = 0) -> list[str]:
+    return [f"{one.method} {one.path}" for one in box.requests[since:] if one.method != "GET"]
+
+
+def named(box: Sandbox, *names: str) -> list[Config]:
+    return [row for row in box.rows("customers") if row["first_name"] in names]
+
+
+@pytest.mark.parametrize("value", [False, 0, "", " ", None, "0000-00-00 00:00:00"], ids=repr)
+def test_what_is_no_time_deletes_nothing(box: Sandbox, target_config: Config, tmp_path: Path, value: Any) -> None:
+    """A source says in many ways that a record is not deleted."""
+    row = box.rows("customers")[0]
+    text = singer(HEAD, record("customers", id=row["id"], notes="Still here", deleted_at=value))
+    assert run_target(target_config | {"hard_delete": True}, text, tmp_path).counts == {"updated": 1}
+
+
+@pytest.mark.parametrize("value", ["null", True, [], {}], ids=repr)
+def test_what_nobody_understands_is_rejected_and_deletes_nothing(
+    box: Sandbox, target_config: Config, tmp_path: Path, value: Any
+) -> None:
+    """A guess would take a customer away."""
+    text = singer(HEAD, record("customers", id=box.rows("customers")[0]["id"], notes="x", _sdc_deleted_at=value))
+    assert run_target(target_config | {"hard_delete": True}, text, tmp_path).counts == {"rejected": 1}
+    assert writes(box) == []
+
+
+def test_keys_that_fieldpulse_keeps_are_compared_letter_by_letter(
+    box: Sandbox, target_config: Config, tmp_path: Path
+) -> None:
+    """`a1` is not `A1`, with one ledger or another; an e-mail does not hand a row over to another key."""
+    config = target_config | {"external_id_fields": {"customers": "Gate code"}}
+    for key, name in (("a1", "Low"), ("A1", "Up"), ("b  1", "Wide"), ("b 1", "Slim")):
+        run_target(config, singer(HEAD, record("customers", external_id=key, first_name=name)), tmp_path)
+    assert len(named(box, "Low", "Up", "Wide", "Slim")) == 4
+    shared = {"email": "one@example.com"}
+    first = singer(HEAD, record("customers", external_id="s1", first_name="S", **shared))
+    second = singer(HEAD, record("customers", external_id="s2", first_name="S", **shared))
+    assert run_target(config, first, tmp_path).counts == {"created": 1}
+    assert run_target(config, second, tmp_path).counts == {"rejected": 1}
+    (row,) = named(box, "S")
+    assert [one["value"] for one in row["customfields"]] == ["s1"]
+    clash = record("customers", external_id="s1", first_name="S", custom_fields={"Gate code": "mine"}, **shared)
+    head = schema("customers", "external_id", "first_name", "email", "custom_fields")
+    assert run_target(config, singer(head, clash), tmp_path).counts == {"rejected": 1}
+
+
+def test_a_key_that_is_kept_later_is_written_to_rows_that_are_known(
+    box: Sandbox, target_config: Config, tmp_path: Path
+) -> None:
+    """The setting is added, the record comes again: one request, once."""
+    text = singer(HEAD, record("customers", external_id="late", first_name="Late"))
+    run_target(target_config, text, tmp_path)
+    config = target_config | {"external_id_fields": {"customers": "Gate code"}}
+    assert run_target(config, text, tmp_path).counts == {"updated": 1}
+    assert [one["value"] for one in named(box, "Late")[0]["customfields"]] == ["late"]
+    assert run_target(config, text, tmp_path).counts == {"unchanged": 1}
+
+
+def test_a_key_that_looks_like_one_of_the_ledgers_is_a_key_like_any_other(
+    box: Sandbox, target_config: Config, tmp_path: Path
+) -> None:
+    """`id:7` in external_id is not customer 7."""
+    row = box.rows("customers")[0]
+    run_target(target_config, singer(HEAD, record("customers", id=row["id"], notes="n")), tmp_path)
+    text = singer(HEAD, record("customers", external_id=f"id:{row['id']}", first_name="Mallory"))
+    assert run_target(target_config, text, tmp_path).counts == {"created": 1}
+    assert run_target(target_config, text, tmp_path).counts == {"unchanged": 1}
+
+
+@pytest.mark.parametrize(
+    "part",
+    [
+        record("pipeline_statuses", customer_email=" ", pipeline_status="Won"),
+        record("items", external_id="i", name="New", sku=" "),
+    ],
+    ids=["a name", "a match"],
+)
+def test_what_is_blank_means_no_row(box: Sandbox, target_config: Config, tmp_path: Path, part: Config) -> None:
+    """Not the one row whose column is empty."""
+    for stream, column in (("customers", "email"), ("items", "sku")):
+        for number, row in enumerate(box.rows(stream)):
+            box.store.patch(stream, row["id"], {column: f"x{number}@example.com" if number else None})
+    text = singer(schema(part["stream"], *part["record"]), part)
+    assert "updated" not in run_target(target_config, text, tmp_path).counts
+
+
+def test_named_values_go_before_those_in_the_apis_own_form(box: Sandbox, target_config: Config, tmp_path: Path) -> None:
+    """As a tap emits both: a change by name is sent alone, and a later one does not take it back."""
+    head = schema("customers", "id", "customfields", "custom_fields")
+    row = next(one for one in box.rows("customers") if len(one["customfields"]) > 1)
+    names = {one["id"]: one["name"] for one in box.rows("custom_fields")}
+    raw = row["customfields"]
+    before = {names[one["field_instance_id"]]: one["value"] for one in raw}
+
+    def send(**changes: Any) -> Config:
+        values = record("customers", id=row["id"], customfields=raw, custom_fields={**before, **changes})
+        return run_target(target_config, singer(head, values), tmp_path).counts
+
+    assert send() == {"unchanged": 1}
+    assert send(**{"Gate code": "NEW"}) == {"updated": 1}
+    assert send(**{"Gate code": "NEW", "Number of units": 7}) == {"updated": 1}
+    after = next(one for one in box.rows("customers") if one["id"] == row["id"])["customfields"]
+    told = {names[one["field_instance_id"]]: one["value"] for one in after}
+    assert (told["Gate code"], told["Number of units"]) == ("NEW", "7")
+
+
+@pytest.mark.parametrize(
+    "values",
+    [
+        {"status_id": 1, "job_status": "Completed"},
+        {"customer_id": 1, "customer_external_id": "c"},
+        {"assignments": [{"user_id": 1}], "team": "North Crew"},
+    ],
+    ids=lambda values: "+".join(values),
+)
+def test_what_is_said_twice_and_not_the_same_is_rejected(
+    box: Sandbox, target_config: Config, tmp_path: Path, values: Config
+) -> None:
+    """Neither is dropped in silence; the same twice is fine."""
+    run_target(target_config, singer(HEAD, record("customers", external_id="c", first_name="C")), tmp_path)
+    job = box.rows("jobs")[0]
+    text = singer(schema("jobs", "id", *values), record("jobs", id=job["id"], **values))
+    written = run_target(target_config, text, tmp_path)
+    assert written.counts == {"rejected": 1}
+    assert "given twice" in written.said
+    same = record("jobs", id=job["id"], customer_id=named(box, "C")[0]["id"], customer_external_id="c")
+    text = singer(schema("jobs", "id", "customer_id", "customer_external_id"), same)
+    assert run_target(target_config, text, tmp_path).counts == {"updated": 1}
+
+
+def test_what_is_only_named_is_not_created_for_a_record_that_is_not_written(
+    box: Sandbox, target_config: Config, tmp_path: Path
+) -> None:
+    """Skipped, or rejected: no tag is left behind."""
+    head = schema("customers", "external_id", "first_name", "tags", "status")
+    config = target_config | {"create_missing": ["tags"]}
+    skipped = singer(head, record("customers", external_id="g", first_name="G", tags=["Ghost"]))
+    run_target(config | {"write_mode": "update_only"}, skipped, tmp_path)
+    run_target(config, singer(head, record("customers", external_id="g", tags=["Ghost"])), tmp_path)
+    assert writes(box) == []
+
+
+def test_a_number_is_found_with_and_without_its_countrys_code(
+    box: Sandbox, target_config: Config, tmp_path: Path
+) -> None:
+    """Also one that only looks like a number of that country."""
+    box.store.patch("customers", box.rows("customers")[0]["id"], {"phone": "852 555 0117"})
+    text = singer(HEAD, record("customers", external_id="p", phone="+1 (852) 555-0117", notes="x"))
+    assert run_target(target_config | {"match": {"customers": [["phone"]]}}, text, tmp_path).counts == {"updated": 1}
+
+
+def test_what_fieldpulse_makes_of_a_row_is_known_in_the_same_run(
+    box: Sandbox, target_config: Config, tmp_path: Path
+) -> None:
+    """A display name that it puts together is matched by the next record."""
+    parts = (
+        record("customers", external_id="d1", first_name="Dee", last_name="Dup"),
+        record("customers", external_id="d2", display_name="Dee Dup", notes="x"),
+    )
+    config = target_config | {"match": {"customers": [["display_name"]]}, "requests_per_second": 1}
+    assert run_target(config, singer(HEAD, *parts), tmp_path).counts == {"created": 1, "updated": 1}
+
+
+def test_links_of_one_record_end_as_it_says(box: Sandbox, target_config: Config, tmp_path: Path) -> None:
+    """Parted and connected anew in one record: connected at the end."""
+    job = box.rows("jobs")[0]["id"]
+    connect, disconnect = [{"to_entity": "job", "to_entity_id": job}], [{"from_entity": "job", "from_entity_id": job}]
+    head = schema("material_lists", "external_id", "title", "connect", "disconnect")
+    for values in ({"connect": connect}, {"connect": connect, "disconnect": disconnect}):
+        text = singer(head, record("material_lists", external_id="m", title="Van", **values))
+        assert run_target(target_config, text, tmp_path).status == 0
+    row = max(box.rows("material_lists"), key=lambda one: int(one["id"]))
+    assert [link.entity_id for link in box.links(row["id"])] == [job]
+
+
+def test_a_null_clears_what_was_named(box: Sandbox, target_config: Config, tmp_path: Path) -> None:
+    """A name, a person, a flag that is never null in FieldPulse; rows that were empty cost nothing."""
+    box.behaviour.put_null = "clear"
+    values = {"lead_source": box.rows("lead_sources")[0]["name"], "assigned_to_email": box.rows("users")[0]["email"]}
+    values |= {"has_different_billing_address": True}
+    head = schema("customers", "external_id", "first_name", *values)
+    config = target_config | {"null_policy": "clear"}
+
+    def send(values: Config) -> Config:
+        return run_target(
+            config, singer(head, record("customers", external_id="n", first_name="N", **values)), tmp_path
+        ).counts
+
+    assert send(values) == {"created": 1}
+    assert send(dict.fromkeys(values)) == {"updated": 1}
+    (row,) = named(box, "N")
+    assert (row["lead_source_id"], row["assigned_to"], row["has_different_billing_address"]) == (None, None, False)
+    assert send(dict.fromkeys(values)) == {"unchanged": 1}
+
+
+@pytest.mark.parametrize(
+    "values",
+    [{"id": 2**63}, {"external_id": {"ssn": "Canary"}}, {"external_id": "a\x00b"}, {"external_id": "x" * 513}, {}],
+    ids=["a large id", "an object", "a NUL", "a long key", "no key"],
+)
+def test_a_key_that_is_none_rejects_the_record_and_is_not_repeated(
+    target_config: Config, tmp_path: Path, values: Config
+) -> None:
+    """The run goes on; neither log nor audit has it."""
+    parts = (record("customers", first_name="Bad", **values), record("customers", external_id="ok", first_name="Ok"))
+    written = run_target(target_config | {"hard_delete": True}, singer(HEAD, *parts, state(1)), tmp_path)
+    assert (written.counts, written.states) == ({"rejected": 1, "created": 1}, [{"bookmarks": 1}])
+    assert "Canary" not in written.said
+    with sqlite3.connect(tmp_path / "ledger.db") as connection:
+        keys = connection.execute("select source_key from fieldpulse_audit_2").fetchall()
+    connection.close()
+    assert sorted(keys) == [("",), ("ok",)]
+
+
+@pytest.mark.parametrize(
+    "settings",
+    [
+        {"max_creates": "nan"},
+        {"max_updates": "1e400"},
+        {"report_path": "/proc/none/r.json"},
+        {"plan_path": "/", "dry_run": True},
+    ],
+    ids=str,
+)
+def test_a_setting_that_cannot_be_met_is_found_before_anything_is_written(
+    box: Sandbox, target_config: Config, tmp_path: Path, settings: Config
+) -> None:
+    """Exit status 2, and nothing sent."""
+    text = singer(HEAD, record("customers", external_id="s", first_name="S"))
+    written = run_target(target_config | settings, text, tmp_path)
+    assert written.status == 2
+    assert next(iter(settings)) in written.said
+    assert writes(box) == []
+
+
+def test_a_dry_run_takes_a_key_for_written_once(box: Sandbox, target_config: Config, tmp_path: Path) -> None:
+    """The same key three times, deleted, and back again: as a real run does it."""
+    parts = [record("customers", external_id="k", first_name="K", **more) for more in ({}, {}, {"notes": "x"})]
+    parts += [record("customers", external_id="k", deleted_at="2026-01-01T00:00:00Z"), parts[0]]
+    config = target_config | {"hard_delete": True}
+    dry = run_target(config | {"dry_run": True}, singer(HEAD, *parts), tmp_path)
+    real = run_target(config, singer(HEAD, *parts), tmp_path)
+    assert dry.counts == real.counts == {"created": 2, "unchanged": 1, "updated": 1, "deleted": 1}
+
+
+# What the server may do
+
+
+def test_a_row_that_does_not_show_enough_is_read_by_id(box: Sandbox, target_config: Config, tmp_path: Path) -> None:
+    """A list that leaves a column out proves nothing; the row by id tells which create happened."""
+    table = box.store.tables["jobs"]
+    table._hidden |= {"subtitle"}
+    box.fail(Fault("drop", method="POST", path="/jobs", after_commit=True, times=2))
+    customer = box.rows("customers")[0]["id"]
+    jobs = [
+        record("jobs", external_id=f"j{n}", customer_id=customer, job_type="Lean", subtitle=f"s{n}") for n in range(3)
+    ]
+    assert run_target(target_config, singer(JOBS, *jobs), tmp_path).counts == {"created": 3}
+    assert sorted(row["subtitle"] for row in table.rows.values() if row["job_type"] == "Lean") == ["s0", "s1", "s2"]
+
+
+def test_a_list_that_is_refused_is_no_empty_list(box: Sandbox, target_config: Config, tmp_path: Path) -> None:
+    """A create in doubt stays in doubt, and is settled by the next run."""
+    box.fail(Fault("drop", method="POST", path="/jobs", after_commit=True))
+    box.fail(Fault("status", method="GET", path="/jobs", status=404, skip=2))
+    text = singer(JOBS, record("jobs", external_id="j", customer_id=box.rows("customers")[0]["id"], job_type="Once"))
+    assert run_target(target_config, text, tmp_path).status == 1
+    assert run_target(target_config, text, tmp_path).counts == {"created": 1}
+    assert sum(row["job_type"] == "Once" for row in box.rows("jobs")) == 1
+
+
+def test_a_change_that_comes_late_does_not_win(box: Sandbox, target_config: Config, tmp_path: Path) -> None:
+    """A PUT that was not answered is carried out after the next one: the row is looked at, and put right."""
+    row = box.rows("customers")[0]
+    box.fail(Fault("status", method="PUT", status=504))
+    late = threading.Event()
+
+    def come_late(request: Any) -> None:
+        if request.method == "GET" and request.path == f"/customers/{row['id']}" and not late.is_set():
+            late.set()
+            box.store.patch("customers", row["id"], {"notes": "old"})
+
+    box.watch = come_late
+    text = singer(HEAD, record("customers", id=row["id"], notes="new"))
+    assert run_target(target_config, text, tmp_path).counts == {"updated": 1}
+    assert late.is_set()
+    assert box.rows("customers")[0]["notes"] == "new"
+
+
+def test_an_account_that_cannot_be_recognised_now_is_not_a_new_one(
+    box: Sandbox, target_config: Config, tmp_path: Path
+) -> None:
+    """One list that is refused changes nothing; all of them stop the run."""
+    text = singer(HEAD, record("customers", external_id="a", first_name="A"))
+    run_target(target_config, text, tmp_path)
+    box.fail(Fault("status", method="GET", path="/users", status=404))
+    assert run_target(target_config, text, tmp_path).counts == {"unchanged": 1}
+    box.fail(Fault("status", method="GET", status=404, times=99))
+    written = run_target(target_config, text, tmp_path)
+    assert written.status == 2
+    assert "which account" in written.said
+
+
+def test_what_a_killed_run_wrote_stands_in_the_audit(target_config: Config, tmp_path: Path) -> None:
+    """The note of the ledger and that of the audit are one."""
+    with Sandbox(customers=30, latency_ms=15) as box:
+        line = command("target_fieldpulse", target_config | {"api_url": box.url, "api_key": box.key}, tmp_path)
+        leads = [record("customers", external_id=f"a{n}", first_name="Audited") for n in range(300)]
+        with subprocess.Popen(
+            line, stdin=subprocess.PIPE, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, text=True
+        ) as process:
+            assert process.stdin
+            process.stdin.write(singer(HEAD, *leads[:60]))
+            process.stdin.flush()
+            deadline = time.monotonic() + 30
+            while len(named(box, "Audited")) < 20 and time.monotonic() < deadline:
+                time.sleep(0.01)
+            process.kill()
+    with sqlite3.connect(tmp_path / "ledger.db") as connection:
+        done = connection.execute("select source_key from fieldpulse_ledger_2 where status = 'done'").fetchall()
+        told = connection.execute("select source_key from fieldpulse_audit_2 where outcome = 'created'").fetchall()
+    connection.close()
+    assert len(done) > 10
+    assert sorted(done) == sorted(told)
+
+
+def test_rejects_stay_private_whatever_the_file_was(target_config: Config, tmp_path: Path) -> None:
+    """A file that others could read is closed to them."""
+    path = Path(target_config["rejects_path"])
+    path.write_text("")
+    path.chmod(0o644)
+    run_target(target_config, singer(HEAD, record("customers", external_id="r")), tmp_path)
+    assert path.stat().st_mode & 0o777 == 0o600
+    assert json.loads(path.read_text().splitlines()[-1])["record"] == {"external_id": "r"}
