@@ -14,14 +14,14 @@ demo: $(VENV)/demo ## FieldPulse (the sandbox) → PostgreSQL → FieldPulse, th
 	$(BIN)/python -m scripts.demo
 
 test: $(VENV)/dev ## run the tests (no network beyond this machine, no key)
-	$(BIN)/pytest
+	$(BIN)/pytest -n auto
 
 check: $(VENV)/dev ## what CI runs: format, lint, types, tests, generated docs
 	$(BIN)/ruff format --check $(CODE)
 	$(BIN)/ruff check $(CODE)
 	$(BIN)/mypy
 	$(BIN)/python -m scripts.docs --check
-	$(BIN)/pytest
+	$(BIN)/pytest -n auto
 
 fix: $(VENV)/dev ## format, repair what lint can, write the generated docs
 	$(BIN)/ruff format $(CODE)

@@ -152,9 +152,12 @@ def _descends(page: Page, marks: list[Mark], descent: _Descent) -> bool:
 def newest_id(pages: Pages) -> int:
     """Return the highest id of a list, 0 for an empty one; the whole list is read where the server does not sort."""
     key = pages.resource.key
-    last, first = (pages.ask(pages.resource.order(key, way), 1, count=False).ids for way in ("desc", "asc"))
-    if not last or set(last) == set(first):  # a short list: all of it came
-        return max(last, default=0)
-    if len(last) >= _TELLING and last == sorted(last, reverse=True) and first == sorted(first) and last[0] > first[-1]:
-        return last[0]
+    newest, oldest = (pages.ask(pages.resource.order(key, way), 1) for way in ("desc", "asc"))
+    last, first = newest.ids, oldest.ids
+    if not last and not first:
+        return 0
+    is_all = newest.count == len(last) or (len(last) > 1 and last == first[::-1])
+    is_sorted = last == sorted(last, reverse=True) and first == sorted(first)
+    if is_all or (is_sorted and len(last) >= _TELLING and last[0] > first[-1]):
+        return max(last)
     return max((int(row["id"]) for rows in Walk(pages).rows() for row in rows), default=0)

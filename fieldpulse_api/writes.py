@@ -100,7 +100,8 @@ CUSTOMER_CONTACTS = Write(
 
 LOCATIONS = Write(
     fields=(
-        Field("object_type", Kind.OBJECT_TYPE),
+        # As the list's filter has them (D), and as rows have them (V).
+        Field("object_type", Kind.OBJECT_TYPE, allowed=("customer", "job", "invoice")),
         Field("object_id", Kind.INTEGER),
         *_all(Kind.TEXT, "title address_1 address_2 city state zip_code notes"),
         *_all(Kind.BOOLEAN, "is_main_location is_primary_location"),

@@ -264,11 +264,30 @@ def since_of_valid(box: Sandbox) -> datetime:
     return max(time for time in times if time)
 
 
+@pytest.mark.parametrize("shuffled", [False, True])
 @pytest.mark.parametrize("honoured", [True, False])
-def test_the_newest_id_is_found_with_and_without_a_sort(box: Sandbox, client: Client, honoured: bool) -> None:
-    """What was there before a create must not be mistaken for it."""
-    box.behaviour.honour_sort = honoured
-    assert newest_id(pages_of(client, "customers")) == max(ids(box, "customers"))
+@pytest.mark.parametrize("name", ["customers", "jobs", "tags", "payments"])
+def test_the_newest_id_is_found_with_and_without_a_sort(
+    box: Sandbox, client: Client, name: str, honoured: bool, shuffled: bool
+) -> None:
+    """What was there before a create must not be mistaken for it: not even by chance."""
+    box.behaviour.honour_sort, box.behaviour.shuffle_unsorted = honoured, shuffled
+    box.behaviour.count_key = None
+    for _ in range(5):
+        assert newest_id(pages_of(client, name)) == max(ids(box, name))
+
+
+def test_rows_that_slide_down_while_others_are_created_are_no_disorder(box: Sandbox, client: Client) -> None:
+    """A create behind every page: the list is not read whole, and what was there before comes."""
+    known = max(ids(box, "customers"))
+    for number in range(35):
+        box.store.create("customers", {"first_name": f"New{number}"})
+    wanted = [one for one in ids(box, "customers") if one > known]
+    box.watch = lambda request: box.store.create("customers", {"first_name": "Meanwhile"}) and None
+    pages = pages_of(client, "customers", ONE_AT_A_TIME)
+    assert set(wanted) <= set(read(Newest(pages, "id", known + 1).rows()))
+    assert pages.tally.verdict == "complete"
+    assert pages.tally.pages < 20
 
 
 def test_a_list_that_ignores_the_page_does_not_lose_what_is_new(box: Sandbox, client: Client) -> None:

@@ -135,7 +135,7 @@ def test_named_values_go_before_those_in_the_apis_own_form(box: Sandbox, target_
         {"customer_id": 1, "customer_external_id": "c"},
         {"assignments": [{"user_id": 1}], "team": "North Crew"},
     ],
-    ids=lambda values: "+".join(values),
+    ids="+".join,
 )
 def test_what_is_said_twice_and_not_the_same_is_rejected(
     box: Sandbox, target_config: Config, tmp_path: Path, values: Config
