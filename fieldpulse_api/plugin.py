@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import difflib
 import json
 import logging
 import os
@@ -16,6 +17,7 @@ from .errors import BadSetting, got
 
 _LOGGER = logging.getLogger(__name__)
 _TRUTH = {"true": True, "1": True, "yes": True, "on": True, "false": False, "0": False, "no": False, "off": False}
+_NEARLY = 0.85  # `dryrun` for `dry_run`, and not much more
 _NO_SETTINGS = ("LOGLEVEL",)  # the SDK's own
 
 Config = dict[str, Any]
@@ -77,11 +79,16 @@ def _typed(value: str, kinds: Any) -> Any:
 
 
 def check(config: Config, schema: Mapping[str, Any], *, where: str) -> None:
-    """Raise BadSetting for settings that are wrong; one that is unknown is only warned of, with the nearest name."""
+    """Raise BadSetting for settings that are wrong, also for a name that is nearly right: `dryrun` would write.
+
+    One that is unknown is only warned of.
+    """
     known = schema["properties"]
-    for name in sorted(set(config) - set(known)):
+    unknown = sorted(set(config) - set(known))
+    slips = [name for name in unknown if difflib.get_close_matches(name, known, n=1, cutoff=_NEARLY)]
+    for name in set(unknown) - set(slips):
         _LOGGER.warning("There is no setting of this name and it has no effect: %s", got(name, known))
-    wrong = list(_problems(config, schema))
+    wrong = [*_problems(config, schema), *(f"there is no setting {name!r}: {got(name, known)}" for name in slips)]
     if wrong:
         raise BadSetting("; ".join(wrong) + ".", where=where, do="correct the settings")
 

@@ -45,6 +45,8 @@ class Run:
         self._config, self._is_dry = config, config["dry_run"]
         self._report_path = _report_path(config)
         self._clock = Clock()
+        if config.get("plan_path") and not self._is_dry:
+            _LOGGER.warning("plan_path has an effect only with dry_run: this run writes")
         self._emit = emit
         self._outcomes = Outcomes(config["rejects_path"])
         self._acknowledged = Acknowledged(self._let_out)

@@ -109,7 +109,6 @@ TARGET_SETTINGS: dict[str, dict[str, Any]] = {
     "phone_region": {
         "type": "string",
         "default": "US",
-        "pattern": "^[A-Z]{2}$",
         "title": "Phone region",
         "description": "The country of phone numbers that come without a code, as an ISO 3166 code.",
     },

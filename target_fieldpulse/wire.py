@@ -34,6 +34,7 @@ class Wire:
     """
 
     def __init__(self, zone: tzinfo = timezone.utc, region: str = "US") -> None:
+        region = region.strip().upper()
         if region not in phonenumbers.SUPPORTED_REGIONS:
             what = "There is no country of this code."
             raise BadSetting(what, where="setting phone_region", do="give an ISO 3166 code, like US or CA")

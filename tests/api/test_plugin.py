@@ -62,10 +62,20 @@ def test_a_switch_that_is_misspelt_is_not_off(monkeypatch: pytest.MonkeyPatch) -
         TargetFieldPulse(config={}, parse_env_config=True)
 
 
-def test_a_misspelt_setting_is_warned_of(monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture) -> None:
-    """With the nearest name."""
+def test_a_misspelt_setting_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+    """With the nearest name: `dryrun` would write."""
     monkeypatch.setenv("TAP_FIELDPULSE_API_KEY", "k")
     monkeypatch.setenv("TAP_FIELDPULSE_COMPLETENES", "fail")
+    with pytest.raises(BadSetting, match="did you mean 'completeness'"):
+        TapFieldPulse(config={}, parse_env_config=True, setup_mapper=False)
+
+
+def test_a_setting_that_nobody_knows_is_warned_of(
+    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    """It may be another tool's."""
+    monkeypatch.setenv("TAP_FIELDPULSE_API_KEY", "k")
+    monkeypatch.setenv("TAP_FIELDPULSE_FAVOURITE_COLOUR", "blue")
     with caplog.at_level(logging.WARNING):
         TapFieldPulse(config={}, parse_env_config=True, setup_mapper=False)
-    assert "did you mean 'completeness'" in caplog.text
+    assert "has no effect" in caplog.text
