@@ -9,7 +9,7 @@ from typing import Any
 from fieldpulse_api.resource import Resource
 from fieldpulse_api.write import Field, Kind
 
-from .lookups import cell, field_of, shows
+from .lookups import cell, field_of, plain_column, shows
 from .wire import Wire
 
 _ZONES_DIFFER_BY = 900  # seconds: whole quarters of an hour
@@ -34,6 +34,25 @@ def is_like(resource: Resource, row: Mapping[str, Any], marks: Mapping[str, str]
     """Say whether a row carries what was sent, as far as it shows it."""
     told = [(field_of(resource, name), cell(row, name), one) for name, one in marks.items() if shows(row, name)]
     return bool(marks) and all(mark(field, value, wire) == wanted for field, value, wanted in told)
+
+
+def is_surer(marks: Mapping[str, str], others: Mapping[str, str]) -> bool:
+    """Say whether one create says more of its row than another: by the source's key, or in more columns."""
+    return (_has_key(marks), len(marks)) > (_has_key(others), len(others))
+
+
+def says_more(resource: Resource, row: Mapping[str, Any], marks: Mapping[str, str], wire: Wire) -> bool:
+    """Say whether a row tells of itself what was not sent, and what FieldPulse cannot have put together from that."""
+    if _has_key(marks) or resource.write is None:
+        return False
+    fields = [resource.write.by_name[name] for name in resource.write.identity]
+    known = {word for one in fields if one.column in marks for word in wire.loose(one, row.get(one.column)).split()}
+    silent = (wire.loose(one, row.get(one.column)) for one in fields if one.column not in marks)
+    return any(not set(value.split()) <= known for value in silent if value not in ("", "0"))
+
+
+def _has_key(marks: Mapping[str, str]) -> bool:
+    return any(name != plain_column(name) for name in marks)
 
 
 def hidden(row: Mapping[str, Any], marks: Mapping[str, str]) -> list[str]:

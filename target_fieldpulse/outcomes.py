@@ -118,7 +118,13 @@ class Rejects:
             self._file = -1
 
     def _open(self) -> int:
+        is_torn = False
         if self._path.exists():
             with self._path.open("rb") as before:
-                self._held = {hash(line) for line in before}
-        return open_private(self._path, "rejects_path", adds=True)
+                for line in before:
+                    self._held.add(hash(line))
+                    is_torn = not line.endswith(b"\n")
+        file = open_private(self._path, "rejects_path", adds=True)
+        if is_torn:  # a run was killed while it wrote
+            os.write(file, b"\n")
+        return file

@@ -65,6 +65,18 @@ class Puts:
             raise refuse(f"{kept}: FieldPulse does not clear it; the rest was written", kept, "clear it in FieldPulse")
         return bool(whole)
 
+    def put_whole(self, path: str, body: Body) -> None:
+        """Send a PUT of its own. One that was not answered may be carried out late: then it is sent once more.
+
+        Raises: OutcomeUnknown where it is never answered, or the run is stopped.
+        """
+        for _ in range(_MOST_LOOKS):
+            if not self._means.client.put(path, body).was_repeated:
+                return
+            if self._wait(self._settle_seconds):
+                break
+        raise _unknown(path)
+
     def _ways(self, place: Place, names: list[str]) -> Ways:
         """Return what clears these fields; null where it is not known yet. Those that are empty need nothing."""
         known = {name: self._clearing[place.resource.name, name] for name in names if self._is_known(place, name)}
@@ -129,11 +141,7 @@ class Puts:
             row = self._means.row(place.resource, place.path)
             if not set(differing(place.resource, body, row, self._means.wire)) & row.keys():
                 return
-        raise OutcomeUnknown(
-            "Whether a change was carried out is unknown.",
-            where=f"PUT {place.path}",
-            do="run again later: it is sent again",
-        )
+        raise _unknown(place.path)
 
     def _with(self, place: Place, missing: list[str], body: Body) -> Body:
         """Return a body with what must go along: as the record says, else as the row holds it."""
@@ -141,3 +149,8 @@ class Puts:
         lacking = [name for name in missing if name not in given]
         row = (place.row or self._means.row(place.resource, place.path)) if lacking else {}
         return {**{name: row[name] for name in lacking if row.get(name) not in _EMPTY}, **given, **body}
+
+
+def _unknown(path: str) -> OutcomeUnknown:
+    what = "Whether a change was carried out is unknown."
+    return OutcomeUnknown(what, where=f"PUT {path}", do="run again later: it is sent again")

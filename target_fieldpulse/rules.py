@@ -17,16 +17,19 @@ OTHERWISE = "*"
 """What stands for all streams that are not named."""
 
 
-def _named_streams() -> Iterator[str]:
-    """Yield the streams whose rows can be created from nothing but the name by which records refer to them."""
+def _creatable() -> dict[str, tuple[str, ...]]:
+    """Return the streams whose rows can be created from nothing but how records name them, and those columns."""
+    found: dict[str, tuple[str, ...]] = {}
     writes = [resource.write for resource in RESOURCES if resource.write]
     for reference in (one for write in writes for one in write.references if one.column):
         write = BY_NAME[reference.stream].write
         if write and not write.into and write.required == (reference.column,):
-            yield reference.stream
+            columns = (*found.get(reference.stream, ()), reference.column, *(reference.only or ())[:1])
+            found[reference.stream] = tuple(dict.fromkeys(columns))
+    return found
 
 
-CREATABLE = tuple(dict.fromkeys(_named_streams()))
+CREATABLE = _creatable()
 
 
 @dataclass(frozen=True)

@@ -9,6 +9,7 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
+from fieldpulse_api.catalogue import BY_NAME
 from fieldpulse_api.errors import BadSetting, OutcomeUnknown, RecordRefused
 from fieldpulse_api.resource import Resource
 
@@ -58,15 +59,14 @@ class Run:
     def prepare(self, resource: Resource) -> None:
         """Get ready to write a stream: which account this is, and what earlier runs left in doubt."""
         self._parts.open()
-        is_first = resource.name not in self._prepared  # a SCHEMA may come again, while creates are under way
-        self._prepared.add(resource.name)
-        if not is_first or self._is_dry or not resource.write:
+        if self._is_dry or not resource.write:
             return
-        for stream in (resource.name, *(reference.stream for reference in resource.write.references)):
-            if stream == resource.name or stream in self._parts.rules.create_missing:
-                self._parts.ledger.hold(stream)
-        if not resource.write.into:
-            self._parts.doubts.settle_all(resource)
+        named = {one.stream for one in resource.write.references} & self._parts.rules.create_missing
+        for one in (BY_NAME[stream] for stream in sorted({resource.name, *named} - self._prepared)):
+            self._prepared.add(one.name)  # a SCHEMA may come again, while creates are under way
+            self._parts.ledger.hold(one.name)
+            if one.write and not one.write.into:
+                self._parts.doubts.settle_all(one)
 
     def submit(self, resource: Resource, schema: Schema, record: Record) -> None:
         """Read one record; this waits while too many are under way. Raises: what ended the run."""

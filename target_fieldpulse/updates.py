@@ -63,7 +63,7 @@ class Updates:
     def _send(self, plan: Plan, call: Call, row_id: int) -> bool:
         path, elements = call.path.format(id=row_id), plan.calls[call.name]
         if call.inside:
-            self._means.client.put(path, {call.inside: elements})
+            self._puts.put_whole(path, {call.inside: elements})
             return True
         sent = [self._link(plan.resource, call, path, row_id, one) for one in elements]
         return any(sent)

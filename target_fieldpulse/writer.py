@@ -5,6 +5,7 @@ from __future__ import annotations
 import threading
 from collections import defaultdict
 from contextlib import suppress
+from dataclasses import replace
 
 from fieldpulse_api.catalogue import BY_NAME, RESOURCES
 from fieldpulse_api.errors import NotFound
@@ -16,6 +17,7 @@ from .means import Means, path_of
 from .outcomes import Done
 from .plan import New, Plan, creating
 from .planner import moved_key
+from .rules import CREATABLE
 from .updates import Updates
 
 
@@ -42,6 +44,23 @@ class Writer:
             return self._delete(plan)
         if plan.action == "update":
             return self._update(plan)
+        if plan.action == "create" and plan.note.stream in self._means.rules.create_missing:
+            return self._create_named(plan)
+        return self._create(plan)
+
+    def _create_named(self, plan: Plan) -> Done:
+        """Create a row that other records may just have had created by its name: then it is changed instead."""
+        stream, body = plan.note.stream, plan.body
+        key = New(stream, tuple((name, body[name]) for name in CREATABLE[stream] if name in body)).note.key
+        with self._naming[key]:
+            made = self._made.get(key)
+            if made is not None:
+                return self._update(replace(plan, action="update", row_id=made))
+            done = self._create(plan)
+            self._made[key] = int(done.row_id or 0)
+            return done
+
+    def _create(self, plan: Plan) -> Done:
         created = self._creates.create(plan) if plan.action == "create" else self._creates.finish(plan)
         called = self._updates.call(plan, created)
         self._take_in(plan, created, (*plan.body, *called))

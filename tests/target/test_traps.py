@@ -356,3 +356,62 @@ def test_rejects_stay_private_whatever_the_file_was(target_config: Config, tmp_p
     run_target(target_config, singer(HEAD, record("customers", external_id="r")), tmp_path)
     assert path.stat().st_mode & 0o777 == 0o600
     assert json.loads(path.read_text().splitlines()[-1])["record"] == {"external_id": "r"}
+
+
+@pytest.mark.parametrize("committed", [True, False], ids=["carried out", "not carried out"])
+def test_a_create_in_doubt_takes_no_row_that_says_more(
+    box: Sandbox, target_config: Config, tmp_path: Path, committed: bool
+) -> None:
+    """Of two payments that are alike but for a date, each has a row of its own, or waits for somebody to look."""
+    invoice = box.rows("invoices")[0]["id"]
+    box.fail(Fault("drop", method="POST", path="/payments", after_commit=committed))
+    same = {"invoice_id": invoice, "amount": "33.00", "method": "cash"}
+    poor = record("payments", external_id="p1", notes="one", **same)
+    rich = record("payments", external_id="p2", notes="two", payment_date="2026-03-01T10:00:00Z", **same)
+    head = schema("payments", "external_id", "notes", "payment_date", *same)
+    config = target_config | {"requests_per_second": 4}
+    written = run_target(config, singer(head, poor, rich), tmp_path)
+    told = sorted(row["notes"] for row in box.rows("payments") if row["amount"] == "33.00")
+    assert told == (["one", "two"] if committed else ["two"])
+    assert written.counts == ({"created": 2} if committed else {"created": 1, "uncertain": 1})
+
+
+def test_a_row_by_hand_that_says_more_is_not_taken(box: Sandbox, target_config: Config, tmp_path: Path) -> None:
+    """Somebody creates a like job with a subtitle while the answer is lost: nobody's guess."""
+    create = box.store.create
+
+    def create_by_hand(name: str, values: dict[str, Any]) -> dict[str, Any]:
+        return create(name, {**values, "subtitle": "By hand"} if name == "jobs" else values)
+
+    box.store.create = create_by_hand  # type: ignore[method-assign]  # the server's doing, not ours
+    box.fail(Fault("drop", method="POST", path="/jobs", after_commit=True))
+    text = singer(JOBS, record("jobs", external_id="j", customer_id=box.rows("customers")[0]["id"], job_type="Like"))
+    written = run_target(target_config, text, tmp_path)
+    assert written.counts == {"uncertain": 1}
+    assert "says more than was sent" in written.said
+
+
+def test_a_tag_that_was_just_created_by_its_name_is_changed_by_its_record(
+    box: Sandbox, target_config: Config, tmp_path: Path
+) -> None:
+    """The jobs that name it come first; there is one tag."""
+    customer = box.rows("customers")[0]["id"]
+    jobs = [record("jobs", external_id=f"j{n}", customer_id=customer, job_type="T", tags=["Hot"]) for n in range(5)]
+    tag = record("tags", external_id="t1", title="Hot", type="job", color="#ff0000")
+    text = singer(
+        schema("jobs", "external_id", "customer_id", "job_type", "tags"), *jobs, schema("tags", *tag["record"]), tag
+    )
+    counts = run_target(target_config | {"create_missing": ["tags"]}, text, tmp_path).counts
+    assert counts in ({"created": 5, "updated": 1}, {"created": 6})
+    assert [row["color"] for row in box.rows("tags") if row["title"] == "Hot"] == ["#ff0000"]
+
+
+def test_a_price_whose_answer_was_lost_is_sent_once_more(box: Sandbox, target_config: Config, tmp_path: Path) -> None:
+    """It may be carried out late, over a newer one."""
+    invoice = next(one for one in box.rows("invoices") if one["line_items"])
+    line = invoice["line_items"][0]
+    part = {"id": line["line_components"][0]["id"], "unit_cost": "1.5", "unit_price": "3"}
+    box.fail(Fault("status", method="PUT", status=504))
+    prices = record("invoices", id=invoice["id"], price_update=[{"id": line["id"], "line_components": [part]}])
+    assert run_target(target_config, singer(schema("invoices", "id", "price_update"), prices), tmp_path).status == 0
+    assert [one.split("/")[-1] for one in writes(box)] == ["price-update"] * 3
