@@ -40,10 +40,11 @@ from fieldpulse_api.hold import Hold
 from .plan import Note
 from .record import Said
 
-Status = Literal["intended", "adopted", "done", "deleted"]
+Status = Literal["intended", "adopted", "done", "deleted", "running", "ended"]
 
 _VERSION = 2  # of the tables' form; it is in their names
 _PREFIX = "fieldpulse_ledger_"
+_RUN = "run:"  # the key under which a stream's last run stands
 _TABLES = MetaData()
 _TABLE = Table(
     f"{_PREFIX}{_VERSION}",
@@ -98,7 +99,11 @@ class Entry:
 
 
 class Ledger:
-    """The ledger of one account. May be used by many threads."""
+    """The ledger of one account. May be used by many threads.
+
+    `killed_by` is when a run before this one was surely dead that had not ended by itself, in epoch seconds: what
+    it sent may still be carried out.
+    """
 
     def __init__(self, url: str, account: str, *, formerly: str | None = None) -> None:
         """Open the ledger; what stands under `formerly`, a name from before the account's was known, is taken over.
@@ -108,6 +113,7 @@ class Ledger:
         self.account = account
         self._lock = threading.Lock()
         self._holds: dict[str, Hold] = {}
+        self.killed_by: float | None = None
         self._engine = open_database(url, _TABLES, store="ledger")
         try:
             self._upgrade()
@@ -132,8 +138,13 @@ class Ledger:
 
         Raises: GuardStopped while another run has it, with who that is.
         """
-        if stream not in self._holds:
-            self._holds[stream] = Hold(self._engine, self.account, store="ledger", stream=stream)
+        if stream in self._holds:
+            return
+        self._holds[stream] = Hold(self._engine, self.account, store="ledger", stream=stream)
+        run = self.find(stream, _RUN)
+        if run and run.status == "running":
+            self.killed_by = time.time()
+        self.done(Note(stream, _RUN), row_id=None, above={}, status="running")
 
     def _upgrade(self) -> None:
         """Take over what version 1 knew: which rows there are and what is in doubt, not what was written to them."""
@@ -191,7 +202,8 @@ class Ledger:
 
     def entries(self, stream: str | None = None) -> Iterator[Entry]:
         """Yield everything that is known, or of one stream, the oldest first."""
-        query = select(_TABLE).where(_TABLE.c.account == self.account).order_by(_TABLE.c.at)
+        is_known = (_TABLE.c.account == self.account, _TABLE.c.source_key != _RUN)
+        query = select(_TABLE).where(*is_known).order_by(_TABLE.c.at)
         with self._begin() as connection:
             rows = connection.execute(query if stream is None else query.where(_TABLE.c.stream == stream)).mappings()
             yield from map(entry_of, rows)
@@ -272,9 +284,11 @@ class Ledger:
         with self._begin() as connection:
             connection.execute(delete(_AUDIT).where(_AUDIT.c.account == self.account, _AUDIT.c.at < at))
 
-    def close(self) -> None:
-        """Close the connections, and let others have it."""
-        for one in self._holds.values():
+    def close(self, *, is_clean: bool = False) -> None:
+        """Close the connections, and let others have it. `is_clean`: nothing is under way any more."""
+        for stream, one in self._holds.items():
+            if is_clean:
+                self.done(Note(stream, _RUN), row_id=None, above={}, status="ended")
             one.release()
         self._holds.clear()
         self._engine.dispose()

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterator
-from contextlib import closing, contextmanager
+from contextlib import contextmanager
 from datetime import datetime, timezone
 
 import click
@@ -107,8 +107,11 @@ def _opened(where: tuple[str, str | None]) -> Iterator[Ledger]:
         what = f"The ledger knows no such account: {got(account, known)}." if known else "The ledger is empty."
         do = "name one with --account, or check the ledger's address"
         raise BadSetting(what, where="--ledger-url · --account", do=do)
-    with closing(Ledger(url, str(account))) as one:
+    one = Ledger(url, str(account))
+    try:
         yield one
+    finally:
+        one.close(is_clean=True)
 
 
 def _since(entry: Entry) -> str:

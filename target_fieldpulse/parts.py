@@ -51,11 +51,15 @@ class Parts:
         """Say whether anything was made."""
         return "audit" in self.__dict__
 
-    def close(self) -> None:
-        """Close what was made."""
-        for part in ("audit", "_preview", "ledger", "client"):
+    def close(self, *, is_clean: bool) -> None:
+        """Close what was made. `is_clean`: nothing is under way any more."""
+        for part in ("audit", "_preview"):
             if part in self.__dict__:
                 getattr(self, part).close()
+        if "ledger" in self.__dict__:
+            self.ledger.close(is_clean=is_clean)
+        if "client" in self.__dict__:
+            self.client.close()
 
     @cached_property
     def client(self) -> Client:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
@@ -70,6 +71,7 @@ class Puts:
 
         Raises: OutcomeUnknown where it is never answered, or the run is stopped.
         """
+        self._let_the_dead_rest()
         for _ in range(_MOST_LOOKS):
             if not self._means.client.put(path, body).was_repeated:
                 return
@@ -113,6 +115,7 @@ class Puts:
     def _send(self, place: Place, body: Body) -> None:
         if not body:
             return
+        self._let_the_dead_rest()
         rules, name = place.resource.write, place.resource.name
         missing = [one for one in (rules.resend if rules else ()) if one not in body]
         is_always = rules is not None and set(rules.resend) <= set(rules.required)
@@ -127,6 +130,15 @@ class Puts:
                 raise
             self._surely(place, self._with(place, missing, body))
             self._repeating.add(name)  # this account wants them with every PUT
+
+    def _let_the_dead_rest(self) -> None:
+        """Wait until nothing that a killed run sent can be carried out any more: it would undo what is sent now."""
+        killed_by = self._means.ledger.killed_by
+        left = (killed_by or 0) + self._settle_seconds - time.time()
+        if left > 0 and self._wait(left):
+            raise OutcomeUnknown(
+                "The run was stopped before anything was sent.", where="PUT", do="run again: the record comes again"
+            )
 
     def _surely(self, place: Place, body: Body) -> None:
         """Send a PUT. One that was not answered may be carried out late, over a newer one: then the row is looked at.

@@ -25,7 +25,7 @@ Said = dict[str, str]
 DELETED = ("_sdc_deleted_at", "deleted_at")
 _LONGEST_KEY = 512
 _LARGEST_ID = 2**63
-_OURS = ("id:", "name:", "link:", "item_link:", "key:")
+_OURS = ("id:", "name:", "link:", "item_link:", "key:", "run:")
 """How keys begin that the ledger makes itself; a source's key that begins so is told apart by `key:`."""
 _JSON = msgspec.json.Decoder(float_hook=Decimal)
 

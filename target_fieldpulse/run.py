@@ -108,10 +108,11 @@ class Run:
         `status` is that of what ended the run; without it the outcomes decide.
         """
         counts = self._outcomes.close()
+        is_clean = status is None
         if status is None:
             is_bad = self._outcomes["uncertain"] or (self._outcomes["rejected"] and self._config["on_reject"] == "fail")
             status = 1 if is_bad else 0
-        self._parts.close()
+        self._parts.close(is_clean=is_clean)
         for line in table(counts):
             _LOGGER.info("%s", line)
         _LOGGER.info("%s", last_line(counts))

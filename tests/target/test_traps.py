@@ -415,3 +415,32 @@ def test_a_price_whose_answer_was_lost_is_sent_once_more(box: Sandbox, target_co
     prices = record("invoices", id=invoice["id"], price_update=[{"id": line["id"], "line_components": [part]}])
     assert run_target(target_config, singer(schema("invoices", "id", "price_update"), prices), tmp_path).status == 0
     assert [one.split("/")[-1] for one in writes(box)] == ["price-update"] * 3
+
+
+def test_what_a_killed_run_sent_does_not_undo_what_is_sent_now(target_config: Config, tmp_path: Path) -> None:
+    """Its PUT may still be carried out: changes wait for as long as that can be, and no longer."""
+    with Sandbox(customers=30) as box:
+        config = target_config | {"api_url": box.url, "api_key": box.key, "settle_seconds": 3}
+        row = box.rows("customers")[0]["id"]
+        box.fail(Fault("slow", method="PUT", after_commit=False, seconds=1.5))
+        with subprocess.Popen(
+            command("target_fieldpulse", config, tmp_path),
+            stdin=subprocess.PIPE,
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.DEVNULL,
+            text=True,
+        ) as process:
+            assert process.stdin
+            process.stdin.write(singer(HEAD, record("customers", id=row, notes="old")))
+            process.stdin.flush()
+            deadline = time.monotonic() + 30
+            while not writes(box) and time.monotonic() < deadline:
+                time.sleep(0.01)
+            process.kill()
+        text = singer(HEAD, record("customers", id=row, notes="new"))
+        assert run_target(config, text, tmp_path).counts == {"updated": 1}
+        assert box.rows("customers")[0]["notes"] == "new"
+        began = time.monotonic()
+        again = singer(HEAD, record("customers", id=row, notes="newer"))
+        assert run_target(config | {"settle_seconds": 60}, again, tmp_path).counts == {"updated": 1}
+        assert time.monotonic() - began < 40
