@@ -115,8 +115,8 @@ class Group:
 class Call:
     """A request of its own, asked for by the record property `name`: a list of elements of the form `element`.
 
-    A POST is one request for each element, and about what `link` calls it with the element's first two
-    fields: what was last done to that is not done again. A PUT sends all elements `inside` one key.
+    A POST is one request for each element, about the entity in the element's first two required fields: what was last
+    done to that `link` is not done again. A PUT sends all elements `inside` one key.
     """
 
     name: str

@@ -22,6 +22,7 @@ from .marks import mark, marks_of
 from .means import Means, path_of
 from .plan import Note, Plan, creating, differing
 from .puts import Place, Puts
+from .wire import refuse
 
 _LOGGER = logging.getLogger(__name__)
 _MOST_CREATES = 3
@@ -68,6 +69,9 @@ class Creates:
                 self._means.ledger.forget(note.stream, note.key)
         if known is None:
             return self.create(creating(plan))
+        if dict(entry.above) != dict(plan.above):
+            names = ", ".join(resource.path_fields)
+            raise refuse(f"{names} has changed, and FieldPulse moves no row of {resource.name}", names)
         self._complete(plan, known, entry.above)
         return known
 

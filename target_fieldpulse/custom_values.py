@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Mapping
-from decimal import Decimal, InvalidOperation
 from typing import Any
 
 from fieldpulse_api.client import Client
@@ -12,7 +11,7 @@ from fieldpulse_api.custom_fields import PROPERTY, Definition, read_definitions
 from fieldpulse_api.errors import BadSetting, allowed_instead
 from fieldpulse_api.names import normal, property_name
 from fieldpulse_api.pages import Reading
-from fieldpulse_api.values import Unfit, decimal_text, truth
+from fieldpulse_api.values import Unfit, decimal_text
 
 from .entries import DEFINITION, Entries
 from .wire import refuse, shape
@@ -29,7 +28,7 @@ class CustomValues:
     def entries(self, object_type: str, given: Mapping[str, Any], held: Mapping[int, Any], *, clears: bool) -> Entries:
         """Return the entries of values by name: a field's own name, or the property that the tap makes of it.
 
-        `held` are the values of the row as the record itself has them, by definition: the same ones are left out.
+        `held` are values that the record has from FieldPulse, by definition: those are not judged.
 
         Raises: Invalid for a name that no field of this object type has, and for a value that its field does not take.
         """
@@ -38,9 +37,10 @@ class CustomValues:
             one = self._named(object_type, str(name))
             if one.id in found:
                 raise refuse(f"{PROPERTY}: the field {one.name!r} is given twice", PROPERTY)
-            if (value is None and not clears) or (one.id in held and _is_same(value, held[one.id])):
+            if value is None and not clears:
                 continue
-            found[one.id] = {DEFINITION: one.id, "value": _written(one, value)}
+            is_held = value not in (None, "") and str(value) == str(held.get(one.id))
+            found[one.id] = {DEFINITION: one.id, "value": str(value) if is_held else _written(one, value)}
         return list(found.values())
 
     def name_of(self, definition: Any) -> str:
@@ -83,18 +83,6 @@ class CustomValues:
             if self._definitions is None:
                 self._definitions = read_definitions(self._client, self._reading)
             return self._definitions
-
-
-def _is_same(value: Any, held: Any) -> bool:
-    """Say whether a typed value is what FieldPulse holds as text."""
-    if value in (None, "") or held in (None, ""):
-        return value in (None, "") and held in (None, "")
-    try:
-        if isinstance(value, bool):
-            return truth(held) is value
-        return str(value) == str(held) or Decimal(str(value)) == Decimal(str(held))
-    except (Unfit, InvalidOperation):
-        return False
 
 
 def _written(definition: Definition, value: Any) -> str:

@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from decimal import Decimal
 from typing import Any
 
 from fieldpulse_api.custom_fields import RAW, entries_of
+from fieldpulse_api.values import Unfit, decimal_text
 
 Entries = list[dict[str, Any]]
 
 FIELD = RAW[0]
 """The body field with the values of custom fields."""
 DEFINITION = "field_instance_id"
+_FLAGS = {"true": ("1",), "false": ("0",)}
 
 
 def with_values(body: Mapping[str, Any], row: Mapping[str, Any]) -> dict[str, Any]:
@@ -30,7 +33,7 @@ def placed(entries: Entries, row: Mapping[str, Any]) -> Entries:
 def lacking(entries: Entries, row: Mapping[str, Any]) -> Entries:
     """Return the entries whose values a row does not hold."""
     held = {definition: value for name in RAW for definition, value in entries_of(row.get(name))}
-    return [one for one in entries if _plain(held.get(one[DEFINITION])) != _plain(one["value"])]
+    return [one for one in entries if not _is_same(one["value"], held.get(one[DEFINITION]))]
 
 
 def gaps(entries: Entries, row: Mapping[str, Any]) -> Entries:
@@ -39,5 +42,14 @@ def gaps(entries: Entries, row: Mapping[str, Any]) -> Entries:
     return [one for one in entries if one[DEFINITION] not in held]
 
 
-def _plain(value: Any) -> str:
-    return "" if value is None else str(value)
+def _is_same(value: Any, held: Any) -> bool:
+    """Say whether two texts are one value: a number in another form, or a flag in other words."""
+    if value in (None, "") or held in (None, ""):
+        return value in (None, "") and held in (None, "")
+    if str(value) == str(held):
+        return True
+    try:
+        one, other = decimal_text(str(value)), decimal_text(str(held))
+        return one is not None and other is not None and Decimal(one) == Decimal(other)
+    except Unfit:
+        return str(value) in _FLAGS.get(str(held).lower(), ())

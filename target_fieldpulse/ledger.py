@@ -133,14 +133,16 @@ class Ledger:
         engine.dispose()
         return list(found)
 
-    def hold(self, stream: str) -> None:
-        """Keep other runs out of a stream, until `close`.
+    def hold(self, stream: str, *, writes: bool = True) -> None:
+        """Keep other runs out of a stream, until `close`. `writes` says that it is to be written, not only settled.
 
         Raises: GuardStopped while another run has it, with who that is.
         """
         if stream in self._holds:
             return
         self._holds[stream] = Hold(self._engine, self.account, store="ledger", stream=stream)
+        if not writes:
+            return
         run = self.find(stream, _RUN)
         if run and run.status == "running":
             self.killed_by = time.time()

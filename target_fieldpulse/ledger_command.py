@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from datetime import datetime, timezone
 
 import click
@@ -79,7 +79,7 @@ def settle(
     if (created is not None) + not_created + made != 1:
         raise click.UsageError("give one of --created, --not-created, --made")
     with _opened(where) as one:
-        one.hold(stream)
+        one.hold(stream, writes=False)
         entry = one.find(stream, key)
         if entry is None or entry.status != "intended" or (not not_created and made == bool(entry.marks)):
             raise Invalid(
@@ -107,11 +107,8 @@ def _opened(where: tuple[str, str | None]) -> Iterator[Ledger]:
         what = f"The ledger knows no such account: {got(account, known)}." if known else "The ledger is empty."
         do = "name one with --account, or check the ledger's address"
         raise BadSetting(what, where="--ledger-url · --account", do=do)
-    one = Ledger(url, str(account))
-    try:
+    with closing(Ledger(url, str(account))) as one:
         yield one
-    finally:
-        one.close(is_clean=True)
 
 
 def _since(entry: Entry) -> str:

@@ -145,11 +145,6 @@ class Lookup:
                     self._indexes[columns][self._key(columns, row)][row_id] = None
             return sorted(self._indexes[columns].get(self._key(columns, wanted), ()))
 
-    def names(self, column: str) -> list[str]:
-        """Return what the rows hold in a column."""
-        with self._lock:
-            return [str(row[column]) for row in self._rows.values() if row.get(column)]
-
     def cell(self, row_id: int, column: str) -> Any:
         """Return what a row holds in a column."""
         with self._lock:

@@ -14,7 +14,7 @@ from fieldpulse_api.write import Field, Kind, Write
 from .entries import FIELD as VALUES
 from .entries import lacking
 from .record import Record, Said
-from .wire import Wire, refuse
+from .wire import Wire, encoded, refuse
 
 Body = dict[str, Any]
 Action = Literal["create", "finish", "update", "delete", "unchanged", "skip"]
@@ -30,8 +30,8 @@ class New:
     @property
     def note(self) -> Note:
         """Return under what the ledger keeps it: a hash of its name."""
-        name = " ".join(normal(value) for _, value in self.body)
-        return Note(self.stream, f"name:{hashlib.blake2b(name.encode('utf-8', 'replace'), digest_size=12).hexdigest()}")
+        name = encoded([normal(value) for _, value in self.body])
+        return Note(self.stream, f"name:{hashlib.blake2b(name, digest_size=12).hexdigest()}")
 
 
 @dataclass(frozen=True)

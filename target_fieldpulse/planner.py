@@ -154,14 +154,14 @@ class Planner:
         if not isinstance(given, Mapping):
             raise refuse(f"{PROPERTY} is no object of names and values", PROPERTY)
         named = {name: value for name, value in given.items() if f"{PROPERTY}.{name}" in changed}
-        held = {} if is_new else {one: value for name in RAW for one, value in entries_of(record.get(name))}
+        held = {one: value for name in RAW for one, value in entries_of(record.get(name))}
         entries = self._customs.entries(resource.custom, named, held, clears=self._rules.clears)
         body.pop(VALUES, None)
         own = self._own_field(resource)
         for entry in (one for one in entries if one[DEFINITION] == own):
             if entry["value"] not in ("", records.external_id(record)):
                 raise refuse(f"{PROPERTY} has another value for the field that keeps external_id", PROPERTY)
-        kept = [one for one in entries if one[DEFINITION] != own]
+        kept = [one for one in entries if one[DEFINITION] != own and not (is_new and one["value"] == "")]
         return {VALUES: kept} if kept else {}
 
     def _own_field(self, resource: Resource) -> int | None:
@@ -208,7 +208,7 @@ class Planner:
         """Refuse a row in which FieldPulse keeps the key of another record."""
         column, key = self._external_columns.get(resource.name), records.external_id(record)
         kept = lookup.cell(found, column) if column and key is not None else None
-        if kept not in (None, "", key):
+        if kept not in (None, "") and str(kept) != key:
             raise refuse(
                 f"{name}: row {found} has it, and belongs to another external_id", name, "give id, or merge them"
             )

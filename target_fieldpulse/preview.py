@@ -92,7 +92,7 @@ class Preview:
         requests = self._totals.pop("requests", 0)
         look_ups = self._means.client.requests - self._reads
         seconds = (requests + look_ups) / self._rate
-        acts = ", ".join(f"{number} {action}s" for action, number in self._totals.items()) or "nothing"
+        acts = ", ".join(f"{action} {number}" for action, number in self._totals.items()) or "nothing"
         _LOGGER.info("dry run: %s: %d requests and %d look-ups, at least %.1f s", acts, requests, look_ups, seconds)
         sums = {**self._totals, "requests": requests, "look_ups": look_ups, "seconds": round(seconds, 3)}
         self._write({"action": "total", **sums})
@@ -113,11 +113,12 @@ class Preview:
 
     def _row(self, plan: Plan) -> Mapping[str, Any]:
         """Return what is there, where something is."""
-        if plan.action != "update" or not plan.row_id or plan.row_id < 0:
+        known = plan.row_id or 0
+        if plan.action != "update" or min([known, *plan.above.values()]) <= 0:
             return {}
         with self._lock:
             self._reads += 1
-        return self._means.row(plan.resource, path_of(plan.resource, plan.above, plan.row_id))
+        return self._means.row(plan.resource, path_of(plan.resource, plan.above, known))
 
     def _changes(self, plan: Plan, due: Body, row: Mapping[str, Any]) -> dict[str, dict[str, Any]]:
         """Return the old and the new value of each field that would be sent and differs; custom fields one by one."""

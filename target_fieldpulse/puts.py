@@ -11,6 +11,7 @@ from fieldpulse_api.errors import Invalid, NotFound, OutcomeUnknown
 from fieldpulse_api.resource import Resource
 from fieldpulse_api.write import Field, Kind
 
+from .lookups import shows
 from .means import Means
 from .plan import Body, differing
 from .wire import refuse
@@ -54,11 +55,12 @@ class Puts:
         Raises: Invalid, also when FieldPulse keeps a field that was to be cleared: the rest is written then.
         """
         nulls = [name for name, value in body.items() if value is None]
-        ways = self._ways(place, nulls) if nulls else {}
+        known = {name: self._clearing[place.resource.name, name] for name in nulls if self._is_known(place, name)}
+        ways = self._ways(place, nulls, known) if nulls else {}
         sent = {name: value for name, value in body.items() if value is not None}
         whole = {**sent, **{name: way for name, way in ways.items() if way != _KEPT}}
         self._send(place, whole)
-        unknown = [name for name in ways if (place.resource.name, name) not in self._clearing]
+        unknown = [name for name in ways if name not in known]  # another thread may have found it out meanwhile
         if unknown:
             ways |= self._find_out(place, unknown)
         kept = ", ".join(name for name, way in ways.items() if way == _KEPT)
@@ -79,12 +81,12 @@ class Puts:
                 break
         raise _unknown(path)
 
-    def _ways(self, place: Place, names: list[str]) -> Ways:
+    def _ways(self, place: Place, names: list[str], known: Ways) -> Ways:
         """Return what clears these fields; null where it is not known yet. Those that are empty need nothing."""
-        known = {name: self._clearing[place.resource.name, name] for name in names if self._is_known(place, name)}
-        unknown = [name for name in names if name not in known]
-        row = (place.row or self._means.row(place.resource, place.path)) if unknown else {}
-        return known | dict.fromkeys(name for name in unknown if not self._is_empty(place, row, name))
+        doubtful = [name for name in names if known.get(name, _KEPT) == _KEPT]
+        row = (place.row or self._means.row(place.resource, place.path)) if doubtful else {}
+        empty = {name for name in doubtful if self._is_empty(place, row, name)}
+        return {name: known.get(name) for name in names if name not in empty}
 
     def _find_out(self, place: Place, names: Iterable[str]) -> Ways:
         """See whether null cleared these fields, else whether the empty text does."""
@@ -103,6 +105,11 @@ class Puts:
 
     def _is_known(self, place: Place, name: str) -> bool:
         return (place.resource.name, name) in self._clearing
+
+    def _differing(self, place: Place, body: Body, row: Mapping[str, Any]) -> list[str]:
+        fields = place.resource.write.by_name if place.resource.write else {}
+        names = differing(place.resource, body, row, self._means.wire)
+        return [fields[name].column if name in fields else name for name in names]
 
     @staticmethod
     def _is_empty(place: Place, row: Mapping[str, Any], name: str) -> bool:
@@ -151,7 +158,7 @@ class Puts:
             if self._wait(self._settle_seconds):
                 break
             row = self._means.row(place.resource, place.path)
-            if not set(differing(place.resource, body, row, self._means.wire)) & row.keys():
+            if not any(shows(row, column) for column in self._differing(place, body, row)):
                 return
         raise _unknown(place.path)
 

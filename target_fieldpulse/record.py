@@ -23,8 +23,9 @@ Said = dict[str, str]
 """What a record says: a hash for each property that has an effect, custom fields one by one."""
 
 DELETED = ("_sdc_deleted_at", "deleted_at")
-_LONGEST_KEY = 512
+_LONGEST_KEY = 500  # the ledger takes 512, with what it puts before
 _LARGEST_ID = 2**63
+_TEXTS = (Kind.TEXT, Kind.EMAIL, Kind.PHONE, Kind.E164)
 _OURS = ("id:", "name:", "link:", "item_link:", "key:", "run:")
 """How keys begin that the ledger makes itself; a source's key that begins so is told apart by `key:`."""
 _JSON = msgspec.json.Decoder(float_hook=Decimal)
@@ -95,7 +96,9 @@ def external_id(record: Record) -> str | None:
 
 
 def opened(write: Write, record: Record) -> Record:
-    """Return a record whose lists and objects are no JSON text, as many warehouses hold them."""
+    """Return a record whose lists and objects are no JSON text, and whose times and numbers no empty text."""
+    blank = {name for name, one in write.by_name.items() if one.kind not in _TEXTS and record.get(name) == ""}
+    record = {**record, **dict.fromkeys(blank)} if blank else record
     kept = {name for name, one in write.by_name.items() if one.kind is Kind.JSON} | {PROPERTY}
     kept |= {call.name for call in write.calls}
     texts = {name: record[name] for name in kept if isinstance(record.get(name), str)}

@@ -122,9 +122,5 @@ def _external(config: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
 
 
 def columns_for_keys(resource: Resource) -> list[str]:
-    """Return the columns of a resource that can keep a source's key: those for text that one can write."""
-    write = resource.write
-    if write is None or write.into:
-        return []
-    texts = [one.name for one in write.fields if one.kind is Kind.TEXT and not one.allowed and one.column == one.name]
-    return [*([write.keeps] if write.keeps else []), *texts]
+    """Return the columns in which FieldPulse keeps keys of others; what people write is none."""
+    return [resource.write.keeps] if resource.write and resource.write.keeps else []

@@ -196,7 +196,8 @@ class Run:
         return done.outcome
 
     def _carry_out(self, plan: Plan) -> Done:
-        self._guards.take(plan.action, plan.note.stream)
+        if not self._is_dry:  # it shows what a guard would stop
+            self._guards.take(plan.action, plan.note.stream)
         return self._parts.writer.carry_out(plan)
 
     def _refused(

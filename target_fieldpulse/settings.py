@@ -68,8 +68,9 @@ TARGET_SETTINGS: dict[str, dict[str, Any]] = {
         "additionalProperties": {"type": "string", "minLength": 1},
         "default": {},
         "title": "External id fields",
-        "description": "By stream: the custom field (or column) in which FieldPulse keeps `external_id`. It is written "
-        "on create and on the first match, goes before `match`, and makes creates in doubt certain.",
+        "description": "By stream: the custom field for text (of items: `external_id`) in which FieldPulse keeps "
+        "`external_id`. It is written on create and on the first match, goes before `match`, and makes creates in "
+        "doubt certain.",
     },
     "write_mode": {
         "type": ["object", "string"],
@@ -104,7 +105,8 @@ TARGET_SETTINGS: dict[str, dict[str, Any]] = {
         "default": False,
         "title": "Hard delete",
         "description": "Whether a record with `_sdc_deleted_at` or `deleted_at` deletes its row. Without it such a "
-        "record is skipped. Only a row that has an `id`, or that this target wrote, is ever deleted.",
+        "record is skipped. Only a row that has an `id`, that this target wrote, or that keeps the key is ever "
+        "deleted.",
     },
     "phone_region": {
         "type": "string",

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import Any
 
 from fieldpulse_api.errors import FieldPulseError, OutcomeUnknown
@@ -18,6 +19,7 @@ from .puts import Place, Puts
 from .wire import encoded
 
 _EMPTY: tuple[Any, ...] = (None, "", [], {})
+_ENDS = 2  # the fields that say what is linked: an entity and its id
 
 
 class Updates:
@@ -37,6 +39,11 @@ class Updates:
         is_sent = bool(body) and self._puts.put(Place(resource, path, plan.again, row), body)
         called = self.call(plan, known)
         return (*(body if is_sent else ()), *called)
+
+    def filling(self, plan: Plan) -> Plan:
+        """Return a plan with only what its row lacks: what need not be written need not be created."""
+        row = self._means.row(plan.resource, path_of(plan.resource, plan.above, int(plan.row_id or 0)))
+        return replace(plan, body=self.due(plan, row))
 
     def needs_row(self, plan: Plan) -> bool:
         """Say whether the row must be read first."""
@@ -71,8 +78,9 @@ class Updates:
     def _link(self, resource: Resource, call: Call, path: str, row_id: int, element: Body) -> bool:
         """Make or undo a link, once: whether FieldPulse takes the same one twice is not known."""
         ledger = self._means.ledger
-        about = ":".join(str(element[name]) for name in call.element.required[:2])
+        about = ":".join(str(element[name]) for name in call.element.required[:_ENDS])
         said = hashlib.blake2b(encoded([call.name, element]), digest_size=6, person=b"fieldpulse").hexdigest()
+        about += f":{said}" if len(call.element.required) > _ENDS else ""  # what more it says makes it another link
         note = Note(resource.name, f"{call.link}:{row_id}:{about}", {call.name: said})
         entry = ledger.find(note.stream, note.key)
         if entry and entry.status == "intended":

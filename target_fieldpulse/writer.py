@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import threading
 from collections import defaultdict
+from collections.abc import Iterable
 from contextlib import suppress
 from dataclasses import replace
 
@@ -30,11 +31,13 @@ class Writer:
 
     def __init__(self, means: Means, creates: Creates, updates: Updates, guards: Guards) -> None:
         self._means, self._creates, self._updates, self._guards = means, creates, updates, guards
-        self._naming: defaultdict[str, threading.Lock] = defaultdict(threading.Lock)
-        self._made: dict[str, int] = {}
+        self._naming: defaultdict[tuple[str, str], threading.Lock] = defaultdict(threading.Lock)
+        self._made: dict[tuple[str, str], int] = {}
 
     def carry_out(self, plan: Plan) -> Done:
         """Do what a plan says, and say what became of the record."""
+        if plan.missing and plan.action == "update" and self._means.rules.fill_only:
+            plan = self._updates.filling(plan)
         plan = plan.with_rows({one: self._make(one) for one in plan.missing})
         if plan.action == "unchanged":
             return Done("unchanged", plan.row_id)
@@ -51,7 +54,7 @@ class Writer:
     def _create_named(self, plan: Plan) -> Done:
         """Create a row that other records may just have had created by its name: then it is changed instead."""
         stream, body = plan.note.stream, plan.body
-        key = New(stream, tuple((name, body[name]) for name in CREATABLE[stream] if name in body)).note.key
+        key = (stream, New(stream, tuple((name, body[name]) for name in CREATABLE[stream] if name in body)).note.key)
         with self._naming[key]:
             made = self._made.get(key)
             if made is not None:
@@ -72,9 +75,10 @@ class Writer:
     def _make(self, one: New) -> int:
         """Create a row that records only name, once however many do, and return its id."""
         resource, note = BY_NAME[one.stream], one.note
-        with self._naming[note.key]:
-            if note.key in self._made:
-                return self._made[note.key]
+        key = (one.stream, note.key)
+        with self._naming[key]:
+            if key in self._made:
+                return self._made[key]
             self._guards.take("create", one.stream)
             plan = creating(Plan("create", resource, note, body=dict(one.body)))
             entry = self._means.ledger.find(one.stream, note.key)
@@ -83,11 +87,13 @@ class Writer:
                 entry = None
             made = self._creates.finish(plan) if entry else self._creates.create(plan)
             self._take_in(plan, made, tuple(plan.body))
-            self._made[note.key] = made
+            self._made[key] = made
             return made
 
     def _update(self, plan: Plan) -> Done:
-        sent, known = self._updates.update(plan), int(plan.row_id or 0)
+        known = int(plan.row_id or 0)
+        self._forget_moves(plan, known, plan.body)  # before it is sent: a part of it may be all that is written
+        sent = self._updates.update(plan)
         self._take_in(plan, known, sent)
         audit = self._means.audit.row(plan, "updated", known) if sent else None
         self._means.ledger.done(plan.note, row_id=known, above=plan.above, audit=audit)
@@ -104,11 +110,15 @@ class Writer:
         return Done("deleted", known)
 
     def _take_in(self, plan: Plan, known: int, fields: tuple[str, ...]) -> None:
-        """Let the look-ups know; what another stream had written to the same fields of the row holds no more."""
+        """Let the look-ups know what was written."""
         resource = plan.resource
+        sent = replace(plan, body={name: value for name, value in plan.body.items() if name in fields})
+        self._means.lookups.put(resource.name, plan.above, known, shown(sent))
+
+    def _forget_moves(self, plan: Plan, known: int, fields: Iterable[str]) -> None:
+        """Forget what another stream had written to the same fields of a row: it holds no more."""
         for other in RESOURCES:
             write = other.write
-            is_same = write and write.into == resource.name and other.name != plan.note.stream
+            is_same = write and write.into == plan.resource.name and other.name != plan.note.stream
             if write and is_same and set(write.by_name) & set(fields):
                 self._means.ledger.forget(other.name, moved_key(known))
-        self._means.lookups.put(resource.name, plan.above, known, shown(plan))

@@ -444,3 +444,111 @@ def test_what_a_killed_run_sent_does_not_undo_what_is_sent_now(target_config: Co
         again = singer(HEAD, record("customers", id=row, notes="newer"))
         assert run_target(config | {"settle_seconds": 60}, again, tmp_path).counts == {"updated": 1}
         assert time.monotonic() - began < 40
+
+
+# What a reviewer found
+
+
+def test_a_name_of_one_stream_is_no_row_of_another(box: Sandbox, target_config: Config, tmp_path: Path) -> None:
+    """A tag and a category of one name are two rows, each where it belongs."""
+    item = record("items", external_id="i", name="I", tags=["Boiler"])
+    asset = record("assets", external_id="a", title="A", asset_category="Boiler")
+    category = record("asset_categories", external_id="c", title="Boiler")
+    text = singer(*(part for one in (item, asset, category) for part in (schema(one["stream"], *one["record"]), one)))
+    config = target_config | {"create_missing": ["tags", "asset_categories"]}
+    assert run_target(config, text, tmp_path).status == 0
+    (tag,) = [row["id"] for row in box.rows("tags") if row["title"] == "Boiler"]
+    (kind,) = [row["id"] for row in box.rows("asset_categories") if row["title"] == "Boiler"]
+    assert max(box.rows("items"), key=lambda row: int(row["id"]))["tags"] == [tag]
+    assert max(box.rows("assets"), key=lambda row: int(row["id"]))["asset_category_id"] == kind
+
+
+def test_nulls_clear_also_while_it_is_being_found_out_how(box: Sandbox, target_config: Config, tmp_path: Path) -> None:
+    """Many at once: none trusts what another has only just learnt."""
+    box.behaviour.put_null = "empty"
+    config = target_config | {"null_policy": "clear"}
+    keys = [f"k{number}" for number in range(120)]
+    full = singer(HEAD, *(record("customers", external_id=key, first_name="Nulled", notes="Text") for key in keys))
+    run_target(config, full, tmp_path)
+    nulls = [record("customers", external_id=key, first_name="Nulled", notes=None) for key in keys]
+    plain = [record("customers", external_id=f"p{key}", first_name="Plain") for key in keys]
+    mixed = [part for pair in zip(nulls, plain, strict=True) for part in pair]
+    assert run_target(config, singer(HEAD, *mixed), tmp_path).status == 0
+    assert {row["notes"] or "" for row in named(box, "Nulled")} == {""}
+
+
+def test_what_was_not_filled_is_not_found(box: Sandbox, target_config: Config, tmp_path: Path) -> None:
+    """An e-mail that `fill_only` did not write belongs to nobody: the next record is a customer of its own."""
+    row = next(one for one in box.rows("customers") if one["email"])
+    parts = (
+        record("customers", id=row["id"], email="new@example.com", notes="x"),
+        record("customers", external_id="b", first_name="B", email="new@example.com"),
+    )
+    config = target_config | {"fill_only": True}
+    assert run_target(config, singer(HEAD, *parts), tmp_path).counts.get("created") == 1
+
+
+def test_a_value_that_goes_back_is_written_again(box: Sandbox, target_config: Config, tmp_path: Path) -> None:
+    """What the record says of the row from before is not what the row holds now."""
+    row = next(one for one in box.rows("customers") if one["customfields"])
+    names = {one["id"]: one["name"] for one in box.rows("custom_fields")}
+    field = next(one for one in row["customfields"] if names[one["field_instance_id"]] == "Gate code")
+    head = schema("customers", "id", "customfields", "custom_fields")
+    for value in ("two", field["value"] or "one"):
+        values = {"customfields": row["customfields"], "custom_fields": {"Gate code": value}}
+        text = singer(head, record("customers", id=row["id"], **values))
+        assert run_target(target_config, text, tmp_path).counts == {"updated": 1}
+    after = next(one for one in box.rows("customers") if one["id"] == row["id"])
+    assert value in [one["value"] for one in after["customfields"]]
+
+
+def test_a_move_is_made_again_after_a_change_that_was_only_half_written(
+    box: Sandbox, target_config: Config, tmp_path: Path
+) -> None:
+    """The customer's record changed the stage, and was rejected for a null that FieldPulse keeps."""
+    stages = {row["name"]: row["id"] for row in box.rows("pipeline_statuses")}
+    customer, user = box.rows("customers")[0]["id"], box.rows("users")[0]["id"]
+    head = schema("customers", "id", "assigned_to", "pipeline_status_id")
+    moves = schema("pipeline_statuses", "customer_id", "pipeline_status")
+    move = singer(moves, record("pipeline_statuses", customer_id=customer, pipeline_status="Won"))
+    config = target_config | {"null_policy": "clear"}
+    run_target(config, singer(head, record("customers", id=customer, assigned_to=user)), tmp_path)
+    run_target(config, move, tmp_path)
+    half = record("customers", id=customer, assigned_to=None, pipeline_status_id=stages["Lost"])
+    assert run_target(config, singer(head, half), tmp_path).counts == {"rejected": 1}
+    assert run_target(config, move, tmp_path).counts == {"updated": 1}
+    assert box.rows("customers")[0]["pipeline_status_id"] == stages["Won"]
+
+
+def test_a_dry_run_shows_what_a_guard_would_stop(target_config: Config, tmp_path: Path) -> None:
+    """As the guard's own message says."""
+    parts = [record("customers", external_id=f"g{n}", first_name="G") for n in range(4)]
+    written = run_target(target_config | {"dry_run": True, "max_creates": 1}, singer(HEAD, *parts), tmp_path)
+    assert (written.status, written.counts) == (0, {"created": 4})
+
+
+def test_items_of_one_job_are_connected_once_each(box: Sandbox, target_config: Config, tmp_path: Path) -> None:
+    """A third element sends one request, not three."""
+    job, items = box.rows("jobs")[0]["id"], [row["id"] for row in box.rows("items")[:3]]
+    head = schema("material_lists", "external_id", "title", "item_connect")
+    sent = []
+    for number in (2, 3):
+        since = len(box.requests)
+        links = [{"to_entity": "job", "to_entity_id": job, "item_ids": [item]} for item in items[:number]]
+        text = singer(head, record("material_lists", external_id="m", title="Van", item_connect=links))
+        assert run_target(target_config, text, tmp_path).status == 0
+        sent.append(sum("item-connect" in one for one in writes(box, since)))
+    assert sent == [2, 1]
+
+
+def test_an_empty_text_is_no_time(box: Sandbox, target_config: Config, tmp_path: Path) -> None:
+    """Files have it on every row: like a null it leaves the field, or clears it."""
+    job = box.rows("jobs")[0]
+    head = schema("jobs", "id", "due_date")
+    due = singer(head, record("jobs", id=job["id"], due_date="2026-05-01T00:00:00Z"))
+    empty = singer(head, record("jobs", id=job["id"], due_date=""))
+    run_target(target_config, due, tmp_path)
+    assert run_target(target_config, empty, tmp_path).counts == {"unchanged": 1}
+    box.behaviour.put_null = "clear"
+    assert run_target(target_config | {"null_policy": "clear"}, empty, tmp_path).counts == {"updated": 1}
+    assert box.rows("jobs")[0]["due_date"] is None
