@@ -297,8 +297,7 @@ ITEMS = Write(
     ),
     references=(_VENDOR, _tags()),
     required=("name",),
-    match=(("sku",),),
-    identity=("name", "sku", "type"),
+    identity=("name", "sku", "type"),  # whether lists show `sku` is not known: `match` may name it
     keeps="external_id",
 )
 
