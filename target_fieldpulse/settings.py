@@ -74,10 +74,10 @@ TARGET_SETTINGS: dict[str, dict[str, Any]] = {
     },
     "write_mode": {
         "type": ["object", "string"],
-        "default": "upsert",
+        "default": {},
         "title": "Write mode",
-        "description": f"{', '.join(f'`{mode}`' for mode in MODES)}: for all streams, or by stream, `*` being the "
-        "others. What a mode leaves out counts as skipped.",
+        "description": f"{', '.join(f'`{mode}`' for mode in MODES)}, the first unless told otherwise: for all streams, or "
+        "by stream, `*` being the others. What a mode leaves out counts as skipped.",
     },
     "create_missing": {
         "type": "array",
@@ -115,19 +115,19 @@ TARGET_SETTINGS: dict[str, dict[str, Any]] = {
         "description": "The country of phone numbers that come without a code, as an ISO 3166 code.",
     },
     "max_creates": {
-        "type": ["integer", "string", "null"],
+        "type": ["string", "integer", "null"],
         "title": "Most creates",
         "description": "Guard: how many rows of a stream a run may create, as a number or a percentage of those that "
         "the ledger knows, like `5%`. Guards hold the input back, up to 20,000 records, and stop the run before its "
         "first write.",
     },
     "max_updates": {
-        "type": ["integer", "string", "null"],
+        "type": ["string", "integer", "null"],
         "title": "Most updates",
         "description": "Guard: how many rows of a stream a run may update.",
     },
     "max_deletes": {
-        "type": ["integer", "string", "null"],
+        "type": ["string", "integer", "null"],
         "title": "Most deletes",
         "description": "Guard: how many rows of a stream a run may delete.",
     },
