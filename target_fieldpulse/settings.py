@@ -76,8 +76,8 @@ TARGET_SETTINGS: dict[str, dict[str, Any]] = {
         "type": ["object", "string"],
         "default": {},
         "title": "Write mode",
-        "description": f"{', '.join(f'`{mode}`' for mode in MODES)}, the first unless told otherwise: for all streams, or "
-        "by stream, `*` being the others. What a mode leaves out counts as skipped.",
+        "description": f"{', '.join(f'`{mode}`' for mode in MODES)}, the first by default: for all streams, or by "
+        "stream, `*` being the others. What a mode leaves out counts as skipped.",
     },
     "create_missing": {
         "type": "array",

@@ -70,3 +70,17 @@ def test_links_in_the_documents_lead_somewhere() -> None:
     for document in ("README.md", "AGENTS.md", "CHANGELOG.md"):
         for name in re.findall(r"\]\(([^)#:]+)\)", (ROOT / document).read_text("utf-8")):
             assert (ROOT / name).exists(), f"{document}: {name}"
+
+
+@pytest.mark.parametrize("plugin", ["tap", "target"])
+def test_every_default_is_of_the_kind_that_meltano_is_told(plugin: str) -> None:
+    """Meltano reads a default as its kind, and fails on one that is not."""
+    definition = yaml.safe_load((ROOT / "plugins" / f"{plugin}-fieldpulse.meltano.yml").read_text("utf-8"))
+    (known,) = next(iter(definition["plugins"].values()))
+    kinds = {"object": dict, "array": list, "string": str, "boolean": bool, "integer": int, "options": str}
+    wrong = [
+        one["name"]
+        for one in known["settings"]
+        if one["kind"] in kinds and not isinstance(one.get("value", kinds[one["kind"]]()), kinds[one["kind"]])
+    ]
+    assert wrong == []
