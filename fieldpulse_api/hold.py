@@ -5,10 +5,12 @@ from __future__ import annotations
 import hashlib
 import os
 import socket
+from contextlib import suppress
 from pathlib import Path
 
 from sqlalchemy import Connection, text
 from sqlalchemy.engine import Engine
+from sqlalchemy.exc import SQLAlchemyError
 
 from .errors import GuardStopped
 
@@ -42,7 +44,10 @@ class Hold:
             os.close(self._file)
             self._file = -1
         if self._connection:
-            self._connection.close()
+            # The server would let go too, but only once it has noticed that the connection is closed.
+            with suppress(SQLAlchemyError), self._connection as connection:
+                connection.execute(text("select pg_advisory_unlock_all()"))
+            self._connection = None
 
     def _take_file(self, path: Path) -> None:
         import fcntl  # noqa: PLC0415  POSIX only, like the budget's file
@@ -64,7 +69,7 @@ class Hold:
         if not self._connection.scalar(text("select pg_try_advisory_lock(:number)"), {"number": number}):
             holder = self._connection.scalar(text(_WHO), {"low": number & 0xFFFFFFFF})
             self.release()
-            raise self._held(str(holder))
+            raise self._held(holder or "unknown")
         self._connection.execute(text("select set_config('application_name', :name, false)"), {"name": _this_process()})
 
     def _held(self, holder: str) -> GuardStopped:
