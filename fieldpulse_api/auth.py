@@ -8,12 +8,14 @@ from email.utils import parsedate_to_datetime
 
 import httpx
 
+from .api_key import ApiKey
 from .budget import MAX_PAUSE_SECONDS, Budget
 from .errors import QuotaSpent, Throttled
 
 _SHORTEST_WAIT_SECONDS = 0.25
 _LONGEST_WAIT_SECONDS = 30.0
 _EPOCH_FROM = 1_000_000_000
+_BAD_KEY = (httpx.codes.UNAUTHORIZED, httpx.codes.FORBIDDEN)
 
 
 class ThrottledAuthenticator(httpx.Auth):
@@ -25,16 +27,19 @@ class ThrottledAuthenticator(httpx.Auth):
 
     requires_response_body = True
 
-    def __init__(self, api_key: str, budget: Budget) -> None:
+    def __init__(self, api_key: ApiKey, budget: Budget) -> None:
         self._api_key, self._budget = api_key, budget
 
     def auth_flow(self, request: httpx.Request) -> Generator[httpx.Request, httpx.Response, None]:
-        """Send, and send again after a 429: a refused request was not carried out, so a POST may be repeated too."""
-        request.headers["x-api-key"] = self._api_key
+        """Send; again after a 429, and with a key that was replaced meanwhile: what was refused was not carried out."""
         waited, refusals = 0.0, 0
         while True:
+            key = self._api_key.value
+            request.headers["x-api-key"] = key
             self._budget.take()
             response = yield request
+            if response.status_code in _BAD_KEY and self._api_key.renew(refused=key):
+                continue
             if response.status_code != httpx.codes.TOO_MANY_REQUESTS:
                 return
             where = f"{request.method} {request.url.path}"

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import logging
 import threading
 import weakref
 from collections.abc import Callable, Mapping
@@ -15,7 +14,8 @@ import backoff
 import httpx
 import msgspec
 
-from .auth import ThrottledAuthenticator, server_clock
+from .auth import server_clock
+from .connections import connections
 from .errors import (
     BadKey,
     FieldPulseError,
@@ -30,8 +30,6 @@ from .errors import (
 )
 from .settings import ApiSettings
 
-logging.getLogger("httpx").setLevel(logging.WARNING)  # it logs every URL at INFO
-
 _NEVER_LEFT = (httpx.ConnectError, httpx.ConnectTimeout, httpx.PoolTimeout, httpx.ProxyError, httpx.UnsupportedProtocol)
 _AGAIN = "run again; what was done is kept"
 _DECODER = msgspec.json.Decoder(float_hook=Decimal)
@@ -39,9 +37,10 @@ _ENCODER = msgspec.json.Encoder(decimal_format="number")
 
 # The status table. 200 with `error: true` is read as 400; 403 depends on its message.
 _BY_STATUS: dict[int, tuple[type[FieldPulseError], str, str]] = {
+    302: (UnexpectedReply, "FieldPulse sent the request elsewhere, where the key is not sent", "check api_url"),
     400: (Invalid, "FieldPulse refused the record", "correct the record; the server's words are above"),
-    401: (BadKey, "FieldPulse refused the API key", "set the plugin's api_key; `fieldpulse doctor` checks it"),
-    403: (BadKey, "FieldPulse refused the API key", "set the plugin's api_key; `fieldpulse doctor` checks it"),
+    401: (BadKey, "FieldPulse refused the API key", "set api_key or api_key_file; `fieldpulse doctor` checks it"),
+    403: (BadKey, "FieldPulse refused the API key", "set api_key or api_key_file; `fieldpulse doctor` checks it"),
     404: (NotFound, "FieldPulse has no such row (any more)", "check the id: it may have been deleted in FieldPulse"),
     413: (Invalid, "FieldPulse refused the record as too large", "make the record smaller: the gateway takes 10 MB"),
     422: (Invalid, "FieldPulse refused the record", "correct the record; the server's words are above"),
@@ -87,12 +86,7 @@ class Client:
     def __init__(self, settings: ApiSettings, *, patience: Patience | None = None) -> None:
         self.settings = settings
         patience = patience or Patience()
-        self._http = httpx.Client(
-            auth=ThrottledAuthenticator(settings.api_key, settings.budget()),
-            timeout=settings.timeout_seconds,
-            limits=httpx.Limits(max_connections=256, max_keepalive_connections=64),
-            headers={"accept": "application/json"},
-        )
+        self._http = connections(settings)
         self.requests = 0
         self._sent, self._counting = threading.local(), threading.Lock()
         weakref.finalize(self, self._http.close)  # for those who forget to
@@ -171,6 +165,8 @@ def _read(answer: httpx.Response, method: str, where: str) -> Reply:
     except (msgspec.DecodeError, RecursionError, UnicodeDecodeError):
         body = None
     status = answer.status_code
+    if answer.is_redirect and method != "POST":
+        raise _failure(302, f" (HTTP {status})", where)
     if status >= httpx.codes.INTERNAL_SERVER_ERROR:
         error: FieldPulseError = _failure(500, f" (HTTP {status})", where)
         raise _unknown(error.what, where) if method == "POST" else _repeatable(error)

@@ -14,6 +14,7 @@ from jsonschema import Draft7Validator
 from jsonschema.exceptions import ValidationError
 
 from .errors import BadSetting, got
+from .settings import ApiSettings
 
 _LOGGER = logging.getLogger(__name__)
 _TRUTH = {"true": True, "1": True, "yes": True, "on": True, "false": False, "0": False, "no": False, "off": False}
@@ -44,6 +45,7 @@ class Plugin:
         if raise_errors:
             where = f"configuration of {self.name}; `{self.name} --about` lists the settings"
             check(config, self.config_jsonschema, where=where)
+            ApiSettings.read(config)
         for name, schema in self.config_jsonschema["properties"].items():
             if "default" in schema:
                 config.setdefault(name, schema["default"])

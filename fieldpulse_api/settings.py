@@ -10,6 +10,7 @@ from typing import Any, Literal, cast
 from urllib.parse import urlsplit
 from zoneinfo import ZoneInfo
 
+from .api_key import ApiKey
 from .budget import Budget, FileBudget, MemoryBudget, budget_path
 from .errors import BadSetting
 
@@ -22,6 +23,13 @@ SHARED_SETTINGS: dict[str, dict[str, Any]] = {
         "minLength": 1,
         "title": "API key",
         "description": "The key that FieldPulse's support issues, sent as `x-api-key`. It is never logged.",
+    },
+    "api_key_file": {
+        "type": "string",
+        "minLength": 1,
+        "title": "API key file",
+        "description": "Instead of `api_key`: a file that holds the key and nothing else. It is read again when "
+        "FieldPulse refuses the key, so that the key can be replaced while a run goes on.",
     },
     "api_url": {
         "type": "string",
@@ -68,7 +76,7 @@ SHARED_SETTINGS: dict[str, dict[str, Any]] = {
 class ApiSettings:
     """The shared settings, checked."""
 
-    api_key: str
+    api_key: ApiKey
     api_url: str = API_URL
     requests_per_second: float = 45
     budget_store: Literal["file", "memory"] = "file"
@@ -84,15 +92,9 @@ class ApiSettings:
 
         Raises: BadSetting.
         """
-        given = {name: config.get(name, SHARED_SETTINGS[name].get("default")) for name in SHARED_SETTINGS}
-        if not given["api_key"]:
-            raise BadSetting(
-                "There is no API key.",
-                where="setting api_key",
-                do="set TAP_FIELDPULSE_API_KEY or TARGET_FIELDPULSE_API_KEY (`fieldpulse doctor` takes either)",
-            )
+        given = {name: config.get(name, one.get("default")) for name, one in SHARED_SETTINGS.items()}
         return cls(
-            api_key=str(given["api_key"]),
+            api_key=ApiKey.of(config),
             api_url=_checked_url(str(given["api_url"])),
             requests_per_second=float(given["requests_per_second"]),
             budget_store=cast("Literal['file', 'memory']", given["budget_store"]),
@@ -104,7 +106,7 @@ class ApiSettings:
         """Return the budget that these settings share."""
         if self.budget_store == "memory":
             return MemoryBudget(self.requests_per_second)
-        return FileBudget(self.requests_per_second, budget_path(self.api_url, self.api_key))
+        return FileBudget(self.requests_per_second, budget_path(self.api_url, self.api_key.value))
 
 
 def _checked_url(url: str) -> str:
@@ -113,7 +115,7 @@ def _checked_url(url: str) -> str:
         host, _ = parts.hostname or "", parts.port
     except ValueError:
         host = ""
-    if host and (parts.scheme == "https" or (parts.scheme == "http" and _is_loopback(host))):
+    if host and (parts.scheme == "https" or (parts.scheme == "http" and is_loopback(host))):
         return url.rstrip("/")
     raise BadSetting(
         "The API's address would send the key in the clear, or is no address.",
@@ -122,7 +124,8 @@ def _checked_url(url: str) -> str:
     )
 
 
-def _is_loopback(host: str) -> bool:
+def is_loopback(host: str) -> bool:
+    """Say whether an address is this machine's own."""
     try:
         return ipaddress.ip_address(host).is_loopback
     except ValueError:

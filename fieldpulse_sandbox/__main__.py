@@ -26,7 +26,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     store = _store(options.customers, options.seed)
     app = create_app(
         store,
-        api_key=options.api_key,
+        api_key=lambda: options.api_key,
         rate_limit=options.rate_limit,
         latency_ms=options.latency_ms,
         answered=_ignore if options.quiet else _print,

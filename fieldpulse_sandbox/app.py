@@ -123,7 +123,7 @@ class Backend:
 def create_app(
     store: Store,
     *,
-    api_key: str = "sandbox-key",
+    api_key: Callable[[], str] = lambda: "sandbox-key",
     rate_limit: int | None = None,
     latency_ms: float = 0,
     behaviour: Behaviour | None = None,

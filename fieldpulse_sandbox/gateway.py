@@ -52,7 +52,7 @@ class Request:
 class Gate:
     """The settings and the memory of a gateway."""
 
-    api_key: str
+    api_key: Callable[[], str]
     limiter: Limiter
     latency_seconds: float
     behaviour: Behaviour
@@ -76,7 +76,7 @@ class Gateway:
         if scope["type"] != "http":
             return
         raw = await _body(receive)
-        request = _request(scope, raw, self.gate.api_key)
+        request = _request(scope, raw, self.gate.api_key())
         self.gate.arrived(request)
 
         async def counted(message: Message) -> None:

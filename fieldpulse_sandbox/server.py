@@ -131,7 +131,8 @@ def listen(host: str, port: int) -> socket.socket:
 class Sandbox:
     """An account with its API in a thread of this process, for as long as the `with` lasts.
 
-    `requests` is everything that was asked, in the order of arrival. `behaviour` may be changed while it runs.
+    `requests` is everything that was asked, in the order of arrival. `behaviour` and `key` may be
+    changed while it runs.
     `watch`, if set, is called with each request on its arrival, before it is answered, in the server's thread: there a
     test can change the account in the middle of a walk, and nothing else happens meanwhile.
     Units: `rate_limit` is in requests per second, None for no limit; `clock` gives UNIX seconds.
@@ -158,7 +159,7 @@ class Sandbox:
         self._faults = Faults()
         self._app = create_app(
             self.store,
-            api_key=api_key,
+            api_key=lambda: self.key,
             rate_limit=rate_limit,
             latency_ms=latency_ms,
             behaviour=self.behaviour,

@@ -15,6 +15,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+from fieldpulse_api.api_key import ApiKey
 from fieldpulse_api.catalogue import BY_NAME
 from fieldpulse_api.client import Client
 from fieldpulse_api.settings import ApiSettings
@@ -83,7 +84,7 @@ class Demo:
         )
         self._psql = [str(psql), "--quiet", "--pset=footer=off", address]
         self._written: list[str] = []
-        self._fieldpulse = Client(ApiSettings(api_key=KEY, api_url=url))
+        self._fieldpulse = Client(ApiSettings(api_key=ApiKey(KEY), api_url=url))
         self._environment = os.environ | {
             "MELTANO_DATABASE_URI": f"sqlite:///{folder}/meltano.db",
             "TAP_FIELDPULSE_API_URL": url,

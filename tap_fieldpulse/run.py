@@ -10,6 +10,7 @@ from functools import cache, cached_property
 from typing import Any
 
 from fieldpulse_api.account import account_of
+from fieldpulse_api.api_key import has_key
 from fieldpulse_api.catalogue import BY_NAME
 from fieldpulse_api.client import Client
 from fieldpulse_api.custom_fields import PROPERTY, CustomFields, Definition, read_definitions
@@ -201,7 +202,7 @@ class Run:
     def _make_form(self, resource: Resource) -> Form:
         given = (self._catalog or {}).get(resource.name, {}).get("properties", {})
         custom = None
-        if resource.custom and self.config["custom_fields"] == "typed" and self.config.get("api_key"):
+        if resource.custom and self.config["custom_fields"] == "typed" and has_key(self.config):
             known = given.get(PROPERTY, {}).get("properties", {})
             is_flat = bool(self.config.get("flattening_enabled"))
             custom = CustomFields(self._definitions, resource.custom, known, is_flat=is_flat)
@@ -210,6 +211,6 @@ class Run:
         labels = {f"{one.column}_label" for one in resource.labels}
         known_names = {*resource.schema["properties"], PROPERTY, *labels}
         more = {name: schema for name, schema in given.items() if name not in known_names}
-        if self._catalog is None and self.config["discover_sample"] and self.config.get("api_key"):
+        if self._catalog is None and self.config["discover_sample"] and has_key(self.config):
             more = sample(self.client, resource, self.reading, self._logger)
         return Form(resource, zone=self.zone, custom=custom, more=more, has_labels=self.config["labels"])

@@ -31,7 +31,6 @@ class TapFieldPulse(Plugin, Tap):
     config_jsonschema: ClassVar[dict[str, Any]] = {
         "type": "object",
         "properties": {**SHARED_SETTINGS, **TAP_SETTINGS},
-        "required": ["api_key"],
     }
     # BATCH passes by deselection and stream maps; ACTIVATE_VERSION lets a loader drop what a run did not read.
     capabilities: ClassVar[list[Any]] = [

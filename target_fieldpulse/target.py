@@ -39,7 +39,6 @@ class TargetFieldPulse(Plugin, Target):
     config_jsonschema: ClassVar[dict[str, Any]] = {
         "type": "object",
         "properties": {**SHARED_SETTINGS, **TARGET_SETTINGS},
-        "required": ["api_key"],
     }
     capabilities: ClassVar[list[Any]] = [
         PluginCapabilities.ABOUT,

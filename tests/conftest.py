@@ -12,6 +12,7 @@ from pathlib import Path
 import pytest
 from hypothesis import HealthCheck, settings
 
+from fieldpulse_api.api_key import ApiKey
 from fieldpulse_api.client import Client, Patience
 from fieldpulse_api.settings import ApiSettings
 from fieldpulse_sandbox.server import Sandbox
@@ -51,7 +52,7 @@ def shared() -> Iterator[Sandbox]:
 @pytest.fixture
 def client(box: Sandbox) -> Iterator[Client]:
     """Return a client of the test's own account that does not wait long before it repeats."""
-    account = ApiSettings(api_key=box.key, api_url=box.url, requests_per_second=5000, budget_store="memory")
+    account = ApiSettings(api_key=ApiKey(box.key), api_url=box.url, requests_per_second=5000, budget_store="memory")
     one = Client(account, patience=Patience(tries=3, seconds=5, first_wait=0.01))
     yield one
     join_readers()

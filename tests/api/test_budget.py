@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 
+from fieldpulse_api.api_key import ApiKey
 from fieldpulse_api.budget import Budget, FileBudget, MemoryBudget, budget_path
 from fieldpulse_api.errors import BadSetting
 from fieldpulse_api.settings import ApiSettings
@@ -149,7 +150,7 @@ def test_the_file_is_private_and_does_not_name_the_key() -> None:
     path = budget_path("https://api", "the-key")
     assert "the-key" not in str(path)
     assert path != budget_path("https://api", "another-key")
-    ApiSettings(api_key="private-test", api_url="https://api").budget()
+    ApiSettings(api_key=ApiKey("private-test"), api_url="https://api").budget()
     made = budget_path("https://api", "private-test")
     assert made.stat().st_mode & 0o777 == 0o600
     made.unlink()

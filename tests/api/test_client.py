@@ -8,6 +8,7 @@ import httpx
 import pytest
 
 from fieldpulse_api import errors
+from fieldpulse_api.api_key import ApiKey
 from fieldpulse_api.auth import seconds_until_reset
 from fieldpulse_api.client import Client, Patience
 from fieldpulse_api.settings import ApiSettings
@@ -39,7 +40,7 @@ def test_a_count_is_found_under_its_other_name(box: Sandbox, client: Client) -> 
 def test_a_bad_key_is_the_users_turn_whatever_its_status(box: Sandbox, status: int) -> None:
     """Documentation says 401, the gateway's default is 403: both are read."""
     box.behaviour.bad_key_status = status  # type: ignore[assignment]
-    settings = ApiSettings(api_key="wrong-key-canary", api_url=box.url, budget_store="memory")
+    settings = ApiSettings(api_key=ApiKey("wrong-key-canary"), api_url=box.url, budget_store="memory")
     one = Client(settings)
     with pytest.raises(errors.BadKey) as caught:
         one.get("/customers")
@@ -118,7 +119,9 @@ def test_a_create_that_was_throttled_is_repeated(box: Sandbox, client: Client) -
 
 def test_a_create_that_never_left_is_repeated_and_then_not_in_doubt() -> None:
     """No connection means no customer."""
-    settings = ApiSettings(api_key="k", api_url="http://127.0.0.1:9", requests_per_second=50, budget_store="memory")
+    settings = ApiSettings(
+        api_key=ApiKey("k"), api_url="http://127.0.0.1:9", requests_per_second=50, budget_store="memory"
+    )
     one = Client(settings, patience=Patience(tries=2, seconds=5, first_wait=0.01))
     with pytest.raises(errors.Unreachable):
         one.post("/customers", CUSTOMER)
@@ -165,7 +168,7 @@ def test_the_wait_after_a_429_is_what_the_server_says_within_reason(
 def test_tap_and_target_hold_the_servers_limit_together() -> None:
     """Two clients of one key, as two processes are, and a server with a hard sliding second: nobody is refused."""
     with Sandbox(customers=30, rate_limit=50) as box:
-        pair = [Client(ApiSettings(api_key=box.key, api_url=box.url)) for _ in range(2)]
+        pair = [Client(ApiSettings(api_key=ApiKey(box.key), api_url=box.url)) for _ in range(2)]
         for number in range(60):
             pair[number % 2].get("/tags", {"limit": "1"})
         for one in pair:
