@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
+from types import MappingProxyType
 from typing import Any
 
 import msgspec
@@ -18,6 +20,9 @@ GATEWAY_MESSAGES = {
     503: "Service Unavailable",
     504: "Endpoint request timed out",
 }
+
+
+NOTHING: Mapping[str, Any] = MappingProxyType({})
 
 
 @dataclass(frozen=True)
@@ -36,14 +41,16 @@ def gateway(status: int, message: str | None = None, **headers: str) -> Answer:
     return Answer(status, msgspec.json.encode({"message": text}), {k.replace("_", "-"): v for k, v in headers.items()})
 
 
-def unknown_route() -> Answer:
-    """Return what the gateway says of a path or method that it does not have (V)."""
-    return gateway(403, "Missing Authentication Token")
+def unknown_route(status: int = 403) -> Answer:
+    """Return what the gateway says of a path or method that it does not have: 403 (V) or 404 (D)."""
+    return gateway(status, "Missing Authentication Token" if status == 403 else "Request URL not found")  # noqa: PLR2004  the two that there are
 
 
-def missing() -> Answer:
-    """Return what the backend says of a row that does not exist or was deleted."""
-    return Answer(404, _encode({"error": True, "response": None, "errors": ["Entity not found."]}))
+def missing(status: int = 404, words: str = "backend") -> Answer:
+    """Return what is said of a row that does not exist or was deleted: by the backend (I) or as documented (D)."""
+    if words == "documented" and status == 404:  # noqa: PLR2004  the documented one
+        return gateway(404)
+    return Answer(status, _encode({"error": True, "response": None, "errors": ["Entity not found."]}))
 
 
 def invalid(problems: list[tuple[str, str]], shape: str) -> Answer:
@@ -59,15 +66,19 @@ def invalid(problems: list[tuple[str, str]], shape: str) -> Answer:
     return Answer(400, _encode({"error": True, "errors": texts}))
 
 
-def single(row: dict[str, Any], status: int = 200) -> Answer:
-    """Return one row in the envelope."""
-    return Answer(status, b'{"error":false,"response":' + _encode(row) + b"}")
+def single(row: Any, status: int = 200, more: Mapping[str, Any] = NOTHING) -> Answer:
+    """Return one row in the envelope, which may have more keys."""
+    return Answer(status, b'{"error":false,"response":' + _encode(row) + _rest(more))
 
 
-def listing(rows: list[bytes], count_key: str | None, count: int | None) -> Answer:
-    """Return a page of rows that are encoded already; a count that was not asked for is null (V)."""
-    counted = b"" if count_key is None else b',"%s":%s' % (count_key.encode(), _encode(count))
-    return Answer(200, b'{"error":false,"response":[' + b",".join(rows) + b"]" + counted + b"}")
+def listing(rows: list[bytes] | None, more: Mapping[str, Any] = NOTHING) -> Answer:
+    """Return a page of rows that are encoded already, in the envelope with more keys; None is null."""
+    page = b"null" if rows is None else b"[" + b",".join(rows) + b"]"
+    return Answer(200, b'{"error":false,"response":' + page + _rest(more))
+
+
+def _rest(more: Mapping[str, Any]) -> bytes:
+    return b"," + _encode(more)[1:] if more else b"}"
 
 
 def _encode(value: Any) -> bytes:

@@ -16,6 +16,7 @@ if TYPE_CHECKING:
 
     from fieldpulse_api.write import Call
 
+    from .behaviour import Behaviour
     from .references import Problem
     from .seed import Row
     from .store import Store
@@ -29,9 +30,10 @@ def method_of(call: Call) -> str:
 class Calls:
     """What each call does. Nothing is stored when a body is refused."""
 
-    def __init__(self, store: Store) -> None:
+    def __init__(self, store: Store, behaviour: Behaviour) -> None:
         """Write to this store."""
         self.store = store
+        self.behaviour = behaviour
         self.by_name: dict[str, Callable[[Row, list[Body]], Row]] = {
             "price_update": self._update_prices,
             "connect": self._connect,
@@ -44,7 +46,7 @@ class Calls:
 
         Raises: Refused.
         """
-        elements, problems = _elements(call, body)
+        elements, problems = _elements(call, body, self.behaviour)
         if not problems:
             paths = unknown_lines(row, elements) if call.inside else unlinkable(self.store, row, elements[0])
             problems = [(path, str(selected(path))) for path in paths]
@@ -77,7 +79,7 @@ class Calls:
         return self.store.update("material_lists", row["id"], {str(column): None} if is_shown else {})
 
 
-def _elements(call: Call, body: Body) -> tuple[list[Body], list[Problem]]:
+def _elements(call: Call, body: Body, behaviour: Behaviour) -> tuple[list[Body], list[Problem]]:
     """Return the elements of a body, which is one itself unless they are inside a key, and what is wrong in them."""
     body = {key.strip(): value for key, value in body.items()}
     given: Any = body.get(call.inside) if call.inside else [body]
@@ -87,7 +89,7 @@ def _elements(call: Call, body: Body) -> tuple[list[Body], list[Problem]]:
     for place, one in enumerate(given):
         prefix = f"{call.inside}.{place}." if call.inside else ""
         said = one if isinstance(one, dict) else {}
-        values, unfit = taken(call.element, said, prefix)
+        values, unfit = taken(call.element, said, behaviour, prefix)
         problems += lacking(call.element.required, said, prefix) + unfit
         elements.append(values)
     return elements, problems

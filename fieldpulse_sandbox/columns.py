@@ -11,32 +11,33 @@ if TYPE_CHECKING:
     from collections.abc import Collection
 
 
-def _names(text: str) -> frozenset[str]:
+def names(text: str) -> frozenset[str]:
+    """Return the words of a text."""
     return frozenset(text.split())
 
 
-PROTECTED = _names(
+PROTECTED = names(
     "id company_id cuid author_id mongo_id created_at updated_at deleted_at customer payments main_location"
     " custom_status search_text"
 )
 """Columns that nobody writes."""
-_DOCUMENT = _names(
+_DOCUMENT = names(
     "subtotal subtotal_discounted tax total service_price amount_paid amount_unpaid first_payment_date"
     " last_payment_date"
 )
 COMPUTED: dict[str, frozenset[str]] = {
-    "customers": _names(
+    "customers": names(
         "searchable searchable_number sort_key phone_e164 has_valid_phone pipeline_status_updated_at"
         " has_available_forms merged_customer_id"
         " address_1 address_2 address1 city state zip_code"  # addresses go through `locations` (D)
     ),
-    "jobs": _names(
+    "jobs": names(
         "assignment_count completed_at invoice_status tags_string total_price has_available_forms"
         " in_progress_status_log on_the_way_status_log"
     ),
     "estimates": _DOCUMENT,
     "invoices": _DOCUMENT,
-    "payments": _names("customer_id status"),
+    "payments": names("customer_id status"),
 }
 """Columns that follow from others, by resource."""
 WRITE_ONLY: dict[str, frozenset[str]] = {"assets": frozenset({"job_ids"})}

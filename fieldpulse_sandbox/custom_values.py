@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
     from .seed import Row
+    from .shown import Form
     from .store import Store
 
 PARAMETERS = {"jobs": "with_custom_fields", "material_lists": "withCustomfieldsAndRelatedData"}
@@ -37,15 +38,16 @@ def _definition(store: Store, value: Row) -> Row | None:
     return {key: field[key] for key in DEFINITION} if field else None
 
 
-def encoded(store: Store, name: str, numbers: Sequence[int]) -> list[bytes]:
+def encoded(store: Store, name: str, numbers: Sequence[int], form: Form) -> list[bytes]:
     """Return these rows as JSON, as a list shows them to who asked for the values.
 
     The values are put behind the rows that the table keeps encoded: that is cheap enough to need no cache
     of its own, which would have to notice every change of a definition.
     """
     table = store.tables[name]
-    plain = table.encoded(numbers)
-    values = [msgspec.json.encode(related(store, table.rows[number])) for number in numbers]
+    plain = table.encoded(numbers, form)
+    rows = [table.rows.get(number) or table.trash[number] for number in numbers]
+    values = [msgspec.json.encode(form.nested(RELATED, related(store, row))) for row in rows]
     return [b'%s,"%s":%s}' % (row[:-1], RELATED.encode(), given) for row, given in zip(plain, values, strict=True)]
 
 

@@ -1,4 +1,4 @@
-"""How the simulated API differs from its default: lasting switches, and faults that happen a few times."""
+"""What goes wrong with single requests: faults that wait for theirs."""
 
 from __future__ import annotations
 
@@ -7,34 +7,6 @@ from fnmatch import fnmatchcase
 from typing import Literal
 
 Kind = Literal["throttle", "throttle_bare", "quota", "status", "drop", "slow", "not_json", "empty", "error200"]
-
-
-@dataclass
-class Behaviour:
-    """What the live API may do otherwise: one switch per open question of the contract (7, 8).
-
-    Tests may turn a switch while the sandbox runs; it holds from the next request on. With `misread_filter`
-    rows that fit a filter are the ones that it takes away. Without `honour_filter` no
-    filter does anything: neither brackets nor the documented flat ones nor `asn`. `unfiltered_columns` are those
-    on which a bracket filter does nothing.
-    """
-
-    count_key: Literal["total_count", "total_results"] | None = "total_count"
-    always_count: tuple[str, ...] = ("customers", "jobs")
-    honour_sort: bool = True
-    honour_filter: bool = True
-    misread_filter: bool = False
-    unfiltered_columns: tuple[str, ...] = ()
-    honour_page: bool = True  # of the lists that document no `page`; the others always do
-    shuffle_unsorted: bool = False
-    bad_key_status: Literal[401, 403] = 403
-    validation: Literal["400", "422", "200"] = "400"
-    create_status: Literal[200, 201] = 201
-    put_null: Literal["ignore", "clear", "empty"] = "ignore"  # "empty": null is ignored, but '' surely clears a text
-    put_empty: bool = True  # '' in a PUT clears a column of text; in others it is a null
-    repeat_any_of: tuple[str, ...] = ()  # whose PUTs need one of the names that a create needs one of: "customers"
-    customfields_by_id: bool = False  # a custom value written without its row's `id` is one more, and replaces none
-    page_cap: int = 100
 
 
 @dataclass

@@ -20,7 +20,8 @@ if TYPE_CHECKING:
 
     from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-    from .faults import Behaviour, Fault, Faults
+    from .behaviour import Behaviour
+    from .faults import Fault, Faults
     from .store import Clock
 
 METHODS = frozenset({"GET", "POST", "PUT", "DELETE"})
@@ -125,14 +126,19 @@ class Gateway:
     def _refusal(self, request: Request) -> Answer | None:
         if not request.key_ok:
             return gateway(self.gate.behaviour.bad_key_status)
-        return self.gate.limiter.refusal() or (None if request.method in METHODS else unknown_route())
+        if request.method not in METHODS:
+            return self.gate.limiter.refusal() or unknown_route(self.gate.behaviour.unknown_route_status)
+        return self.gate.limiter.refusal()
 
     def _headers(self) -> list[tuple[bytes, bytes]]:
         """Return the headers of every answer: the server's clock, and an id that a log can quote."""
         self._count += 1
         number = f"00000000-0000-4000-8000-{self._count:012d}"
-        date = formatdate(self.gate.clock(), usegmt=True)
-        return [(b"date", date.encode()), (b"x-amzn-requestid", number.encode())]
+        named = [(b"x-amzn-requestid", number.encode())]
+        if not self.gate.behaviour.date_header:
+            return named
+        date = formatdate(self.gate.clock() + self.gate.behaviour.skew_seconds, usegmt=True)
+        return [(b"date", date.encode()), *named]
 
 
 def _request(scope: Scope, raw: bytes, api_key: str) -> Request:

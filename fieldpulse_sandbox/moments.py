@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from datetime import datetime, timezone
+from zoneinfo import ZoneInfo
 
 YEAR = 365 * 86_400
 EPOCH = int(datetime(2026, 11, 1, tzinfo=timezone.utc).timestamp())
@@ -43,6 +44,26 @@ def bare_from(value: object) -> str | None:
         return bare(_seconds(text))
     except (ValueError, OverflowError, OSError):
         return None
+
+
+def is_unix(value: object) -> bool:
+    """Say whether a written time is in UNIX seconds."""
+    if isinstance(value, str):
+        return value.isdigit() and SHORTEST_TIME <= len(value) <= LONGEST_TIME
+    return isinstance(value, int | float) and not isinstance(value, bool)
+
+
+def in_utc(value: object, zone: str) -> object:
+    """Return a text that names a time of day without a zone, and so means this one, as bare UTC; others as they are."""
+    if zone == "UTC" or not isinstance(value, str) or is_unix(value):
+        return value
+    try:
+        moment = datetime.fromisoformat(value.strip().removesuffix("Z"))
+    except ValueError:
+        return value
+    if moment.tzinfo or value.strip().endswith("Z"):
+        return value
+    return bare(int(moment.replace(tzinfo=ZoneInfo(zone)).timestamp()))
 
 
 def _seconds(text: str) -> int:

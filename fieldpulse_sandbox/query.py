@@ -9,14 +9,18 @@ from typing import TYPE_CHECKING
 from fieldpulse_api.resource import ANY_COLUMN, Resource
 
 from .assigned import asn_conditions
+from .columns import TIME_ENDINGS
 from .conditions import OPERATORS, Condition, flat_conditions
 from .custom_values import is_asked
+from .moments import in_utc
 from .selection import Selection, Sort
+from .table import BackendError
+from .validation import Refused
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from .faults import Behaviour
+    from .behaviour import Behaviour
     from .store import Store
 
 BRACKETS = re.compile(r"(filter|sort)\[(\d+)\]\[(\w+)\]")
@@ -36,8 +40,8 @@ SEARCHED = frozenset(
     ]
 )
 """The lists that document `search`."""
-DEFAULT_LIMITS = {"customers": 50, "company_profiles": 50, "material_lists": 50}
-DEFAULT_LIMIT = 20
+ALL = "*"
+FIFTY = 50
 
 
 @dataclass(frozen=True)
@@ -52,7 +56,10 @@ class Query:
 
 
 def read_query(store: Store, resource: Resource, items: Sequence[tuple[str, str]], behaviour: Behaviour) -> Query:
-    """Return what the query string, as its (name, value) pairs, means for this list, as the behaviour has it."""
+    """Return what the query string, as its (name, value) pairs, means for this list, as the behaviour has it.
+
+    Raises: Refused, BackendError.
+    """
     query = dict(items)
     brackets = _brackets(query)
     conditions = []
@@ -61,17 +68,30 @@ def read_query(store: Store, resource: Resource, items: Sequence[tuple[str, str]
         conditions += _filters(resource, brackets.get("filter", {}), behaviour)
     if conditions and behaviour.misread_filter:
         conditions = [Condition("id", "=", "0")]
-    sorts = _sorts(resource, query, brackets.get("sort", {})) if behaviour.honour_sort else []
+    sorts = _sorts(resource, query, brackets.get("sort", {}), behaviour)
     search = query.get("search", "").strip().lower() if resource.name in SEARCHED else ""
     is_paged = resource.paged or behaviour.honour_page
-    default = DEFAULT_LIMITS.get(resource.name, DEFAULT_LIMIT)
+    is_counted = resource.counts and behaviour.count_on_request and query.get("calculate_count") in ("true", "1")
+    free = behaviour.always_count
     return Query(
-        selection=Selection(tuple(conditions), tuple(sorts), search),
+        selection=Selection(tuple(conditions), tuple(sorts), search, behaviour.default_order, behaviour.list_deleted),
         page=_positive(query.get("page"), 1) if is_paged else 1,
-        limit=min(_positive(query.get("limit"), default), behaviour.page_cap),
-        is_counted=resource.counts and query.get("calculate_count") in ("true", "1"),
+        limit=_limit(resource, query, behaviour),
+        is_counted=is_counted or resource.name in free or ALL in free,
         with_values=is_asked(resource.name, query),
     )
+
+
+def _limit(resource: Resource, query: dict[str, str], behaviour: Behaviour) -> int:
+    """Return how many rows a page has. Raises: Refused."""
+    default = FIFTY if resource.name in behaviour.lists_of_fifty else behaviour.default_limit
+    limit = _positive(query.get("limit"), default) if behaviour.honour_limit else default
+    cap = behaviour.page_cap
+    if limit <= cap or behaviour.over_cap == "honour":
+        return limit
+    if behaviour.over_cap == "refuse":
+        raise Refused([("limit", f"The limit may not be greater than {cap}.")])
+    return cap if behaviour.over_cap == "clamp" else min(default, cap)
 
 
 def _brackets(query: dict[str, str]) -> dict[str, dict[int, dict[str, str]]]:
@@ -86,26 +106,41 @@ def _brackets(query: dict[str, str]) -> dict[str, dict[int, dict[str, str]]]:
 
 
 def _filters(resource: Resource, given: dict[int, dict[str, str]], behaviour: Behaviour) -> list[Condition]:
-    """Return the conditions of the bracket filters; they are documented on the lists that document `sort`."""
+    """Return the conditions of the bracket filters; they are documented on the lists that document `sort`.
+
+    Raises: BackendError.
+    """
     parts = [given[number] for number in sorted(given)] if resource.sorts else []
     conditions = [
-        Condition(part["attribute"], part.get("operator", "="), part["value"])
+        Condition(part["attribute"], part.get("operator", "="), _meant(part["attribute"], part["value"], behaviour))
         for part in parts
         if "attribute" in part and "value" in part
     ]
+    for claim in conditions:
+        if claim.column in behaviour.failing_columns:
+            raise BackendError(claim.column)
     blind = behaviour.unfiltered_columns
     return [claim for claim in conditions if claim.operator in OPERATORS and claim.column not in blind]
 
 
-def _sorts(resource: Resource, query: dict[str, str], given: dict[int, dict[str, str]]) -> list[Sort]:
+def _meant(column: str, value: str, behaviour: Behaviour) -> str:
+    """Return the value of a filter; a time without a zone means the one of the account."""
+    is_time = column.endswith(TIME_ENDINGS) and len(value) > len("2026-05-01")
+    return str(in_utc(value, behaviour.times_zone)) if is_time else value
+
+
+def _sorts(
+    resource: Resource, query: dict[str, str], given: dict[int, dict[str, str]], behaviour: Behaviour
+) -> list[Sort]:
     sorts: list[Sort] = []
     column = query.get("sort_by", "")
-    if column and (column in resource.sort_by or ANY_COLUMN in resource.sort_by):
+    is_listed = column in resource.sort_by or ANY_COLUMN in resource.sort_by or behaviour.sort_by_unlisted
+    if column and is_listed and behaviour.honour_sort in (True, "sort_by"):
         sorts.append((column, query.get("sort_dir") == "desc"))
-    if resource.sorts:
+    if resource.sorts and behaviour.honour_sort in (True, "brackets"):
         parts = [given[number] for number in sorted(given) if given[number].get("attribute")]
         sorts += [(part["attribute"], part.get("order") == "desc") for part in parts]
-    return sorts
+    return [sort for sort in sorts if sort[0] not in behaviour.unsorted_columns]
 
 
 def _positive(text: str | None, default: int) -> int:

@@ -17,3 +17,5 @@ class Selection:
     conditions: tuple[Condition, ...] = ()
     sorts: tuple[Sort, ...] = ()
     search: str = ""
+    default_order: str = "mixed"
+    with_deleted: bool = False

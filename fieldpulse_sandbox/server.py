@@ -14,8 +14,10 @@ import uvicorn
 from uvicorn.protocols.http.h11_impl import H11Protocol
 
 from .app import create_app
-from .faults import Behaviour, Fault, Faults
+from .behaviour import Behaviour
+from .faults import Fault, Faults
 from .gateway import TRANSPORT, Request
+from .profiles import LIVE, profile_of
 from .seed import Row, build_account
 from .store import Clock, Link, Store
 
@@ -131,8 +133,8 @@ def listen(host: str, port: int) -> socket.socket:
 class Sandbox:
     """An account with its API in a thread of this process, for as long as the `with` lasts.
 
-    `requests` is everything that was asked, in the order of arrival. `behaviour` and `key` may be
-    changed while it runs.
+    `requests` is everything that was asked, in the order of arrival. `behaviour` and `key` may be changed while it runs;
+    `behaviour` is the one named by `profile` unless a whole one is given.
     `watch`, if set, is called with each request on its arrival, before it is answered, in the server's thread: there a
     test can change the account in the middle of a walk, and nothing else happens meanwhile.
     Units: `rate_limit` is in requests per second, None for no limit; `clock` gives UNIX seconds.
@@ -146,12 +148,13 @@ class Sandbox:
         api_key: str = "sandbox-key",
         rate_limit: int | None = None,
         latency_ms: float = 0,
+        profile: str = LIVE,
         behaviour: Behaviour | None = None,
         clock: Clock = time.time,
     ) -> None:
         """Build the account; nothing listens before the `with`."""
         self.key = api_key
-        self.behaviour = behaviour or Behaviour()
+        self.behaviour = behaviour or profile_of(profile)
         self.store = Store(build_account(customers, seed), clock)
         self.requests: list[Request] = []
         self.watch: Callable[[Request], None] | None = None

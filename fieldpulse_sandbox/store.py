@@ -110,5 +110,8 @@ class Store:
 
     def delete(self, name: str, number: object) -> Row:
         """Take a row out of every answer and return it with its `deleted_at`; its children stay (V)."""
-        row = self.get(name, number)
-        return self.tables[name].remove(row["id"]) | {"deleted_at": self.now()}
+        return self.tables[name].remove(self.get(name, number)["id"], self.now())
+
+    def trashed(self, name: str, number: object) -> Row | None:
+        """Return a deleted row by id, or None."""
+        return self.tables[name].trash.get(int(str(number))) if str(number).isdigit() else None

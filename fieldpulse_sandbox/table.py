@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from operator import itemgetter
 from random import Random
 from typing import TYPE_CHECKING, Any
 
@@ -14,7 +15,8 @@ from .seed.shapes import DETAIL_ONLY, NEVER_SHOWN, SHAPES, Row
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-    from .selection import Selection, Sort
+    from .selection import Selection
+    from .shown import Form
 
 SEARCH_COLUMNS = [
     "first_name",
@@ -50,16 +52,18 @@ class Table:
     """Rows by id, ascending. A row is replaced, never changed in place, so that what is kept can be trusted."""
 
     def __init__(self, name: str, rows: Iterable[Row]) -> None:
-        """Take the rows over; those with a `deleted_at` only use up their ids."""
+        """Take the rows over; those with a `deleted_at` go to the trash."""
         self.name = name
         everything = list(rows)
         self.rows: dict[int, Row] = {row["id"]: row for row in everything if not row.get("deleted_at")}
+        self.trash: dict[int, Row] = {row["id"]: row for row in everything if row.get("deleted_at")}
         self.last_id = max((row["id"] for row in everything), default=0)
         self.last_cuid = max((row.get("cuid") or 0 for row in everything), default=1000)
         nested = {key for row in everything[:50] for key, cell in row.items() if isinstance(cell, list | dict)}
         self.columns = frozenset(SHAPES[name]) - nested
         self._hidden = DETAIL_ONLY.get(name, frozenset()) | NEVER_SHOWN.get(name, frozenset())
         self._encoded: dict[int, bytes] = {}
+        self._form: Form | None = None
         self._haystacks: dict[int, str] = {}
         self._selected: dict[Selection, list[int]] = {}
         self._indexes: dict[str, Index] = {}
@@ -77,13 +81,14 @@ class Table:
         self.last_cuid = max(self.last_cuid, row.get("cuid") or 0)
         self._forget(number)
 
-    def remove(self, number: int) -> Row:
-        """Take a row out of every answer, and return it."""
+    def remove(self, number: int, stamp: str) -> Row:
+        """Take a row out of every answer, and return it as it lies in the trash, deleted at `stamp`."""
         self._forget(number)
         row = self.rows.pop(number)
         for index in self._indexes.values():
             index.discard(row)
-        return row
+        self.trash[number] = trashed = row | {"deleted_at": stamp}
+        return trashed
 
     def having(self, column: str, *values: Any) -> list[Row]:
         """Return the rows that have any of these values in a column, ascending by id."""
@@ -97,12 +102,16 @@ class Table:
         self._haystacks.pop(number, None)
         self._selected.clear()
 
-    def encoded(self, numbers: Iterable[int]) -> list[bytes]:
-        """Return these rows as JSON, as a list shows them."""
+    def encoded(self, numbers: Iterable[int], form: Form) -> list[bytes]:
+        """Return these rows as JSON, as a list shows them in this form."""
         kept = self._encoded
+        if form is not self._form:
+            kept.clear()
+            self._form = form
         for number in numbers:
             if number not in kept:
-                kept[number] = msgspec.json.encode(self.shown(self.rows[number]))
+                row = self.rows.get(number) or self.trash[number]
+                kept[number] = msgspec.json.encode(form(self.name, self.shown(row)))
         return [kept[number] for number in numbers]
 
     def shown(self, row: Row) -> Row:
@@ -115,11 +124,11 @@ class Table:
         if ids is None:
             if len(self._selected) >= REMEMBERED:
                 self._selected.clear()
-            ids = self._selected[selection] = self._ordered(self._fitting(selection), selection.sorts)
+            ids = self._selected[selection] = self._ordered(self._fitting(selection), selection)
         return ids
 
     def _fitting(self, selection: Selection) -> list[Row]:
-        rows: list[Row] | None = None
+        rows = self._with_trash() if selection.with_deleted else None
         for claim in selection.conditions:
             if claim.operator not in ASSIGNMENT and claim.column not in self.columns:
                 raise BackendError(claim.column)
@@ -135,6 +144,9 @@ class Table:
             rows = [row for row in rows if selection.search in self._haystack(row)]
         return rows
 
+    def _with_trash(self) -> list[Row]:
+        return sorted((*self.rows.values(), *self.trash.values()), key=itemgetter("id"))
+
     def _haystack(self, row: Row) -> str:
         text = self._haystacks.get(row["id"])
         if text is None:
@@ -142,23 +154,23 @@ class Table:
             self._haystacks[row["id"]] = text
         return text
 
-    def _ordered(self, rows: list[Row], sorts: tuple[Sort, ...]) -> list[int]:
+    def _ordered(self, rows: list[Row], selection: Selection) -> list[int]:
         """Return ids in the order asked for; ties, and everything if nothing was asked, keep the default order.
 
         The default order differs between lists and is mostly not that of the ids (V): customers ascend,
         lead sources have no order, the rest come newest first.
         """
-        if sorts != (("id", False),):
-            rows = self._default_order(rows)
-        for column, is_descending in reversed(sorts):
+        if selection.sorts != (("id", False),):
+            rows = self._default_order(rows, selection.default_order)
+        for column, is_descending in reversed(selection.sorts):
             if column in self.columns:
                 rows = sorted(rows, key=lambda row, key=column: _rank(row[key]), reverse=is_descending)  # type: ignore[misc]
         return [row["id"] for row in rows]
 
-    def _default_order(self, rows: list[Row]) -> list[Row]:
-        if self.name == "customers":
+    def _default_order(self, rows: list[Row], order: str) -> list[Row]:
+        if order == "id" or (order == "mixed" and self.name == "customers"):
             return rows
-        if self.name == "lead_sources":
+        if order == "mixed" and self.name == "lead_sources":
             Random(len(rows)).shuffle(rows)
             return rows
         return rows[::-1]

@@ -11,14 +11,15 @@ from typing import TYPE_CHECKING, Any
 from fieldpulse_api.resource import Resource
 from fieldpulse_api.write import Kind, Write
 
+from .accepted import accepted, is_object_type
 from .columns import extras
-from .conversions import converted, spoken
+from .conversions import converted, selected, spoken
 from .lines import misfits
 from .references import Problem, dangling
 from .seed.shapes import SHAPES
 
 if TYPE_CHECKING:
-    from .faults import Behaviour
+    from .behaviour import Behaviour
     from .seed import Row
     from .store import Store
 
@@ -46,8 +47,11 @@ def validated(store: Store, resource: Resource, body: Body, *, before: Row, beha
     """
     rules = resource.write or NOTHING
     problems = _absent(rules, body, creating=not before, names_again=resource.name in behaviour.repeat_any_of)
-    values, unfit = taken(rules, body)
-    problems += unfit + _unlisted(rules, resource.name, values) + _placeless(values) + misfits(values.get("line_items"))
+    if not before:
+        problems += lacking(_also_required(resource.name, behaviour), body)
+    values, unfit = taken(rules, body, behaviour)
+    problems += unfit + _unlisted(rules, resource.name, values) + _placeless(values, behaviour)
+    problems += misfits(values.get("line_items"))
     broken = {name.partition(".")[0] for name, _ in problems}
     sound = {name: value for name, value in values.items() if name not in broken}
     problems += dangling(store, resource.name, sound, before)
@@ -60,7 +64,7 @@ def validated(store: Store, resource: Resource, body: Body, *, before: Row, beha
     return extras(resource.name, body, documented) | cells
 
 
-def taken(rules: Write, body: Body, prefix: str = "") -> tuple[Body, list[Problem]]:
+def taken(rules: Write, body: Body, behaviour: Behaviour, prefix: str = "") -> tuple[Body, list[Problem]]:
     """Return the documented fields of a body by their names in it, and those that do not fit."""
     values: Body = {}
     problems = []
@@ -68,7 +72,7 @@ def taken(rules: Write, body: Body, prefix: str = "") -> tuple[Body, list[Proble
         if name not in body:
             continue
         try:
-            values[name] = converted(field, body[name])
+            values[name] = converted(field, accepted(field, body[name], behaviour))
         except ValueError as why:
             problems.append((prefix + name, str(why)))
     return values, problems
@@ -97,6 +101,11 @@ def _absent(rules: Write, body: Body, *, creating: bool, names_again: bool) -> l
     return problems
 
 
+def _also_required(name: str, behaviour: Behaviour) -> tuple[str, ...]:
+    paths = (path.partition(".") for path in behaviour.also_required)
+    return tuple(column for resource, _, column in paths if resource == name)
+
+
 def _unlisted(rules: Write, name: str, values: Body) -> list[Problem]:
     """Return what should be a list or an object and is none; an empty text is none given."""
     problems = []
@@ -113,15 +122,17 @@ def _unlisted(rules: Write, name: str, values: Body) -> list[Problem]:
     return problems
 
 
-def _placeless(values: Body) -> list[Problem]:
+def _placeless(values: Body, behaviour: Behaviour) -> list[Problem]:
     """Return the places inside a customer's body that do not say whose they are."""
     places = values.get("locations")
-    wrong = [
-        f"locations.{number}.object_type"
-        for number, place in enumerate(places if isinstance(places, list) else ())
-        if not (isinstance(place, dict) and place.get("object_type"))
-    ]
-    return [(path, f"The {path} field is required.") for path in wrong]
+    problems = []
+    for number, place in enumerate(places if isinstance(places, list) else ()):
+        path = f"locations.{number}.object_type"
+        if not (isinstance(place, dict) and place.get("object_type")):
+            problems.append((path, f"The {path} field is required."))
+        elif not is_object_type(place["object_type"], behaviour):
+            problems.append((path, str(selected(path))))
+    return problems
 
 
 def _shared(store: Store, values: Body) -> list[Problem]:

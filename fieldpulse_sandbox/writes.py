@@ -16,7 +16,7 @@ from .validation import NOTHING, Body, validated
 if TYPE_CHECKING:
     from fieldpulse_api.resource import Resource
 
-    from .faults import Behaviour
+    from .behaviour import Behaviour
     from .seed import Row
     from .store import Store
 

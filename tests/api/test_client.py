@@ -12,7 +12,8 @@ from fieldpulse_api.api_key import ApiKey
 from fieldpulse_api.auth import seconds_until_reset
 from fieldpulse_api.client import Client, Patience
 from fieldpulse_api.settings import ApiSettings
-from fieldpulse_sandbox.faults import Behaviour, Fault
+from fieldpulse_sandbox.behaviour import Behaviour
+from fieldpulse_sandbox.faults import Fault
 from fieldpulse_sandbox.server import Sandbox
 
 CUSTOMER = {"first_name": "Ada"}

@@ -8,7 +8,7 @@ import pytest
 from sandbox_client import Client
 
 from fieldpulse_api.catalogue import RESOURCES
-from fieldpulse_sandbox.faults import Behaviour
+from fieldpulse_sandbox.behaviour import Behaviour
 from fieldpulse_sandbox.seed.shapes import DETAIL_ONLY, NEVER_SHOWN, SHAPES
 from fieldpulse_sandbox.server import Sandbox
 
