@@ -1,52 +1,132 @@
-"""What goes wrong with single requests: faults that wait for theirs."""
+"""What goes wrong with single requests: faults that wait for theirs. The texts are those of `--help` and the README."""
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass, field
 from fnmatch import fnmatchcase
-from typing import Literal
+from typing import TYPE_CHECKING, Literal
 
-Kind = Literal["throttle", "throttle_bare", "quota", "status", "drop", "slow", "not_json", "empty", "error200"]
+from fieldpulse_api.catalogue import RESOURCES
+
+from .behaviour import switch
+
+if TYPE_CHECKING:
+    from .chaos import Chaos
+
+Kind = Literal[
+    "throttle",
+    "throttle_bare",
+    "throttle_past",
+    "throttle_hour",
+    "throttle_delta",
+    "quota",
+    "status",
+    "drop",
+    "slow",
+    "drip",
+    "endless",
+    "cut",
+    "truncated",
+    "not_json",
+    "html_502",
+    "empty",
+    "error200",
+    "text_type",
+    "bad_gzip",
+    "huge_header",
+    "redirect",
+    "repeat",
+    "slide",
+    "endless_list",
+]
+KINDS: dict[Kind, str] = {
+    "throttle": "429 with `RateLimit-Reset` `seconds` ahead",
+    "throttle_bare": "429 without `RateLimit-Reset`",
+    "throttle_past": "429 with `RateLimit-Reset` `seconds` ago",
+    "throttle_hour": "429 with `RateLimit-Reset` an hour ahead",
+    "throttle_delta": "429 with `RateLimit-Reset` as the number of seconds to wait, not as an epoch",
+    "quota": "429 of a monthly quota that is used up",
+    "status": "the status `status` with the body of the gateway",
+    "drop": "the connection ends without a byte",
+    "slow": "the answer waits `seconds`, before or after the request is carried out",
+    "drip": "the headers come at once, the body in pieces over `seconds`",
+    "endless": "a body without end, until the client closes",
+    "cut": "the connection ends in the middle of the body",
+    "truncated": "half of the JSON, with the right length of that half",
+    "not_json": "HTML with status 200",
+    "html_502": "HTML with status 502",
+    "empty": "status 200 without a body",
+    "error200": "status 200 with `error: true`",
+    "text_type": "the JSON, called text/html",
+    "bad_gzip": "a body that is called gzip and is none",
+    "huge_header": "the answer with a header of 200,000 bytes",
+    "redirect": "302 to `location`",
+    "repeat": "the list answers with the page before the one asked for",
+    "slide": "before the list is read, one of its rows is touched, copied as a new one, or deleted: `slide`",
+    "endless_list": "where the list is at its end, its last page comes again",
+}
+AT_END: Kind = "endless_list"
+OF_LISTS: frozenset[Kind] = frozenset({"repeat", "slide", AT_END})
+"""What befalls only lists."""
+LIST = re.compile("|".join(re.sub(r"{\w+}", r"[^/]+", resource.path) for resource in RESOURCES))
 
 
 @dataclass
 class Fault:
     """Something that goes wrong for the next `times` requests that match, after the first `skip`.
 
-    `path` is compared as a shell pattern (`/jobs*`), None matches any. With `after_commit` the request is carried
-    out and only its answer is lost or replaced. `status` is for the kind "status".
-    Units: `seconds` is how long "slow" waits, and how far ahead `RateLimit-Reset` of "throttle" lies.
+    What reshapes the backend's answer (`drip`, `cut`, `truncated` …) leaves the request carried out in any case.
     """
 
-    kind: Kind
-    method: str | None = None
-    path: str | None = None
-    after_commit: bool = False
-    times: int = 1
-    skip: int = 0
-    status: int = 500
-    seconds: float = 1.0
+    kind: Kind = field(metadata={"about": "what goes wrong"})
+    method: str | None = switch(None, "the method of the requests; none: any")
+    path: str | None = switch(None, "a shell pattern of their path, `/jobs*`; none: any")
+    after_commit: bool = switch(
+        default=False, about="the request is carried out first, and only its answer is lost or late"
+    )
+    times: int = switch(1, "how many requests it befalls")
+    skip: int = switch(0, "how many that match it spares first; of `endless_list`: ends of lists")
+    status: int = switch(500, "the status of `status`")
+    seconds: float = switch(1.0, "seconds: of `slow`, `drip`, and how far off the reset of a throttle is")
+    location: str = switch("/elsewhere", "where `redirect` leads")
+    slide: Literal["touch", "insert", "delete", "any"] = switch("any", "what `slide` does to a row")
+    seed: int = switch(0, "which row `slide` takes")
 
     def matches(self, method: str, path: str) -> bool:
         """Say whether this fault still waits for such a request."""
-        if self.times < 1 or (self.method and self.method != method):
+        if self.times < 1 or (self.method and self.method != method) or not befalls(self.kind, method, path):
             return False
         return self.path is None or fnmatchcase(path, self.path)
 
 
+def befalls(kind: Kind, method: str, path: str) -> bool:
+    """Say whether such a request can meet such a fault."""
+    return kind not in OF_LISTS or (method == "GET" and bool(LIST.fullmatch(path)))
+
+
 @dataclass
 class Faults:
-    """The faults that wait for their requests, in the order in which they were queued."""
+    """The faults that wait for their requests, in the order in which they were queued; then chaos, if there is any."""
 
     queue: list[Fault] = field(default_factory=list)
+    chaos: Chaos | None = None
 
     def add(self, fault: Fault) -> None:
         """Queue a fault."""
         self.queue.append(fault)
 
-    def take(self, method: str, path: str) -> Fault | None:
+    def take(self, method: str, path: str, query: str = "", body: bytes = b"") -> Fault | None:
         """Return the fault that befalls this request, and count it down."""
-        for fault in self.queue:
+        waiting = self._next([fault for fault in self.queue if fault.kind != AT_END], method, path)
+        return waiting or (self.chaos.fault(method, path, query, body) if self.chaos else None)
+
+    def take_at_end(self, path: str) -> Fault | None:
+        """Return the fault that befalls the end of this list, and count it down."""
+        return self._next([fault for fault in self.queue if fault.kind == AT_END], "GET", path)
+
+    def _next(self, faults: list[Fault], method: str, path: str) -> Fault | None:
+        for fault in faults:
             if not fault.matches(method, path):
                 continue
             if fault.skip:

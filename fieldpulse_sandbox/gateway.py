@@ -13,7 +13,8 @@ from urllib.parse import parse_qsl
 import msgspec
 
 from .answers import Answer, gateway, unknown_route
-from .limiter import Limiter, throttled
+from .limiter import Limiter
+from .mishaps import Call, befall, send_answer
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -21,19 +22,19 @@ if TYPE_CHECKING:
     from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
     from .behaviour import Behaviour
-    from .faults import Fault, Faults
+    from .faults import Faults
     from .store import Clock
 
 METHODS = frozenset({"GET", "POST", "PUT", "DELETE"})
 SLOW_PATHS = {"/teams": 0.05}
 """Seconds on top of the latency, if there is any: every member of a team is a full user object (V)."""
-TRANSPORT = "fieldpulse_sandbox.transport"
-"""Key of the scope under which the server leaves the connection, so that a fault can drop it."""
 
 
 @dataclass
 class Request:
     """One request as it arrived. `status` is None until answered, and stays so if the connection was dropped.
+
+    `fault` is the kind of what befell it.
 
     Units: `at` is `time.monotonic()` on arrival; `seconds` the time until the answer was complete.
     """
@@ -46,6 +47,7 @@ class Request:
     key_ok: bool
     at: float
     status: int | None = None
+    fault: str | None = None
     seconds: float = 0.0
 
 
@@ -95,33 +97,15 @@ class Gateway:
         scope, receive, send = call
         refusal = self._refusal(request)
         if refusal:
-            return await _send(send, refusal)
+            return await send_answer(send, refusal)
         if self.gate.latency_seconds:
             await asyncio.sleep(self.gate.latency_seconds + SLOW_PATHS.get(request.path, 0.0))
-        fault = self.gate.faults.take(request.method, request.path)
+        fault = self.gate.faults.take(request.method, request.path, request.query_string, raw)
         replay = _replay(raw, receive)
         if fault is None:
             return await self.app(scope, replay, send)
-        if fault.kind == "slow":
-            return await self._answer_late(fault, (scope, replay, send))
-        if fault.after_commit:
-            await self.app(scope, replay, _swallow)
-        if fault.kind == "drop":
-            return await _drop(scope, receive)
-        return await _send(send, _broken(fault, self.gate.clock()))
-
-    async def _answer_late(self, fault: Fault, call: tuple[Scope, Receive, Send]) -> None:
-        """Carry a request out, and wait before or after that."""
-        scope, receive, send = call
-
-        async def late(message: Message) -> None:
-            if message["type"] == "http.response.start" and fault.after_commit:
-                await asyncio.sleep(fault.seconds)
-            await send(message)
-
-        if not fault.after_commit:
-            await asyncio.sleep(fault.seconds)
-        await self.app(scope, receive, late)
+        request.fault = fault.kind
+        return await befall(fault, Call(self.app, scope, replay, send), self.gate.clock())
 
     def _refusal(self, request: Request) -> Answer | None:
         if not request.key_ok:
@@ -176,35 +160,3 @@ def _replay(raw: bytes, receive: Receive) -> Receive:
         return waiting.pop() if waiting else await receive()
 
     return again
-
-
-async def _swallow(message: Message) -> None:
-    """Lose an answer."""
-
-
-async def _drop(scope: Scope, receive: Receive) -> None:
-    """Close the connection without a byte; returning earlier would make the server answer 500."""
-    scope[TRANSPORT].abort()
-    while (await receive())["type"] != "http.disconnect":
-        pass
-
-
-async def _send(send: Send, answer: Answer) -> None:
-    headers = {"content-type": answer.media_type, "content-length": str(len(answer.body))} | answer.headers
-    encoded = [(name.lower().encode(), value.encode()) for name, value in headers.items()]
-    await send({"type": "http.response.start", "status": answer.status, "headers": encoded})
-    await send({"type": "http.response.body", "body": answer.body})
-
-
-def _broken(fault: Fault, now: float) -> Answer:
-    """Return the answer that a fault gives in the backend's place."""
-    answers: dict[str, Answer] = {
-        "throttle": throttled(now, fault.seconds),
-        "throttle_bare": gateway(429),
-        "quota": gateway(429, "Limit Exceeded"),
-        "status": gateway(fault.status),
-        "not_json": Answer(200, b"<html><body>Service maintenance</body></html>", media_type="text/html"),
-        "empty": Answer(200, b""),
-        "error200": Answer(200, b'{"error":true,"response":null,"errors":["Something went wrong."]}'),
-    }
-    return answers[fault.kind]

@@ -15,8 +15,10 @@ from uvicorn.protocols.http.h11_impl import H11Protocol
 
 from .app import create_app
 from .behaviour import Behaviour
+from .chaos import Chaos
 from .faults import Fault, Faults
-from .gateway import TRANSPORT, Request
+from .gateway import Request
+from .mishaps import TRANSPORT
 from .profiles import LIVE, profile_of
 from .seed import Row, build_account
 from .store import Clock, Link, Store
@@ -133,8 +135,8 @@ def listen(host: str, port: int) -> socket.socket:
 class Sandbox:
     """An account with its API in a thread of this process, for as long as the `with` lasts.
 
-    `requests` is everything that was asked, in the order of arrival. `behaviour` and `key` may be changed while it runs;
-    `behaviour` is the one named by `profile` unless a whole one is given.
+    `requests` is everything that was asked, in the order of arrival. `behaviour` and `key` may be changed while it
+    runs; the behaviour is the one named by `profile` unless a whole one is given.
     `watch`, if set, is called with each request on its arrival, before it is answered, in the server's thread: there a
     test can change the account in the middle of a walk, and nothing else happens meanwhile.
     Units: `rate_limit` is in requests per second, None for no limit; `clock` gives UNIX seconds.
@@ -150,6 +152,7 @@ class Sandbox:
         latency_ms: float = 0,
         profile: str = LIVE,
         behaviour: Behaviour | None = None,
+        chaos: Chaos | None = None,
         clock: Clock = time.time,
     ) -> None:
         """Build the account; nothing listens before the `with`."""
@@ -159,7 +162,7 @@ class Sandbox:
         self.requests: list[Request] = []
         self.watch: Callable[[Request], None] | None = None
         self.url = ""
-        self._faults = Faults()
+        self._faults = Faults(chaos=chaos)
         self._app = create_app(
             self.store,
             api_key=lambda: self.key,
