@@ -2,47 +2,114 @@
 
 from __future__ import annotations
 
+import json
 import os
 import sys
+from collections.abc import Iterator, Mapping
+from contextlib import closing
 from importlib import metadata
+from pathlib import Path
 from typing import Any
 
 import click
+from dotenv import dotenv_values
 
-from .client import Client
-from .doctor import findings
+from .api_key import has_key
+from .client import Client, Patience
+from .doctor import TRIES, Doctor
+from .errors import BadSetting
 from .exits import run
+from .findings import Finding, lines
 from .plugin import check, from_environment
+from .profile import Profile
 from .settings import SHARED_SETTINGS, ApiSettings
+from .stores import of_store
+from .write_probe import PROMISE, WriteProbe
 
-_PREFIXES = ("TAP_FIELDPULSE_", "TARGET_FIELDPULSE_")
+_PREFIXES = {"tap": "TAP_FIELDPULSE_", "target": "TARGET_FIELDPULSE_"}
 
 
 @click.group()
 def commands() -> None:
-    """Look at a FieldPulse account, with the settings of either plugin from the environment."""
+    """Look at a FieldPulse account, with the settings of either plugin from the environment or from `.env`."""
 
 
 @commands.command()
-def doctor() -> None:
-    """Check the key, the clocks and every list. Reads only; exit status 1 if anything fails."""
-    client = Client(ApiSettings.read(_from_environment()))
-    failed = 0
-    for finding in findings(client):
-        failed += finding.grade == "FAIL"
-        click.echo(f"{finding.grade:4}  {finding.about:22} {finding.text}")
-        if finding.do:
-            click.echo(f"{'':28} do: {finding.do}")
-    client.close()
-    sys.exit(1 if failed else 0)
+@click.option("--json", "is_json", is_flag=True, help="Write everything as JSON.")
+@click.option("--profile", type=click.Path(dir_okay=False, path_type=Path), help="Write the answers to this file.")
+@click.option("--write-probe", is_flag=True, help="Also find out what writing does, on a customer made for it.")
+@click.option("--yes", is_flag=True, help="Do not ask before writing.")
+def doctor(*, is_json: bool, profile: Path | None, write_probe: bool, yes: bool) -> None:
+    """Check the key, the clocks, every list and the stores. Reads only; exit status 1 if anything fails."""
+    if write_probe and not yes:
+        click.confirm(f"{PROMISE}\nGo on?", abort=True, err=True)
+    environment = _environment()
+    settings = ApiSettings.read(_shared(environment))
+    with closing(Client(settings, patience=Patience(tries=TRIES))) as client:
+        one = Doctor(client)
+        found = list(one.findings())
+        if write_probe and one.profile.lists:
+            writing = WriteProbe(client)
+            found += writing.findings()
+            one.profile.writes = writing.facts
+        found += _of_this_machine(settings, environment)
+        requests = client.requests
+    if profile and one.profile.lists:
+        _write(profile, one.profile)
+    if is_json:
+        findings = [each.plain() for each in found]
+        click.echo(json.dumps({"requests": requests, "findings": findings, "profile": one.profile.plain()}, indent=2))
+    else:
+        click.echo("\n".join(lines(found)))
+        click.echo(f"{requests} requests", err=True)
+    sys.exit(1 if any(each.grade == "FAIL" for each in found) else 0)
 
 
-def _from_environment() -> dict[str, Any]:
+def _write(path: Path, profile: Profile) -> None:
+    try:
+        profile.write(path)
+    except OSError as error:
+        what = f"The profile cannot be written ({error.strerror})."
+        raise BadSetting(what, where=f"--profile {path}", do="give a file in a folder that can be written") from None
+
+
+def _of_this_machine(settings: ApiSettings, environment: Mapping[str, str]) -> Iterator[Finding]:
+    """Yield what is found of the budget, and of the settings and the stores of each plugin that has settings here."""
+    store = "shared by this user's processes" if settings.budget_store == "file" else "of each process alone"
+    settings.budget()
+    yield Finding("ok", "budget", "rate", f"{settings.requests_per_second:g} requests/s, {store}")
+    for one in metadata.entry_points(group="fieldpulse.settings"):
+        prefix = _PREFIXES[one.name]
+        if not any(name.startswith(prefix) for name in environment):
+            continue
+        own = one.load()
+        config = from_environment(prefix, {**SHARED_SETTINGS, **own}, environment)
+        try:
+            _check(config, {**SHARED_SETTINGS, **own}, prefix)
+        except BadSetting as error:
+            yield Finding("FAIL", f"{one.name} settings", "valid", error.what, error.do)
+        for name in own:
+            if name.endswith("_url"):
+                yield of_store(name.removesuffix("_url"), str(config.get(name) or own[name]["default"]))
+
+
+def _environment() -> dict[str, str]:
+    """Return the variables of the environment, over those of a `.env` in this folder."""
+    given = {name: value for name, value in dotenv_values(".env").items() if value is not None}
+    return {**given, **os.environ}
+
+
+def _shared(environment: Mapping[str, str]) -> dict[str, Any]:
     """Return the shared settings of the plugin whose key is set, the tap's first. Raises: BadSetting."""
-    prefix = next((one for one in _PREFIXES if os.environ.get(f"{one}API_KEY")), _PREFIXES[0])
-    config = from_environment(prefix, SHARED_SETTINGS)
-    check(config, {"type": "object", "properties": SHARED_SETTINGS}, where=f"environment · {prefix}…")
-    return config
+    given = {one: from_environment(one, SHARED_SETTINGS, environment) for one in _PREFIXES.values()}
+    prefix = next((one for one, config in given.items() if has_key(config)), _PREFIXES["tap"])
+    shared = {name: value for name, value in given[prefix].items() if name in SHARED_SETTINGS}
+    _check(shared, SHARED_SETTINGS, prefix)
+    return shared
+
+
+def _check(config: dict[str, Any], settings: Mapping[str, Any], prefix: str) -> None:
+    check(config, {"type": "object", "properties": settings}, where=f"environment · {prefix}…")
 
 
 def main() -> None:

@@ -33,6 +33,7 @@ from .settings import ApiSettings
 _NEVER_LEFT = (httpx.ConnectError, httpx.ConnectTimeout, httpx.PoolTimeout, httpx.ProxyError, httpx.UnsupportedProtocol)
 _AGAIN = "run again; what was done is kept"
 _DECODER = msgspec.json.Decoder(float_hook=Decimal)
+COUNT_NAMES = ("total_count", "total_results")
 _ENCODER = msgspec.json.Encoder(decimal_format="number")
 
 # The status table. 200 with `error: true` is read as 400; 403 depends on its message.
@@ -66,12 +67,15 @@ class Patience:
 class Reply:
     """One envelope. `count` is the server's count of the list where it sent one, `date` its clock.
 
+    `beside` is what the envelope holds besides the response; empty where there was no envelope. `status` is HTTP's.
     `was_repeated` says that the same request was sent before, and what became of that is not known.
     """
 
     response: Any
     count: int | None
     date: datetime
+    beside: Mapping[str, Any]
+    status: int
     was_repeated: bool = False
 
 
@@ -155,7 +159,11 @@ class Client:
             if method == "POST":
                 raise _unknown(_broken(error), where) from None
             raise _repeatable(Unreachable(_broken(error), where=where, do=_AGAIN)) from None
-        return _read(answer, method, where)
+        try:
+            return _read(answer, method, where)
+        except FieldPulseError as error:
+            error.status = answer.status_code
+            raise
 
 
 def _read(answer: httpx.Response, method: str, where: str) -> Reply:
@@ -180,7 +188,9 @@ def _read(answer: httpx.Response, method: str, where: str) -> Reply:
     if body.get("error"):
         raise _refusal(httpx.codes.BAD_REQUEST, body, where)
     date = datetime.fromtimestamp(server_clock(answer), timezone.utc)
-    return Reply(response=body.get("response", body), count=_count(body), date=date)
+    response = body.pop("response") if "response" in body else body
+    beside = {} if response is body else body
+    return Reply(response=response, count=count_in(beside), date=date, beside=beside, status=answer.status_code)
 
 
 def _refusal(status: int, body: Any, where: str) -> FieldPulseError:
@@ -209,9 +219,9 @@ def _texts(body: Any) -> list[str]:
     return [str(text) for text in (errors if isinstance(errors, list) else [errors])]
 
 
-def _count(body: dict[str, Any]) -> int | None:
+def count_in(body: Mapping[str, Any]) -> int | None:
     """Return the server's count under either of its names (contract 2.1)."""
-    for name in ("total_count", "total_results"):
+    for name in COUNT_NAMES:
         value = body.get(name)
         if isinstance(value, int) and not isinstance(value, bool) and value >= 0:
             return value

@@ -18,26 +18,40 @@ def open_database(text: str, tables: MetaData, *, store: str) -> Engine:
 
     Raises: BadSetting.
     """
+    engine = engine_of(text, store=store)
+    try:
+        if engine.dialect.name == "sqlite":
+            path = Path(str(engine.url.database))
+            path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+            os.close(os.open(path, os.O_CREAT | os.O_RDWR, 0o600))
+        tables.create_all(engine)
+    except (OSError, SQLAlchemyError, ValueError) as error:
+        raise _closed(store, error) from None
+    return engine
+
+
+def engine_of(text: str, *, store: str) -> Engine:
+    """Return the database behind an SQLAlchemy URL, before anything was made in it. Raises: BadSetting."""
     try:
         url = make_url(text)
         if url.drivername in ("postgresql", "postgres"):
             url = url.set(drivername="postgresql+psycopg")
-        engine = _sqlite(url) if url.drivername.startswith("sqlite") else create_engine(url)
-        tables.create_all(engine)
-    except (ArgumentError, NoSuchModuleError, ImportError, OSError, SQLAlchemyError, ValueError) as error:
-        raise BadSetting(
-            f"The {store} cannot be opened ({type(error).__name__}).",
-            where=f"setting {store}_url",
-            do=f"give sqlite:///path/to/{store}.db, or postgresql://… with the extra `postgres` installed",
-        ) from None
-    return engine
+        return _sqlite(url) if url.drivername.startswith("sqlite") else create_engine(url)
+    except (ArgumentError, NoSuchModuleError, ImportError, ValueError) as error:
+        raise _closed(store, error) from None
+
+
+def _closed(store: str, error: Exception) -> BadSetting:
+    return BadSetting(
+        f"The {store} cannot be opened ({type(error).__name__}).",
+        where=f"setting {store}_url",
+        do=f"give sqlite:///path/to/{store}.db, or postgresql://… with the extra `postgres` installed",
+    )
 
 
 def _sqlite(url: URL) -> Engine:
     if url.database is None or url.database in ("", ":memory:"):
         raise ArgumentError("a store in memory forgets")
-    Path(url.database).parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-    os.close(os.open(url.database, os.O_CREAT | os.O_RDWR, 0o600))
     engine = create_engine(url)
 
     @event.listens_for(engine, "connect")

@@ -1,68 +1,148 @@
-"""Is what we assume true of this account? Reads only, at most 60 requests."""
+"""What is true of this account? At most 60 requests that only read: each list is looked at, and then what is open."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from dataclasses import dataclass
-from datetime import datetime, timezone
-from typing import Literal
+import contextlib
+from collections.abc import Callable, Iterator
+from datetime import datetime, timedelta, timezone
+from typing import Any
 
-from .catalogue import BY_NAME, RESOURCES
+from .catalogue import RESOURCES
 from .client import Client
-from .errors import FieldPulseError, QuotaSpent
-from .pages import Pages, Reading
-from .resource import Resource
+from .errors import BadKey, FieldPulseError, QuotaSpent
+from .findings import Finding, clock, of_list, zone
+from .pages import Reading
+from .probe import Probe
+from .profile import Profile
+from .resource import Evidence, Resource
+from .values import Unfit, instant, iso
 
+MOST_REQUESTS = 60
+TRIES = 2
+"""How often the client may send what fails: more would be too many."""
 _MOST_SKEW_SECONDS = 30
+_MANY = 200
 
 
-@dataclass(frozen=True)
-class Finding:
-    """One line of the report; `do` says what to do about a FAIL."""
+class Doctor:
+    """Ask an account; `profile` holds the answers at the end.
 
-    grade: Literal["ok", "warn", "FAIL"]
-    about: str
-    text: str
-    do: str = ""
+    The client is one that sends what fails no more than `TRIES` times.
+    """
 
+    def __init__(self, client: Client) -> None:
+        self.profile = Profile(asked_at=iso(datetime.now(timezone.utc)))
+        self._client = client
+        self._reading = Reading(zone=client.settings.zone)
+        self._probes = [self._probe(one) for one in RESOURCES]
 
-def findings(client: Client) -> Iterator[Finding]:
-    """Yield what is true of the account: the key, the clocks, and of each list whether it answers, counts, sorts."""
-    try:
-        reply = client.get(BY_NAME["customers"].path, {"page": "1", "limit": "1"})
-    except FieldPulseError as error:
-        yield Finding("FAIL", "key", error.what, error.do)
-        return
-    yield Finding("ok", "key", f"accepted at {client.settings.api_url}")
-    skew = (datetime.now(timezone.utc) - reply.date).total_seconds()
-    grade: Literal["ok", "warn"] = "ok" if abs(skew) < _MOST_SKEW_SECONDS else "warn"
-    yield Finding(grade, "clock", f"this machine is {skew:+.0f} s from the server's Date; bookmarks use the server's")
-    customer = next((int(row["id"]) for row in reply.response or [] if isinstance(row, dict) and row.get("id")), None)
-    for resource in RESOURCES:
-        if resource.parent and customer is None:
-            yield Finding("warn", resource.name, f"not asked for: there are no {resource.parent}")
-            continue
-        yield _of_list(client, resource, resource.path.format(customer_id=customer))
+    def findings(self) -> Iterator[Finding]:
+        """Yield what is found; no more than the first FAIL, where the key is not accepted or nothing answers."""
+        first = self._probes[0]
+        try:
+            self._ask(first.look)
+            if isinstance(first.error, BadKey) or (first.error and first.facts.is_there is None):
+                yield Finding("FAIL", "key", "accepted", first.error.what, first.error.do)
+                return
+            yield Finding("ok", "key", "accepted", f"at {self._client.settings.api_url}")
+            self._ask_lists(first)
+            self._ask_about_all()
+            self._ask_more()
+        except QuotaSpent as error:
+            yield Finding("FAIL", "quota", "left", error.what, error.do)
+        self.profile.lists = {one.resource.name: one.facts for one in self._probes}
+        yield from self._of_account(first)
+        for one in self._probes:
+            yield from of_list(one)
+        yield self._assumed()
 
+    def _probe(self, resource: Resource) -> Probe:
+        return Probe(self._client, resource, self._reading)
 
-def _of_list(client: Client, resource: Resource, path: str) -> Finding:
-    pages = Pages(client, resource, Reading(page_size=1), path)
-    try:
-        first = pages.ask(resource.order(resource.key, "asc"), 1)
-        if resource.parent or not first.rows or not resource.sorts:
-            return Finding("ok", resource.name, f"answers; {_counts(pages.tally.counted)}")
-        last = pages.ask(resource.order(resource.key, "desc"), 1, count=False)
-    except QuotaSpent:
-        raise
-    except FieldPulseError as error:
-        return Finding(
-            "FAIL", resource.name, error.what, f"deselect the stream, if your plan does not have it ({error.do})"
-        )
-    counted = pages.tally.counted
-    if first.ids[:1] != last.ids[:1] or counted == 1:
-        return Finding("ok", resource.name, f"answers and sorts; {_counts(counted)}")
-    return Finding("warn", resource.name, f"answers, and does not sort by id: it is read twice; {_counts(counted)}")
+    def _ask(self, question: Callable[[], Any]) -> Any:
+        """Put a question while requests are left."""
+        if self._client.requests + TRIES <= MOST_REQUESTS:
+            return question()
+        return None
 
+    def _ask_lists(self, first: Probe) -> None:
+        """See each list once; those below a customer, of the first customer."""
+        for one in self._probes[1:]:
+            if one.resource.parent and first.first and first.first.ids:
+                one.path = one.resource.path.format(customer_id=first.first.ids[0])
+            if "{" not in one.path:
+                self._ask(one.look)
 
-def _counts(counted: int | None) -> str:
-    return "sends no count" if counted is None else f"counts {counted:,} rows"
+    def _ask_about_all(self) -> None:
+        """Ask what is the same for all lists."""
+        there = [one for one in self._probes if one.first is not None]
+        with contextlib.suppress(FieldPulseError):
+            reply = self._ask(lambda: self._client.get("/version"))
+            self.profile.version_is_wrapped = bool(reply.beside) if reply else None
+        ends = next((one for one in there if one.is_small or one.counted), None)
+        if ends:
+            self.profile.past_the_end = self._ask(ends.pass_the_end)
+        longest = max(there, key=lambda one: one.counted or 0, default=None)
+        if longest and (longest.counted or _MANY) > 100 and not longest.is_small:  # noqa: PLR2004  documented most
+            self.profile.over_limit = self._ask(lambda: longest.ask_for_more(_MANY))
+
+    def _ask_more(self) -> None:
+        """Ask each list how it sorts, pages and filters; first those of which the documents say least."""
+        told = [one for one in self._probes if not one.is_small]
+        open_first = sorted(told, key=lambda one: one.resource.paged)
+        for is_paged in (False, True):
+            some = [one for one in open_first if one.resource.paged is is_paged]
+            for one in some:
+                if one.resource.sorts:
+                    self._ask(one.turn)
+            for one in some:
+                if one.facts.pages is None:
+                    self._ask(one.go_on)
+
+    def _of_account(self, first: Probe) -> Iterator[Finding]:
+        if first.first:
+            yield clock(first.first.date, first.asked_at, _MOST_SKEW_SECONDS)
+            beside = sorted(first.first.beside)
+            self.profile.beside = beside
+            yield Finding("ok", "envelope", "keys", f"response, and beside it: {', '.join(beside) or 'nothing'}")
+        if self.profile.version_is_wrapped is not None:
+            form = "in the envelope" if self.profile.version_is_wrapped else "bare"
+            yield Finding("ok", "version", "form", f"answers {form}")
+        yield from self._limits()
+        self.profile.times_fit_zone, finding = zone(self._newest(), str(self._client.settings.zone))
+        yield finding
+
+    def _limits(self) -> Iterator[Finding]:
+        if self.profile.past_the_end:
+            what = {"empty": "an empty page", "rows": "rows", "error": "an error"}[self.profile.past_the_end]
+            grade = "ok" if self.profile.past_the_end == "empty" else "warn"
+            yield Finding(grade, "paging", "past the end", f"{what} past the last page")  # type: ignore[arg-type]
+        if self.profile.over_limit:
+            what = {
+                "honoured": f"a limit of {_MANY} is honoured",
+                "100": f"a limit of {_MANY} gives 100 rows",
+                "fewer": f"a limit of {_MANY} gives fewer than 100 rows",
+                "refused": f"a limit of {_MANY} is refused",
+            }[self.profile.over_limit]
+            yield Finding("ok", "paging", "limit over 100", what)
+
+    def _newest(self) -> timedelta | None:
+        """Return how far the newest change lies behind the server's clock, of that list that shows the newest."""
+        ages = []
+        for one in self._probes:
+            if one.first is None or not one.resource.updated:
+                continue
+            for row in one.first.rows:
+                with contextlib.suppress(Unfit):
+                    time = instant(row.get(one.column), self._reading.zone)
+                    ages += [one.first.date - time] if time else []
+        return min(ages, default=None)
+
+    def _assumed(self) -> Finding:
+        """Say of which lists we know only what we assume, and have seen nothing now."""
+        assumed = [one for one in self._probes if one.resource.evidence is Evidence.INFERRED]
+        unseen = [one.resource.name for one in assumed if one.first is None or not one.first.rows]
+        if not unseen:
+            return Finding("ok", "catalogue", "assumed", f"{len(assumed)} lists that were assumed have shown rows")
+        text = f"rows of these are still assumed, none was seen: {', '.join(unseen)}"
+        return Finding("warn", "catalogue", "assumed", text)

@@ -34,6 +34,7 @@ class FieldPulseError(Exception):
 
     exit_status = 1
     repeatable = False  # set on one error when the same request may be sent again
+    status: int | None = None  # HTTP's, set on one error where FieldPulse answered
 
     def __init__(self, what: str, *, where: str, do: str) -> None:
         super().__init__(what)

@@ -49,11 +49,16 @@ class Tally:
 
 @dataclass(frozen=True)
 class Page:
-    """One page: its rows, their ids in the same order, and the server's count if it sent one."""
+    """One page: its rows, their ids in the same order, the server's count if it sent one, and its clock.
+
+    `beside` is what the envelope holds besides the rows.
+    """
 
     rows: list[Row]
     ids: list[int]
     count: int | None
+    date: datetime
+    beside: Mapping[str, Any]
 
 
 class Pages:
@@ -63,7 +68,7 @@ class Pages:
     """
 
     def __init__(self, client: Client, resource: Resource, reading: Reading, path: str | None = None) -> None:
-        self.resource, self.reading, self.tally = resource, reading, Tally()
+        self.resource, self.reading, self.tally = client.settings.profile.adjusted(resource), reading, Tally()
         self._client, self._path = client, path or resource.path
 
     def without(self, query: Mapping[str, str]) -> Pages:
@@ -83,7 +88,8 @@ class Pages:
         self.tally.began = self.tally.began or reply.date
         if reply.count is not None:
             self.tally.counted = reply.count
-        return Page(reply.response, [self._id(row, number) for row in reply.response], reply.count)
+        ids = [self._id(row, number) for row in reply.response]
+        return Page(reply.response, ids, reply.count, reply.date, reply.beside)
 
     def after(
         self, first: Page, order: Mapping[str, str], room: Callable[[int], int], *, count: bool

@@ -56,10 +56,10 @@ class Plugin:
         raise SystemExit(128 + signum)
 
 
-def from_environment(prefix: str, properties: Mapping[str, Any]) -> Config:
+def from_environment(prefix: str, properties: Mapping[str, Any], environment: Mapping[str, str] = os.environ) -> Config:
     """Return the settings that stand in the environment; text that is not of a setting's type stays text."""
     config = {}
-    for variable, value in os.environ.items():
+    for variable, value in environment.items():
         if variable.startswith(prefix) and not variable.endswith(_NO_SETTINGS):
             name = variable.removeprefix(prefix).lower()
             config[name] = _typed(value, properties.get(name, {}).get("type", "string"))

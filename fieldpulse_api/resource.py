@@ -54,7 +54,7 @@ class Resource:
     `sort_by`/`sort_dir`; `sorts`, `counts` and `paged` say whether `sort[…]`, `calculate_count` and
     `page` are documented. `never` are row keys that are not emitted, at any depth. `custom` is the
     object type whose custom fields the rows have values of, and `ask_values` what a list must be
-    asked with to show them.
+    asked with to show them. `unsorted` are columns by which an account was found not to sort.
     """
 
     name: str
@@ -77,6 +77,7 @@ class Resource:
     labels: tuple[Labels, ...] = ()
     filters: tuple[Filter, ...] = ()
     write: Write | None = None
+    unsorted: frozenset[str] = frozenset()
 
     def __post_init__(self) -> None:
         """Refuse an entry that contradicts itself, when the catalogue is imported."""
@@ -139,6 +140,8 @@ class Resource:
         `sort_by` where it is documented with that column, else `sort[…]` with `id` to break ties,
         else nothing. Whether the server does it is for the reader to check (contract 3.3).
         """
+        if column in self.unsorted:
+            return {}
         if column in self.sort_by or ANY_COLUMN in self.sort_by:
             return {"sort_by": column, "sort_dir": direction}
         if not self.sorts:

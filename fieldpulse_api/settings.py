@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import ipaddress
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import timezone, tzinfo
 from typing import Any, Literal, cast
 from urllib.parse import urlsplit
@@ -13,6 +13,7 @@ from zoneinfo import ZoneInfo
 from .api_key import ApiKey
 from .budget import Budget, FileBudget, MemoryBudget, budget_path
 from .errors import BadSetting
+from .profile import Profile
 
 API_URL = "https://ywe3crmpll.execute-api.us-east-2.amazonaws.com/stage"
 
@@ -36,6 +37,12 @@ SHARED_SETTINGS: dict[str, dict[str, Any]] = {
         "default": API_URL,
         "title": "API address",
         "description": "Where the API is. Must be https, unless it is this machine (the sandbox).",
+    },
+    "profile_path": {
+        "type": "string",
+        "title": "Profile",
+        "description": "A file that `fieldpulse doctor --profile` wrote: what it found not to work on this account is "
+        "not tried in every run.",
     },
     "requests_per_second": {
         "type": "number",
@@ -82,6 +89,7 @@ class ApiSettings:
     budget_store: Literal["file", "memory"] = "file"
     timeout_seconds: float = 60
     zone: tzinfo = timezone.utc
+    profile: Profile = field(default_factory=Profile)
 
     def __repr__(self) -> str:
         return f"ApiSettings(api_url={self.api_url!r})"  # never the key
@@ -100,6 +108,7 @@ class ApiSettings:
             budget_store=cast("Literal['file', 'memory']", given["budget_store"]),
             timeout_seconds=float(given["timeout_seconds"]),
             zone=zone_of(config),
+            profile=Profile.read(given["profile_path"]) if given["profile_path"] else Profile(),
         )
 
     def budget(self) -> Budget:

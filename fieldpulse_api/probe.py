@@ -1,0 +1,234 @@
+"""What one list does, found out by few requests: each is put so that every way in which the server may answer shows.
+
+Of a list with rows a0, a1, a2, a3 … (the newest first) the first request shows the first four. The second asks for the
+same in the other direction, and in it for a page that only a server that sorts, pages and filters answers with a0.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Mapping
+from dataclasses import replace
+from datetime import datetime, timezone
+from itertools import pairwise
+from typing import Any
+
+from .client import COUNT_NAMES, Client
+from .errors import BadKey, FieldPulseError, QuotaSpent, RecordRefused, UnexpectedReply
+from .pages import Page, Pages, Reading
+from .profile import ListFacts
+from .resource import Resource
+
+ROWS = 4  # that are asked for: so few show an order, and leave most of a list unseen
+_NOT_HERE = (BadKey, RecordRefused, UnexpectedReply)
+_PUBLIC = re.compile(r"[A-Za-z_]\w{0,63}\Z", re.ASCII)
+_FORMS = {
+    "bare": re.compile(r"\d{4}-\d\d-\d\d \d\d:\d\d:\d\d\Z"),
+    "date": re.compile(r"\d{4}-\d\d-\d\d\Z"),
+    "Z": re.compile(r"\d{4}-\d\d-\d\dT[\d:.]+Z\Z"),
+    "offset": re.compile(r"\d{4}-\d\d-\d\d[T ][\d:.]+[+-]\d\d:?\d\d\Z"),
+    "T": re.compile(r"\d{4}-\d\d-\d\dT[\d:.]+\Z"),
+    "digits": re.compile(r"\d+\Z"),
+}
+
+
+class Probe:
+    """Ask one list. `first` is its first page, once `look` was there; `error` is what it failed with.
+
+    `path` is where it is, `asked_at` our clock when it was looked at. Every question is one request, and raises
+    QuotaSpent only.
+    """
+
+    def __init__(self, client: Client, resource: Resource, reading: Reading) -> None:
+        self.resource, self.facts = resource, ListFacts()
+        self.first: Page | None = None
+        self.error: FieldPulseError | None = None
+        self.column = resource.updated or resource.key
+        self.path, self.asked_at = resource.path, datetime.now(timezone.utc)
+        self._client, self._reading = client, reading
+        self._is_one_of_two = False
+
+    @property
+    def is_small(self) -> bool:
+        """Say whether there are too few rows to tell anything from their order."""
+        return self.first is None or len(self.first.rows) < ROWS
+
+    @property
+    def counted(self) -> int | None:
+        """Return the server's count."""
+        return self.first.count if self.first else None
+
+    def look(self) -> None:
+        """See the newest rows: whether the list is there, heeds the limit, counts, and what its rows are like."""
+        page = self._ask(self._order("desc"), 1, limit=ROWS, count=True)
+        self.asked_at = datetime.now(timezone.utc)
+        if page is None:
+            self.facts.is_there = False if isinstance(self.error, _NOT_HERE) else None
+            return
+        self.first, self.facts.is_there = page, True
+        self.facts.limits = None if len(page.rows) < ROWS else len(page.rows) == ROWS
+        self.facts.count_key = next((name for name in COUNT_NAMES if page.beside.get(name) is not None), None)
+        if page.count is None:
+            self.facts.counts = "never"
+        elif not self.resource.counts:
+            self.facts.counts = "free"
+        if _descends(self._marks(page)) is False:
+            self.facts.sorts[self.column] = False
+        self._describe(page.rows)
+
+    def turn(self) -> None:
+        """Ask in the other direction: whether the list is sorted, and with it as much as possible of the rest."""
+        if self.resource.updated:
+            self._turn_filtered()
+        else:
+            self._turn_by_key()
+
+    def go_on(self) -> None:
+        """Ask for the second page in the order of the first: whether pages are heeded."""
+        page = self._ask(self._order("desc"), 2, limit=ROWS)
+        if page is None or self.first is None:
+            return
+        seen = set(page.ids) & set(self.first.ids)
+        if not seen:
+            self.facts.pages = True
+        elif page.ids == self.first.ids:
+            self.facts.pages = False
+        if self._is_one_of_two and self.facts.pages is not None:
+            self._sorts(does=not self.facts.pages)
+
+    def pass_the_end(self) -> str:
+        """Ask for a page behind the last one, by the server's count; say what comes."""
+        page = self._ask(self._order("desc"), -(-(self.counted or 0) // ROWS) + 2, limit=ROWS)
+        return "error" if page is None else "rows" if page.rows else "empty"
+
+    def ask_for_more(self, limit: int) -> str:
+        """Ask for more rows at once than are documented; say what comes."""
+        page = self._ask(self._order("desc"), 1, limit=limit)
+        if page is None:
+            return "refused"
+        if len(page.rows) >= min(limit, self.counted or limit):
+            return "honoured"
+        return "100" if len(page.rows) == 100 else "fewer"  # noqa: PLR2004  the documented most
+
+    def _turn_filtered(self) -> None:
+        """Ask for the oldest first, of those that are at least as new as a2, two a page: the second page is [a0]."""
+        oldest = self._text(2)
+        if oldest is None or self.first is None:
+            return
+        names = {"action": "where", "attribute": self.column, "operator": ">=", "value": oldest, "class": "date"}
+        query = {f"filter[0][{name}]": value for name, value in names.items()}
+        page = self._ask(self._order("asc"), 2, limit=2, query=query)
+        if page is None:
+            return
+        a0, a1, a2, a3 = self.first.ids[:ROWS]
+        facts, came = self.facts, page.ids
+        self._note_count(page)
+        if came == [a0]:
+            self._sorts(does=True)
+            facts.pages = facts.filters = True
+        elif came == [a2]:  # the order stayed: a0 and a1 were the first page
+            self._sorts(does=False)
+            facts.pages = facts.filters = True
+        elif came == [a2, a3]:
+            self._sorts(does=False)
+            facts.pages, facts.filters = True, False
+        elif came[:2] == [a0, a1]:
+            self._sorts(does=False)
+            facts.pages = False
+        elif came == [a2, a1] and self.counted not in (None, ROWS + 1):
+            self._sorts(does=True)
+            facts.pages, facts.filters = False, True
+        elif came and self._is_older(page, than=oldest):
+            facts.filters = False
+            self._sorts(does=_descends(self._marks(page)[::-1]))
+
+    def _turn_by_key(self) -> None:
+        """Ask for the last page but one, a row each, from the other end: that is a1 where pages are heeded."""
+        if self.first is None:
+            return
+        a0, a1, *_, a3 = self.first.ids[:ROWS]
+        count = self.counted or 0
+        if count <= ROWS + 1:
+            page = self._ask(self._order("asc"), 1, limit=ROWS)
+            if page is not None:
+                self._note_count(page)
+                self._sorts(does=_descends(page.ids[::-1]) and page.ids != self.first.ids)
+            return
+        page = self._ask(self._order("asc"), count - 1, limit=1)
+        if page is None:
+            return
+        self._note_count(page)
+        if page.ids == [a1]:
+            self._sorts(does=True)
+            self.facts.pages = True
+        elif page.ids[:1] == [a0]:
+            self._sorts(does=False)
+            self.facts.pages = False
+        else:  # it does not sort, or does not heed the page: which of them, the second page tells
+            self._is_one_of_two = bool(page.ids) and page.ids[0] < a3
+
+    def _sorts(self, *, does: bool | None) -> None:
+        """Note whether the list is sorted, unless its first page has shown that it is not."""
+        if does is not None:
+            self.facts.sorts.setdefault(self.column, does)
+
+    def _note_count(self, page: Page) -> None:
+        """Note of a page for which no count was asked whether it came all the same."""
+        if self.counted is not None:
+            self.facts.counts = "free" if page.count is not None else "asked"
+
+    def _describe(self, rows: Iterable[Mapping[str, Any]]) -> None:
+        seen = {name for row in rows for name in row}
+        known = self.resource.schema["properties"]
+        public = [name for name in seen - set(known) if _PUBLIC.match(name)]
+        self.facts.unknown_fields = sorted(set(public) - set(self.resource.never))
+        self.facts.missing_fields = sorted(set(known) - seen) if seen else []
+        times = [name for name, one in known.items() if one.get("format") == "date-time"]
+        self.facts.time_forms = sorted({_form(row[name]) for row in rows for name in times if row.get(name)})
+
+    def _order(self, direction: Any) -> dict[str, str]:
+        return self.resource.order(self.column, direction)
+
+    def _ask(
+        self,
+        order: Mapping[str, str],
+        number: int,
+        *,
+        limit: int,
+        count: bool = False,
+        query: Mapping[str, str] | None = None,
+    ) -> Page | None:
+        reading = replace(self._reading, query=query or {})
+        try:
+            return Pages(self._client, self.resource, reading, self.path).ask(order, number, limit=limit, count=count)
+        except QuotaSpent:
+            raise
+        except FieldPulseError as error:
+            self.error = error
+            return None
+
+    def _marks(self, page: Page) -> list[Any]:
+        return [row.get(self.column) for row in page.rows] if self.resource.updated else list(page.ids)
+
+    def _text(self, number: int) -> str | None:
+        """Return when a row of the first page was changed, as FieldPulse wrote it."""
+        value = self.first.rows[number].get(self.column) if self.first else None
+        return value.replace(" ", "T") if isinstance(value, str) and value else None
+
+    def _is_older(self, page: Page, *, than: str) -> bool:
+        return any(isinstance(one, str) and one.replace(" ", "T") < than for one in self._marks(page))
+
+
+def _descends(marks: list[Any]) -> bool | None:
+    """Say whether rows came in falling order; None where that cannot be told: of equal ones, and without a time."""
+    try:
+        return all(one >= other for one, other in pairwise(marks)) if len(set(marks)) > 1 else None
+    except TypeError:
+        return None
+
+
+def _form(value: Any) -> str:
+    """Return in which form a time came."""
+    if isinstance(value, (int, float)):
+        return "number"
+    return next((name for name, form in _FORMS.items() if form.match(str(value).strip())), "other")

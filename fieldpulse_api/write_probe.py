@@ -1,0 +1,226 @@
+"""What writing does on this account: on one customer made for it, with what hangs on it, all deleted again.
+
+Source: contract 7, questions 10 to 14 and 20.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import secrets
+from collections.abc import Iterator, Mapping
+from datetime import datetime, timedelta, timezone
+from typing import Any
+
+from .catalogue import BY_NAME
+from .client import Client, Reply
+from .errors import FieldPulseError, NotFound, OutcomeUnknown, RecordRefused
+from .findings import Finding
+from .profile import WriteFacts
+from .resource import Resource
+from .values import Unfit, instant, whole
+
+PROMISE = (
+    "This creates one customer named `fieldpulse doctor test …`, two addresses and a task of it, changes them, "
+    "reads them back and deletes them, in the account itself: FieldPulse has no sandbox. People there may see them."
+)
+_CLASS_NAME = r"App\Http\Api\Core\Models\BaseCustomer"  # as reads show a customer's type (V)
+_NEAR = timedelta(minutes=10)
+_CUSTOMERS, _LOCATIONS, _SUBTASKS = (BY_NAME[name] for name in ("customers", "locations", "subtasks"))
+_LEFT = "delete it in FieldPulse by hand"
+
+
+class WriteProbe:
+    """Write to an account and see what becomes of it. `facts` are the answers.
+
+    The client repeats no create. Whatever was made is deleted at the end; what could not be is named.
+    """
+
+    def __init__(self, client: Client) -> None:
+        self.facts = WriteFacts()
+        self._client = client
+        self._name = f"fieldpulse doctor test {secrets.token_hex(4)}"
+        self._made: list[tuple[Resource, int]] = []
+        self._is_clean = False
+
+    def findings(self) -> Iterator[Finding]:
+        """Write, and yield what was found."""
+        try:
+            yield from self._customer()
+        except FieldPulseError as error:
+            do = f"look for {self._name!r}, and {_LEFT}" if isinstance(error, OutcomeUnknown) else error.do
+            yield Finding("FAIL", "write", "customer", error.what, do)
+        finally:
+            left = list(self._clean_up()) if not self._is_clean else []
+        yield from left
+
+    def _customer(self) -> Iterator[Finding]:
+        yield from self._refusal()
+        body = {"first_name": "Test", "display_name": self._name, "notes": "may be deleted", "company_name": "Test"}
+        reply = self._client.post(_CUSTOMERS.path, body)
+        self.facts.create_status = reply.status
+        yield Finding("ok", "write", "create", f"answers {reply.status} to a create")
+        customer = self._taken(_CUSTOMERS, reply)
+        yield from self._zone(customer, reply.date)
+        yield from self._changes(int(customer["id"]))
+        yield from self._object_types(int(customer["id"]))
+        yield from self._times(int(customer["id"]))
+        yield from self._deletion(int(customer["id"]))
+
+    def _refusal(self) -> Iterator[Finding]:
+        """Send a customer without any name, to see with which status it is refused."""
+        try:
+            self._taken(_CUSTOMERS, self._client.post(_CUSTOMERS.path, {"notes": self._name}))
+        except RecordRefused as error:
+            self.facts.validation_status = error.status
+            yield Finding("ok", "write", "validation", f"refuses with HTTP {error.status} what breaks a rule")
+        else:
+            yield Finding("warn", "write", "validation", "a customer without any name was taken")
+
+    def _zone(self, customer: Mapping[str, Any], now: datetime) -> Iterator[Finding]:
+        try:
+            made = instant(customer.get("created_at"), timezone.utc)
+        except Unfit:
+            made = None
+        if made is None:
+            yield Finding("warn", "write", "times are UTC", "the answer does not say when the customer was made")
+            return
+        self.facts.times_are_utc = abs(made - now) < _NEAR
+        if self.facts.times_are_utc:
+            yield Finding("ok", "write", "times are UTC", "what was just made is dated now, in UTC")
+        else:
+            text = f"what was just made is dated {made - now} off, if read as UTC"
+            yield Finding("warn", "write", "times are UTC", text, "set `timezone` to the account's zone")
+
+    def _changes(self, number: int) -> Iterator[Finding]:
+        self._put(_CUSTOMERS, number, {"company_name": "Test 2"})
+        row = self._row(_CUSTOMERS, number)
+        self.facts.put_merges = row.get("notes") == "may be deleted" and row.get("company_name") == "Test 2"
+        yield _yes(
+            self.facts.put_merges, "PUT", "a PUT leaves alone what it does not name", "a PUT changes more than it names"
+        )
+        self._put(_CUSTOMERS, number, {"notes": None})
+        self.facts.null_clears = not self._row(_CUSTOMERS, number).get("notes")
+        if not self.facts.null_clears:
+            self._put(_CUSTOMERS, number, {"notes": ""})
+            self.facts.empty_clears = not self._row(_CUSTOMERS, number).get("notes")
+        good = "null in a PUT clears a text" if self.facts.null_clears else "null in a PUT is ignored, '' clears a text"
+        bad = "neither null nor '' in a PUT clears a text"
+        yield _yes(self.facts.null_clears or self.facts.empty_clears, "null", good, bad)
+
+    def _object_types(self, number: int) -> Iterator[Finding]:
+        body = {"object_id": number, "title": self._name, "address_1": "1 Test Street"}
+        self.facts.short_object_type = self._is_taken(_LOCATIONS, body | {"object_type": "customer"})
+        self.facts.class_object_type = self._is_taken(_LOCATIONS, body | {"object_type": _CLASS_NAME})
+        good, bad = "short object types are taken", "the short name `customer`, which the target sends, is refused"
+        yield _yes(self.facts.short_object_type, "object type", good, bad)
+
+    def _times(self, number: int) -> Iterator[Finding]:
+        due = (datetime.now(timezone.utc) + timedelta(days=1)).replace(microsecond=0)
+        body = {"title": self._name, "customer_id": number, "due_date": int(due.timestamp())}
+        if not self._is_taken(_SUBTASKS, body):
+            yield Finding("warn", "write", "time", "not told: a task with a time in UNIX seconds is refused")
+            return
+        task = self._made[-1][1]
+        self.facts.unix_times = self._is_due(task, due)
+        later = due + timedelta(days=1)
+        try:
+            self._put(_SUBTASKS, task, {"due_date": later.strftime("%Y-%m-%d %H:%M:%S")})
+            self.facts.text_times = self._is_due(task, later)
+        except RecordRefused:
+            self.facts.text_times = False
+        yield _yes(
+            self.facts.unix_times,
+            "time",
+            "times in UNIX seconds are understood",
+            "times in UNIX seconds are not understood",
+        )
+
+    def _deletion(self, number: int) -> Iterator[Finding]:
+        for resource, one in reversed(self._made):
+            if resource is not _CUSTOMERS:
+                self._delete(resource, one)
+        self.facts.delete_status = self._delete(_CUSTOMERS, number)
+        try:
+            row = self._row(_CUSTOMERS, number)
+            self.facts.deleted_status = 200
+            is_marked = bool(row.get("deleted_at"))
+        except NotFound as error:
+            self.facts.deleted_status, is_marked = error.status, True
+        self._is_clean = True
+        text = f"a deleted row answers {self.facts.deleted_status} by id"
+        yield _yes(is_marked, "delete", text, "a deleted row is there still, and not marked")
+
+    def _clean_up(self) -> Iterator[Finding]:
+        """Delete what is left, also what was created without an answer, and yield what could not be."""
+        with contextlib.suppress(FieldPulseError):
+            self._find_customer()
+        for resource, number in reversed(self._made[:]):
+            yield from self._deleted(resource, number)
+
+    def _find_customer(self) -> None:
+        """Look among the newest customers for one of the name that is only ours."""
+        query = {"page": "1", "limit": "20", **_CUSTOMERS.order(_CUSTOMERS.key, "desc")}
+        for row in self._client.get(_CUSTOMERS.path, query).response:
+            one = (_CUSTOMERS, int(row["id"]))
+            if self._name in (row.get("display_name"), row.get("notes")) and one not in self._made:
+                self._made.append(one)
+
+    def _deleted(self, resource: Resource, number: int) -> Iterator[Finding]:
+        try:
+            self._delete(resource, number)
+        except FieldPulseError as error:
+            text = f"{resource.singular} {number} could not be deleted: {error.what}"
+            yield Finding("FAIL", "write", "clean up", text, _LEFT)
+
+    def _is_taken(self, resource: Resource, body: Mapping[str, Any]) -> bool:
+        try:
+            self._taken(resource, self._client.post(resource.path, body))
+        except RecordRefused:
+            return False
+        return True
+
+    def _taken(self, resource: Resource, reply: Reply) -> Mapping[str, Any]:
+        """Return the row that was created, and remember to delete it. Raises: OutcomeUnknown if its id is not told."""
+        row = reply.response if isinstance(reply.response, dict) else {}
+        try:
+            number = whole(row.get("id"))
+        except Unfit:
+            number = None
+        if number is None:
+            raise OutcomeUnknown(
+                f"A {resource.singular} was created, and the answer does not say its id.",
+                where=f"POST {resource.path}",
+                do=_LEFT,
+            )
+        self._made.append((resource, number))
+        return {**row, "id": number}
+
+    def _delete(self, resource: Resource, number: int) -> int | None:
+        try:
+            status: int | None = self._client.delete(_path(resource, number)).status
+        except NotFound as error:
+            status = error.status
+        self._made.remove((resource, number))
+        return status
+
+    def _put(self, resource: Resource, number: int, body: Mapping[str, Any]) -> None:
+        self._client.put(_path(resource, number), body)
+
+    def _row(self, resource: Resource, number: int) -> Mapping[str, Any]:
+        row = self._client.get(_path(resource, number)).response
+        return row if isinstance(row, dict) else {}
+
+    def _is_due(self, number: int, due: datetime) -> bool:
+        try:
+            time = instant(self._row(_SUBTASKS, number).get("due_date"), self._client.settings.zone)
+        except Unfit:
+            return False
+        return time == due
+
+
+def _path(resource: Resource, number: int) -> str:
+    return str(resource.item_path).format(id=number)
+
+
+def _yes(does: object, check: str, good: str, bad: str) -> Finding:
+    return Finding("ok", "write", check, good) if does else Finding("warn", "write", check, bad)
