@@ -108,7 +108,7 @@ class ApiSettings:
             budget_store=cast("Literal['file', 'memory']", given["budget_store"]),
             timeout_seconds=float(given["timeout_seconds"]),
             zone=zone_of(config),
-            profile=Profile.read(given["profile_path"]) if given["profile_path"] else Profile(),
+            profile=profile_of(config),
         )
 
     def budget(self) -> Budget:
@@ -139,6 +139,12 @@ def is_loopback(host: str) -> bool:
         return ipaddress.ip_address(host).is_loopback
     except ValueError:
         return host == "localhost"
+
+
+def profile_of(config: Mapping[str, Any]) -> Profile:
+    """Return what is known of the account; it needs no other setting, so discovery can ask. Raises: BadSetting."""
+    path = config.get("profile_path")
+    return Profile.read(str(path)) if path else Profile()
 
 
 def zone_of(config: Mapping[str, Any]) -> tzinfo:

@@ -19,8 +19,9 @@ from fieldpulse_api.errors import BadKey, BadSetting, RecordRefused, UnexpectedR
 from fieldpulse_api.filters import Filters, read_filters
 from fieldpulse_api.names import Index, read_index
 from fieldpulse_api.pages import Pages, Reading
+from fieldpulse_api.profile import Profile
 from fieldpulse_api.resource import Resource
-from fieldpulse_api.settings import ApiSettings, zone_of
+from fieldpulse_api.settings import ApiSettings, profile_of, zone_of
 
 from .bookmarks import Bookmark, read_time
 from .drift import sample
@@ -54,6 +55,11 @@ class Run:
         return Client(ApiSettings.read(self.config))
 
     @cached_property
+    def profile(self) -> Profile:
+        """Return what was found out about the account before."""
+        return profile_of(self.config)
+
+    @cached_property
     def zone(self) -> tzinfo:
         """Return the zone of times that come without one."""
         return zone_of(self.config)
@@ -71,7 +77,8 @@ class Run:
     @property
     def watched(self) -> list[str]:
         """Return the streams whose changes are wanted as events."""
-        return sorted({*ALWAYS_FOR, *self.config["change_events_for"]})
+        wanted = {*ALWAYS_FOR, *self.config["change_events_for"]}
+        return sorted(name for name in wanted if not self.profile.lacks(BY_NAME[name]))
 
     def form(self, name: str) -> Form:
         """Return the form of a stream's records; where the account has custom fields, it is asked for them, once."""

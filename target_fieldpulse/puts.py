@@ -62,7 +62,7 @@ class Puts:
         self._send(place, whole)
         unknown = [name for name in ways if name not in known]  # another thread may have found it out meanwhile
         if unknown:
-            ways |= self._find_out(place, unknown)
+            ways |= self._find_out(place, {name: ways[name] for name in unknown})
         kept = ", ".join(name for name, way in ways.items() if way == _KEPT)
         if kept:
             raise refuse(f"{kept}: FieldPulse does not clear it; the rest was written", kept, "clear it in FieldPulse")
@@ -82,20 +82,26 @@ class Puts:
         raise _unknown(path)
 
     def _ways(self, place: Place, names: list[str], known: Ways) -> Ways:
-        """Return what clears these fields; null where it is not known yet. Those that are empty need nothing."""
+        """Return what clears these fields, or what is tried first. Those that are empty need nothing."""
         doubtful = [name for name in names if known.get(name, _KEPT) == _KEPT]
         row = (place.row or self._means.row(place.resource, place.path)) if doubtful else {}
         empty = {name for name in doubtful if self._is_empty(place, row, name)}
-        return {name: known.get(name) for name in names if name not in empty}
+        return {name: known.get(name, self._first_try(place, name)) for name in names if name not in empty}
 
-    def _find_out(self, place: Place, names: Iterable[str]) -> Ways:
-        """See whether null cleared these fields, else whether the empty text does."""
-        ways: Ways = dict.fromkeys(names)
-        left = self._left(place, names)
+    def _first_try(self, place: Place, name: str) -> Any:
+        """Return null, unless the profile says that texts are not cleared by it."""
+        fields = place.resource.write.by_name if place.resource.write else {}
+        is_text = name in fields and fields[name].kind is Kind.TEXT
+        return "" if is_text and self._means.client.settings.profile.writes.null_clears is False else None
+
+    def _find_out(self, place: Place, ways: Ways) -> Ways:
+        """See whether these fields were cleared by what was sent, else whether they are by the other way."""
+        left = self._left(place, ways)
         if left:
-            self._send(place, dict.fromkeys(left, ""))
+            others = {name: None if ways[name] == "" else "" for name in left}
+            self._send(place, others)
             kept = self._left(place, left)
-            ways |= {name: _KEPT if name in kept else "" for name in left}
+            ways |= {name: _KEPT if name in kept else other for name, other in others.items()}
         self._clearing.update({(place.resource.name, name): way for name, way in ways.items()})
         return ways
 
