@@ -12,7 +12,7 @@ from .client import Client
 from .errors import BadKey, FieldPulseError, QuotaSpent
 from .findings import Finding, clock, of_list, zone
 from .pages import Reading
-from .probe import Probe
+from .probe import MOST, Probe
 from .profile import Profile
 from .resource import Evidence, Resource
 from .values import Unfit, instant, iso
@@ -83,7 +83,7 @@ class Doctor:
         if ends:
             self.profile.past_the_end = self._ask(ends.pass_the_end)
         longest = max(there, key=lambda one: one.counted or 0, default=None)
-        if longest and (longest.counted or _MANY) > 100 and not longest.is_small:  # noqa: PLR2004  documented most
+        if longest and (longest.counted or _MANY) > MOST and not longest.is_small:
             self.profile.over_limit = self._ask(lambda: longest.ask_for_more(_MANY))
 
     def _ask_more(self) -> None:
@@ -94,8 +94,9 @@ class Doctor:
             some = [one for one in open_first if one.resource.paged is is_paged]
             for one in some:
                 if one.resource.sorts:
+                    one.fears_filters = any(other.error and other.first for other in self._probes)
                     self._ask(one.turn)
-            for one in some:
+            for one in [*some, *some]:  # what looks as if pages were not heeded is asked twice
                 if one.facts.pages is None:
                     self._ask(one.go_on)
 

@@ -8,12 +8,11 @@ from datetime import datetime, timedelta
 from itertools import groupby
 from typing import Literal
 
-from .probe import Probe
+from .probe import MOST, Probe
 from .profile import ListFacts
 
 Grade = Literal["ok", "warn", "FAIL"]
 
-_AT_ONCE = 100
 _UNTOLD = ("too few rows to tell", "not told")
 
 
@@ -113,7 +112,7 @@ def _limit_and_page(probe: Probe, name: str) -> Iterator[tuple[Grade, str, str, 
         yield "ok", name, "page", _untold(probe), ""
     elif facts.pages:
         yield "ok", name, "page", "heeds page", ""
-    elif (probe.counted or 0) > _AT_ONCE:
+    elif (probe.counted or 0) > MOST:
         text = f"does not heed page: of {probe.counted:,} rows only those that come at once can be read"
         yield "FAIL", name, "page", text, "deselect the stream, or take it as incomplete; report it to FieldPulse"
     else:

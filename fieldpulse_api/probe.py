@@ -11,7 +11,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import replace
 from datetime import datetime, timezone
 from itertools import pairwise
-from typing import Any
+from typing import Any, Literal
 
 from .client import COUNT_NAMES, Client
 from .errors import BadKey, FieldPulseError, QuotaSpent, RecordRefused, UnexpectedReply
@@ -20,6 +20,7 @@ from .profile import ListFacts
 from .resource import Resource
 
 ROWS = 4  # that are asked for: so few show an order, and leave most of a list unseen
+MOST = 100  # rows that a page may have, as documented
 _NOT_HERE = (BadKey, RecordRefused, UnexpectedReply)
 _PUBLIC = re.compile(r"[A-Za-z_]\w{0,63}\Z", re.ASCII)
 _FORMS = {
@@ -35,7 +36,8 @@ _FORMS = {
 class Probe:
     """Ask one list. `first` is its first page, once `look` was there; `error` is what it failed with.
 
-    `path` is where it is, `asked_at` our clock when it was looked at. Every question is one request, and raises
+    `path` is where it is, `asked_at` our clock when it was looked at; `fears_filters` leaves them out, once another
+    list has failed with them. Every question is one request, and raises
     QuotaSpent only.
     """
 
@@ -46,7 +48,8 @@ class Probe:
         self.column = resource.updated or resource.key
         self.path, self.asked_at = resource.path, datetime.now(timezone.utc)
         self._client, self._reading = client, reading
-        self._is_one_of_two = False
+        self.fears_filters = False
+        self._is_one_of_two, self._repeats = False, 0
 
     @property
     def is_small(self) -> bool:
@@ -72,89 +75,105 @@ class Probe:
             self.facts.counts = "never"
         elif not self.resource.counts:
             self.facts.counts = "free"
-        if _descends(self._marks(page)) is False:
+        if self.resource.sorts and _descends(self._marks(page)) is False:
             self.facts.sorts[self.column] = False
         self._describe(page.rows)
 
     def turn(self) -> None:
         """Ask in the other direction: whether the list is sorted, and with it as much as possible of the rest."""
-        if self.resource.updated:
-            self._turn_filtered()
-        else:
+        if (
+            self.fears_filters
+            or self.facts.limits is False
+            or (not self.resource.updated and (self.counted or 0) <= ROWS + 1)
+        ):
+            self._turn_plainly()
+        elif not self.resource.updated:
             self._turn_by_key()
+        elif self.facts.sorts.get(self.column) is False:
+            self._filter_alone()
+        else:
+            self._turn_filtered()
 
     def go_on(self) -> None:
-        """Ask for the second page in the order of the first: whether pages are heeded."""
-        page = self._ask(self._order("desc"), 2, limit=ROWS)
+        """Ask for the next page in the order of the first: whether pages are heeded.
+
+        If it is the same, that may be chance, of a list whose order changes: only twice is none.
+        """
+        page = self._ask(self._order("desc"), 2 + self._repeats, limit=ROWS)
         if page is None or self.first is None:
             return
-        seen = set(page.ids) & set(self.first.ids)
-        if not seen:
+        if not set(page.ids) & set(self.first.ids):
             self.facts.pages = True
-        elif page.ids == self.first.ids:
-            self.facts.pages = False
+        elif page.ids == self.first.ids and self.counted != len(page.ids) and self.facts.limits is not False:
+            self._repeat()
         if self._is_one_of_two and self.facts.pages is not None:
             self._sorts(does=not self.facts.pages)
 
-    def pass_the_end(self) -> str:
+    def pass_the_end(self) -> Literal["empty", "rows", "error"]:
         """Ask for a page behind the last one, by the server's count; say what comes."""
         page = self._ask(self._order("desc"), -(-(self.counted or 0) // ROWS) + 2, limit=ROWS)
         return "error" if page is None else "rows" if page.rows else "empty"
 
-    def ask_for_more(self, limit: int) -> str:
-        """Ask for more rows at once than are documented; say what comes."""
+    def ask_for_more(self, limit: int) -> Literal["honoured", "100", "fewer", "refused"] | None:
+        """Ask for more rows at once than are documented; say what comes, None if that may have been all."""
         page = self._ask(self._order("desc"), 1, limit=limit)
         if page is None:
             return "refused"
-        if len(page.rows) >= min(limit, self.counted or limit):
-            return "honoured"
-        return "100" if len(page.rows) == 100 else "fewer"  # noqa: PLR2004  the documented most
+        came = len(page.rows)
+        if came > MOST or came == self.counted:
+            return "honoured" if came > MOST else None
+        return "100" if came == MOST else "fewer" if self.counted else None
 
     def _turn_filtered(self) -> None:
         """Ask for the oldest first, of those that are at least as new as a2, two a page: the second page is [a0]."""
-        oldest = self._text(2)
+        facts, oldest = self.facts, self._text(2)
         if oldest is None or self.first is None:
             return
-        names = {"action": "where", "attribute": self.column, "operator": ">=", "value": oldest, "class": "date"}
-        query = {f"filter[0][{name}]": value for name, value in names.items()}
-        page = self._ask(self._order("asc"), 2, limit=2, query=query)
+        page = self._ask(self._order("asc"), 2, limit=2, query=self._since(oldest))
         if page is None:
+            facts.filters = False
             return
-        a0, a1, a2, a3 = self.first.ids[:ROWS]
-        facts, came = self.facts, page.ids
         self._note_count(page)
+        a0, a1, a2, a3 = self.first.ids[:ROWS]
+        came = page.ids
         if came == [a0]:
             self._sorts(does=True)
             facts.pages = facts.filters = True
-        elif came == [a2]:  # the order stayed: a0 and a1 were the first page
+        elif came in ([a2], [a2, a3]):  # the order stayed: a0 and a1 were the first page
             self._sorts(does=False)
-            facts.pages = facts.filters = True
-        elif came == [a2, a3]:
-            self._sorts(does=False)
-            facts.pages, facts.filters = True, False
+            facts.pages = True
+            facts.filters = True if came == [a2] else False if self._is_older(page, than=oldest) else None
         elif came[:2] == [a0, a1]:
             self._sorts(does=False)
-            facts.pages = False
+            self._repeat()
         elif came == [a2, a1] and self.counted not in (None, ROWS + 1):
             self._sorts(does=True)
-            facts.pages, facts.filters = False, True
+            facts.filters = True
+            self._repeat()
         elif came and self._is_older(page, than=oldest):
             facts.filters = False
-            self._sorts(does=_descends(self._marks(page)[::-1]))
+            is_turned = not set(came) & {a0, a1, a2, a3}
+            self._sorts(does=is_turned if _descends(self._marks(page)[::-1]) is not False else False)
+
+    def _filter_alone(self) -> None:
+        """Ask a list that does not sort for what is changed in a hundred years: nothing, if it heeds that."""
+        page = self._ask(self._order("asc"), 1, limit=ROWS, query=self._since("2126-01-01T00:00:00"))
+        if page is not None:
+            self.facts.filters = not page.rows
+
+    def _turn_plainly(self) -> None:
+        """Ask for the first page from the other end."""
+        page = self._ask(self._order("asc"), 1, limit=ROWS)
+        if page is not None and self.first is not None:
+            self._note_count(page)
+            self._sorts(does=_descends(self._marks(page)[::-1]) is not False and page.ids != self.first.ids)
 
     def _turn_by_key(self) -> None:
         """Ask for the last page but one, a row each, from the other end: that is a1 where pages are heeded."""
         if self.first is None:
             return
         a0, a1, *_, a3 = self.first.ids[:ROWS]
-        count = self.counted or 0
-        if count <= ROWS + 1:
-            page = self._ask(self._order("asc"), 1, limit=ROWS)
-            if page is not None:
-                self._note_count(page)
-                self._sorts(does=_descends(page.ids[::-1]) and page.ids != self.first.ids)
-            return
-        page = self._ask(self._order("asc"), count - 1, limit=1)
+        page = self._ask(self._order("asc"), (self.counted or 0) - 1, limit=1)
         if page is None:
             return
         self._note_count(page)
@@ -163,9 +182,19 @@ class Probe:
             self.facts.pages = True
         elif page.ids[:1] == [a0]:
             self._sorts(does=False)
-            self.facts.pages = False
+            self._repeat()
         else:  # it does not sort, or does not heed the page: which of them, the second page tells
             self._is_one_of_two = bool(page.ids) and page.ids[0] < a3
+
+    def _since(self, time: str) -> dict[str, str]:
+        parts = {"action": "where", "attribute": self.column, "operator": ">=", "value": time, "class": "date"}
+        return {f"filter[0][{name}]": part for name, part in parts.items()}
+
+    def _repeat(self) -> None:
+        """Note that a page which should have been another one was the first."""
+        self._repeats += 1
+        if self._repeats > 1:
+            self.facts.pages = False
 
     def _sorts(self, *, does: bool | None) -> None:
         """Note whether the list is sorted, unless its first page has shown that it is not."""

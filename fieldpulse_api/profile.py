@@ -38,11 +38,17 @@ class ListFacts(msgspec.Struct, kw_only=True):
 
 
 class WriteFacts(msgspec.Struct, kw_only=True):
-    """What writing a customer showed. Statuses are HTTP's; `null_clears` says whether a null in a PUT clears a text."""
+    """What writing a customer showed. Statuses are HTTP's.
+
+    `put_repeats_names` says whether a PUT has to name the customer again, `null_clears` and `empty_clears` what in it
+    clears a text, the others what is understood.
+    """
 
     create_status: int | None = None
+    create_answers_row: bool | None = None
     validation_status: int | None = None
     put_merges: bool | None = None
+    put_repeats_names: bool | None = None
     null_clears: bool | None = None
     empty_clears: bool | None = None
     unix_times: bool | None = None
