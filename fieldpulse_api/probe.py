@@ -153,7 +153,9 @@ class Probe:
         elif came and self._is_older(page, than=oldest):
             facts.filters = False
             is_turned = not set(came) & {a0, a1, a2, a3}
-            self._sorts(does=is_turned if _descends(self._marks(page)[::-1]) is not False else False)
+            self._sorts(does=is_turned and _descends(self._marks(page)[::-1]) is not False)
+        elif _descends(self._marks(page)[::-1]) is False:
+            self._sorts(does=False)
 
     def _filter_alone(self) -> None:
         """Ask a list that does not sort for what is changed in a hundred years: nothing, if it heeds that."""

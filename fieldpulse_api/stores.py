@@ -44,6 +44,6 @@ def _write(connection: Connection) -> None:
 
 def _of_new_file(path: Path, about: tuple[str, str], store: str) -> Finding:
     folder = next(one for one in path.resolve().parents if one.exists())
-    if os.access(folder, os.W_OK | os.X_OK):
+    if folder.is_dir() and os.access(folder, os.W_OK | os.X_OK):
         return Finding("ok", *about, f"will be made at {path.resolve()}")
     return Finding("FAIL", *about, f"cannot be made at {path.resolve()}", f"set {store}_url to a folder of yours")
