@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import time
 from collections.abc import Callable, Iterator
 from datetime import datetime, timedelta, timezone
 from typing import Any
@@ -21,6 +22,7 @@ MOST_REQUESTS = 60
 TRIES = 2
 """How often the client may send what fails: more would be too many."""
 _MOST_SKEW_SECONDS = 30
+_MOST_SECONDS = 300.0  # an account that answers at all is through in a few
 _MANY = 200
 
 
@@ -34,6 +36,7 @@ class Doctor:
         self.profile = Profile(asked_at=iso(datetime.now(timezone.utc)))
         self._client = client
         self._reading = Reading(zone=client.settings.zone)
+        self._until = time.monotonic() + _MOST_SECONDS
         self._probes = [self._probe(one) for one in RESOURCES]
 
     def findings(self) -> Iterator[Finding]:
@@ -60,8 +63,8 @@ class Doctor:
         return Probe(self._client, resource, self._reading)
 
     def _ask(self, question: Callable[[], Any]) -> Any:
-        """Put a question while requests are left."""
-        if self._client.requests + TRIES <= MOST_REQUESTS:
+        """Put a question while requests and time are left."""
+        if self._client.requests + TRIES <= MOST_REQUESTS and time.monotonic() < self._until:
             return question()
         return None
 
@@ -135,8 +138,8 @@ class Doctor:
                 continue
             for row in one.first.rows:
                 with contextlib.suppress(Unfit):
-                    time = instant(row.get(one.column), self._reading.zone)
-                    ages += [one.first.date - time] if time else []
+                    changed = instant(row.get(one.column), self._reading.zone)
+                    ages += [one.first.date - changed] if changed else []
         return min(ages, default=None)
 
     def _assumed(self) -> Finding:

@@ -96,8 +96,8 @@ def _unreachable(probe: Probe) -> Finding:
         return Finding("warn", name, "reachable", f"not asked: {why}")
     if probe.facts.is_there is None:
         return Finding("FAIL", name, "reachable", error.what, error.do)
-    do = "deselect the stream, or use a profile, if your plan does not have it"
-    return Finding("FAIL", name, "reachable", error.what, f"{do} ({error.do})")
+    do = "if your plan does not have it, deselect the stream, or let profile_path say so"
+    return Finding("FAIL", name, "reachable", error.what, do)
 
 
 def _limit_and_page(probe: Probe, name: str) -> Iterator[tuple[Grade, str, str, str, str]]:

@@ -14,14 +14,14 @@ from itertools import pairwise
 from typing import Any, Literal
 
 from .client import COUNT_NAMES, Client
-from .errors import BadKey, FieldPulseError, QuotaSpent, RecordRefused, UnexpectedReply
+from .errors import FieldPulseError, QuotaSpent
 from .pages import Page, Pages, Reading
 from .profile import ListFacts
 from .resource import Resource
 
 ROWS = 4  # that are asked for: so few show an order, and leave most of a list unseen
 MOST = 100  # rows that a page may have, as documented
-_NOT_HERE = (BadKey, RecordRefused, UnexpectedReply)
+_NOT_HERE = (400, 401, 403, 404, 422)  # HTTP statuses of what there is not, for this key or at all
 _PUBLIC = re.compile(r"[A-Za-z_]\w{0,63}\Z", re.ASCII)
 _FORMS = {
     "bare": re.compile(r"\d{4}-\d\d-\d\d \d\d:\d\d:\d\d\Z"),
@@ -66,7 +66,8 @@ class Probe:
         page = self._ask(self._order("desc"), 1, limit=ROWS, count=True)
         self.asked_at = datetime.now(timezone.utc)
         if page is None:
-            self.facts.is_there = False if isinstance(self.error, _NOT_HERE) else None
+            status = self.error.status if self.error else None
+            self.facts.is_there = False if status in _NOT_HERE else None  # any other may be well tomorrow
             return
         self.first, self.facts.is_there = page, True
         self.facts.limits = None if len(page.rows) < ROWS else len(page.rows) == ROWS

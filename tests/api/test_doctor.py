@@ -9,6 +9,7 @@ import subprocess
 import sys
 from collections.abc import Iterator
 from contextlib import closing, contextmanager
+from dataclasses import replace
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -148,6 +149,27 @@ def test_what_a_list_does_is_found_out_either_way(
 ) -> None:
     """Each open question about lists, answered as the account has it."""
     assert getattr(profile_of(tuple(switches.items())).lists[name], fact) == value
+
+
+@pytest.mark.parametrize(
+    ("fault", "is_there"),
+    [
+        (Fault("status", status=403), False),
+        (Fault("status", status=404), False),
+        (Fault("status", status=503), None),
+        (Fault("not_json"), None),
+        (Fault("error200"), None),
+        (Fault("drop"), None),
+    ],
+    ids=lambda one: getattr(one, "kind", one),
+)
+def test_what_may_be_well_tomorrow_is_not_said_to_be_missing(fault: Fault, is_there: bool | None) -> None:
+    """A profile that says so would keep the list from being read for good."""
+    with asked() as (box, client):
+        box.fail(replace(fault, path="/vendors", times=99))
+        profile, findings = examined(client)
+    assert profile.lists["vendors"].is_there is is_there
+    assert found(findings, "vendors", "reachable").grade == "FAIL"
 
 
 def test_fields_that_no_catalogue_knows_are_named() -> None:
