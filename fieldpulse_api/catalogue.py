@@ -77,6 +77,7 @@ _JOB_FILTERS = (
     *_range("scheduled", "start_time"),
     *_range("created", "created_at", "created_from", "created_to"),
 )
+_WEBHOOKS = ("Created", "Custom Status Update", "Workflow Custom Status Update")  # D for all, V for one (contract 5)
 _DOCUMENT_FILTERS = (Filter(name="status", columns=("status",), sent="filter"), *_range("date", "invoiced_date"))
 
 RESOURCES: tuple[Resource, ...] = (
@@ -123,6 +124,7 @@ RESOURCES: tuple[Resource, ...] = (
         ask_values=(("with_custom_fields", "true"),),
         labels=(writes.JOB_LABELS,),
         filters=_JOB_FILTERS,
+        webhooks=(*_WEBHOOKS, "Start Time Update", "End Time Update"),
         evidence=V,
         source="complete list rows of 2024 and 2026",
         write=writes.JOBS,
@@ -208,6 +210,7 @@ RESOURCES: tuple[Resource, ...] = (
         sort_by=(ANY_COLUMN,),
         labels=(writes.DOCUMENT_LABELS,),
         filters=_DOCUMENT_FILTERS,
+        webhooks=_WEBHOOKS,
         evidence=V,
         source="live rows of 2026; presentation flags by name only",
         write=writes.ESTIMATES,
@@ -221,6 +224,7 @@ RESOURCES: tuple[Resource, ...] = (
         custom="invoice",
         labels=(writes.DOCUMENT_LABELS,),
         filters=_DOCUMENT_FILTERS,
+        webhooks=_WEBHOOKS,
         evidence=V,
         source="live rows of 2026; presentation flags by name only",
         write=writes.INVOICES,

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 import sys
 from collections.abc import Iterator, Mapping
 from contextlib import closing
@@ -12,7 +11,6 @@ from pathlib import Path
 from typing import Any
 
 import click
-from dotenv import dotenv_values
 
 from .api_key import has_key
 from .client import Client, Patience
@@ -20,7 +18,7 @@ from .doctor import TRIES, Doctor
 from .errors import BadSetting
 from .exits import run
 from .findings import Finding, lines
-from .plugin import check, from_environment
+from .plugin import check, from_environment, variables
 from .profile import Profile
 from .settings import SHARED_SETTINGS, ApiSettings
 from .stores import of_store
@@ -43,7 +41,7 @@ def doctor(*, is_json: bool, profile: Path | None, write_probe: bool, yes: bool)
     """Check the key, the clocks, every list and the stores. Reads only; exit status 1 if anything fails."""
     if write_probe and not yes:
         click.confirm(f"{PROMISE}\nGo on?", abort=True, err=True)
-    environment = _environment()
+    environment = variables()
     settings = ApiSettings.read(_shared(environment))
     with closing(Client(settings, patience=Patience(tries=TRIES))) as client:
         one = Doctor(client)
@@ -91,12 +89,6 @@ def _of_this_machine(settings: ApiSettings, environment: Mapping[str, str]) -> I
         for name in own:
             if name.endswith("_url"):
                 yield of_store(name.removesuffix("_url"), str(config.get(name) or own[name]["default"]))
-
-
-def _environment() -> dict[str, str]:
-    """Return the variables of the environment, over those of a `.env` in this folder."""
-    given = {name: value for name, value in dotenv_values(".env").items() if value is not None}
-    return {**given, **os.environ}
 
 
 def _shared(environment: Mapping[str, str]) -> dict[str, Any]:

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -47,6 +49,19 @@ def _closed(store: str, error: Exception) -> BadSetting:
         where=f"setting {store}_url",
         do=f"give sqlite:///path/to/{store}.db, or postgresql://… with the extra `postgres` installed",
     )
+
+
+@contextmanager
+def foreseen(store: str) -> Iterator[None]:
+    """Raise BadSetting for what goes wrong with a store that is open. `store` is named as above."""
+    try:
+        yield
+    except SQLAlchemyError as error:
+        raise BadSetting(
+            f"The {store} cannot be read or written ({type(error).__name__}).",
+            where=f"setting {store}_url",
+            do="look at the disk or the database; the run can then be repeated",
+        ) from None
 
 
 def _sqlite(url: URL) -> Engine:

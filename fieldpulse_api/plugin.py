@@ -10,6 +10,7 @@ from collections.abc import Iterator, Mapping
 from decimal import Decimal
 from typing import Any, ClassVar, cast
 
+from dotenv import dotenv_values
 from jsonschema import Draft7Validator
 from jsonschema.exceptions import ValidationError
 
@@ -54,6 +55,12 @@ class Plugin:
     def _handle_termination(self, signum: int, frame: object) -> None:  # noqa: ARG002
         """End with 128 + the signal's number, so that a killed run never looks green."""
         raise SystemExit(128 + signum)
+
+
+def variables() -> dict[str, str]:
+    """Return the variables of the environment, over those of a `.env` in this folder."""
+    given = {name: value for name, value in dotenv_values(".env").items() if value is not None}
+    return {**given, **os.environ}
 
 
 def from_environment(prefix: str, properties: Mapping[str, Any], environment: Mapping[str, str] = os.environ) -> Config:

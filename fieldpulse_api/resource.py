@@ -54,7 +54,8 @@ class Resource:
     `sort_by`/`sort_dir`; `sorts`, `counts` and `paged` say whether `sort[…]`, `calculate_count` and
     `page` are documented. `never` are row keys that are not emitted, at any depth. `custom` is the
     object type whose custom fields the rows have values of, and `ask_values` what a list must be
-    asked with to show them. `unsorted` are columns by which an account was found not to sort.
+    asked with to show them. `webhooks` are the vendor's events of a row, without the noun before them.
+    `unsorted` are columns by which an account was found not to sort.
     """
 
     name: str
@@ -76,6 +77,7 @@ class Resource:
     ask_values: tuple[tuple[str, str], ...] = ()
     labels: tuple[Labels, ...] = ()
     filters: tuple[Filter, ...] = ()
+    webhooks: tuple[str, ...] = ()
     write: Write | None = None
     unsorted: frozenset[str] = frozenset()
 
@@ -118,6 +120,11 @@ class Resource:
             if self.name.endswith(ending):
                 return self.name.removesuffix(ending) + instead
         return self.name
+
+    @property
+    def noun(self) -> str:
+        """Return what the vendor's webhooks call one row: `job_statuses` → `Job Status`."""
+        return self.singular.replace("_", " ").title()
 
     @cached_property
     def schema(self) -> dict[str, Any]:

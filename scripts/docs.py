@@ -17,7 +17,7 @@ from fieldpulse_api import errors
 from fieldpulse_api.catalogue import RESOURCES
 from fieldpulse_api.exits import EXIT_STATUSES
 from fieldpulse_api.resource import Filter, Resource
-from tap_fieldpulse.change_events import NAME
+from tap_fieldpulse import change_events, webhook_events
 from tap_fieldpulse.tap import TapFieldPulse
 from target_fieldpulse.target import TargetFieldPulse
 
@@ -30,7 +30,7 @@ _MELTANO_KINDS = {"string": "string", "integer": "integer", "number": "decimal",
 def settings_table(plugin: Plugin) -> str:
     """Return a plugin's settings as a table."""
     rows = [
-        (f"`{name}`", _kind(one), _default(one), one["description"])
+        (f"`{name}`", _kind(one), _default(name, one), one["description"])
         for name, one in plugin.config_jsonschema["properties"].items()
         if not name.startswith(("stream_map", "faker", "flattening"))
     ]
@@ -40,7 +40,11 @@ def settings_table(plugin: Plugin) -> str:
 def streams_table() -> str:
     """Return the streams as a table."""
     rows = [(f"`{one.name}`", one.title, _replication(one), _writes(one), one.evidence.value) for one in RESOURCES]
-    rows.append((f"`{NAME}`", "What changed in the streams above; not selected unless asked for", "append", "", ""))
+    events = {
+        change_events.NAME: "What changed in the streams above; not selected unless asked for",
+        webhook_events.NAME: "What webhooks delivered, as it came; not selected unless asked for",
+    }
+    rows += [(f"`{name}`", title, "append", "", "") for name, title in events.items()]
     return _table(("stream", "what it is", "replication", "target writes", "evidence"), rows)
 
 
@@ -167,9 +171,9 @@ def _kind(schema: dict[str, Any]) -> str:
     return schema.get("format") or next(kind for kind in kinds if kind != "null")
 
 
-def _default(schema: dict[str, Any]) -> str:
-    if schema.get("secret"):
-        return "required"
+def _default(name: str, schema: dict[str, Any]) -> str:
+    if name == "api_key":
+        return "required, or `api_key_file`"
     return (
         f"`{str(schema['default']).lower() if isinstance(schema['default'], bool) else schema['default']}`"
         if "default" in schema

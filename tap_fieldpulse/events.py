@@ -107,13 +107,15 @@ def changes(resource: Resource, before: Record, after: Record) -> list[Change]:
 
 def event(resource: Resource, change: Change, record: Record, *, generation: int, now: datetime) -> Record:
     """Return the record of a change. One that is detected again, after a run that was killed, gets the same id."""
-    noun = resource.singular.replace("_", " ").title()
     plural = resource.name.replace("_", " ").upper()
     trigger, message = {
-        "created": (f"{noun} Created", f"CREATE ON {plural}"),
-        "updated": (f"{noun} Updated", f"UPDATE ON {plural} FOR {', '.join(change.fields)}"),
-        "status_changed": (f"{noun} {_status_update(change)}", f"UPDATE ON {plural} FOR {', '.join(change.fields)}"),
-        "deleted": (f"{noun} Deleted", f"DELETE ON {plural}"),
+        "created": (f"{resource.noun} Created", f"CREATE ON {plural}"),
+        "updated": (f"{resource.noun} Updated", f"UPDATE ON {plural} FOR {', '.join(change.fields)}"),
+        "status_changed": (
+            f"{resource.noun} {_status_update(change)}",
+            f"UPDATE ON {plural} FOR {', '.join(change.fields)}",
+        ),
+        "deleted": (f"{resource.noun} Deleted", f"DELETE ON {plural}"),
     }[change.kind]
     identity = [resource.name, record["id"], change.kind, generation, change.old, change.new]
     return {

@@ -27,6 +27,8 @@ from .bookmarks import Bookmark, read_time
 from .drift import sample
 from .events import ALWAYS_FOR
 from .form import Form
+from .hints import Hints
+from .inbox import Inbox
 from .lists import ChildList, List, OwnList, Rounds
 from .memory import Memory
 from .snapshot import Snapshot
@@ -39,12 +41,12 @@ Schema = dict[str, Any]
 class Run:
     """What is known of the account and of what is wanted of it. `catalog` are the schemas that the user gave.
 
-    `has_state` says that a state was given, of whatever streams.
+    `has_state` says that a state was given, of whatever streams; `confirmed` is the delivery up to which it has read.
     """
 
     def __init__(self, config: Mapping[str, Any], catalog: Mapping[str, Schema] | None, logger: logging.Logger) -> None:
         self.config = config
-        self.has_state = False
+        self.has_state, self.confirmed = False, 0
         self._catalog, self._logger = catalog, logger
         self._forms: dict[str, Form] = {}
         self._index = cache(self._read_index)
@@ -74,6 +76,22 @@ class Run:
             zone=self.zone,
         )
 
+    @cached_property
+    def account(self) -> str:
+        """Return the account that the key belongs to."""
+        return account_of(self.client)
+
+    @cached_property
+    def inbox(self) -> Inbox | None:
+        """Return what webhooks have delivered; None where none are received."""
+        if not self.config.get("webhook_token"):
+            return None
+        if not self.account.isdecimal():
+            self._logger.warning("The company's id is not known: no delivery of a webhook can be told to be of it")
+        inbox = Inbox(self.config["snapshot_url"])
+        inbox.forget(self.account, self.confirmed)
+        return inbox
+
     @property
     def watched(self) -> list[str]:
         """Return the streams whose changes are wanted as events."""
@@ -95,6 +113,7 @@ class Run:
         is_incremental: bool,
         has_events: bool,
         has_deletes: bool,
+        has_hints: bool,
     ) -> Source:
         """Put together the reading of one stream."""
         resource, filters = BY_NAME[name], self._filters(BY_NAME[name])
@@ -122,6 +141,7 @@ class Run:
             details=Details(self.client, resource, self.reading) if name in self.config["details"] else None,
             memory=memory,
             sweep=Sweep(self.client, resource, self.reading, logger, most_percent=percent) if sweeps else None,
+            hints=self._hints(resource, state, logger) if has_hints else None,
             must_be_complete=self.config["completeness"] == "fail",
         )
         return Source(parts, state, logger)
@@ -141,6 +161,8 @@ class Run:
             self.client.close()
         if "_snapshot" in vars(self):
             self._snapshot.close()
+        if inbox := vars(self).get("inbox"):
+            inbox.close()
 
     def _memory(
         self, resource: Resource, filters: Filters, state: State, logger: logging.Logger, *, has_events: bool
@@ -164,7 +186,13 @@ class Run:
 
     @cached_property
     def _snapshot(self) -> Snapshot:
-        return Snapshot(self.config["snapshot_url"], account_of(self.client))
+        return Snapshot(self.config["snapshot_url"], self.account)
+
+    def _hints(self, resource: Resource, state: State, logger: logging.Logger) -> Hints | None:
+        if self.inbox is None or not Hints.are_for(resource):
+            return None
+        named = self.inbox.named(self.account, resource.singular, Hints.since(state), at_most=Hints.MOST + 1)
+        return Hints(named, self.client, resource, self.reading, logger)
 
     @cached_property
     def _definitions(self) -> list[Definition]:

@@ -121,8 +121,24 @@ TAP_SETTINGS: dict[str, dict[str, Any]] = {
         "default": "sqlite:///.fieldpulse/snapshot.db",
         "title": "Snapshot",
         "description": "Where it is kept which rows are known (for `deletes`) and what was in them (for "
-        "`change_events`), as an SQLAlchemy URL: SQLite, or PostgreSQL with the extra `postgres`. Used only by these "
-        "two; one for each pipeline and environment.",
+        "`change_events`), and deliveries of webhooks, as an SQLAlchemy URL: SQLite, or PostgreSQL with the extra "
+        "`postgres`. Used only by these three; one for each pipeline and environment.",
+    },
+    "webhook_token": {
+        "type": "string",
+        "secret": True,
+        "pattern": "^[A-Za-z0-9_-]{32,}$",
+        "title": "Webhook token",
+        "description": "The secret path at which `fieldpulse webhooks` takes deliveries: 32 or more letters, digits, "
+        "`-` and `_`. Where it is set, the tap reads what was received.",
+    },
+    "webhook_secret": {
+        "type": "string",
+        "secret": True,
+        "minLength": 1,
+        "title": "Webhook secret",
+        "description": "The secret with which FieldPulse signs webhooks (`X-Encrypted-Data`), if support gave you one. "
+        "Where it is set, `fieldpulse webhooks` refuses deliveries that are not signed.",
     },
     "children_full_every_days": {
         "type": "number",

@@ -8,9 +8,7 @@ the generation before it. For a run without any state, what counts is the last g
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
-from contextlib import contextmanager
 from itertools import islice
-from typing import Any
 
 from sqlalchemy import (
     BigInteger,
@@ -29,10 +27,9 @@ from sqlalchemy import (
     select,
     update,
 )
-from sqlalchemy.exc import SQLAlchemyError
 
-from fieldpulse_api.database import open_database
-from fieldpulse_api.errors import BadSetting, GuardStopped
+from fieldpulse_api.database import foreseen, open_database
+from fieldpulse_api.errors import GuardStopped
 from fieldpulse_api.hold import Hold
 
 _METADATA = MetaData()
@@ -76,7 +73,7 @@ class Snapshot:
 
     def stream(self, name: str, token: int | None, *, has_state: bool) -> StreamSnapshot:
         """Begin a generation of a stream. `token` is the one that the state names, if there is a state that does."""
-        with _foreseen():
+        with foreseen("snapshot"):
             return StreamSnapshot(self._engine.connect(), self._account, name, token, has_state=has_state)
 
     def close(self) -> None:
@@ -117,7 +114,7 @@ class StreamSnapshot:
         """Return the ids of all rows that are known."""
         gone: set[int] = set()
         known: set[int] = set()
-        with _foreseen():
+        with foreseen("snapshot"):
             for row in self._connection.execute(select(_ROWS.c.row_id, _ROWS.c.is_gone).where(*self._is_ours)):
                 (gone if row.is_gone else known).add(row.row_id)
         return known - gone
@@ -125,7 +122,7 @@ class StreamSnapshot:
     def bodies(self, ids: Iterable[int]) -> dict[int, bytes | None]:
         """Return the contents of those rows that are known, the newest that were put; None where only the id is."""
         found: dict[int, bytes | None] = {}
-        with _foreseen():
+        with foreseen("snapshot"):
             for some in _chunks(ids):
                 query = select(_ROWS).where(*self._is_ours, _ROWS.c.row_id.in_(some)).order_by(_ROWS.c.generation)
                 for row in self._connection.execute(query):
@@ -145,13 +142,13 @@ class StreamSnapshot:
     def finish(self, *, is_whole: bool) -> None:
         """Keep the generation. `is_whole` says that the whole list was taken in."""
         filled = self._filled or (self.generation if is_whole else 0)
-        with _foreseen():
+        with foreseen("snapshot"):
             self._connection.execute(update(_STREAMS).where(*self._is_us).values(filled=filled))
             self._connection.commit()
 
     def has_left(self) -> None:
         """Note that the STATE that names this generation has left."""
-        with _foreseen():
+        with foreseen("snapshot"):
             self._connection.execute(update(_STREAMS).where(*self._is_us).values(left=self.generation))
             self._connection.commit()
 
@@ -179,7 +176,7 @@ class StreamSnapshot:
 
     def _write(self, rows: Mapping[int, bytes | None], *, is_gone: bool) -> None:
         own = {**self._key, "generation": self.generation, "is_gone": is_gone}
-        with _foreseen():
+        with foreseen("snapshot"):
             for some in _chunks(rows):
                 is_before = (_ROWS.c.generation == self.generation, _ROWS.c.row_id.in_(some))
                 self._connection.execute(delete(_ROWS).where(*self._is_ours, *is_before))
@@ -190,15 +187,3 @@ def _chunks(ids: Iterable[int]) -> Iterator[list[int]]:
     rest = iter(ids)
     while some := list(islice(rest, _AT_ONCE)):
         yield some
-
-
-@contextmanager
-def _foreseen() -> Iterator[Any]:
-    try:
-        yield
-    except SQLAlchemyError as error:
-        raise BadSetting(
-            f"The snapshot cannot be read or written ({type(error).__name__}).",
-            where="setting snapshot_url",
-            do="look at the disk or the database; the run can then be repeated",
-        ) from None

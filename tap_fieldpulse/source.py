@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import logging
 import time
-from collections.abc import Iterator
+from collections.abc import Generator, Iterator
 from dataclasses import dataclass, field
+from itertools import chain
 from typing import Any
 
 from fieldpulse_api.client import Client
@@ -16,6 +17,7 @@ from fieldpulse_api.pages import Reading, Row
 from fieldpulse_api.resource import Resource
 
 from .form import Form, Record
+from .hints import Hints
 from .lists import List
 from .memory import Memory
 from .progress import Progress
@@ -34,8 +36,9 @@ class Batch:
 
 @dataclass(frozen=True, kw_only=True)
 class Parts:
-    """What a source is put together from. `memory` is there if deletes or events are looked for.
+    """What a source is put together from.
 
+    `memory` is there if deletes or events are looked for, `hints` if webhooks are received.
     `must_be_complete` makes it an error if the list was not proved so.
     """
 
@@ -48,6 +51,7 @@ class Parts:
     details: Details | None
     memory: Memory | None
     sweep: Sweep | None
+    hints: Hints | None
     must_be_complete: bool
 
 
@@ -69,7 +73,8 @@ class Source:
     @property
     def requests(self) -> int:
         """Return how many requests the list, and the rows by id, have cost so far."""
-        return self._list.tally.pages + (self._parts.details.requests if self._parts.details else 0)
+        by_id = (self._parts.details, self._parts.hints)
+        return self._list.tally.pages + sum(one.requests for one in by_id if one)
 
     def batches(self) -> Iterator[Batch]:
         """Yield what is to be emitted, and then move the state and say what was read and proved."""
@@ -93,7 +98,10 @@ class Source:
     def _batches(self) -> Iterator[Batch]:
         rate = self._parts.client.settings.requests_per_second
         with Progress(self._resource.name, self._list, lambda: self.requests, rate, self._logger):
-            pages = self._wanted()
+            listed = self._list.rows()
+            if self._parts.hints:
+                listed = yield from self._hinted(self._parts.hints, listed)
+            pages = self._wanted(listed)
             for rows in self._parts.details.complete(pages) if self._parts.details else pages:
                 yield self._batch(rows)
                 yield from self._late_events()
@@ -101,12 +109,23 @@ class Source:
             if self._memory and self._parts.sweep:
                 yield from self._deleted(self._memory, self._parts.sweep)
 
-    def _wanted(self) -> Iterator[list[Row]]:
-        """Yield the rows that become records: new ones that fit the filters."""
-        for rows in self._list.rows():
+    def _hinted(self, hints: Hints, listed: Iterator[list[Row]]) -> Generator[Batch, None, Iterator[list[Row]]]:
+        """Yield the rows that webhooks named, as the list shows rows, unless details are wanted; return the list."""
+        hints.read()
+        first = next(listed, [])
+        hints.keep(self._parts.filters.fit, columns=None if self._parts.details else {*chain(*first)})
+        for rows in hints.rows():
+            yield self._batch(rows)
+        return chain([first] if first else [], listed)
+
+    def _wanted(self, listed: Iterator[list[Row]]) -> Iterator[list[Row]]:
+        """Yield the rows that become records: new ones that fit the filters, and were not emitted as hints."""
+        for rows in listed:
             wanted: list[Row] = []
             others: list[Row] = []
             for row in rows:
+                if self._parts.hints and self._parts.hints.have_shown(row):
+                    continue
                 is_wanted = self._is_new(row) and self._parts.filters.fit(row)
                 (wanted if is_wanted else others).append(row)
             self._look_at(others)
@@ -176,6 +195,8 @@ class Source:
             self._say_unproved()
         else:
             self._move_state()
+        if self._parts.hints:
+            self._state.update(self._parts.hints.state())
         if self._memory:
             self._memory.finish(is_whole=self._list.is_whole and tally.verdict != "incomplete")
             self._state["snapshot"] = self._memory.generation
@@ -185,6 +206,7 @@ class Source:
         figures = {
             "in_vain": self._in_vain if self._parts.filters.tests else None,
             "details": details.requests if details else None,
+            "hinted": self._parts.hints.requests if self._parts.hints else None,
             "deleted": self._gone if self._parts.sweep else None,
             "events": self._events if memory and memory.has_events else None,
         }

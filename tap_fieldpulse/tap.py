@@ -21,6 +21,7 @@ from .run import Run
 from .settings import TAP_SETTINGS
 from .source import Source, State
 from .stream import FieldPulseStream
+from .webhook_events import WebhookEvents, confirmed
 
 
 class TapFieldPulse(Plugin, Tap):
@@ -58,16 +59,16 @@ class TapFieldPulse(Plugin, Tap):
             raise BadSetting(
                 f"The state of {NAME} is not one of this tap.", where="--state", do="give what the last run emitted"
             )
-        self.run.has_state = bool(bookmarks)
+        self.run.has_state, self.run.confirmed = bool(bookmarks), confirmed(bookmarks)
         super().load_state(state)
 
     def discover_streams(self) -> list[Stream]:
-        """Return a stream for every resource that the account has, and that of changes; no request is needed yet."""
+        """Return a stream for every resource that the account has, and those of events; no request is needed yet."""
         lacking = [one.name for one in RESOURCES if self.run.profile.lacks(one)]
         if lacking:
             self.logger.warning("Not read, since the profile says that this account lacks them: %s", ", ".join(lacking))
         there = (resource for resource in RESOURCES if resource.name not in lacking)
-        return [*(FieldPulseStream(self, resource) for resource in there), ChangeEvents(self)]
+        return [*(FieldPulseStream(self, resource) for resource in there), ChangeEvents(self), WebhookEvents(self)]
 
     def setup_mapper(self) -> None:
         """Let the catalog announce what this account has beyond it: what is emitted is what was announced."""
@@ -111,6 +112,7 @@ class TapFieldPulse(Plugin, Tap):
             is_incremental=is_incremental,
             has_events=self.change_events.selected and stream.name in self.run.watched and not is_trial,
             has_deletes=self.config["deletes"] == "sweep" and not is_trial,
+            has_hints=not is_trial,
         )
 
     def has_left(self, source: Source) -> None:

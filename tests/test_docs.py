@@ -29,7 +29,8 @@ def test_meltano_knows_every_setting(plugin: type[TapFieldPulse]) -> None:
     text = (ROOT / "plugins" / f"{plugin.name}.meltano.yml").read_text("utf-8")
     (definition,) = next(iter(yaml.safe_load(text)["plugins"].values()))
     assert {one["name"] for one in definition["settings"]} == set(plugin.config_jsonschema["properties"])
-    assert [one["name"] for one in definition["settings"] if one.get("sensitive")] == ["api_key"]
+    secrets = {"api_key", "webhook_token", "webhook_secret"} & set(plugin.config_jsonschema["properties"])
+    assert {one["name"] for one in definition["settings"] if one.get("sensitive")} == secrets
 
 
 def test_the_yaml_to_paste_names_real_settings() -> None:

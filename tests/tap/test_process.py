@@ -37,7 +37,7 @@ def test_discovery_needs_no_key(tmp_path: Path) -> None:
     """A user may look at the streams before FieldPulse has issued a key."""
     ended = run(command("tap_fieldpulse", {}, tmp_path, "--discover"))
     assert ended.returncode == 0
-    assert len(json.loads(ended.stdout)["streams"]) == 31
+    assert len(json.loads(ended.stdout)["streams"]) == 32
 
 
 @pytest.mark.parametrize(
