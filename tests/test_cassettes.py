@@ -96,7 +96,7 @@ def settings(address: str = SMALL) -> dict[str, Any]:
 @pytest.mark.parametrize(("place", "name"), recorded_lists())
 def test_a_list_is_what_the_catalogue_says(place: str, name: str) -> None:
     """The first rows of a list fit the schema after shaping, with no field unknown and no value unfit."""
-    client, resource = Client(ApiSettings(**settings(ADDRESS[place]))), BY_NAME[name]
+    client, resource = Client(ApiSettings.read(settings(ADDRESS[place]))), BY_NAME[name]
     page = Pages(client, resource, Reading(page_size=3)).ask(resource.order("id", "asc"), 1)
     client.close()
     shaper = Shaper(resource.schema, never=resource.never)
