@@ -5,9 +5,14 @@ from __future__ import annotations
 import argparse
 import gc
 import sys
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NoReturn
 
 from .app import create_app
+from .behaviour import Behaviour
+from .chaos import Chaos
+from .faults import KINDS, Fault, Faults
+from .options import WrongOption, behaviour_from, chaos_from, described, fault_from
+from .profiles import ABOUT, LIVE, PROFILES
 from .seed import build_account
 from .server import Server, listen
 from .store import Store
@@ -22,10 +27,19 @@ BELIEF = "fieldpulse-sandbox: this is what we believe of the FieldPulse API, not
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Serve an account until SIGINT or SIGTERM; print each request on one line, never its body."""
-    options = _parser().parse_args(arguments)
+    parser = _parser()
+    options = parser.parse_args(arguments)
+    try:
+        behaviour = behaviour_from(options.profile, options.behaviour, options.set)
+        chaos = chaos_from({name: getattr(options, f"fault_{name}") for name, *_ in described(Chaos)})
+        faults = Faults([fault_from(text) for text in options.fault], chaos)
+    except WrongOption as why:
+        parser.error(str(why))
     store = _store(options.customers, options.seed)
     app = create_app(
         store,
+        behaviour=behaviour,
+        faults=faults,
         api_key=lambda: options.api_key,
         rate_limit=options.rate_limit,
         latency_ms=options.latency_ms,
@@ -50,8 +64,21 @@ def _store(customers: int, seed: int) -> Store:
     return store
 
 
-def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(prog="fieldpulse-sandbox", description="A FieldPulse account on this machine.")
+class Parser(argparse.ArgumentParser):
+    """A parser that says what is wrong in one line."""
+
+    def error(self, message: str) -> NoReturn:
+        """End with status 2."""
+        self.exit(2, f"{self.prog}: {message}\n")
+
+
+def _parser() -> Parser:
+    parser = Parser(
+        prog="fieldpulse-sandbox",
+        description="A FieldPulse account on this machine.",
+        epilog=_manual(),
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
     parser.add_argument("--host", default="127.0.0.1", help="address to listen on")
     parser.add_argument("--port", type=int, default=8787, help="port to listen on; 0 is any free one")
     parser.add_argument("--api-key", default="sandbox-key", help="the one key that is accepted")
@@ -59,14 +86,36 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--seed", type=int, default=1, help="which account; the same seed gives the same one")
     parser.add_argument("--latency-ms", type=float, default=0, help="milliseconds that each answer takes")
     parser.add_argument("--rate-limit", type=int, default=50, help="requests per second; 0 is no limit")
+    parser.add_argument("--profile", default=LIVE, help=f"how the API behaves: {', '.join(PROFILES)}")
+    parser.add_argument("--behaviour", metavar="FILE", help="a JSON object of switches, which go over the profile")
+    parser.add_argument(
+        "--set", action="append", default=[], metavar="NAME=VALUE", help="a switch, over both; may come often"
+    )
+    parser.add_argument(
+        "--fault", action="append", default=[], metavar="KIND,NAME=VALUE,...", help="a fault that waits; may come often"
+    )
+    for name, _, _, about in described(Chaos):
+        parser.add_argument(f"--fault-{name}", metavar=name.upper(), help=f"faults by chance: {about}")
     parser.add_argument("--quiet", action="store_true", help="do not print the requests")
     return parser
+
+
+def _manual() -> str:
+    """Return what can be switched and what can go wrong, behind the options."""
+    parts = ["profiles:", *(f"  {name:24} {about}" for name, about in ABOUT.items())]
+    for title, options in (("switches:", Behaviour), ("options of a fault:", Fault)):
+        parts += ["", title]
+        for name, values, default, about in described(options):
+            parts.append(f"  {name:24} {about.replace('`', '')}")
+            parts.append(f"  {'':24} {values}; default {default}" if default else f"  {'':24} see below")
+    return "\n".join([*parts, "", "kinds of faults:", *(f"  {kind:24} {about}" for kind, about in KINDS.items())])
 
 
 def _print(request: Request) -> None:
     path = f"{request.path}?{request.query_string}" if request.query_string else request.path
     status = "dropped" if request.status is None else request.status
-    print(f"{request.method} {path} {status} {request.seconds * 1000:.1f} ms", flush=True)
+    fault = f" ({request.fault})" if request.fault else ""
+    print(f"{request.method} {path} {status} {request.seconds * 1000:.1f} ms{fault}", flush=True)
 
 
 def _ignore(request: Request) -> None:

@@ -9,9 +9,19 @@ from dataclasses import dataclass, field
 from typing import Any, Literal
 
 
-def switch(default: object, about: str) -> Any:
-    """Return a field of a dataclass with the line that says what it does."""
-    return field(default=default, metadata={"about": about})
+def switch(
+    default: object,
+    about: str,
+    *,
+    least: float | None = None,
+    most: float | None = None,
+    of: Literal["resources", "zone"] | None = None,
+) -> Any:
+    """Return a field of a dataclass with the line that says what it does, the bounds of it, and what its names are of.
+
+    What is said of columns, `resource.column`, is of resources as well.
+    """
+    return field(default=default, metadata={"about": about, "least": least, "most": most, "of": of})
 
 
 @dataclass
@@ -26,7 +36,7 @@ class Behaviour:
         "total_count", "the key of a list's count; none: no answer has one"
     )
     always_count: tuple[str, ...] = switch(
-        ("customers", "jobs"), "lists that are counted without being asked; `*` is all"
+        ("customers", "jobs"), "lists that are counted without being asked; `*` is all", of="resources"
     )
     count_on_request: bool = switch(default=True, about="`calculate_count` does what is documented")
     count_left_out: bool = switch(default=False, about="a count that is not given is left out, not null")
@@ -38,11 +48,11 @@ class Behaviour:
         default=True, about="`page` works on the lists that do not document it; the others always have it"
     )
     honour_limit: bool = switch(default=True, about="`limit` works; if not, every page has the default size")
-    default_limit: int = switch(20, "rows on a page where no limit is sent")
+    default_limit: int = switch(20, "rows on a page where no limit is sent", least=1)
     lists_of_fifty: tuple[str, ...] = switch(
-        ("customers", "company_profiles", "material_lists"), "lists whose default is 50 instead"
+        ("customers", "company_profiles", "material_lists"), "lists whose default is 50 instead", of="resources"
     )
-    page_cap: int = switch(100, "the largest limit that is honoured")
+    page_cap: int = switch(100, "the largest limit that is honoured", least=1)
     over_cap: Literal["clamp", "refuse", "default", "honour"] = switch(
         "clamp", "what a limit above the cap does: the cap counts, a failed validation, the default counts, it counts"
     )
@@ -70,7 +80,7 @@ class Behaviour:
     failing_columns: tuple[str, ...] = switch((), "columns on which a bracket filter ends in status 500")
 
     # rows
-    times_zone: str = switch("UTC", "the zone of times without one, read and written, in IANA's name")
+    times_zone: str = switch("UTC", "the zone of times without one, read and written, in IANA's name", of="zone")
     time_form: Literal["bare", "iso_z", "offset"] = switch(
         "bare", "2026-05-01 12:00:00, 2026-05-01T12:00:00.000000Z, or 2026-05-01T12:00:00+00:00"
     )
@@ -78,7 +88,7 @@ class Behaviour:
     numbers_for_money: bool = switch(default=False, about="amounts, prices and quantities are numbers, not text")
     empty_for_null: bool = switch(default=False, about="unset columns hold '' instead of null, save those of objects")
     null_columns_left_out: bool = switch(default=False, about="columns that hold null are not there")
-    missing_columns: tuple[str, ...] = switch((), "columns that rows lack: `customers.notes`")
+    missing_columns: tuple[str, ...] = switch((), "columns that rows lack: `customers.notes`", of="resources")
     unknown_columns: bool = switch(default=False, about="rows have columns that no catalogue knows, objects among them")
     unknown_codes: bool = switch(default=False, about="some statuses of invoices and payments are undocumented numbers")
     tags: Literal["ids", "objects"] = switch("ids", "what the elements of `tags` are")
@@ -90,7 +100,9 @@ class Behaviour:
     # refusals
     bad_key_status: Literal[401, 403] = switch(403, "the status of a wrong key")
     unknown_route_status: Literal[403, 404] = switch(403, "the status of a path or method that there is not")
-    unavailable: tuple[str, ...] = switch((), "resources that are not there, as if the account's plan lacked them")
+    unavailable: tuple[str, ...] = switch(
+        (), "resources that are not there, as if the account's plan lacked them", of="resources"
+    )
     missing: Literal["backend", "documented"] = switch("backend", "whose words say that a row is not there")
     validation: Literal["400", "422", "200"] = switch("400", "the status of a failed validation, each with its shape")
 
@@ -104,9 +116,11 @@ class Behaviour:
     put_empty: bool = switch(default=True, about="'' in a PUT clears a column of text; in others it is a null")
     object_types: Literal["any", "short", "class"] = switch("any", "names of object types that a write takes")
     write_times: Literal["any", "unix", "text"] = switch("any", "forms of times that a write takes")
-    also_required: tuple[str, ...] = switch((), "fields without which nothing is created: `invoices.title`")
+    also_required: tuple[str, ...] = switch(
+        (), "fields without which nothing is created: `invoices.title`", of="resources"
+    )
     repeat_any_of: tuple[str, ...] = switch(
-        (), "resources whose PUTs need one of the names that a create needs one of: `customers`"
+        (), "resources whose PUTs need one of the names that a create needs one of: `customers`", of="resources"
     )
     customfields_by_id: bool = switch(
         default=False, about="a custom value written without its row's id is one more, and replaces none"

@@ -85,10 +85,10 @@ class Fault:
     after_commit: bool = switch(
         default=False, about="the request is carried out first, and only its answer is lost or late"
     )
-    times: int = switch(1, "how many requests it befalls")
-    skip: int = switch(0, "how many that match it spares first; of `endless_list`: ends of lists")
-    status: int = switch(500, "the status of `status`")
-    seconds: float = switch(1.0, "seconds: of `slow`, `drip`, and how far off the reset of a throttle is")
+    times: int = switch(1, "how many requests it befalls", least=1)
+    skip: int = switch(0, "how many that match it spares first; of `endless_list`: ends of lists", least=0)
+    status: int = switch(500, "the status of `status`", least=200, most=599)
+    seconds: float = switch(1.0, "seconds: of `slow`, `drip`, and how far off the reset of a throttle is", least=0)
     location: str = switch("/elsewhere", "where `redirect` leads")
     slide: Literal["touch", "insert", "delete", "any"] = switch("any", "what `slide` does to a row")
     seed: int = switch(0, "which row `slide` takes")

@@ -1,4 +1,4 @@
-"""Write what the documents say about settings, streams, errors and exit statuses, from the code; or check it.
+"""Write what the documents say about settings, streams, errors, statuses and the sandbox, from the code; or check it.
 
 `python -m scripts.docs` writes, `--check` only says what is stale and ends with status 1.
 """
@@ -8,6 +8,7 @@ from __future__ import annotations
 import re
 import sys
 from collections.abc import Iterator
+from dataclasses import fields
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +18,12 @@ from fieldpulse_api import errors
 from fieldpulse_api.catalogue import RESOURCES
 from fieldpulse_api.exits import EXIT_STATUSES
 from fieldpulse_api.resource import Filter, Resource
+from fieldpulse_sandbox.behaviour import Behaviour
+from fieldpulse_sandbox.chaos import Chaos
+from fieldpulse_sandbox.faults import KINDS, Fault
+from fieldpulse_sandbox.options import Options, described
+from fieldpulse_sandbox.profiles import ABOUT, PROFILES
+from fieldpulse_sandbox.said import spoken
 from tap_fieldpulse import change_events, webhook_events
 from tap_fieldpulse.tap import TapFieldPulse
 from target_fieldpulse.target import TargetFieldPulse
@@ -103,6 +110,28 @@ def exits_table() -> str:
     return _table(("status", "meaning"), [(str(status), text) for status, text in EXIT_STATUSES.items()])
 
 
+def profiles_table() -> str:
+    """Return the profiles of the sandbox as a table, with the switches that they turn."""
+    rows = []
+    for name, behaviour in PROFILES.items():
+        turned = [f"`{one}={said}`" for one, said in _switched(behaviour)]
+        rows.append((f"`{name}`", ABOUT[name], " ".join(turned)))
+    return _table(("profile", "what it is", "switches"), rows)
+
+
+def options_table(options: Options, head: tuple[str, str, str, str]) -> str:
+    """Return what there is to say of switches or faults as a table."""
+    lines = [
+        (f"`{name}`", values, f"`{default}`", about) for name, values, default, about in described(options) if default
+    ]
+    return _table(head, lines)
+
+
+def faults_table() -> str:
+    """Return the kinds of faults of the sandbox as a table."""
+    return _table(("kind of fault", "what happens"), [(f"`{kind}`", text) for kind, text in KINDS.items()])
+
+
 def plugin_yaml(plugin: Plugin, kind: str) -> str:
     """Return what a Meltano project needs to know of a plugin."""
     definition = {
@@ -133,6 +162,11 @@ def documents() -> Iterator[tuple[Path, str]]:
         "filters": filters_table(),
         "writes": writes_table(),
         "errors": errors_table(),
+        "sandbox profiles": profiles_table(),
+        "sandbox switches": options_table(Behaviour, ("switch", "values", "default", "what it says")),
+        "sandbox faults": faults_table(),
+        "sandbox fault options": options_table(Fault, ("of a fault", "values", "default", "what it says")),
+        "sandbox chaos": options_table(Chaos, ("`--fault-…`", "values", "default", "what it says")),
         "exit statuses": exits_table(),
     }
     for name, block in blocks.items():
@@ -203,6 +237,14 @@ def _sent(one: Filter) -> str:
     if one.sent is None:
         return "not sent"
     return f"`filter` on `{one.columns[0]}`" if one.sent == "filter" else f"`{one.sent}`"
+
+
+def _switched(behaviour: Behaviour) -> Iterator[tuple[str, str]]:
+    """Yield the switches that differ from their defaults."""
+    for one in fields(Behaviour):
+        value = getattr(behaviour, one.name)
+        if value != one.default:
+            yield one.name, spoken(value)
 
 
 def _replication(resource: Resource) -> str:

@@ -2,18 +2,28 @@
 
 from __future__ import annotations
 
+import json
 import re
 import signal
 import subprocess
 import sys
+import urllib.error
 import urllib.request
 from contextlib import contextmanager
+from dataclasses import fields
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
 
 import fieldpulse_sandbox
+from fieldpulse_sandbox.__main__ import main
+from fieldpulse_sandbox.behaviour import Behaviour
+from fieldpulse_sandbox.chaos import Chaos
+from fieldpulse_sandbox.faults import KINDS
+from fieldpulse_sandbox.options import behaviour_from, chaos_from, fault_from
+from fieldpulse_sandbox.profiles import PROFILES
+from fieldpulse_sandbox.said import spoken
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -75,3 +85,103 @@ def test_a_port_in_use_is_said_in_one_line() -> None:
             assert second.wait(timeout=10) == 1
             assert second.stderr is not None
             assert re.fullmatch(r"fieldpulse-sandbox: cannot listen on .*\n", second.stderr.read())
+
+
+def test_the_command_takes_switches_and_faults(tmp_path: Path) -> None:
+    """A flag goes over the file, the file over the profile; a fault waits for its request and is named beside it."""
+    file = tmp_path / "switches.json"
+    file.write_text('{"default_limit": 2, "count_key": null, "lists_of_fifty": ["jobs"]}', "utf-8")
+    switched = ("--set", "lists_of_fifty=none", "--set", "count_key=total_count")
+    said = ("--profile", "hostile", "--behaviour", str(file), *switched)
+    with _running("--api-key", "k", *said, "--fault", "status,path=/jobs,status=503,skip=1") as process:
+        assert process.stdout is not None
+        url = re.findall(r"http://127\.0\.0\.1:\d+", process.stdout.readline())[0]
+        request = urllib.request.Request(f"{url}/jobs", headers={"x-api-key": "k"})
+        with urllib.request.urlopen(request, timeout=10) as reply:
+            answer = json.load(reply)
+        assert len(answer["response"]) == 2
+        assert answer["total_count"] > 2
+        assert isinstance(answer["response"][0]["id"], str)
+        with pytest.raises(urllib.error.HTTPError) as failed:
+            _get(url)
+        failed.value.close()
+        assert failed.value.code == 503
+        assert process.stdout.readline().startswith("GET /jobs 200")
+        assert re.fullmatch(r"GET /jobs\?limit=1 503 \d+\.\d ms \(status\)\n", process.stdout.readline())
+
+
+@pytest.mark.parametrize(
+    ("said", "complaint"),
+    [
+        (["--set", "honour_sorts=false"], "no switch 'honour_sorts'; did you mean 'honour_sort'?"),
+        (["--set", "time_form=isoz"], "time_form=isoz: did you mean 'iso_z'?"),
+        (["--set", "honour_page=maybe"], "honour_page=maybe: allowed: true, false"),
+        (["--set", "honour_page"], "'honour_page' gives no value; say NAME=VALUE"),
+        (["--set", "page_cap=0"], "page_cap=0: at least 1 is needed"),
+        (["--set", "page_cap=1.5"], "page_cap=1.5: allowed: a whole number"),
+        (["--set", "skew_seconds=nan"], "skew_seconds=nan: a finite number is needed"),
+        (
+            ["--set", "times_zone=America/Chicgo"],
+            "times_zone=America/Chicgo: no time zone 'America/Chicgo'; did you mean",
+        ),
+        (["--set", "missing_columns=job.notes"], "missing_columns=job.notes: no resource 'job'; did you mean 'jobs'?"),
+        (["--profile", "hostil"], "no profile 'hostil'; did you mean 'hostile'?"),
+        (["--fault", "dorp"], "no kind of fault 'dorp'; did you mean 'drop'?"),
+        (["--fault", "drop,methd=POST"], "no option of faults 'methd'; did you mean 'method'?"),
+        (["--fault", "drop,times=0"], "times=0: at least 1 is needed"),
+        (["--fault-rate", "2"], "rate=2: at most 1 is possible"),
+        (["--fault-kinds", "drop,dorp"], "kinds=drop,dorp: did you mean 'drop'?"),
+        (["--behaviour", "{}/none.json"], "No such file or directory"),
+        (["--behaviour", "{}/list.json"], "is no JSON object of switches"),
+        (["--behaviour", "{}/wrong.json"], "no switch 'page_cup'; did you mean 'page_cap'?"),
+        (["--behaviour", "{}/nested.json"], "page_cap={'most': 3}: allowed: a whole number"),
+        (["--nonsense"], "unrecognized arguments: --nonsense"),
+    ],
+)
+def test_what_cannot_be_meant_is_said_in_one_line(
+    said: list[str], complaint: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """The line names what was said and the nearest name or what is allowed; the status is 2."""
+    for name, text in (("list", "[]"), ("wrong", '{"page_cup": 3}'), ("nested", '{"page_cap": {"most": 3}}')):
+        (tmp_path / f"{name}.json").write_text(text, "utf-8")
+    with pytest.raises(SystemExit) as ended:
+        main([one.format(tmp_path) for one in said])
+    assert ended.value.code == 2
+    line = capsys.readouterr().err
+    assert complaint in line
+    assert re.fullmatch(r"fieldpulse-sandbox: .*\n", line)
+
+
+def test_the_help_explains_every_switch_profile_and_kind(capsys: pytest.CaptureFixture[str]) -> None:
+    """What can be said is found there."""
+    with pytest.raises(SystemExit):
+        main(["--help"])
+    text = capsys.readouterr().out
+    for name in (*(one.name for one in fields(Behaviour)), *PROFILES, *KINDS):
+        assert re.search(rf"^  {name} ", text, re.MULTILINE), name
+
+
+@pytest.mark.parametrize("name", PROFILES)
+def test_what_a_profile_turns_can_be_said(name: str) -> None:
+    """Each value of each switch is read back from its own words."""
+    behaviour = PROFILES[name]
+    said = [f"{one.name}={spoken(getattr(behaviour, one.name))}" for one in fields(Behaviour)]
+    assert behaviour_from("live-2026", None, said) == behaviour
+
+
+def test_faults_by_chance_can_be_said() -> None:
+    """Nothing said is no chaos; what is not said has its default."""
+    assert chaos_from({"rate": None, "seed": None}) is None
+    assert chaos_from({"rate": "0.5", "kinds": "drop,status", "seed": None}) == Chaos(
+        rate=0.5, kinds=("drop", "status")
+    )
+    assert chaos_from({"methods": "none", "seed": "7"}) == Chaos(seed=7)
+
+
+def test_a_fault_can_be_said_whole() -> None:
+    """Every field has its words."""
+    said = "slide,method=GET,path=/jobs*,after_commit=true,times=2,skip=1,status=503,seconds=0.5"
+    fault = fault_from(f"{said},location=/x,slide=touch,seed=3")
+    assert (fault.kind, fault.method, fault.path, fault.after_commit) == ("slide", "GET", "/jobs*", True)
+    assert (fault.times, fault.skip, fault.status, fault.seconds) == (2, 1, 503, 0.5)
+    assert (fault.location, fault.slide, fault.seed) == ("/x", "touch", 3)

@@ -1,0 +1,137 @@
+"""Switches and faults from flags and files, and what is wrong with what was said.
+
+Names, types, limits and explanations come from the fields of `Behaviour`, `Fault` and `Chaos`.
+"""
+
+from __future__ import annotations
+
+import json
+import math
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import MISSING, Field, fields
+from difflib import get_close_matches
+from pathlib import Path
+from typing import Any, get_type_hints
+from zoneinfo import available_timezones
+
+from fieldpulse_api.catalogue import BY_NAME
+
+from .behaviour import Behaviour
+from .chaos import Chaos
+from .faults import KINDS, Fault
+from .profiles import PROFILES, profile_of
+from .said import allowed, read, spoken
+
+Options = type[Behaviour] | type[Fault] | type[Chaos]
+Said = Iterable[tuple[str, str]]
+EVERY = "*"
+
+
+class WrongOption(ValueError):
+    """Something that was said cannot be meant; its text is one line."""
+
+
+def behaviour_from(profile: str, file: str | None, pairs: list[str]) -> Behaviour:
+    """Return a profile, with the switches of a JSON file over it, and those of `name=value` texts over both.
+
+    Raises: WrongOption.
+    """
+    known(profile, PROFILES, "profile")
+    switches = dict(_values(Behaviour, _in_file(Path(file)))) if file else {}
+    return profile_of(profile, **(switches | dict(_values(Behaviour, _split(pairs)))))
+
+
+def fault_from(text: str) -> Fault:
+    """Return the fault of a text such as `drop,method=POST,times=2`.
+
+    Raises: WrongOption.
+    """
+    kind, *pairs = text.split(",")
+    known(kind, KINDS, "kind of fault")
+    return Fault(**dict(_values(Fault, [("kind", kind), *_split(pairs)])))
+
+
+def chaos_from(said: Mapping[str, str | None]) -> Chaos | None:
+    """Return the chaos of these texts by field, or None if nothing is said.
+
+    Raises: WrongOption.
+    """
+    given = [(name, text) for name, text in said.items() if text is not None]
+    return Chaos(**dict(_values(Chaos, given))) if given else None
+
+
+def known(name: str, names: Iterable[str], what: str) -> str:
+    """Return a name that there is.
+
+    Raises: WrongOption with the nearest one, or all.
+    """
+    there = list(names)
+    if name not in there:
+        near = get_close_matches(name, there, 1)
+        hint = f"did you mean {near[0]!r}?" if near else f"there are {', '.join(there)}"
+        raise WrongOption(f"no {what} {name!r}; {hint}")
+    return name
+
+
+def described(options: Options) -> Iterator[tuple[str, str, str, str]]:
+    """Yield what there is to say: its name, its values, its default, and what it does."""
+    hints = get_type_hints(options)
+    for name, one in _fields(options).items():
+        default = "" if one.default is MISSING else spoken(one.default)
+        yield name, allowed(hints[name]), default, one.metadata["about"]
+
+
+def _fields(options: Options) -> dict[str, Field[Any]]:
+    return {one.name: one for one in fields(options) if one.init}
+
+
+def _split(pairs: list[str]) -> Iterator[tuple[str, str]]:
+    for pair in pairs:
+        name, equals, text = pair.partition("=")
+        if not equals:
+            raise WrongOption(f"{pair!r} gives no value; say NAME=VALUE")
+        yield name.strip(), text.strip()
+
+
+def _in_file(path: Path) -> list[tuple[str, str]]:
+    try:
+        content = json.loads(path.read_text("utf-8"))
+    except OSError as why:
+        raise WrongOption(f"{path}: {why.strerror}") from None
+    except (ValueError, RecursionError):
+        content = None
+    if not isinstance(content, dict):
+        raise WrongOption(f"{path} is no JSON object of switches")
+    return [(name, spoken(value)) for name, value in content.items()]
+
+
+def _values(options: Options, said: Said) -> Iterator[tuple[str, Any]]:
+    """Yield the values that were said, by name; of one that is said twice the last counts."""
+    hints, there = get_type_hints(options), _fields(options)
+    for name, text in said:
+        known(name, there, "switch" if options is Behaviour else "option of faults")
+        try:
+            value = read(hints[name], text)
+            _check(there[name], value)
+        except ValueError as why:
+            raise WrongOption(f"{name}={text}: {why}") from None
+        yield name, value
+
+
+def _check(one: Field[Any], value: Any) -> None:
+    """Refuse a value of the right type that nothing can be done with.
+
+    Raises: ValueError with the reason.
+    """
+    least, most, of = (one.metadata.get(key) for key in ("least", "most", "of"))
+    if isinstance(value, float) and not math.isfinite(value):
+        raise ValueError("a finite number is needed")
+    if least is not None and value < least:
+        raise ValueError(f"at least {least} is needed")
+    if most is not None and value > most:
+        raise ValueError(f"at most {most} is possible")
+    for name in value if of == "resources" else ():
+        if name != EVERY:
+            known(name.partition(".")[0], BY_NAME, "resource")
+    if of == "zone":
+        known(value, available_timezones(), "time zone")
