@@ -82,14 +82,15 @@ class Pages:
         if count and self.resource.counts:
             params["calculate_count"] = "true"
         reply = self._client.get(self._path, params)
-        if not isinstance(reply.response, list):
+        rows = [] if reply.response is None else reply.response  # whether an empty page is a list or null is not known
+        if not isinstance(rows, list):
             raise self._unexpected("no list of rows", number)
         self.tally.pages += 1
         self.tally.began = self.tally.began or reply.date
         if reply.count is not None:
             self.tally.counted = reply.count
-        ids = [self._id(row, number) for row in reply.response]
-        return Page(reply.response, ids, reply.count, reply.date, reply.beside)
+        ids = [self._id(row, number) for row in rows]
+        return Page(rows, ids, reply.count, reply.date, reply.beside)
 
     def after(
         self, first: Page, order: Mapping[str, str], room: Callable[[int], int], *, count: bool

@@ -20,7 +20,8 @@ _MOST_QUIET = 3  # passes in a row that bring nothing new
 class Pass:
     """One reading of the pages: which ids came, whether they ascended, and how many there should be.
 
-    `counted` rows with ids up to `newest_id` were there when it began.
+    `counted` rows with ids up to `newest_id` were there when it began; `stalls` is how many of the last pages
+    brought nothing new, and `slipped` that one did in the middle.
     """
 
     counted: int | None = None
@@ -28,23 +29,38 @@ class Pass:
     ids: dict[int, None] = field(default_factory=dict)  # in their order
     sent: int = 0
     added: int = 0
+    telling: int = 0  # pages that brought something new
+    stalls: int = 0
+    slipped: bool = False
     is_ascending: bool = True
-    ended_empty: bool = False
+    ended: bool = False
     last_id: int = -1
 
     def take(self, page: Page) -> bool:
-        """Note a page; say whether it brought an id that this pass had not."""
-        before = len(self.ids)
-        if page.ids != sorted(page.ids) or page.ids[0] <= self.last_id:
-            self.is_ascending = False
-        self.last_id = page.ids[-1]
+        """Note a page; say whether the end of the list was reached.
+
+        That is an empty page, or the second in a row without a new id: one alone may be a slip. Where only
+        the first page ever came, the server may not honour the page, and an end was not seen.
+        """
         self.sent += len(page.ids)
-        self.ids.update(dict.fromkeys(page.ids))
-        return len(self.ids) > before
+        if not page.ids:
+            self.ended = True
+        elif self.ids.keys() >= set(page.ids):
+            self.stalls += 1
+            self.ended = self.stalls > 1 and self.telling > 1
+        else:
+            self.slipped |= self.stalls > 0
+            if self.slipped or page.ids != sorted(page.ids) or page.ids[0] <= self.last_id:
+                self.is_ascending = False
+            self.last_id, self.stalls, self.telling = page.ids[-1], 0, self.telling + 1
+            self.ids.update(dict.fromkeys(page.ids))
+        return self.ended or self.stalls > 1
 
     def repeats(self, other: Pass | None) -> bool:
         """Say whether the same rows came in the same order, to the end: the server has an order, though not ours."""
-        return other is not None and self.ended_empty and list(self.ids) == list(other.ids)
+        if other is None or not (self.ended and other.ended) or self.slipped:
+            return False
+        return list(self.ids) == list(other.ids)
 
     @property
     def is_proof(self) -> bool:
@@ -78,7 +94,7 @@ class Walk:
         """Yield every row that `keep` takes, once, in lists that are never empty.
 
         By ascending id: inserts land at the end and updates move nothing. A pass ends at an empty
-        page, or at one without a new id, never at a short one.
+        page, or at two without a new id, never at a short one.
         """
         quiet: list[Pass] = []  # since something new came
         for number in count_from(1):
@@ -99,8 +115,7 @@ class Walk:
         for page in self._pages.after(
             first, order, lambda n: pages_expected - n if pages_expected else 2 ** (n - 1), count=False
         ):
-            one.ended_empty = not page.ids
-            if one.ended_empty or not one.take(page):
+            if one.take(page):
                 return
             rows = self._fresh(page, one)
             kept = [row for row in rows if keep(row)]

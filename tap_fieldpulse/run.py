@@ -37,6 +37,8 @@ from .sweep import Sweep
 
 Schema = dict[str, Any]
 
+_MOST_ROWS = 100  # on a page (D)
+
 
 class Run:
     """What is known of the account and of what is wanted of it. `catalog` are the schemas that the user gave.
@@ -207,6 +209,8 @@ class Run:
         self, resource: Resource, state: State, filters: Filters, *, is_incremental: bool, must_be_whole: bool
     ) -> List:
         reading = replace(self.reading, query=dict(resource.ask_values))
+        if not resource.paged:  # what does not fit on the first page may never come
+            reading = replace(reading, page_size=_MOST_ROWS)
         lookback_seconds = self.config["lookback_seconds"]
         if resource.parent:
             rounds = Rounds(timedelta(days=self.config["children_full_every_days"]), lookback_seconds)

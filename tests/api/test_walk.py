@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from datetime import datetime, timedelta, timezone
 from random import Random
+from typing import Literal
 
 import pytest
 
@@ -16,6 +17,7 @@ from fieldpulse_api.pages import Pages, Reading, Row
 from fieldpulse_api.resource import Resource
 from fieldpulse_api.values import moment
 from fieldpulse_api.walk import Walk
+from fieldpulse_sandbox.faults import Fault
 from fieldpulse_sandbox.server import Sandbox
 
 READING = Reading(page_size=10, pages_in_flight=4)
@@ -106,6 +108,33 @@ def test_a_steady_order_of_another_kind_is_proved_without_a_count(box: Sandbox, 
     pages = pages_of(client, "jobs")
     assert sorted(read(Walk(pages).rows())) == ids(box, "jobs")
     assert pages.tally.verdict == "complete"
+
+
+@pytest.mark.parametrize("counts", ["total_count", None])
+@pytest.mark.parametrize("sorts", [True, False])
+@pytest.mark.parametrize("end", ["last", "first", "null"])
+def test_the_end_of_a_list_is_found_in_whatever_way_it_is_told(
+    box: Sandbox,
+    client: Client,
+    end: Literal["last", "first", "null"],
+    sorts: bool,
+    counts: Literal["total_count"] | None,
+) -> None:
+    """The last page again, the first one again, or no list at all behind the end: the list is whole and proved so."""
+    box.behaviour.past_the_end, box.behaviour.honour_sort = end, sorts
+    box.behaviour.count_key, box.behaviour.always_count = counts, ()
+    pages = pages_of(client, "jobs")
+    assert sorted(read(Walk(pages).rows())) == ids(box, "jobs")
+    assert pages.tally.verdict == "complete"
+
+
+def test_a_page_that_came_twice_by_a_slip_is_not_the_end(box: Sandbox, client: Client) -> None:
+    """A page without a new id is asked past, and two readings that slip at the same place prove nothing."""
+    box.behaviour.honour_sort, box.behaviour.count_key, box.behaviour.always_count = False, None, ()
+    for skip in (2, 11):
+        box.fail(Fault("repeat", path="/jobs", skip=skip))
+    pages = pages_of(client, "jobs", ONE_AT_A_TIME)
+    assert sorted(read(Walk(pages).rows())) == ids(box, "jobs")
 
 
 @pytest.mark.parametrize("number", range(6))

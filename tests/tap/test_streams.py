@@ -103,7 +103,8 @@ def test_an_incomplete_stream_is_said_to_be_so(
 ) -> None:
     """`fail` ends the run; `warn` says it and goes on to the next stream."""
     box.behaviour.honour_page = False
-    config |= {"completeness": setting, "page_size": 3}
+    box.behaviour.page_cap = 3
+    config["completeness"] = setting
     if raises:
         with pytest.raises(Incomplete) as caught:
             run_tap(config, "timesheets")
@@ -166,3 +167,9 @@ def test_only_documented_parameters_are_sent_besides_page(shared: Sandbox, every
         asked = [one for one in shared.requests if one.path == resource.path]
         assert resource.parent or asked, name
         assert resource.counts or not any("calculate_count" in one.query for one in asked)
+
+
+def test_a_list_that_documents_no_page_is_asked_for_with_the_largest(box: Sandbox, config: Config) -> None:
+    """What does not fit on its first page may never come, however small the pages are that the user wants."""
+    box.behaviour.honour_page = False
+    assert len(run_tap(config | {"page_size": 3}, "timesheets").records["timesheets"]) == len(box.rows("timesheets"))
