@@ -8,9 +8,10 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
+import backoff
 from sqlalchemy import MetaData, create_engine, event
 from sqlalchemy.engine import URL, Engine, make_url
-from sqlalchemy.exc import ArgumentError, NoSuchModuleError, SQLAlchemyError
+from sqlalchemy.exc import ArgumentError, DBAPIError, NoSuchModuleError, SQLAlchemyError
 
 from .errors import BadSetting
 
@@ -26,10 +27,22 @@ def open_database(text: str, tables: MetaData, *, store: str) -> Engine:
             path = Path(str(engine.url.database))
             path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
             os.close(os.open(path, os.O_CREAT | os.O_RDWR, 0o600))
-        tables.create_all(engine)
+        _make(tables, engine)
     except (OSError, SQLAlchemyError, ValueError) as error:
         raise _closed(store, error) from None
     return engine
+
+
+def _is_lasting(error: Exception) -> bool:
+    """Say whether an error is none of those that another process causes that opens the same new store."""
+    return not any(words in str(error) for words in ("already exists", "database is locked"))
+
+
+@backoff.on_exception(
+    backoff.constant, DBAPIError, interval=0.1, max_tries=20, max_time=60, giveup=_is_lasting, logger=None
+)
+def _make(tables: MetaData, engine: Engine) -> None:
+    tables.create_all(engine)
 
 
 def engine_of(text: str, *, store: str) -> Engine:
@@ -71,7 +84,7 @@ def _sqlite(url: URL) -> Engine:
 
     @event.listens_for(engine, "connect")
     def _set(connection: Any, _: Any) -> None:
-        for pragma in ("journal_mode=WAL", "synchronous=FULL", "busy_timeout=30000"):
+        for pragma in ("busy_timeout=30000", "journal_mode=WAL", "synchronous=FULL"):
             connection.execute(f"PRAGMA {pragma}")
 
     return engine

@@ -25,7 +25,8 @@ _EVENTS = {
     for ending in one.webhooks
 }
 """The vendor's events: trigger in lower case → name."""
-_NOUNS = sorted(((f"{one.noun} ".lower(), one.singular) for one in RESOURCES), key=lambda one: -len(one[0]))
+_NOUNS = sorted(((one.noun.lower(), one.singular) for one in RESOURCES if "G" in one.operations), reverse=True)
+"""What an event may be of: beginning of a trigger → object type, longer ones before those that they begin with."""
 _COMPANY = re.compile(r"_(\d{1,18})\s*\Z", re.ASCII)
 _DEEPEST = 32
 _LARGEST = 10**18
@@ -87,7 +88,7 @@ def read_delivery(body: bytes) -> Delivery:
         event=_EVENTS.get(name, UNKNOWN),
         trigger=trigger,
         message=message,
-        object_type=next((singular for noun, singular in _NOUNS if name.startswith(noun)), None),
+        object_type=next((singular for noun, singular in _NOUNS if name.startswith(f"{noun} ")), None),
         object_id=_id_of(row),
         old_value=None if row is data else _as_text(data.get("old_value")),
         new_value=None if row is data else _as_text(data.get("new_value")),

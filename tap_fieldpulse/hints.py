@@ -13,6 +13,8 @@ from fieldpulse_api.errors import RecordRefused, TheirTurn
 from fieldpulse_api.pages import Reading, Row
 from fieldpulse_api.resource import Resource
 
+from .inbox import number_of
+
 _STATE = "hinted"
 
 
@@ -47,8 +49,7 @@ class Hints:
     @staticmethod
     def since(state: Mapping[str, Any]) -> int:
         """Return the number behind which deliveries are new to a stream."""
-        number = state.get(_STATE)
-        return number if type(number) is int else 0
+        return number_of(state.get(_STATE))
 
     def read(self) -> None:
         """Read the rows."""

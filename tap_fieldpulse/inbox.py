@@ -67,6 +67,7 @@ _LAST = Table(
 )
 _SHOWN = [column for column in _DELIVERIES.c if column.name != "account"]
 _AT_ONCE = 500
+_MOST = 2**63
 _KEPT = timedelta(days=7)
 
 
@@ -143,6 +144,11 @@ class Inbox:
                 return
         with suppress(IntegrityError), self._engine.begin() as connection:  # another process was first
             connection.execute(insert(_LAST).values(only=1, sequence=time.time_ns() // 1000))
+
+
+def number_of(value: object) -> int:
+    """Return the number of a delivery that a state names, 0 for what is none."""
+    return value if type(value) is int and 0 < value < _MOST else 0
 
 
 def _beside(snapshot_url: str) -> str:

@@ -10,6 +10,7 @@ from singer_sdk.streams import Stream
 
 from .form import Record
 from .hints import Hints
+from .inbox import number_of
 
 if TYPE_CHECKING:
     from .tap import TapFieldPulse
@@ -84,5 +85,4 @@ def confirmed(bookmarks: Mapping[str, Mapping[str, Any]]) -> int:
 
 
 def _number(state: Mapping[str, Any]) -> int:
-    number = state.get("replication_key_value") if state.get("replication_key") == _KEY else None
-    return number if type(number) is int else 0
+    return number_of(state.get("replication_key_value") if state.get("replication_key") == _KEY else None)

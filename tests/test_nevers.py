@@ -61,6 +61,17 @@ def test_only_the_client_and_what_it_goes_through_import_httpx() -> None:
     assert users == {"client.py", "connections.py", "auth.py"}
 
 
+def test_only_the_receiver_of_webhooks_imports_a_server() -> None:
+    """It is an extra: everything else works without it."""
+    users = {
+        path.name
+        for package in PACKAGES[:3]
+        for path in modules(package)
+        if {"starlette", "uvicorn"} & {name.split(".")[0] for name in imports(path)}
+    }
+    assert users == {"receiver.py", "webhooks_command.py"}
+
+
 def test_the_test_of_imports_sees_relative_ones() -> None:
     """A check that cannot fail is none: `client.py` imports `.connections`, and that is seen."""
     assert "fieldpulse_api.connections" in imports(ROOT / "fieldpulse_api" / "client.py")

@@ -61,7 +61,13 @@ def test_an_update_says_the_values_before_and_now() -> None:
 
 @pytest.mark.parametrize(
     ("trigger", "object_type"),
-    [("Customer Created", "customer"), ("Purchase Order Moved", "purchase_order"), ("Robot Created", None)],
+    [
+        ("Customer Created", "customer"),
+        ("Customer Contact Created", "customer_contact"),
+        ("Job Status Update", "job"),
+        ("Robot Created", None),
+        ("Jobs Merged", None),
+    ],
 )
 def test_an_event_that_nobody_documents_is_kept(trigger: str, object_type: str | None) -> None:
     """A vendor adds events; one that names an object is still a hint."""

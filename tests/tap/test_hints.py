@@ -192,6 +192,15 @@ def test_any_stream_with_rows_by_id_takes_hints(box: Sandbox, receiving: Config,
     assert by_id(box, f"/{stream}/") == [one]
 
 
+@pytest.mark.parametrize("number", [None, "1", -1, True, 1.5, 10**30, [], {}])
+def test_a_state_that_names_no_number_uses_all_hints(box: Sandbox, receiving: Config, number: Any) -> None:
+    """What is read twice harms nothing."""
+    one = box.rows("jobs")[0]["id"]
+    deliver(receiving, *named(one))
+    run_tap(receiving, "jobs", state={"bookmarks": {"jobs": {"hinted": number}}})
+    assert by_id(box) == [one]
+
+
 def test_another_accounts_deliveries_are_no_hints(box: Sandbox, receiving: Config) -> None:
     """Ids are each account's own."""
     state = run_tap(receiving, "jobs").state

@@ -5,8 +5,10 @@ from __future__ import annotations
 import sqlite3
 import threading
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
+import psycopg
 import pytest
 
 from fieldpulse_api.errors import BadSetting
@@ -122,6 +124,25 @@ def test_a_reader_misses_nothing_of_several_writers(url: str, account: str) -> N
     for writer in writers:
         writer.join()
     assert sorted(seen) == sorted(start * 1000 + one for start in range(3) for one in range(1, 61))
+
+
+def test_several_may_open_a_new_store_at_once(url: str, account: str) -> None:
+    """A receiver and a tap that are started together, for the first time."""
+    if url.startswith("postgresql"):
+        with psycopg.connect(url) as connection:
+            connection.execute(f"create schema fresh_{account}")
+        url = f"{url}{'&' if '?' in url else '?'}options=-csearch_path%3Dfresh_{account}"
+    together = threading.Barrier(6)
+
+    def opened(number: int) -> int:
+        together.wait()
+        inbox = Inbox(url)
+        new = inbox.add([delivery(created(number, account=account))])
+        inbox.close()
+        return new
+
+    with ThreadPoolExecutor(6) as pool:
+        assert sum(pool.map(opened, range(1, 7))) == 6
 
 
 def test_a_run_that_has_the_snapshot_does_not_keep_deliveries_out(tmp_path: Path) -> None:

@@ -55,8 +55,9 @@ def test_each_delivery_is_a_record(receiving: Config) -> None:
         validator.validate(one)
 
 
-def test_deliveries_come_until_their_state_came_back(receiving: Config) -> None:
-    """Alike each time, by their keys."""
+def test_deliveries_come_until_their_state_came_back(receiving: Config, url: str) -> None:
+    """Alike each time, by their keys; in PostgreSQL as in a file."""
+    receiving |= {"snapshot_url": url}
     deliver(receiving, created(1, account=ACCOUNT), created(2, account=ACCOUNT))
     first, again = (run_tap(receiving, NAME) for _ in range(2))
     assert ids(first) == [1, 2]
@@ -74,7 +75,15 @@ def test_a_start_date_is_no_number(receiving: Config) -> None:
     assert ids(run_tap(receiving | {"start_date": "2026-01-01T00:00:00Z"}, NAME)) == [1]
 
 
-@pytest.mark.parametrize("bookmark", [{}, {"replication_key": "sequence", "replication_key_value": "x"}, {"a": 1}])
+@pytest.mark.parametrize(
+    "bookmark",
+    [
+        {},
+        {"replication_key": "sequence", "replication_key_value": "x"},
+        {"a": 1},
+        {"replication_key": "sequence", "replication_key_value": 10**30},
+    ],
+)
 def test_a_state_that_names_no_number_reads_all(receiving: Config, bookmark: Json) -> None:
     """What comes again has the same key."""
     deliver(receiving, created(1, account=ACCOUNT))
