@@ -183,7 +183,7 @@ def test_fields_that_no_catalogue_knows_are_named() -> None:
 ACCOUNTS = [
     ({}, "past_the_end", "empty"),
     ({"past_the_end": "last"}, "past_the_end", "rows"),
-    ({"past_the_end": "null"}, "past_the_end", "error"),
+    ({"past_the_end": "null"}, "past_the_end", "empty"),
     ({}, "over_limit", "100"),
     ({"page_cap": 20}, "over_limit", "fewer"),
     ({"over_cap": "refuse"}, "over_limit", "refused"),
