@@ -6,10 +6,12 @@ import argparse
 import gc
 import sys
 from typing import TYPE_CHECKING, NoReturn
+from urllib.parse import urlsplit
 
 from .app import create_app
 from .behaviour import Behaviour
 from .chaos import Chaos
+from .deliveries import Deliveries
 from .faults import KINDS, Fault, Faults
 from .options import WrongOption, behaviour_from, chaos_from, described, fault_from
 from .profiles import ABOUT, LIVE, PROFILES
@@ -51,7 +53,12 @@ def main(arguments: Sequence[str] | None = None) -> int:
         print(f"fieldpulse-sandbox: cannot listen on {options.host}:{options.port}: {why.strerror}", file=sys.stderr)
         return 1
     line = f"{BELIEF} url=http://{options.host}:{sock.getsockname()[1]} key={options.api_key}"
+    deliveries = Deliveries(store, behaviour, options.webhook_url) if options.webhook_url else None
+    if deliveries:
+        deliveries.start()
     Server(app, sock, lambda: print(line, flush=True)).serve_forever()
+    if deliveries:
+        deliveries.close()
     return 0
 
 
@@ -96,8 +103,21 @@ def _parser() -> Parser:
     )
     for name, _, _, about in described(Chaos):
         parser.add_argument(f"--fault-{name}", metavar=name.upper(), help=f"faults by chance: {about}")
+    parser.add_argument("--webhook-url", type=_address, metavar="URL", help="where webhooks are posted")
     parser.add_argument("--quiet", action="store_true", help="do not print the requests")
     return parser
+
+
+def _address(text: str) -> str:
+    """Return a URL that webhooks can be posted to."""
+    try:
+        parts = urlsplit(text)
+        is_fit = parts.scheme in ("http", "https") and bool(parts.hostname) and parts.port != 0
+    except ValueError:  # a port that is none
+        is_fit = False
+    if not is_fit:
+        raise argparse.ArgumentTypeError(f"{text!r} is no http or https address")
+    return text
 
 
 def _manual() -> str:

@@ -126,6 +126,13 @@ class Behaviour:
         default=False, about="a custom value written without its row's id is one more, and replaces none"
     )
 
+    # webhooks
+    webhook_types: Literal["live", "documented"] = switch(
+        "live", "statuses and logs of webhooks as numbers, or as text as in the documents' examples"
+    )
+    webhook_signature: bool = switch(default=False, about="webhooks are signed in `X-Encrypted-Data`")
+    webhook_twice: bool = switch(default=False, about="each webhook comes twice")
+
     # the clock
     date_header: bool = switch(default=True, about="answers have a `Date`")
     skew_seconds: float = switch(0.0, "how far `Date` is ahead of the clock that stamps rows, in seconds")

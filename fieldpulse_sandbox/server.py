@@ -16,6 +16,7 @@ from uvicorn.protocols.http.h11_impl import H11Protocol
 from .app import create_app
 from .behaviour import Behaviour
 from .chaos import Chaos
+from .deliveries import Deliveries
 from .faults import Fault, Faults
 from .gateway import Request
 from .mishaps import TRANSPORT
@@ -139,6 +140,7 @@ class Sandbox:
     runs; the behaviour is the one named by `profile` unless a whole one is given.
     `watch`, if set, is called with each request on its arrival, before it is answered, in the server's thread: there a
     test can change the account in the middle of a walk, and nothing else happens meanwhile.
+    `deliveries` are the webhooks that changes cause, also those made through the store, if there is a `webhook_url`.
     Units: `rate_limit` is in requests per second, None for no limit; `clock` gives UNIX seconds.
     """
 
@@ -153,6 +155,7 @@ class Sandbox:
         profile: str = LIVE,
         behaviour: Behaviour | None = None,
         chaos: Chaos | None = None,
+        webhook_url: str | None = None,
         clock: Clock = time.time,
     ) -> None:
         """Build the account; nothing listens before the `with`."""
@@ -162,6 +165,7 @@ class Sandbox:
         self.requests: list[Request] = []
         self.watch: Callable[[Request], None] | None = None
         self.url = ""
+        self.deliveries = Deliveries(self.store, self.behaviour, webhook_url) if webhook_url else None
         self._faults = Faults(chaos=chaos)
         self._app = create_app(
             self.store,
@@ -181,6 +185,8 @@ class Sandbox:
         self._server = Server(self._app, sock, ready.set)
         self._thread = threading.Thread(target=self._server.serve_forever, name="fieldpulse-sandbox", daemon=True)
         self._thread.start()
+        if self.deliveries:
+            self.deliveries.start()
         if not ready.wait(timeout=10):
             msg = "the sandbox did not start within 10 s"
             raise RuntimeError(msg)
@@ -190,6 +196,8 @@ class Sandbox:
         """Stop, and wait until the port is closed."""
         self._server.stop()
         self._thread.join(timeout=10)
+        if self.deliveries:
+            self.deliveries.close()
 
     def _arrived(self, request: Request) -> None:
         self.requests.append(request)

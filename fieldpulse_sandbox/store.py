@@ -18,6 +18,8 @@ if TYPE_CHECKING:
     from .seed import Account, Row
 
 Clock = Callable[[], float]
+Changed = Callable[[str, "Row | None", "Row"], None]
+"""Takes the name of a resource, a row before, or None, and after."""
 LAST_SEEDED_VALUE = 5_900_000_000
 """No account is so large that its seed gets there."""
 
@@ -38,6 +40,7 @@ class Link:
 class Store:
     """Rows by resource. It knows no rules of validation; `writes` does.
 
+    `changed` is called with each row that is new or changed, and with what it was before.
     `links` are those of material lists, by the list's id: no answer shows them. A repeated link is there twice.
 
     Units: `clock` gives UNIX seconds; stamps are whole seconds of it.
@@ -49,6 +52,7 @@ class Store:
         self.tables = {name: Table(name, account.get(name, ())) for name in SHAPES}
         self.owner = next(iter(self.tables["users"].rows), None)
         self.links: defaultdict[int, list[Link]] = defaultdict(list)
+        self.changed: Changed = lambda *_: None
         self._value_ids = count(LAST_SEEDED_VALUE + 1)
 
     def now(self) -> str:
@@ -95,6 +99,7 @@ class Store:
         }
         row |= {key: value for key, value in own.items() if key in row}
         self.tables[name].put(row)
+        self.changed(name, None, row)
         return row
 
     def update(self, name: str, number: int, values: Row) -> Row:
@@ -104,8 +109,10 @@ class Store:
 
     def patch(self, name: str, number: int, values: Row) -> Row:
         """Replace some columns of a row without a stamp: what a row embeds of others changes that way."""
-        row = self.get(name, number) | values
+        before = self.get(name, number)
+        row = before | values
         self.tables[name].put(row)
+        self.changed(name, before, row)
         return row
 
     def delete(self, name: str, number: object) -> Row:

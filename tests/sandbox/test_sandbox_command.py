@@ -135,6 +135,8 @@ def test_the_command_takes_switches_and_faults(tmp_path: Path) -> None:
         (["--behaviour", "{}/list.json"], "is no JSON object of switches"),
         (["--behaviour", "{}/wrong.json"], "no switch 'page_cup'; did you mean 'page_cap'?"),
         (["--behaviour", "{}/nested.json"], "page_cap={'most': 3}: allowed: a whole number"),
+        (["--webhook-url", "ftp://x/y"], "argument --webhook-url: 'ftp://x/y' is no http or https address"),
+        (["--webhook-url", "http://x:port/y"], "argument --webhook-url: 'http://x:port/y' is no http or https address"),
         (["--nonsense"], "unrecognized arguments: --nonsense"),
     ],
 )
