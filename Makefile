@@ -5,7 +5,7 @@ BIN := $(VENV)/bin
 CODE := fieldpulse_api tap_fieldpulse target_fieldpulse fieldpulse_sandbox tests benchmarks scripts
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test check fix sandbox snap record record-live bench
+.PHONY: help demo test matrix check fix sandbox snap record record-live bench
 
 help: ## list the tasks
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -15,6 +15,9 @@ demo: $(VENV)/demo ## FieldPulse (the sandbox) → PostgreSQL → FieldPulse, th
 
 test: $(VENV)/dev ## run the tests (no network beyond this machine, no key)
 	$(BIN)/pytest -n auto
+
+matrix: $(VENV)/dev ## visit every point of the fault matrix, 11,000 (the tests take 240): about half an hour
+	$(BIN)/python -m tests.matrix
 
 check: $(VENV)/dev ## what CI runs: format, lint, types, tests, generated docs
 	$(BIN)/ruff format --check $(CODE)

@@ -1,0 +1,127 @@
+"""What the tap does at a point: runs with and without faults, while people in the office go on working."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+from random import Random
+from typing import Any
+
+from fieldpulse_sandbox.server import Sandbox
+
+from .account import Clock, Row, Rows, rows_of, touch
+from .invariants import Fits, Warehouse, well_said
+from .plugins import Message, Told, run_tap
+from .profiles import hidden_by
+
+Config = dict[str, Any]
+Faulty = Callable[[Config, Message | None], Told]
+
+
+@dataclass(frozen=True)
+class Reading:
+    """One way to read. `goes_on`: a run without faults came before; `exactly`: deleted rows are found.
+
+    `is_stamped`: only rows that are stamped, or whose parents are, come again, so nothing may change without that.
+    """
+
+    streams: tuple[str, ...]
+    config: Config = field(default_factory=dict)
+    goes_on: bool = False
+    exactly: bool = False
+    is_stamped: bool = False
+    more: tuple[str, ...] = ()
+    fits: Fits = lambda _stream, _row: True
+
+
+def _is_lead(stream: str, row: Row) -> bool:
+    return row["status"] == ("lead" if stream == "customers" else 1)
+
+
+READINGS: dict[str, Reading] = {
+    "tap-full": Reading(("customers", "jobs")),
+    "tap-tables": Reading(("users", "teams", "lead_sources", "job_statuses")),
+    "tap-incremental": Reading(("customers", "jobs"), goes_on=True),
+    "tap-busy": Reading(("invoices", "payments"), {"pages_in_flight": 2}, goes_on=True),
+    "tap-children": Reading(("customer_contacts",), {"children_full_every_days": 0}),
+    "tap-children-again": Reading(("customer_contacts",), goes_on=True, is_stamped=True),
+    "tap-details": Reading(("jobs",), {"details": ["jobs"]}, goes_on=True),
+    "tap-deletes": Reading(
+        ("customers", "jobs"), {"deletes": "sweep", "max_delete_percent": 100}, goes_on=True, exactly=True
+    ),
+    "tap-events": Reading(
+        ("customers", "jobs"),
+        {"deletes": "sweep", "max_delete_percent": 100},
+        goes_on=True,
+        exactly=True,
+        more=("change_events",),
+    ),
+    "tap-filters": Reading(
+        ("customers", "jobs"),
+        {"filters": {"customers": {"status": ["lead"]}, "jobs": {"status": [1]}}},
+        goes_on=True,
+        fits=_is_lead,
+    ),
+}
+
+
+class Watch:
+    """One point of the tap: `run` yields what is wrong."""
+
+    def __init__(self, box: Sandbox, clock: Clock, reading: Reading, chance: Random, folder: Path) -> None:
+        self._box, self._clock, self._reading, self._chance = box, clock, reading, chance
+        self.config: Config = {
+            "api_key": box.key,
+            "api_url": box.url,
+            "budget_store": "memory",
+            "requests_per_second": 50,
+            "page_size": chance.choice((3, 4, 5, 7, 10, 100)),
+            "pages_in_flight": chance.choice((1, 2, 16)),
+            "lookback_seconds": 0,
+            "completeness": chance.choice(("warn", "fail")),
+            "timezone": box.behaviour.times_zone,
+            "snapshot_url": f"sqlite:///{folder}/snapshot.db",
+            **reading.config,
+        }
+        self.house = Warehouse(reading.streams, reading.fits, hidden_by(box.behaviour))
+
+    def run(self, faulty: Faulty, *, can_prove: bool) -> Iterator[str]:
+        """Read without faults, with them, and without again, while rows change between the runs.
+
+        `can_prove`: where nothing goes wrong, each list is proved complete.
+        """
+        if self._reading.goes_on:
+            yield from self._read(self._plain, must_prove=can_prove)
+            self._work()
+        yield from self._read(faulty)
+        if self._chance.random() < 0.7:
+            self._work()
+        yield from self._read(self._plain, must_prove=can_prove)
+        yield from self._read(self._plain, must_prove=can_prove)
+
+    def _work(self) -> None:
+        self._clock.pass_by(self._chance.choice((0, 1, 7)))
+        touch(self._box, self._chance, self._reading.streams)
+        self._clock.pass_by(self._chance.choice((0, 1, 7)))
+
+    def _plain(self, config: Config, state: Message | None) -> Told:
+        return run_tap(config, *self._reading.streams, *self._reading.more, state=state)
+
+    def _rows(self) -> dict[str, Rows]:
+        return {name: rows_of(self._box, name) for name in self._reading.streams}
+
+    def _read(self, way: Faulty, *, must_prove: bool | None = None) -> Iterator[str]:
+        """Read in one way, and check it; `must_prove` is None for a run that faults befall."""
+        before = self._rows()
+        told = way(self.config, self.house.state)
+        after = self._rows()
+        yield from well_said(told)
+        yield from self.house.load(told, before, after)
+        if must_prove is None:
+            return
+        is_proved = set(told.verdicts.values()) == {"complete"} and not told.error
+        if must_prove and not is_proved:
+            yield f"nothing went wrong, and nothing was proved: {told.verdicts} {told.error}"
+        if is_proved:
+            yield from self.house.is_whole(after, exactly=self._reading.exactly)

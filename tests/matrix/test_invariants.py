@@ -1,0 +1,89 @@
+"""Each invariant can fail: what it forbids is told to it, and it says so."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from .invariants import Due, Warehouse, adds_up, converged, never_twice, nothing_lost, well_said
+from .plugins import Message, Told
+
+ROWS = {"jobs": {n: {"id": n, "notes": f"n{n}", "updated_at": f"2026-05-0{n} 12:00:00"} for n in (1, 2, 3)}}
+SAID = "jobs: records=3 pages=1 counted=3 repeats=0 seconds=0.0 complete"
+
+
+def record(number: int, **other: Any) -> Message:
+    time = f"2026-05-0{number}T12:00:00.000000Z"
+    return {
+        "type": "RECORD",
+        "stream": "jobs",
+        "record": {"id": number, "notes": f"n{number}", "updated_at": time, **other},
+    }
+
+
+def state(day: int) -> Message:
+    bookmark = {"replication_key": "updated_at", "replication_key_value": f"2026-05-0{day}T12:00:00.000000Z"}
+    return {"type": "STATE", "value": {"bookmarks": {"jobs": bookmark}}}
+
+
+def loaded(*messages: Message, said: str = SAID) -> list[str]:
+    return list(Warehouse(("jobs",)).load(Told(list(messages), [said]), ROWS, ROWS))
+
+
+def test_a_run_that_read_everything_is_right() -> None:
+    """The other tests fail for what they change of it, and for nothing else."""
+    assert loaded(record(1), record(2), record(3), state(3)) == []
+    assert loaded(record(3), state(1), said=SAID.replace("complete", "unproven")) == []
+
+
+@pytest.mark.parametrize(
+    ("messages", "wrong"),
+    [
+        ([record(1), record(3)], "jobs is complete, and jobs 2 is missing"),
+        ([record(1), record(2, notes="old"), record(3)], "jobs is complete, and jobs 2 is old in notes"),
+        ([record(1), state(3), record(2), record(3)], "jobs: the bookmark passed row 2, which was not read"),
+        ([record(1), record(2), record(3), record(0)], "jobs 0 was emitted, and never was in the account"),
+        (
+            [record(2), record(3), {**record(1), "record": {"id": 1, "deleted_at": "2026"}}],
+            "jobs 1 was reported as deleted, and is there",
+        ),
+    ],
+    ids=["missing", "old", "passed", "made up", "not deleted"],
+)
+def test_a_reading_that_is_wrong_is_found_out(messages: list[Message], wrong: str) -> None:
+    """Rows that are missing or old, a bookmark too far, rows and deletes that are made up."""
+    assert wrong in loaded(*messages)
+
+
+def test_a_run_that_ends_without_a_word_is_found_out() -> None:
+    """Nothing said of a stream, and an error that is none of ours."""
+    assert loaded(record(1), said="") == ["the run ended well and said nothing of jobs"]
+    told = Told(error=KeyError("jobs"))
+    assert "nobody foresaw" in next(Warehouse(("jobs",)).load(told, ROWS, ROWS))
+    assert list(well_said(Told(errors="Traceback (most recent call last):\n  x")))
+
+
+def test_a_writing_that_is_wrong_is_found_out() -> None:
+    """Two rows for a key, a record acknowledged and lost, numbers that do not add up, a replay that changes nothing."""
+    once, twice = {"jobs": {1: {"id": 1, "notes": "k"}}}, {"jobs": {n: {"id": n, "notes": "k"} for n in (1, 2)}}
+    due, none = [Due("jobs", ("k",), {"notes": "k"})], {"jobs": {}}
+    assert (list(never_twice(due, once)), list(never_twice(due, twice))) == ([], ["jobs: 2 rows for 1 keys (k)"])
+    assert list(nothing_lost(due, none, set(), set())) == list(nothing_lost(due, none, {"k"}, {"k"})) == []
+    assert list(nothing_lost(due, none, {"k"}, set()))
+    counts = {"read": 2, "created": 1, "rejected": 1, "uncertain": 0}
+    assert not list(adds_up({"streams": {"jobs": counts}}, read={"jobs": 2}, rejects=1))
+    assert list(adds_up({"streams": {"jobs": counts | {"read": 3}}}, read=None, rejects=1))
+    assert list(adds_up({"streams": {"jobs": counts}}, read={"jobs": 3}, rejects=1))
+    assert list(adds_up({"streams": {"jobs": counts}}, read={"jobs": 2}, rejects=0))
+    assert list(converged(due, none, {"streams": {"jobs": counts}}))
+
+
+def test_only_money_may_stay_in_doubt_and_must_say_so() -> None:
+    """Not other records, and not money of which nothing is said."""
+    report = {"streams": {"payments": {"uncertain": 1}}}
+    money, other = (Due("payments", ("p",), {"amount": "1"}, is_money=is_money) for is_money in (True, False))
+    none: dict[str, Any] = {"payments": {}}
+    assert list(converged([money], none, report)) == []
+    assert list(converged([other], none, report))
+    assert list(converged([money], none, {"streams": {"payments": {"uncertain": 0}}}))
