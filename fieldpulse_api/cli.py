@@ -14,15 +14,15 @@ import click
 
 from .api_key import has_key
 from .client import Client, Patience
-from .doctor import TRIES, Doctor
+from .doctor.examination import TRIES, Examination
 from .errors import BadSetting
 from .exits import run
-from .findings import Finding, lines
+from .doctor.findings import Finding, lines
 from .plugin import check, from_environment, variables
 from .profile import Profile
 from .settings import SHARED_SETTINGS, ApiSettings
-from .stores import of_store
-from .write_probe import PROMISE, WriteProbe
+from .doctor.stores import of_store
+from .doctor.write_probe import PROMISE, WriteProbe
 
 _PREFIXES = {"tap": "TAP_FIELDPULSE_", "target": "TARGET_FIELDPULSE_"}
 
@@ -44,7 +44,7 @@ def doctor(*, is_json: bool, profile: Path | None, write_probe: bool, yes: bool)
     environment = variables()
     settings = ApiSettings.read(_shared(environment))
     with closing(Client(settings, patience=Patience(tries=TRIES))) as client:
-        one = Doctor(client)
+        one = Examination(client)
         found = list(one.findings())
         if write_probe and one.profile.lists:
             writing = WriteProbe(client)

@@ -18,12 +18,12 @@ import pytest
 
 from fieldpulse_api.catalogue import RESOURCES
 from fieldpulse_api.client import Client, Patience
-from fieldpulse_api.doctor import MOST_REQUESTS, TRIES, Doctor
+from fieldpulse_api.doctor.examination import MOST_REQUESTS, TRIES, Examination
 from fieldpulse_api.errors import BadSetting
-from fieldpulse_api.findings import Finding
+from fieldpulse_api.doctor.findings import Finding
 from fieldpulse_api.profile import Profile, WriteFacts
 from fieldpulse_api.settings import ApiSettings
-from fieldpulse_api.write_probe import WriteProbe
+from fieldpulse_api.doctor.write_probe import WriteProbe
 from fieldpulse_sandbox.behaviour import Behaviour
 from fieldpulse_sandbox.faults import Fault
 from fieldpulse_sandbox.profiles import PROFILES
@@ -63,9 +63,9 @@ def facts_of(switches: tuple[tuple[str, Any], ...]) -> tuple[WriteFacts, bool]:
 
 
 def examined(client: Client) -> tuple[Profile, list[Finding]]:
-    doctor = Doctor(client)
-    found = list(doctor.findings())
-    return doctor.profile, found
+    examination = Examination(client)
+    found = list(examination.findings())
+    return examination.profile, found
 
 
 def found(findings: list[Finding], about: str, check: str) -> Finding:

@@ -13,11 +13,11 @@ from datetime import datetime, timezone
 from itertools import pairwise
 from typing import Any, Literal
 
-from .client import COUNT_NAMES, Client
-from .errors import FieldPulseError, QuotaSpent
-from .pages import Page, Pages, Reading
-from .profile import ListFacts
-from .resource import Resource
+from fieldpulse_api.client import COUNT_NAMES, Client
+from fieldpulse_api.errors import FieldPulseError, QuotaSpent
+from fieldpulse_api.pages import Page, Pages, Reading
+from fieldpulse_api.profile import ListFacts
+from fieldpulse_api.resource import Resource
 
 ROWS = 4  # that are asked for: so few show an order, and leave most of a list unseen
 MOST = 100  # rows that a page may have, as documented

@@ -8,8 +8,8 @@ from pathlib import Path
 from sqlalchemy import Connection, text
 from sqlalchemy.exc import SQLAlchemyError
 
-from .database import engine_of
-from .errors import BadSetting
+from fieldpulse_api.database import engine_of
+from fieldpulse_api.errors import BadSetting
 from .findings import Finding
 
 _TRIAL = "fieldpulse_doctor"

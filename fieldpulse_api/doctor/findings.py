@@ -9,7 +9,7 @@ from itertools import groupby
 from typing import Literal
 
 from .probe import MOST, Probe
-from .profile import ListFacts
+from fieldpulse_api.profile import ListFacts
 
 Grade = Literal["ok", "warn", "FAIL"]
 

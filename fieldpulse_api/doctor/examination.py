@@ -8,15 +8,15 @@ from collections.abc import Callable, Iterator
 from datetime import datetime, timedelta, timezone
 from typing import Any
 
-from .catalogue import RESOURCES
-from .client import Client
-from .errors import BadKey, FieldPulseError, QuotaSpent
+from fieldpulse_api.catalogue import RESOURCES
+from fieldpulse_api.client import Client
+from fieldpulse_api.errors import BadKey, FieldPulseError, QuotaSpent
 from .findings import Finding, clock, of_list, zone
-from .pages import Reading
+from fieldpulse_api.pages import Reading
 from .probe import MOST, Probe
-from .profile import Profile
-from .resource import Evidence, Resource
-from .values import Unfit, instant, iso
+from fieldpulse_api.profile import Profile
+from fieldpulse_api.resource import Evidence, Resource
+from fieldpulse_api.values import Unfit, instant, iso
 
 MOST_REQUESTS = 60
 TRIES = 2
@@ -26,7 +26,7 @@ _MOST_SECONDS = 300.0  # an account that answers at all is through in a few
 _MANY = 200
 
 
-class Doctor:
+class Examination:
     """Ask an account; `profile` holds the answers at the end.
 
     The client is one that sends what fails no more than `TRIES` times.

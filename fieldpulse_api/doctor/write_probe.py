@@ -11,13 +11,13 @@ from collections.abc import Iterator, Mapping
 from datetime import datetime, timedelta, timezone
 from typing import Any
 
-from .catalogue import BY_NAME
-from .client import Client, Reply
-from .errors import FieldPulseError, NotFound, OutcomeUnknown, RecordRefused
+from fieldpulse_api.catalogue import BY_NAME
+from fieldpulse_api.client import Client, Reply
+from fieldpulse_api.errors import FieldPulseError, NotFound, OutcomeUnknown, RecordRefused
 from .findings import Finding
-from .profile import WriteFacts
-from .resource import Resource
-from .values import Unfit, instant, whole
+from fieldpulse_api.profile import WriteFacts
+from fieldpulse_api.resource import Resource
+from fieldpulse_api.values import Unfit, instant, whole
 
 PROMISE = (
     "This creates one customer named `fieldpulse doctor test …`, two addresses and a task of it, changes them, "

@@ -1,0 +1,1 @@
+"""`fieldpulse doctor`: what is true of an account, found out by asking it."""
