@@ -15,14 +15,14 @@ import click
 from .api_key import has_key
 from .client import Client, Patience
 from .doctor.examination import TRIES, Examination
+from .doctor.findings import Finding, lines
+from .doctor.stores import of_store
+from .doctor.write_probe import PROMISE, WriteProbe
 from .errors import BadSetting
 from .exits import run
-from .doctor.findings import Finding, lines
 from .plugin import check, from_environment, variables
 from .profile import Profile
 from .settings import SHARED_SETTINGS, ApiSettings
-from .doctor.stores import of_store
-from .doctor.write_probe import PROMISE, WriteProbe
 
 _PREFIXES = {"tap": "TAP_FIELDPULSE_", "target": "TARGET_FIELDPULSE_"}
 

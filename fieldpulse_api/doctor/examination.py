@@ -11,12 +11,13 @@ from typing import Any
 from fieldpulse_api.catalogue import RESOURCES
 from fieldpulse_api.client import Client
 from fieldpulse_api.errors import BadKey, FieldPulseError, QuotaSpent
-from .findings import Finding, clock, of_list, zone
 from fieldpulse_api.pages import Reading
-from .probe import MOST, Probe
 from fieldpulse_api.profile import Profile
 from fieldpulse_api.resource import Evidence, Resource
 from fieldpulse_api.values import Unfit, instant, iso
+
+from .findings import Finding, clock, of_list, zone
+from .probe import MOST, Probe
 
 MOST_REQUESTS = 60
 TRIES = 2

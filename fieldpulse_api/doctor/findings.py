@@ -8,8 +8,9 @@ from datetime import datetime, timedelta
 from itertools import groupby
 from typing import Literal
 
-from .probe import MOST, Probe
 from fieldpulse_api.profile import ListFacts
+
+from .probe import MOST, Probe
 
 Grade = Literal["ok", "warn", "FAIL"]
 

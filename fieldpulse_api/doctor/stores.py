@@ -10,6 +10,7 @@ from sqlalchemy.exc import SQLAlchemyError
 
 from fieldpulse_api.database import engine_of
 from fieldpulse_api.errors import BadSetting
+
 from .findings import Finding
 
 _TRIAL = "fieldpulse_doctor"

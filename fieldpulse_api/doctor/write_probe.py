@@ -14,10 +14,11 @@ from typing import Any
 from fieldpulse_api.catalogue import BY_NAME
 from fieldpulse_api.client import Client, Reply
 from fieldpulse_api.errors import FieldPulseError, NotFound, OutcomeUnknown, RecordRefused
-from .findings import Finding
 from fieldpulse_api.profile import WriteFacts
 from fieldpulse_api.resource import Resource
 from fieldpulse_api.values import Unfit, instant, whole
+
+from .findings import Finding
 
 PROMISE = (
     "This creates one customer named `fieldpulse doctor test …`, two addresses and a task of it, changes them, "

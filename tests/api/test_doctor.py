@@ -19,11 +19,11 @@ import pytest
 from fieldpulse_api.catalogue import RESOURCES
 from fieldpulse_api.client import Client, Patience
 from fieldpulse_api.doctor.examination import MOST_REQUESTS, TRIES, Examination
-from fieldpulse_api.errors import BadSetting
 from fieldpulse_api.doctor.findings import Finding
+from fieldpulse_api.doctor.write_probe import WriteProbe
+from fieldpulse_api.errors import BadSetting
 from fieldpulse_api.profile import Profile, WriteFacts
 from fieldpulse_api.settings import ApiSettings
-from fieldpulse_api.doctor.write_probe import WriteProbe
 from fieldpulse_sandbox.behaviour import Behaviour
 from fieldpulse_sandbox.faults import Fault
 from fieldpulse_sandbox.profiles import PROFILES
