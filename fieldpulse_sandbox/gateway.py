@@ -26,6 +26,8 @@ if TYPE_CHECKING:
     from .store import Clock
 
 METHODS = frozenset({"GET", "POST", "PUT", "DELETE"})
+LARGEST_BODY = 10 * 1024 * 1024
+"""Bytes of a body that the gateway takes (I)."""
 SLOW_PATHS = {"/teams": 0.05}
 """Seconds on top of the latency, if there is any: every member of a team is a full user object (V)."""
 
@@ -95,7 +97,7 @@ class Gateway:
 
     async def _answer(self, request: Request, raw: bytes, call: tuple[Scope, Receive, Send]) -> None:
         scope, receive, send = call
-        refusal = self._refusal(request)
+        refusal = self._refusal(request, len(raw))
         if refusal:
             return await send_answer(send, refusal)
         if self.gate.latency_seconds:
@@ -107,12 +109,12 @@ class Gateway:
         request.fault = fault.kind
         return await befall(fault, Call(self.app, scope, replay, send), self.gate.clock())
 
-    def _refusal(self, request: Request) -> Answer | None:
+    def _refusal(self, request: Request, size: int) -> Answer | None:
         if not request.key_ok:
             return gateway(self.gate.behaviour.bad_key_status)
         if request.method not in METHODS:
             return self.gate.limiter.refusal() or unknown_route(self.gate.behaviour.unknown_route_status)
-        return self.gate.limiter.refusal()
+        return self.gate.limiter.refusal() or (gateway(413) if size > LARGEST_BODY else None)
 
     def _headers(self) -> list[tuple[bytes, bytes]]:
         """Return the headers of every answer: the server's clock, and an id that a log can quote."""

@@ -110,6 +110,14 @@ def test_a_method_that_the_api_lacks_is_403(read: Client, method: str) -> None:
     assert read(method, "/jobs").status == 403
 
 
+def test_a_body_beyond_the_gateways_limit_is_413(box: Sandbox, ask: Client) -> None:
+    """More than 10 MiB do not reach the backend."""
+    before = box.rows("customers")
+    reply = ask("POST", "/customers", {"first_name": "Nova", "notes": "x" * 10 * 1024 * 1024})
+    assert (reply.status, reply.json) == (413, {"message": "Request Too Long"})
+    assert box.rows("customers") == before
+
+
 def test_an_unknown_key_is_forbidden(read: Client) -> None:
     """The usage plan answers 403 Forbidden to a key that it does not know, whatever the path."""
     for path in ("/jobs", "/nowhere"):
