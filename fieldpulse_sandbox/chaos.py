@@ -30,6 +30,8 @@ PASSING: tuple[Kind, ...] = (
     "endless_list",
 )
 """What a patient client may outlast: asked again, the server answers; and no fault takes minutes."""
+REFUSALS: tuple[Kind, ...] = ("throttle", "throttle_bare", "throttle_past", "throttle_hour", "throttle_delta", "quota")
+"""What stands before the backend refuses: it was not carried out."""
 STATUSES = (500, 502, 503, 504)
 WHOLE = 2**64
 
@@ -61,9 +63,10 @@ class Chaos:
         kinds = [kind for kind in self.kinds if befalls(kind, method, path)]
         if not kinds or int.from_bytes(lot[:8], "big") >= self.rate * WHOLE:
             return None
+        kind = kinds[int.from_bytes(lot[8:12], "big") % len(kinds)]
         return Fault(
-            kinds[int.from_bytes(lot[8:12], "big") % len(kinds)],
-            after_commit=lot[12] % 2 == 1,
+            kind,
+            after_commit=lot[12] % 2 == 1 and kind not in REFUSALS,
             status=STATUSES[lot[13] % len(STATUSES)],
             seconds=self.seconds,
             seed=int.from_bytes(lot[14:18], "big"),

@@ -13,7 +13,8 @@ from .troubles import TROUBLES, Trouble
 
 _SEEDS = 2
 _SWITCH_TROUBLES = 4  # of those that each switch meets in each operation
-_SLICE = 240
+_SLICE = 230
+_LEAST = 3
 
 OPERATIONS = (*READINGS, *WORKS)
 
@@ -33,7 +34,7 @@ class Point:
     @classmethod
     def read(cls, text: str) -> Point:
         """Return the point of a text. Raises: ValueError."""
-        profile, trouble, operation, seed = text.split("/")
+        profile, trouble, operation, seed = text.rsplit("/", 3)  # a profile may hold one: a time zone does
         known = {"profile": [*PROFILES, *switches()], "fault": [*TROUBLES], "operation": [*OPERATIONS]}
         for (kind, names), given in zip(known.items(), (profile, trouble, operation), strict=True):
             if given not in names:
@@ -53,9 +54,13 @@ def whole(seed: int = 0) -> list[Point]:
 
 
 def slice_of(points: list[Point]) -> list[Point]:
-    """Return a small share of the points, spread over everything."""
-    stride = len(points) // _SLICE
-    return points[stride // 2 :: stride]
+    """Return a small share of the points, always the same, with some of each fault."""
+    chance = Random(0)
+    found: list[Point] = []
+    for name in TROUBLES:
+        some = [one for one in points if one.trouble == name]
+        found += chance.sample(some, max(_LEAST, len(some) * _SLICE // len(points)))
+    return found
 
 
 def _of_profiles(seed: int) -> Iterator[Point]:

@@ -44,8 +44,8 @@ def hidden_by(behaviour: Behaviour) -> frozenset[str]:
 
 
 def switches() -> list[str]:
-    """Return each switch at each value that is not its default, as profiles of their own."""
-    names = [one.name for one in fields(Behaviour)]
+    """Return each switch at each value that is not its default, as profiles of their own; webhooks go elsewhere."""
+    names = [one.name for one in fields(Behaviour) if not one.name.startswith("webhook")]
     return [f"{_SWITCH}{name}={_shown(one)}" for name in names for one in _others(name)]
 
 
