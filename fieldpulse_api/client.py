@@ -31,6 +31,7 @@ from .errors import (
 from .settings import ApiSettings
 
 _NEVER_LEFT = (httpx.ConnectError, httpx.ConnectTimeout, httpx.PoolTimeout, httpx.ProxyError, httpx.UnsupportedProtocol)
+_LARGEST_BODY = 10 << 20  # bytes (contract 1.2, I)
 _AGAIN = "run again; what was done is kept"
 _DECODER = msgspec.json.Decoder(float_hook=Decimal)
 COUNT_NAMES = ("total_count", "total_results")
@@ -145,6 +146,9 @@ class Client:
     ) -> Reply:
         where = f"{method} {path}" + (f" page {params['page']}" if params and "page" in params else "")
         content = None if body is None else _ENCODER.encode(body)
+        if content and len(content) > _LARGEST_BODY:
+            what = f"The body has {len(content) / 2**20:.1f} MB; the gateway takes {_LARGEST_BODY >> 20}"
+            raise Invalid(f"{what}.", where=where, do="make the record smaller")
         headers = None if body is None else {"content-type": "application/json"}
         url = self.settings.api_url + path
         self._sent.number = self.requests_here + 1

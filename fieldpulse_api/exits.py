@@ -43,8 +43,7 @@ def report(error: BaseException) -> int:
     if isinstance(error, (KeyboardInterrupt, click.Abort)):
         return 130
     if isinstance(error, click.ClickException):
-        error.show()
-        return 2
+        error = YourTurn(error.format_message(), where="the command line", do="see --help")
     if not isinstance(error, FieldPulseError):
         error = _foreseen(error)
     click.echo(str(error), err=True)
@@ -63,10 +62,6 @@ def _foreseen(error: BaseException) -> FieldPulseError:
     if isinstance(error, BrokenPipeError):
         what, where = "The process that reads this output has ended.", "standard output"
         return FieldPulseError(what, where=where, do="look at its messages")
-    if type(error).__name__ == "JSONDecodeError":  # the SDK's simplejson has a class of its own
-        where = f"line {getattr(error, 'lineno', '?')}, column {getattr(error, 'colno', '?')}"
-        what = "A file given on the command line is not JSON."
-        return YourTurn(what, where=where, do="correct --config, --catalog or --state")
     if type(error).__name__ == "StreamMapConfigError":  # the SDK's
         what = "A stream map is wrong, or is for a stream that is not selected."
         return YourTurn(what, where="setting stream_maps", do="correct it, or select the stream")

@@ -3,17 +3,19 @@
 from __future__ import annotations
 
 import difflib
-import json
 import logging
+import math
 import os
 from collections.abc import Iterator, Mapping
 from decimal import Decimal
+from pathlib import Path
 from typing import Any, ClassVar, cast
 
 from dotenv import dotenv_values
 from jsonschema import Draft7Validator
 from jsonschema.exceptions import ValidationError
 
+from .documents import parse, read_object, text_fault
 from .errors import BadSetting, got
 from .settings import ApiSettings
 
@@ -31,6 +33,14 @@ class Plugin:
     name: str
     config_jsonschema: ClassVar[Config]
 
+    @classmethod
+    def cb_config(cls, ctx: Any, param: Any, value: tuple[str, ...]) -> Any:
+        """Read the files of `--config`, the later ones over the earlier; `ENV` stands for the environment."""
+        given = super().cb_config(ctx, param, tuple(one for one in value if one == "ENV"))  # type: ignore[misc]
+        for path in (one for one in value if one != "ENV"):
+            given.config |= _read(path)
+        return given
+
     @property
     def _env_var_config(self) -> Config:
         """Return the settings of the environment; the SDK's own way takes any text for false and none for a number."""
@@ -47,6 +57,8 @@ class Plugin:
             where = f"configuration of {self.name}; `{self.name} --about` lists the settings"
             check(config, self.config_jsonschema, where=where)
             ApiSettings.read(config)
+        for name in [name for name, value in config.items() if value is None]:
+            del config[name]  # the SDK's own code takes a null for a value
         for name, schema in self.config_jsonschema["properties"].items():
             if "default" in schema:
                 config.setdefault(name, schema["default"])
@@ -61,6 +73,15 @@ def variables() -> dict[str, str]:
     """Return the variables of the environment, over those of a `.env` in this folder."""
     given = {name: value for name, value in dotenv_values(".env").items() if value is not None}
     return {**given, **os.environ}
+
+
+def _read(path: str) -> Config:
+    try:
+        with Path(path).open(encoding="utf-8") as file:
+            return read_object(file, f"--config {path}")
+    except (OSError, ValueError) as error:  # ValueError: a path that is none
+        what = f"The file cannot be read ({getattr(error, 'strerror', None) or type(error).__name__})."
+        raise BadSetting(what, where=f"--config {path}", do="check the path") from None
 
 
 def from_environment(prefix: str, properties: Mapping[str, Any], environment: Mapping[str, str] = os.environ) -> Config:
@@ -81,7 +102,8 @@ def _typed(value: str, kinds: Any) -> Any:
         if kind == "integer":
             return int(value)
         if kind in ("object", "array"):
-            return json.loads(value)
+            parsed = parse(value)
+            return value if parsed.faults else parsed.value
     except ValueError:
         return value
     return _TRUTH.get(value.strip().lower(), value) if kind == "boolean" else value
@@ -97,9 +119,23 @@ def check(config: Config, schema: Mapping[str, Any], *, where: str) -> None:
     slips = [name for name in unknown if difflib.get_close_matches(name, known, n=1, cutoff=_NEARLY)]
     for name in set(unknown) - set(slips):
         _LOGGER.warning("There is no setting of this name and it has no effect: %s", got(name, known))
-    wrong = [*_problems(config, schema), *(f"there is no setting {name!r}: {got(name, known)}" for name in slips)]
+    wrong = [
+        *_unfit(config),
+        *_problems(config, schema),
+        *(f"there is no setting {name!r}: {got(name, known)}" for name in slips),
+    ]
     if wrong:
         raise BadSetting("; ".join(wrong) + ".", where=where, do="correct the settings")
+
+
+def _unfit(config: Config) -> Iterator[str]:
+    """Yield what no rule of a schema finds: numbers that are none, and text that no file or request takes."""
+    for name, value in config.items():
+        if isinstance(value, float) and not math.isfinite(value):
+            yield f"setting {name!r} is no finite number"
+        fault = (text_fault(value) or ("a NUL" if "\0" in value else "")) if isinstance(value, str) else ""
+        if fault:
+            yield f"setting {name!r} has {fault}"
 
 
 def _problems(config: Config, schema: Mapping[str, Any]) -> Iterator[str]:

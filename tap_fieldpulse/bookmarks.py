@@ -18,14 +18,16 @@ def read_time(value: object, where: str) -> datetime | None:
     """
     if value is None or value == "":
         return None
+    error = BadSetting("A time is not in ISO 8601 form.", where=where, do="give it like 2026-01-31T00:00:00Z")
+    if not isinstance(value, str):
+        raise error
     try:
-        return moment(value, timezone.utc) if isinstance(value, str) else None
+        return moment(value, timezone.utc)
     except Unfit:
-        raise BadSetting(
-            "A time is not in ISO 8601 form.", where=where, do="give it like 2026-01-31T00:00:00Z"
-        ) from None
+        raise error from None
 
 
+SKEW = timedelta(days=1)  # no two clocks differ by more
 _FIRST = datetime.min.replace(tzinfo=timezone.utc)
 
 
@@ -36,13 +38,15 @@ class Bookmark:
     column: str
     old: datetime | None
     newest: datetime | None = None
+    stream: str = ""
 
     @classmethod
     def of(cls, state: Mapping[str, Any], column: str, stream: str) -> Bookmark:
         """Read the bookmark of a stream's state; one of another column does not count."""
         if state.get("replication_key") != column:
-            return cls(column, None)
-        return cls(column, read_time(state.get("replication_key_value"), f"state · stream {stream}"))
+            return cls(column, None, stream=stream)
+        time = read_time(state.get("replication_key_value"), f"state · stream {stream}")
+        return cls(column, time, stream=stream)
 
     def since(self, start_date: datetime | None, lookback_seconds: float) -> datetime | None:
         """Return the time from which on rows are wanted; None for all."""
@@ -60,7 +64,15 @@ class Bookmark:
         """Return the new state: the newest time emitted, never later than the server's clock when the walk began.
 
         What changed during the walk is read again next time. It never moves back.
+
+        Raises: BadSetting for one from the future: what changes until then would never be read.
         """
+        if self.old and server_clock and self.old - server_clock > SKEW:
+            raise BadSetting(
+                "The bookmark is later than FieldPulse's clock: what changes until then would not be read.",
+                where=f"state · stream {self.stream}",
+                do="correct it, or take the stream out of the state to read it anew",
+            )
         newest = self.newest
         if newest and server_clock:
             newest = min(newest, server_clock)

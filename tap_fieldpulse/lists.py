@@ -18,7 +18,7 @@ from fieldpulse_api.resource import Resource
 from fieldpulse_api.values import Unfit, instant, iso
 from fieldpulse_api.walk import Walk
 
-from .bookmarks import Bookmark, read_time
+from .bookmarks import SKEW, Bookmark, read_time
 
 _JUST_NOW = timedelta(seconds=10)
 
@@ -172,7 +172,8 @@ class ChildList:
         kept = state.get("parents")
         self._bookmark = Bookmark.of(kept if isinstance(kept, dict) else {}, self._column, resource.name)
         since = self._bookmark.since(None, rounds.lookback_seconds)
-        is_due = self._full_at is None or datetime.now(timezone.utc) - self._full_at >= rounds.full_every
+        age = datetime.now(timezone.utc) - self._full_at if self._full_at else rounds.full_every
+        is_due = not -SKEW <= age < rounds.full_every
         self.is_whole = must_be_whole or is_due or since is None
         self._parents = Pages(client, parent, replace(reading, query={}))
         self._read = Walk(self._parents) if self.is_whole else Newest(self._parents, self._column, since)

@@ -85,6 +85,7 @@ TAP_SETTINGS: dict[str, dict[str, Any]] = {
     "filters": {
         "type": "object",
         "properties": {name: {"type": "object", "properties": _filters_of(name)} for name in _FILTERED},
+        "additionalProperties": {"type": "object"},
         "default": {},
         "title": "Filters",
         "description": "By stream, which rows are wanted, by names or ids, one or several for each filter. They are "

@@ -45,6 +45,11 @@ class FieldPulseStream(Stream):
         """Return the schema on this account; where it has custom fields, that asks FieldPulse for them."""
         return self._fieldpulse.run.form(self.name).schema
 
+    @property
+    def is_timestamp_replication_key(self) -> bool:
+        """Say no: the bookmark is ours, and the SDK would look for its column in a catalog that may be trimmed."""
+        return False
+
     def get_records(self, context: object) -> Iterable[Record]:  # noqa: ARG002
         """Yield the records; the events that they show leave before them."""
         is_incremental = self.replication_method == "INCREMENTAL"

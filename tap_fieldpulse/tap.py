@@ -4,24 +4,30 @@ from __future__ import annotations
 
 from functools import cached_property
 from logging import Logger
-from typing import Any, ClassVar, cast
+from typing import IO, Any, ClassVar, cast
 
 from singer_sdk import Stream, Tap
 from singer_sdk.contrib.msgspec import MsgSpecWriter
 from singer_sdk.helpers.capabilities import PluginCapabilities, TapCapabilities
+from singer_sdk.plugin_base import PluginBase, _ConfigInput
 
 from fieldpulse_api.catalogue import RESOURCES
-from fieldpulse_api.errors import BadSetting, GuardStopped
+from fieldpulse_api.documents import read_object
+from fieldpulse_api.errors import GuardStopped
 from fieldpulse_api.plugin import Plugin
 from fieldpulse_api.settings import SHARED_SETTINGS
 
-from .catalog import complete
+from .catalog import complete, read_catalog
 from .change_events import NAME, ChangeEvents
 from .run import Run
 from .settings import TAP_SETTINGS
 from .source import Source, State
+from .state import read_state
 from .stream import FieldPulseStream
+from .webhook_events import NAME as WEBHOOK_EVENTS
 from .webhook_events import WebhookEvents, confirmed
+
+_EVENTS = (NAME, WEBHOOK_EVENTS)
 
 
 class TapFieldPulse(Plugin, Tap):
@@ -45,22 +51,17 @@ class TapFieldPulse(Plugin, Tap):
     ]
     message_writer_class = MsgSpecWriter
 
+    def __init__(
+        self, *, catalog: dict[str, Any] | None = None, state: dict[str, Any] | None = None, **more: Any
+    ) -> None:
+        checked = None if catalog is None else read_catalog(catalog, _EVENTS)
+        super().__init__(catalog=checked, state=state, **more)
+
     def load_state(self, state: dict[str, Any]) -> None:
         """Take the state of the run before. Raises: BadSetting for what is no state of a tap."""
-        bookmarks = state.get("bookmarks", None if state else {}) if isinstance(state, dict) else None
-        if not isinstance(bookmarks, dict) or not all(isinstance(one, dict) for one in bookmarks.values()):
-            raise BadSetting(
-                "The state is not the state of a Singer tap.",
-                where="--state",
-                do="give what the last run emitted, or none to start anew",
-            )
-        sources = bookmarks.get(NAME, {}).get("sources", {})
-        if not isinstance(sources, dict) or not all(isinstance(one, dict) for one in sources.values()):
-            raise BadSetting(
-                f"The state of {NAME} is not one of this tap.", where="--state", do="give what the last run emitted"
-            )
-        self.run.has_state, self.run.confirmed = bool(bookmarks), confirmed(bookmarks)
-        super().load_state(state)
+        kept = read_state(state, _EVENTS, self.logger)
+        self.run.has_state, self.run.confirmed = bool(kept["bookmarks"]), confirmed(kept["bookmarks"])
+        super().load_state(kept)
 
     def discover_streams(self) -> list[Stream]:
         """Return a stream for every resource that the account has, and those of events; no request is needed yet."""
@@ -75,7 +76,8 @@ class TapFieldPulse(Plugin, Tap):
         for entry in self.input_catalog.streams if self.input_catalog else ():
             stream = self.streams.get(entry.tap_stream_id)
             if stream is not None and stream.selected:
-                complete(entry, stream.schema, stream.logger)
+                keys = {*stream.primary_keys, *([stream.replication_key] if stream.replication_key else [])}
+                complete(entry, stream.schema, keys, stream.logger)
                 stream._mask = None  # noqa: SLF001  the SDK has just made it of what was selected before
         super().setup_mapper()
 
@@ -85,6 +87,28 @@ class TapFieldPulse(Plugin, Tap):
         super().sync_all()
         if self._stopped:
             raise self._stopped[0]
+
+    @classmethod
+    def invoke(  # type: ignore[override]  # as the SDK's own taps do
+        cls,
+        *,
+        about: bool = False,
+        about_format: str | None = None,
+        config: _ConfigInput | None = None,
+        state: IO[str] | None = None,
+        catalog: IO[str] | None = None,
+    ) -> None:
+        """Run the tap on the files of its command line."""
+        PluginBase.invoke.__func__(cls, about=about, about_format=about_format)  # type: ignore[attr-defined]
+        cls.print_version(print_fn=cls.logger.info)
+        given = config or _ConfigInput()
+        tap = cls(
+            config=given.config,
+            parse_env_config=given.parse_env,
+            state=read_object(state, f"--state {state.name}") if state else None,
+            catalog=read_object(catalog, f"--catalog {catalog.name}") if catalog else None,
+        )
+        tap.sync_all()
 
     @cached_property
     def _stopped(self) -> list[GuardStopped]:

@@ -66,8 +66,10 @@ class Outcomes:
             with self._lock:
                 self._under_way[stream] -= 1
 
-    def reject(self, stream: str, schema: Mapping[str, Any], record: Mapping[str, Any], error: FieldPulseError) -> None:
-        """Keep a record that was not written, safely on disk, with the reason beside it."""
+    def reject(
+        self, stream: str, schema: Mapping[str, Any], record: Mapping[str, Any] | str, error: FieldPulseError
+    ) -> None:
+        """Keep a record that was not written, safely on disk, with the reason beside it; text is a message's line."""
         with self._lock:
             self._rejects.write(stream, schema, record, error.line)
 
@@ -96,11 +98,14 @@ class Rejects:
         self._held: set[int] = set()
         self._schemas: dict[str, Mapping[str, Any]] = {}
 
-    def write(self, stream: str, schema: Mapping[str, Any], record: Mapping[str, Any], reason: str) -> None:
+    def write(self, stream: str, schema: Mapping[str, Any], record: Mapping[str, Any] | str, reason: str) -> None:
         """Append a record. On return it is on the disk."""
         if self._file < 0:
             self._file = self._open()
-        line = _JSON.encode({"type": "RECORD", "stream": stream, "record": record, "rejected": reason}) + b"\n"
+        if isinstance(record, str):
+            line = _with_reason(record.strip().encode(), reason)
+        else:
+            line = _JSON.encode({"type": "RECORD", "stream": stream, "record": record, "rejected": reason}) + b"\n"
         if hash(line) in self._held:
             return
         self._held.add(hash(line))
@@ -128,3 +133,9 @@ class Rejects:
         if is_torn:  # a run was killed while it wrote
             os.write(file, b"\n")
         return file
+
+
+def _with_reason(line: bytes, reason: str) -> bytes:
+    """Return a line that came from a tap, or from a file of rejects, as it is, with the reason before all else."""
+    before = b'{"rejected":'
+    return (line if line.startswith(before) else before + _JSON.encode(reason) + b"," + line[1:]) + b"\n"

@@ -11,6 +11,7 @@ from typing import Any
 import msgspec
 
 from fieldpulse_api.custom_fields import PROPERTY
+from fieldpulse_api.documents import text_fault
 from fieldpulse_api.errors import Invalid
 from fieldpulse_api.values import Unfit, instant, whole
 from fieldpulse_api.write import Kind, Write
@@ -89,10 +90,11 @@ def external_id(record: Record) -> str | None:
     if given in (None, ""):
         return None
     is_plain = isinstance(given, (str, int, Decimal)) and not isinstance(given, bool)
-    if not is_plain or len(str(given)) > _LONGEST_KEY or any(letter < " " for letter in str(given)):
+    key = str(given)
+    if not is_plain or len(key) > _LONGEST_KEY or any(letter < " " for letter in key) or text_fault(key):
         rule = f"text or a number of at most {_LONGEST_KEY} characters, without control characters"
         raise refuse(f"external_id is {shape(given)}, and not {rule}", "external_id")
-    return str(given)
+    return key
 
 
 def opened(write: Write, record: Record) -> Record:

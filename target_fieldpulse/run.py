@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from fieldpulse_api.catalogue import BY_NAME
-from fieldpulse_api.errors import BadSetting, OutcomeUnknown, RecordRefused
+from fieldpulse_api.errors import BadSetting, Invalid, OutcomeUnknown, RecordRefused
 from fieldpulse_api.resource import Resource
 
 from .acknowledged import Acknowledged, State
@@ -22,6 +22,7 @@ from .lanes import Lanes
 from .outcomes import Done, Outcome, Outcomes
 from .parts import Parts
 from .plan import Note, Plan
+from .reader import Fault
 from .record import key_of, shown_key
 from .report import Clock, last_line, table, write_report
 
@@ -68,11 +69,18 @@ class Run:
             if one.write and not one.write.into:
                 self._parts.doubts.settle_all(one)
 
-    def submit(self, resource: Resource, schema: Schema, record: Record) -> None:
-        """Read one record; this waits while too many are under way. Raises: what ended the run."""
+    def submit(self, resource: Resource, schema: Schema, record: Record, fault: Fault | None = None) -> None:
+        """Read one record; this waits while too many are under way. One with a fault is rejected.
+
+        Raises: what ended the run.
+        """
         self.check()
         self._outcomes.read(resource.name)
         ticket = self._acknowledged.begin()
+        if fault:
+            self._reject(resource, schema, record, fault)
+            self._acknowledged.end(ticket)
+            return
         if self._held is None:
             self._start(resource, schema, record, ticket)
             return
@@ -195,18 +203,30 @@ class Run:
             )
         return done.outcome
 
+    def _reject(self, resource: Resource, schema: Schema, record: Record, fault: Fault) -> None:
+        error = Invalid(f"the record has {fault.what}", where="input", do="correct the record at its source")
+        done = self._refused(resource, schema, record, error, line=fault.line)
+        self._outcomes.count(resource.name, done.outcome)
+        self._parts.audit.note(Note(resource.name, key_of(record)), "none", done)
+
     def _carry_out(self, plan: Plan) -> Done:
         if not self._is_dry:  # it shows what a guard would stop
             self._guards.take(plan.action, plan.note.stream)
         return self._parts.writer.carry_out(plan)
 
     def _refused(
-        self, resource: Resource, schema: Schema, record: Record, error: RecordRefused | OutcomeUnknown
+        self,
+        resource: Resource,
+        schema: Schema,
+        record: Record,
+        error: RecordRefused | OutcomeUnknown,
+        *,
+        line: str | None = None,
     ) -> Done:
         if isinstance(error, OutcomeUnknown) and self._stopped.is_set():
             raise Stopped from None
         if not self._is_dry:
-            self._outcomes.reject(resource.name, schema, record, error)
+            self._outcomes.reject(resource.name, schema, line or record, error)
         outcome: Outcome = "uncertain" if isinstance(error, OutcomeUnknown) else "rejected"
         _LOGGER.warning("%s: %s %s: %s", outcome, resource.name, shown_key(key_of(record)), error.line)
         return Done(outcome)

@@ -24,7 +24,7 @@ class FieldPulseSink(RecordSink):
 
     def __init__(self, target: TargetFieldPulse, stream_name: str, schema: Record, key_properties: Any) -> None:
         super().__init__(target, stream_name, schema, key_properties)
-        self._run = target.run
+        self._run, self._reader = target.run, target.reader
         self._resource = BY_NAME[stream_name]
 
     def setup(self) -> None:
@@ -56,15 +56,8 @@ class FieldPulseSink(RecordSink):
     def process_record(self, record: Record, context: object) -> None:  # noqa: ARG002
         """Hand the record on; this waits while too many are under way."""
         write = self._resource.write
-        self._run.submit(self._resource, self.schema, dict(opened(write, record)) if write else record)
-
-    def process_batch_files(self, encoding: object, files: object) -> None:  # noqa: ARG002
-        """Refuse: the SDK's base would drop the batch without a word."""
-        raise RefusedStream(
-            "BATCH messages cannot be written.",
-            where=f"stream {self.stream_name}",
-            do="remove batch_config from the tap's settings",
-        )
+        record = dict(opened(write, record)) if write else record
+        self._run.submit(self._resource, self.schema, record, self._reader.fault)
 
 
 class DiscardSink(RecordSink):

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import sys
 from functools import cached_property
-from typing import Any, ClassVar
+from typing import Any, ClassVar, cast
 
+import msgspec
 from singer_sdk import Target
 from singer_sdk.exceptions import (
     InvalidJSONSchema,
@@ -28,6 +29,8 @@ from .run import Run
 from .settings import TARGET_SETTINGS
 from .sink import DiscardSink, FieldPulseSink
 
+_LOOK = "look at what produces the input; nothing behind this message was written"
+_JSON = msgspec.json.Encoder(decimal_format="number")
 _BROKEN_INPUT = (InvalidJSONSchema, InvalidRecord, MissingKeyPropertiesError, RecordsWithoutSchemaException)
 
 
@@ -70,21 +73,35 @@ class TargetFieldPulse(Plugin, Target):
         raise _refused(stream_name)
 
     def _process_schema_message(self, message_dict: dict[str, Any]) -> None:
-        schema = message_dict.get("schema")
-        if schema is not None and not (isinstance(schema, dict) and isinstance(schema.get("properties", {}), dict)):
-            raise _malformed("schema", message_dict)
+        self._assert_line_requires(message_dict, requires={"stream", "schema"})
+        schema = message_dict["schema"]
+        if not (isinstance(schema, dict) and isinstance(schema.get("properties", {}), dict)):
+            raise self._malformed("schema")
         super()._process_schema_message(message_dict)
 
     def _process_record_message(self, message_dict: dict[str, Any]) -> None:
         self.run.check()
         if not isinstance(message_dict.get("record", {}), dict):
-            raise _malformed("record", message_dict)
+            raise self._malformed("record")
         super()._process_record_message(message_dict)
 
     def _process_state_message(self, message_dict: dict[str, Any]) -> None:
         """Queue the state; the SDK's own way would let it out after five minutes, whatever was written."""
         self._assert_line_requires(message_dict, requires={"value"})
         self.run.state(message_dict["value"])
+
+    def _write_state_message(self, state: Any) -> None:
+        """Write a state as it came; the SDK's own way takes no number with a point."""
+        sys.stdout.write(f"{_JSON.encode(state).decode()}\n")
+        sys.stdout.flush()
+
+    def _process_batch_message(self, message_dict: dict[str, Any]) -> None:
+        """Refuse: the records are elsewhere, and the SDK's sink would drop them without a word."""
+        raise RefusedStream(
+            "BATCH messages cannot be written.",
+            where=f"{self.reader.where} · stream {message_dict.get('stream', '?')}",
+            do="remove batch_config from the tap's settings",
+        )
 
     def _process_activate_version_message(self, message_dict: dict[str, Any]) -> None:
         """Do nothing: versions of a table mean nothing to an API, and nothing is ever deleted for one."""
@@ -94,6 +111,23 @@ class TargetFieldPulse(Plugin, Target):
         self.run.finish()
         self.run.check()
         super().process_endofpipe()
+
+    @property
+    def reader(self) -> Reader:
+        """Return what reads the input."""
+        return cast("Reader", self.message_reader)
+
+    def _malformed(self, part: str) -> BadInput:
+        return BadInput(f"The {part} of a message is no object.", where=self.reader.where, do=_LOOK)
+
+    def _explained(self, error: BaseException) -> BaseException:
+        """Return the SDK's errors about the input as ours: theirs hold what was read."""
+        if isinstance(error, RecordsWithoutSchemaException):
+            return BadInput("A record came before the schema of its stream.", where=self.reader.where, do=_LOOK)
+        if isinstance(error, _BROKEN_INPUT):
+            what = f"The input is not what the Singer specification asks for ({type(error).__name__})."
+            return BadInput(what, where=self.reader.where, do=_LOOK)
+        return error
 
     @classmethod
     def invoke(  # type: ignore[override]  # as the SDK's own targets do
@@ -113,24 +147,8 @@ class TargetFieldPulse(Plugin, Target):
             target.listen(file_input)
         except BaseException as error:  # noqa: BLE001  also a signal's SystemExit
             run.finish(is_stopped=True)
-            sys.exit(run.close(report(_explained(error))))
+            sys.exit(run.close(report(target._explained(error))))
         sys.exit(run.close())
-
-
-def _malformed(part: str, message: dict[str, Any]) -> BadInput:
-    return BadInput(
-        f"The {part} of a message is no object.",
-        where=f"input · stream {message.get('stream', '?')}",
-        do="look at what produces the input; nothing behind this message was written",
-    )
-
-
-def _explained(error: BaseException) -> BaseException:
-    """Return the SDK's errors about the input as ours: theirs hold what was read."""
-    if not isinstance(error, _BROKEN_INPUT):
-        return error
-    what = f"The input is not what the Singer specification asks for ({type(error).__name__})."
-    return BadInput(what, where="input", do="look at what produces the input; nothing behind this message was written")
 
 
 def _refused(stream_name: str) -> RefusedStream:

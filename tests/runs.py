@@ -4,18 +4,23 @@ from __future__ import annotations
 
 import io
 import json
+import logging
 import re
 import subprocess
 import sys
 import threading
+import warnings
 from collections import defaultdict
 from collections.abc import Iterable, Mapping
-from contextlib import redirect_stdout
+from contextlib import redirect_stderr, redirect_stdout
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from fieldpulse_api.exits import report
 from tap_fieldpulse.tap import TapFieldPulse
+from target_fieldpulse.reader import Reader
+from target_fieldpulse.target import TargetFieldPulse
 
 Message = dict[str, Any]
 
@@ -32,7 +37,7 @@ class Emitted:
     def read(cls, text: str) -> Emitted:
         """Read the output of a tap."""
         emitted = cls()
-        for message in map(json.loads, text.splitlines()):
+        for message in map(json.loads, filter(None, text.split("\n"))):  # no other character ends a line
             if message["type"] == "RECORD":
                 emitted.records[message["stream"]].append(message["record"])
             elif message["type"] == "SCHEMA":
@@ -138,6 +143,43 @@ class Written:
         counts = {name: int(number) for number, name in (part.split() for part in found[2].split(" + "))}
         assert int(found[1]) == sum(counts.values()), last
         return {name: number for name, number in counts.items() if number}
+
+
+@dataclass
+class Ended:
+    """How a command ended in this process: its status, what it wrote, and what it said."""
+
+    status: int
+    written: str
+    said: str
+
+    @property
+    def is_foreseen(self) -> bool:
+        """Say whether it ended well, or in the three parts of an error that was foreseen."""
+        is_clear = self.status == 0 or "where:" in self.said or "read " in self.said
+        return is_clear and "nobody foresaw" not in self.said and "Traceback" not in self.said
+
+
+def end_of(plugin: type[TapFieldPulse | TargetFieldPulse], *words: str, given: bytes = b"") -> Ended:
+    """Run a plugin's command in this process as its `main` does: a hundred times faster than one of its own."""
+    written, said = io.TextIOWrapper(io.BytesIO(), encoding="utf-8"), io.StringIO()
+    before, sys.stdin = sys.stdin, io.TextIOWrapper(io.BytesIO(given), encoding="utf-8")
+    Reader.default_input, handlers = sys.stdin, list(logging.getLogger().handlers)
+    try:
+        with redirect_stdout(written), redirect_stderr(said), warnings.catch_warnings():
+            try:
+                returned = plugin.cli.main(list(words), standalone_mode=False)
+                status = returned if isinstance(returned, int) else 0
+            except BaseException as error:  # noqa: BLE001  as `exits.run` does
+                status = report(error)
+    finally:
+        join_readers()
+        sys.stdin = Reader.default_input = before
+        sys.excepthook = sys.__excepthook__
+        logging.captureWarnings(capture=False)
+        logging.getLogger().handlers[:] = handlers
+    written.seek(0)
+    return Ended(status, written.read(), said.getvalue())
 
 
 def run_target(config: Mapping[str, Any], given: str, folder: Path) -> Written:
