@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
-from datetime import datetime, timedelta, timezone
+from datetime import datetime, timedelta, timezone, tzinfo
 from typing import Any, Protocol
 
 from fieldpulse_api.children import Children
@@ -52,13 +52,22 @@ class List(Protocol):
 class OwnList:
     """The list of a resource. Without `bookmark` it is read whole, and nothing is kept.
 
+    `without_deleted` leaves rows out that say that they were deleted: what is gone is looked for by id.
     Filters are sent. Whether the server means by them what we do is checked with a page that was asked for
     without them; if it does not, the list is read without them.
     """
 
     def __init__(
-        self, pages: Pages, *, bookmark: Bookmark | None, since: datetime | None, must_be_whole: bool, filters: Filters
+        self,
+        pages: Pages,
+        *,
+        bookmark: Bookmark | None,
+        since: datetime | None,
+        must_be_whole: bool,
+        without_deleted: bool,
+        filters: Filters,
     ) -> None:
+        self._without_deleted = without_deleted
         self.tally, self.ids = pages.tally, set[int]()
         self.is_whole = since is None or must_be_whole
         self.done, self.unit = 0, "rows"
@@ -104,11 +113,13 @@ class OwnList:
         for rows in self._pages_of(pages):
             self.done += len(rows)
             for row in rows:
-                self.ids.add(int(row["id"]))
                 time = self._time(row)
                 if self._bookmark and time:
                     self._bookmark.note(time)
-            yield rows
+            kept = _kept(rows, pages.reading.zone) if self._without_deleted else rows
+            self.ids.update(int(row["id"]) for row in kept)
+            if kept:
+                yield kept
 
     def _pages_of(self, pages: Pages) -> Iterator[list[Row]]:
         if not self.is_whole and self._bookmark:
@@ -163,7 +174,9 @@ class ChildList:
         rounds: Rounds,
         *,
         must_be_whole: bool,
+        without_deleted: bool,
     ) -> None:
+        self._without_deleted, self._zone = without_deleted, reading.zone
         resource, parent = resources
         self.ids: set[int] = set()
         self._column = str(parent.updated)
@@ -189,8 +202,10 @@ class ChildList:
     def rows(self) -> Iterator[list[Row]]:
         """Yield the rows of each parent."""
         for rows in self._children.rows(self._noted(self._read.rows())):
-            self.ids.update(int(row["id"]) for row in rows)
-            yield rows
+            kept = _kept(rows, self._zone) if self._without_deleted else rows
+            self.ids.update(int(row["id"]) for row in kept)
+            if kept:
+                yield kept
 
     def is_new(self, row: Row) -> bool:  # noqa: ARG002
         """Say that every row is: nothing tells when a child changed."""
@@ -214,3 +229,15 @@ class ChildList:
             time = instant(parent.get(self._column), self._parents.reading.zone)
             if time:
                 self._bookmark.note(time)
+
+
+def is_trashed(row: Row, zone: tzinfo) -> bool:
+    """Say whether a row says of itself that it was deleted: nobody knows that no list and no path by id shows such."""
+    try:
+        return instant(row.get("deleted_at"), zone) is not None
+    except Unfit:
+        return False
+
+
+def _kept(rows: list[Row], zone: tzinfo) -> list[Row]:
+    return [row for row in rows if not is_trashed(row, zone)]

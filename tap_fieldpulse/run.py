@@ -139,6 +139,7 @@ class Run:
                 replace(filters, query={}) if has_events or must_be_whole else filters,  # to know what did not fit
                 is_incremental=is_incremental,
                 must_be_whole=must_be_whole,
+                without_deleted=sweeps,
             ),
             details=Details(self.client, resource, self.reading) if name in self.config["details"] else None,
             memory=memory,
@@ -206,7 +207,14 @@ class Run:
             return []
 
     def _list(
-        self, resource: Resource, state: State, filters: Filters, *, is_incremental: bool, must_be_whole: bool
+        self,
+        resource: Resource,
+        state: State,
+        filters: Filters,
+        *,
+        is_incremental: bool,
+        must_be_whole: bool,
+        without_deleted: bool,
     ) -> List:
         reading = replace(self.reading, query=dict(resource.ask_values))
         if not resource.paged:  # what does not fit on the first page may never come
@@ -215,7 +223,15 @@ class Run:
         if resource.parent:
             rounds = Rounds(timedelta(days=self.config["children_full_every_days"]), lookback_seconds)
             resources = (resource, BY_NAME[resource.parent])
-            return ChildList(self.client, resources, reading, state, rounds, must_be_whole=must_be_whole)
+            return ChildList(
+                self.client,
+                resources,
+                reading,
+                state,
+                rounds,
+                must_be_whole=must_be_whole,
+                without_deleted=without_deleted,
+            )
         bookmark = since = None
         if is_incremental and resource.updated:
             bookmark = Bookmark.of(state, resource.updated, resource.name)
@@ -228,6 +244,7 @@ class Run:
             bookmark=bookmark,
             since=since,
             must_be_whole=must_be_whole,
+            without_deleted=without_deleted,
             filters=filters,
         )
 

@@ -15,7 +15,7 @@ from fieldpulse_api.values import iso
 
 from . import events
 from .form import Record
-from .lists import List
+from .lists import List, is_trashed
 from .snapshot import StreamSnapshot
 
 
@@ -71,7 +71,8 @@ class Sweep:
 
     def _ask(self, row: Row) -> tuple[Row, bool]:
         try:
-            return row, read_row(self._client, self._resource, row) is None
+            found = read_row(self._client, self._resource, row)
+            return row, found is None or is_trashed(found, self._reading.zone)
         except UnexpectedReply as error:
             self._logger.warning("%s: whether a row was deleted is not known: %s", self._resource.name, error.line)
             return row, False
