@@ -145,7 +145,9 @@ class Resource:
         """Return the query that asks for rows by `column`, in the idiom documented for it.
 
         `sort_by` where it is documented with that column, else `sort[…]` with `id` to break ties,
-        else nothing. Whether the server does it is for the reader to check (contract 3.3).
+        else nothing. Whether the server does it is for the reader to check (contract 3.3). Ties are broken
+        the other way round: a server that ignores the column and heeds `id` then cannot look as if it sorted, for
+        newer rows mostly have higher ids.
         """
         if column in self.unsorted:
             return {}
@@ -156,4 +158,5 @@ class Resource:
         first = {"sort[0][attribute]": column, "sort[0][order]": direction}
         if column == self.key:
             return first
-        return first | {"sort[1][attribute]": self.key, "sort[1][order]": direction}
+        other: Direction = "asc" if direction == "desc" else "desc"
+        return first | {"sort[1][attribute]": self.key, "sort[1][order]": other}

@@ -144,8 +144,9 @@ def test_an_order_is_asked_for_in_the_documented_idiom(name: str, column: str, q
 
 
 def test_ties_are_broken_by_id() -> None:
-    """Imports flood a list with equal timestamps."""
-    assert BY_NAME["customers"].order("updated_at", "asc")["sort[1][attribute]"] == "id"
+    """Imports flood a list with equal timestamps. The other way round: see `Resource.order`."""
+    order = BY_NAME["customers"].order("updated_at", "asc")
+    assert (order["sort[1][attribute]"], order["sort[1][order]"]) == ("id", "desc")
 
 
 def _properties(schema: dict[str, Any], path: str = "") -> Iterator[tuple[str, dict[str, Any]]]:

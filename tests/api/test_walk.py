@@ -280,6 +280,17 @@ def test_a_change_during_the_reading_hides_nothing_new(
     assert before <= set(found)
 
 
+def test_a_sort_of_which_only_the_ties_are_heeded_is_found_out(box: Sandbox, client: Client) -> None:
+    """Rows that come by id look sorted by time: an old row that was just changed is read all the same."""
+    box.behaviour.unsorted_columns = ("updated_at",)
+    newest, changed = box.rows("payments")[-1], box.rows("payments")[3]
+    for row in (newest, changed):
+        box.store.update("payments", row["id"], {"notes": "Changed"})
+    since = moment(box.store.get("payments", changed["id"])["updated_at"], timezone.utc)
+    found = read(Newest(pages_of(client, "payments"), "updated_at", since).rows())
+    assert set(found) == {newest["id"], changed["id"]}
+
+
 def test_a_row_without_a_time_is_always_read(box: Sandbox, client: Client) -> None:
     """What cannot be placed is not left out."""
     row = box.rows("customers")[5]
