@@ -8,6 +8,7 @@ from datetime import tzinfo
 from typing import Any
 
 from fieldpulse_api.custom_fields import PROPERTY, CustomFields
+from fieldpulse_api.errors import UnexpectedReply
 from fieldpulse_api.pages import Row
 from fieldpulse_api.records import Shaper
 from fieldpulse_api.resource import Resource
@@ -31,15 +32,25 @@ class Form:
         has_labels: bool = False,
     ) -> None:
         base = resource.schema | {"properties": {**resource.schema["properties"], **(more or {})}}
-        self.custom = custom
+        self.custom, self._name = custom, resource.name
         self._shaper = Shaper(base, never=resource.never, zone=zone)
         self._labels = resource.labels if has_labels else ()
         self._unlabelled: Counter[str] = Counter()
         self.schema = base | {"properties": {**base["properties"], **dict(self._derived())}}
 
     def shape(self, row: Row) -> Record:
-        """Return the record of a row, as far as it comes from the row alone."""
-        return self._shaper(row)
+        """Return the record of a row, as far as it comes from the row alone.
+
+        Raises: UnexpectedReply for a row that is nested too deeply to be read.
+        """
+        try:
+            return self._shaper(row)
+        except RecursionError:
+            raise UnexpectedReply(
+                "FieldPulse answered with a row that is nested too deeply.",
+                where=f"stream {self._name} · row {row['id']}",
+                do="report it: the API has changed",
+            ) from None
 
     def complete(self, record: Record, row: Row) -> Record:
         """Add to a record what is derived: custom fields by name, labels."""
