@@ -7,6 +7,7 @@ recorded live shows that the belief is right. `make record`, `make record-live`.
 from __future__ import annotations
 
 import io
+import json
 import os
 from collections.abc import Iterator
 from contextlib import redirect_stdout
@@ -133,4 +134,4 @@ def test_the_target_creates_changes_and_moves(tmp_path: Path) -> None:
     with redirect_stdout(output):
         target.listen(io.StringIO(text))
     assert target.run.close() == 0
-    assert output.getvalue() == '{"bookmarks": 1}\n'
+    assert json.loads(output.getvalue()) == {"bookmarks": 1}
