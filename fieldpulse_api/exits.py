@@ -62,8 +62,9 @@ def _foreseen(error: BaseException) -> FieldPulseError:
     if isinstance(error, BrokenPipeError):
         what, where = "The process that reads this output has ended.", "standard output"
         return FieldPulseError(what, where=where, do="look at its messages")
-    if type(error).__name__ == "StreamMapConfigError":  # the SDK's
-        what = "A stream map is wrong, or is for a stream that is not selected."
+    frames = traceback.extract_tb(error.__traceback__)
+    if any(Path(frame.filename).name == "mapper.py" for frame in frames):  # the SDK's; the expression is the user's
+        what = f"A stream map is wrong, or is for a stream that is not selected ({type(error).__name__})."
         return YourTurn(what, where="setting stream_maps", do="correct it, or select the stream")
     if isinstance(error, OSError):
         what = f"{error.strerror or type(error).__name__}."
@@ -71,7 +72,7 @@ def _foreseen(error: BaseException) -> FieldPulseError:
             where = str(error.filename or "the command line")
             return YourTurn(what, where=where, do="check the path: --config, --catalog or --state")
         return FieldPulseError(what, where="input or output", do="look at the disk, or at the process behind the pipe")
-    frame = traceback.extract_tb(error.__traceback__)[-1]
+    frame = frames[-1]
     where = f"{Path(frame.filename).name}:{frame.lineno} in {frame.name}"
     what = f"An error that nobody foresaw: {type(error).__name__}."
     return FieldPulseError(what, where=where, do="report it with these lines")

@@ -139,8 +139,11 @@ def _unfit(config: Config) -> Iterator[str]:
 
 
 def _problems(config: Config, schema: Mapping[str, Any]) -> Iterator[str]:
-    for error in Draft7Validator(dict(schema)).iter_errors(config):
-        yield _describe(error, schema["properties"])
+    try:
+        for error in Draft7Validator(dict(schema)).iter_errors(config):
+            yield _describe(error, schema["properties"])
+    except AttributeError:  # the SDK's schema of `stream_maps.__else__` is none
+        yield "setting 'stream_maps.__else__' takes null and '__NULL__' alone"
 
 
 def _describe(error: ValidationError, known: Mapping[str, Any]) -> str:

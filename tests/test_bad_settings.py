@@ -15,7 +15,7 @@ from fieldpulse_api.errors import BadSetting
 from fieldpulse_sandbox.server import Sandbox
 from tap_fieldpulse.tap import TapFieldPulse
 from target_fieldpulse.target import TargetFieldPulse
-from tests.runs import end_of
+from tests.runs import end_of, record, schema, selected, singer
 from tests.values import ABSENT, BROKEN, odd
 
 Config = dict[str, Any]
@@ -99,6 +99,27 @@ def test_a_path_that_is_none_is_refused(plugin: Plugin, path: str) -> None:
     """The option is named."""
     ended = end_of(plugin, "--config", path)
     assert (ended.status, ended.is_foreseen, "--config" in ended.said) == (2, True, True), ended.said
+
+
+@pytest.mark.parametrize(
+    "maps",
+    [
+        *({"tags": {"title": text}} for text in ("title.nothing()", "1/0", "(", "9**9**9", "nothing")),
+        *({"tags": {"__filter__": "1/0"}}, {"tags": {"__key_properties__": ["nothing"]}}, {"tags": 5}, {"__else__": 5}),
+    ],
+    ids=str,
+)
+@plugins
+def test_a_stream_map_that_cannot_be_evaluated_is_refused(
+    plugin: Plugin, maps: Config, shared: Sandbox, tmp_path: Path
+) -> None:
+    """When it is read, or at the first record that it fails on; the setting is named."""
+    config = {"api_key": shared.key, "api_url": shared.url, "budget_store": "memory"} | _places(plugin, tmp_path)
+    (tmp_path / "catalog.json").write_text(json.dumps(selected(TapFieldPulse(config=dict(config)), ["tags"])))
+    text = singer(schema("tags", "external_id", "title"), record("tags", external_id="m", title="Map"))
+    line = words(plugin, tmp_path, json.dumps({**config, "stream_maps": maps}))
+    ended = end_of(plugin, *line, given=text.encode())
+    assert (ended.status, ended.is_foreseen, "stream_maps" in ended.said) == (2, True, True), ended.said
 
 
 @plugins
