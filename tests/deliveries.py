@@ -8,6 +8,7 @@ import os
 import subprocess
 import sys
 import tempfile
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -112,4 +113,5 @@ def receiving(url: str, **settings: str) -> Iterator[Receiving]:
 def _address(process: subprocess.Popen[str], errors: Path) -> str:
     while "/<webhook_token>\n" not in (text := errors.read_text()):
         assert process.poll() is None, text
+        time.sleep(0.01)  # leave the processor to it
     return text.split("listening at ")[1].split("/<")[0]

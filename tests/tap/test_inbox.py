@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sqlite3
 import threading
+import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -120,6 +121,7 @@ def test_a_reader_misses_nothing_of_several_writers(url: str, account: str) -> N
             last = row["sequence"]
         if is_last:
             break
+        time.sleep(0.01)  # leave the processor to the writers
     reader.close()
     for writer in writers:
         writer.join()
