@@ -69,6 +69,8 @@ _SHOWN = [column for column in _DELIVERIES.c if column.name != "account"]
 _AT_ONCE = 500
 _MOST = 2**63
 _KEPT = timedelta(days=7)
+UNREAD_DAYS = 30
+"""How long a delivery is kept that no state confirms, whoever's it is."""
 
 
 class Inbox:
@@ -126,12 +128,17 @@ class Inbox:
         with foreseen(STORE), self._engine.connect() as connection:
             return [(one, number) for one, number in connection.execute(query.order_by(last.desc()).limit(at_most))]
 
-    def forget(self, account: str, sequence: int) -> None:
-        """Delete what was read, up to a number that has come back in a state, and was received more than 7 days ago."""
-        before = iso(datetime.now(timezone.utc) - _KEPT)
-        is_old = (_DELIVERIES.c.sequence <= sequence, _DELIVERIES.c.received_at < before)
+    def forget(self, account: str, sequence: int) -> int:
+        """Delete what an account has read, 7 days after it came, and whoever's else after 30; return how many those are.
+
+        It has read up to a number that has come back in a state.
+        """
+        now, received = datetime.now(timezone.utc), _DELIVERIES.c.received_at
+        is_read = (_DELIVERIES.c.account == account, _DELIVERIES.c.sequence <= sequence)
         with foreseen(STORE), self._engine.begin() as connection:
-            connection.execute(delete(_DELIVERIES).where(_DELIVERIES.c.account == account, *is_old))
+            connection.execute(delete(_DELIVERIES).where(*is_read, received < iso(now - _KEPT)))
+            unread = delete(_DELIVERIES).where(received < iso(now - timedelta(days=UNREAD_DAYS)))
+            return connection.execute(unread).rowcount
 
     def close(self) -> None:
         """Close the connections."""

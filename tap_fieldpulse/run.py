@@ -28,7 +28,7 @@ from .drift import sample
 from .events import ALWAYS_FOR
 from .form import Form
 from .hints import Hints
-from .inbox import Inbox
+from .inbox import UNREAD_DAYS, Inbox
 from .lists import ChildList, List, OwnList, Rounds
 from .memory import Memory
 from .snapshot import Snapshot
@@ -91,7 +91,8 @@ class Run:
         if not self.account.isdecimal():
             self._logger.warning("The company's id is not known: no delivery of a webhook can be told to be of it")
         inbox = Inbox(self.config["snapshot_url"])
-        inbox.forget(self.account, self.confirmed)
+        if unread := inbox.forget(self.account, self.confirmed):
+            self._logger.warning("%d deliveries of webhooks were deleted unread, after %d days", unread, UNREAD_DAYS)
         return inbox
 
     @property

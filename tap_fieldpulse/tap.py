@@ -60,7 +60,7 @@ class TapFieldPulse(Plugin, Tap):
     def load_state(self, state: dict[str, Any]) -> None:
         """Take the state of the run before. Raises: BadSetting for what is no state of a tap."""
         kept = read_state(state, _EVENTS, self.logger)
-        self.run.has_state, self.run.confirmed = bool(kept["bookmarks"]), confirmed(kept["bookmarks"])
+        self.run.has_state = bool(kept["bookmarks"])
         super().load_state(kept)
 
     def discover_streams(self) -> list[Stream]:
@@ -84,6 +84,8 @@ class TapFieldPulse(Plugin, Tap):
     def sync_all(self) -> None:  # type: ignore[misc]  # the SDK has it final, and no hook at its end
         """Sync all streams. Raises: GuardStopped at the end, if a guard stopped a part of it."""
         self.run.check_filters()
+        has_events = self.streams[WEBHOOK_EVENTS].selected
+        self.run.confirmed = confirmed(self.state.get("bookmarks", {}), has_events=has_events)
         super().sync_all()
         if self._stopped:
             raise self._stopped[0]

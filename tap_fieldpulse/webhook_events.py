@@ -77,10 +77,10 @@ class WebhookEvents(Stream):
         """Write nothing: as above."""
 
 
-def confirmed(bookmarks: Mapping[str, Mapping[str, Any]]) -> int:
-    """Return the number up to which a state has read the deliveries: as events, else as hints."""
-    if NAME in bookmarks:
-        return _number(bookmarks[NAME])
+def confirmed(bookmarks: Mapping[str, Mapping[str, Any]], *, has_events: bool) -> int:
+    """Return the number up to which a state has read the deliveries: as events where they are wanted, else as hints."""
+    if has_events:
+        return _number(bookmarks.get(NAME, {}))
     return max((Hints.since(one) for one in bookmarks.values()), default=0)
 
 

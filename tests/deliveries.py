@@ -5,17 +5,20 @@ from __future__ import annotations
 import http.client
 import json
 import os
+import sqlite3
 import subprocess
 import sys
 import tempfile
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from dataclasses import dataclass
+from datetime import datetime, timedelta, timezone
 from pathlib import Path
 from typing import IO, Any
 from urllib.parse import urlsplit
 
+from fieldpulse_api.values import iso
 from tap_fieldpulse.delivery import Delivery, read_delivery
 
 TOKEN = "a-token-of-the-tests-0123456789-abcdef"
@@ -48,6 +51,17 @@ def moved(number: int, new: Any, *, old: Any = 1, account: str = "1", **values: 
 def delivery(said: Json) -> Delivery:
     """Return the delivery that a body says."""
     return read_delivery(json.dumps(said).encode())
+
+
+def age(file: Path, *, days: int, at_most: int = 1000) -> None:
+    """Let the first deliveries of a store have come so many days ago."""
+    then = iso(datetime.now(timezone.utc) - timedelta(days=days))
+    first = "select sequence from fieldpulse_deliveries_1 order by sequence limit ?"
+    with closing(sqlite3.connect(file)) as store, store:
+        store.execute(
+            f"update fieldpulse_deliveries_1 set received_at = ? where sequence in ({first})",
+            (then, at_most),
+        )
 
 
 def post(url: str, said: Json, headers: dict[str, str] | None = None) -> int:

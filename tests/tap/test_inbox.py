@@ -15,7 +15,7 @@ import pytest
 from fieldpulse_api.errors import BadSetting
 from tap_fieldpulse.inbox import Inbox
 from tap_fieldpulse.webhook_events import WEBHOOK_SCHEMA
-from tests.deliveries import created, delivery, moved
+from tests.deliveries import age, created, delivery, moved
 
 
 @pytest.fixture
@@ -73,19 +73,21 @@ def test_accounts_do_not_see_each_other(inbox: Inbox, account: str) -> None:
 
 
 def test_only_what_is_confirmed_and_old_is_forgotten(tmp_path: Path) -> None:
-    """Seven days after it came."""
+    """Seven days after it came; thirty days after, all the rest, whoever's it is, and their number is told."""
     inbox = Inbox(f"sqlite:///{tmp_path}/store.db")
     inbox.add([delivery(created(one)) for one in (1, 2, 3)])
     inbox.add([delivery(created(4, account="2"))])
     numbers = [row["sequence"] for row in inbox.after("1", 0)]
-    inbox.forget("1", numbers[2])
+    assert inbox.forget("1", numbers[2]) == 0
     assert len(list(inbox.after("1", 0))) == 3
-    with sqlite3.connect(tmp_path / "store-webhooks.db") as file:
-        file.execute("update fieldpulse_deliveries_1 set received_at = '2026-01-01T00:00:00.000000Z'")
-    file.close()
-    inbox.forget("1", numbers[1])
+    age(tmp_path / "store-webhooks.db", days=29)
+    assert inbox.forget("1", numbers[1]) == 0
     assert [row["object_id"] for row in inbox.after("1", 0)] == [3]
     assert [row["object_id"] for row in inbox.after("2", 0)] == [4]
+    inbox.add([delivery(created(5, account="2"))])
+    age(tmp_path / "store-webhooks.db", days=31, at_most=2)
+    assert inbox.forget("1", numbers[1]) == 2
+    assert [row["object_id"] for one in "12" for row in inbox.after(one, 0)] == [5]
     inbox.close()
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sqlite3
 from pathlib import Path
 from typing import Any
 
@@ -13,7 +12,7 @@ from fieldpulse_sandbox.seed.shapes import COMPANY_ID
 from fieldpulse_sandbox.server import Sandbox
 from tap_fieldpulse.inbox import Inbox
 from tap_fieldpulse.tap import TapFieldPulse
-from tests.deliveries import TOKEN, Json, created, delivery, moved
+from tests.deliveries import TOKEN, Json, age, created, delivery, moved
 from tests.runs import Emitted, run_tap
 
 Config = dict[str, Any]
@@ -31,6 +30,14 @@ def deliver(config: Config, *said: Json) -> None:
     inbox = Inbox(str(config["snapshot_url"]))
     inbox.add([delivery(one) for one in said])
     inbox.close()
+
+
+def there(config: Config, account: str = ACCOUNT) -> list[int]:
+    """Return the ids that the stored deliveries name."""
+    inbox = Inbox(str(config["snapshot_url"]))
+    found = [row["object_id"] for row in inbox.after(account, 0)]
+    inbox.close()
+    return found
 
 
 def ids(emitted: Emitted) -> list[int]:
@@ -105,26 +112,44 @@ def test_what_a_later_run_confirms_is_forgotten_after_a_week(
     box: Sandbox, receiving: Config, tmp_path: Path, streams: tuple[str, ...], kept: list[int]
 ) -> None:
     """By the bookmark of the events, and where they were never read, by the hints'; never by the run that read it."""
-
-    def there() -> list[int]:
-        inbox = Inbox(str(receiving["snapshot_url"]))
-        found = [row["object_id"] for row in inbox.after(ACCOUNT, 0)]
-        inbox.close()
-        return found
-
-    def age() -> None:
-        with sqlite3.connect(tmp_path / "snapshot-webhooks.db") as file:
-            file.execute("update fieldpulse_deliveries_1 set received_at = '2026-01-01T00:00:00.000000Z'")
-        file.close()
-
     deliver(receiving, created(1, account=ACCOUNT))
-    age()
+    age(tmp_path / "snapshot-webhooks.db", days=8)
     first = run_tap(receiving, *streams)
     deliver(receiving, created(2, account=ACCOUNT))
-    age()
-    assert there() == [1, 2]
+    age(tmp_path / "snapshot-webhooks.db", days=8)
+    assert there(receiving) == [1, 2]
     run_tap(receiving, *streams, state=first.state)
-    assert there() == kept
+    assert there(receiving) == kept
+
+
+def test_events_that_are_no_longer_wanted_keep_nothing_back(receiving: Config, tmp_path: Path) -> None:
+    """Their bookmark stays at its old number; hints then confirm."""
+    deliver(receiving, created(1, account=ACCOUNT))
+    state = run_tap(receiving, NAME, "jobs").state
+    deliver(receiving, created(2, account=ACCOUNT))
+    state = run_tap(receiving, "jobs", state=state).state
+    age(tmp_path / "snapshot-webhooks.db", days=8)
+    run_tap(receiving, "jobs", state=state)
+    assert there(receiving) == []
+
+
+def test_events_that_are_new_are_not_what_hints_confirmed(receiving: Config, tmp_path: Path) -> None:
+    """Who selects them later gets what is there."""
+    deliver(receiving, created(1, account=ACCOUNT))
+    state = run_tap(receiving, "jobs").state
+    age(tmp_path / "snapshot-webhooks.db", days=8)
+    assert ids(run_tap(receiving, NAME, "jobs", state=state)) == [1]
+
+
+def test_what_nobody_reads_is_deleted_after_a_month_and_told(
+    receiving: Config, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    """Of whatever company it says that it is."""
+    deliver(receiving, created(1, account="2"), created(2, account="3"))
+    age(tmp_path / "snapshot-webhooks.db", days=31)
+    run_tap(receiving, NAME)
+    assert "2 deliveries of webhooks were deleted unread, after 30 days" in caplog.text
+    assert there(receiving, "2") == []
 
 
 def test_it_is_not_selected_unless_asked_for() -> None:
