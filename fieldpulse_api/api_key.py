@@ -63,14 +63,14 @@ def _of_file(path: Path) -> str:
     where = f"setting api_key_file · {path}"
     try:
         with path.open(encoding="ascii", errors="replace") as file:
-            return _checked(file.read(_MOST_CHARACTERS).strip(), where)
+            return _checked(file.read(_MOST_CHARACTERS + 1).strip(), where)
     except (OSError, ValueError) as error:
         what = f"The file of the API key cannot be read ({getattr(error, 'strerror', None) or 'no path'})."
         raise BadSetting(what, where=where, do="give the path of a file that holds the key and nothing else") from None
 
 
 def _checked(key: str, where: str) -> str:
-    if key and key.isascii() and key.isprintable() and not set(key) & set(" \t"):
+    if 0 < len(key) <= _MOST_CHARACTERS and key.isascii() and key.isprintable() and " " not in key:
         return key
-    what = "The API key is empty, or has spaces or characters that no key has."
+    what = "The API key is empty or too long, or has spaces or characters that no key has."
     raise BadSetting(what, where=where, do="give the key as FieldPulse's support issued it, and nothing else")

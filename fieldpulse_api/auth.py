@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-import time
-from collections.abc import Generator
+import math
+from collections.abc import Callable, Generator
+from datetime import datetime, timezone
 from email.utils import parsedate_to_datetime
 
 import httpx
@@ -27,8 +28,10 @@ class ThrottledAuthenticator(httpx.Auth):
 
     requires_response_body = True
 
-    def __init__(self, api_key: ApiKey, budget: Budget) -> None:
-        self._api_key, self._budget = api_key, budget
+    def __init__(self, api_key: ApiKey, budget: Callable[[], Budget]) -> None:
+        """`budget` returns that of the key as it is now."""
+        self._api_key, self._budget_now = api_key, budget
+        self._budget = budget()
 
     def auth_flow(self, request: httpx.Request) -> Generator[httpx.Request, httpx.Response, None]:
         """Send; again after a 429, and with a key that was replaced meanwhile: what was refused was not carried out."""
@@ -39,6 +42,7 @@ class ThrottledAuthenticator(httpx.Auth):
             self._budget.take()
             response = yield request
             if response.status_code in _BAD_KEY and self._api_key.renew(refused=key):
+                self._budget = self._budget_now()
                 continue
             if response.status_code != httpx.codes.TOO_MANY_REQUESTS:
                 return
@@ -70,15 +74,17 @@ def seconds_until_reset(response: httpx.Response, refusals: int) -> float:
     try:
         reset = float(response.headers["RateLimit-Reset"])
     except (KeyError, ValueError):
+        reset = math.nan
+    if not math.isfinite(reset):
         reset = float(2 ** min(refusals - 1, 5))
     if reset > _EPOCH_FROM:
-        reset -= server_clock(response)
+        reset -= (server_date(response) or datetime.now(timezone.utc)).timestamp()
     return min(max(reset, _SHORTEST_WAIT_SECONDS), _LONGEST_WAIT_SECONDS)
 
 
-def server_clock(response: httpx.Response) -> float:
-    """Return the server's clock in epoch seconds, or ours where it sends no valid `Date`."""
+def server_date(response: httpx.Response) -> datetime | None:
+    """Return the server's clock, None where it sends no valid `Date`."""
     try:
-        return parsedate_to_datetime(response.headers["Date"]).timestamp()
-    except (KeyError, TypeError, ValueError):
-        return time.time()
+        return parsedate_to_datetime(response.headers["Date"]).astimezone(timezone.utc)
+    except (KeyError, TypeError, ValueError, OverflowError):
+        return None

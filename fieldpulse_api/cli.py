@@ -3,25 +3,26 @@
 from __future__ import annotations
 
 import json
+import signal
 import sys
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import closing
 from importlib import metadata
 from pathlib import Path
+from types import FrameType
 from typing import Any
 
 import click
 
 from .api_key import has_key
 from .client import Client, Patience
-from .doctor.examination import TRIES, Examination
-from .doctor.findings import Finding, lines
+from .doctor.examination import MOST_REQUESTS, TRIES, Examination
+from .doctor.findings import Finding
 from .doctor.stores import of_store
 from .doctor.write_probe import PROMISE, WriteProbe
 from .errors import BadSetting
 from .exits import run
 from .plugin import check, from_environment, variables
-from .profile import Profile
 from .settings import SHARED_SETTINGS, ApiSettings
 
 _PREFIXES = {"tap": "TAP_FIELDPULSE_", "target": "TARGET_FIELDPULSE_"}
@@ -41,41 +42,60 @@ def doctor(*, is_json: bool, profile: Path | None, write_probe: bool, yes: bool)
     """Check the key, the clocks, every list and the stores. Reads only; exit status 1 if anything fails."""
     if write_probe and not yes:
         click.confirm(f"{PROMISE}\nGo on?", abort=True, err=True)
+    signal.signal(signal.SIGTERM, _end)  # what was written to try it out is deleted then, too
     environment = variables()
-    settings = ApiSettings.read(_shared(environment))
-    with closing(Client(settings, patience=Patience(tries=TRIES))) as client:
-        one = Examination(client)
-        found = list(one.findings())
-        if write_probe and one.profile.lists:
-            writing = WriteProbe(client)
-            found += writing.findings()
-            one.profile.writes = writing.facts
-        found += _of_this_machine(settings, environment)
-        requests = client.requests
-    if profile and one.profile.lists:
-        _write(profile, one.profile)
+    prefix, config = _shared(environment)
+    settings = ApiSettings.read(config)
+    if profile:
+        _check_path(profile)
+    with closing(Client(settings, patience=Patience(tries=TRIES), at_most=MOST_REQUESTS)) as client:
+        examination = Examination(client)
+        found = list(_told(examination.findings(), is_json=is_json))
+    answers, requests = examination.profile, client.requests
+    if write_probe and answers.lists:
+        with closing(Client(settings, patience=Patience(tries=TRIES))) as client:
+            probe = WriteProbe(client)
+            found += _told(probe.findings(), is_json=is_json)
+        answers.writes = probe.facts
+    found += _told(_of_this_machine(prefix, settings, environment), is_json=is_json)
     if is_json:
-        findings = [each.plain() for each in found]
-        click.echo(json.dumps({"requests": requests, "findings": findings, "profile": one.profile.plain()}, indent=2))
-    else:
-        click.echo("\n".join(lines(found)))
-        click.echo(f"{requests} requests", err=True)
-    sys.exit(1 if any(each.grade == "FAIL" for each in found) else 0)
+        findings = [one.plain() for one in found]
+        click.echo(json.dumps({"requests": requests, "findings": findings, "profile": answers.plain()}, indent=2))
+    click.echo(f"{requests} requests to find out", err=True)
+    if profile and answers.lists:
+        answers.write(profile)
+    sys.exit(1 if any(one.grade == "FAIL" for one in found) else 0)
 
 
-def _write(path: Path, profile: Profile) -> None:
+def _told(findings: Iterable[Finding], *, is_json: bool) -> Iterator[Finding]:
+    """Yield findings, each printed as soon as it is there, unless JSON is wanted."""
+    for one in findings:
+        if not is_json:
+            click.echo(one.line)
+        yield one
+
+
+def _check_path(path: Path) -> None:
+    """See that a file can be written, before anything is asked. Raises: BadSetting."""
+    beside = path.with_name(f"{path.name}.new")
     try:
-        profile.write(path)
+        beside.touch()
+        beside.unlink()
     except OSError as error:
         what = f"The profile cannot be written ({error.strerror})."
         raise BadSetting(what, where=f"--profile {path}", do="give a file in a folder that can be written") from None
 
 
-def _of_this_machine(settings: ApiSettings, environment: Mapping[str, str]) -> Iterator[Finding]:
+def _end(number: int, frame: FrameType | None) -> None:  # noqa: ARG001  as Python calls it
+    raise SystemExit(128 + number)
+
+
+def _of_this_machine(prefix: str, settings: ApiSettings, environment: Mapping[str, str]) -> Iterator[Finding]:
     """Yield what is found of the budget, and of the settings and the stores of each plugin that has settings here."""
+    yield Finding("ok", "settings", "asked with", f"{prefix}…")
     store = "shared by this user's processes" if settings.budget_store == "file" else "of each process alone"
     settings.budget()
-    yield Finding("ok", "budget", "rate", f"{settings.requests_per_second:g} requests/s, {store}")
+    yield Finding("ok", "budget", "store", f"{settings.requests_per_second:g} requests/s, {store}")
     for one in metadata.entry_points(group="fieldpulse.settings"):
         prefix = _PREFIXES[one.name]
         if not any(name.startswith(prefix) for name in environment):
@@ -91,13 +111,14 @@ def _of_this_machine(settings: ApiSettings, environment: Mapping[str, str]) -> I
                 yield of_store(name.removesuffix("_url"), str(config.get(name) or own[name]["default"]))
 
 
-def _shared(environment: Mapping[str, str]) -> dict[str, Any]:
-    """Return the shared settings of the plugin whose key is set, the tap's first. Raises: BadSetting."""
+def _shared(environment: Mapping[str, str]) -> tuple[str, dict[str, Any]]:
+    """Return the prefix of the plugin whose key is set, the tap's first, and what it shares. Raises: BadSetting."""
     given = {one: from_environment(one, SHARED_SETTINGS, environment) for one in _PREFIXES.values()}
     prefix = next((one for one, config in given.items() if has_key(config)), _PREFIXES["tap"])
-    shared = {name: value for name, value in given[prefix].items() if name in SHARED_SETTINGS}
+    # A profile is what is being made: one from before says nothing here.
+    shared = {one: value for one, value in given[prefix].items() if one in SHARED_SETTINGS and one != "profile_path"}
     _check(shared, SHARED_SETTINGS, prefix)
-    return shared
+    return prefix, shared
 
 
 def _check(config: dict[str, Any], settings: Mapping[str, Any], prefix: str) -> None:

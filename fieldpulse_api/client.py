@@ -14,11 +14,12 @@ import backoff
 import httpx
 import msgspec
 
-from .auth import server_clock
+from .auth import server_date
 from .connections import connections
 from .errors import (
     BadKey,
     FieldPulseError,
+    GuardStopped,
     Invalid,
     NotFound,
     OutcomeUnknown,
@@ -68,7 +69,8 @@ class Patience:
 class Reply:
     """One envelope. `count` is the server's count of the list where it sent one, `date` its clock.
 
-    `beside` is what the envelope holds besides the response; empty where there was no envelope. `status` is HTTP's.
+    Where it is not `is_dated`, the clock is ours. `status` is HTTP's. `beside` is what the envelope holds besides the
+    response; empty where there was no envelope.
     `was_repeated` says that the same request was sent before, and what became of that is not known.
     """
 
@@ -77,22 +79,23 @@ class Reply:
     date: datetime
     beside: Mapping[str, Any]
     status: int
+    is_dated: bool = True
     was_repeated: bool = False
 
 
 class Client:
     """Talk to one account of the API. May be used by many threads.
 
-    `requests` counts what was sent, repeated ones included.
+    `requests` counts what was sent, repeated ones included; more than `at_most` are not sent.
 
-    Raises: the errors of `errors`, and nothing of httpx's.
+    Raises: the errors of `errors`, and nothing of httpx's; GuardStopped once `at_most` were sent.
     """
 
-    def __init__(self, settings: ApiSettings, *, patience: Patience | None = None) -> None:
+    def __init__(self, settings: ApiSettings, *, patience: Patience | None = None, at_most: int | None = None) -> None:
         self.settings = settings
         patience = patience or Patience()
-        self._http = connections(settings)
-        self.requests = 0
+        self._http = connections(settings, self._sending)
+        self.requests, self._at_most = 0, at_most
         self._sent, self._counting = threading.local(), threading.Lock()
         weakref.finalize(self, self._http.close)  # for those who forget to
         self._send_safely: Callable[..., Reply] = backoff.on_exception(
@@ -112,9 +115,9 @@ class Client:
 
     def put(self, path: str, body: Mapping[str, Any]) -> Reply:
         """Change the given fields of a row. Repeated when it fails: the same twice is the same."""
-        before = self.requests_here
+        self._sent.tries = 0
         reply = self._send_safely("PUT", path, body=body)
-        return replace(reply, was_repeated=self.requests_here - before > 1)
+        return replace(reply, was_repeated=self._sent.tries > 1)
 
     def post(self, path: str, body: Mapping[str, Any]) -> Reply:
         """Create. Repeated only when the request never left.
@@ -130,11 +133,21 @@ class Client:
     @property
     def requests_here(self) -> int:
         """Return how many requests this thread has sent, repeated ones included."""
-        return getattr(self._sent, "number", 0)
+        number: int = getattr(self._sent, "number", 0)
+        return number
 
     def close(self) -> None:
         """Close the connections."""
         self._http.close()
+
+    def _sending(self) -> None:
+        """Count a request that is about to be sent."""
+        with self._counting:
+            if self.requests == self._at_most:
+                what, where = f"The {self._at_most} requests that may be sent are spent.", "this command"
+                raise GuardStopped(what, where=where, do="nothing: it asks for no more")
+            self.requests += 1
+        self._sent.number = self.requests_here + 1
 
     def _send(
         self,
@@ -151,9 +164,7 @@ class Client:
             raise Invalid(f"{what}.", where=where, do="make the record smaller")
         headers = None if body is None else {"content-type": "application/json"}
         url = self.settings.api_url + path
-        self._sent.number = self.requests_here + 1
-        with self._counting:
-            self.requests += 1
+        self._sent.tries = getattr(self._sent, "tries", 0) + 1
         try:
             answer = self._http.request(method, url, params=params, content=content, headers=headers)
         except _NEVER_LEFT as error:
@@ -191,10 +202,17 @@ def _read(answer: httpx.Response, method: str, where: str) -> Reply:
         raise _repeatable(UnexpectedReply(unexpected, where=where, do=_AGAIN))
     if body.get("error"):
         raise _refusal(httpx.codes.BAD_REQUEST, body, where)
-    date = datetime.fromtimestamp(server_clock(answer), timezone.utc)
+    date = server_date(answer)
     response = body.pop("response") if "response" in body else body
     beside = {} if response is body else body
-    return Reply(response=response, count=count_in(beside), date=date, beside=beside, status=answer.status_code)
+    return Reply(
+        response=response,
+        count=count_in(beside),
+        date=date or datetime.now(timezone.utc),
+        beside=beside,
+        status=answer.status_code,
+        is_dated=date is not None,
+    )
 
 
 def _refusal(status: int, body: Any, where: str) -> FieldPulseError:

@@ -9,7 +9,7 @@ from itertools import count as count_from
 from typing import Any, Literal
 
 from .ahead import in_order
-from .client import Client
+from .client import Client, Reply
 from .errors import UnexpectedReply
 from .resource import Resource
 from .values import Unfit, whole
@@ -49,16 +49,12 @@ class Tally:
 
 @dataclass(frozen=True)
 class Page:
-    """One page: its rows, their ids in the same order, the server's count if it sent one, and its clock.
-
-    `beside` is what the envelope holds besides the rows.
-    """
+    """One page: its rows, their ids in the same order, the server's count if it sent one, and the whole reply."""
 
     rows: list[Row]
     ids: list[int]
     count: int | None
-    date: datetime
-    beside: Mapping[str, Any]
+    reply: Reply
 
 
 class Pages:
@@ -90,7 +86,7 @@ class Pages:
         if reply.count is not None:
             self.tally.counted = reply.count
         ids = [self._id(row, number) for row in rows]
-        return Page(rows, ids, reply.count, reply.date, reply.beside)
+        return Page(rows, ids, reply.count, reply)
 
     def after(
         self, first: Page, order: Mapping[str, str], room: Callable[[int], int], *, count: bool

@@ -70,8 +70,12 @@ class Plugin:
 
 
 def variables() -> dict[str, str]:
-    """Return the variables of the environment, over those of a `.env` in this folder."""
-    given = {name: value for name, value in dotenv_values(".env").items() if value is not None}
+    """Return the variables of the environment, over those of a `.env` in this folder. Raises: BadSetting."""
+    try:
+        given = {name: value for name, value in dotenv_values(".env").items() if value is not None}
+    except (OSError, ValueError) as error:
+        what = f"The file of variables cannot be read ({type(error).__name__})."
+        raise BadSetting(what, where=str(Path(".env").resolve()), do="write it in UTF-8, or move it away") from None
     return {**given, **os.environ}
 
 

@@ -92,7 +92,9 @@ class Profile(msgspec.Struct, kw_only=True):
 
     def write(self, path: Path) -> None:
         """Write the profile, as JSON that people can read."""
-        path.write_bytes(msgspec.json.format(msgspec.json.encode(self), indent=2) + b"\n")
+        beside = path.with_name(f"{path.name}.new")
+        beside.write_bytes(msgspec.json.format(msgspec.json.encode(self), indent=2) + b"\n")
+        beside.replace(path)
 
     def plain(self) -> Any:
         """Return the profile as JSON has it."""

@@ -124,12 +124,17 @@ def _checked_url(url: str) -> str:
         host, _ = parts.hostname or "", parts.port
     except ValueError:
         host = ""
-    if host and (parts.scheme == "https" or (parts.scheme == "http" and is_loopback(host))):
+    is_plain = url.isprintable() and not set(url) & set(" ?#@")  # a password would be shown, what follows ? be lost
+    if (
+        all(host.split("."))
+        and is_plain
+        and (parts.scheme == "https" or (parts.scheme == "http" and is_loopback(host)))
+    ):
         return url.rstrip("/")
     raise BadSetting(
-        "The API's address would send the key in the clear, or is no address.",
+        "The API's address would send the key in the clear, or is no plain address.",
         where="setting api_url",
-        do="give an https:// address; http:// is taken for this machine only",
+        do="give an https:// address without user, `?` or `#`; http:// is taken for this machine only",
     )
 
 

@@ -10,14 +10,14 @@ from typing import Any
 
 from fieldpulse_api.catalogue import RESOURCES
 from fieldpulse_api.client import Client
-from fieldpulse_api.errors import BadKey, FieldPulseError, QuotaSpent
+from fieldpulse_api.errors import BadKey, BadSetting, FieldPulseError, GuardStopped, QuotaSpent
 from fieldpulse_api.pages import Reading
 from fieldpulse_api.profile import Profile
 from fieldpulse_api.resource import Evidence, Resource
 from fieldpulse_api.values import Unfit, instant, iso
 
 from .findings import Finding, clock, of_list, zone
-from .probe import MOST, Probe
+from .probe import MOST, PUBLIC, Probe
 
 MOST_REQUESTS = 60
 TRIES = 2
@@ -38,22 +38,27 @@ class Examination:
         self._client = client
         self._reading = Reading(zone=client.settings.zone)
         self._until = time.monotonic() + _MOST_SECONDS
+        self._ends = self._longest = ""
         self._probes = [self._probe(one) for one in RESOURCES]
 
     def findings(self) -> Iterator[Finding]:
         """Yield what is found; no more than the first FAIL, where the key is not accepted or nothing answers."""
         first = self._probes[0]
         try:
-            self._ask(first.look)
+            first.look()
             if isinstance(first.error, BadKey) or (first.error and first.facts.is_there is None):
-                yield Finding("FAIL", "key", "accepted", first.error.what, first.error.do)
-                return
-            yield Finding("ok", "key", "accepted", f"at {self._client.settings.api_url}")
+                raise first.error
             self._ask_lists(first)
+            if not any(one.first for one in self._probes):
+                raise self._nowhere()
             self._ask_about_all()
             self._ask_more()
-        except QuotaSpent as error:
-            yield Finding("FAIL", "quota", "left", error.what, error.do)
+        except GuardStopped:
+            pass  # enough was asked
+        except FieldPulseError as error:
+            yield Finding("FAIL", "key", "accepted", error.what, error.do)
+            return
+        yield Finding("ok", "key", "accepted", f"at {self._client.settings.api_url}")
         self.profile.lists = {one.resource.name: one.facts for one in self._probes}
         yield from self._of_account(first)
         for one in self._probes:
@@ -64,10 +69,13 @@ class Examination:
         return Probe(self._client, resource, self._reading)
 
     def _ask(self, question: Callable[[], Any]) -> Any:
-        """Put a question while requests and time are left."""
-        if self._client.requests + TRIES <= MOST_REQUESTS and time.monotonic() < self._until:
-            return question()
-        return None
+        """Put a question while time is left."""
+        return question() if time.monotonic() < self._until else None
+
+    def _nowhere(self) -> FieldPulseError:
+        """Return that nothing is where lists should be."""
+        what = f"None of {len(self._probes)} lists answers at {self._client.settings.api_url}."
+        return BadSetting(what, where="setting api_url", do="check api_url: the path too")
 
     def _ask_lists(self, first: Probe) -> None:
         """See each list once; those below a customer, of the first customer."""
@@ -76,19 +84,34 @@ class Examination:
                 one.path = one.resource.path.format(customer_id=first.first.ids[0])
             if "{" not in one.path:
                 self._ask(one.look)
+            if isinstance(one.error, BadKey):
+                self._check_key()
+
+    def _check_key(self) -> None:
+        """See whether the key is refused everywhere by now, or only for one list. Raises: BadKey."""
+        again = self._probe(self._probes[0].resource)
+        self._ask(again.look)
+        if isinstance(again.error, BadKey):
+            raise again.error
 
     def _ask_about_all(self) -> None:
         """Ask what is the same for all lists."""
         there = [one for one in self._probes if one.first is not None]
-        with contextlib.suppress(FieldPulseError):
+        try:
             reply = self._ask(lambda: self._client.get("/version"))
             self.profile.version_is_wrapped = bool(reply.beside) if reply else None
+        except (GuardStopped, QuotaSpent):
+            raise
+        except FieldPulseError:
+            pass  # nothing needs it
         ends = next((one for one in there if one.is_small or one.counted), None)
         if ends:
             self.profile.past_the_end = self._ask(ends.pass_the_end)
+            self._ends = ends.resource.name
         longest = max(there, key=lambda one: one.counted or 0, default=None)
         if longest and (longest.counted or _MANY) > MOST and not longest.is_small:
             self.profile.over_limit = self._ask(lambda: longest.ask_for_more(_MANY))
+            self._longest = longest.resource.name
 
     def _ask_more(self) -> None:
         """Ask each list how it sorts, pages and filters; first those of which the documents say least."""
@@ -105,11 +128,13 @@ class Examination:
                     self._ask(one.go_on)
 
     def _of_account(self, first: Probe) -> Iterator[Finding]:
+        first = next((one for one in self._probes if one.first), first)
         if first.first:
-            yield clock(first.first.date, first.asked_at, _MOST_SKEW_SECONDS)
-            beside = sorted(first.first.beside)
-            self.profile.beside = beside
-            yield Finding("ok", "envelope", "keys", f"response, and beside it: {', '.join(beside) or 'nothing'}")
+            reply = first.first.reply
+            yield clock(reply.date if reply.is_dated else None, first.asked_at, _MOST_SKEW_SECONDS)
+            self.profile.beside = sorted(name for name in reply.beside if PUBLIC.match(name))
+            beside = ", ".join(self.profile.beside) or "nothing"
+            yield Finding("ok", "envelope", "keys", f"response, and beside it: {beside}")
         if self.profile.version_is_wrapped is not None:
             form = "in the envelope" if self.profile.version_is_wrapped else "bare"
             yield Finding("ok", "version", "form", f"answers {form}")
@@ -121,7 +146,7 @@ class Examination:
         if self.profile.past_the_end:
             what = {"empty": "an empty page", "rows": "rows", "error": "an error"}[self.profile.past_the_end]
             grade = "ok" if self.profile.past_the_end == "empty" else "warn"
-            yield Finding(grade, "paging", "past the end", f"{what} past the last page")  # type: ignore[arg-type]
+            yield Finding(grade, self._ends, "past the end", f"{what} past the last page")  # type: ignore[arg-type]
         if self.profile.over_limit:
             what = {
                 "honoured": f"a limit of {_MANY} is honoured",
@@ -129,7 +154,7 @@ class Examination:
                 "fewer": f"a limit of {_MANY} gives fewer than 100 rows",
                 "refused": f"a limit of {_MANY} is refused",
             }[self.profile.over_limit]
-            yield Finding("ok", "paging", "limit over 100", what)
+            yield Finding("ok", self._longest, "limit over 100", what)
 
     def _newest(self) -> timedelta | None:
         """Return how far the newest change lies behind the server's clock, of that list that shows the newest."""
@@ -140,7 +165,7 @@ class Examination:
             for row in one.first.rows:
                 with contextlib.suppress(Unfit):
                     changed = instant(row.get(one.column), self._reading.zone)
-                    ages += [one.first.date - changed] if changed else []
+                    ages += [one.first.reply.date - changed] if changed else []
         return min(ages, default=None)
 
     def _assumed(self) -> Finding:

@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from dataclasses import asdict, dataclass
 from datetime import datetime, timedelta
-from itertools import groupby
 from typing import Literal
 
 from fieldpulse_api.profile import ListFacts
@@ -13,8 +12,6 @@ from fieldpulse_api.profile import ListFacts
 from .probe import MOST, Probe
 
 Grade = Literal["ok", "warn", "FAIL"]
-
-_UNTOLD = ("too few rows to tell", "not told")
 
 
 @dataclass(frozen=True)
@@ -27,27 +24,15 @@ class Finding:
     text: str
     do: str = ""
 
+    @property
+    def line(self) -> str:
+        """Return the finding as a line for people; what to do is on a second one."""
+        line = f"{self.grade:4}  {self.about:20} {self.check:15} {self.text}"
+        return f"{line}\n{'':26} do: {self.do}" if self.do else line
+
     def plain(self) -> dict[str, str]:
         """Return the finding as JSON has it."""
         return {name: value for name, value in asdict(self).items() if value}
-
-
-def lines(findings: Iterable[Finding]) -> Iterator[str]:
-    """Yield findings as lines for people: what is well with one thing on one line, all else on its own."""
-    for about, group in groupby(findings, key=lambda one: one.about):
-        some = list(group)
-        checks: dict[str, list[str]] = {}
-        for one in some:
-            if one.grade == "ok":
-                checks.setdefault(one.text, []).append(one.check)
-        if checks:
-            told = (f"{', '.join(names)}: {text}" if text in _UNTOLD else text for text, names in checks.items())
-            yield f"ok    {about:22} {'; '.join(told)}"
-        for one in some:
-            if one.grade != "ok":
-                yield f"{one.grade:4}  {about:22} {one.text}"
-            if one.do:
-                yield f"{'':28} do: {one.do}"
 
 
 def of_list(probe: Probe) -> Iterator[Finding]:
@@ -77,14 +62,14 @@ def zone(newest: timedelta | None, zone_name: str) -> tuple[bool | None, Finding
         return False, Finding(
             "FAIL", *about, text, "set `timezone` to the zone that FieldPulse shows this account's in"
         )
-    text = f"the newest change is {_span(newest)} old if times are in {zone_name}"
-    if newest > timedelta(minutes=30):
-        return None, Finding("ok", *about, f"{text}: change something in FieldPulse and ask again to be sure")
-    return True, Finding("ok", *about, f"{text}, and so they are")
+    text = f"the newest change is {_span(newest)} old if times are in {zone_name}; --write-probe tells for sure"
+    return None, Finding("ok", *about, text)
 
 
-def clock(server: datetime, ours: datetime, most_seconds: float) -> Finding:
-    """Return a finding about how far apart the clocks are."""
+def clock(server: datetime | None, ours: datetime, most_seconds: float) -> Finding:
+    """Return a finding about how far apart the clocks are; the server may not tell."""
+    if server is None:
+        return Finding("warn", "clock", "skew", "answers have no Date: bookmarks use the clock of this machine")
     skew = (ours - server).total_seconds()
     text = f"this machine is {skew:+.0f} s from the server's Date; bookmarks use the server's"
     return Finding("ok" if abs(skew) < most_seconds else "warn", "clock", "skew", text)
@@ -155,7 +140,7 @@ def _fields(facts: ListFacts, name: str) -> Iterator[Finding]:
         some = ", ".join(facts.missing_fields[:8])
         more = f" and {len(facts.missing_fields) - 8} more" if len(facts.missing_fields) > 8 else ""  # noqa: PLR2004
         text = f"does not show fields of the catalogue (by id it may): {some}{more}"
-        yield Finding("ok" if "id" not in facts.missing_fields else "FAIL", name, "missing fields", text)
+        yield Finding("ok", name, "missing fields", text)
     if "other" in facts.time_forms:
         yield Finding("warn", name, "times", "has times in a form that is not known: they are emitted as they came")
     elif facts.time_forms:
@@ -163,7 +148,7 @@ def _fields(facts: ListFacts, name: str) -> Iterator[Finding]:
 
 
 def _untold(probe: Probe) -> str:
-    return _UNTOLD[0] if probe.is_small else _UNTOLD[1]
+    return "too few rows to tell" if probe.is_small else "not told"
 
 
 def _span(time: timedelta) -> str:

@@ -14,15 +14,14 @@ from itertools import pairwise
 from typing import Any, Literal
 
 from fieldpulse_api.client import COUNT_NAMES, Client
-from fieldpulse_api.errors import FieldPulseError, QuotaSpent
+from fieldpulse_api.errors import FieldPulseError, GuardStopped, NotFound, QuotaSpent, UnexpectedReply
 from fieldpulse_api.pages import Page, Pages, Reading
 from fieldpulse_api.profile import ListFacts
 from fieldpulse_api.resource import Resource
 
 ROWS = 4  # that are asked for: so few show an order, and leave most of a list unseen
 MOST = 100  # rows that a page may have, as documented
-_NOT_HERE = (400, 401, 403, 404, 422)  # HTTP statuses of what there is not, for this key or at all
-_PUBLIC = re.compile(r"[A-Za-z_]\w{0,63}\Z", re.ASCII)
+PUBLIC = re.compile(r"[A-Za-z_]\w{0,63}\Z", re.ASCII)
 _FORMS = {
     "bare": re.compile(r"\d{4}-\d\d-\d\d \d\d:\d\d:\d\d\Z"),
     "date": re.compile(r"\d{4}-\d\d-\d\d\Z"),
@@ -37,8 +36,7 @@ class Probe:
     """Ask one list. `first` is its first page, once `look` was there; `error` is what it failed with.
 
     `path` is where it is, `asked_at` our clock when it was looked at; `fears_filters` leaves them out, once another
-    list has failed with them. Every question is one request, and raises
-    QuotaSpent only.
+    list has failed with them. Every question is one request, and raises GuardStopped and QuotaSpent only.
     """
 
     def __init__(self, client: Client, resource: Resource, reading: Reading) -> None:
@@ -66,12 +64,11 @@ class Probe:
         page = self._ask(self._order("desc"), 1, limit=ROWS, count=True)
         self.asked_at = datetime.now(timezone.utc)
         if page is None:
-            status = self.error.status if self.error else None
-            self.facts.is_there = False if status in _NOT_HERE else None  # any other may be well tomorrow
+            self.facts.is_there = False if _says_no(self.error) else None  # any other may be well tomorrow
             return
         self.first, self.facts.is_there = page, True
         self.facts.limits = None if len(page.rows) < ROWS else len(page.rows) == ROWS
-        self.facts.count_key = next((name for name in COUNT_NAMES if page.beside.get(name) is not None), None)
+        self.facts.count_key = next((name for name in COUNT_NAMES if page.reply.beside.get(name) is not None), None)
         if page.count is None:
             self.facts.counts = "never"
         elif not self.resource.counts:
@@ -212,7 +209,7 @@ class Probe:
     def _describe(self, rows: Iterable[Mapping[str, Any]]) -> None:
         seen = {name for row in rows for name in row}
         known = self.resource.schema["properties"]
-        public = [name for name in seen - set(known) if _PUBLIC.match(name)]
+        public = [name for name in seen - set(known) if PUBLIC.match(name)]
         self.facts.unknown_fields = sorted(set(public) - set(self.resource.never))
         self.facts.missing_fields = sorted(set(known) - seen) if seen else []
         times = [name for name, one in known.items() if one.get("format") == "date-time"]
@@ -233,7 +230,7 @@ class Probe:
         reading = replace(self._reading, query=query or {})
         try:
             return Pages(self._client, self.resource, reading, self.path).ask(order, number, limit=limit, count=count)
-        except QuotaSpent:
+        except (GuardStopped, QuotaSpent):
             raise
         except FieldPulseError as error:
             self.error = error
@@ -249,6 +246,12 @@ class Probe:
 
     def _is_older(self, page: Page, *, than: str) -> bool:
         return any(isinstance(one, str) and one.replace(" ", "T") < than for one in self._marks(page))
+
+
+def _says_no(error: FieldPulseError | None) -> bool:
+    """Say whether FieldPulse answered that there is no such path: of a 403 the client knows which one it was."""
+    is_no_path = isinstance(error, UnexpectedReply) and error.status == 403  # noqa: PLR2004  HTTP's
+    return is_no_path or (isinstance(error, NotFound) and error.status == 404)  # noqa: PLR2004  HTTP's
 
 
 def _descends(marks: list[Any]) -> bool | None:

@@ -21,16 +21,20 @@ def of_store(store: str, url: str) -> Finding:
     about = (f"{store} store", "writable")
     try:
         engine = engine_of(url, store=store)
-        if engine.dialect.name == "sqlite" and not Path(str(engine.url.database)).exists():
-            return _of_new_file(Path(str(engine.url.database)), about, store)
-        with engine.connect() as connection:
-            _write(connection)
-        engine.dispose()
     except BadSetting as error:
         return Finding("FAIL", *about, error.what, error.do)
+    if engine.dialect.name == "sqlite" and not Path(str(engine.url.database)).exists():
+        return _of_new_file(Path(str(engine.url.database)), about, store)
+    try:
+        with engine.connect() as connection:
+            _write(connection)
     except SQLAlchemyError as error:
+        if "locked" in str(error):
+            return Finding("warn", *about, "is being written by a run: ask again when that has ended")
         what = f"cannot be written ({type(error).__name__})"
         return Finding("FAIL", *about, what, f"give the user of {store}_url the right to create tables, or mend it")
+    finally:
+        engine.dispose()
     where = Path(str(engine.url.database)).resolve() if engine.dialect.name == "sqlite" else engine.url.host or "here"
     return Finding("ok", *about, f"{engine.dialect.name} at {where}")
 
@@ -38,6 +42,7 @@ def of_store(store: str, url: str) -> Finding:
 def _write(connection: Connection) -> None:
     """Make a table and take it back: neither database keeps what was not committed."""
     if connection.dialect.name == "sqlite":
+        connection.exec_driver_sql("pragma busy_timeout=1000")
         connection.exec_driver_sql("begin immediate")
     connection.execute(text(f"create table {_TRIAL} (id integer)"))
     connection.rollback()

@@ -5,18 +5,20 @@ Source: contract 7, questions 10 to 14 and 20.
 
 from __future__ import annotations
 
-import contextlib
 import secrets
 from collections.abc import Iterator, Mapping
 from datetime import datetime, timedelta, timezone
+from itertools import chain
 from typing import Any
 
 from fieldpulse_api.catalogue import BY_NAME
 from fieldpulse_api.client import Client, Reply
 from fieldpulse_api.errors import FieldPulseError, NotFound, OutcomeUnknown, RecordRefused
+from fieldpulse_api.pages import Pages, Reading
 from fieldpulse_api.profile import WriteFacts
 from fieldpulse_api.resource import Resource
 from fieldpulse_api.values import Unfit, instant, whole
+from fieldpulse_api.walk import Walk
 
 from .findings import Finding
 
@@ -43,7 +45,7 @@ class WriteProbe:
         self._name = f"fieldpulse doctor test {secrets.token_hex(4)}"
         self._names = {"first_name": "Test", "display_name": self._name}
         self._made: list[tuple[Resource, int]] = []
-        self._is_clean = False
+        self._open: list[Resource] = []
         self._shift = timedelta()
 
     def findings(self) -> Iterator[Finding]:
@@ -51,31 +53,27 @@ class WriteProbe:
         try:
             yield from self._customer()
         except FieldPulseError as error:
-            do = f"look for {self._name!r}, and {_LEFT}" if isinstance(error, OutcomeUnknown) else error.do
-            yield Finding("FAIL", "write", "customer", error.what, do)
+            yield Finding("FAIL", "write", "customer", error.what, error.do)
         finally:
-            left = list(self._clean_up()) if not self._is_clean else []
+            left = list(self._clean_up())
         yield from left
 
     def _customer(self) -> Iterator[Finding]:
         yield from self._refusal()
-        reply = self._client.post(_CUSTOMERS.path, {**self._names, "company_name": "Test"})
-        self.facts.create_status = reply.status
-        self.facts.create_answers_row = isinstance(reply.response, dict)
-        text = f"answers {reply.status} to a create"
-        yield _yes(self.facts.create_answers_row, "create", text, f"{text}, without the row: creates stay uncertain")
-        if self.facts.create_answers_row:
-            number = int(self._taken(_CUSTOMERS, reply)["id"])
-            yield from self._zone(self._row(_CUSTOMERS, number), reply.date)
-            yield from self._changes(number)
-            yield from self._object_types(number)
-            yield from self._times(number)
-            yield from self._deletion(number)
+        self.facts.create_answers_row = False
+        number, reply = self._create(_CUSTOMERS, {**self._names, "company_name": "Test"})
+        self.facts.create_answers_row, self.facts.create_status = True, reply.status
+        yield Finding("ok", "write", "create", f"answers {reply.status} to a create")
+        yield from self._zone(self._row(_CUSTOMERS, number), reply.date)
+        yield from self._changes(number)
+        yield from self._object_types(number)
+        yield from self._times(number)
+        yield from self._deletion(number)
 
     def _refusal(self) -> Iterator[Finding]:
         """Send a customer without any name, to see with which status it is refused."""
         try:
-            self._taken(_CUSTOMERS, self._client.post(_CUSTOMERS.path, {"notes": self._name}))
+            self._create(_CUSTOMERS, {"notes": self._name})
         except RecordRefused as error:
             self.facts.validation_status = error.status
             yield Finding("ok", "write", "validation", f"refuses with HTTP {error.status} what breaks a rule")
@@ -88,16 +86,17 @@ class WriteProbe:
         except Unfit:
             made = None
         if made is None:
-            yield Finding("warn", "write", "times are UTC", "the answer does not say when the customer was made")
+            yield Finding("warn", "write", "time zone", "the answer does not say when the customer was made")
             return
         self.facts.times_are_utc = abs(made - now) < _NEAR
         self._shift = _ZONES * round((made - now) / _ZONES)
-        if self.facts.times_are_utc:
-            yield Finding("ok", "write", "times are UTC", "what was just made is dated now, in UTC")
+        zone = self._client.settings.zone
+        if abs(made.replace(tzinfo=zone) - now) < _NEAR:
+            yield Finding("ok", "write", "time zone", f"what was just made is dated now, in {zone}")
         else:
             hours = self._shift / timedelta(hours=1)
-            text = f"what was just made is dated {hours:+g} h from now, if read as UTC"
-            yield Finding("warn", "write", "times are UTC", text, "set `timezone` to the zone of the account")
+            text = f"what was just made is dated now in a zone {hours:+g} h from UTC, not in {zone}"
+            yield Finding("FAIL", "write", "time zone", text, "set `timezone` to the zone of the account")
 
     def _changes(self, number: int) -> Iterator[Finding]:
         try:
@@ -159,24 +158,29 @@ class WriteProbe:
             is_marked = bool(row.get("deleted_at"))
         except NotFound as error:
             self.facts.deleted_status, is_marked = error.status, True
-        self._is_clean = True
         text = f"a deleted row answers {self.facts.deleted_status} by id"
         yield _yes(is_marked, "delete", text, "a deleted row is there still, and not marked")
 
     def _clean_up(self) -> Iterator[Finding]:
         """Delete what is left, also what was created without an answer, and yield what could not be."""
-        with contextlib.suppress(FieldPulseError):
-            self._find_customer()
+        for resource in self._open:
+            yield from self._find(resource)
         for resource, number in reversed(self._made[:]):
             yield from self._deleted(resource, number)
 
-    def _find_customer(self) -> None:
-        """Look among the newest customers for one of the name that is only ours."""
-        query = {"page": "1", "limit": "20", **_CUSTOMERS.order(_CUSTOMERS.key, "desc")}
-        for row in self._client.get(_CUSTOMERS.path, query).response:
-            one = (_CUSTOMERS, int(row["id"]))
-            if self._name in (row.get("display_name"), row.get("notes")) and one not in self._made:
-                self._made.append(one)
+    def _find(self, resource: Resource) -> Iterator[Finding]:
+        """Look for a row of the name that is only ours: among the newest, then in the whole list."""
+        pages = Pages(self._client, resource, Reading(prove=False))
+        try:
+            rows = chain(pages.ask(resource.order(resource.key, "desc"), 1).rows, *Walk(pages).rows())
+            own = {int(row["id"]) for row in rows if self._name in row.values()}
+        except FieldPulseError:
+            own = set()
+        new = [(resource, one) for one in sorted(own) if (resource, one) not in self._made]
+        self._made += new
+        if not new:
+            text = f"whether a {resource.singular} {self._name!r} was created is not known, and none was found"
+            yield Finding("FAIL", "write", "clean up", text, f"look for it, and {_LEFT}")
 
     def _deleted(self, resource: Resource, number: int) -> Iterator[Finding]:
         try:
@@ -187,26 +191,30 @@ class WriteProbe:
 
     def _is_taken(self, resource: Resource, body: Mapping[str, Any]) -> bool:
         try:
-            self._taken(resource, self._client.post(resource.path, body))
+            self._create(resource, body)
         except RecordRefused:
             return False
         return True
 
-    def _taken(self, resource: Resource, reply: Reply) -> Mapping[str, Any]:
-        """Return the row that was created, and remember to delete it. Raises: OutcomeUnknown if its id is not told."""
-        row = reply.response if isinstance(reply.response, dict) else {}
+    def _create(self, resource: Resource, body: Mapping[str, Any]) -> tuple[int, Reply]:
+        """Create a row, and remember to delete it. Raises: OutcomeUnknown also if the answer does not say its id."""
+        self._open.append(resource)
         try:
-            number = whole(row.get("id"))
-        except Unfit:
+            reply = self._client.post(resource.path, body)
+        except FieldPulseError as error:
+            if not isinstance(error, OutcomeUnknown):
+                self._open.remove(resource)
+            raise
+        try:
+            number = whole(reply.response["id"])
+        except (KeyError, TypeError, Unfit):
             number = None
         if number is None:
-            raise OutcomeUnknown(
-                f"A {resource.singular} was created, and the answer does not say its id.",
-                where=f"POST {resource.path}",
-                do=_LEFT,
-            )
+            what = f"A {resource.singular} was created, and the answer does not say its id: creates stay uncertain."
+            raise OutcomeUnknown(what, where=f"POST {resource.path}", do="report it: nobody has seen that yet")
+        self._open.remove(resource)
         self._made.append((resource, number))
-        return {**row, "id": number}
+        return number, reply
 
     def _delete(self, resource: Resource, number: int) -> int | None:
         try:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from contextlib import closing
 
 import httpx
 import pytest
@@ -15,6 +16,7 @@ from fieldpulse_api.settings import ApiSettings
 from fieldpulse_sandbox.behaviour import Behaviour
 from fieldpulse_sandbox.faults import Fault
 from fieldpulse_sandbox.server import Sandbox
+from tests.matrix.plugins import client_of
 
 CUSTOMER = {"first_name": "Ada"}
 
@@ -48,6 +50,14 @@ def test_a_bad_key_is_the_users_turn_whatever_its_status(box: Sandbox, status: i
     one.close()
     assert caught.value.exit_status == 2
     assert "wrong-key-canary" not in str(caught.value) + repr(settings)
+
+
+def test_a_create_that_is_throttled_for_long_is_sent_in_the_end(box: Sandbox) -> None:
+    """What was refused with 429 was not carried out, however often: nothing is in doubt."""
+    box.fail(Fault("throttle_past", method="POST", times=30))
+    with closing(client_of({"api_key": box.key, "api_url": box.url})) as one:
+        assert one.post("/customers", CUSTOMER).response["first_name"] == "Ada"
+        assert one.requests == customers_posted(box) == 31
 
 
 def test_an_unknown_path_is_not_mistaken_for_a_bad_key(client: Client) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gzip
 import socket
 import ssl
 import threading
@@ -207,6 +208,69 @@ def test_an_answer_without_end_ends(chunk: bytes, pause_seconds: float) -> None:
             with pytest.raises(OutcomeUnknown):
                 one.post("/customers", {"first_name": "Ada"})
         gone.set()
+
+
+def packed(answer: bytes, how: str = "gzip") -> Answer:
+    """Return what sends these bytes as packed."""
+
+    def send(handler: BaseHTTPRequestHandler) -> None:
+        handler.send_response(200)
+        handler.send_header("content-encoding", how)
+        handler.send_header("content-length", str(len(answer)))
+        handler.end_headers()
+        handler.wfile.write(answer)
+
+    return send
+
+
+def test_a_packed_answer_is_unpacked() -> None:
+    """It spares a slow line most of a page."""
+    with server(packed(gzip.compress(ENVELOPE))) as (port, _), closing(client_of(f"http://127.0.0.1:{port}")) as one:
+        assert one.get("/customers").response == []
+
+
+@pytest.mark.parametrize(
+    "answer",
+    [
+        packed(gzip.compress(b" " * 2**27)),
+        packed(gzip.compress(ENVELOPE)[:-3]),
+        packed(b"no gzip at all"),
+        packed(ENVELOPE, how="br"),
+    ],
+    ids=["a bomb", "cut", "not packed", "packed otherwise"],
+)
+def test_an_answer_that_cannot_be_unpacked_is_no_answer(answer: Answer) -> None:
+    """Neither is one that is small only while it is packed."""
+    with (
+        server(answer) as (port, _),
+        closing(client_of(f"http://127.0.0.1:{port}")) as one,
+        pytest.raises(Unreachable),
+    ):
+        one.get("/customers")
+
+
+@pytest.mark.parametrize(
+    "url",
+    [
+        "https://user:s3cret@fieldpulse.test",
+        "https://fieldpulse.test/stage?key=s3cret",
+        "https://fieldpulse.test/#s3cret",
+        "https://a..b",
+        "https://.",
+        "https://☃-.com",
+        "https://field pulse.test",
+        "https://fieldpulse.test/\0",
+        "http://fieldpulse.test",
+        "fieldpulse.test",
+        "https://fieldpulse.test:port",
+    ],
+)
+def test_an_address_that_is_none_is_refused(url: str) -> None:
+    """Nothing of it that may be secret is shown."""
+    with pytest.raises(BadSetting) as caught:
+        client_of(ApiSettings.read({"api_key": KEY, "api_url": url}).api_url)
+    assert "api_url" in caught.value.where
+    assert "s3cret" not in str(caught.value)
 
 
 def test_a_key_can_be_replaced_while_a_run_goes_on(box: Sandbox, tmp_path: Path) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import re
+import sqlite3
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -26,6 +27,7 @@ from fieldpulse_api.profile import Profile, WriteFacts
 from fieldpulse_api.settings import ApiSettings
 from fieldpulse_sandbox.behaviour import Behaviour
 from fieldpulse_sandbox.faults import Fault
+from fieldpulse_sandbox.gateway import Request
 from fieldpulse_sandbox.profiles import PROFILES
 from fieldpulse_sandbox.server import Sandbox
 from fieldpulse_sandbox.store import Clock
@@ -34,14 +36,16 @@ NOW = 1_800_000_000.0
 
 
 @contextmanager
-def asked(*, clock: Clock | None = None, zone: str = "UTC", **switches: Any) -> Iterator[tuple[Sandbox, Client]]:
+def asked(
+    *, clock: Clock | None = None, zone: str = "UTC", limit: int | None = MOST_REQUESTS, **switches: Any
+) -> Iterator[tuple[Sandbox, Client]]:
     """Start an account that behaves in a way, and a client that repeats as little as the command's."""
     behaviour = Behaviour(**switches)
     given = {"clock": clock} if clock else {}
     with Sandbox(customers=60, behaviour=behaviour, **given) as box:
         config = {"api_key": box.key, "api_url": box.url, "timezone": zone, "budget_store": "memory"}
         settings = ApiSettings.read(config | {"requests_per_second": 50})
-        with closing(Client(settings, patience=Patience(tries=TRIES, first_wait=0.01))) as client:
+        with closing(Client(settings, patience=Patience(tries=TRIES, first_wait=0.01), at_most=limit)) as client:
             yield box, client
 
 
@@ -55,7 +59,7 @@ def profile_of(switches: tuple[tuple[str, Any], ...]) -> Profile:
 @cache
 def facts_of(switches: tuple[tuple[str, Any], ...]) -> tuple[WriteFacts, bool]:
     """Return what the write probe answers, and whether anything of it stayed in the account."""
-    with asked(**dict(switches)) as (box, client):
+    with asked(limit=None, **dict(switches)) as (box, client):
         before = {name: len(box.rows(name)) for name in ("customers", "locations", "subtasks")}
         probe = WriteProbe(client)
         list(probe.findings())
@@ -154,8 +158,9 @@ def test_what_a_list_does_is_found_out_either_way(
 @pytest.mark.parametrize(
     ("fault", "is_there"),
     [
-        (Fault("status", status=403), False),
         (Fault("status", status=404), False),
+        (Fault("status", status=403), None),
+        (Fault("status", status=422), None),
         (Fault("status", status=503), None),
         (Fault("not_json"), None),
         (Fault("error200"), None),
@@ -170,6 +175,46 @@ def test_what_may_be_well_tomorrow_is_not_said_to_be_missing(fault: Fault, is_th
         profile, findings = examined(client)
     assert profile.lists["vendors"].is_there is is_there
     assert found(findings, "vendors", "reachable").grade == "FAIL"
+
+
+def test_a_key_that_is_revoked_meanwhile_is_no_reason_to_call_lists_missing() -> None:
+    """The examination ends there, and there is no profile."""
+    with asked() as (box, client):
+
+        def revoke(_: Request) -> None:
+            if len(box.requests) == 5:
+                box.key = "another"
+
+        box.watch = revoke
+        profile, findings = examined(client)
+    assert [(one.grade, one.about) for one in findings] == [("FAIL", "key")]
+    assert not profile.lists
+
+
+def test_an_address_where_no_list_is_is_not_called_an_account() -> None:
+    """Nothing has shown that the key is accepted."""
+    with asked() as (box, _):
+        config = {"api_key": box.key, "api_url": f"{box.url}/wrong", "budget_store": "memory"}
+        with closing(Client(ApiSettings.read(config), patience=Patience(tries=TRIES), at_most=60)) as client:
+            profile, findings = examined(client)
+    (only,) = findings
+    assert (only.grade, only.about) == ("FAIL", "key")
+    assert "api_url" in only.do
+    assert not profile.lists
+
+
+def test_a_server_that_does_not_tell_the_time_is_not_said_to_be_right() -> None:
+    """Our own clock proves nothing."""
+    with asked(date_header=False) as (_, client):
+        assert found(examined(client)[1], "clock", "skew").grade == "warn"
+
+
+def test_requests_that_are_sent_again_because_they_were_throttled_count() -> None:
+    """Sixty is what the server sees."""
+    with asked() as (box, client):
+        box.fail(Fault("throttle_past", times=80))
+        examined(client)
+        assert len(box.requests) == client.requests == MOST_REQUESTS
 
 
 def test_fields_that_no_catalogue_knows_are_named() -> None:
@@ -205,8 +250,8 @@ def test_what_the_whole_account_does_is_found_out_either_way(
 @pytest.mark.parametrize(
     ("account", "setting", "fits", "grade"),
     [
-        ("UTC", "UTC", True, "ok"),
-        ("America/Chicago", "America/Chicago", True, "ok"),
+        ("UTC", "UTC", None, "ok"),
+        ("America/Chicago", "America/Chicago", None, "ok"),
         ("Asia/Tokyo", "UTC", False, "FAIL"),
         ("America/Chicago", "UTC", None, "ok"),
     ],
@@ -262,11 +307,42 @@ def test_what_writing_does_is_found_out_and_nothing_stays(switches: dict[str, An
 @pytest.mark.parametrize(("method", "skip"), [("POST", 0), ("POST", 1), ("POST", 2), ("PUT", 0), ("DELETE", 1)])
 def test_a_write_probe_that_breaks_off_leaves_nothing(method: str, skip: int, after_commit: bool) -> None:
     """Also what was created without an answer is found by its name and deleted."""
-    with asked() as (box, client):
+    with asked(limit=None) as (box, client):
         box.fail(Fault("drop", method=method, skip=skip, times=TRIES, after_commit=after_commit))
         findings = list(WriteProbe(client).findings())
         assert [row["id"] for row in box.rows("customers") if "doctor" in str(row)] == []
         assert any(one.grade == "FAIL" for one in findings)
+
+
+@pytest.mark.parametrize("shuffled", [True, False])
+def test_what_was_created_without_its_id_is_found_by_its_name(shuffled: bool) -> None:
+    """In whatever order the list comes; and somebody is told."""
+    with asked(limit=None, create_answers_row=False, honour_sort=False, shuffle_unsorted=shuffled) as (box, client):
+        probe = WriteProbe(client)
+        findings = list(probe.findings())
+        assert [row["id"] for row in box.rows("customers") if "doctor" in str(row)] == []
+    assert probe.facts.create_answers_row is False
+    assert any(one.grade == "FAIL" for one in findings)
+
+
+def test_a_write_probe_that_is_ended_by_a_signal_leaves_nothing(box: Sandbox, tmp_path: Path) -> None:
+    """The command deletes what it made, and ends with the signal's status."""
+    process: list[subprocess.Popen[str]] = []
+
+    def end(request: Request) -> None:
+        if request.method == "PUT" and process:
+            process[0].terminate()
+
+    box.watch = end
+    settings = {"TAP_FIELDPULSE_API_KEY": box.key, "TAP_FIELDPULSE_API_URL": box.url}
+    line = [sys.executable, "-m", "fieldpulse_api.cli", "doctor", "--write-probe", "--yes"]
+    box.fail(Fault("slow", method="PUT", seconds=1))
+    with (tmp_path / "output").open("w") as output:
+        process.append(
+            subprocess.Popen(line, env=os.environ | settings, cwd=tmp_path, stdout=output, stderr=output, text=True)
+        )
+        assert process[0].wait(timeout=100) == 143
+    assert [row["id"] for row in box.rows("customers") if "doctor" in str(row)] == []
 
 
 def test_what_cannot_be_deleted_is_named() -> None:
@@ -328,7 +404,7 @@ def test_the_command_takes_the_settings_of_either_plugin(box: Sandbox, tmp_path:
         settings = {}
     ended = command(box, tmp_path, **settings)
     assert ended.returncode == 0, ended.stderr
-    assert "accepted" in ended.stdout or "at http" in ended.stdout
+    assert re.search(rf"ok +settings +asked with +{prefix}", ended.stdout)
     assert ("ledger store" in ended.stdout) is prefix.startswith("TARGET")
     assert {one.name for one in tmp_path.iterdir()} <= {".env"}
     assert len(box.requests) <= MOST_REQUESTS
@@ -365,6 +441,16 @@ def test_the_command_says_what_is_wrong_with_its_exit_status(
     assert ended.returncode == status, ended.stderr
     assert said in ended.stdout + ended.stderr
     assert "wrong-canary" not in ended.stdout + ended.stderr
+
+
+def test_a_store_that_a_run_is_writing_is_no_failure(box: Sandbox, tmp_path: Path) -> None:
+    """Every five minutes there is one."""
+    settings = {"TARGET_FIELDPULSE_API_KEY": box.key, "TARGET_FIELDPULSE_API_URL": box.url}
+    with closing(sqlite3.connect(tmp_path / "ledger.db", isolation_level=None)) as held:
+        held.execute("begin immediate")
+        ended = command(box, tmp_path, **settings, TARGET_FIELDPULSE_LEDGER_URL=f"sqlite:///{tmp_path}/ledger.db")
+    assert ended.returncode == 0, ended.stdout
+    assert re.search(r"warn +ledger store", ended.stdout)
 
 
 @pytest.mark.parametrize(
