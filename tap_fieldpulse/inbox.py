@@ -129,7 +129,7 @@ class Inbox:
             return [(one, number) for one, number in connection.execute(query.order_by(last.desc()).limit(at_most))]
 
     def forget(self, account: str, sequence: int) -> int:
-        """Delete what an account has read, 7 days after it came, and whoever's else after 30; return how many those are.
+        """Delete what an account has read, 7 days after it came, and the rest after 30; return how many those are.
 
         It has read up to a number that has come back in a state.
         """

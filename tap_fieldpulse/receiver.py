@@ -79,7 +79,7 @@ class Receiver:
     async def _health(self, request: Request) -> Answer:
         if request.method not in ("GET", "HEAD"):
             return 405, "not a POST"
-        return await _stored(self._storing.store(None), "health")
+        return await _stored(self._storing.check(), "health")
 
     async def _take(self, request: Request) -> Answer:
         try:

@@ -19,10 +19,11 @@ class Storing:
         self._inbox, self._at_most = inbox, at_most
         self._waiting: list[tuple[Delivery | None, asyncio.Future[None]]] = []
         self._held = 0
+        self._checked: asyncio.Future[None] | None = None
         self._work: asyncio.Task[None] | None = None
 
-    async def store(self, delivery: Delivery | None) -> None:
-        """Return when a delivery is durable; without one, when the store has been found writable.
+    async def store(self, delivery: Delivery) -> None:
+        """Return when a delivery is durable.
 
         Raises: Full; what `Inbox.add` raises.
         """
@@ -30,13 +31,25 @@ class Storing:
             raise Full
         self._held += 1
         try:
-            stored = asyncio.get_running_loop().create_future()
-            self._waiting.append((delivery, stored))
-            if self._work is None or self._work.done():
-                self._work = asyncio.create_task(self._empty())
-            await stored
+            await self._wait(delivery)
         finally:
             self._held -= 1
+
+    async def check(self) -> None:
+        """Return when the store has been found writable. All who ask meanwhile share one check, and take no place.
+
+        Raises: what `Inbox.add` raises.
+        """
+        if self._checked is None or self._checked.done():
+            self._checked = self._wait(None)
+        await asyncio.shield(self._checked)  # one who gives up does not end it for the others
+
+    def _wait(self, delivery: Delivery | None) -> asyncio.Future[None]:
+        stored = asyncio.get_running_loop().create_future()
+        self._waiting.append((delivery, stored))
+        if self._work is None or self._work.done():
+            self._work = asyncio.create_task(self._empty())
+        return stored
 
     async def _empty(self) -> None:
         while self._waiting:

@@ -136,6 +136,26 @@ def test_no_more_wait_than_may(inbox: Inbox, tmp_path: Path) -> None:
     assert asyncio.run(ask(app, GOOD)) == 200
 
 
+def test_whoever_asks_for_health_keeps_no_delivery_out(inbox: Inbox, tmp_path: Path) -> None:
+    """It needs no token: any number share one check, which has its place beside the bound."""
+    app = receiver(inbox, at_most=1)
+    other = sqlite3.connect(tmp_path / "store-webhooks.db", isolation_level=None)
+    other.execute("begin immediate")
+
+    async def burst() -> list[int]:
+        checks = [asyncio.create_task(ask(app, path="/health", method="GET")) for _ in range(50)]
+        delivery = asyncio.create_task(ask(app, GOOD))
+        refused = asyncio.create_task(ask(app, GOOD))
+        assert await refused == 503  # the place that there is, the first has
+        checks.pop().cancel()
+        other.execute("rollback")
+        return await asyncio.gather(delivery, *checks)
+
+    assert asyncio.run(burst()) == [200] * 50
+    other.close()
+    assert stored(inbox) == [7]
+
+
 def test_a_store_that_fails_is_no_200(inbox: Inbox, tmp_path: Path) -> None:
     """Neither for a delivery nor for health; it is asked again with the next."""
     app = receiver(inbox)
