@@ -37,6 +37,7 @@ def webhooks(host: str, port: int) -> None:
     try:
         import uvicorn  # noqa: PLC0415  of the extra
 
+        from .incoming import Incoming  # noqa: PLC0415  as above
         from .receiver import Receiver  # noqa: PLC0415  as above
     except ImportError:
         raise YourTurn(
@@ -53,6 +54,7 @@ def webhooks(host: str, port: int) -> None:
         server = uvicorn.Server(
             uvicorn.Config(
                 receiver,
+                http=Incoming,
                 lifespan="off",
                 ws="none",
                 log_level="warning",

@@ -8,6 +8,7 @@ import socket
 import subprocess
 import threading
 from collections import Counter
+from contextlib import ExitStack, suppress
 from pathlib import Path
 
 import pytest
@@ -96,6 +97,36 @@ def test_a_body_that_is_refused_unread_is_not_the_next_request(tmp_path: Path) -
             while part := connection.recv(4096):
                 answer += part
     assert answer.startswith(b"HTTP/1.1 404")
+
+
+def test_a_connection_without_a_whole_head_is_closed(tmp_path: Path) -> None:
+    """Before the first request as behind an answer, whether nothing comes or a little now and then."""
+    request = b"GET /health HTTP/1.1\r\nhost: x\r\n\r\n"
+    with receiving(f"sqlite:///{tmp_path}/store.db") as one, ExitStack() as stack:
+        host, port = one.address.removeprefix("http://").split(":")
+        address = (host, int(port))
+        silent, slow, later = (stack.enter_context(socket.create_connection(address, timeout=60)) for _ in range(3))
+        slow.sendall(request[:-2])
+        later.sendall(request + request[:-2])
+        assert later.recv(15) == b"HTTP/1.1 200 OK"
+        assert is_closed(slow, b"x-more: x\r\n")
+        assert is_closed(later)
+        assert is_closed(silent)
+
+
+def is_closed(connection: socket.socket, more: bytes = b"") -> bool:
+    """Say whether a connection ends within a minute, although more is sent each half a second."""
+    connection.settimeout(0.5)
+    for _ in range(120):
+        with suppress(TimeoutError):
+            try:
+                connection.sendall(more)
+                while connection.recv(4096):
+                    pass
+            except ConnectionError:
+                pass
+            return True
+    return False
 
 
 @pytest.mark.parametrize(
