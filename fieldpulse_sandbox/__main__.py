@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import gc
+import re
 import sys
 from typing import TYPE_CHECKING, NoReturn
 from urllib.parse import urlsplit
@@ -12,12 +13,13 @@ from .app import create_app
 from .behaviour import Behaviour
 from .chaos import Chaos
 from .deliveries import Deliveries
-from .faults import KINDS, Fault, Faults
+from .faults import KINDS, Fault
 from .options import WrongOption, behaviour_from, chaos_from, described, fault_from
 from .profiles import ABOUT, LIVE, PROFILES
 from .seed import build_account
 from .server import Server, listen
 from .store import Store
+from .strikes import Faults
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -25,6 +27,8 @@ if TYPE_CHECKING:
     from .gateway import Request
 
 BELIEF = "fieldpulse-sandbox: this is what we believe of the FieldPulse API, not the API. All data are invented."
+PLAIN = re.compile("[!-~]+")
+"""What can be sent as the address of a request; other characters must be percent-encoded."""
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -112,11 +116,13 @@ def _address(text: str) -> str:
     """Return a URL that webhooks can be posted to."""
     try:
         parts = urlsplit(text)
-        is_fit = parts.scheme in ("http", "https") and bool(parts.hostname) and parts.port != 0
+        is_fit = (
+            parts.scheme in ("http", "https") and bool(parts.hostname) and parts.port != 0 and PLAIN.fullmatch(text)
+        )
     except ValueError:  # a port that is none
         is_fit = False
     if not is_fit:
-        raise argparse.ArgumentTypeError(f"{text!r} is no http or https address")
+        raise argparse.ArgumentTypeError(f"{text!r} is no http or https address in plain ASCII")
     return text
 
 

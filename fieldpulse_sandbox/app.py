@@ -16,10 +16,10 @@ from . import answers
 from .backend import Backend, BadBody, Deleted, Endpoint, response
 from .behaviour import Behaviour
 from .calls import method_of
-from .faults import Faults
 from .gateway import Gate, Gateway, Request
 from .limiter import Limiter
 from .store import Missing
+from .strikes import Faults
 from .table import BackendError
 from .validation import Refused
 

@@ -25,9 +25,9 @@ if TYPE_CHECKING:
     from fieldpulse_api.write import Call
 
     from .behaviour import Behaviour
-    from .faults import Faults
     from .seed import Row
     from .store import Store
+    from .strikes import Faults
     from .validation import Body
 
 Endpoint = Callable[..., Awaitable[Response]]

@@ -15,11 +15,11 @@ def switch(
     *,
     least: float | None = None,
     most: float | None = None,
-    of: Literal["resources", "zone"] | None = None,
+    of: Literal["resources", "lists", "fields", "columns", "zone"] | None = None,
 ) -> Any:
     """Return a field of a dataclass with the line that says what it does, the bounds of it, and what its names are of.
 
-    What is said of columns, `resource.column`, is of resources as well.
+    Lists are resources, or `*` for all; fields are `resource.column`, columns those of any resource.
     """
     return field(default=default, metadata={"about": about, "least": least, "most": most, "of": of})
 
@@ -36,7 +36,7 @@ class Behaviour:
         "total_count", "the key of a list's count; none: no answer has one"
     )
     always_count: tuple[str, ...] = switch(
-        ("customers", "jobs"), "lists that are counted without being asked; `*` is all", of="resources"
+        ("customers", "jobs"), "lists that are counted without being asked; `*` is all", of="lists"
     )
     count_on_request: bool = switch(default=True, about="`calculate_count` does what is documented")
     count_left_out: bool = switch(default=False, about="a count that is not given is left out, not null")
@@ -65,7 +65,7 @@ class Behaviour:
     sort_by_unlisted: bool = switch(
         default=False, about="`sort_by` also takes columns that are not documented for the list"
     )
-    unsorted_columns: tuple[str, ...] = switch((), "columns on which a sort does nothing")
+    unsorted_columns: tuple[str, ...] = switch((), "columns on which a sort does nothing", of="columns")
     default_order: Literal["mixed", "id", "newest"] = switch(
         "mixed", "the order where no sort works: each list its own, by id, newest id first"
     )
@@ -76,8 +76,8 @@ class Behaviour:
     # filters
     honour_filter: bool = switch(default=True, about="filters work: brackets, the documented flat ones, `asn`")
     misread_filter: bool = switch(default=False, about="a filter takes away the very rows that fit it")
-    unfiltered_columns: tuple[str, ...] = switch((), "columns on which a bracket filter does nothing")
-    failing_columns: tuple[str, ...] = switch((), "columns on which a bracket filter ends in status 500")
+    unfiltered_columns: tuple[str, ...] = switch((), "columns on which a bracket filter does nothing", of="columns")
+    failing_columns: tuple[str, ...] = switch((), "columns on which a bracket filter ends in status 500", of="columns")
 
     # rows
     times_zone: str = switch("UTC", "the zone of times without one, read and written, in IANA's name", of="zone")
@@ -88,7 +88,7 @@ class Behaviour:
     numbers_for_money: bool = switch(default=False, about="amounts, prices and quantities are numbers, not text")
     empty_for_null: bool = switch(default=False, about="unset columns hold '' instead of null, save those of objects")
     null_columns_left_out: bool = switch(default=False, about="columns that hold null are not there")
-    missing_columns: tuple[str, ...] = switch((), "columns that rows lack: `customers.notes`", of="resources")
+    missing_columns: tuple[str, ...] = switch((), "columns that rows lack: `customers.notes`", of="fields")
     unknown_columns: bool = switch(default=False, about="rows have columns that no catalogue knows, objects among them")
     unknown_codes: bool = switch(default=False, about="some statuses of invoices and payments are undocumented numbers")
     tags: Literal["ids", "objects"] = switch("ids", "what the elements of `tags` are")
@@ -117,7 +117,7 @@ class Behaviour:
     object_types: Literal["any", "short", "class"] = switch("any", "names of object types that a write takes")
     write_times: Literal["any", "unix", "text"] = switch("any", "forms of times that a write takes")
     also_required: tuple[str, ...] = switch(
-        (), "fields without which nothing is created: `invoices.title`", of="resources"
+        (), "fields without which nothing is created: `invoices.title`", of="fields"
     )
     repeat_any_of: tuple[str, ...] = switch(
         (), "resources whose PUTs need one of the names that a create needs one of: `customers`", of="resources"

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from hashlib import sha256
 
 from .behaviour import switch
-from .faults import Fault, Kind, befalls
+from .faults import Fault, Kind, Method, befalls
 
 PASSING: tuple[Kind, ...] = (
     "throttle",
@@ -47,7 +47,7 @@ class Chaos:
     rate: float = switch(0.03, "the share of requests that are hit, 0 to 1", least=0, most=1)
     seed: int = switch(0, "which requests are hit, and by what")
     kinds: tuple[Kind, ...] = switch(PASSING, "the kinds that happen")
-    methods: tuple[str, ...] | None = switch(None, "the methods that are hit; none: all")
+    methods: tuple[Method, ...] | None = switch(None, "the methods that are hit; none: all")
     seconds: float = switch(0.05, "how long slow answers and throttles take, in seconds", least=0)
     _seen: Counter[bytes] = field(default_factory=Counter, init=False, repr=False)
 

@@ -8,6 +8,7 @@ import hmac
 import http.client
 import json
 import threading
+from contextlib import closing
 from dataclasses import dataclass
 from queue import Queue
 from typing import TYPE_CHECKING
@@ -95,18 +96,16 @@ class Deliveries:
                 return
 
     def _post(self, body: bytes) -> int | None:
-        parts = urlsplit(self._url)
-        kind = http.client.HTTPSConnection if parts.scheme == "https" else http.client.HTTPConnection
         headers = {"Content-Type": "application/json", "Accept": "application/json"}
         if self._behaviour.webhook_signature:
             digest = hmac.new(SECRET.encode(), body, hashlib.sha256).digest()
             headers[SIGNATURE] = base64.b64encode(digest).decode()
-        connection = kind(str(parts.hostname), parts.port, timeout=TIMEOUT_SECONDS)
         try:
-            path = f"{parts.path or '/'}?{parts.query}" if parts.query else parts.path or "/"
-            connection.request("POST", path, body, headers)
-            return connection.getresponse().status
-        except (OSError, http.client.HTTPException):
+            parts = urlsplit(self._url)
+            kind = http.client.HTTPSConnection if parts.scheme == "https" else http.client.HTTPConnection
+            with closing(kind(str(parts.hostname), parts.port, timeout=TIMEOUT_SECONDS)) as connection:
+                path = f"{parts.path or '/'}?{parts.query}" if parts.query else parts.path or "/"
+                connection.request("POST", path, body, headers)
+                return connection.getresponse().status
+        except Exception:  # noqa: BLE001  whatever it is, what waits behind this delivery is posted too
             return None
-        finally:
-            connection.close()

@@ -1,19 +1,17 @@
-"""What goes wrong with single requests: faults that wait for theirs. The texts are those of `--help` and the README."""
+"""What can go wrong with single requests. The texts are those of `--help` and the README."""
 
 from __future__ import annotations
 
 import re
 from dataclasses import dataclass, field
 from fnmatch import fnmatchcase
-from typing import TYPE_CHECKING, Literal
+from typing import Literal
 
 from fieldpulse_api.catalogue import RESOURCES
 
 from .behaviour import switch
 
-if TYPE_CHECKING:
-    from .chaos import Chaos
-
+Method = Literal["GET", "POST", "PUT", "DELETE"]
 Kind = Literal[
     "throttle",
     "throttle_bare",
@@ -80,7 +78,7 @@ class Fault:
     """
 
     kind: Kind = field(metadata={"about": "what goes wrong"})
-    method: str | None = switch(None, "the method of the requests; none: any")
+    method: Method | None = field(default=None, metadata={"about": "the method of the requests; none: any"})
     path: str | None = switch(None, "a shell pattern of their path, `/jobs*`; none: any")
     after_commit: bool = switch(
         default=False, about="the request is carried out first, and only its answer is lost or late"
@@ -103,36 +101,3 @@ class Fault:
 def befalls(kind: Kind, method: str, path: str) -> bool:
     """Say whether such a request can meet such a fault."""
     return kind not in OF_LISTS or (method == "GET" and bool(LIST.fullmatch(path)))
-
-
-@dataclass
-class Faults:
-    """The faults that wait for their requests, in the order in which they were queued; then chaos, if there is any."""
-
-    queue: list[Fault] = field(default_factory=list)
-    chaos: Chaos | None = None
-
-    def add(self, fault: Fault) -> None:
-        """Queue a fault."""
-        self.queue.append(fault)
-
-    def take(self, method: str, path: str, query: str = "", body: bytes = b"") -> Fault | None:
-        """Return the fault that befalls this request, and count it down."""
-        waiting = self._next([fault for fault in self.queue if fault.kind != AT_END], method, path)
-        return waiting or (self.chaos.fault(method, path, query, body) if self.chaos else None)
-
-    def take_at_end(self, path: str) -> Fault | None:
-        """Return the fault that befalls the end of this list, and count it down."""
-        return self._next([fault for fault in self.queue if fault.kind == AT_END], "GET", path)
-
-    def _next(self, faults: list[Fault], method: str, path: str) -> Fault | None:
-        for fault in faults:
-            if not fault.matches(method, path):
-                continue
-            if fault.skip:
-                fault.skip -= 1
-                continue
-            fault.times -= 1
-            self.queue = [waiting for waiting in self.queue if waiting.times > 0]
-            return fault
-        return None

@@ -7,12 +7,13 @@ import contextlib
 import time
 from dataclasses import dataclass
 from email.utils import formatdate
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, get_args
 from urllib.parse import parse_qsl
 
 import msgspec
 
 from .answers import Answer, gateway, unknown_route
+from .faults import Method
 from .limiter import Limiter
 from .mishaps import Call, befall, send_answer
 
@@ -22,10 +23,10 @@ if TYPE_CHECKING:
     from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
     from .behaviour import Behaviour
-    from .faults import Faults
     from .store import Clock
+    from .strikes import Faults
 
-METHODS = frozenset({"GET", "POST", "PUT", "DELETE"})
+METHODS = frozenset(get_args(Method))
 LARGEST_BODY = 10 * 1024 * 1024
 """Bytes of a body that the gateway takes (I)."""
 SLOW_PATHS = {"/teams": 0.05}

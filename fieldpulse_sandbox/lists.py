@@ -21,9 +21,10 @@ if TYPE_CHECKING:
 
     from .answers import Answer
     from .behaviour import Behaviour
-    from .faults import Fault, Faults
+    from .faults import Fault
     from .seed import Row
     from .store import Store
+    from .strikes import Faults
 
 
 @dataclass(frozen=True)

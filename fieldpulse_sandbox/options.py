@@ -21,10 +21,12 @@ from .chaos import Chaos
 from .faults import KINDS, Fault
 from .profiles import PROFILES, profile_of
 from .said import allowed, read, spoken
+from .seed.shapes import SHAPES
 
 Options = type[Behaviour] | type[Fault] | type[Chaos]
 Said = Iterable[tuple[str, str]]
 EVERY = "*"
+FEW = 60
 
 
 class WrongOption(ValueError):
@@ -63,14 +65,15 @@ def chaos_from(said: Mapping[str, str | None]) -> Chaos | None:
 def known(name: str, names: Iterable[str], what: str) -> str:
     """Return a name that there is.
 
-    Raises: WrongOption with the nearest one, or all.
+    Raises: WrongOption with the nearest one, or all if they are few.
     """
     there = list(names)
-    if name not in there:
-        near = get_close_matches(name, there, 1)
-        hint = f"did you mean {near[0]!r}?" if near else f"there are {', '.join(there)}"
-        raise WrongOption(f"no {what} {name!r}; {hint}")
-    return name
+    if name in there:
+        return name
+    hint = f"; there are {', '.join(there)}" if len(there) <= FEW else ""
+    if near := get_close_matches(name, there, 1):
+        hint = f"; did you mean {near[0]!r}?"
+    raise WrongOption(f"no {what} {name!r}{hint}")
 
 
 def described(options: Options) -> Iterator[tuple[str, str, str, str]]:
@@ -130,8 +133,39 @@ def _check(one: Field[Any], value: Any) -> None:
         raise ValueError(f"at least {least} is needed")
     if most is not None and value > most:
         raise ValueError(f"at most {most} is possible")
-    for name in value if of == "resources" else ():
-        if name != EVERY:
-            known(name.partition(".")[0], BY_NAME, "resource")
-    if of == "zone":
-        known(value, available_timezones(), "time zone")
+    if of:
+        for name in (value,) if isinstance(value, str) else value:
+            NAMES[of](name)
+
+
+def _resource(name: str) -> None:
+    known(name, BY_NAME, "resource")
+
+
+def _list(name: str) -> None:
+    if name != EVERY:
+        _resource(name)
+
+
+def _field(name: str) -> None:
+    resource, _, column = name.partition(".")
+    _resource(resource)
+    known(column, _columns(resource), f"column of {resource}")
+
+
+def _column(name: str) -> None:
+    known(name, {column for one in BY_NAME for column in _columns(one)}, "column")
+
+
+def _zone(name: str) -> None:
+    known(name, available_timezones(), "time zone")
+
+
+NAMES = {"resources": _resource, "lists": _list, "fields": _field, "columns": _column, "zone": _zone}
+"""What raises WrongOption for a name that there is not, by what the name is of."""
+
+
+def _columns(name: str) -> set[str]:
+    """Return what a row of a resource has, and what one may write of it."""
+    resource = BY_NAME[name]
+    return {*SHAPES[name], *resource.schema["properties"], *(resource.write.by_name if resource.write else ())}

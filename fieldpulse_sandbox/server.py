@@ -17,12 +17,13 @@ from .app import create_app
 from .behaviour import Behaviour
 from .chaos import Chaos
 from .deliveries import Deliveries
-from .faults import Fault, Faults
+from .faults import Fault
 from .gateway import Request
 from .mishaps import TRANSPORT
 from .profiles import LIVE, profile_of
 from .seed import Row, build_account
 from .store import Clock, Link, Store
+from .strikes import Faults
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator

@@ -13,8 +13,9 @@ from urllib.parse import urlsplit
 import pytest
 from sandbox_client import Client
 
-from fieldpulse_sandbox.faults import KINDS, OF_LISTS, Fault, Faults, Kind
+from fieldpulse_sandbox.faults import KINDS, OF_LISTS, Fault, Kind
 from fieldpulse_sandbox.server import Sandbox
+from fieldpulse_sandbox.strikes import Faults
 
 NOW = 1_777_636_800
 PERSON = {"first_name": "Nova", "last_name": "Testperson"}

@@ -34,6 +34,21 @@ def test_the_sandbox_imports_only_what_it_may(path: Path) -> None:
         assert ours or name.split(".")[0] in ALLOWED, f"{path.name} imports {name}"
 
 
+def test_no_two_modules_import_each_other() -> None:
+    """Not even for types: what needs each other is one, or lacks a third."""
+    near = {
+        path.stem: {
+            node.module
+            for node in ast.walk(ast.parse(path.read_text("utf-8")))
+            if isinstance(node, ast.ImportFrom) and node.level == 1
+        }
+        for path in FILES
+        if path.parent.name == "fieldpulse_sandbox"
+    }
+    assert "faults" in near["chaos"]
+    assert [(one, other) for one, others in near.items() for other in others if one in near.get(str(other), ())] == []
+
+
 def test_every_resource_of_the_catalogue_has_a_shape() -> None:
     """The sandbox simulates all resources of the catalogue and no others."""
     assert set(SHAPES) == {resource.name for resource in RESOURCES}

@@ -233,6 +233,19 @@ def test_a_delivery_that_fails_comes_again_up_to_three_times(
     assert len(set(inbox.bodies)) == 2
 
 
+@pytest.mark.parametrize("url", ["http://127.0.0.1:9/\xe9", "http://x..y/", "http://127.0.0.1:port/", "http://x\0y/"])
+def test_an_address_that_cannot_be_posted_to_ends_no_thread(url: str) -> None:
+    """Each delivery is tried and given up, and those behind it as well."""
+    store = Store(build_account(10))
+    deliveries = Deliveries(store, Behaviour(), url, pause_seconds=0)
+    deliveries.start()
+    for number in (77, 78):
+        store.update("jobs", store.rows("jobs")[0]["id"], {"status_id": number})
+    deliveries.wait()
+    deliveries.close()
+    assert [one.status for one in deliveries.tries] == [None] * 8
+
+
 def test_no_answer_of_the_api_waits_for_a_receiver_that_is_not_there() -> None:
     """Leaving the sandbox does not wait for the tries to come either."""
     with Sandbox(customers=10, webhook_url="http://127.0.0.1:9/hook") as box:
