@@ -226,8 +226,16 @@ def _refusal(status: int, body: Any, where: str) -> FieldPulseError:
     return _failure(status, f" (HTTP {status}){said}", where)
 
 
+def is_no_path(error: FieldPulseError | None) -> bool:
+    """Say whether FieldPulse answered that there is no such path, for this key or at all."""
+    is_forbidden = isinstance(error, _NO_ROUTE[0]) and error.status == httpx.codes.FORBIDDEN
+    return is_forbidden or (isinstance(error, NotFound) and error.status == httpx.codes.NOT_FOUND)
+
+
 def _failure(status: int, detail: str, where: str) -> FieldPulseError:
     kind, what, do = _BY_STATUS.get(status, (UnexpectedReply, "FieldPulse answered what it is not known to", _AGAIN))
+    if kind is Invalid and where.startswith("GET "):
+        what, do = "FieldPulse refused to be asked", "run again; if it stays, report it with the server's words"
     return kind(f"{what}{detail}", where=where, do=do)
 
 

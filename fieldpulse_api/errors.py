@@ -26,7 +26,7 @@ import difflib
 import re
 from collections.abc import Iterable
 
-_PERSONAL = re.compile(r"\S+@\S+|\+?\d[\d\s().-]{6,}\d")
+_PERSONAL = re.compile(r"\"[^\"]*\"|“[^”]*”|(?<!\w)'[^']*'(?!\w)|\S+@\S+|\+?\d[\d\s().-]{6,}\d")
 
 
 class FieldPulseError(Exception):
@@ -137,5 +137,5 @@ def allowed_instead(value: object, allowed: Iterable[object]) -> str:
 
 
 def impersonal(text: str) -> str:
-    """Return a server's sentence with anything like an e-mail or a phone number blanked, cut at 300 characters."""
+    """Return a server's sentence with all quotations, e-mails and phone numbers blanked, cut at 300 characters."""
     return _PERSONAL.sub("[…]", text)[:300]

@@ -101,8 +101,8 @@ class Profile(msgspec.Struct, kw_only=True):
         return msgspec.to_builtins(self)
 
     def lacks(self, resource: Resource) -> bool:
-        """Say whether the account's plan was found not to have this list."""
-        return self.of(resource).is_there is False
+        """Say whether the account's plan was found not to have this list; of one below a row it cannot be told."""
+        return self.of(resource).is_there is False and not resource.parent
 
     def of(self, resource: Resource) -> ListFacts:
         """Return what is known of a list."""

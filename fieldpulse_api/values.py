@@ -12,6 +12,7 @@ import msgspec
 
 _ZERO_DATES = ("0000-00-00", "-0001-11-30")
 _DAY = re.compile(r"\d{4}-\d\d-\d\d\Z", re.ASCII)
+_SECONDS = re.compile(r"\d{9,11}\Z", re.ASCII)  # UNIX seconds as text; of a date there are eight digits, or fourteen
 _DECIMAL = re.compile(r"[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?\Z", re.ASCII)
 _WHOLE = re.compile(r"[+-]?\d{1,18}\Z", re.ASCII)
 _LARGEST = 10**18
@@ -33,6 +34,8 @@ def moment(value: str, zone: tzinfo) -> datetime | None:
     if not value or value.startswith(_ZERO_DATES):
         return None
     try:
+        if _SECONDS.match(value):
+            return datetime.fromtimestamp(int(value), timezone.utc)
         time = datetime.fromisoformat(value[:-1] + "+00:00" if value[-1] in "Zz" else value)
         return (time if time.tzinfo else time.replace(tzinfo=zone)).astimezone(timezone.utc)
     except (ValueError, OverflowError):

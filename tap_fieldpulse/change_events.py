@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING, cast
 
 from singer_sdk.streams import Stream
 
+from fieldpulse_api.catalogue import BY_NAME
+
 from .events import EVENT_SCHEMA
 from .form import Record
 
@@ -43,7 +45,7 @@ class ChangeEvents(Stream):
         kept = self.stream_state.setdefault("sources", {})
         for name in self._fieldpulse.run.watched:
             stream = cast("FieldPulseStream", self._fieldpulse.streams[name])
-            if stream.selected:
+            if stream.selected or self._fieldpulse.run.lacks(BY_NAME[name], self.logger):
                 continue
             source = self._fieldpulse.source(stream, kept.setdefault(name, {}), self.logger, is_incremental=True)
             for batch in source.batches():

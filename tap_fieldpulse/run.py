@@ -12,10 +12,10 @@ from typing import Any
 from fieldpulse_api.account import account_of
 from fieldpulse_api.api_key import has_key
 from fieldpulse_api.catalogue import BY_NAME
-from fieldpulse_api.client import Client
+from fieldpulse_api.client import Client, is_no_path
 from fieldpulse_api.custom_fields import PROPERTY, CustomFields, Definition, read_definitions
 from fieldpulse_api.details import Details
-from fieldpulse_api.errors import BadKey, BadSetting, RecordRefused, UnexpectedReply, got
+from fieldpulse_api.errors import BadKey, BadSetting, FieldPulseError, RecordRefused, UnexpectedReply, got
 from fieldpulse_api.filters import Filters, read_filters
 from fieldpulse_api.names import Index, read_index
 from fieldpulse_api.pages import Pages, Reading
@@ -63,6 +63,18 @@ class Run:
         """Return what was found out about the account before."""
         return profile_of(self.config)
 
+    def lacks(self, resource: Resource, logger: logging.Logger) -> bool:
+        """Say whether the account lacks a list, if its profile says so: plans change, so it is asked for once."""
+        if not self.profile.lacks(resource):
+            return False
+        try:
+            Pages(self.client, resource, self.reading).ask({}, 1, limit=1, count=False)
+        except FieldPulseError as error:
+            if is_no_path(error):
+                logger.warning("%s: not read: this account lacks it, as its profile says", resource.name)
+                return True
+        return False
+
     @cached_property
     def zone(self) -> tzinfo:
         """Return the zone of times that come without one."""
@@ -98,8 +110,7 @@ class Run:
     @property
     def watched(self) -> list[str]:
         """Return the streams whose changes are wanted as events."""
-        wanted = {*ALWAYS_FOR, *self.config["change_events_for"]}
-        return sorted(name for name in wanted if not self.profile.lacks(BY_NAME[name]))
+        return sorted({*ALWAYS_FOR, *self.config["change_events_for"]})
 
     def form(self, name: str) -> Form:
         """Return the form of a stream's records; where the account has custom fields, it is asked for them, once."""

@@ -52,6 +52,8 @@ class FieldPulseStream(Stream):
 
     def get_records(self, context: object) -> Iterable[Record]:  # noqa: ARG002
         """Yield the records; the events that they show leave before them."""
+        if self._fieldpulse.run.lacks(self._resource, self.logger):
+            return
         is_incremental = self.replication_method == "INCREMENTAL"
         state = self.stream_state
         self._source = self._fieldpulse.source(self, state, self.logger, is_incremental=is_incremental)

@@ -64,12 +64,8 @@ class TapFieldPulse(Plugin, Tap):
         super().load_state(kept)
 
     def discover_streams(self) -> list[Stream]:
-        """Return a stream for every resource that the account has, and those of events; no request is needed yet."""
-        lacking = [one.name for one in RESOURCES if self.run.profile.lacks(one)]
-        if lacking:
-            self.logger.warning("Not read, since the profile says that this account lacks them: %s", ", ".join(lacking))
-        there = (resource for resource in RESOURCES if resource.name not in lacking)
-        return [*(FieldPulseStream(self, resource) for resource in there), ChangeEvents(self), WebhookEvents(self)]
+        """Return a stream for every resource, and those of events; no request is needed yet."""
+        return [*(FieldPulseStream(self, resource) for resource in RESOURCES), ChangeEvents(self), WebhookEvents(self)]
 
     def setup_mapper(self) -> None:
         """Let the catalog announce what this account has beyond it: what is emitted is what was announced."""

@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 
+from fieldpulse_api.catalogue import BY_NAME
 from fieldpulse_api.errors import BadSetting
 from fieldpulse_api.profile import ListFacts, Profile, WriteFacts
 from fieldpulse_sandbox.server import Sandbox
@@ -22,14 +23,23 @@ def profile(folder: Path, **facts: Any) -> dict[str, str]:
 def test_a_list_that_the_account_lacks_is_not_read(
     box: Sandbox, config: dict[str, Any], tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
-    """It is no stream, the run says so, and all others are read."""
+    """The run says so, after one request that asks again, and all others are read."""
     box.behaviour.unavailable = ("contracts", "estimates")
     lacking = {name: ListFacts(is_there=False) for name in box.behaviour.unavailable}
     emitted = run_tap(config | profile(tmp_path, lists=lacking))
-    assert not {"contracts", "estimates"} & set(emitted.schemas)
+    assert not emitted.records["contracts"]
     assert len(emitted.records["jobs"]) == len(box.rows("jobs"))
-    assert "lacks them: estimates, contracts" in caplog.text
-    assert not [one for one in box.requests if one.path in ("/contracts", "/estimates")]
+    assert "contracts: not read: this account lacks it" in caplog.text
+    assert len([one for one in box.requests if one.path in ("/contracts", "/estimates")]) == 2
+
+
+def test_a_list_that_the_account_has_by_now_is_read(box: Sandbox, config: dict[str, Any], tmp_path: Path) -> None:
+    """Plans change, and profiles get old, or were another account's: nothing becomes wrong by one."""
+    wrong = {name: ListFacts(is_there=False, sorts={"updated_at": False, "id": False}) for name in BY_NAME}
+    plain, misled = run_tap(config), run_tap(config | profile(tmp_path, lists=wrong))
+    assert {name: set(map(str, rows)) for name, rows in misled.records.items()} == {
+        name: set(map(str, rows)) for name, rows in plain.records.items()
+    }
 
 
 def test_a_sort_that_does_nothing_is_not_asked_for(box: Sandbox, config: dict[str, Any], tmp_path: Path) -> None:

@@ -25,6 +25,7 @@ TRIES = 2
 _MOST_SKEW_SECONDS = 30
 _MOST_SECONDS = 300.0  # an account that answers at all is through in a few
 _MANY = 200
+_KNOCKS = 3
 
 
 class Examination:
@@ -45,14 +46,14 @@ class Examination:
         """Yield what is found; no more than the first FAIL, where the key is not accepted or nothing answers."""
         first = self._probes[0]
         try:
-            first.look()
-            if isinstance(first.error, BadKey) or (first.error and first.facts.is_there is None):
-                raise first.error
+            self._knock()
             self._ask_lists(first)
             if not any(one.first for one in self._probes):
                 raise self._nowhere()
             self._ask_about_all()
-            self._ask_more()
+            self._ask_more(is_paged=False)
+            self._pass_the_end()
+            self._ask_more(is_paged=True)
         except GuardStopped:
             pass  # enough was asked
         except FieldPulseError as error:
@@ -77,9 +78,20 @@ class Examination:
         what = f"None of {len(self._probes)} lists answers at {self._client.settings.api_url}."
         return BadSetting(what, where="setting api_url", do="check api_url: the path too")
 
+    def _knock(self) -> None:
+        """Look at three lists, whether anything answers to the key. Raises: what the first failed with, if all do."""
+        some = [one for one in self._probes if not one.resource.parent][:_KNOCKS]
+        for one in some:
+            one.look()
+            if one.facts.is_there is not None:
+                return
+        raise next(one.error for one in some if one.error)
+
     def _ask_lists(self, first: Probe) -> None:
         """See each list once; those below a customer, of the first customer."""
-        for one in self._probes[1:]:
+        for one in self._probes:
+            if one.first or one.error:
+                continue
             if one.resource.parent and first.first and first.first.ids:
                 one.path = one.resource.path.format(customer_id=first.first.ids[0])
             if "{" not in one.path:
@@ -89,7 +101,8 @@ class Examination:
 
     def _check_key(self) -> None:
         """See whether the key is refused everywhere by now, or only for one list. Raises: BadKey."""
-        again = self._probe(self._probes[0].resource)
+        known = next((one for one in self._probes if one.first), self._probes[0])
+        again = self._probe(known.resource)
         self._ask(again.look)
         if isinstance(again.error, BadKey):
             raise again.error
@@ -104,28 +117,29 @@ class Examination:
             raise
         except FieldPulseError:
             pass  # nothing needs it
-        ends = next((one for one in there if one.is_small or one.counted), None)
-        if ends:
-            self.profile.past_the_end = self._ask(ends.pass_the_end)
-            self._ends = ends.resource.name
         longest = max(there, key=lambda one: one.counted or 0, default=None)
         if longest and (longest.counted or _MANY) > MOST and not longest.is_small:
             self.profile.over_limit = self._ask(lambda: longest.ask_for_more(_MANY))
             self._longest = longest.resource.name
 
-    def _ask_more(self) -> None:
-        """Ask each list how it sorts, pages and filters; first those of which the documents say least."""
-        told = [one for one in self._probes if not one.is_small]
-        open_first = sorted(told, key=lambda one: one.resource.paged)
-        for is_paged in (False, True):
-            some = [one for one in open_first if one.resource.paged is is_paged]
-            for one in some:
-                if one.resource.sorts:
-                    one.fears_filters = any(other.error and other.first for other in self._probes)
-                    self._ask(one.turn)
-            for one in [*some, *some]:  # what looks as if pages were not heeded is asked twice
-                if one.facts.pages is None:
-                    self._ask(one.go_on)
+    def _pass_the_end(self) -> None:
+        """Ask behind the end of a list that is known to have pages, or is believed to."""
+        there = [one for one in self._probes if one.first and one.first.rows]
+        by_proof = sorted(there, key=lambda one: (not one.facts.pages, not one.resource.paged))
+        if by_proof and by_proof[0].facts.pages is not False:
+            self.profile.past_the_end = self._ask(by_proof[0].pass_the_end)
+            self._ends = by_proof[0].resource.name
+
+    def _ask_more(self, *, is_paged: bool) -> None:
+        """Ask lists how they sort, page and filter; those that document no page are asked first."""
+        some = [one for one in self._probes if not one.is_small and one.resource.paged is is_paged]
+        for one in some:
+            if one.resource.sorts:
+                one.fears_filters = any(other.has_failed for other in self._probes)
+                self._ask(one.turn)
+        for one in [*some, *some]:  # what may be chance is asked twice
+            if one.facts.pages is None and one.facts.limits is not False:
+                self._ask(one.go_on)
 
     def _of_account(self, first: Probe) -> Iterator[Finding]:
         first = next((one for one in self._probes if one.first), first)
@@ -143,11 +157,15 @@ class Examination:
         yield finding
 
     def _limits(self) -> Iterator[Finding]:
-        if self.profile.past_the_end:
+        if not self.profile.past_the_end:
+            yield Finding("ok", "lists", "past the end", "not told: no list was found to have pages")
+        else:
             what = {"empty": "an empty page", "rows": "rows", "error": "an error"}[self.profile.past_the_end]
             grade = "ok" if self.profile.past_the_end == "empty" else "warn"
             yield Finding(grade, self._ends, "past the end", f"{what} past the last page")  # type: ignore[arg-type]
-        if self.profile.over_limit:
+        if not self.profile.over_limit:
+            yield Finding("ok", "lists", "limit over 100", "not told: no list has more rows than that")
+        else:
             what = {
                 "honoured": f"a limit of {_MANY} is honoured",
                 "100": f"a limit of {_MANY} gives 100 rows",

@@ -7,11 +7,12 @@ from dataclasses import asdict, dataclass
 from datetime import datetime, timedelta
 from typing import Literal
 
-from fieldpulse_api.profile import ListFacts
-
 from .probe import MOST, Probe
 
 Grade = Literal["ok", "warn", "FAIL"]
+
+
+_READABLE = {"bare", "date", "Z", "offset", "T", "number", "digits"}
 
 
 @dataclass(frozen=True)
@@ -37,7 +38,7 @@ class Finding:
 
 def of_list(probe: Probe) -> Iterator[Finding]:
     """Yield what a list was found to do, and what could not be told."""
-    facts, name = probe.facts, probe.resource.name
+    name = probe.resource.name
     if probe.first is None:
         yield _unreachable(probe)
         return
@@ -46,7 +47,7 @@ def of_list(probe: Probe) -> Iterator[Finding]:
     yield from (Finding(*each) for each in _limit_and_page(probe, name))
     yield from (Finding(*each) for each in _order_and_filter(probe, name))
     yield Finding(*_count(probe, name))
-    yield from _fields(facts, name)
+    yield from _fields(probe, name)
 
 
 def zone(newest: timedelta | None, zone_name: str) -> tuple[bool | None, Finding]:
@@ -58,10 +59,10 @@ def zone(newest: timedelta | None, zone_name: str) -> tuple[bool | None, Finding
     if newest is None:
         return None, Finding("ok", *about, "cannot be told: no list shows when a row was changed")
     if newest < -timedelta(minutes=1):
-        text = f"a row was changed {_span(-newest)} after the server's clock: its times are not in {zone_name}"
-        return False, Finding(
-            "FAIL", *about, text, "set `timezone` to the zone that FieldPulse shows this account's in"
+        text = (
+            f"a row was changed {_span(-newest)} after the server's clock: times are not in {zone_name}, or it is wrong"
         )
+        return False, Finding("FAIL", *about, text, "set `timezone` to the account's zone; --write-probe tells which")
     text = f"the newest change is {_span(newest)} old if times are in {zone_name}; --write-probe tells for sure"
     return None, Finding("ok", *about, text)
 
@@ -132,7 +133,11 @@ def _count(probe: Probe, name: str) -> tuple[Grade, str, str, str, str]:
     return "ok", name, "count", f"counts {when} ({facts.count_key})", ""
 
 
-def _fields(facts: ListFacts, name: str) -> Iterator[Finding]:
+def _fields(probe: Probe, name: str) -> Iterator[Finding]:
+    facts, column = probe.facts, str(probe.resource.updated)
+    if column in facts.missing_fields:
+        text = f"does not show {column}: every run reads the whole list and emits all of it"
+        yield Finding("warn", name, column, text)
     if facts.unknown_fields:
         text = f"has fields that the catalogue does not know: {', '.join(facts.unknown_fields)}"
         yield Finding("warn", name, "unknown fields", text)
@@ -141,7 +146,7 @@ def _fields(facts: ListFacts, name: str) -> Iterator[Finding]:
         more = f" and {len(facts.missing_fields) - 8} more" if len(facts.missing_fields) > 8 else ""  # noqa: PLR2004
         text = f"does not show fields of the catalogue (by id it may): {some}{more}"
         yield Finding("ok", name, "missing fields", text)
-    if "other" in facts.time_forms:
+    if not set(facts.time_forms) <= _READABLE:
         yield Finding("warn", name, "times", "has times in a form that is not known: they are emitted as they came")
     elif facts.time_forms:
         yield Finding("ok", name, "times", f"times: {', '.join(facts.time_forms)}")

@@ -13,13 +13,14 @@ from datetime import datetime, timezone
 from itertools import pairwise
 from typing import Any, Literal
 
-from fieldpulse_api.client import COUNT_NAMES, Client
-from fieldpulse_api.errors import FieldPulseError, GuardStopped, NotFound, QuotaSpent, UnexpectedReply
+from fieldpulse_api.client import COUNT_NAMES, Client, is_no_path
+from fieldpulse_api.errors import FieldPulseError, GuardStopped, QuotaSpent
 from fieldpulse_api.pages import Page, Pages, Reading
 from fieldpulse_api.profile import ListFacts
 from fieldpulse_api.resource import Resource
 
 ROWS = 4  # that are asked for: so few show an order, and leave most of a list unseen
+_NEVER = 1_000_000
 MOST = 100  # rows that a page may have, as documented
 PUBLIC = re.compile(r"[A-Za-z_]\w{0,63}\Z", re.ASCII)
 _FORMS = {
@@ -36,7 +37,7 @@ class Probe:
     """Ask one list. `first` is its first page, once `look` was there; `error` is what it failed with.
 
     `path` is where it is, `asked_at` our clock when it was looked at; `fears_filters` leaves them out, once another
-    list has failed with them. Every question is one request, and raises GuardStopped and QuotaSpent only.
+    list `has_failed` with them. Every question is one request, and raises GuardStopped and QuotaSpent only.
     """
 
     def __init__(self, client: Client, resource: Resource, reading: Reading) -> None:
@@ -46,8 +47,9 @@ class Probe:
         self.column = resource.updated or resource.key
         self.path, self.asked_at = resource.path, datetime.now(timezone.utc)
         self._client, self._reading = client, reading
-        self.fears_filters = False
-        self._is_one_of_two, self._repeats = False, 0
+        self.fears_filters = self.has_failed = False
+        self._is_one_of_two = False
+        self._shown: list[bool] = []
 
     @property
     def is_small(self) -> bool:
@@ -59,15 +61,23 @@ class Probe:
         """Return the server's count."""
         return self.first.count if self.first else None
 
+    @property
+    def _is_hard(self) -> bool:
+        """Say whether the list can be asked for one thing at a time only."""
+        if self.fears_filters or self.facts.limits is False:
+            return True
+        if not self.resource.updated:
+            return (self.counted or 0) <= ROWS + 1
+        return self.first is None or len(set(map(str, self._marks(self.first)))) < ROWS
+
     def look(self) -> None:
         """See the newest rows: whether the list is there, heeds the limit, counts, and what its rows are like."""
         page = self._ask(self._order("desc"), 1, limit=ROWS, count=True)
         self.asked_at = datetime.now(timezone.utc)
         if page is None:
-            self.facts.is_there = False if _says_no(self.error) else None  # any other may be well tomorrow
+            self.facts.is_there = False if is_no_path(self.error) else None  # any other may be well tomorrow
             return
         self.first, self.facts.is_there = page, True
-        self.facts.limits = None if len(page.rows) < ROWS else len(page.rows) == ROWS
         self.facts.count_key = next((name for name in COUNT_NAMES if page.reply.beside.get(name) is not None), None)
         if page.count is None:
             self.facts.counts = "never"
@@ -79,11 +89,7 @@ class Probe:
 
     def turn(self) -> None:
         """Ask in the other direction: whether the list is sorted, and with it as much as possible of the rest."""
-        if (
-            self.fears_filters
-            or self.facts.limits is False
-            or (not self.resource.updated and (self.counted or 0) <= ROWS + 1)
-        ):
+        if self._is_hard:
             self._turn_plainly()
         elif not self.resource.updated:
             self._turn_by_key()
@@ -93,23 +99,19 @@ class Probe:
             self._turn_filtered()
 
     def go_on(self) -> None:
-        """Ask for the next page in the order of the first: whether pages are heeded.
-
-        If it is the same, that may be chance, of a list whose order changes: only twice is none.
-        """
-        page = self._ask(self._order("desc"), 2 + self._repeats, limit=ROWS)
+        """Ask for the second half of the first page as a page: whether pages are heeded."""
+        page = self._ask(self._order("desc"), 2, limit=ROWS // 2)
         if page is None or self.first is None:
             return
-        if not set(page.ids) & set(self.first.ids):
-            self.facts.pages = True
-        elif page.ids == self.first.ids and self.counted != len(page.ids) and self.facts.limits is not False:
-            self._repeat()
+        half = self.first.ids[:ROWS]
+        if page.ids in (half[: ROWS // 2], half[ROWS // 2 :]):
+            self._pages(do=page.ids != half[: ROWS // 2])
         if self._is_one_of_two and self.facts.pages is not None:
             self._sorts(does=not self.facts.pages)
 
     def pass_the_end(self) -> Literal["empty", "rows", "error"]:
-        """Ask for a page behind the last one, by the server's count; say what comes."""
-        page = self._ask(self._order("desc"), -(-(self.counted or 0) // ROWS) + 2, limit=ROWS)
+        """Ask for a page that no list has; say what comes."""
+        page = self._ask(self._order("desc"), _NEVER, limit=ROWS)
         return "error" if page is None else "rows" if page.rows else "empty"
 
     def ask_for_more(self, limit: int) -> Literal["honoured", "100", "fewer", "refused"] | None:
@@ -129,26 +131,26 @@ class Probe:
             return
         page = self._ask(self._order("asc"), 2, limit=2, query=self._since(oldest))
         if page is None:
-            facts.filters = False
+            facts.filters, self.has_failed = False, True
             return
         self._note_count(page)
         a0, a1, a2, a3 = self.first.ids[:ROWS]
-        came = page.ids
+        came, is_older = page.ids, self._is_older(page, than=oldest)
         if came == [a0]:
             self._sorts(does=True)
             facts.pages = facts.filters = True
         elif came in ([a2], [a2, a3]):  # the order stayed: a0 and a1 were the first page
             self._sorts(does=False)
-            facts.pages = True
-            facts.filters = True if came == [a2] else False if self._is_older(page, than=oldest) else None
-        elif came[:2] == [a0, a1]:
+            self._pages(do=True)
+            facts.filters = True if came == [a2] else False if is_older else None
+        elif came == [a0, a1]:
             self._sorts(does=False)
-            self._repeat()
+            self._pages(do=False)
         elif came == [a2, a1] and self.counted not in (None, ROWS + 1):
             self._sorts(does=True)
             facts.filters = True
-            self._repeat()
-        elif came and self._is_older(page, than=oldest):
+            self._pages(do=False)
+        elif came and is_older:
             facts.filters = False
             is_turned = not set(came) & {a0, a1, a2, a3}
             self._sorts(does=is_turned and _descends(self._marks(page)[::-1]) is not False)
@@ -156,17 +158,27 @@ class Probe:
             self._sorts(does=False)
 
     def _filter_alone(self) -> None:
-        """Ask a list that does not sort for what is changed in a hundred years: nothing, if it heeds that."""
-        page = self._ask(self._order("asc"), 1, limit=ROWS, query=self._since("2126-01-01T00:00:00"))
-        if page is not None:
-            self.facts.filters = not page.rows
+        """Ask a list that does not sort for what is as new as the newest row that came: not the others, then."""
+        marks = sorted(filter(None, (self._text(number) for number in range(ROWS))))
+        if not marks or marks[0] == marks[-1]:
+            return
+        page = self._ask(self._order("asc"), 1, limit=ROWS, query=self._since(marks[-1]))
+        if page is not None and page.rows:  # nothing at all may have another cause
+            self.facts.filters = not self._is_older(page, than=marks[-1])
 
     def _turn_plainly(self) -> None:
         """Ask for the first page from the other end."""
         page = self._ask(self._order("asc"), 1, limit=ROWS)
-        if page is not None and self.first is not None:
-            self._note_count(page)
-            self._sorts(does=_descends(self._marks(page)[::-1]) is not False and page.ids != self.first.ids)
+        if page is None or self.first is None:
+            return
+        self._note_count(page)
+        newest, oldest = self._marks(self.first), self._marks(page)
+        breaks_ties = "sort[1][attribute]" in self._order("asc")
+        is_same = page.ids == self.first.ids and (breaks_ties or _descends(newest) is not None)
+        if is_same or _descends(oldest[::-1]) is False:
+            self._sorts(does=False)
+        elif oldest and _descends([newest[0], oldest[0]]):
+            self._sorts(does=True)
 
     def _turn_by_key(self) -> None:
         """Ask for the last page but one, a row each, from the other end: that is a1 where pages are heeded."""
@@ -182,7 +194,7 @@ class Probe:
             self.facts.pages = True
         elif page.ids[:1] == [a0]:
             self._sorts(does=False)
-            self._repeat()
+            self._pages(do=False)
         else:  # it does not sort, or does not heed the page: which of them, the second page tells
             self._is_one_of_two = bool(page.ids) and page.ids[0] < a3
 
@@ -190,11 +202,11 @@ class Probe:
         parts = {"action": "where", "attribute": self.column, "operator": ">=", "value": time, "class": "date"}
         return {f"filter[0][{name}]": part for name, part in parts.items()}
 
-    def _repeat(self) -> None:
-        """Note that a page which should have been another one was the first."""
-        self._repeats += 1
-        if self._repeats > 1:
-            self.facts.pages = False
+    def _pages(self, *, do: bool) -> None:
+        """Note what a page shows of pages; of a list that does not sort it may be chance, and must be shown again."""
+        self._shown.append(do)
+        if self._shown.count(do) >= (1 if self.facts.sorts.get(self.column) else 2):
+            self.facts.pages = do
 
     def _sorts(self, *, does: bool | None) -> None:
         """Note whether the list is sorted, unless its first page has shown that it is not."""
@@ -229,12 +241,22 @@ class Probe:
     ) -> Page | None:
         reading = replace(self._reading, query=query or {})
         try:
-            return Pages(self._client, self.resource, reading, self.path).ask(order, number, limit=limit, count=count)
+            page = Pages(self._client, self.resource, reading, self.path).ask(order, number, limit=limit, count=count)
         except (GuardStopped, QuotaSpent):
             raise
         except FieldPulseError as error:
             self.error = error
             return None
+        self._note_limit(page, limit)
+        return page
+
+    def _note_limit(self, page: Page, limit: int) -> None:
+        """Note whether a page is as long as was asked for, where there is more than that."""
+        there = max(page.count or 0, self.counted or 0, len(self.first.rows) if self.first else 0)
+        if limit <= ROWS and len(page.rows) > limit:
+            self.facts.limits = False
+        elif limit <= ROWS and len(page.rows) == limit < there and self.facts.limits is None:
+            self.facts.limits = True
 
     def _marks(self, page: Page) -> list[Any]:
         return [row.get(self.column) for row in page.rows] if self.resource.updated else list(page.ids)
@@ -246,12 +268,6 @@ class Probe:
 
     def _is_older(self, page: Page, *, than: str) -> bool:
         return any(isinstance(one, str) and one.replace(" ", "T") < than for one in self._marks(page))
-
-
-def _says_no(error: FieldPulseError | None) -> bool:
-    """Say whether FieldPulse answered that there is no such path: of a 403 the client knows which one it was."""
-    is_no_path = isinstance(error, UnexpectedReply) and error.status == 403  # noqa: PLR2004  HTTP's
-    return is_no_path or (isinstance(error, NotFound) and error.status == 404)  # noqa: PLR2004  HTTP's
 
 
 def _descends(marks: list[Any]) -> bool | None:

@@ -13,7 +13,7 @@ from typing import Any
 
 from fieldpulse_api.catalogue import BY_NAME
 from fieldpulse_api.client import Client, Reply
-from fieldpulse_api.errors import FieldPulseError, NotFound, OutcomeUnknown, RecordRefused
+from fieldpulse_api.errors import FieldPulseError, NotFound, OutcomeUnknown, RecordRefused, UnexpectedReply
 from fieldpulse_api.pages import Pages, Reading
 from fieldpulse_api.profile import WriteFacts
 from fieldpulse_api.resource import Resource
@@ -61,7 +61,7 @@ class WriteProbe:
     def _customer(self) -> Iterator[Finding]:
         yield from self._refusal()
         self.facts.create_answers_row = False
-        number, reply = self._create(_CUSTOMERS, {**self._names, "company_name": "Test"})
+        number, reply = self._create(_CUSTOMERS, {**self._names, "last_name": "Probe", "company_name": "Test"})
         self.facts.create_answers_row, self.facts.create_status = True, reply.status
         yield Finding("ok", "write", "create", f"answers {reply.status} to a create")
         yield from self._zone(self._row(_CUSTOMERS, number), reply.date)
@@ -106,7 +106,7 @@ class WriteProbe:
             self.facts.put_repeats_names = True
             self._put(_CUSTOMERS, number, {"company_name": "Test 2", **self._names})
         row = self._row(_CUSTOMERS, number)
-        self.facts.put_merges = row.get("display_name") == self._name and row.get("company_name") == "Test 2"
+        self.facts.put_merges = row.get("last_name") == "Probe" and row.get("company_name") == "Test 2"
         yield _yes(
             self.facts.put_merges, "PUT", "a PUT leaves alone what it does not name", "a PUT changes more than it names"
         )
@@ -128,24 +128,25 @@ class WriteProbe:
 
     def _times(self, number: int) -> Iterator[Finding]:
         due = (datetime.now(timezone.utc) + timedelta(days=1)).replace(microsecond=0)
-        body = {"title": self._name, "customer_id": number, "due_date": int(due.timestamp())}
-        if not self._is_taken(_SUBTASKS, body):
-            yield Finding("warn", "write", "time", "not told: a task with a time in UNIX seconds is refused")
-            return
-        task = self._made[-1][1]
-        self.facts.unix_times = self._is_due(task, due)
-        later = due + timedelta(days=1)
         try:
-            self._put(_SUBTASKS, task, {"due_date": later.strftime("%Y-%m-%d %H:%M:%S")})
-            self.facts.text_times = self._is_due(task, later)
-        except RecordRefused:
-            self.facts.text_times = False
-        yield _yes(
-            self.facts.unix_times,
-            "time",
-            "times in UNIX seconds are understood",
-            "times in UNIX seconds are not understood",
-        )
+            task, _ = self._create(_SUBTASKS, {"title": self._name, "customer_id": number})
+        except RecordRefused as error:
+            yield Finding("warn", "write", "times", f"not told: a task is refused: {error.what}")
+            return
+        self.facts.unix_times = self._is_understood(task, int(due.timestamp()), due)
+        due += timedelta(days=1)
+        self.facts.text_times = self._is_understood(task, due.strftime("%Y-%m-%d %H:%M:%S"), due)
+        good, bad = "times in UNIX seconds are understood", "times in UNIX seconds, which the target sends, are not"
+        yield _yes(self.facts.unix_times, "times", good, bad)
+
+    def _is_understood(self, task: int, value: object, due: datetime) -> bool:
+        """Write a time, and say whether it is read back as that one, up to what the zones are apart."""
+        try:
+            self._client.put(_path(_SUBTASKS, task), {"title": self._name, "due_date": value})
+            time = instant(self._row(_SUBTASKS, task).get("due_date"), timezone.utc)
+        except (RecordRefused, Unfit):
+            return False
+        return time is not None and any(abs(one - due) < _ZONES for one in (time, time - self._shift))
 
     def _deletion(self, number: int) -> Iterator[Finding]:
         for resource, one in reversed(self._made):
@@ -229,14 +230,10 @@ class WriteProbe:
 
     def _row(self, resource: Resource, number: int) -> Mapping[str, Any]:
         row = self._client.get(_path(resource, number)).response
-        return row if isinstance(row, dict) else {}
-
-    def _is_due(self, number: int, due: datetime) -> bool:
-        try:
-            time = instant(self._row(_SUBTASKS, number).get("due_date"), timezone.utc)
-        except Unfit:
-            return False
-        return time is not None and due in (time, time - self._shift)
+        if not isinstance(row, dict):
+            what = "FieldPulse answered with something that is no row."
+            raise UnexpectedReply(what, where=f"GET {resource.item_path}", do="run again; if it stays, report it")
+        return row
 
 
 def _path(resource: Resource, number: int) -> str:
