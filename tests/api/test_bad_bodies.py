@@ -15,6 +15,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from jsonschema import Draft7Validator
 
+from fieldpulse_api.api_key import ApiKey
 from fieldpulse_api.catalogue import BY_NAME, RESOURCES
 from fieldpulse_api.client import Client, Patience
 from fieldpulse_api.errors import FieldPulseError
@@ -82,6 +83,15 @@ def catalog(server: Answers) -> Config:
     return TapFieldPulse(config=settings_of(server)).catalog_dict
 
 
+@pytest.fixture(scope="module")
+def asking(server: Answers) -> Iterator[Client]:
+    """Return a client that asks once."""
+    account = ApiSettings(api_key=ApiKey("key"), api_url=server.url, requests_per_second=5000, budget_store="memory")
+    one = Client(account, patience=Patience(tries=1))
+    yield one
+    one.close()
+
+
 def settings_of(server: Answers) -> Config:
     return {"api_key": "key", "api_url": server.url, "requests_per_second": 50, "budget_store": "memory"}
 
@@ -142,7 +152,7 @@ def test_rows_of_any_values_come_out_as_strict_json_and_none_is_lost(
     check()
 
 
-@settings(max_examples=60, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=25, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(identity=st.lists(odd, min_size=1, max_size=3), count=odd, resource=st.sampled_from(LISTED))
 def test_ids_and_counts_of_any_value_lose_no_row_in_silence(
     identity: list[str], count: str, resource: Resource, server: Answers, catalog: Config, tmp_path: Path
@@ -159,7 +169,7 @@ def test_ids_and_counts_of_any_value_lose_no_row_in_silence(
     assert all(type(one) is int for one in ids)
 
 
-@settings(max_examples=60)
+@settings(max_examples=25)
 @given(values=st.lists(odd, min_size=6, max_size=6))
 def test_definitions_of_custom_fields_of_any_value_cost_no_row(
     values: list[str], server: Answers, catalog: Config, tmp_path_factory: pytest.TempPathFactory
@@ -176,7 +186,7 @@ def test_definitions_of_custom_fields_of_any_value_cost_no_row(
     assert (ended.status, strict(ended.written).ids("customers")) == (0, [7]), ended.said
 
 
-@settings(max_examples=150)
+@settings(max_examples=100)
 @given(
     method=st.sampled_from(["get", "post", "put", "delete"]),
     form=st.sampled_from(FORMS),
@@ -184,20 +194,16 @@ def test_definitions_of_custom_fields_of_any_value_cost_no_row(
     data=st.sampled_from([b"", b"<html>", b"\xff", b'{"error":false,"response":["\xed\xa0\x80"]}']) | st.none(),
 )
 def test_any_answer_is_an_envelope_or_an_error_of_ours(
-    method: str, form: str, value: str, data: bytes | None, server: Answers
+    method: str, form: str, value: str, data: bytes | None, server: Answers, asking: Client
 ) -> None:
     """To every kind of request; httpx's and msgspec's own never come out."""
     server.by_path = {"/x": form.replace("%s", value).encode() if data is None else data}
-    account = ApiSettings.read({**settings_of(server), "requests_per_second": 50})
-    client = Client(account, patience=Patience(tries=1))
-    ask = {"get": client.get, "post": client.post, "put": client.put, "delete": lambda path, _: client.delete(path)}
+    ask = {"get": asking.get, "post": asking.post, "put": asking.put, "delete": lambda path, _: asking.delete(path)}
     error = None
     try:
         ask[method]("/x", {})
     except FieldPulseError as raised:
         error = raised
-    finally:
-        client.close()
     assert error is None or ("/x" in error.where and error.what and error.do)
 
 

@@ -54,7 +54,7 @@ def is_whole(ended: Ended, shared: Sandbox) -> bool:
     return Emitted.read(ended.written).ids("tags") == [row["id"] for row in shared.rows("tags")]
 
 
-@settings(max_examples=60, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=30, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(bookmarks=st.dictionaries(st.sampled_from(STREAMS), st.dictionaries(st.sampled_from(KEYS), odd), min_size=1))
 def test_a_state_of_nobody_is_refused_or_reads_all(
     bookmarks: dict[str, dict[str, str]], command: tuple[list[str], Path], shared: Sandbox
