@@ -8,13 +8,15 @@ from typing import Any
 
 from fieldpulse_api.client import Client
 from fieldpulse_api.custom_fields import PROPERTY, Definition, read_definitions
-from fieldpulse_api.errors import BadSetting, allowed_instead
+from fieldpulse_api.errors import BadSetting, NotFound, UnexpectedReply, allowed_instead
 from fieldpulse_api.names import normal, property_name
 from fieldpulse_api.pages import Reading
 from fieldpulse_api.values import Unfit, decimal_text
 
 from .entries import DEFINITION, Entries
 from .wire import refuse, shape
+
+_NO_LIST = (403, 404)
 
 
 class CustomValues:
@@ -48,8 +50,14 @@ class CustomValues:
         return next((one.name for one in self._all() if one.id == definition), str(definition))
 
     def text_field(self, object_type: str, name: str, *, where: str) -> int:
-        """Return the id of the field for text that a setting names. Raises: BadSetting."""
-        known = [one for one in self._of(object_type) if one.kind == "text"]
+        """Return the id of the field for text that a setting names. Raises: BadSetting, also where there is no list."""
+        try:
+            known = [one for one in self._of(object_type) if one.kind == "text"]
+        except (NotFound, UnexpectedReply) as error:
+            if error.status not in _NO_LIST:
+                raise
+            what = f"The custom fields that keep keys cannot be looked up. {error.what}"
+            raise BadSetting(what, where=where, do="leave the setting out if your plan has no custom fields") from error
         found = [one.id for one in known if normal(one.name) == normal(name)]
         if len(found) == 1:
             return found[0]

@@ -11,7 +11,7 @@ from decimal import Decimal, InvalidOperation
 from typing import Any
 
 from fieldpulse_api.catalogue import BY_NAME
-from fieldpulse_api.errors import FieldPulseError
+from fieldpulse_api.errors import FieldPulseError, YourTurn
 from fieldpulse_sandbox.seed.shapes import DETAIL_ONLY
 
 from .account import Row, Rows
@@ -238,6 +238,14 @@ def converged(dues: list[Due], rows: Mapping[str, Rows], report: Message) -> Ite
         if due.is_money and uncertain.get(due.stream, 0) > 0 and len(due.rows(rows[due.stream])) <= len(due.keys):
             continue
         yield f"{due.stream}: {', '.join(due.keys)} did not converge: {len(due.rows(rows[due.stream]))} rows"
+
+
+def refused(told: Told, dues: list[Due], rows: Mapping[str, Rows], setting: str) -> Iterator[str]:
+    """Yield what is wrong with an input that cannot be written with a setting: it must be named, nothing taken."""
+    if told.status != YourTurn.exit_status or f"where: {setting}" not in told.errors:
+        yield f"the input cannot be written, and {setting} was not refused: status {told.status}"
+    if told.states or any(due.rows(rows[due.stream]) for due in dues):
+        yield f"{setting} was refused, and records were taken"
 
 
 def well_said(told: Told) -> Iterator[str]:

@@ -14,7 +14,7 @@ from fieldpulse_sandbox.server import Sandbox
 from tests.runs import record, schema, singer, state
 
 from .account import Rows, rows_of
-from .invariants import LINKED, Due, adds_up, converged, never_twice, nothing_lost, well_said
+from .invariants import LINKED, Due, adds_up, converged, never_twice, nothing_lost, refused, well_said
 from .plugins import Message, Told, report_of, run_target
 
 Config = dict[str, Any]
@@ -24,13 +24,17 @@ _REPLAYS = 2
 
 @dataclass(frozen=True)
 class Work:
-    """What is written. `before` is written without faults; `is_new`: the other records say something new."""
+    """What is written. `before` is written without faults; `is_new`: the other records say something new.
+
+    `refused` is the setting for which the input is refused whole, where the account cannot do what it asks for.
+    """
 
     records: list[Message]
     dues: list[Due]
     config: Config = field(default_factory=dict)
     before: list[Message] = field(default_factory=list)
     is_new: bool = True
+    refused: str = ""
 
 
 def key_in(values: Message) -> str:
@@ -131,7 +135,8 @@ def kept_key(box: Sandbox, chance: Random, tag: str) -> Work:
     number = chance.randrange(2, 8)
     records = [record("customers", external_id=f"{tag}-{n}", first_name=f"Same {tag}") for n in range(number)]
     due = Due("customers", tuple(f"{tag}-{n}" for n in range(number)), {"first_name": f"Same {tag}"})
-    return Work(records, [due], {"external_id_fields": {"customers": "Gate code"}})
+    refused = "setting external_id_fields.customers" if "custom_fields" in box.behaviour.unavailable else ""
+    return Work(records, [due], {"external_id_fields": {"customers": "Gate code"}}, refused=refused)
 
 
 def children(box: Sandbox, chance: Random, tag: str) -> Work:
@@ -261,7 +266,10 @@ class Writing:
             yield from well_said(told)
             yield from never_twice(self._work.dues, self._rows())
         yield from adds_up(report_of(self._report), read=None, rejects=len(self._kept()))
-        yield from converged(self._work.dues, self._rows(), report_of(self._report))
+        if self._work.refused:
+            yield from refused(told, self._work.dues, self._rows(), self._work.refused)
+        else:
+            yield from converged(self._work.dues, self._rows(), report_of(self._report))
 
     def _first(self, faulty: Faulty) -> Iterator[str]:
         since = len(self._box.requests)

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 import pytest
 
-from .invariants import Due, Warehouse, adds_up, converged, never_twice, nothing_lost, well_said
+from .invariants import Due, Warehouse, adds_up, converged, never_twice, nothing_lost, refused, well_said
 from .plugins import Message, Told
 
 ROWS = {"jobs": {n: {"id": n, "notes": f"n{n}", "updated_at": f"2026-05-0{n} 12:00:00"} for n in (1, 2, 3)}}
@@ -87,3 +88,14 @@ def test_only_money_may_stay_in_doubt_and_must_say_so() -> None:
     assert list(converged([money], none, report)) == []
     assert list(converged([other], none, report))
     assert list(converged([money], none, {"streams": {"payments": {"uncertain": 0}}}))
+
+
+def test_an_input_that_cannot_be_written_must_be_refused_by_its_setting() -> None:
+    """Not go on, not fail for another reason, not take a record."""
+    due, none = [Due("jobs", ("k",), {"notes": "k"})], {"jobs": {}}
+    right = Told(errors="No.\n  where: setting match.jobs\n  do:    x", status=2)
+    assert list(refused(right, due, none, "setting match.jobs")) == []
+    assert list(refused(right, due, none, "setting match.customers"))
+    assert list(refused(replace(right, status=0), due, none, "setting match.jobs"))
+    assert list(refused(replace(right, messages=[state(1)]), due, none, "setting match.jobs"))
+    assert list(refused(right, due, {"jobs": {1: {"id": 1, "notes": "k"}}}, "setting match.jobs"))

@@ -156,3 +156,13 @@ def test_a_custom_field_that_there_is_not_cannot_keep_keys(target_config: Config
     )
     assert written.status == 2
     assert "Gate code" in written.said
+
+
+def test_an_account_without_custom_fields_cannot_keep_keys(box: Sandbox, target_config: Config, tmp_path: Path) -> None:
+    """The setting is named, not a stream to deselect; nothing is read or written of the input."""
+    box.behaviour.unavailable = ("custom_fields",)
+    config = target_config | {"external_id_fields": {"customers": "Gate code"}}
+    written = run_target(config, lead(first_name="C"), tmp_path)
+    assert (written.status, written.states) == (2, [])
+    assert "where: setting external_id_fields.customers" in written.said
+    assert {one.method for one in box.requests} == {"GET"}
