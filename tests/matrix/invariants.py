@@ -166,6 +166,13 @@ def _ended(told: Told, streams: tuple[str, ...]) -> Iterator[str]:
         yield f"the error does not say where: {error.line}"
 
 
+def named(told: Told, paths: list[str]) -> Iterator[str]:
+    """Yield it if a run did not fail for a list that the account does not have."""
+    where = told.error.where if isinstance(told.error, FieldPulseError) else ""
+    if not any(f"GET {path} " in where for path in paths):
+        yield f"{', '.join(paths)} cannot be read, and the run did not fail for that: {told.error}"
+
+
 @dataclass(frozen=True)
 class Due:
     """What one source key, or several whose records are the same, must have made of the account.

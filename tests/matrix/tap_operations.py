@@ -8,10 +8,12 @@ from pathlib import Path
 from random import Random
 from typing import Any
 
+from fieldpulse_api.catalogue import BY_NAME
+from fieldpulse_sandbox.behaviour import Behaviour
 from fieldpulse_sandbox.server import Sandbox
 
 from .account import Clock, Row, Rows, rows_of, touch
-from .invariants import Fits, Warehouse, well_said
+from .invariants import Fits, Warehouse, named, well_said
 from .plugins import Message, Told, run_tap
 from .profiles import hidden_by
 
@@ -86,19 +88,19 @@ class Watch:
         }
         self.house = Warehouse(reading.streams, reading.fits, hidden_by(box.behaviour))
 
-    def run(self, faulty: Faulty, *, can_prove: bool) -> Iterator[str]:
+    def run(self, faulty: Faulty) -> Iterator[str]:
         """Read without faults, with them, and without again, while rows change between the runs.
 
-        `can_prove`: where nothing goes wrong, each list is proved complete.
+        In the end nothing moves: all rows must have come then, whatever the verdict.
         """
         if self._reading.goes_on:
-            yield from self._read(self._plain, must_prove=can_prove)
+            yield from self._read(self._plain, is_calm=True)
             self._work()
         yield from self._read(faulty)
         if self._chance.random() < 0.7:
             self._work()
-        yield from self._read(self._plain, must_prove=can_prove)
-        yield from self._read(self._plain, must_prove=can_prove)
+        yield from self._read(self._plain, is_calm=True)
+        yield from self._read(self._plain, is_calm=True, is_last=True)
 
     def _work(self) -> None:
         self._clock.pass_by(self._chance.choice((0, 1, 7)))
@@ -111,17 +113,28 @@ class Watch:
     def _rows(self) -> dict[str, Rows]:
         return {name: rows_of(self._box, name) for name in self._reading.streams}
 
-    def _read(self, way: Faulty, *, must_prove: bool | None = None) -> Iterator[str]:
-        """Read in one way, and check it; `must_prove` is None for a run that faults befall."""
+    def _read(self, way: Faulty, *, is_calm: bool = False, is_last: bool = False) -> Iterator[str]:
+        """Read in one way, and check it; `is_calm`: nothing goes wrong meanwhile."""
         before = self._rows()
         told = way(self.config, self.house.state)
         after = self._rows()
         yield from well_said(told)
         yield from self.house.load(told, before, after)
-        if must_prove is None:
+        if not is_calm:
+            return
+        behaviour = self._box.behaviour
+        closed = [BY_NAME[name].path for name in self._reading.streams if name in behaviour.unavailable]
+        if closed:
+            yield from named(told, closed)
             return
         is_proved = set(told.verdicts.values()) == {"complete"} and not told.error
-        if must_prove and not is_proved:
+        if _can_prove(behaviour) and not is_proved:
             yield f"nothing went wrong, and nothing was proved: {told.verdicts} {told.error}"
-        if is_proved:
-            yield from self.house.is_whole(after, exactly=self._reading.exactly)
+        if is_proved or (is_last and not behaviour.shuffle_unsorted):
+            yield from self.house.is_whole(after, exactly=is_proved and self._reading.exactly)
+
+
+def _can_prove(behaviour: Behaviour) -> bool:
+    """Say whether this account shows where each of its lists ends, and keeps an order or counts."""
+    shows_end = behaviour.past_the_end in ("empty", "null")
+    return (behaviour.count_key is not None or shows_end) and not behaviour.shuffle_unsorted

@@ -7,7 +7,9 @@ from typing import Any
 
 import pytest
 
-from .invariants import Due, Warehouse, adds_up, converged, never_twice, nothing_lost, refused, well_said
+from fieldpulse_api.errors import UnexpectedReply
+
+from .invariants import Due, Warehouse, adds_up, converged, named, never_twice, nothing_lost, refused, well_said
 from .plugins import Message, Told
 
 ROWS = {"jobs": {n: {"id": n, "notes": f"n{n}", "updated_at": f"2026-05-0{n} 12:00:00"} for n in (1, 2, 3)}}
@@ -63,6 +65,14 @@ def test_a_run_that_ends_without_a_word_is_found_out() -> None:
     told = Told(error=KeyError("jobs"))
     assert "nobody foresaw" in next(Warehouse(("jobs",)).load(told, ROWS, ROWS))
     assert list(well_said(Told(errors="Traceback (most recent call last):\n  x")))
+
+
+def test_a_list_that_there_is_not_must_end_the_run() -> None:
+    """With an error that names it."""
+    error = UnexpectedReply("No.", where="GET /teams page 1", do="x")
+    assert list(named(Told(error=error), ["/teams"])) == []
+    assert list(named(Told(error=error), ["/users"]))
+    assert list(named(Told(), ["/teams"]))
 
 
 def test_a_writing_that_is_wrong_is_found_out() -> None:
