@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections import defaultdict
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime, timezone
 from decimal import Decimal, InvalidOperation
@@ -88,12 +88,12 @@ class Warehouse:
                 self._seen[name] |= set(self.records[name]) if not told.status else set()
                 yield from (f"{name} is complete, and {what}" for what in self._lacks(name, before, after))
 
-    def is_whole(self, after: Mapping[str, Rows], *, exactly: bool) -> Iterator[str]:
-        """Say what this lacks of the account as it is now.
+    def is_whole(self, after: Mapping[str, Rows], streams: Iterable[str], *, exactly: bool) -> Iterator[str]:
+        """Say what this lacks of some streams as they are now.
 
         `exactly`: what is gone must be gone here too, if a run that ended well had seen it.
         """
-        for name in self.streams:
+        for name in streams:
             yield from (f"at the end {what}" for what in self._lacks(name, after, after))
             kept = (set(self.records[name]) & self._seen[name]) - set(after[name])
             if exactly and kept:

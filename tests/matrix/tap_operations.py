@@ -9,6 +9,7 @@ from random import Random
 from typing import Any
 
 from fieldpulse_api.catalogue import BY_NAME
+from fieldpulse_api.errors import Incomplete
 from fieldpulse_sandbox.behaviour import Behaviour
 from fieldpulse_sandbox.server import Sandbox
 
@@ -91,7 +92,7 @@ class Watch:
     def run(self, faulty: Faulty) -> Iterator[str]:
         """Read without faults, with them, and without again, while rows change between the runs.
 
-        In the end nothing moves: all rows must have come then, whatever the verdict.
+        In the end nothing moves: all rows of what was read to its end must have come then, whatever the verdict.
         """
         if self._reading.goes_on:
             yield from self._read(self._plain, is_calm=True)
@@ -130,8 +131,11 @@ class Watch:
         is_proved = set(told.verdicts.values()) == {"complete"} and not told.error
         if _can_prove(behaviour) and not is_proved:
             yield f"nothing went wrong, and nothing was proved: {told.verdicts} {told.error}"
+        if told.error and not (isinstance(told.error, Incomplete) and self.config["completeness"] == "fail"):
+            yield f"nothing went wrong, and the run failed: {told.error}"
         if is_proved or (is_last and not behaviour.shuffle_unsorted):
-            yield from self.house.is_whole(after, exactly=is_proved and self._reading.exactly)
+            streams = [name for name in self._reading.streams if name in told.verdicts]
+            yield from self.house.is_whole(after, streams, exactly=is_proved and self._reading.exactly)
 
 
 def _can_prove(behaviour: Behaviour) -> bool:
