@@ -12,6 +12,7 @@ from .target_operations import WORKS
 from .troubles import TROUBLES, Trouble
 
 _SEEDS = 2
+_DEATHS = 4
 _SWITCH_TROUBLES = 4  # of those that each switch meets in each operation
 _SLICE = 230
 _LEAST = 3
@@ -68,14 +69,14 @@ def _of_profiles(seed: int) -> Iterator[Point]:
         for name, trouble in TROUBLES.items():
             for operation in OPERATIONS:
                 for number in range(_seeds(trouble, operation)):
-                    yield Point(profile, name, operation, seed * _SEEDS + number)
+                    yield Point(profile, name, operation, seed * _DEATHS + number)
 
 
 def _seeds(trouble: Trouble, operation: str) -> int:
     """Return how many seeds a fault has in an operation: none where it would change what the operation counts on."""
     if trouble.of_reading and (operation not in READINGS or READINGS[operation].is_stamped):
         return 0
-    return 1 if trouble.signal else _SEEDS
+    return _DEATHS if trouble.signal else _SEEDS
 
 
 def _of_switches(seed: int) -> Iterator[Point]:

@@ -13,7 +13,7 @@ from random import Random
 import pytest
 
 from fieldpulse_sandbox.chaos import Chaos
-from fieldpulse_sandbox.faults import Fault
+from fieldpulse_sandbox.faults import Fault, Kind
 from fieldpulse_sandbox.server import Sandbox
 
 from . import processes
@@ -21,29 +21,33 @@ from .account import Clock
 from .plugins import Message, Told, run_tap, run_target
 from .points import Point
 from .profiles import behaviour_of
+from .pulse import Pulse
 from .tap_operations import READINGS, Config, Watch
 from .target_operations import WORKS, Writing
 from .troubles import TIMEOUT_SECONDS, TROUBLES
 
-SETTLE_SECONDS = 2.0  # much longer than the slowest answer
+_SETTLE_SECONDS = (2.0, 8.0, 30.0)
+"""How long a create may still be carried out, where answers come late: the next where the server stood still."""
+_STANDSTILL = 1 / 8  # of that time: no longer may the server have done nothing
 _MEMORY = Path("/dev/shm")
 
 
 def visit(point: Point) -> list[str]:
     """Return what does not hold at a point."""
-    chance, clock = Random(str(point)), Clock()
-    folder = Path(tempfile.mkdtemp(prefix="fieldpulse-matrix-", dir=_MEMORY if _MEMORY.is_dir() else None))
-    behaviour = behaviour_of(point.profile)
-    customers = chance.choice((6, 12)) if behaviour.honour_limit else 30  # several pages, where a page has 20 rows
-    box = Sandbox(customers=customers, seed=chance.randrange(8), behaviour=behaviour, clock=clock)
-    try:
-        with box, pytest.MonkeyPatch.context() as environment:
-            environment.setenv("SSL_CERT_DIR", str(folder))  # empty: to read real certificates takes 30 ms a client
-            if point.operation in READINGS:
-                return _read(point, box, clock, chance, folder)
-            return _write(point, box, chance, folder)
-    finally:
-        shutil.rmtree(folder, ignore_errors=True)
+    trouble = TROUBLES[point.trouble]
+    if trouble.signal:
+        lived = _Visit(point)
+        lived.run()
+        return _Visit(point, sent=lived.sent).run()
+    if not trouble.is_slow or point.operation in READINGS:
+        return _Visit(point).run()
+    for seconds in _SETTLE_SECONDS:
+        one = _Visit(point, settle_seconds=seconds)
+        found = one.run()
+        if one.stood_still < seconds * _STANDSTILL:
+            return found
+    msg = f"the server stood still for {one.stood_still:.1f} s: this machine is too busy to tell"
+    raise TimeoutError(msg)
 
 
 def visited(point: Point) -> list[str]:
@@ -54,55 +58,80 @@ def visited(point: Point) -> list[str]:
         return [f"the matrix failed: {traceback.format_exc()}"]
 
 
-def _read(point: Point, box: Sandbox, clock: Clock, chance: Random, folder: Path) -> list[str]:
-    reading, trouble = READINGS[point.operation], TROUBLES[point.trouble]
-    watch = Watch(box, clock, reading, chance, folder)
-    streams = (*reading.streams, *reading.more)
+class _Visit:
+    """One visit.
 
-    def faulty(config: Config, state: Message | None) -> Told:
-        if trouble.signal:
-            return processes.tap(config, streams, state, _death(trouble.signal, box, chance), folder)
-        short = {"timeout_seconds": TIMEOUT_SECONDS} if trouble.is_slow else {}
-        with _struck(
-            box,
-            trouble.faults(chance, ("GET",)),
-            trouble.chaos(chance, without=frozenset({"slide"} if reading.is_stamped else ())),
-        ):
-            return run_tap({**config, **short}, *streams, state=state)
+    `sent` is how many requests the run that things befall sends: found out by a run that lives, and known before one
+    that is killed. `stood_still` is by how many seconds the server was late, at most.
+    """
 
-    return list(watch.run(faulty))
+    def __init__(self, point: Point, *, sent: int = 0, settle_seconds: float = 0) -> None:
+        self._point, self._trouble = point, TROUBLES[point.trouble]
+        self._settle_seconds = settle_seconds
+        self.sent, self.stood_still = sent, 0.0
+        self._chance, self._clock = Random(str(point)), Clock()
 
+    def run(self) -> list[str]:
+        """Return what does not hold."""
+        behaviour, chance = behaviour_of(self._point.profile), self._chance
+        customers = chance.choice((6, 12)) if behaviour.honour_limit else 30  # several pages, where a page has 20 rows
+        seed = chance.randrange(8)
+        self._box = Sandbox(customers=customers, seed=seed, behaviour=behaviour, clock=self._clock)
+        self._folder = Path(tempfile.mkdtemp(prefix="fieldpulse-matrix-", dir=_MEMORY if _MEMORY.is_dir() else None))
+        pulse = Pulse(self._box)
+        try:
+            with self._box, pulse, pytest.MonkeyPatch.context() as environment:
+                environment.setenv("SSL_CERT_DIR", str(self._folder))  # empty: real certificates take 30 ms a client
+                return self._read() if self._point.operation in READINGS else self._write()
+        finally:
+            self.stood_still = pulse.stood_still
+            shutil.rmtree(self._folder, ignore_errors=True)
 
-def _write(point: Point, box: Sandbox, chance: Random, folder: Path) -> list[str]:
-    trouble = TROUBLES[point.trouble]
-    work = WORKS[point.operation](box, chance, f"{point.seed}z")
-    writing = Writing(box, work, chance, folder)
+    def _read(self) -> list[str]:
+        reading, trouble, chance = READINGS[self._point.operation], self._trouble, self._chance
+        watch = Watch(self._box, self._clock, reading, chance, self._folder)
+        streams = (*reading.streams, *reading.more)
 
-    def faulty(config: Config, text: str) -> Told:
-        if trouble.signal:
-            return processes.target(config, text, _death(trouble.signal, box, chance), folder)
-        slow = {"timeout_seconds": TIMEOUT_SECONDS, "settle_seconds": SETTLE_SECONDS} if trouble.is_slow else {}
-        faults = trouble.faults(chance, (None, "GET", "POST", "POST", "PUT", "DELETE"))
-        with _struck(box, faults, trouble.chaos(chance, without=frozenset({"slide", "error200"}))):
-            return run_target({**config, **slow}, text)
+        def faulty(config: Config, state: Message | None) -> Told:
+            if trouble.signal and self.sent:
+                return processes.tap(config, streams, state, self._death(), self._folder)
+            short = {"timeout_seconds": TIMEOUT_SECONDS} if trouble.is_slow else {}
+            without: frozenset[Kind] = frozenset({"slide"} if reading.is_stamped else ())
+            with self._struck(trouble.faults(chance, ("GET",)), trouble.chaos(chance, without=without)):
+                return run_tap({**config, **short}, *streams, state=state)
 
-    return list(writing.run(faulty))
+        return list(watch.run(faulty))
 
+    def _write(self) -> list[str]:
+        trouble, chance = self._trouble, self._chance
+        work = WORKS[self._point.operation](self._box, chance, f"{self._point.seed}z")
+        writing = Writing(self._box, work, chance, self._folder)
 
-@contextmanager
-def _struck(box: Sandbox, faults: list[Fault], chaos: Chaos | None) -> Iterator[None]:
-    """Let faults befall a run, and no longer."""
-    for one in faults:
-        box.fail(one)
-    box._faults.chaos = chaos
-    try:
-        yield
-    finally:
-        box._faults.chaos = None
-        box._faults.queue.clear()
+        def faulty(config: Config, text: str) -> Told:
+            if trouble.signal and self.sent:
+                return processes.target(config, text, self._death(), self._folder)
+            slow = {"timeout_seconds": TIMEOUT_SECONDS, "settle_seconds": self._settle_seconds}
+            faults = trouble.faults(chance, (None, "GET", "POST", "POST", "PUT", "DELETE"))
+            with self._struck(faults, trouble.chaos(chance, without=frozenset({"slide", "error200"}))):
+                return run_target({**config, **(slow if trouble.is_slow else {})}, text)
 
+        return list(writing.run(faulty))
 
-def _death(signal: str, box: Sandbox, chance: Random) -> processes.Death:
-    return processes.Death(
-        signal, box, after=chance.randrange(1, 40), seconds=chance.choice((0.0, chance.random() / 50))
-    )
+    @contextmanager
+    def _struck(self, faults: list[Fault], chaos: Chaos | None) -> Iterator[None]:
+        """Let faults befall a run, and no longer."""
+        before = len(self._box.requests)
+        for one in faults:
+            self._box.fail(one)
+        self._box._faults.chaos = chaos
+        try:
+            yield
+        finally:
+            self._box._faults.chaos = None
+            self._box._faults.queue.clear()
+            self.sent = len(self._box.requests) - before
+
+    def _death(self) -> processes.Death:
+        after = self._chance.randrange(1, self.sent + 1)
+        seconds = self._chance.choice((0.0, self._chance.random() / 50))
+        return processes.Death(self._trouble.signal, self._box, after=after, seconds=seconds)
