@@ -64,7 +64,6 @@ class Warehouse:
     fits: Fits = lambda _stream, _row: True
     hidden: frozenset[str] = frozenset()
     records: dict[str, dict[int, Message]] = field(default_factory=lambda: defaultdict(dict))
-    events: list[Message] = field(default_factory=list)
     state: Message | None = None
     _compared: dict[tuple[str, int], tuple[Row, Message, list[str]]] = field(default_factory=dict)
     _seen: dict[str, set[int]] = field(default_factory=lambda: defaultdict(set))
@@ -99,10 +98,14 @@ class Warehouse:
             if exactly and kept:
                 yield f"{name}: {len(kept)} deleted rows are still there at the end"
 
+    def unseen(self, name: str) -> frozenset[str]:
+        """Return the columns that the list of a stream does not show."""
+        hidden = frozenset(one.partition(".")[2] for one in self.hidden if one.startswith(f"{name}."))
+        return hidden | DETAIL_ONLY.get(name, frozenset())
+
     def _take(self, message: Message, after: Mapping[str, Rows]) -> Iterator[str]:
         name, record = message["stream"], message["record"]
         if name not in self.streams:
-            self.events.append(record)
             return
         if {one for one, value in record.items() if value is not None} == {"id", "deleted_at"}:
             self.records[name].pop(record["id"], None)
@@ -147,9 +150,7 @@ class Warehouse:
     def _differing(self, name: str, row: Row, record: Message) -> list[str]:
         known = self._compared.get((name, row["id"]))
         if known is None or known[1] is not record or known[0] != row:
-            without = frozenset(one.partition(".")[2] for one in self.hidden if one.startswith(f"{name}."))
-            without |= DETAIL_ONLY.get(name, frozenset())
-            known = self._compared[name, row["id"]] = (row, record, differing(row, record, without))
+            known = self._compared[name, row["id"]] = (row, record, differing(row, record, self.unseen(name)))
         return known[2]
 
 

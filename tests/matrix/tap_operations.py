@@ -14,6 +14,7 @@ from fieldpulse_sandbox.behaviour import Behaviour
 from fieldpulse_sandbox.server import Sandbox
 
 from .account import Clock, Row, Rows, rows_of, touch
+from .history import History
 from .invariants import Fits, Warehouse, named, well_said
 from .plugins import Message, Told, run_tap
 from .profiles import hidden_by
@@ -88,6 +89,7 @@ class Watch:
             **reading.config,
         }
         self.house = Warehouse(reading.streams, reading.fits, hidden_by(box.behaviour))
+        self._histories = {name: History(name) for name in reading.streams if reading.more}
 
     def run(self, faulty: Faulty) -> Iterator[str]:
         """Read without faults, with them, and without again, while rows change between the runs.
@@ -120,7 +122,11 @@ class Watch:
         told = way(self.config, self.house.state)
         after = self._rows()
         yield from well_said(told)
+        tokens = self._tokens()
         yield from self.house.load(told, before, after)
+        for name, history in self._histories.items():
+            if self._tokens()[name] != tokens[name]:
+                yield from self._told(history, name, told, before[name], after[name])
         if not is_calm:
             return
         behaviour = self._box.behaviour
@@ -136,6 +142,23 @@ class Watch:
         if is_proved or (is_last and not behaviour.shuffle_unsorted):
             streams = [name for name in self._reading.streams if name in told.verdicts]
             yield from self.house.is_whole(after, streams, exactly=is_proved and self._reading.exactly)
+
+    def _tokens(self) -> dict[str, int | None]:
+        """Return by stream which run's snapshot the state names: events of another are detected again."""
+        bookmarks = (self.house.state or {}).get("bookmarks", {})
+        return {name: bookmarks.get(name, {}).get("snapshot") for name in self._reading.streams}
+
+    def _told(self, history: History, name: str, told: Told, before: Rows, after: Rows) -> Iterator[str]:
+        """Take in the events of a run, and hold them against the account if that stood still and was read whole."""
+        events = [one["record"] for one in told.messages if one.get("stream") == "change_events" and "record" in one]
+        if history.has_begun:
+            yield from history.load(one for one in events if one["stream"] == name)
+        if told.verdicts.get(name) != "complete" or told.status or before != after:
+            return
+        if history.has_begun:
+            yield from history.must_be(after, self.house.unseen(name) | {"updated_at"})
+        else:
+            history.begin({number: one for number, one in self.house.records[name].items() if number in after})
 
 
 def _can_prove(behaviour: Behaviour) -> bool:
