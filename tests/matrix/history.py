@@ -29,11 +29,15 @@ class History:
         for event in events:
             yield from (f"{self._stream} {event['object_id']}: {what}" for what in self._take(event))
 
-    def must_be(self, rows: Rows, without: frozenset[str]) -> Iterator[str]:
-        """Yield where this is not the account. `without` are columns whose changes are none, or not shown."""
-        for number in sorted({*rows} ^ {*self._rows}):
-            missing = "created" if number in rows else "deleted"
-            yield f"{self._stream} {number} was {missing}, and no event says so"
+    def must_be(self, rows: Rows, without: frozenset[str], *, exactly: bool) -> Iterator[str]:
+        """Yield where this is not the account. `without` are columns whose changes are none, or not shown.
+
+        `exactly`: the run does not say that it could not find out whether a row was deleted.
+        """
+        for number in sorted({*rows} - {*self._rows}):
+            yield f"{self._stream} {number} was created, and no event says so"
+        for number in sorted({*self._rows} - {*rows}) if exactly else ():
+            yield f"{self._stream} {number} was deleted, and no event says so"
         for number in sorted({*rows} & {*self._rows}):
             columns = differing(rows[number], self._rows[number], without)
             if columns:

@@ -19,6 +19,7 @@ from .invariants import Fits, Warehouse, named, well_said
 from .plugins import Message, Told, run_tap
 from .profiles import hidden_by
 
+_UNSURE = "whether a row was deleted is not known"
 Config = dict[str, Any]
 Faulty = Callable[[Config, Message | None], Told]
 
@@ -156,7 +157,8 @@ class Watch:
         if told.verdicts.get(name) != "complete" or told.status or before != after:
             return
         if history.has_begun:
-            yield from history.must_be(after, self.house.unseen(name) | {"updated_at"})
+            is_unsure = any(line.startswith(f"{name}: {_UNSURE}") for line in told.lines)
+            yield from history.must_be(after, self.house.unseen(name) | {"updated_at"}, exactly=not is_unsure)
         else:
             history.begin({number: one for number, one in self.house.records[name].items() if number in after})
 

@@ -37,7 +37,7 @@ RIGHT = [
 def wrong(events: list[Message]) -> list[str]:
     history = History("jobs")
     history.begin(BEFORE)
-    return [*history.load(events), *history.must_be(AFTER, frozenset())]
+    return [*history.load(events), *history.must_be(AFTER, frozenset(), exactly=True)]
 
 
 def test_each_change_once_makes_the_account() -> None:
