@@ -84,7 +84,8 @@ class Warehouse:
                 yield from self._bookmarks(before, after)
         for name in self.streams:
             if told.verdicts.get(name) == "complete":
-                self._seen[name] |= set(self.records[name]) if not told.status else set()
+                emitted = {one["record"]["id"] for one in told.messages if _is_record(one, name)}
+                self._seen[name] |= emitted | ({*self.records[name]} & {*after[name]}) if not told.status else set()
                 yield from (f"{name} is complete, and {what}" for what in self._lacks(name, before, after))
 
     def is_whole(self, after: Mapping[str, Rows], streams: Iterable[str], *, exactly: bool) -> Iterator[str]:
@@ -152,6 +153,10 @@ class Warehouse:
         if known is None or known[1] is not record or known[0] != row:
             known = self._compared[name, row["id"]] = (row, record, differing(row, record, self.unseen(name)))
         return known[2]
+
+
+def _is_record(message: Message, stream: str) -> bool:
+    return bool(message["type"] == "RECORD" and message["stream"] == stream)
 
 
 def _ended(told: Told, streams: tuple[str, ...]) -> Iterator[str]:

@@ -59,6 +59,20 @@ def test_a_reading_that_is_wrong_is_found_out(messages: list[Message], wrong: st
     assert wrong in loaded(*messages)
 
 
+def test_a_deleted_row_must_be_gone_if_a_run_that_ended_well_saw_it() -> None:
+    """Not one that only a run that failed emitted: what that one saw does not count."""
+    fewer = {"jobs": {n: ROWS["jobs"][n] for n in (1, 2)}}
+    failed = Told([record(3)], status=1, error=UnexpectedReply("No.", where="GET /jobs page 2", do="x"))
+    for first, wrong in (
+        (failed, []),
+        (Told([record(3), record(1), record(2)], [SAID]), ["jobs: 1 deleted rows are still there at the end"]),
+    ):
+        house = Warehouse(("jobs",))
+        assert list(house.load(first, ROWS, ROWS)) == []
+        assert list(house.load(Told([record(1), record(2)], [SAID]), fewer, fewer)) == []
+        assert list(house.is_whole(fewer, ["jobs"], exactly=True)) == wrong
+
+
 def test_a_run_that_ends_without_a_word_is_found_out() -> None:
     """Nothing said of a stream, and an error that is none of ours."""
     assert loaded(record(1), said="") == ["the run ended well and said nothing of jobs"]
