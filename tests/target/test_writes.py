@@ -247,7 +247,7 @@ def test_properties_that_cannot_be_written_are_named(target_config: Config, tmp_
         ('{"type": "SURPRISE", "email": "canary@example.com"}\n', "unknown type"),
         (
             '{"type": "RECORD", "stream": "customers", "record": {"email": "canary@example.com"}}\n',
-            "Singer specification",
+            "before the schema",
         ),
         ('{"type": "SCHEMA", "stream": "customers"}\n', "lacks schema"),
         ('{"type": "SCHEMA", "stream": "customers", "schema": "canary@example.com"}\n', "no object"),
