@@ -109,10 +109,12 @@ class Probe:
         if self._is_one_of_two and self.facts.pages is not None:
             self._sorts(does=not self.facts.pages)
 
-    def pass_the_end(self) -> Literal["empty", "rows", "error"]:
-        """Ask for a page that no list has; say what comes."""
+    def pass_the_end(self) -> Literal["empty", "rows", "error"] | None:
+        """Ask for a page that no list has; say what comes, None for rows of a list that may not heed the page."""
         page = self._ask(self._order("desc"), _NEVER, limit=ROWS)
-        return "error" if page is None else "rows" if page.rows else "empty"
+        if page is None:
+            return "error"
+        return "empty" if not page.rows else "rows" if self.facts.pages else None
 
     def ask_for_more(self, limit: int) -> Literal["honoured", "100", "fewer", "refused"] | None:
         """Ask for more rows at once than are documented; say what comes, None if that may have been all."""
@@ -131,7 +133,7 @@ class Probe:
             return
         page = self._ask(self._order("asc"), 2, limit=2, query=self._since(oldest))
         if page is None:
-            facts.filters, self.has_failed = False, True
+            self.has_failed = True
             return
         self._note_count(page)
         a0, a1, a2, a3 = self.first.ids[:ROWS]
@@ -173,8 +175,7 @@ class Probe:
             return
         self._note_count(page)
         newest, oldest = self._marks(self.first), self._marks(page)
-        breaks_ties = "sort[1][attribute]" in self._order("asc")
-        is_same = page.ids == self.first.ids and (breaks_ties or _descends(newest) is not None)
+        is_same = page.ids == self.first.ids and _descends(newest) is not None
         if is_same or _descends(oldest[::-1]) is False:
             self._sorts(does=False)
         elif oldest and _descends([newest[0], oldest[0]]):

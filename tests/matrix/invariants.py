@@ -242,13 +242,17 @@ def adds_up(report: Message, *, read: Mapping[str, int] | None, rejects: int) ->
         yield f"{unkept} records are rejected or uncertain, {rejects} are in the file of rejects"
 
 
-def converged(dues: list[Due], rows: Mapping[str, Rows], report: Message) -> Iterator[str]:
-    """Yield the keys that a replay without faults has not brought to their end; money may be in doubt, and say so."""
+def converged(dues: list[Due], rows: Mapping[str, Rows], report: Message, *, can_prove: bool = True) -> Iterator[str]:
+    """Yield the keys that a replay without faults has not brought to their end; money may be in doubt, and say so.
+
+    So may all else where the account shows no list's end (not `can_prove`): that a row is not there cannot be proved.
+    """
     uncertain = {stream: counts["uncertain"] for stream, counts in report["streams"].items()}
     for due in dues:
         if due.is_done(rows[due.stream]):
             continue
-        if due.is_money and uncertain.get(due.stream, 0) > 0 and len(due.rows(rows[due.stream])) <= len(due.keys):
+        may_doubt = due.is_money or not can_prove
+        if may_doubt and uncertain.get(due.stream, 0) > 0 and len(due.rows(rows[due.stream])) <= len(due.keys):
             continue
         yield f"{due.stream}: {', '.join(due.keys)} did not converge: {len(due.rows(rows[due.stream]))} rows"
 

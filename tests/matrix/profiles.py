@@ -68,3 +68,9 @@ def _allowed(kind: Any) -> tuple[Any, ...]:
 
 def _shown(value: Any) -> str:
     return "+".join(value) or "none" if isinstance(value, tuple) else str(value)
+
+
+def can_prove(behaviour: Behaviour) -> bool:
+    """Say whether this account shows where each of its lists ends, and keeps an order or counts."""
+    shows_end = behaviour.past_the_end in ("empty", "null")
+    return (behaviour.count_key is not None or shows_end) and not behaviour.shuffle_unsorted

@@ -10,14 +10,13 @@ from typing import Any
 
 from fieldpulse_api.catalogue import BY_NAME
 from fieldpulse_api.errors import Incomplete
-from fieldpulse_sandbox.behaviour import Behaviour
 from fieldpulse_sandbox.server import Sandbox
 
 from .account import Clock, Row, Rows, rows_of, touch
 from .history import History
 from .invariants import Fits, Warehouse, named, well_said
 from .plugins import Message, Told, run_tap
-from .profiles import hidden_by
+from .profiles import can_prove, hidden_by
 
 _UNSURE = "whether a row was deleted is not known"
 Config = dict[str, Any]
@@ -136,7 +135,7 @@ class Watch:
             yield from named(told, closed)
             return
         is_proved = set(told.verdicts.values()) == {"complete"} and not told.error
-        if _can_prove(behaviour) and not is_proved:
+        if can_prove(behaviour) and not is_proved:
             yield f"nothing went wrong, and nothing was proved: {told.verdicts} {told.error}"
         if told.error and not (isinstance(told.error, Incomplete) and self.config["completeness"] == "fail"):
             yield f"nothing went wrong, and the run failed: {told.error}"
@@ -161,9 +160,3 @@ class Watch:
             yield from history.must_be(after, self.house.unseen(name) | {"updated_at"}, exactly=not is_unsure)
         else:
             history.begin({number: one for number, one in self.house.records[name].items() if number in after})
-
-
-def _can_prove(behaviour: Behaviour) -> bool:
-    """Say whether this account shows where each of its lists ends, and keeps an order or counts."""
-    shows_end = behaviour.past_the_end in ("empty", "null")
-    return (behaviour.count_key is not None or shows_end) and not behaviour.shuffle_unsorted

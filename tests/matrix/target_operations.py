@@ -16,6 +16,7 @@ from tests.runs import record, schema, singer, state
 from .account import Rows, rows_of
 from .invariants import LINKED, Due, adds_up, converged, never_twice, nothing_lost, refused, well_said
 from .plugins import Message, Told, report_of, run_target
+from .profiles import can_prove
 
 Config = dict[str, Any]
 Faulty = Callable[[Config, str], Told]
@@ -269,7 +270,9 @@ class Writing:
         if self._work.refused:
             yield from refused(told, self._work.dues, self._rows(), self._work.refused)
         else:
-            yield from converged(self._work.dues, self._rows(), report_of(self._report))
+            yield from converged(
+                self._work.dues, self._rows(), report_of(self._report), can_prove=can_prove(self._box.behaviour)
+            )
 
     def _first(self, faulty: Faulty) -> Iterator[str]:
         since = len(self._box.requests)

@@ -111,6 +111,7 @@ def test_only_money_may_stay_in_doubt_and_must_say_so() -> None:
     none: dict[str, Any] = {"payments": {}}
     assert list(converged([money], none, report)) == []
     assert list(converged([other], none, report))
+    assert list(converged([replace(other, stream="payments")], none, report, can_prove=False)) == []
     assert list(converged([money], none, {"streams": {"payments": {"uncertain": 0}}}))
 
 
