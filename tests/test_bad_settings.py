@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -29,11 +30,13 @@ plugins = pytest.mark.parametrize("plugin", PLUGINS, ids=lambda one: one.name)
 
 
 @pytest.fixture(scope="module")
-def folder(shared: Sandbox, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Return a folder with an empty catalog, so that runs ask nothing."""
-    folder = tmp_path_factory.mktemp("settings")
+def folder(shared: Sandbox, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
+    """Make a folder with an empty catalog, so that runs ask nothing, and go there: any text may be a file's path."""
+    folder, before = tmp_path_factory.mktemp("settings"), Path.cwd()
     (folder / "catalog.json").write_text('{"streams":[]}')
-    return folder
+    os.chdir(folder)
+    yield folder
+    os.chdir(before)
 
 
 def words(plugin: Plugin, folder: Path, config: str) -> list[str]:
