@@ -10,7 +10,7 @@ from typing import Any
 
 from fieldpulse_api.catalogue import RESOURCES
 from fieldpulse_api.client import Client
-from fieldpulse_api.errors import BadKey, BadSetting, FieldPulseError, GuardStopped, QuotaSpent
+from fieldpulse_api.errors import BadKey, FieldPulseError, GuardStopped, QuotaSpent
 from fieldpulse_api.pages import Reading
 from fieldpulse_api.profile import Profile
 from fieldpulse_api.resource import Evidence, Resource
@@ -48,16 +48,19 @@ class Examination:
         try:
             self._knock()
             self._ask_lists(first)
-            if not any(one.first for one in self._probes):
-                raise self._nowhere()
             self._ask_about_all()
             self._ask_more(is_paged=False)
             self._pass_the_end()
             self._ask_more(is_paged=True)
         except GuardStopped:
             pass  # enough was asked
+        except QuotaSpent as error:
+            yield Finding("FAIL", "quota", "left", error.what, error.do)
         except FieldPulseError as error:
             yield Finding("FAIL", "key", "accepted", error.what, error.do)
+            return
+        if not any(one.first for one in self._probes):
+            yield self._nowhere()
             return
         yield Finding("ok", "key", "accepted", f"at {self._client.settings.api_url}")
         self.profile.lists = {one.resource.name: one.facts for one in self._probes}
@@ -73,10 +76,12 @@ class Examination:
         """Put a question while time is left."""
         return question() if time.monotonic() < self._until else None
 
-    def _nowhere(self) -> FieldPulseError:
-        """Return that nothing is where lists should be."""
-        what = f"None of {len(self._probes)} lists answers at {self._client.settings.api_url}."
-        return BadSetting(what, where="setting api_url", do="check api_url: the path too")
+    def _nowhere(self) -> Finding:
+        """Say that nothing was where lists should be: that the key is accepted was not seen."""
+        what = f"none of {len(self._probes)} lists answered at {self._client.settings.api_url}"
+        return Finding(
+            "FAIL", "key", "accepted", what, "check api_url, the path too; or ask again when it is less busy"
+        )
 
     def _knock(self) -> None:
         """Look at three lists, whether anything answers to the key. Raises: what the first failed with, if all do."""

@@ -213,8 +213,20 @@ def test_requests_that_are_sent_again_because_they_were_throttled_count() -> Non
     """Sixty is what the server sees."""
     with asked() as (box, client):
         box.fail(Fault("throttle_past", times=80))
-        examined(client)
+        profile, findings = examined(client)
         assert len(box.requests) == client.requests == MOST_REQUESTS
+    assert found(findings, "key", "accepted").grade == "FAIL"  # nothing answered
+    assert not profile.lists
+
+
+@pytest.mark.parametrize(("skip", "lists"), [(0, 0), (20, 30)])
+def test_a_quota_that_is_spent_meanwhile_is_said_and_what_was_found_is_kept(skip: int, lists: int) -> None:
+    """It is not the key that is wrong."""
+    with asked() as (box, client):
+        box.fail(Fault("quota", skip=skip, times=99))
+        profile, findings = examined(client)
+    assert found(findings, "quota", "left").grade == "FAIL"
+    assert len(profile.lists) == lists
 
 
 def test_fields_that_no_catalogue_knows_are_named() -> None:
