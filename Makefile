@@ -2,7 +2,7 @@
 PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
-CODE := fieldpulse_api tap_fieldpulse target_fieldpulse fieldpulse_sandbox tests benchmarks scripts
+CODE := fieldpulse_api fieldpulse_plugin tap_fieldpulse target_fieldpulse fieldpulse_cli fieldpulse_sandbox tests benchmarks scripts
 
 .DEFAULT_GOAL := help
 .PHONY: help demo test matrix check fix sandbox snap record record-live bench
@@ -17,12 +17,13 @@ test: $(VENV)/dev ## run the tests (no network beyond this machine, no key)
 	$(BIN)/pytest -n auto
 
 matrix: $(VENV)/dev ## visit every point of the fault matrix, 11,700 (the tests take 240): about half an hour
-	$(BIN)/python -m tests.matrix
+	$(BIN)/python -m tests.fault_matrix
 
 check: $(VENV)/dev ## what CI runs: format, lint, types, tests, generated docs
 	$(BIN)/ruff format --check $(CODE)
 	$(BIN)/ruff check $(CODE)
 	$(BIN)/mypy
+	$(BIN)/lint-imports
 	$(BIN)/python -m scripts.docs --check
 	$(BIN)/pytest -n auto
 
@@ -35,7 +36,7 @@ sandbox: $(VENV)/dev ## run a local FieldPulse account at http://127.0.0.1:8787 
 	$(BIN)/fieldpulse-sandbox
 
 snap: $(VENV)/dev ## write the catalog snapshots anew; read the diff
-	$(BIN)/pytest tests/tap/test_snapshots.py --snap
+	$(BIN)/pytest tests/tap/singer/test_catalog_snapshots.py --snap
 
 record: $(VENV)/dev ## record the cassettes anew, on the sandbox
 	$(BIN)/python -m scripts.record

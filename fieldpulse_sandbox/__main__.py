@@ -9,22 +9,23 @@ import sys
 from typing import TYPE_CHECKING, NoReturn
 from urllib.parse import urlsplit
 
-from .app import create_app
-from .behaviour import Behaviour
-from .chaos import Chaos
-from .deliveries import Deliveries
-from .faults import KINDS, Fault
+from fieldpulse_sandbox.behaviour.profiles import ABOUT, LIVE, PROFILES
+from fieldpulse_sandbox.behaviour.switches import Behaviour
+from fieldpulse_sandbox.data.store import Store
+from fieldpulse_sandbox.faults.fault import KINDS, Fault
+from fieldpulse_sandbox.faults.fault_queue import Faults
+from fieldpulse_sandbox.faults.random_faults import Chaos
+from fieldpulse_sandbox.server.app import create_app
+from fieldpulse_sandbox.server.webhook_sender import Deliveries
+
 from .options import WrongOption, behaviour_from, chaos_from, described, fault_from
-from .profiles import ABOUT, LIVE, PROFILES
+from .sandbox import Server, listen
 from .seed import build_account
-from .server import Server, listen
-from .store import Store
-from .strikes import Faults
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from .gateway import Request
+    from fieldpulse_sandbox.server.gateway import Request
 
 BELIEF = "fieldpulse-sandbox: this is what we believe of the FieldPulse API, not the API. All data are invented."
 PLAIN = re.compile("[!-~]+")

@@ -14,14 +14,14 @@ from pathlib import Path
 from typing import Any, get_type_hints
 from zoneinfo import available_timezones
 
-from fieldpulse_api.catalogue import BY_NAME
+from fieldpulse_api.resources.catalogue import BY_NAME
+from fieldpulse_sandbox.behaviour.profiles import PROFILES, profile_of
+from fieldpulse_sandbox.behaviour.switches import Behaviour
+from fieldpulse_sandbox.faults.fault import KINDS, Fault
+from fieldpulse_sandbox.faults.random_faults import Chaos
+from fieldpulse_sandbox.schema.table_shapes import SHAPES
 
-from .behaviour import Behaviour
-from .chaos import Chaos
-from .faults import KINDS, Fault
-from .profiles import PROFILES, profile_of
-from .said import allowed, read, spoken
-from .seed.shapes import SHAPES
+from .option_pairs import allowed, read, spoken
 
 Options = type[Behaviour] | type[Fault] | type[Chaos]
 Said = Iterable[tuple[str, str]]

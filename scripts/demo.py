@@ -15,10 +15,10 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from fieldpulse_api.api_key import ApiKey
-from fieldpulse_api.catalogue import BY_NAME
-from fieldpulse_api.client import Client
-from fieldpulse_api.settings import ApiSettings
+from fieldpulse_api.http.api_key import ApiKey
+from fieldpulse_api.http.client import Client
+from fieldpulse_api.http.settings import ApiSettings
+from fieldpulse_api.resources.catalogue import BY_NAME
 
 ROOT = Path(__file__).parent.parent
 KEY = "demo-key"

@@ -15,16 +15,17 @@ from typing import Any
 import yaml
 
 from fieldpulse_api import errors
-from fieldpulse_api.catalogue import RESOURCES
-from fieldpulse_api.exits import EXIT_STATUSES
-from fieldpulse_api.resource import Filter, Resource
-from fieldpulse_sandbox.behaviour import Behaviour
-from fieldpulse_sandbox.chaos import Chaos
-from fieldpulse_sandbox.faults import KINDS, Fault
+from fieldpulse_api.resources.catalogue import RESOURCES
+from fieldpulse_api.resources.model import Filter, Resource
+from fieldpulse_plugin.exit_codes import EXIT_STATUSES
+from fieldpulse_sandbox.behaviour.profiles import ABOUT, PROFILES
+from fieldpulse_sandbox.behaviour.switches import Behaviour
+from fieldpulse_sandbox.faults.fault import KINDS, Fault
+from fieldpulse_sandbox.faults.random_faults import Chaos
+from fieldpulse_sandbox.option_pairs import spoken
 from fieldpulse_sandbox.options import Options, described
-from fieldpulse_sandbox.profiles import ABOUT, PROFILES
-from fieldpulse_sandbox.said import spoken
-from tap_fieldpulse import change_events, webhook_events
+from tap_fieldpulse.singer import change_event_stream as change_events
+from tap_fieldpulse.singer import webhook_event_stream as webhook_events
 from tap_fieldpulse.tap import TapFieldPulse
 from target_fieldpulse.target import TargetFieldPulse
 

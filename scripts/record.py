@@ -50,7 +50,16 @@ def _sandboxes() -> Iterator[None]:
 
 
 def _record(only: str) -> int:
-    line = [sys.executable, "-m", "pytest", "-q", "tests/test_cassettes.py", "--record-mode=rewrite", "-k", only]
+    line = [
+        sys.executable,
+        "-m",
+        "pytest",
+        "-q",
+        "tests/project/test_cassettes.py",
+        "--record-mode=rewrite",
+        "-k",
+        only,
+    ]
     return subprocess.run(line, cwd=ROOT, check=False).returncode
 
 

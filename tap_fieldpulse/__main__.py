@@ -1,6 +1,6 @@
 """The command `tap-fieldpulse`."""
 
-from fieldpulse_api.exits import run
+from fieldpulse_plugin.exit_codes import run
 
 from .tap import TapFieldPulse
 

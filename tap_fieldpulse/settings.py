@@ -4,9 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
-from fieldpulse_api.catalogue import BY_NAME
-
-from .events import ALWAYS_FOR
+from fieldpulse_api.resources.catalogue import BY_NAME
+from tap_fieldpulse.changes.change_event import ALWAYS_FOR
 
 _WITH_DETAILS = [one.name for one in BY_NAME.values() if "G" in one.operations]
 _FILTERED = [one.name for one in BY_NAME.values() if one.filters]

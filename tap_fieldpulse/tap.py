@@ -11,21 +11,21 @@ from singer_sdk.contrib.msgspec import MsgSpecWriter
 from singer_sdk.helpers.capabilities import PluginCapabilities, TapCapabilities
 from singer_sdk.plugin_base import PluginBase, _ConfigInput
 
-from fieldpulse_api.catalogue import RESOURCES
-from fieldpulse_api.documents import read_object
 from fieldpulse_api.errors import GuardStopped
-from fieldpulse_api.plugin import Plugin
-from fieldpulse_api.settings import SHARED_SETTINGS
+from fieldpulse_api.http.settings import SHARED_SETTINGS
+from fieldpulse_api.resources.catalogue import RESOURCES
+from fieldpulse_api.values.strict_json import read_object
+from fieldpulse_plugin.sdk import Plugin
+from tap_fieldpulse.singer.change_event_stream import NAME, ChangeEvents
+from tap_fieldpulse.singer.input_catalog import complete, read_catalog
+from tap_fieldpulse.singer.input_state import read_state
+from tap_fieldpulse.singer.resource_stream import FieldPulseStream
+from tap_fieldpulse.singer.webhook_event_stream import NAME as WEBHOOK_EVENTS
+from tap_fieldpulse.singer.webhook_event_stream import WebhookEvents, confirmed
+from tap_fieldpulse.sync.context import Run
+from tap_fieldpulse.sync.stream_sync import Source, State
 
-from .catalog import complete, read_catalog
-from .change_events import NAME, ChangeEvents
-from .run import Run
 from .settings import TAP_SETTINGS
-from .source import Source, State
-from .state import read_state
-from .stream import FieldPulseStream
-from .webhook_events import NAME as WEBHOOK_EVENTS
-from .webhook_events import WebhookEvents, confirmed
 
 _EVENTS = (NAME, WEBHOOK_EVENTS)
 

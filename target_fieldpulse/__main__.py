@@ -1,6 +1,6 @@
 """The command `target-fieldpulse`."""
 
-from fieldpulse_api.exits import run
+from fieldpulse_plugin.exit_codes import run
 
 from .target import TargetFieldPulse
 

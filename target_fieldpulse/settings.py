@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from .rules import CREATABLE, MODES
+from target_fieldpulse.planning.write_policy import CREATABLE, MODES
 
 TARGET_SETTINGS: dict[str, dict[str, Any]] = {
     "ledger_url": {

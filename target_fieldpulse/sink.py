@@ -7,11 +7,10 @@ from typing import TYPE_CHECKING, Any
 
 from singer_sdk.sinks import RecordSink
 
-from fieldpulse_api.catalogue import BY_NAME
-from fieldpulse_api.custom_fields import PROPERTY
 from fieldpulse_api.errors import RefusedStream
-
-from .record import DELETED, opened
+from fieldpulse_api.resources.catalogue import BY_NAME
+from fieldpulse_api.values.custom_fields import PROPERTY
+from target_fieldpulse.records.parsed_record import DELETED, opened
 
 if TYPE_CHECKING:
     from .target import TargetFieldPulse

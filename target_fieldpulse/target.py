@@ -18,14 +18,14 @@ from singer_sdk.helpers.capabilities import PluginCapabilities
 from singer_sdk.plugin_base import PluginBase, _ConfigInput
 from singer_sdk.sinks import Sink
 
-from fieldpulse_api.catalogue import BY_NAME, WRITABLE
 from fieldpulse_api.errors import BadInput, RefusedStream, allowed_instead
-from fieldpulse_api.exits import report
-from fieldpulse_api.plugin import Plugin
-from fieldpulse_api.settings import SHARED_SETTINGS
+from fieldpulse_api.http.settings import SHARED_SETTINGS
+from fieldpulse_api.resources.catalogue import BY_NAME, WRITABLE
+from fieldpulse_plugin.exit_codes import report
+from fieldpulse_plugin.sdk import Plugin
+from target_fieldpulse.run.run import Run
 
-from .reader import Reader
-from .run import Run
+from .message_reader import Reader
 from .settings import TARGET_SETTINGS
 from .sink import DiscardSink, FieldPulseSink
 

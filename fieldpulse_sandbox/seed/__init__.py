@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+from fieldpulse_sandbox.schema.table_shapes import Row
+
 from .billing import add_billing
 from .customers import add_customers
 from .draft import Draft
 from .fields import add_fields
 from .reference import add_reference
-from .shapes import Row
 from .work import add_work
 
 Account = dict[str, list[Row]]

@@ -4,9 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from fieldpulse_sandbox.moments import EPOCH, YEAR, bare, moment_of
-
-from .shapes import BASE_CLASS, Row
+from fieldpulse_sandbox.schema.table_shapes import BASE_CLASS, Row
+from fieldpulse_sandbox.schema.timestamps import EPOCH, YEAR, bare, moment_of
 
 if TYPE_CHECKING:
     from .draft import Draft

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from fieldpulse_sandbox.moments import EPOCH, YEAR, bare
+from fieldpulse_sandbox.schema.table_shapes import BASE_CLASS, CUSTOMER_TEXTS, Row
+from fieldpulse_sandbox.schema.timestamps import EPOCH, YEAR, bare
 
 from .people import TRADES, Person, address, person
-from .shapes import BASE_CLASS, CUSTOMER_TEXTS, Row
 
 if TYPE_CHECKING:
     from .draft import Draft

@@ -7,10 +7,9 @@ from itertools import count
 from random import Random
 from uuid import UUID
 
-from fieldpulse_api.catalogue import RESOURCES
-from fieldpulse_sandbox.moments import EPOCH, YEAR, bare, iso
-
-from .shapes import BASE_CLASS, COMPANY_ID, Row, blank
+from fieldpulse_api.resources.catalogue import RESOURCES
+from fieldpulse_sandbox.schema.table_shapes import BASE_CLASS, COMPANY_ID, Row, blank
+from fieldpulse_sandbox.schema.timestamps import EPOCH, YEAR, bare, iso
 
 SPACING = 10_000_000
 ID_FAMILY = {"invoices": "estimates", "estimate_qb_classes": "job_qb_classes", "invoice_qb_classes": "job_qb_classes"}

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from fieldpulse_sandbox.moments import EPOCH, YEAR, bare
+from fieldpulse_sandbox.schema.table_shapes import COMPANY_ID, Row, nulls
+from fieldpulse_sandbox.schema.timestamps import EPOCH, YEAR, bare
 
 from .people import person
-from .shapes import COMPANY_ID, Row, nulls
 
 if TYPE_CHECKING:
     from .draft import Draft

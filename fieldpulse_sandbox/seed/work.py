@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from fieldpulse_sandbox.moments import EPOCH, bare, iso, moment_of
+from fieldpulse_sandbox.schema.table_shapes import BASE_CLASS, Row
+from fieldpulse_sandbox.schema.timestamps import EPOCH, bare, iso, moment_of
 
 from .reference import JOB_STATUSES, WORK
-from .shapes import BASE_CLASS, Row
 
 if TYPE_CHECKING:
     from .draft import Draft

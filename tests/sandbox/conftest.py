@@ -5,9 +5,9 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 import pytest
-from sandbox_client import Client
 
-from fieldpulse_sandbox.server import Sandbox
+from fieldpulse_sandbox.sandbox import Sandbox
+from tests.sandbox.client import Client
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

@@ -10,10 +10,10 @@ from typing import Any
 
 import pytest
 
-from fieldpulse_sandbox.faults import Fault
-from fieldpulse_sandbox.server import Sandbox
+from fieldpulse_sandbox.faults.fault import Fault
+from fieldpulse_sandbox.sandbox import Sandbox
 from tap_fieldpulse.tap import TapFieldPulse
-from tests.runs import Emitted, command, run, selected
+from tests.harness.plugins import Emitted, command, run, selected
 
 Config = dict[str, Any]
 

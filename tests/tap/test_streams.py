@@ -7,13 +7,13 @@ from typing import Any
 import pytest
 from jsonschema import Draft7Validator
 
-from fieldpulse_api.catalogue import BY_NAME, RESOURCES
-from fieldpulse_api.custom_fields import PROPERTY
 from fieldpulse_api.errors import Incomplete
-from fieldpulse_api.resource import Resource
-from fieldpulse_sandbox.server import Sandbox
+from fieldpulse_api.resources.catalogue import BY_NAME, RESOURCES
+from fieldpulse_api.resources.model import Resource
+from fieldpulse_api.values.custom_fields import PROPERTY
+from fieldpulse_sandbox.sandbox import Sandbox
 from tap_fieldpulse.tap import TapFieldPulse
-from tests.runs import Emitted, run_tap, selected
+from tests.harness.plugins import Emitted, run_tap, selected
 
 Config = dict[str, Any]
 

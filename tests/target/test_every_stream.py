@@ -6,10 +6,10 @@ from typing import Any
 
 import pytest
 
-from fieldpulse_api.catalogue import RESOURCES
-from fieldpulse_api.resource import Resource
-from fieldpulse_sandbox.server import Sandbox
-from tests.runs import record, run_target, schema, singer
+from fieldpulse_api.resources.catalogue import RESOURCES
+from fieldpulse_api.resources.model import Resource
+from fieldpulse_sandbox.sandbox import Sandbox
+from tests.harness.plugins import record, run_target, schema, singer
 
 Config = dict[str, Any]
 Record = dict[str, Any]

@@ -5,8 +5,8 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
-from fieldpulse_sandbox.server import Sandbox
-from tests.runs import run_target
+from fieldpulse_sandbox.sandbox import Sandbox
+from tests.harness.plugins import run_target
 
 MESSAGES = Path(__file__).parent / "messages"
 Config = dict[str, Any]

@@ -8,8 +8,8 @@ from typing import Any
 
 import pytest
 
-from fieldpulse_sandbox.server import Sandbox
-from tests.runs import record, run_target, schema, singer, state
+from fieldpulse_sandbox.sandbox import Sandbox
+from tests.harness.plugins import record, run_target, schema, singer, state
 
 Config = dict[str, Any]
 

@@ -8,11 +8,11 @@ from typing import Any
 
 import pytest
 
-from fieldpulse_api.catalogue import RESOURCES, WRITABLE
-from fieldpulse_api.resource import Resource
-from fieldpulse_sandbox.faults import Fault
-from fieldpulse_sandbox.server import Sandbox
-from tests.runs import record, run_target, schema, singer, state
+from fieldpulse_api.resources.catalogue import RESOURCES, WRITABLE
+from fieldpulse_api.resources.model import Resource
+from fieldpulse_sandbox.faults.fault import Fault
+from fieldpulse_sandbox.sandbox import Sandbox
+from tests.harness.plugins import record, run_target, schema, singer, state
 
 Config = dict[str, Any]
 

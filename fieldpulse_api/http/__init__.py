@@ -1,0 +1,1 @@
+"""One request in, one envelope out: settings, key, rate limit, transport, retries."""

@@ -1,0 +1,278 @@
+"""One request in, one envelope out: retries where they are safe, and every status as an error of ours."""
+
+from __future__ import annotations
+
+import threading
+import weakref
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, replace
+from datetime import datetime, timezone
+from decimal import Decimal
+from typing import Any
+
+import backoff
+import httpx
+import msgspec
+
+from fieldpulse_api.errors import (
+    BadKey,
+    FieldPulseError,
+    GuardStopped,
+    Invalid,
+    NotFound,
+    OutcomeUnknown,
+    ServerFailed,
+    TheirTurn,
+    UnexpectedReply,
+    Unreachable,
+    impersonal,
+)
+
+from .auth import server_date
+from .settings import ApiSettings
+from .transport import connections
+
+_NEVER_LEFT = (httpx.ConnectError, httpx.ConnectTimeout, httpx.PoolTimeout, httpx.ProxyError, httpx.UnsupportedProtocol)
+_LARGEST_BODY = 10 << 20  # bytes (contract 1.2, I)
+_AGAIN = "run again; what was done is kept"
+_DECODER = msgspec.json.Decoder(float_hook=Decimal)
+COUNT_NAMES = ("total_count", "total_results")
+_ENCODER = msgspec.json.Encoder(decimal_format="number")
+
+# The status table. 200 with `error: true` is read as 400; 403 depends on its message.
+_BY_STATUS: dict[int, tuple[type[FieldPulseError], str, str]] = {
+    302: (UnexpectedReply, "FieldPulse sent the request elsewhere, where the key is not sent", "check api_url"),
+    400: (Invalid, "FieldPulse refused the record", "correct the record; the server's words are above"),
+    401: (BadKey, "FieldPulse refused the API key", "set api_key or api_key_file; `fieldpulse doctor` checks it"),
+    403: (BadKey, "FieldPulse refused the API key", "set api_key or api_key_file; `fieldpulse doctor` checks it"),
+    404: (NotFound, "FieldPulse has no such row (any more)", "check the id: it may have been deleted in FieldPulse"),
+    413: (Invalid, "FieldPulse refused the record as too large", "make the record smaller: the gateway takes 10 MB"),
+    422: (Invalid, "FieldPulse refused the record", "correct the record; the server's words are above"),
+    500: (ServerFailed, "FieldPulse failed", _AGAIN),
+}
+_NO_ROUTE = (
+    UnexpectedReply,
+    "FieldPulse knows no such path or method",
+    "deselect the stream if your plan does not have it, else report it: the API has changed",
+)
+
+
+@dataclass(frozen=True)
+class Patience:
+    """How long to go on with a request that is safe to repeat. Both limits hold; units are seconds."""
+
+    tries: int = 6
+    seconds: float = 120.0
+    first_wait: float = 0.5
+
+
+@dataclass(frozen=True)
+class Reply:
+    """One envelope. `count` is the server's count of the list where it sent one, `date` its clock.
+
+    Where it is not `is_dated`, the clock is ours. `status` is HTTP's. `beside` is what the envelope holds besides the
+    response; empty where there was no envelope.
+    `was_repeated` says that the same request was sent before, and what became of that is not known.
+    """
+
+    response: Any
+    count: int | None
+    date: datetime
+    beside: Mapping[str, Any]
+    status: int
+    is_dated: bool = True
+    was_repeated: bool = False
+
+
+class Client:
+    """Talk to one account of the API. May be used by many threads.
+
+    `requests` counts what was sent, repeated ones included; more than `at_most` are not sent.
+
+    Raises: the errors of `errors`, and nothing of httpx's; GuardStopped once `at_most` were sent.
+    """
+
+    def __init__(self, settings: ApiSettings, *, patience: Patience | None = None, at_most: int | None = None) -> None:
+        self.settings = settings
+        patience = patience or Patience()
+        self._http = connections(settings, self._sending)
+        self.requests, self._at_most = 0, at_most
+        self._sent, self._counting = threading.local(), threading.Lock()
+        weakref.finalize(self, self._http.close)  # for those who forget to
+        self._send_safely: Callable[..., Reply] = backoff.on_exception(
+            backoff.expo,
+            TheirTurn,
+            max_tries=patience.tries,
+            max_time=patience.seconds,
+            giveup=lambda error: not error.repeatable,
+            factor=patience.first_wait,
+            max_value=20,
+            logger=None,
+        )(self._send)
+
+    def get(self, path: str, params: Mapping[str, str] | None = None) -> Reply:
+        """Read. Repeated when it fails."""
+        return self._send_safely("GET", path, params=params)
+
+    def put(self, path: str, body: Mapping[str, Any]) -> Reply:
+        """Change the given fields of a row. Repeated when it fails: the same twice is the same."""
+        self._sent.tries = 0
+        reply = self._send_safely("PUT", path, body=body)
+        return replace(reply, was_repeated=self._sent.tries > 1)
+
+    def post(self, path: str, body: Mapping[str, Any]) -> Reply:
+        """Create. Repeated only when the request never left.
+
+        Raises: OutcomeUnknown when the row may have been created.
+        """
+        return self._send_safely("POST", path, body=body)
+
+    def delete(self, path: str) -> Reply:
+        """Delete a row. Repeated when it fails; a row that is gone already is NotFound."""
+        return self._send_safely("DELETE", path)
+
+    @property
+    def requests_here(self) -> int:
+        """Return how many requests this thread has sent, repeated ones included."""
+        number: int = getattr(self._sent, "number", 0)
+        return number
+
+    def close(self) -> None:
+        """Close the connections."""
+        self._http.close()
+
+    def _sending(self) -> None:
+        """Count a request that is about to be sent."""
+        with self._counting:
+            if self.requests == self._at_most:
+                what, where = f"The {self._at_most} requests that may be sent are spent.", "this command"
+                raise GuardStopped(what, where=where, do="nothing: it asks for no more")
+            self.requests += 1
+        self._sent.number = self.requests_here + 1
+
+    def _send(
+        self,
+        method: str,
+        path: str,
+        *,
+        params: Mapping[str, str] | None = None,
+        body: Mapping[str, Any] | None = None,
+    ) -> Reply:
+        where = f"{method} {path}" + (f" page {params['page']}" if params and "page" in params else "")
+        content = None if body is None else _ENCODER.encode(body)
+        if content and len(content) > _LARGEST_BODY:
+            what = f"The body has {len(content) / 2**20:.1f} MB; the gateway takes {_LARGEST_BODY >> 20}"
+            raise Invalid(f"{what}.", where=where, do="make the record smaller")
+        headers = None if body is None else {"content-type": "application/json"}
+        url = self.settings.api_url + path
+        self._sent.tries = getattr(self._sent, "tries", 0) + 1
+        try:
+            answer = self._http.request(method, url, params=params, content=content, headers=headers)
+        except _NEVER_LEFT as error:
+            do = f"check the network and api_url; {_AGAIN}"
+            raise _repeatable(Unreachable(_broken(error), where=where, do=do)) from None
+        except httpx.HTTPError as error:
+            if method == "POST":
+                raise _unknown(_broken(error), where) from None
+            raise _repeatable(Unreachable(_broken(error), where=where, do=_AGAIN)) from None
+        try:
+            return _read(answer, method, where)
+        except FieldPulseError as error:
+            error.status = answer.status_code
+            raise
+
+
+def _read(answer: httpx.Response, method: str, where: str) -> Reply:
+    """Turn an answer into an envelope or an error; whether to repeat goes with the error."""
+    try:
+        body = _DECODER.decode(answer.content)
+    except (msgspec.DecodeError, RecursionError, UnicodeDecodeError):
+        body = None
+    status = answer.status_code
+    if answer.is_redirect and method != "POST":
+        raise _failure(302, f" (HTTP {status})", where)
+    if status >= httpx.codes.INTERNAL_SERVER_ERROR:
+        error: FieldPulseError = _failure(500, f" (HTTP {status})", where)
+        raise _unknown(error.what, where) if method == "POST" else _repeatable(error)
+    if status >= httpx.codes.BAD_REQUEST:
+        raise _refusal(status, body, where)
+    if not answer.is_success or not isinstance(body, dict):
+        unexpected = f"FieldPulse answered HTTP {status} with something that is not its envelope."
+        if method == "POST":
+            raise _unknown(unexpected, where)
+        raise _repeatable(UnexpectedReply(unexpected, where=where, do=_AGAIN))
+    if body.get("error"):
+        raise _refusal(httpx.codes.BAD_REQUEST, body, where)
+    date = server_date(answer)
+    response = body.pop("response") if "response" in body else body
+    beside = {} if response is body else body
+    return Reply(
+        response=response,
+        count=count_in(beside),
+        date=date or datetime.now(timezone.utc),
+        beside=beside,
+        status=answer.status_code,
+        is_dated=date is not None,
+    )
+
+
+def _refusal(status: int, body: Any, where: str) -> FieldPulseError:
+    texts = _texts(body)
+    said = f": {impersonal('; '.join(texts))}" if texts else ""
+    if status == httpx.codes.FORBIDDEN and "Missing Authentication Token" in texts:
+        kind, what, do = _NO_ROUTE
+        return kind(f"{what} (HTTP 403){said}", where=where, do=do)
+    if status == httpx.codes.BAD_REQUEST and any("not found" in text.lower() for text in texts):
+        status = httpx.codes.NOT_FOUND
+    return _failure(status, f" (HTTP {status}){said}", where)
+
+
+def is_no_path(error: FieldPulseError | None) -> bool:
+    """Say whether FieldPulse answered that there is no such path, for this key or at all."""
+    is_forbidden = isinstance(error, _NO_ROUTE[0]) and error.status == httpx.codes.FORBIDDEN
+    return is_forbidden or (isinstance(error, NotFound) and error.status == httpx.codes.NOT_FOUND)
+
+
+def _failure(status: int, detail: str, where: str) -> FieldPulseError:
+    kind, what, do = _BY_STATUS.get(status, (UnexpectedReply, "FieldPulse answered what it is not known to", _AGAIN))
+    if kind is Invalid and where.startswith("GET "):
+        what, do = "FieldPulse refused to be asked", "run again; if it stays, report it with the server's words"
+    return kind(f"{what}{detail}", where=where, do=do)
+
+
+def _texts(body: Any) -> list[str]:
+    """Return the server's words from any of the three error shapes (contract 1.2)."""
+    if not isinstance(body, dict):
+        return []
+    errors = body.get("errors") or body.get("message") or []
+    if isinstance(errors, dict):
+        errors = [text for texts in errors.values() for text in (texts if isinstance(texts, list) else [texts])]
+    return [str(text) for text in (errors if isinstance(errors, list) else [errors])]
+
+
+def count_in(body: Mapping[str, Any]) -> int | None:
+    """Return the server's count under either of its names (contract 2.1)."""
+    for name in COUNT_NAMES:
+        value = body.get(name)
+        if isinstance(value, int) and not isinstance(value, bool) and value >= 0:
+            return value
+        if isinstance(value, str) and value.isascii() and value.isdigit():
+            return int(value)
+    return None
+
+
+def _repeatable(error: FieldPulseError) -> FieldPulseError:
+    error.repeatable = True
+    return error
+
+
+def _broken(error: httpx.HTTPError) -> str:
+    return f"The connection to FieldPulse failed ({type(error).__name__})."
+
+
+def _unknown(what: str, where: str) -> OutcomeUnknown:
+    return OutcomeUnknown(
+        f"{what} Whether the row was created is unknown.",
+        where=where,
+        do="nothing: the ledger looks for it before anything is sent again",
+    )

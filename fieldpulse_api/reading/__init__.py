@@ -1,0 +1,1 @@
+"""Whole lists out of pages that cannot be trusted."""

@@ -1,0 +1,61 @@
+"""Reading a list that every row of a parent has, many parents at a time."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from dataclasses import replace
+
+from fieldpulse_api.errors import NotFound
+from fieldpulse_api.http.client import Client
+from fieldpulse_api.resources.model import Resource
+
+from .full_scan import Walk
+from .pages import Pages, Reading, Row, Tally
+from .prefetch import in_order
+
+_WORST = ("complete", "unproven", "incomplete")
+
+
+class Children:
+    """Read the child lists of many parents, with as many under way as pages may be.
+
+    A parent that answers 404 was deleted meanwhile: it is counted in `tally.vanished`. `parents` are the
+    pages of the list that they are read from: what is not proved of it is not proved of the children.
+    """
+
+    def __init__(self, client: Client, resource: Resource, reading: Reading, parents: Pages) -> None:
+        self.tally = Tally(verdict="complete", counted=0)
+        self.parents = parents
+        self._client, self._resource, self._reading = client, resource, reading
+        self._column = f"{parents.resource.singular}_id"
+
+    def rows(self, parents: Iterable[list[Row]]) -> Iterator[list[Row]]:
+        """Yield the rows of each parent that has any, with the parent's id in its column."""
+        ids = (int(row["id"]) for rows in parents for row in rows)
+        for rows, tally in in_order(self._read, ids, at_most=self._reading.pages_in_flight):
+            self._add(tally)
+            if rows:
+                yield rows
+        self._add(replace(self.parents.tally, records=0, counted=0))
+
+    def _read(self, parent: int) -> tuple[list[Row], Tally]:
+        column = self._column
+        pages = Pages(self._client, self._resource, self._reading, self._resource.path.format(**{column: parent}))
+        try:
+            walk = Walk(pages, ends_by_count=True)
+            rows = [{**row, column: row.get(column) or parent} for page in walk.rows() for row in page]
+        except NotFound:
+            return [], Tally(vanished=1, verdict="complete")
+        return rows, pages.tally
+
+    def _add(self, one: Tally) -> None:
+        total = self.tally
+        total.records += one.records
+        total.pages += one.pages
+        total.repeats += one.repeats
+        total.vanished += one.vanished
+        total.began = total.began or one.began
+        total.verdict = max(total.verdict, one.verdict, key=_WORST.index)
+        if total.counted is not None and not one.vanished:
+            total.counted = None if one.counted is None else total.counted + one.counted
+        total.notes.extend(note for note in one.notes if note not in total.notes)

@@ -1,0 +1,162 @@
+"""The vocabulary of one catalogue entry, and when an entry is wrong. The entries are in `catalogue`."""
+
+from __future__ import annotations
+
+import json
+import re
+from dataclasses import dataclass
+from enum import Enum
+from functools import cached_property
+from importlib.resources import files
+from typing import Any, Literal
+
+from .write_model import Labels, Write
+
+Direction = Literal["asc", "desc"]
+ANY_COLUMN = "*"
+
+
+class Evidence(str, Enum):
+    """How well a fact about the API is known, best first."""
+
+    VERIFIED = "V"
+    DOCUMENTED = "D"
+    OBSERVED = "O"
+    INFERRED = "I"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Filter:
+    """One way to narrow a stream: rows that have a wanted value in any of `columns` (paths into the row).
+
+    `stream` and `named` say whose rows a value may name; `allowed` are the values of a column without
+    ids; `bound` makes it an end of a range in time. `sent` is the documented parameter: `filter`
+    for a bracket filter on the first column, a flat name, or `asn[…]`; None where nothing is
+    documented. Filters of one name are alternatives: a value belongs to the first that knows it.
+    """
+
+    name: str
+    columns: tuple[str, ...]
+    stream: str | None = None
+    named: tuple[str, ...] = ()
+    allowed: tuple[str, ...] = ()
+    bound: Literal[">=", "<="] | None = None
+    sent: str | None = None
+
+
+@dataclass(frozen=True, kw_only=True)
+class Resource:
+    """One list of the API, and the stream of the same content.
+
+    `path` is the list; `{…}` in it is filled from a row of `parent`. `item_path` is the row by id,
+    `create_path` where a POST goes if that is not the list. `operations` are those the vendor
+    documents: List, Get, Create, Update, Delete. `sort_by` are the columns documented for
+    `sort_by`/`sort_dir`; `sorts`, `counts` and `paged` say whether `sort[…]`, `calculate_count` and
+    `page` are documented. `never` are row keys that are not emitted, at any depth. `custom` is the
+    object type whose custom fields the rows have values of, and `ask_values` what a list must be
+    asked with to show them. `webhooks` are the vendor's events of a row, without the noun before them.
+    `unsorted` are columns by which an account was found not to sort.
+    """
+
+    name: str
+    path: str
+    title: str
+    evidence: Evidence
+    source: str
+    operations: str = "LGCUD"
+    item_path: str | None = None
+    create_path: str | None = None
+    parent: str | None = None
+    updated: str | None = "updated_at"
+    sort_by: tuple[str, ...] = ()
+    sorts: bool = True
+    counts: bool = True
+    paged: bool = True
+    never: tuple[str, ...] = ()
+    custom: str | None = None
+    ask_values: tuple[tuple[str, str], ...] = ()
+    labels: tuple[Labels, ...] = ()
+    filters: tuple[Filter, ...] = ()
+    webhooks: tuple[str, ...] = ()
+    write: Write | None = None
+    unsorted: frozenset[str] = frozenset()
+
+    def __post_init__(self) -> None:
+        """Refuse an entry that contradicts itself, when the catalogue is imported."""
+        wrong = [text for broken, text in self._contradictions() if broken]
+        if wrong:
+            msg = f"catalogue entry {self.name!r}: {'; '.join(wrong)}"
+            raise ValueError(msg)
+
+    def _contradictions(self) -> list[tuple[bool, str]]:
+        return [
+            (not self.name.isidentifier() or self.name != self.name.lower(), "name is not snake_case"),
+            (not self.operations.startswith("L"), "a resource without a list has no stream"),
+            (bool(set(self.operations) & set("GUD")) != bool(self.item_path), "item_path and operations disagree"),
+            (("{" in self.path) != bool(self.parent), "path and parent disagree"),
+            (bool(self.write and not self.write.into and "U" not in self.operations), "written but not writable"),
+            (bool(self.write and set(self.path_fields) - set(self.write.by_name)), "its path needs a field it lacks"),
+        ]
+
+    @property
+    def key(self) -> str:
+        """Return the name of the primary key: `id` in every list (V)."""
+        return "id"
+
+    @cached_property
+    def path_fields(self) -> tuple[str, ...]:
+        """Return the fields that are part of the list's path: ids of rows above."""
+        return tuple(re.findall(r"{(\w+)}", self.path))
+
+    @property
+    def only_read(self) -> bool:
+        """Say whether the API documents no write at all."""
+        return not set(self.operations) & set("CUD")
+
+    @property
+    def singular(self) -> str:
+        """Return the name of one row: `job_statuses` → `job_status`."""
+        for ending, instead in (("ies", "y"), ("sses", "ss"), ("uses", "us"), ("s", "")):
+            if self.name.endswith(ending):
+                return self.name.removesuffix(ending) + instead
+        return self.name
+
+    @property
+    def noun(self) -> str:
+        """Return what the vendor's webhooks call one row: `job_statuses` → `Job Status`."""
+        return self.singular.replace("_", " ").title()
+
+    @cached_property
+    def schema(self) -> dict[str, Any]:
+        """Return the JSON Schema of an emitted record, from `schemas/<name>.json`; codes carry their labels."""
+        text = files(__package__).joinpath("schemas", f"{self.name}.json").read_text("utf-8")
+        schema: dict[str, Any] = json.loads(text)
+        for labels in self.labels:
+            meaning = ", ".join(f"{code} {label}" for code, label in labels.pairs)
+            schema["properties"][labels.column]["description"] += f": {meaning}"
+        return schema
+
+    @property
+    def status_columns(self) -> tuple[str, ...]:
+        """Return the columns that hold a row's status, the account's own first."""
+        return tuple(name for name in ("status_id", "status") if name in self.schema["properties"])
+
+    def order(self, column: str, direction: Direction) -> dict[str, str]:
+        """Return the query that asks for rows by `column`, in the idiom documented for it.
+
+        `sort_by` where it is documented with that column, else `sort[…]` with `id` to break ties,
+        else nothing. Whether the server does it is for the reader to check (contract 3.3). Ties are broken
+        the other way round: a server that ignores the column and heeds `id` then cannot look as if it sorted, for
+        newer rows mostly have higher ids.
+        """
+        if column in self.unsorted:
+            return {}
+        if column in self.sort_by or ANY_COLUMN in self.sort_by:
+            return {"sort_by": column, "sort_dir": direction}
+        if not self.sorts:
+            return {}
+        first = {"sort[0][attribute]": column, "sort[0][order]": direction}
+        if column == self.key:
+            return first
+        other: Direction = "asc" if direction == "desc" else "desc"
+        return first | {"sort[1][attribute]": self.key, "sort[1][order]": other}

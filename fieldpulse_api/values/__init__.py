@@ -1,0 +1,1 @@
+"""Single values: times, money, numbers, text, custom fields, JSON. No I/O."""

@@ -1,0 +1,1 @@
+"""What both plugins do at their edges: settings, exit statuses, stores, run locks."""

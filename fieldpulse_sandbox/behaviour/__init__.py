@@ -1,0 +1,1 @@
+"""A switch for each open question about the API, and named combinations."""

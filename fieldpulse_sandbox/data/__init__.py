@@ -1,0 +1,1 @@
+"""The sandbox's rows: tables, conditions, custom values."""

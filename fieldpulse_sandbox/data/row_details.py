@@ -1,0 +1,36 @@
+"""What the answers about one row show: more than a list row by id, and never what no answer has."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from fieldpulse_sandbox.schema.table_shapes import NEVER_SHOWN
+
+if TYPE_CHECKING:
+    from fieldpulse_sandbox.seed import Row
+
+    from .store import Store
+
+EMBEDDED: dict[str, tuple[tuple[str, str, str], ...]] = {
+    "jobs": (
+        ("customer", "customers", "customer_id"),
+        ("entity_location", "locations", "location_id"),
+        ("customer_contact", "customer_contacts", "customer_contact_id"),
+    ),
+}
+"""Key, resource and the column that refers to it. A deleted row is embedded as null."""
+
+
+def detailed(store: Store, name: str, row: Row) -> Row:
+    """Return a row as its path by id shows it."""
+    extras = {key: store.find(target, row[column]) for key, target, column in EMBEDDED.get(name, ())}
+    customer = extras.get("customer")
+    if customer:
+        extras["customer"] = store.tables["customers"].shown(customer)
+    return visible(name, row) | extras
+
+
+def visible(name: str, row: Row) -> Row:
+    """Return a row without what no answer has."""
+    hidden = NEVER_SHOWN.get(name, frozenset())
+    return {key: cell for key, cell in row.items() if key not in hidden}

@@ -1,0 +1,1 @@
+"""Faults on demand and at random, and how they are injected."""

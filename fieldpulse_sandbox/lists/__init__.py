@@ -1,0 +1,1 @@
+"""List endpoints: queries, filters, pages."""

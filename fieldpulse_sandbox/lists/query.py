@@ -1,0 +1,147 @@
+"""What a list request asks for, read from its query string. Whatever is not documented there is ignored (V)."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from fieldpulse_api.resources.model import ANY_COLUMN, Resource
+from fieldpulse_sandbox.data.conditions import OPERATORS, Condition, flat_conditions
+from fieldpulse_sandbox.data.custom_field_values import is_asked
+from fieldpulse_sandbox.data.selection import Selection, Sort
+from fieldpulse_sandbox.data.table import BackendError
+from fieldpulse_sandbox.schema.column_rules import TIME_ENDINGS
+from fieldpulse_sandbox.schema.timestamps import in_utc
+from fieldpulse_sandbox.writes.validation import Refused
+
+from .assignee_filter import asn_conditions
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from fieldpulse_sandbox.behaviour.switches import Behaviour
+    from fieldpulse_sandbox.data.store import Store
+
+BRACKETS = re.compile(r"(filter|sort)\[(\d+)\]\[(\w+)\]")
+SEARCHED = frozenset(
+    [
+        "assets",
+        "asset_categories",
+        "company_profiles",
+        "customers",
+        "estimates",
+        "invoices",
+        "jobs",
+        "material_lists",
+        "payments",
+        "projects",
+        "vendors",
+    ]
+)
+"""The lists that document `search`."""
+ALL = "*"
+FIFTY = 50
+
+
+@dataclass(frozen=True)
+class Query:
+    """A list request. `page` starts at 1; `with_values` asks for custom values with their definitions."""
+
+    selection: Selection
+    page: int
+    limit: int
+    is_counted: bool
+    with_values: bool
+
+
+def read_query(store: Store, resource: Resource, items: Sequence[tuple[str, str]], behaviour: Behaviour) -> Query:
+    """Return what the query string, as its (name, value) pairs, means for this list, as the behaviour has it.
+
+    Raises: Refused, BackendError.
+    """
+    query = dict(items)
+    brackets = _brackets(query)
+    conditions = []
+    if behaviour.honour_filter:
+        conditions = flat_conditions(resource.name, query) + asn_conditions(store, resource.name, items)
+        conditions += _filters(resource, brackets.get("filter", {}), behaviour)
+    if conditions and behaviour.misread_filter:
+        conditions = [Condition("id", "=", "0")]
+    sorts = _sorts(resource, query, brackets.get("sort", {}), behaviour)
+    search = query.get("search", "").strip().lower() if resource.name in SEARCHED else ""
+    is_paged = resource.paged or behaviour.honour_page
+    is_counted = resource.counts and behaviour.count_on_request and query.get("calculate_count") in ("true", "1")
+    free = behaviour.always_count
+    return Query(
+        selection=Selection(tuple(conditions), tuple(sorts), search, behaviour.default_order, behaviour.list_deleted),
+        page=_positive(query.get("page"), 1) if is_paged else 1,
+        limit=_limit(resource, query, behaviour),
+        is_counted=is_counted or resource.name in free or ALL in free,
+        with_values=is_asked(resource.name, query),
+    )
+
+
+def _limit(resource: Resource, query: dict[str, str], behaviour: Behaviour) -> int:
+    """Return how many rows a page has. Raises: Refused."""
+    default = FIFTY if resource.name in behaviour.lists_of_fifty else behaviour.default_limit
+    limit = _positive(query.get("limit"), default) if behaviour.honour_limit else default
+    cap = behaviour.page_cap
+    if limit <= cap or behaviour.over_cap == "honour":
+        return limit
+    if behaviour.over_cap == "refuse":
+        raise Refused([("limit", f"The limit may not be greater than {cap}.")])
+    return cap if behaviour.over_cap == "clamp" else min(default, cap)
+
+
+def _brackets(query: dict[str, str]) -> dict[str, dict[int, dict[str, str]]]:
+    """Return the PHP arrays of the query: `filter[0][value]=x` as {"filter": {0: {"value": "x"}}}."""
+    found: dict[str, dict[int, dict[str, str]]] = {}
+    for key, value in query.items():
+        match = BRACKETS.fullmatch(key)
+        if match:
+            kind, number, part = match.groups()
+            found.setdefault(kind, {}).setdefault(int(number), {})[part] = value
+    return found
+
+
+def _filters(resource: Resource, given: dict[int, dict[str, str]], behaviour: Behaviour) -> list[Condition]:
+    """Return the conditions of the bracket filters; they are documented on the lists that document `sort`.
+
+    Raises: BackendError.
+    """
+    parts = [given[number] for number in sorted(given)] if resource.sorts else []
+    conditions = [
+        Condition(part["attribute"], part.get("operator", "="), _meant(part["attribute"], part["value"], behaviour))
+        for part in parts
+        if "attribute" in part and "value" in part
+    ]
+    for claim in conditions:
+        if claim.column in behaviour.failing_columns:
+            raise BackendError(claim.column)
+    blind = behaviour.unfiltered_columns
+    return [claim for claim in conditions if claim.operator in OPERATORS and claim.column not in blind]
+
+
+def _meant(column: str, value: str, behaviour: Behaviour) -> str:
+    """Return the value of a filter; a time without a zone means the one of the account."""
+    is_time = column.endswith(TIME_ENDINGS) and len(value) > len("2026-05-01")
+    return str(in_utc(value, behaviour.times_zone)) if is_time else value
+
+
+def _sorts(
+    resource: Resource, query: dict[str, str], given: dict[int, dict[str, str]], behaviour: Behaviour
+) -> list[Sort]:
+    sorts: list[Sort] = []
+    column = query.get("sort_by", "")
+    is_listed = column in resource.sort_by or ANY_COLUMN in resource.sort_by or behaviour.sort_by_unlisted
+    if column and is_listed and behaviour.honour_sort in (True, "sort_by"):
+        sorts.append((column, query.get("sort_dir") == "desc"))
+    if resource.sorts and behaviour.honour_sort in (True, "brackets"):
+        parts = [given[number] for number in sorted(given) if given[number].get("attribute")]
+        sorts += [(part["attribute"], part.get("order") == "desc") for part in parts]
+    return [sort for sort in sorts if sort[0] not in behaviour.unsorted_columns]
+
+
+def _positive(text: str | None, default: int) -> int:
+    return max(1, int(text)) if text and text.isdigit() else default

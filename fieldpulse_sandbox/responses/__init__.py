@@ -1,0 +1,1 @@
+"""Bodies and envelopes of responses."""

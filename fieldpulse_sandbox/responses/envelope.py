@@ -1,0 +1,40 @@
+"""What is around the rows of an answer, and the form in which they are in it."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from . import bodies as answers
+from .row_format import form_of
+
+if TYPE_CHECKING:
+    from fieldpulse_sandbox.behaviour.switches import Behaviour
+    from fieldpulse_sandbox.seed import Row
+
+    from .bodies import Answer
+
+EXTRA: dict[str, Any] = {"updates": [], "db": "reader", "result_count": None}
+"""Keys of envelopes that were seen elsewhere (contract 2.1)."""
+
+
+class Envelope:
+    """Answers in the envelope, as the behaviour has it now."""
+
+    def __init__(self, behaviour: Behaviour) -> None:
+        """Ask this behaviour anew for each answer."""
+        self._behaviour = behaviour
+
+    def row(self, name: str, row: Row, status: int = 200) -> Answer:
+        """Return a row of this resource."""
+        return self.value(form_of(self._behaviour)(name, row), status)
+
+    def value(self, value: Any, status: int = 200) -> Answer:
+        """Return what is no row of a resource."""
+        return answers.single(value, status, EXTRA if self._behaviour.envelope_extra else answers.NOTHING)
+
+    def listing(self, rows: list[bytes] | None, count: int | None) -> Answer:
+        """Return a page; a count that was not asked for is null (V), unless it is left out."""
+        key = self._behaviour.count_key
+        is_left_out = key is None or (count is None and self._behaviour.count_left_out)
+        more: dict[str, Any] = {} if is_left_out else {str(key): count}
+        return answers.listing(rows, more | EXTRA if self._behaviour.envelope_extra else more)

@@ -1,0 +1,1 @@
+"""The ASGI application, its gateway, its routes and its webhooks."""

@@ -1,0 +1,105 @@
+"""The API as an ASGI application: routes derived from the catalogue, each answered by the backend."""
+
+from __future__ import annotations
+
+from functools import partial
+from typing import TYPE_CHECKING
+
+from starlette.applications import Starlette
+from starlette.middleware import Middleware
+from starlette.requests import Request as HttpRequest
+from starlette.routing import Route
+
+from fieldpulse_api.resources.catalogue import RESOURCES
+from fieldpulse_sandbox.behaviour.switches import Behaviour
+from fieldpulse_sandbox.data.store import Missing
+from fieldpulse_sandbox.data.table import BackendError
+from fieldpulse_sandbox.faults.fault_queue import Faults
+from fieldpulse_sandbox.responses import bodies as answers
+from fieldpulse_sandbox.writes.actions import method_of
+from fieldpulse_sandbox.writes.validation import Refused
+
+from .endpoints import Backend, BadBody, Deleted, Endpoint, response
+from .gateway import Gate, Gateway, Request
+from .rate_limit import Limiter
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from starlette.responses import Response
+
+    from fieldpulse_sandbox.data.store import Store
+
+
+def create_app(
+    store: Store,
+    *,
+    api_key: Callable[[], str] = lambda: "sandbox-key",
+    rate_limit: int | None = None,
+    latency_ms: float = 0,
+    behaviour: Behaviour | None = None,
+    faults: Faults | None = None,
+    arrived: Callable[[Request], None] = lambda _: None,
+    answered: Callable[[Request], None] = lambda _: None,
+) -> Starlette:
+    """Return the API over a store.
+
+    Units: `rate_limit` is in requests per second, None or 0 for none; `arrived` and `answered` see each request.
+    """
+    behaviour, faults = behaviour or Behaviour(), faults or Faults()
+    gate = Gate(
+        api_key=api_key,
+        limiter=Limiter(rate_limit, store.clock),
+        latency_seconds=latency_ms / 1000,
+        behaviour=behaviour,
+        faults=faults,
+        clock=store.clock,
+        arrived=arrived,
+        answered=answered,
+    )
+    app = Starlette(
+        routes=_routes(Backend(store, behaviour, faults)),
+        middleware=[Middleware(Gateway, gate)],
+        exception_handlers=_handlers(behaviour),
+    )
+    app.router.redirect_slashes = False
+    return app
+
+
+def _routes(backend: Backend) -> list[Route]:
+    """Return a route for each operation of the catalogue; fixed paths come before those with an id."""
+    routes = [Route("/version", backend.version, methods=["GET"])]
+    for resource in RESOURCES:
+        endpoints: dict[str, tuple[str | None, str, Endpoint]] = {
+            "L": (resource.path, "GET", backend.list),
+            "G": (resource.item_path, "GET", backend.get),
+            "C": (resource.create_path or resource.path, "POST", backend.create),
+            "U": (resource.item_path, "PUT", backend.update),
+            "D": (resource.item_path, "DELETE", backend.delete),
+        }
+        for operation in resource.operations:
+            path, method, endpoint = endpoints[operation]
+            name = f"{method} {resource.name}"
+            routes.append(Route(str(path), backend.offered(resource, endpoint), methods=[method], name=name))
+        for call in resource.write.calls if resource.write else ():
+            answer = backend.offered(resource, partial(backend.call, call))
+            routes.append(Route(call.path, answer, methods=[method_of(call)], name=call.name))
+    return sorted(routes, key=lambda route: route.path.count("{"))
+
+
+def _handlers(behaviour: Behaviour) -> dict[object, Callable[[HttpRequest, Exception], Response]]:
+    def refused(_: HttpRequest, why: Exception) -> Response:
+        return response(answers.invalid(getattr(why, "problems", []), behaviour.validation))
+
+    def unknown(_: HttpRequest, __: Exception) -> Response:
+        return response(answers.unknown_route(behaviour.unknown_route_status))
+
+    return {
+        404: unknown,
+        405: unknown,
+        Missing: lambda _, __: response(answers.missing(words=behaviour.missing)),
+        Deleted: lambda _, __: response(answers.missing(200)),
+        BackendError: lambda _, __: response(answers.gateway(500)),
+        BadBody: lambda _, __: response(answers.gateway(400, "Could not parse request body into json")),
+        Refused: refused,
+    }

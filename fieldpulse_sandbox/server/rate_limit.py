@@ -1,0 +1,40 @@
+"""The limit of requests per second that the gateway enforces. Not the client's budget, and no code of it."""
+
+from __future__ import annotations
+
+import math
+import time
+from collections import deque
+from typing import TYPE_CHECKING
+
+from fieldpulse_sandbox.responses.bodies import Answer, gateway
+
+if TYPE_CHECKING:
+    from fieldpulse_sandbox.data.store import Clock
+
+
+class Limiter:
+    """At most `limit` accepted requests in any one second; refused ones do not count."""
+
+    def __init__(self, limit: int | None, clock: Clock) -> None:
+        """Accept everything if `limit` is None or 0."""
+        self.limit = limit or 0
+        self._clock = clock
+        self._accepted: deque[float] = deque()
+
+    def refusal(self) -> Answer | None:
+        """Return the 429 for the request that arrives now, or None if it may pass."""
+        if not self.limit:
+            return None
+        now = time.monotonic()
+        while self._accepted and now - self._accepted[0] >= 1.0:
+            self._accepted.popleft()
+        if len(self._accepted) < self.limit:
+            self._accepted.append(now)
+            return None
+        return throttled(self._clock(), 1.0 - (now - self._accepted[0]))
+
+
+def throttled(now: float, seconds: float) -> Answer:
+    """Return a 429 that asks to wait this many seconds, as the epoch in `RateLimit-Reset` (D)."""
+    return gateway(429, "Too Many Requests", RateLimit_Reset=str(math.ceil(now + seconds)))

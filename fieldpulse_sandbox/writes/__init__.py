@@ -1,0 +1,1 @@
+"""Creates, updates, deletes and actions."""

@@ -1,0 +1,146 @@
+"""Whether the body of a write is acceptable, and its values in the form that rows have.
+
+The catalogue's `Write` rules: its fields, limits, allowed values and required names. Whatever else is a column is
+taken as well, and what is neither is ignored: unknown keys do not stop a write (O).
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from fieldpulse_api.resources.model import Resource
+from fieldpulse_api.resources.write_model import Kind, Write
+from fieldpulse_sandbox.schema.column_rules import extras
+from fieldpulse_sandbox.schema.table_shapes import SHAPES
+
+from .accepted_forms import accepted, is_object_type
+from .field_values import converted, selected, spoken
+from .line_items import misfits
+from .references import Problem, dangling
+
+if TYPE_CHECKING:
+    from fieldpulse_sandbox.behaviour.switches import Behaviour
+    from fieldpulse_sandbox.data.store import Store
+    from fieldpulse_sandbox.seed import Row
+
+Body = dict[str, Any]
+LISTED = frozenset({"locations", "job_ids", "inventory_hub_items", "item_links"}) | frozenset(
+    {"serialized_inventories", "item_price_tiers"}
+)
+"""Fields that hold lists without being columns of every row."""
+NOTHING = Write(fields=())
+
+
+class Refused(Exception):  # named for what happened
+    """The body failed its validation; `problems` are (field, text) pairs."""
+
+    def __init__(self, problems: list[Problem]) -> None:
+        """Keep every problem: the API reports all of them at once."""
+        super().__init__(problems)
+        self.problems = problems
+
+
+def validated(store: Store, resource: Resource, body: Body, *, before: Row, behaviour: Behaviour) -> Body:
+    """Return the cells that the row takes over from a body. `before` is {} on create.
+
+    Raises: Refused.
+    """
+    rules = resource.write or NOTHING
+    problems = _absent(rules, body, creating=not before, names_again=resource.name in behaviour.repeat_any_of)
+    if not before:
+        problems += lacking(_also_required(resource.name, behaviour), body)
+    values, unfit = taken(rules, body, behaviour)
+    problems += unfit + _unlisted(rules, resource.name, values) + _placeless(values, behaviour)
+    problems += misfits(values.get("line_items"))
+    broken = {name.partition(".")[0] for name, _ in problems}
+    sound = {name: value for name, value in values.items() if name not in broken}
+    problems += dangling(store, resource.name, sound, before)
+    if not before and resource.name == "customers" and not problems:
+        problems += _shared(store, values)
+    if problems:
+        raise Refused(problems)
+    documented = {*rules.by_name, *(field.column for field in rules.fields)}
+    cells = {rules.by_name[name].column: value for name, value in values.items()}
+    return extras(resource.name, body, documented) | cells
+
+
+def taken(rules: Write, body: Body, behaviour: Behaviour, prefix: str = "") -> tuple[Body, list[Problem]]:
+    """Return the documented fields of a body by their names in it, and those that do not fit."""
+    values: Body = {}
+    problems = []
+    for name, field in rules.by_name.items():
+        if name not in body:
+            continue
+        try:
+            values[name] = converted(field, accepted(field, body[name], behaviour))
+        except ValueError as why:
+            problems.append((prefix + name, str(why)))
+    return values, problems
+
+
+def lacking(names: tuple[str, ...], body: Body, prefix: str = "") -> list[Problem]:
+    """Return the complaints about required fields that are not there."""
+    missing = [prefix + name for name in names if is_blank(body.get(name))]
+    return [(name, f"The {spoken(name)} field is required.") for name in missing]
+
+
+def is_blank(value: object) -> bool:
+    """Say whether a value is none."""
+    return value is None or value == ""
+
+
+def _absent(rules: Write, body: Body, *, creating: bool, names_again: bool) -> list[Problem]:
+    """Return what is required and not there; a PUT repeats little of it, but empties nothing that is required."""
+    repeated = [name for name in rules.required if creating or name in rules.resend or name in body]
+    problems = lacking(tuple(repeated), body)
+    is_asked = (creating or names_again) and rules.any_of
+    if is_asked and all(is_blank(body.get(name)) for name in rules.any_of):
+        first, *others = rules.any_of
+        listed = " / ".join(spoken(name) for name in others)
+        problems.append((first, f"The {spoken(first)} field is required when none of {listed} are present."))
+    return problems
+
+
+def _also_required(name: str, behaviour: Behaviour) -> tuple[str, ...]:
+    paths = (path.partition(".") for path in behaviour.also_required)
+    return tuple(column for resource, _, column in paths if resource == name)
+
+
+def _unlisted(rules: Write, name: str, values: Body) -> list[Problem]:
+    """Return what should be a list or an object and is none; an empty text is none given."""
+    problems = []
+    for field in rules.fields:
+        value = values.get(field.name)
+        if field.kind is not Kind.JSON or value is None:
+            continue
+        is_list = SHAPES[name].get(field.column) == [] or field.name in LISTED
+        is_fit = isinstance(value, list if is_list else dict)
+        if is_fit and field.name == "items":
+            is_fit = all(isinstance(one, dict) for one in value)
+        if not is_fit:
+            problems.append((field.name, f"The {spoken(field.name)} must be an array."))
+    return problems
+
+
+def _placeless(values: Body, behaviour: Behaviour) -> list[Problem]:
+    """Return the places inside a customer's body that do not say whose they are."""
+    places = values.get("locations")
+    problems = []
+    for number, place in enumerate(places if isinstance(places, list) else ()):
+        path = f"locations.{number}.object_type"
+        if not (isinstance(place, dict) and place.get("object_type")):
+            problems.append((path, f"The {path} field is required."))
+        elif not is_object_type(place["object_type"], behaviour):
+            problems.append((path, str(selected(path))))
+    return problems
+
+
+def _shared(store: Store, values: Body) -> list[Problem]:
+    """Return the complaint about a display name that two nameless customers would share (D)."""
+    name = values.get("display_name")
+    if not name or values.get("first_name") or values.get("last_name"):
+        return []
+    rows = store.tables["customers"].having("display_name", name)
+    if any(not (row["first_name"] or row["last_name"]) for row in rows):
+        return [("display_name", "The display name has already been taken.")]
+    return []

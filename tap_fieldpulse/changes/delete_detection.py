@@ -1,0 +1,83 @@
+"""Rows that were known and are gone: missing from the whole list, and answered with 404 by id."""
+
+from __future__ import annotations
+
+import logging
+from datetime import datetime
+
+from fieldpulse_api.errors import GuardStopped, UnexpectedReply
+from fieldpulse_api.http.client import Client
+from fieldpulse_api.reading.pages import Reading, Row
+from fieldpulse_api.reading.prefetch import in_order
+from fieldpulse_api.reading.single_rows import read_row
+from fieldpulse_api.resources.model import Resource
+from fieldpulse_api.values.scalars import iso
+from tap_fieldpulse.reading.list_reader import List, is_trashed
+from tap_fieldpulse.records.record_builder import Record
+
+from . import change_event as events
+from .snapshot import StreamSnapshot
+
+
+class Sweep:
+    """Look for deleted rows of one resource, where the whole list was read and proved complete."""
+
+    def __init__(
+        self, client: Client, resource: Resource, reading: Reading, logger: logging.Logger, *, most_percent: float
+    ) -> None:
+        self._client, self._resource, self._reading, self._logger = client, resource, reading, logger
+        self._most_percent = most_percent
+
+    def missing(self, known: set[int], read: List) -> list[int]:
+        """Return the ids that are known and were not read; none where the list was not read whole and proved."""
+        if read.is_whole and read.tally.verdict == "complete":
+            return sorted(known - read.ids)
+        if read.is_whole:
+            verdict = read.tally.verdict
+            self._logger.warning("%s: deleted rows were not looked for: the list is %s", self._resource.name, verdict)
+        return []
+
+    def gone(self, missing: list[int], known: int, snapshot: StreamSnapshot) -> list[Row]:
+        """Return what was last known of the missing rows that are gone.
+
+        Raises: GuardStopped when they are more than `most_percent` of those known; it asks no further then.
+        """
+        bodies = snapshot.bodies(missing)
+        rows = (events.unpack(body or events.NOTHING) | {"id": one} for one, body in bodies.items())
+        gone: list[Row] = []
+        there = 0
+        for row, is_gone in in_order(self._ask, rows, at_most=self._reading.pages_in_flight):
+            if is_gone:
+                gone.append(row)
+            there += not is_gone
+            if len(gone) * 100 > self._most_percent * known:
+                raise self._too_many(len(missing), known)
+        if there:
+            self._logger.info("%s: %d rows are not in the list, and there by id", self._resource.name, there)
+        return gone
+
+    @staticmethod
+    def record(row: Row, now: datetime) -> Record:
+        """Return the record that says so: the key, and when it was seen. Nothing else is known."""
+        return {"id": row["id"], "deleted_at": iso(now)}
+
+    def _too_many(self, missing: int, known: int) -> GuardStopped:
+        return GuardStopped(
+            f"{missing} of the {known} rows known of stream {self._resource.name} are not in its list any more, and "
+            "too many of them are gone: none was reported as deleted.",
+            where="setting max_delete_percent",
+            do="look into FieldPulse; if they were deleted there, allow it for one run by raising the setting",
+        )
+
+    def _ask(self, row: Row) -> tuple[Row, bool]:
+        try:
+            found = read_row(self._client, self._resource, row)
+            return row, found is None or is_trashed(found, self._reading.zone)
+        except UnexpectedReply as error:
+            self._logger.warning("%s: whether a row was deleted is not known: %s", self._resource.name, error.line)
+            return row, False
+
+
+def is_delete(record: Record) -> bool:
+    """Say whether a record is one of a row that is gone."""
+    return {name for name, value in record.items() if value is not None} == {"id", "deleted_at"}

@@ -1,0 +1,1 @@
+"""Which rows are read, and where a run may say that it ended."""

@@ -1,0 +1,243 @@
+"""Which rows of a resource a run reads: the whole list, what is new in it, or the children of parents that changed."""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, replace
+from datetime import datetime, timedelta, timezone, tzinfo
+from typing import Any, Protocol
+
+from fieldpulse_api.errors import Invalid, ServerFailed
+from fieldpulse_api.http.client import Client
+from fieldpulse_api.reading.child_lists import Children
+from fieldpulse_api.reading.full_scan import Walk
+from fieldpulse_api.reading.incremental_scan import Newest
+from fieldpulse_api.reading.pages import Pages, Reading, Row, Tally
+from fieldpulse_api.resources.model import Resource
+from fieldpulse_api.values.scalars import Unfit, instant, iso
+
+from .bookmark import SKEW, Bookmark, read_time
+from .filters import Filters
+
+_JUST_NOW = timedelta(seconds=10)
+
+
+class List(Protocol):
+    """What is read. `ids` are those of all rows that came; `is_whole` says that none was left out on purpose.
+
+    `done` says how far it is, in `unit`.
+    """
+
+    tally: Tally
+    ids: set[int]
+    is_whole: bool
+    done: int
+    unit: str
+
+    @property
+    def total(self) -> int | None:
+        """Return how much there is to do, where the server counts it."""
+
+    def rows(self) -> Iterator[list[Row]]:
+        """Yield the rows in lists that are never empty."""
+
+    def is_new(self, row: Row) -> bool:
+        """Say whether a row is wanted by its time, and not only to know the list whole."""
+
+    def state(self) -> dict[str, Any]:
+        """Return where the next run goes on, once this one was complete."""
+
+
+class OwnList:
+    """The list of a resource. Without `bookmark` it is read whole, and nothing is kept.
+
+    `without_deleted` leaves rows out that say that they were deleted: what is gone is looked for by id.
+    Filters are sent. Whether the server means by them what we do is checked with a page that was asked for
+    without them; if it does not, the list is read without them.
+    """
+
+    def __init__(
+        self,
+        pages: Pages,
+        *,
+        bookmark: Bookmark | None,
+        since: datetime | None,
+        must_be_whole: bool,
+        without_deleted: bool,
+        filters: Filters,
+    ) -> None:
+        self._without_deleted = without_deleted
+        self.tally, self.ids = pages.tally, set[int]()
+        self.is_whole = since is None or must_be_whole
+        self.done, self.unit = 0, "rows"
+        self._pages, self._bookmark, self._since, self._filters = pages, bookmark, since, filters
+        self._sent = filters.query
+
+    @property
+    def total(self) -> int | None:
+        """Return the server's count, where all that it counts is read."""
+        return self.tally.counted if self.is_whole else None
+
+    def rows(self) -> Iterator[list[Row]]:
+        """Yield the rows."""
+        if not self._sent:
+            yield from self._read(self._pages)
+            return
+        reading = self._pages.reading
+        self._pages.reading = replace(reading, query={**reading.query, **self._sent})
+        plain = self._pages.without(self._sent)
+        plain.tally = self.tally
+        try:
+            yield from self._read(self._pages)
+            problem = "the server means something else by the filter" if self._hides() else None
+        except (Invalid, ServerFailed):
+            if self.tally.pages:
+                raise
+            problem = "the server refused the filter"
+        if problem:
+            self.tally.notes.append(f"{problem}: the list is read without it")
+            yield from self._read(plain)
+
+    def is_new(self, row: Row) -> bool:
+        """Say whether a row was changed since the bookmark; one without a valid time counts as new."""
+        time = self._time(row)
+        return self._since is None or time is None or time >= self._since
+
+    def state(self) -> dict[str, Any]:
+        """Return the new bookmark."""
+        return self._bookmark.state(self.tally.began) if self._bookmark else {}
+
+    def _read(self, pages: Pages) -> Iterator[list[Row]]:
+        """Read; the bookmark follows every row, also one that does not fit: it was read, and judged."""
+        for rows in self._pages_of(pages):
+            self.done += len(rows)
+            for row in rows:
+                time = self._time(row)
+                if self._bookmark and time:
+                    self._bookmark.note(time)
+            kept = _kept(rows, pages.reading.zone) if self._without_deleted else rows
+            self.ids.update(int(row["id"]) for row in kept)
+            if kept:
+                yield kept
+
+    def _pages_of(self, pages: Pages) -> Iterator[list[Row]]:
+        if not self.is_whole and self._bookmark:
+            return Newest(pages, self._bookmark.column, self._since).rows()
+        return Walk(pages).rows()
+
+    def _hides(self) -> bool:
+        """Say whether a row that fits did not come; of an empty answer nothing is believed.
+
+        What was changed since the reading began is not looked at.
+        """
+        if not self.ids:
+            return True
+        column = self._bookmark.column if self._bookmark else self._pages.resource.key
+        page = self._pages.without(self._sent).ask(self._pages.resource.order(column, "desc"), 1, count=False)
+        self.tally.pages += 1
+        hidden = [row for row, one in zip(page.rows, page.ids) if one not in self.ids and self._filters.fit(row)]  # noqa: B905
+        return any(self.is_new(row) and self._is_older(row) for row in hidden)
+
+    def _is_older(self, row: Row) -> bool:
+        time = self._time(row)
+        return time is None or self.tally.began is None or time < self.tally.began - _JUST_NOW
+
+    def _time(self, row: Row) -> datetime | None:
+        column = self._pages.resource.updated
+        try:
+            return instant(row.get(column), self._pages.reading.zone) if column else None
+        except Unfit:
+            return None
+
+
+@dataclass(frozen=True)
+class Rounds:
+    """How often the children of all parents are read, and how far behind the last time those of changed ones."""
+
+    full_every: timedelta
+    lookback_seconds: float
+
+
+class ChildList:
+    """The lists below all parents, every so often, and in between below those that changed.
+
+    Shape: the state is the bookmark of the parents, and when all were asked: of constant size.
+    """
+
+    def __init__(
+        self,
+        client: Client,
+        resources: tuple[Resource, Resource],
+        reading: Reading,
+        state: Mapping[str, Any],
+        rounds: Rounds,
+        *,
+        must_be_whole: bool,
+        without_deleted: bool,
+    ) -> None:
+        self._without_deleted, self._zone = without_deleted, reading.zone
+        resource, parent = resources
+        self.ids: set[int] = set()
+        self._column = str(parent.updated)
+        where = f"state · stream {resource.name}"
+        self._full_at = read_time(state.get("full_at"), where)
+        kept = state.get("parents")
+        self._bookmark = Bookmark.of(kept if isinstance(kept, dict) else {}, self._column, resource.name)
+        since = self._bookmark.since(None, rounds.lookback_seconds)
+        age = datetime.now(timezone.utc) - self._full_at if self._full_at else rounds.full_every
+        is_due = not -SKEW <= age < rounds.full_every
+        self.is_whole = must_be_whole or is_due or since is None
+        self._parents = Pages(client, parent, replace(reading, query={}))
+        self._read = Walk(self._parents) if self.is_whole else Newest(self._parents, self._column, since)
+        self._children = Children(client, resource, reading, self._parents)
+        self.tally = self._children.tally
+        self.done, self.unit = 0, parent.name
+
+    @property
+    def total(self) -> int | None:
+        """Return how many parents there are, where all are asked."""
+        return self._parents.tally.counted if self.is_whole else None
+
+    def rows(self) -> Iterator[list[Row]]:
+        """Yield the rows of each parent."""
+        for rows in self._children.rows(self._noted(self._read.rows())):
+            kept = _kept(rows, self._zone) if self._without_deleted else rows
+            self.ids.update(int(row["id"]) for row in kept)
+            if kept:
+                yield kept
+
+    def is_new(self, row: Row) -> bool:  # noqa: ARG002
+        """Say that every row is: nothing tells when a child changed."""
+        return True
+
+    def state(self) -> dict[str, Any]:
+        """Return the bookmark of the parents, and when all of them were asked."""
+        began = self._parents.tally.began
+        full_at = began if self.is_whole else self._full_at
+        return {"parents": self._bookmark.state(began), "full_at": iso(full_at) if full_at else None}
+
+    def _noted(self, parents: Iterator[list[Row]]) -> Iterator[list[Row]]:
+        for rows in parents:
+            for row in rows:
+                self._note(row)
+            self.done += len(rows)
+            yield rows
+
+    def _note(self, parent: Row) -> None:
+        with contextlib.suppress(Unfit):
+            time = instant(parent.get(self._column), self._parents.reading.zone)
+            if time:
+                self._bookmark.note(time)
+
+
+def is_trashed(row: Row, zone: tzinfo) -> bool:
+    """Say whether a row says of itself that it was deleted: nobody knows that no list and no path by id shows such."""
+    try:
+        return instant(row.get("deleted_at"), zone) is not None
+    except Unfit:
+        return False
+
+
+def _kept(rows: list[Row], zone: tzinfo) -> list[Row]:
+    return [row for row in rows if not is_trashed(row, zone)]

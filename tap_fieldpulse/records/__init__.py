@@ -1,0 +1,1 @@
+"""From a row of the API to a record of a stream."""

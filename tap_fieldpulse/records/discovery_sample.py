@@ -1,0 +1,80 @@
+"""Fields that the catalogue does not know: a schema for each, from what was seen of it."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Iterable, Mapping
+from dataclasses import replace
+from typing import Any
+
+from fieldpulse_api.errors import RecordRefused, TheirTurn
+from fieldpulse_api.http.client import Client
+from fieldpulse_api.reading.pages import Pages, Reading, Row
+from fieldpulse_api.resources.catalogue import BY_NAME
+from fieldpulse_api.resources.model import Resource
+
+from .shaper import Shaper, type_name
+
+Schema = dict[str, Any]
+
+_TEXT = {"type": ["string", "null"]}
+
+
+def seen_schema(values: Iterable[Any]) -> Schema:
+    """Return a nullable schema that takes all the values; text, where they are of several types or none.
+
+    '' stands for null, and [] for an empty object too (contract 4.0).
+    """
+    given = [value for value in values if value not in (None, "")]
+    if any(isinstance(value, dict) for value in given):
+        given = [value for value in given if value != []]
+    kinds = {type_name(value) for value in given}
+    if kinds == {"object"}:
+        return {"type": ["object", "null"], "properties": properties_of(given)}
+    if kinds == {"array"}:
+        elements = [one for value in given for one in value]
+        return {"type": ["array", "null"], "items": seen_schema(elements) if elements else {}}
+    if kinds == {"date-time"}:
+        return {**_TEXT, "format": "date-time"}
+    if kinds == {"boolean"}:
+        return {"type": ["boolean", "null"]}
+    if kinds and kinds <= {"integer", "number"}:
+        return {"type": ["number" if "number" in kinds else "integer", "null"]}
+    return dict(_TEXT)
+
+
+def properties_of(rows: Iterable[Mapping[str, Any]]) -> dict[str, Schema]:
+    """Return a schema for each field of some rows."""
+    values: dict[str, list[Any]] = {}
+    for row in rows:
+        for name, value in row.items():
+            values.setdefault(name, []).append(value)
+    return {name: seen_schema(each) for name, each in sorted(values.items())}
+
+
+def sample(client: Client, resource: Resource, reading: Reading, logger: logging.Logger) -> dict[str, Schema]:
+    """Read the newest page of a list, and return a schema for each field that the catalogue does not know.
+
+    Of a list below each row of a parent it is the newest parent's. A list that cannot be read is passed over.
+    """
+    reading = replace(reading, query=dict(resource.ask_values))
+    try:
+        path = resource.path
+        if resource.parent:
+            parent = BY_NAME[resource.parent]
+            first = _page(Pages(client, parent, replace(reading, page_size=1, query={})))
+            if not first:
+                return {}
+            path = path.format(**{f"{parent.singular}_id": first[0]["id"]})
+        rows = _page(Pages(client, resource, reading, path))
+    except (TheirTurn, RecordRefused) as error:
+        logger.warning("%s: no sample was read: %s", resource.name, error.line)
+        return {}
+    shaper = Shaper(resource.schema, never=resource.never, zone=reading.zone)
+    shaped = [shaper(row) for row in rows]
+    return properties_of({name: row[name] for name in shaper.unknown if name in row} for row in shaped)
+
+
+def _page(pages: Pages) -> list[Row]:
+    resource = pages.resource
+    return pages.ask(resource.order(resource.key, "desc"), 1, count=False).rows

@@ -1,0 +1,88 @@
+"""The form of a stream's records on one account: its schema, and how rows become records of it."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterator, Mapping
+from datetime import tzinfo
+from typing import Any
+
+from fieldpulse_api.errors import UnexpectedReply
+from fieldpulse_api.reading.pages import Row
+from fieldpulse_api.resources.model import Resource
+from fieldpulse_api.values.custom_fields import PROPERTY, CustomFields
+
+from .shaper import Shaper
+
+Record = dict[str, Any]
+
+
+class Form:
+    """Shape rows. `custom` are the account's custom fields, if any; `more` are properties beyond the catalogue's.
+
+    `has_labels` puts `…_label` beside each code.
+    """
+
+    def __init__(
+        self,
+        resource: Resource,
+        *,
+        zone: tzinfo,
+        custom: CustomFields | None = None,
+        more: Mapping[str, Any] | None = None,
+        has_labels: bool = False,
+    ) -> None:
+        base = resource.schema | {"properties": {**resource.schema["properties"], **(more or {})}}
+        self.custom, self._name = custom, resource.name
+        self._shaper = Shaper(base, never=resource.never, zone=zone)
+        self._labels = resource.labels if has_labels else ()
+        self._unlabelled: Counter[str] = Counter()
+        self.schema = base | {"properties": {**base["properties"], **dict(self._derived())}}
+
+    def shape(self, row: Row) -> Record:
+        """Return the record of a row, as far as it comes from the row alone.
+
+        Raises: UnexpectedReply for a row that is nested too deeply to be read.
+        """
+        try:
+            return self._shaper(row)
+        except RecursionError:
+            raise UnexpectedReply(
+                "FieldPulse answered with a row that is nested too deeply.",
+                where=f"stream {self._name} · row {row['id']}",
+                do="report it: the API has changed",
+            ) from None
+
+    def complete(self, record: Record, row: Row) -> Record:
+        """Add to a record what is derived: custom fields by name, labels."""
+        if self.custom:
+            record[PROPERTY] = self.custom.values(row)
+        for labels in self._labels:
+            code = record.get(labels.column)
+            label = labels.by_code.get(code) if isinstance(code, (int, str)) else None
+            record[f"{labels.column}_label"] = label
+            if label is None and code is not None:
+                self._unlabelled[f"{labels.column} {code}" if isinstance(code, int) else labels.column] += 1
+        return record
+
+    def notes(self) -> Iterator[str]:
+        """Yield what was noticed of the rows, for a warning each."""
+        unfit = self._shaper.unfit + (self.custom.unfit if self.custom else Counter())
+        for name, count in sorted(unfit.items()):
+            yield f"{count} values of {name} do not fit the type and were emitted as they came"
+        if self._shaper.unknown:
+            seen = sorted(self._shaper.unknown.items())
+            names = ", ".join(f"{name} ({' or '.join(sorted(kinds))})" for name, kinds in seen)
+            yield f"fields that the catalogue does not know were emitted as they came: {names}"
+        if self.custom and self.custom.nameless:
+            names = ", ".join(f"{name} ({count})" for name, count in sorted(self.custom.nameless.items()))
+            yield f"values of custom fields without a definition were emitted as text: {names}"
+        if self._unlabelled:
+            codes = ", ".join(f"{code} ({count})" for code, count in sorted(self._unlabelled.items()))
+            yield f"codes that have no known label: {codes}"
+
+    def _derived(self) -> Iterator[tuple[str, Any]]:
+        if self.custom:
+            yield PROPERTY, self.custom.schema
+        for labels in self._labels:
+            yield f"{labels.column}_label", {"type": ["string", "null"], "description": f"Label of {labels.column}"}

@@ -1,0 +1,142 @@
+"""Wire row → record: one function per resource, compiled from its schema, that shapes a row for emission.
+
+A value that does not fit its declared type is emitted as it came and counted; so is a field that
+the schema does not know. What is never emitted (secrets, positions) is dropped at any depth.
+"""
+
+from __future__ import annotations
+
+import re
+from collections import Counter, defaultdict
+from collections.abc import Callable, Mapping
+from datetime import timezone, tzinfo
+from functools import lru_cache
+from typing import Any, NamedTuple
+
+from fieldpulse_api.values.scalars import Unfit, day, decimal_text, number, stamp, text, truth, whole
+
+Convert = Callable[[Any], Any]
+
+_SECRET = re.compile(r"token|password|secret|api_?key", re.IGNORECASE)
+_POSITION = "last_known_location"
+_TIME = re.compile(r"\d{4}-\d\d-\d\d[ T]\d\d:\d\d:\d\d")
+_TYPE_NAMES = {type(None): "null", bool: "boolean", int: "integer", dict: "object", list: "array"}
+
+
+class Rule(NamedTuple):
+    """How one field is shaped: a value that is exactly of the type `fits` is emitted as it is, any other converted."""
+
+    fits: type | None
+    convert: Convert
+
+
+_RULES: dict[str, Rule] = {
+    "integer": Rule(int, whole),
+    "boolean": Rule(bool, truth),
+    "number": Rule(None, number),
+    "date": Rule(None, day),
+    "x-singer.decimal": Rule(None, decimal_text),
+}
+
+
+class Shaper:
+    """Shape rows of one resource. `unfit` counts fields by path; `unknown` has the types seen of a row's own others.
+
+    Shape: dict as the API sent it → dict of JSON values; money is exact text, times are
+    `YYYY-MM-DDTHH:MM:SS.ffffffZ`.
+    """
+
+    def __init__(self, schema: Mapping[str, Any], *, never: tuple[str, ...] = (), zone: tzinfo = timezone.utc) -> None:
+        self.unfit: Counter[str] = Counter()
+        self.unknown: defaultdict[str, set[str]] = defaultdict(set)
+        self._never, self._zone = frozenset({_POSITION, *never}), zone
+        self._shape = self._object(schema, "")
+
+    def __call__(self, row: dict[str, Any]) -> dict[str, Any]:
+        """Return the record of a row."""
+        record: dict[str, Any] = self._shape(row)
+        return record
+
+    def _compile(self, schema: Mapping[str, Any], path: str) -> Rule:
+        kinds = schema.get("type", [])
+        kind = next((one for one in ([kinds] if isinstance(kinds, str) else kinds) if one != "null"), "any")
+        form = str(schema.get("format", ""))
+        if kind == "object":
+            return Rule(None, _nested(self._object(schema, path)))
+        if kind == "array":
+            return Rule(None, self._array(self._compile(schema.get("items", {}), path), path))
+        if form == "date-time":
+            return Rule(None, lambda value: stamp(value, self._zone))
+        if kind == "string" and form not in _RULES:
+            return Rule(str, lambda value: text(self._clean(value)))
+        return _RULES.get(form) or _RULES.get(kind) or Rule(None, self._clean)
+
+    def _object(self, schema: Mapping[str, Any], path: str) -> Convert:
+        rules = {name: self._compile(one, f"{path}{name}.") for name, one in schema.get("properties", {}).items()}
+        is_open = schema.get("additionalProperties", True)
+
+        def shape(row: dict[str, Any]) -> dict[str, Any]:
+            record = {}
+            for name, value in row.items():
+                rule = rules.get(name)
+                if rule is not None:
+                    fits = value is None or value.__class__ is rule[0]
+                    record[name] = value if fits else self._convert(rule, value, path + name)
+                elif is_open and not self._forbidden(name):
+                    if not path:  # deeper ones stay inside their object, where no loader can drop them
+                        self.unknown[name].add(type_name(value))
+                    record[name] = self._clean(value)
+            return record
+
+        return shape
+
+    def _array(self, rule: Rule, path: str) -> Convert:
+        def array(value: Any) -> Any:
+            if isinstance(value, list):
+                return [one if one is None else self._convert(rule, one, path) for one in value]
+            if value in ("", {}):
+                return None
+            raise Unfit
+
+        return array
+
+    def _convert(self, rule: Rule, value: Any, path: str) -> Any:
+        try:
+            return value if value.__class__ is rule.fits else rule.convert(value)
+        except Unfit:
+            self.unfit[path.rstrip(".")] += 1
+            return self._clean(value)
+
+    def _clean(self, value: Any) -> Any:
+        """Return a value of unknown shape without what is never emitted."""
+        if isinstance(value, dict):
+            return {name: self._clean(one) for name, one in value.items() if not self._forbidden(name)}
+        if isinstance(value, list):
+            return [self._clean(one) for one in value]
+        return value
+
+    def _forbidden(self, name: str) -> bool:
+        return name in self._never or _is_secret(name)
+
+
+def _nested(shape: Convert) -> Convert:
+    def nested(value: Any) -> Any:
+        if isinstance(value, dict):
+            return shape(value)
+        if value in ("", []):  # an empty PHP array
+            return None
+        raise Unfit
+
+    return nested
+
+
+@lru_cache(maxsize=4096)
+def _is_secret(name: str) -> bool:
+    return bool(_SECRET.search(name))
+
+
+def type_name(value: Any) -> str:
+    """Return what JSON calls the type of a value, with the formats that matter: `date-time`, and `integer`."""
+    if isinstance(value, str):
+        return "date-time" if _TIME.match(value) else "string"
+    return _TYPE_NAMES.get(type(value), "number")

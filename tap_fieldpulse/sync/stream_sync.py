@@ -1,0 +1,235 @@
+"""One resource in one run: what becomes of each row that is read, and where the next run goes on."""
+
+from __future__ import annotations
+
+import logging
+import time
+from collections.abc import Generator, Iterator
+from dataclasses import dataclass, field
+from itertools import chain
+from typing import Any
+
+from fieldpulse_api.errors import GuardStopped, Incomplete
+from fieldpulse_api.http.client import Client
+from fieldpulse_api.reading.pages import Reading, Row
+from fieldpulse_api.reading.single_rows import Details
+from fieldpulse_api.resources.model import Resource
+from tap_fieldpulse.changes.change_tracker import Memory
+from tap_fieldpulse.changes.delete_detection import Sweep
+from tap_fieldpulse.reading.filters import Filters
+from tap_fieldpulse.reading.list_reader import List
+from tap_fieldpulse.records.record_builder import Form, Record
+from tap_fieldpulse.webhooks.hinted_rows import Hints
+
+from .progress import Progress
+
+State = dict[str, Any]
+
+
+@dataclass(frozen=True)
+class Batch:
+    """What is emitted together: records of the stream, and the events that they show."""
+
+    records: list[Record]
+    events: list[Record] = field(default_factory=list)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Parts:
+    """What a source is put together from.
+
+    `memory` is there if deletes or events are looked for, `hints` if webhooks are received.
+    `must_be_complete` makes it an error if the list was not proved so.
+    """
+
+    client: Client
+    reading: Reading
+    resource: Resource
+    form: Form
+    filters: Filters
+    list: List
+    details: Details | None
+    memory: Memory | None
+    sweep: Sweep | None
+    hints: Hints | None
+    must_be_complete: bool
+
+
+class Source:
+    """Read one resource, batch by batch; `state` is the stream's, and moves when the end was reached.
+
+    `stopped` is the guard that stopped the sweep, if one did: the rest goes on.
+
+    Raises: Incomplete, where the setting `completeness` wants it; what reading raises.
+    """
+
+    def __init__(self, parts: Parts, state: State, logger: logging.Logger) -> None:
+        self.stopped: GuardStopped | None = None
+        self._parts, self._state, self._logger = parts, state, logger
+        self._resource, self._form, self._list, self._memory = parts.resource, parts.form, parts.list, parts.memory
+        self._late: list[Record] = []
+        self._records = self._events = self._in_vain = self._gone = 0
+
+    @property
+    def requests(self) -> int:
+        """Return how many requests the list, and the rows by id, have cost so far."""
+        by_id = (self._parts.details, self._parts.hints)
+        return self._list.tally.pages + sum(one.requests for one in by_id if one)
+
+    def batches(self) -> Iterator[Batch]:
+        """Yield what is to be emitted, and then move the state and say what was read and proved."""
+        began = time.monotonic()
+        try:
+            for batch in self._batches():
+                self._records += len(batch.records)
+                self._events += len(batch.events)
+                yield batch
+            self._end(time.monotonic() - began)
+        except BaseException:
+            if self._memory:
+                self._memory.close()
+            raise
+
+    def has_left(self) -> None:
+        """Note that the state has been emitted."""
+        if self._memory:
+            self._memory.has_left()
+
+    def _batches(self) -> Iterator[Batch]:
+        rate = self._parts.client.settings.requests_per_second
+        with Progress(self._resource.name, self._list, lambda: self.requests, rate, self._logger):
+            listed = self._list.rows()
+            if self._parts.hints:
+                listed = yield from self._hinted(self._parts.hints, listed)
+            pages = self._wanted(listed)
+            for rows in self._parts.details.complete(pages) if self._parts.details else pages:
+                yield self._batch(rows)
+                yield from self._late_events()
+            yield from self._late_events()
+            if self._memory and self._parts.sweep:
+                yield from self._deleted(self._memory, self._parts.sweep)
+
+    def _hinted(self, hints: Hints, listed: Iterator[list[Row]]) -> Generator[Batch, None, Iterator[list[Row]]]:
+        """Yield the rows that webhooks named, as the list shows rows, unless details are wanted; return the list."""
+        hints.read()
+        first = next(listed, [])
+        hints.keep(self._parts.filters.fit, columns=None if self._parts.details else {*chain(*first)})
+        for rows in hints.rows():
+            yield self._batch(rows)
+        return chain([first] if first else [], listed)
+
+    def _wanted(self, listed: Iterator[list[Row]]) -> Iterator[list[Row]]:
+        """Yield the rows that become records: new ones that fit the filters, and were not emitted as hints."""
+        for rows in listed:
+            wanted: list[Row] = []
+            others: list[Row] = []
+            for row in rows:
+                if self._parts.hints and self._parts.hints.have_shown(row):
+                    continue
+                is_wanted = self._is_new(row) and self._parts.filters.fit(row)
+                (wanted if is_wanted else others).append(row)
+            self._look_at(others)
+            if wanted:
+                yield wanted
+
+    def _is_new(self, row: Row) -> bool:
+        is_news = self._memory is not None and self._list.is_whole and self._memory.is_news(row)
+        return self._list.is_new(row) or is_news
+
+    def _look_at(self, rows: list[Row]) -> None:
+        """Remember what is needed of rows that become no records, and note what the old ones among them show."""
+        silent: list[Row] = []
+        telling: list[Row] = []
+        for row in rows:
+            fits, is_new = self._parts.filters.fit(row), self._list.is_new(row)
+            self._in_vain += is_new and not fits
+            if fits and self._memory and self._memory.wants_old:
+                telling.append(row)
+            elif self._memory and self._memory.has_events and (is_new or self._memory.wants_old):
+                silent.append(row)
+        if self._memory and silent:
+            self._memory.take([self._form.shape(row) for row in silent], is_silent=True)
+        if self._memory and telling:
+            self._late += self._taken(self._memory, telling).events
+
+    def _batch(self, rows: list[Row]) -> Batch:
+        if self._memory:
+            return self._taken(self._memory, rows)
+        return Batch([self._form.complete(self._form.shape(row), row) for row in rows])
+
+    def _taken(self, memory: Memory, rows: list[Row]) -> Batch:
+        """Take rows in as they are, before what is derived of them, which may change without them."""
+        records = [self._form.shape(row) for row in rows]
+        found = memory.take(records)
+        for record, row in zip(records, rows):  # noqa: B905  made as one
+            self._form.complete(record, row)
+        return Batch(records, found)
+
+    def _late_events(self) -> Iterator[Batch]:
+        late, self._late = self._late, []
+        if late:
+            yield Batch([], late)
+
+    def _deleted(self, memory: Memory, sweep: Sweep) -> Iterator[Batch]:
+        try:
+            for records, found in memory.gone(sweep, self._list):
+                self._gone += len(records)
+                yield Batch(records, found)
+        except GuardStopped as error:
+            self._logger.error("%s", error)  # noqa: TRY400  it is foreseen
+            self.stopped = error
+
+    def _end(self, seconds: float) -> None:
+        tally = self._list.tally
+        name = self._resource.name
+        for note in [*tally.notes, *self._form.notes()]:
+            self._logger.warning("%s: %s", name, note)
+        counted = "unknown" if tally.counted is None else tally.counted
+        self._logger.info(
+            "%s: records=%d pages=%d counted=%s repeats=%d %sseconds=%.1f %s",
+            *(name, self._records, tally.pages, counted, tally.repeats, self._more_figures(), seconds, tally.verdict),
+        )
+        if tally.vanished:
+            self._logger.info("%s: %d of the parents were deleted while they were read", name, tally.vanished)
+        if tally.verdict != "complete" and self._parts.reading.prove:
+            self._say_unproved()
+        else:
+            self._move_state()
+        if self._parts.hints:
+            self._state.update(self._parts.hints.state())
+        if self._memory:
+            self._memory.finish(is_whole=self._list.is_whole and tally.verdict != "incomplete")
+            self._state["snapshot"] = self._memory.generation
+
+    def _more_figures(self) -> str:
+        details, memory = self._parts.details, self._memory
+        figures = {
+            "in_vain": self._in_vain if self._parts.filters.tests else None,
+            "details": details.requests if details else None,
+            "hinted": self._parts.hints.requests if self._parts.hints else None,
+            "deleted": self._gone if self._parts.sweep else None,
+            "events": self._events if memory and memory.has_events else None,
+        }
+        return "".join(f"{name}={value} " for name, value in figures.items() if value is not None)
+
+    def _move_state(self) -> None:
+        """Say where the next run goes on; `events` that this one kept the contents of all that it read.
+
+        What does not hold any more becomes null: a runner that merges states would keep a key that is only left out.
+        """
+        has_events = True if self._memory and self._memory.has_events else None
+        more = {"filters": self._parts.filters.digest, "events": has_events}
+        self._state.update(self._list.state())
+        self._state.update({name: one for name, one in more.items() if one is not None or name in self._state})
+
+    def _say_unproved(self) -> None:
+        tally = self._list.tally
+        counted = "does not count them" if tally.counted is None else f"counts {tally.counted}"
+        error = Incomplete(
+            f"Stream {self._resource.name} is {tally.verdict}: {tally.records} rows were read, the server {counted}.",
+            where=f"GET {self._resource.path} · {tally.pages} pages",
+            do="run again; the bookmark was not moved. Setting completeness decides whether the run fails",
+        )
+        if self._parts.must_be_complete:
+            raise error
+        self._logger.warning("%s", error)

@@ -1,0 +1,1 @@
+"""Webhook deliveries: received, stored, emitted, and read by id."""

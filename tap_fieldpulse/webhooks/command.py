@@ -1,0 +1,111 @@
+"""`fieldpulse webhooks`: a small server that takes FieldPulse's webhooks and keeps them for the tap."""
+
+from __future__ import annotations
+
+import re
+import signal
+import socket
+from contextlib import closing
+from types import FrameType
+from typing import Any
+
+import click
+
+from fieldpulse_api.errors import BadSetting, YourTurn
+from fieldpulse_api.http.settings import SHARED_SETTINGS
+from fieldpulse_plugin.sdk import check, from_environment, variables
+from tap_fieldpulse.settings import TAP_SETTINGS
+
+_PREFIX = "TAP_FIELDPULSE_"
+_TOKEN = re.compile(TAP_SETTINGS["webhook_token"]["pattern"].strip("^$"))
+_MOST_CONNECTIONS = 1000
+_SECONDS_TO_END = 20
+
+
+@click.command()
+@click.option("--host", default="127.0.0.1", show_default=True, help="Address to listen on.")
+@click.option("--port", default=8788, show_default=True, type=click.IntRange(0, 65535), help="Port; 0 is any free one.")
+def webhooks(host: str, port: int) -> None:
+    """Receive FieldPulse's webhooks, and keep them for the tap. Needs no key; ends at a signal.
+
+    Settings come from the environment or from `.env`: TAP_FIELDPULSE_WEBHOOK_TOKEN, TAP_FIELDPULSE_WEBHOOK_SECRET and
+    TAP_FIELDPULSE_SNAPSHOT_URL. FieldPulse is to post to https://<your host>/<token>; TLS is the proxy's matter that
+    stands before this server.
+    """
+    config = _settings()
+    try:
+        import uvicorn  # noqa: PLC0415  of the extra
+
+        from .connection import Incoming  # noqa: PLC0415  as above
+        from .server import Receiver  # noqa: PLC0415  as above
+    except ImportError:
+        raise YourTurn(
+            "The packages that a receiver needs are not installed.",
+            where="fieldpulse webhooks",
+            do="pip install 'singer-fieldpulse[webhooks]'",
+        ) from None
+    from .inbox import Inbox  # noqa: PLC0415  other commands need no SQLAlchemy
+
+    for number in (signal.SIGINT, signal.SIGTERM):  # uvicorn ends in order, and raises the signal again
+        signal.signal(number, _end)
+    with closing(_listen(host, port)) as sock, closing(Inbox(config["snapshot_url"])) as inbox:
+        receiver = Receiver(inbox, token=config["webhook_token"], secret=config.get("webhook_secret"), tell=_tell)
+        server = uvicorn.Server(
+            uvicorn.Config(
+                receiver,
+                http=Incoming,
+                lifespan="off",
+                ws="none",
+                log_level="warning",
+                access_log=False,  # it would show the token
+                proxy_headers=False,
+                server_header=False,
+                limit_concurrency=_MOST_CONNECTIONS,
+                timeout_graceful_shutdown=_SECONDS_TO_END,
+            )
+        )
+        _tell(f"listening at http://{host}:{sock.getsockname()[1]}/<webhook_token>")
+        try:
+            server.run(sockets=[sock])
+        finally:
+            receiver.tell()
+
+
+def _tell(text: str) -> None:
+    click.echo(f"fieldpulse webhooks: {text}", err=True)
+
+
+def _settings() -> dict[str, Any]:
+    """Return the tap's settings. Raises: BadSetting, also for a token that may be guessed."""
+    properties = {**SHARED_SETTINGS, **TAP_SETTINGS}
+    config = from_environment(_PREFIX, properties, variables())
+    if not _TOKEN.fullmatch(config.get("webhook_token", "")):
+        raise BadSetting(
+            "There is no webhook_token, or not one of 32 or more letters, digits, `-` and `_`.",
+            where=f"setting webhook_token · {_PREFIX}WEBHOOK_TOKEN",
+            do="make one: python3 -c 'import secrets; print(secrets.token_urlsafe(32))'",
+        )
+    check(config, {"type": "object", "properties": properties}, where=f"environment · {_PREFIX}…")
+    return {"snapshot_url": TAP_SETTINGS["snapshot_url"]["default"], **config}
+
+
+def _listen(host: str, port: int) -> socket.socket:
+    # Without the protocol's number asyncio leaves Nagle's algorithm on, and each answer takes 40 ms.
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    sock = socket.socket(family, socket.SOCK_STREAM, socket.IPPROTO_TCP)
+    try:
+        sock.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        sock.bind((host, port))
+        sock.listen(_MOST_CONNECTIONS)
+    except OSError as error:
+        sock.close()
+        raise YourTurn(
+            f"The receiver cannot listen ({error.strerror}).",
+            where=f"{host}:{port}",
+            do="give another --host or --port",
+        ) from None
+    return sock
+
+
+def _end(number: int, frame: FrameType | None) -> None:  # noqa: ARG001  as Python calls it
+    raise SystemExit(128 + number)

@@ -1,0 +1,1 @@
+"""What was sent for each record: pending, written, uncertain."""

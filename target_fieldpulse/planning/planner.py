@@ -1,0 +1,297 @@
+"""A record and what is known → what is to be done. Asks the ledger and the look-ups; sends nothing."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+from fieldpulse_api.errors import Invalid
+from fieldpulse_api.resources.catalogue import BY_NAME
+from fieldpulse_api.resources.model import Resource
+from fieldpulse_api.resources.write_model import Call, Write
+from fieldpulse_api.values.custom_fields import PROPERTY, RAW, entries_of
+from target_fieldpulse.ledger.ledger import Entry
+from target_fieldpulse.records import parsed_record as records
+from target_fieldpulse.records.custom_field_entries import DEFINITION
+from target_fieldpulse.records.custom_field_entries import FIELD as VALUES
+from target_fieldpulse.records.custom_fields import CustomValues
+from target_fieldpulse.records.field_codec import refuse
+from target_fieldpulse.records.parsed_record import Record
+from target_fieldpulse.writing.services import Means
+
+from . import plan as plans
+from .forecast import Forecast
+from .lookups import Lookup, plain_column
+from .plan import Body, Note, Plan
+from .references import References
+
+_KEY = "external_id"
+
+
+class Planner:
+    """Plan records of any writable stream. May be used by many threads.
+
+    Raises: Invalid for a record that is wrong; what reading the look-ups raises.
+    """
+
+    def __init__(self, means: Means, forecast: Forecast, references: References, customs: CustomValues) -> None:
+        self._forecast, self._lookups, self._rules = forecast, means.lookups, means.rules
+        self._wire, self._external_columns = means.wire, means.external
+        self._references, self._customs = references, customs
+
+    def plan(self, resource: Resource, record: Record) -> Plan:
+        """Return what is to be done for a record."""
+        write = _write_of(resource)
+        if write.into:
+            return self._move(resource, write, record)
+        key = records.source_key(record)
+        entry = self._forecast.find(resource.name, key)
+        if records.is_deleted(record):
+            return self._delete(resource, record, Note(resource.name, key), entry)
+        now = self._said(resource, write, record)
+        if entry and entry.status == "intended":
+            return self._whole("finish", resource, record, Note(resource.name, key, now))
+        known = records.row_id(record)
+        if entry and entry.status != "deleted" and known in (None, entry.row_id):
+            note = Note(resource.name, key, records.merged(write, entry.said, now))
+            return self._again(resource, record, note, entry, now)
+        note = Note(resource.name, key, now)
+        if known is not None:
+            return self._update(resource, record, note, known=known, changed=records.news(now, {}), above={})
+        return self._first(resource, record, note)
+
+    def _first(self, resource: Resource, record: Record, note: Note) -> Plan:
+        """Plan a record that was never written: its row may be there all the same."""
+        whole = self._whole("create", resource, record, note)
+        found = self._match(resource, whole, record)
+        if found is not None:
+            changed = records.news(note.said, {})
+            return self._update(resource, record, note, known=found, changed=changed, above=whole.above)
+        if self._rules.mode(resource.name) == "update_only":
+            return Plan("skip", resource, note, why="write_mode is update_only, and FieldPulse has no such row")
+        return plans.creating(whole)
+
+    def _again(self, resource: Resource, record: Record, note: Note, entry: Entry, now: records.Said) -> Plan:
+        """Plan a record whose row is known."""
+        if entry.status == "adopted":
+            return self._whole("finish", resource, record, note)
+        changed = records.news(now, entry.said)
+        if not changed or entry.row_id is None:
+            return Plan("unchanged", resource, note, entry.row_id, entry.above)
+        return self._update(resource, record, note, known=entry.row_id, changed=changed, above=entry.above)
+
+    def _update(
+        self,
+        resource: Resource,
+        record: Record,
+        note: Note,
+        *,
+        known: int,
+        changed: tuple[str, ...],
+        above: Mapping[str, int],
+    ) -> Plan:
+        if self._rules.mode(resource.name) == "create_only":
+            return Plan("skip", resource, note, known, why="write_mode is create_only, and FieldPulse has the row")
+        write = _write_of(resource)
+        fields = records.fields_of(write, changed)
+        wanted = {*fields, *write.resend, *resource.path_fields}
+        filled = self._references.resolve(write, record, wanted)
+        given = plans.body_of(write, record, filled, self._wire, wanted)
+        if VALUES in fields:
+            given |= self._values(resource, record, given, changed=changed, is_new=False)
+        if _KEY in changed:
+            given |= self._external(resource, record, given)
+        above = self._above(resource, given, above)
+        nulls = plans.cleared(write, record, given, fields) if self._rules.clears else {}
+        return Plan(
+            "update",
+            resource,
+            note,
+            known,
+            above,
+            body={name: value for name, value in given.items() if name in fields or name not in wanted} | nulls,
+            again={name: value for name, value in given.items() if name in write.resend},
+            calls=self._calls(write, record, changed),
+            changed=changed,
+        )
+
+    def _whole(self, action: plans.Action, resource: Resource, record: Record, note: Note) -> Plan:
+        """Plan everything that a record says, as for a row that is not there."""
+        write = _write_of(resource)
+        body = plans.body_of(write, record, self._references.resolve(write, record), self._wire)
+        if VALUES in write.by_name:
+            body |= self._values(resource, record, body, changed=tuple(note.said), is_new=True)
+        body |= self._external(resource, record, body)
+        above = self._above(resource, body, {})
+        calls = self._calls(write, record, tuple(note.said))
+        return Plan(action, resource, note, above=above, body=body, calls=calls, changed=tuple(note.said))
+
+    def _above(self, resource: Resource, body: Body, known: Mapping[str, int]) -> Mapping[str, int]:
+        """Take the fields of the path out of a body. A row below another one cannot be moved to a third."""
+        above = {**known}
+        for name in resource.path_fields:
+            given = body.pop(name, None)
+            if given is not None and known.get(name) not in (None, given):
+                raise refuse(f"{name} has changed, and FieldPulse moves no row of {resource.name}", name)
+            if given is None and name not in above:
+                raise refuse(f"{name} is required: rows of {resource.name} are below it", name)
+            above.setdefault(name, int(given or 0))
+        return above
+
+    def _said(self, resource: Resource, write: Write, record: Record) -> records.Said:
+        """Return what a record says; its own key counts where FieldPulse keeps that."""
+        now = records.said(write, record, clears=self._rules.clears, fills=self._rules.fill_only)
+        key = records.external_id(record) if resource.name in self._external_columns else None
+        return now | records.hashed(_KEY, key) if key is not None else now
+
+    def _values(
+        self, resource: Resource, record: Record, body: Body, *, changed: tuple[str, ...], is_new: bool
+    ) -> Body:
+        """Return the values of custom fields that changed; named ones go instead of those in the API's own form."""
+        given = record.get(PROPERTY)
+        if given is None or not resource.custom:
+            return {}
+        if not isinstance(given, Mapping):
+            raise refuse(f"{PROPERTY} is no object of names and values", PROPERTY)
+        named = {name: value for name, value in given.items() if f"{PROPERTY}.{name}" in changed}
+        held = {one: value for name in RAW for one, value in entries_of(record.get(name))}
+        entries = self._customs.entries(resource.custom, named, held, clears=self._rules.clears)
+        body.pop(VALUES, None)
+        own = self._own_field(resource)
+        for entry in (one for one in entries if one[DEFINITION] == own):
+            if entry["value"] not in ("", records.external_id(record)):
+                raise refuse(f"{PROPERTY} has another value for the field that keeps external_id", PROPERTY)
+        kept = [one for one in entries if one[DEFINITION] != own and not (is_new and one["value"] == "")]
+        return {VALUES: kept} if kept else {}
+
+    def _own_field(self, resource: Resource) -> int | None:
+        """Return the custom field that keeps the source's key."""
+        name = plain_column(self._external_columns.get(resource.name, ""))
+        return int(name.rpartition(":")[2]) if ":" in name else None
+
+    def _external(self, resource: Resource, record: Record, body: Body) -> Body:
+        """Return where FieldPulse keeps the source's key."""
+        column, key = self._external_columns.get(resource.name), records.external_id(record)
+        if column is None or key is None:
+            return {}
+        own = self._own_field(resource)
+        return (
+            {VALUES: [*body.get(VALUES, ()), {DEFINITION: own, "value": key}]} if own else {plain_column(column): key}
+        )
+
+    def _match(self, resource: Resource, whole: Plan, record: Record) -> int | None:
+        """Return the one row that the record means, by the first set of fields that finds any."""
+        lookup = None
+        for fields, wanted in self._sets(resource, whole, record):
+            lookup = lookup or self._lookups.of(resource.name, whole.above)
+            found, name = lookup.find(wanted), " and ".join(fields)
+            if len(found) > 1:
+                ids = ", ".join(map(str, found))
+                raise refuse(f"{name}: several rows have it: ids {ids}", name, "merge them, or give id")
+            if found:
+                self._refuse_anothers(resource, lookup, found[0], record, name)
+                return found[0]
+        return None
+
+    def _sets(self, resource: Resource, whole: Plan, record: Record) -> Iterator[tuple[tuple[str, ...], Body]]:
+        """Yield the sets of fields that the record gives, as columns; the source's own key first."""
+        column, key = self._external_columns.get(resource.name), records.external_id(record)
+        if column and key is not None:
+            yield (_KEY,), {column: key}
+        by_name, body = _write_of(resource).by_name, {**whole.above, **whole.body}
+        for fields in self._rules.match_of(resource):
+            own = [by_name[name] for name in fields if name not in resource.path_fields]
+            if own and all(self._wire.loose(by_name[name], body.get(name)) for name in fields):
+                yield fields, {one.column: body[one.name] for one in own}
+
+    def _refuse_anothers(self, resource: Resource, lookup: Lookup, found: int, record: Record, name: str) -> None:
+        """Refuse a row in which FieldPulse keeps the key of another record."""
+        column, key = self._external_columns.get(resource.name), records.external_id(record)
+        kept = lookup.cell(found, column) if column and key is not None else None
+        if kept not in (None, "") and str(kept) != key:
+            raise refuse(
+                f"{name}: row {found} has it, and belongs to another external_id", name, "give id, or merge them"
+            )
+
+    def _calls(self, write: Write, record: Record, changed: tuple[str, ...]) -> dict[str, list[Body]]:
+        links = {call.link for call in write.calls if call.name in changed and call.link}
+        due = [call for call in write.calls if call.name in changed or call.link in links]
+        wanted = [call for call in due if record.get(call.name) is not None]
+        return {call.name: [self._element(call, one) for one in _elements(call, record[call.name])] for call in wanted}
+
+    def _element(self, call: Call, given: Mapping[str, Any]) -> Body:
+        filled = self._references.resolve(call.element, given)
+        try:
+            return plans.for_create(
+                call.element, plans.body_of(call.element, given, filled, self._wire), to="in each element"
+            )
+        except Invalid as error:
+            raise refuse(f"{call.name}: {error.what}", call.name) from None
+
+    def _delete(self, resource: Resource, record: Record, note: Note, entry: Entry | None) -> Plan:
+        known = records.row_id(record) or (entry.row_id if entry else None)
+        if known is None:
+            known = self._kept(resource, record)
+        if entry and entry.status == "deleted" and known == entry.row_id:
+            return Plan("unchanged", resource, note, known)
+        if not self._rules.hard_delete:
+            return Plan("skip", resource, note, known, why="it is deleted at its source, and hard_delete is not set")
+        if "D" not in resource.operations:
+            raise refuse(f"FieldPulse deletes no {resource.name}", "deleted_at", "retire the row in another way")
+        if entry and entry.status == "intended":
+            raise refuse(
+                "its create is in doubt", "deleted_at", "send it without deleted_at once, or settle it by hand"
+            )
+        if known is None:
+            return Plan("skip", resource, note, why="it is deleted at its source, and was never written")
+        above = entry.above if entry and entry.row_id == known else {}
+        if set(resource.path_fields) - set(above):
+            write = _write_of(resource)
+            above = self._above(resource, {**self._references.resolve(write, record, set(resource.path_fields))}, {})
+        return Plan("delete", resource, note, known, above)
+
+    def _kept(self, resource: Resource, record: Record) -> int | None:
+        """Return the one row in which FieldPulse keeps the record's key: that is certain enough to delete it."""
+        column, key = self._external_columns.get(resource.name), records.external_id(record)
+        found = self._lookups.of(resource.name).find({column: key}) if column and key is not None else []
+        return found[0] if len(found) == 1 else None
+
+    def _move(self, resource: Resource, write: Write, record: Record) -> Plan:
+        """Plan a change of another resource's row: a move needs no key of its own, the row is its key."""
+        if records.is_deleted(record):
+            raise refuse(f"FieldPulse deletes no {resource.name}", "deleted_at")
+        found = self._references.resolve(write, record)
+        target = found.pop(str(write.row), None)
+        if target is None:
+            row = write.reference(str(write.row))
+            raise refuse(f"none of {', '.join(row.properties)} is given", row.field)
+        body = plans.body_of(write, record, found, self._wire)
+        for name in write.required:
+            if body.get(name) is None:
+                raise refuse(f"none of {', '.join(write.reference(name).properties)} is given", name)
+        note = Note(resource.name, moved_key(target), records.said(write, body))
+        entry = self._forecast.find(note.stream, note.key)
+        changed = records.news(note.said, entry.said if entry else {})
+        action: plans.Action = "update" if changed else "unchanged"
+        if changed and self._rules.mode(resource.name) == "create_only":
+            return Plan("skip", resource, note, target, why="write_mode is create_only, and a move changes a row")
+        return Plan(action, BY_NAME[str(write.into)], note, target, body=body, changed=changed)
+
+
+def moved_key(row: int) -> str:
+    """Return the ledger's key of a stream that changes rows of another: the row itself."""
+    return f"id:{row}"
+
+
+def _write_of(resource: Resource) -> Write:
+    if resource.write is None:
+        raise TypeError(resource.name)  # a sink is made for writable streams only
+    return resource.write
+
+
+def _elements(call: Call, given: Any) -> list[Mapping[str, Any]]:
+    if call.inside and isinstance(given, Mapping):
+        given = given.get(call.inside)
+    if not isinstance(given, list) or not all(isinstance(one, Mapping) for one in given):
+        raise refuse(f"{call.name} is no list of objects", call.name)
+    return given

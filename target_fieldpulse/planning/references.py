@@ -1,0 +1,191 @@
+"""Names, e-mails and external ids → FieldPulse ids."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+from fieldpulse_api.errors import allowed_instead
+from fieldpulse_api.resources.catalogue import RESOURCES
+from fieldpulse_api.resources.write_model import Group, Reference, Write
+from fieldpulse_api.values.scalars import Unfit, whole
+from fieldpulse_api.values.text import PERSONAL, normal, object_type
+from target_fieldpulse.records.field_codec import refuse, shape
+from target_fieldpulse.records.parsed_record import Record, an_id, is_blank, ledger_key
+
+from .forecast import Forecast
+from .lookups import Lookup, Lookups
+from .plan import New
+from .write_policy import Rules
+
+
+class References:
+    """Find the rows that records refer to. May be used by many threads.
+
+    `external` are the columns with the source's keys, by stream. Raises: Invalid for a reference that leads nowhere,
+    to several rows, or to others than another one of the same record.
+    """
+
+    def __init__(self, forecast: Forecast, lookups: Lookups, rules: Rules, external: Mapping[str, str]) -> None:
+        self._forecast, self._lookups, self._rules, self._external = forecast, lookups, rules, external
+
+    def resolve(self, write: Write, record: Record, wanted: set[str] | None = None) -> dict[str, Any]:
+        """Return the body fields that the record's references fill, of those that are wanted."""
+        filled: dict[str, Any] = {}
+        for reference in write.references:
+            if wanted is None or wanted & set(reference.fields):
+                for given in (name for name in reference.properties if not is_blank(record.get(name))):
+                    self._fill(filled, reference, given, record)
+        return filled
+
+    def _fill(self, filled: dict[str, Any], reference: Reference, given: str, record: Record) -> None:
+        """Fill what one property gives; what several give must be the same."""
+        if reference.element:
+            if not is_blank(record.get(reference.field)):
+                raise _twice(reference.field, given)
+            filled[reference.field] = [*filled.get(reference.field, ()), *self._elements(reference, given, record)]
+            return
+        found = self._found_by(reference, given, record)
+        plain = {name: record.get(name) for name in found if name not in reference.properties}
+        for name, value in found.items():
+            said = filled.get(name, plain.get(name))
+            if not is_blank(said) and str(said) != str(value) and object_type(said) != object_type(value):
+                raise _twice(name, given)
+        if reference.field in filled and reference.field not in found:
+            raise _twice(reference.field, given)
+        filled |= found
+
+    def _found_by(self, reference: Reference, given: str, record: Record) -> dict[str, Any]:
+        value = record[given]
+        if reference.many:
+            return {reference.field: list(dict.fromkeys(self._several(reference, value)))}
+        if given == reference.field:
+            return {reference.field: an_id(value, given)}
+        if given == reference.external:
+            return {reference.field: self._written(reference, given, str(value)), **dict(reference.sets)}
+        code = self._code(reference, value)
+        if code is not None and reference.codes:
+            return {reference.codes.column: code}
+        found = self._named(reference, given, value)
+        return {reference.field: found, **self._group(reference.group, found, record)}
+
+    def _elements(self, reference: Reference, given: str, record: Record) -> list[dict[str, Any]]:
+        values = record[given] if isinstance(record[given], list) else [record[given]]
+        return [{str(reference.element): self._named(reference, given, one)} for one in values]
+
+    def _several(self, reference: Reference, values: Any) -> Iterator[int | New]:
+        name = reference.field
+        for value in values if isinstance(values, list) else [values]:
+            keys = ("id", "tag_id", str(reference.column), "name")
+            one = next((value[key] for key in keys if value.get(key)), None) if isinstance(value, Mapping) else value
+            if isinstance(one, str) and one.strip():
+                yield self._named(reference, name, one)
+            elif _whole(one) is not None:
+                yield an_id(one, name)
+            else:
+                raise refuse(f"{name} has an element that is neither a name nor an id", name)
+
+    def _written(self, reference: Reference, given: str, key: str) -> int:
+        entry = self._forecast.find(reference.stream, ledger_key(key))
+        if entry and entry.row_id is not None and entry.status != "deleted":
+            return entry.row_id
+        kept = self._kept(reference.stream, key)
+        if kept is not None:
+            return kept
+        raise refuse(
+            f"{given}: nothing of stream {reference.stream} was written with this external_id",
+            given,
+            f"send the record of {reference.stream} first, in this run or an earlier one with this ledger",
+        )
+
+    def _kept(self, stream: str, key: str) -> int | None:
+        """Return the one row in which FieldPulse keeps a key, where the settings say that it does."""
+        column = self._external.get(stream)
+        found = self._lookups.of(stream).find({column: key}) if column else []
+        return found[0] if len(found) == 1 else None
+
+    def _code(self, reference: Reference, value: Any) -> int | str | None:
+        """Return the code that a value is, or the label of; the account's own names go before labels."""
+        if reference.codes is None:
+            return None
+        code = _whole(value)
+        if code is not None:
+            if code not in reference.codes.by_code:
+                names = [f"{one} {label}" for one, label in reference.codes.pairs]
+                raise refuse(f"{reference.named}: {allowed_instead(value, names)}", str(reference.named))
+            return code
+        if self._lookup(reference).find({str(reference.column): value}):
+            return None
+        return next((code for code, label in reference.codes.pairs if normal(label) == normal(value)), None)
+
+    def _named(self, reference: Reference, given: str, value: Any) -> int | Any:
+        if not isinstance(value, (str, int)) or isinstance(value, bool):
+            raise refuse(f"{given} is {shape(value)}, and not a name", given)
+        found = self._found(reference, value)
+        if len(found) == 1:
+            return found[0]
+        if found:
+            reason = f"{given}: {len(found)} rows of {reference.stream} have it: ids {', '.join(map(str, found))}"
+            raise refuse(reason, given, f"give {reference.field}")
+        if reference.stream in self._rules.create_missing:
+            named = {
+                str(reference.column): " ".join(str(value).split()),
+                **dict([reference.only] if reference.only else []),
+            }
+            return New(reference.stream, tuple(named.items()))
+        if reference.column == PERSONAL:  # neither the value nor the others
+            raise refuse(f"{given}: no row of {reference.stream} has this e-mail", given)
+        raise refuse(f"{given} is {shape(value)}; {allowed_instead(value, self._names(reference))}", given)
+
+    def _names(self, reference: Reference) -> Iterator[str]:
+        """Return what may be named: of rows with a type only those of the wanted one."""
+        labels = reference.codes.by_code.values() if reference.codes else ()
+        rows = self._lookup(reference).rows().values()
+        column, only = str(reference.column), reference.only
+        fits = (row for row in rows if only is None or row.get(only[0]) in (only[1], None, ""))
+        return iter(dict.fromkeys([*(str(row[column]) for row in fits if row.get(column)), *labels]))
+
+    def _found(self, reference: Reference, value: Any) -> list[int]:
+        lookup, column = self._lookup(reference), str(reference.column)
+        only = reference.only if reference.only and reference.only[0] not in lookup.unseen else None
+        found = lookup.find({column: value, only[0]: only[1]} if only else {column: value})
+        found = found or (lookup.find({column: value, only[0]: None}) if only else [])
+        direct = _whole(value) if reference.many else None
+        return found or ([direct] if direct in lookup.rows() else [])
+
+    def _group(self, group: Group | None, member: int, record: Record) -> dict[str, int]:
+        """Return the row that a found one belongs to, the marked one of several."""
+        if group is None or record.get(group.field) is not None:
+            return {}
+        rows = self._lookups.of(group.stream).rows()
+        owners = {row_id: row for row_id, row in rows.items() if member in map(_whole, row.get(group.members) or ())}
+        first = [row_id for row_id, row in owners.items() if row.get(group.first)] or list(owners)
+        return {group.field: first[0]} if first and (len(first) == 1 or owners[first[0]].get(group.first)) else {}
+
+    def _lookup(self, reference: Reference) -> Lookup:
+        return self._lookups.of(reference.stream)
+
+
+def _twice(field: str, given: str) -> Exception:
+    return refuse(f"{field} is given twice, and not the same: by {given} as well", given, "leave one of them out")
+
+
+def columns_asked(streams: Mapping[str, Any]) -> dict[str, list[str]]:
+    """Return the columns by which the references of all streams look rows up."""
+    asked: defaultdict[str, list[str]] = defaultdict(list)
+    for reference in (one for resource in RESOURCES if resource.write for one in resource.write.references):
+        only = [reference.only[0]] if reference.only else []
+        asked[reference.stream] += [*([reference.column] if reference.column else []), *only]
+        if reference.group:
+            asked[reference.group.stream] += [reference.group.members, reference.group.first]
+    for stream, columns in streams.items():
+        asked[stream] += columns
+    return asked
+
+
+def _whole(value: Any) -> int | None:
+    try:
+        return whole(value)
+    except Unfit:
+        return None

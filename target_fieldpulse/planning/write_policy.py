@@ -1,0 +1,126 @@
+"""What the user wants of each stream: how records are matched, what may be written, and how much of it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from typing import Any, Literal, cast
+
+from fieldpulse_api.errors import BadSetting, got
+from fieldpulse_api.resources.catalogue import BY_NAME, RESOURCES, WRITABLE
+from fieldpulse_api.resources.model import Resource
+from fieldpulse_api.resources.write_model import Kind
+
+Mode = Literal["upsert", "create_only", "update_only"]
+MODES: tuple[Mode, ...] = ("upsert", "create_only", "update_only")
+OTHERWISE = "*"
+"""What stands for all streams that are not named."""
+
+
+def _creatable() -> dict[str, tuple[str, ...]]:
+    """Return the streams whose rows can be created from nothing but how records name them, and those columns."""
+    found: dict[str, tuple[str, ...]] = {}
+    writes = [resource.write for resource in RESOURCES if resource.write]
+    for reference in (one for write in writes for one in write.references if one.column):
+        write = BY_NAME[reference.stream].write
+        if write and not write.into and write.required == (reference.column,):
+            columns = (*found.get(reference.stream, ()), reference.column, *(reference.only or ())[:1])
+            found[reference.stream] = tuple(dict.fromkeys(columns))
+    return found
+
+
+CREATABLE = _creatable()
+
+
+@dataclass(frozen=True)
+class Rules:
+    """The settings that say what is written. `match` are sets of body fields, by stream, tried in order.
+
+    `external` says, by stream, where FieldPulse keeps the source's key: a body field, or the name of a custom field.
+    """
+
+    match: Mapping[str, tuple[tuple[str, ...], ...]] = field(default_factory=dict)
+    modes: Mapping[str, Mode] = field(default_factory=dict)
+    external: Mapping[str, str] = field(default_factory=dict)
+    create_missing: frozenset[str] = frozenset()
+    clears: bool = False
+    fill_only: bool = False
+    hard_delete: bool = False
+
+    @classmethod
+    def read(cls, config: Mapping[str, Any]) -> Rules:
+        """Read the settings. Raises: BadSetting for a stream or a field that there is not."""
+        return cls(
+            match={stream: _checked(stream, sets) for stream, sets in _by_stream(config["match"], "match")},
+            modes=_modes(config),
+            external=dict(_external(config)),
+            create_missing=frozenset(config["create_missing"]),
+            clears=config["null_policy"] == "clear",
+            fill_only=config["fill_only"],
+            hard_delete=config["hard_delete"],
+        )
+
+    def match_of(self, resource: Resource) -> tuple[tuple[str, ...], ...]:
+        """Return the sets of fields by which a stream's rows are found."""
+        return self.match.get(resource.name, resource.write.match if resource.write else ())
+
+    def columns(self, external: Mapping[str, str]) -> dict[str, list[str]]:
+        """Return the columns by which rows are matched, by stream."""
+        columns: dict[str, list[str]] = {}
+        for resource in (one for one in RESOURCES if one.write):
+            names = dict.fromkeys(name for fields in self.match_of(resource) for name in fields)
+            fields = resource.write.by_name if resource.write else {}
+            own = [external[resource.name]] if resource.name in external else []
+            columns[resource.name] = [*own, *(fields[name].column for name in names)]
+        return columns
+
+    def mode(self, stream: str) -> Mode:
+        """Return what may be done in a stream."""
+        return self.modes.get(stream, self.modes.get(OTHERWISE, "upsert"))
+
+
+def _by_stream(given: Mapping[str, Any], setting: str, *also: str) -> Iterator[tuple[str, Any]]:
+    for stream, value in given.items():
+        if stream not in (*WRITABLE, *also):
+            what = f"There is no such stream to write: {got(stream, (*WRITABLE, *also))}."
+            raise BadSetting(what, where=f"setting {setting}.{stream}", do="correct the setting")
+        yield stream, value
+
+
+def _checked(stream: str, sets: list[list[str]]) -> tuple[tuple[str, ...], ...]:
+    write = BY_NAME[stream].write
+    known = [one.name for one in write.fields if one.kind is not Kind.JSON] if write and not write.into else []
+    if not known:
+        what = "This stream changes rows of another, and matches none of its own."
+        raise BadSetting(what, where=f"setting match.{stream}", do="leave it out")
+    for name in (name for one in sets for name in one):
+        if name not in known:
+            what = f"The stream has no such field to be matched by: {got(name, known)}."
+            raise BadSetting(what, where=f"setting match.{stream}", do="correct the setting")
+    return tuple(tuple(one) for one in sets)
+
+
+def _modes(config: Mapping[str, Any]) -> dict[str, Mode]:
+    given = config["write_mode"]
+    if isinstance(given, str):
+        given = {OTHERWISE: given}
+    modes = dict(_by_stream(given, "write_mode", OTHERWISE))
+    for stream, mode in modes.items():
+        if mode not in MODES:
+            what = f"There is no such mode: {got(mode, MODES)}."
+            raise BadSetting(what, where=f"setting write_mode.{stream}", do="correct the setting")
+    return cast("dict[str, Mode]", modes)
+
+
+def _external(config: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
+    for stream, name in _by_stream(config["external_id_fields"], "external_id_fields"):
+        resource = BY_NAME[stream]
+        if not resource.custom and name not in columns_for_keys(resource):
+            what = f"Rows of {stream} have no such column for keys: {got(name, columns_for_keys(resource))}."
+            raise BadSetting(what, where=f"setting external_id_fields.{stream}", do="correct the setting")
+        yield stream, name
+
+
+def columns_for_keys(resource: Resource) -> list[str]:
+    """Return the columns in which FieldPulse keeps keys of others; what people write is none."""
+    return [resource.write.keeps] if resource.write and resource.write.keeps else []

@@ -1,0 +1,1 @@
+"""A Singer record, parsed once, and its values in the API's form."""

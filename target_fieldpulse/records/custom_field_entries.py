@@ -1,0 +1,55 @@
+"""The values of custom fields as a body has them, held against those of a row. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from decimal import Decimal
+from typing import Any
+
+from fieldpulse_api.values.custom_fields import RAW, entries_of
+from fieldpulse_api.values.scalars import Unfit, decimal_text
+
+Entries = list[dict[str, Any]]
+
+FIELD = RAW[0]
+"""The body field with the values of custom fields."""
+DEFINITION = "field_instance_id"
+_FLAGS = {"true": ("1",), "false": ("0",)}
+
+
+def with_values(body: Mapping[str, Any], row: Mapping[str, Any]) -> dict[str, Any]:
+    """Return a body whose custom fields replace those of a row."""
+    return {name: placed(value, row) if name == FIELD else value for name, value in body.items()}
+
+
+def placed(entries: Entries, row: Mapping[str, Any]) -> Entries:
+    """Return entries that replace those of a row: with the id of the value that is there."""
+    ids = {}
+    for entry in (one for name in RAW for one in row.get(name) or () if isinstance(one, dict) and one.get("id")):
+        ids.update({definition: entry["id"] for definition, _ in entries_of([entry])})
+    return [({"id": ids[one[DEFINITION]]} if one.get(DEFINITION) in ids else {}) | one for one in entries]
+
+
+def lacking(entries: Entries, row: Mapping[str, Any]) -> Entries:
+    """Return the entries whose values a row does not hold."""
+    held = {definition: value for name in RAW for definition, value in entries_of(row.get(name))}
+    return [one for one in entries if not _is_same(one["value"], held.get(one[DEFINITION]))]
+
+
+def gaps(entries: Entries, row: Mapping[str, Any]) -> Entries:
+    """Return the entries whose fields are empty in a row."""
+    held = {definition for name in RAW for definition, value in entries_of(row.get(name)) if value not in (None, "")}
+    return [one for one in entries if one[DEFINITION] not in held]
+
+
+def _is_same(value: Any, held: Any) -> bool:
+    """Say whether two texts are one value: a number in another form, or a flag in other words."""
+    if value in (None, "") or held in (None, ""):
+        return value in (None, "") and held in (None, "")
+    if str(value) == str(held):
+        return True
+    try:
+        one, other = decimal_text(str(value)), decimal_text(str(held))
+        return one is not None and other is not None and Decimal(one) == Decimal(other)
+    except Unfit:
+        return str(value) in _FLAGS.get(str(held).lower(), ())

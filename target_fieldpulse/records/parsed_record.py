@@ -1,0 +1,182 @@
+"""What a record says: under which key, of which row, and what is new of it. Pure."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterable, Mapping
+from datetime import timezone
+from decimal import Decimal
+from typing import Any
+
+import msgspec
+
+from fieldpulse_api.errors import Invalid
+from fieldpulse_api.resources.write_model import Kind, Write
+from fieldpulse_api.values.custom_fields import PROPERTY
+from fieldpulse_api.values.scalars import Unfit, instant, whole
+from fieldpulse_api.values.strict_json import text_fault
+
+from .custom_field_entries import FIELD as VALUES
+from .field_codec import encoded, refuse, shape
+
+Record = Mapping[str, Any]
+Said = dict[str, str]
+"""What a record says: a hash for each property that has an effect, custom fields one by one."""
+
+DELETED = ("_sdc_deleted_at", "deleted_at")
+_LONGEST_KEY = 500  # the ledger takes 512, with what it puts before
+_LARGEST_ID = 2**63
+_TEXTS = (Kind.TEXT, Kind.EMAIL, Kind.PHONE, Kind.E164)
+_OURS = ("id:", "name:", "link:", "item_link:", "key:", "run:")
+"""How keys begin that the ledger makes itself; a source's key that begins so is told apart by `key:`."""
+_JSON = msgspec.json.Decoder(float_hook=Decimal)
+
+
+def row_id(record: Record) -> int | None:
+    """Return the FieldPulse id that the record carries. Raises: Invalid."""
+    if record.get("id") is None:
+        return None
+    return an_id(record["id"], "id")
+
+
+def an_id(value: Any, name: str) -> int:
+    """Return an id of FieldPulse's. Raises: Invalid."""
+    try:
+        identity = whole(value)
+    except Unfit:
+        identity = None
+    if identity is None or not 0 < identity < _LARGEST_ID:
+        raise refuse(
+            f"{name} is not one of FieldPulse's ids, which are whole numbers", name, "put your key into external_id"
+        )
+    return identity
+
+
+def source_key(record: Record) -> str:
+    """Return the key of a record in the ledger: the source's own, else `id:` and FieldPulse's.
+
+    Raises: Invalid for a record with neither.
+    """
+    external = external_id(record)
+    if external is not None:
+        return ledger_key(external)
+    identity = row_id(record)
+    if identity is None:
+        raise refuse("neither external_id nor id is given", "external_id", "give one: external_id is your key")
+    return f"id:{identity}"
+
+
+def key_of(record: Record) -> str:
+    """Return the key of a record that may be wrong: nothing where it has none."""
+    try:
+        return source_key(record)
+    except Invalid:
+        return ""
+
+
+def shown_key(key: str) -> str:
+    """Return a key as it may be printed: an address is nobody's to read in a log."""
+    return "[…]" if "@" in key or key.startswith("+") else key
+
+
+def ledger_key(external: str) -> str:
+    """Return the ledger's key of one of the source's."""
+    return f"key:{external}" if external.startswith(_OURS) else external
+
+
+def external_id(record: Record) -> str | None:
+    """Return the source's key of a record, None where it has none. Raises: Invalid."""
+    given = record.get("external_id")
+    if given in (None, ""):
+        return None
+    is_plain = isinstance(given, (str, int, Decimal)) and not isinstance(given, bool)
+    key = str(given)
+    if not is_plain or len(key) > _LONGEST_KEY or any(letter < " " for letter in key) or text_fault(key):
+        rule = f"text or a number of at most {_LONGEST_KEY} characters, without control characters"
+        raise refuse(f"external_id is {shape(given)}, and not {rule}", "external_id")
+    return key
+
+
+def opened(write: Write, record: Record) -> Record:
+    """Return a record whose lists and objects are no JSON text, and whose times and numbers no empty text."""
+    blank = {name for name, one in write.by_name.items() if one.kind not in _TEXTS and record.get(name) == ""}
+    record = {**record, **dict.fromkeys(blank)} if blank else record
+    kept = {name for name, one in write.by_name.items() if one.kind is Kind.JSON} | {PROPERTY}
+    kept |= {call.name for call in write.calls}
+    texts = {name: record[name] for name in kept if isinstance(record.get(name), str)}
+    return {**record, **{name: _parsed(text) for name, text in texts.items()}} if texts else record
+
+
+def _parsed(text: str) -> Any:
+    if text.lstrip()[:1] not in ("[", "{"):
+        return text
+    try:
+        return _JSON.decode(text)
+    except (msgspec.DecodeError, UnicodeEncodeError, RecursionError):
+        return text
+
+
+def is_deleted(record: Record) -> bool:
+    """Say whether the source has deleted the record. Raises: Invalid for what is no time."""
+    return any(_is_time(name, record[name]) for name in DELETED if record.get(name) not in (None, False))
+
+
+def _is_time(name: str, value: Any) -> bool:
+    """Say whether a value is a time; zero and zero dates are none, as in FieldPulse's own columns."""
+    try:
+        return value != 0 and instant(value, timezone.utc) is not None
+    except Unfit:
+        raise refuse(f"{name} is {shape(value)}, and not a time in ISO 8601 form", name) from None
+
+
+def is_blank(value: Any) -> bool:
+    """Say whether a property names nothing."""
+    return value in (None, "", []) or (isinstance(value, str) and not value.strip())
+
+
+def said(write: Write, record: Record, *, clears: bool = False, fills: bool = False) -> Said:
+    """Return what the record says of everything that can have an effect; nulls count where they clear.
+
+    What only fills gaps is told apart from what is written for certain.
+    """
+    found: Said = {}
+    for name in sorted(write.properties & record.keys()):
+        _say(found, name, record[name], clears=clears)
+    values = record.get(PROPERTY)
+    if VALUES in write.by_name and isinstance(values, Mapping):
+        found.pop(VALUES, None)  # the same by definition: what is named goes
+        for name, value in values.items():
+            _say(found, f"{PROPERTY}.{name}", value, clears=clears)
+    elif VALUES in write.by_name and values is not None:
+        _say(found, PROPERTY, values, clears=clears)
+    return {name: f"~{one}" for name, one in found.items()} if fills else found
+
+
+def _say(found: Said, name: str, value: Any, *, clears: bool) -> None:
+    if value is not None or clears:
+        found |= hashed(name, value)
+
+
+def hashed(name: str, value: Any) -> Said:
+    """Return what one property says."""
+    return {name: hashlib.blake2b(encoded(value), digest_size=6, person=b"fieldpulse").hexdigest()}
+
+
+def merged(write: Write, before: Said, now: Said) -> Said:
+    """Return what was ever said, the latest of each property; what is said of a link undoes what was said before."""
+    links = {call.link for call in write.calls if call.name in now}
+    undone = {call.name for call in write.calls if call.link and call.link in links}
+    return {name: one for name, one in before.items() if name not in undone} | now
+
+
+def news(now: Said, before: Said) -> tuple[str, ...]:
+    """Return the properties that say something else than what was written last."""
+    return tuple(name for name, value in now.items() if before.get(name) != value)
+
+
+def fields_of(write: Write, properties: Iterable[str]) -> set[str]:
+    """Return the body fields that these properties can fill."""
+    found: set[str] = set()
+    for name in properties:
+        found |= {VALUES} if name.startswith(PROPERTY) else set(write.fills.get(name, ()))
+    return found

@@ -1,0 +1,1 @@
+"""Outcomes that add up, the rejects file, the audit, the report."""

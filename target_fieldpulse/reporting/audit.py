@@ -1,0 +1,93 @@
+"""The audit: what was done for each record, in a table beside the ledger: names of properties, and no values."""
+
+from __future__ import annotations
+
+import threading
+import time
+import uuid
+from collections import Counter
+from typing import Any
+
+from fieldpulse_api.http.client import Client
+from target_fieldpulse.ledger.ledger import Ledger
+from target_fieldpulse.planning.plan import Note, Plan
+
+from .outcomes import Done, Outcome
+
+_DAY_SECONDS = 86_400
+_MOST_KEPT = 200
+WRITTEN: tuple[Outcome, ...] = ("created", "updated", "deleted")
+"""Outcomes that are audited together with the ledger's own note of them."""
+
+
+class Audit:
+    """A row for each record that was not simply unchanged, and one for all those that were. For many threads."""
+
+    def __init__(self, ledger: Ledger, client: Client, *, days: int, is_kept: bool) -> None:
+        self.run = uuid.uuid4().hex
+        self._ledger, self._client, self._is_kept = ledger, client, is_kept
+        self._rows: list[dict[str, Any]] = []
+        self._unchanged: Counter[str] = Counter()
+        self._lock = threading.Lock()
+        self._here = threading.local()
+        if is_kept:
+            ledger.audited_until(time.time() - days * _DAY_SECONDS)
+
+    def begin(self) -> None:
+        """Say that this thread begins to carry out a record: its requests are counted from now."""
+        self._here.before = self._client.requests_here
+
+    def row(self, plan: Plan, outcome: Outcome, row_id: int) -> dict[str, Any]:
+        """Return what is audited of a plan that was carried out, to be written with the ledger's note of it."""
+        return self._row(plan.note.stream, plan.action, outcome) | {
+            "source_key": plan.note.key,
+            "requests": self._requests(),
+            "row_id": row_id,
+            "changed": sorted(plan.changed),
+        }
+
+    def note(self, note: Note, action: str, done: Done) -> None:
+        """Note what became of a record that was not written."""
+        requests = self._requests()
+        if done.outcome == "unchanged" and not requests:
+            with self._lock:
+                self._unchanged[note.stream] += 1
+            return
+        row = self._row(note.stream, action, done.outcome)
+        row |= {"source_key": note.key, "requests": requests, "row_id": done.row_id}
+        with self._lock:
+            self._rows.append(row)
+            is_much = len(self._rows) >= _MOST_KEPT
+        if is_much:
+            self.flush()
+
+    def flush(self) -> None:
+        """Write what was noted."""
+        with self._lock:
+            rows, self._rows = self._rows, []
+        if self._is_kept:
+            self._ledger.audit(rows)
+
+    def close(self) -> None:
+        """Write everything."""
+        unchanged = [self._row(one, "unchanged", "unchanged") | {"records": n} for one, n in self._unchanged.items()]
+        self._rows += unchanged
+        self._unchanged.clear()
+        self.flush()
+
+    def _requests(self) -> int:
+        return self._client.requests_here - getattr(self._here, "before", self._client.requests_here)
+
+    def _row(self, stream: str, action: str, outcome: str) -> dict[str, Any]:
+        return {
+            "run": self.run,
+            "at": time.time(),
+            "stream": stream,
+            "source_key": None,
+            "action": action,
+            "outcome": outcome,
+            "requests": 0,
+            "row_id": None,
+            "changed": [],
+            "records": 1,
+        }

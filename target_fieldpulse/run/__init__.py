@@ -1,0 +1,1 @@
+"""One run: records side by side, in order per key, and STATE behind acknowledged writes."""

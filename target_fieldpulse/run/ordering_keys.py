@@ -1,0 +1,82 @@
+"""What a record touches, and what it needs: so that records which name one thing are written in their order."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Mapping
+from typing import Any
+
+from fieldpulse_api.resources.catalogue import RESOURCES
+from fieldpulse_api.resources.write_model import Field, Kind, Reference, Write
+from fieldpulse_api.values.text import normal
+from target_fieldpulse.records.field_codec import Wire
+from target_fieldpulse.records.parsed_record import Record
+
+from .keyed_executor import Key
+
+
+def _naming() -> dict[str, set[str]]:
+    """Return the columns by which records of other streams name a stream's rows."""
+    found: defaultdict[str, set[str]] = defaultdict(set)
+    for reference in (one for resource in RESOURCES if resource.write for one in resource.write.references):
+        if reference.column:
+            found[reference.stream].add(reference.column)
+    return found
+
+
+_NAMING = _naming()
+
+
+def keys_written(
+    stream: str, write: Write, record: Record, match: tuple[tuple[str, ...], ...], wire: Wire
+) -> list[Key]:
+    """Return what a record's write touches, so that two writes that name a row in one way never overlap."""
+    if write.row:
+        row = write.reference(write.row)
+        return [key for name in _given(row, record) for key in _keys(row, name, record[name])]
+    keys: list[Key] = [
+        (stream, name, str(record[name])) for name in ("id", "external_id") if record.get(name) is not None
+    ]
+    named = (column for column in _NAMING.get(stream, ()) if record.get(column) is not None)
+    keys += [(stream, (column,), (normal(record[column]),)) for column in named]
+    for fields in match:
+        values = tuple(_raw(write, name, record, wire) for name in fields)
+        if all(values):
+            keys.append((stream, fields, values))
+    return keys
+
+
+def keys_read(write: Write, record: Record) -> list[Key]:
+    """Return what must have been written before a record can be."""
+    given_by = ((reference, name) for reference in write.references for name in _given(reference, record))
+    own = [key for reference, name in given_by for key in _keys(reference, name, record[name])]
+    for call in write.calls:
+        given = record.get(call.name)
+        elements = [one for one in given if isinstance(one, Mapping)] if isinstance(given, list) else []
+        own += [key for one in elements for key in keys_read(call.element, one)]
+    return own
+
+
+def _raw(write: Write, name: str, record: Record, wire: Wire) -> str:
+    """Return a field's value before anything is looked up, in the form in which it is compared."""
+    properties = dict.fromkeys(
+        [name, *(one for ref in write.references if ref.field == name for one in ref.properties)]
+    )
+    given = next((one for one in properties if record.get(one) is not None), None)
+    if given is None:
+        return ""
+    form = write.by_name[name] if given == name else Field(given, Kind.TEXT)
+    return wire.loose(form, record[given])
+
+
+def _given(reference: Reference, record: Record) -> list[str]:
+    return [name for name in reference.properties if record.get(name) is not None]
+
+
+def _keys(reference: Reference, name: str, value: Any) -> list[Key]:
+    if name == reference.external:
+        return [(reference.stream, "external_id", str(value))]
+    if name != reference.named:
+        return [(reference.stream, "id", str(value))]
+    values = value if isinstance(value, list) else [value]
+    return [(reference.stream, (str(reference.column),), (normal(one),)) for one in values]

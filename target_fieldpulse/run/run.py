@@ -1,0 +1,251 @@
+"""One run of the target: what its streams share, and the way of a record through it."""
+
+from __future__ import annotations
+
+import logging
+import math
+import threading
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Any
+
+from fieldpulse_api.errors import BadSetting, Invalid, OutcomeUnknown, RecordRefused
+from fieldpulse_api.resources.catalogue import BY_NAME
+from fieldpulse_api.resources.model import Resource
+from target_fieldpulse.message_reader import Fault
+from target_fieldpulse.planning.guard_buffer import Held
+from target_fieldpulse.planning.plan import Note, Plan
+from target_fieldpulse.records.parsed_record import key_of, shown_key
+from target_fieldpulse.reporting.audit import WRITTEN
+from target_fieldpulse.reporting.outcomes import Done, Outcome, Outcomes
+from target_fieldpulse.reporting.private_files import check_place
+from target_fieldpulse.reporting.report import Clock, last_line, table, write_report
+
+from .keyed_executor import Lanes
+from .ordering_keys import keys_read, keys_written
+from .state_queue import Acknowledged, State
+from .wiring import Parts
+
+_LOGGER = logging.getLogger(__name__)
+_LAST_SECONDS = 20.0  # what a stopped run gives its requests under way
+
+Record = dict[str, Any]
+Schema = Mapping[str, Any]
+
+
+class Stopped(Exception):
+    """The run was stopped while the outcome of a create was being found out."""
+
+
+class Run:
+    """Take records in, write them side by side, and let states out behind them. A dry run lets none out."""
+
+    def __init__(self, config: Mapping[str, Any], emit: Callable[[State], None]) -> None:
+        self._stopped = threading.Event()
+        self._parts = Parts(config, wait=self._stopped.wait)
+        self._guards = self._parts.guards
+        self._config, self._is_dry = config, config["dry_run"]
+        self._report_path = _report_path(config)
+        self._clock = Clock()
+        if config.get("plan_path") and not self._is_dry:
+            _LOGGER.warning("plan_path has an effect only with dry_run: this run writes")
+        self._emit = emit
+        self._outcomes = Outcomes(config["rejects_path"])
+        self._acknowledged = Acknowledged(self._let_out)
+        self._lanes = Lanes(math.ceil(self._parts.settings.requests_per_second), self._stopped)
+        self._held: Held | None = Held() if self._guards and not self._is_dry else None
+        self._prepared: set[str] = set()
+        self._fatal: BaseException | None = None
+
+    def prepare(self, resource: Resource) -> None:
+        """Get ready to write a stream: which account this is, and what earlier runs left in doubt."""
+        self._parts.open()
+        if self._is_dry or not resource.write:
+            return
+        named = {one.stream for one in resource.write.references} & self._parts.rules.create_missing
+        for one in (BY_NAME[stream] for stream in sorted({resource.name, *named} - self._prepared)):
+            self._prepared.add(one.name)  # a SCHEMA may come again, while creates are under way
+            self._parts.ledger.hold(one.name)
+            if one.write and not one.write.into:
+                self._parts.doubts.settle_all(one)
+
+    def submit(self, resource: Resource, schema: Schema, record: Record, fault: Fault | None = None) -> None:
+        """Read one record; this waits while too many are under way. One with a fault is rejected.
+
+        Raises: what ended the run.
+        """
+        self.check()
+        self._outcomes.read(resource.name)
+        ticket = self._acknowledged.begin()
+        if fault:
+            self._reject(resource, schema, record, fault)
+            self._acknowledged.end(ticket)
+            return
+        if self._held is None:
+            self._start(resource, schema, record, ticket)
+            return
+        self._foresee(resource, record)
+        if self._held.put(lambda: self._start(resource, schema, record, ticket)):
+            self._release()
+
+    def skip(self, stream: str) -> None:
+        """Count a record that is not to be written."""
+        self._outcomes.read(stream)
+        self._outcomes.count(stream, "skipped")
+
+    def state(self, state: State) -> None:
+        """Take in a state."""
+        self._acknowledged.state(state)
+
+    def check(self) -> None:
+        """Raise what ended the run, if anything did."""
+        if self._fatal:
+            raise self._fatal
+
+    def finish(self, *, is_stopped: bool = False) -> None:
+        """Wait for all writes; in a run that was stopped, only for those under way, and not for ever."""
+        if is_stopped:
+            self._stopped.set()
+        else:
+            self._release()
+        self._lanes.finish(_LAST_SECONDS if is_stopped else None)
+
+    def close(self, status: int | None = None) -> int:
+        """Close everything, say the last line, write the report, and return the exit status.
+
+        `status` is that of what ended the run; without it the outcomes decide.
+        """
+        counts = self._outcomes.close()
+        is_clean = status is None
+        if status is None:
+            is_bad = self._outcomes["uncertain"] or (self._outcomes["rejected"] and self._config["on_reject"] == "fail")
+            status = 1 if is_bad else 0
+        self._parts.close(is_clean=is_clean)
+        for line in table(counts):
+            _LOGGER.info("%s", line)
+        _LOGGER.info("%s", last_line(counts))
+        if self._report_path:
+            try:
+                write_report(self._report_path, self._report(counts, status))
+            except OSError as error:  # how the run ended is not for its report to say
+                _LOGGER.warning("The report cannot be written (%s): setting report_path", error.strerror)
+        return status
+
+    def _report(self, counts: Mapping[str, Mapping[str, int]], status: int) -> Record:
+        parts = self._parts
+        return {
+            "run": parts.audit.run if parts.is_open else None,
+            **self._clock.told(),
+            "account": parts.ledger.account if parts.is_open else None,
+            "dry_run": self._is_dry,
+            "exit_status": status,
+            "requests": parts.client.requests if parts.is_open else 0,
+            "rejects_path": self._config["rejects_path"],
+            "streams": counts,
+        }
+
+    def _foresee(self, resource: Resource, record: Record) -> None:
+        """Count what a record will do, before anything is sent. Raises: GuardStopped when it would be too much."""
+        try:
+            plan = self._parts.planner.plan(resource, record)
+        except RecordRefused:  # it will be again when its turn comes
+            return
+        if plan.writes:
+            for one in plan.missing:
+                if self._parts.forecast.new(one)[1]:
+                    self._guards.take("create", one.stream)
+            self._guards.take(plan.action, plan.note.stream)
+            self._parts.forecast.take(plan)
+
+    def _release(self) -> None:
+        """Begin to write what was held: the plan is within the guards, or too long to be known."""
+        held, self._held = self._held, None
+        if held:
+            self._guards.reset()
+            self._parts.forecast.forget()
+            for start in held.take():
+                self.check()
+                start()
+
+    def _start(self, resource: Resource, schema: Schema, record: Record, ticket: int) -> None:
+        write = resource.write
+        match = self._parts.rules.match_of(resource)
+        self._lanes.submit(
+            lambda: self._work(resource, schema, record, ticket),
+            writes=keys_written(resource.name, write, record, match, self._parts.wire) if write else (),
+            after=keys_read(write, record) if write else (),
+        )
+
+    def _work(self, resource: Resource, schema: Schema, record: Record, ticket: int) -> None:
+        stream = resource.name
+        try:
+            with self._outcomes.under_way(stream):
+                self._outcomes.count(stream, self._write(resource, schema, record))
+            self._acknowledged.end(ticket)
+        except Stopped:
+            self._outcomes.count(stream, "uncertain")  # the ledger has it; its ticket stays open: no state passes it
+        except BaseException as error:  # noqa: BLE001  whatever it is ends the run instead of vanishing in a thread
+            self._fatal = self._fatal or error
+            self._stopped.set()
+
+    def _write(self, resource: Resource, schema: Schema, record: Record) -> Outcome:
+        plan, audit = None, self._parts.audit
+        try:
+            audit.begin()
+            plan = self._parts.planner.plan(resource, record)
+            audit.begin()  # look-ups are everybody's
+            done = self._carry_out(plan)
+        except (RecordRefused, OutcomeUnknown) as error:
+            done = self._refused(resource, schema, record, error)
+        if done.outcome not in WRITTEN:
+            audit.note(
+                plan.note if plan else Note(resource.name, key_of(record)), plan.action if plan else "none", done
+            )
+        return done.outcome
+
+    def _reject(self, resource: Resource, schema: Schema, record: Record, fault: Fault) -> None:
+        error = Invalid(f"the record has {fault.what}", where="input", do="correct the record at its source")
+        done = self._refused(resource, schema, record, error, line=fault.line)
+        self._outcomes.count(resource.name, done.outcome)
+        self._parts.audit.note(Note(resource.name, key_of(record)), "none", done)
+
+    def _carry_out(self, plan: Plan) -> Done:
+        if not self._is_dry:  # it shows what a guard would stop
+            self._guards.take(plan.action, plan.note.stream)
+        return self._parts.writer.carry_out(plan)
+
+    def _refused(
+        self,
+        resource: Resource,
+        schema: Schema,
+        record: Record,
+        error: RecordRefused | OutcomeUnknown,
+        *,
+        line: str | None = None,
+    ) -> Done:
+        if isinstance(error, OutcomeUnknown) and self._stopped.is_set():
+            raise Stopped from None
+        if not self._is_dry:
+            self._outcomes.reject(resource.name, schema, line or record, error)
+        outcome: Outcome = "uncertain" if isinstance(error, OutcomeUnknown) else "rejected"
+        _LOGGER.warning("%s: %s %s: %s", outcome, resource.name, shown_key(key_of(record)), error.line)
+        return Done(outcome)
+
+    def _let_out(self, state: State) -> None:
+        """Emit a state, once what is behind it stands in the audit."""
+        if not self._is_dry:
+            if self._parts.is_open:  # nothing was read of a stream that is written if not
+                self._parts.audit.flush()
+            self._emit(state)
+
+
+def _report_path(config: Mapping[str, Any]) -> Path | None:
+    """Return where the report goes. Raises: BadSetting where it cannot, before anything is written."""
+    if not config.get("report_path"):
+        return None
+    path = Path(config["report_path"])
+    check_place(path, "report_path")
+    if path.resolve() in {Path(config[name]).resolve() for name in ("rejects_path", "plan_path") if config.get(name)}:
+        what = "The report would be written over another file of the run."
+        raise BadSetting(what, where=f"setting report_path · {path}", do="give it a path of its own")
+    return path

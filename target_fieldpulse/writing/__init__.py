@@ -1,0 +1,1 @@
+"""Plans carried out: creates, updates, deletes, and creates of unknown outcome."""

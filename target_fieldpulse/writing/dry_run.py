@@ -1,0 +1,166 @@
+"""A dry run: what would be done, field by field, and what it would cost."""
+
+from __future__ import annotations
+
+import logging
+import os
+import threading
+from collections import Counter
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import msgspec
+
+from fieldpulse_api.resources.write_model import Field, Kind
+from fieldpulse_api.values.text import PERSONAL
+from target_fieldpulse.planning.forecast import Forecast
+from target_fieldpulse.planning.lookups import cell, custom_column
+from target_fieldpulse.planning.plan import Action, Body, New, Plan, differing
+from target_fieldpulse.records.custom_field_entries import DEFINITION
+from target_fieldpulse.records.custom_field_entries import FIELD as VALUES
+from target_fieldpulse.records.custom_fields import CustomValues
+from target_fieldpulse.records.field_codec import shape
+from target_fieldpulse.records.parsed_record import shown_key
+from target_fieldpulse.reporting.outcomes import Done, Outcome
+from target_fieldpulse.reporting.private_files import open_private
+
+from .services import Means, path_of
+from .update import Updates
+
+_LOGGER = logging.getLogger(__name__)
+_JSON = msgspec.json.Encoder(decimal_format="number")
+_PUBLIC = (Kind.INTEGER, Kind.DECIMAL, Kind.BOOLEAN, Kind.TIME, Kind.DATE, Kind.OBJECT_TYPE)
+_OUTCOMES: Mapping[Action, Outcome] = {
+    "create": "created",
+    "finish": "created",
+    "update": "updated",
+    "delete": "deleted",
+    "unchanged": "unchanged",
+    "skip": "skipped",
+}
+
+
+class Preview:
+    """Show plans instead of carrying them out. May be used by many threads.
+
+    What is printed has the values of numbers, times and codes only; the file at `path` has all of them.
+    """
+
+    def __init__(
+        self,
+        means: Means,
+        forecast: Forecast,
+        updates: Updates,
+        customs: CustomValues,
+        *,
+        path: str | None,
+        requests_per_second: float,
+    ) -> None:
+        self._means, self._forecast, self._updates, self._customs = means, forecast, updates, customs
+        self._rate, self._reads = requests_per_second, 0
+        self._totals: Counter[str] = Counter()
+        self._lock = threading.Lock()
+        self._file = open_private(Path(path), "plan_path", adds=False) if path else -1
+
+    def carry_out(self, plan: Plan) -> Done:
+        """Print what a plan would do, and say what would become of the record."""
+        about = f"{plan.note.stream} {shown_key(plan.note.key)}"
+        if plan.action == "skip":
+            _LOGGER.info("dry run: %s is skipped: %s", about, plan.why)
+        if not plan.writes:
+            return Done(_OUTCOMES[plan.action], plan.row_id)
+        for one in plan.missing:
+            self._make(one)
+        row = self._row(plan)
+        due = self._updates.due(plan, row) if plan.action == "update" else plan.body
+        known = self._forecast.take(plan)
+        if plan.action == "update" and not due and not plan.calls:
+            return Done("unchanged", plan.row_id)
+        fields, requests = self._changes(plan, due, row), self._requests(plan, due)
+        self._add(plan.action, requests)
+        told = ", ".join(f"{name} {_told(plan, name, one)}" for name, one in fields.items())
+        called = f" · {', '.join(plan.calls)}" if plan.calls else ""
+        row_is = f" (id {known})" if known > 0 else ""
+        _LOGGER.info("dry run: would %s %s%s: %s%s", plan.action, about, row_is, told or "nothing else", called)
+        line = {"action": plan.action, "stream": plan.note.stream, "key": plan.note.key, "fields": fields}
+        self._write(line | {"id": known if known > 0 else None, "calls": plan.calls, "requests": requests})
+        return Done(_OUTCOMES[plan.action], plan.row_id, plan.changed)
+
+    def close(self) -> None:
+        """Print the totals, and close the file."""
+        requests = self._totals.pop("requests", 0)
+        look_ups = self._means.client.requests - self._reads
+        seconds = (requests + look_ups) / self._rate
+        acts = ", ".join(f"{action} {number}" for action, number in self._totals.items()) or "nothing"
+        _LOGGER.info("dry run: %s: %d requests and %d look-ups, at least %.1f s", acts, requests, look_ups, seconds)
+        sums = {**self._totals, "requests": requests, "look_ups": look_ups, "seconds": round(seconds, 3)}
+        self._write({"action": "total", **sums})
+        if self._file >= 0:
+            os.close(self._file)
+
+    def _make(self, one: New) -> None:
+        """Show that a row would be created that records only name."""
+        if self._forecast.new(one)[1]:
+            self._add("create", 1)
+            _LOGGER.info("dry run: would create %s: it is only named", one.stream)
+            fields = {name: {"old": None, "new": value} for name, value in one.body}
+            self._write({"action": "create", "stream": one.stream, "fields": fields, "requests": 1})
+
+    def _add(self, action: str, requests: int) -> None:
+        with self._lock:
+            self._totals.update({action: 1, "requests": requests})
+
+    def _row(self, plan: Plan) -> Mapping[str, Any]:
+        """Return what is there, where something is."""
+        known = plan.row_id or 0
+        if plan.action != "update" or min([known, *plan.above.values()]) <= 0:
+            return {}
+        with self._lock:
+            self._reads += 1
+        return self._means.row(plan.resource, path_of(plan.resource, plan.above, known))
+
+    def _changes(self, plan: Plan, due: Body, row: Mapping[str, Any]) -> dict[str, dict[str, Any]]:
+        """Return the old and the new value of each field that would be sent and differs; custom fields one by one."""
+        fields = plan.resource.write.by_name if plan.resource.write else {}
+        found = {}
+        for name in differing(plan.resource, due, row, self._means.wire):
+            if name == VALUES:
+                for entry in due[name]:
+                    title = f"custom_fields.{self._customs.name_of(entry[DEFINITION])}"
+                    found[title] = {"old": cell(row, custom_column(entry[DEFINITION])), "new": entry["value"]}
+            else:
+                column = fields[name].column if name in fields else name
+                found[name] = {"old": row.get(column), "new": due[name]}
+        return found
+
+    def _requests(self, plan: Plan, due: Body) -> int:
+        """Return what carrying it out would cost, look-ups apart."""
+        rules = plan.resource.write
+        calls = [one for one in (rules.calls if rules else ()) if plan.calls.get(one.name)]
+        cost = sum(len(plan.calls[one.name]) if one.link else 1 for one in calls)
+        if plan.action != "update":
+            return 1 + cost
+        lacking = rules and set(rules.resend) <= set(rules.required) and set(rules.resend) - {*due, *plan.again}
+        reads = self._updates.needs_row(plan) or bool(due and lacking)
+        clears = any(value is None for value in due.values())
+        return cost + reads + (1 + clears if due else 0)
+
+    def _write(self, line: Mapping[str, Any]) -> None:
+        if self._file >= 0:
+            os.write(self._file, _JSON.encode(line) + b"\n")
+
+
+def _told(plan: Plan, name: str, change: Mapping[str, Any]) -> str:
+    field = plan.resource.write.by_name.get(name) if plan.resource.write else None
+    return f"{_safe(field, change['old'])} → {_safe(field, change['new'])}"
+
+
+def _safe(field: Field | None, value: Any) -> str:
+    """Return a value as it may be printed: what people wrote is only described."""
+    if value in (None, "", [], {}):
+        return "empty"
+    if isinstance(value, New):
+        return f"new row of {value.stream}"
+    is_public = field and field.name != PERSONAL and (field.kind in _PUBLIC or field.allowed)
+    return repr(value) if is_public else shape(value)

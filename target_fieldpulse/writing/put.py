@@ -1,0 +1,181 @@
+"""One PUT: with what must be repeated, and a look at whether a null did what it should."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from fieldpulse_api.errors import Invalid, NotFound, OutcomeUnknown
+from fieldpulse_api.resources.model import Resource
+from fieldpulse_api.resources.write_model import Field, Kind
+from target_fieldpulse.planning.lookups import shows
+from target_fieldpulse.planning.plan import Body, differing
+from target_fieldpulse.records.field_codec import refuse
+
+from .services import Means
+
+_KEPT = "kept"
+"""FieldPulse clears the field by nothing that we know."""
+_EMPTY: tuple[Any, ...] = (None, "", [])
+_UNSET: dict[Kind, tuple[Any, ...]] = {Kind.BOOLEAN: (False,), Kind.INTEGER: (0,), Kind.DECIMAL: (0,)}
+"""What is empty besides, in columns that are never null."""
+_MOST_LOOKS = 3
+
+Ways = dict[str, Any]
+"""What clears a field: null, the empty text, or `_KEPT`."""
+
+
+@dataclass(frozen=True)
+class Place:
+    """Where a PUT goes. `again` are fields that it may have to repeat, `row` is what is there, where that was read."""
+
+    resource: Resource
+    path: str
+    again: Mapping[str, Any] = field(default_factory=dict)
+    row: Mapping[str, Any] | None = None
+
+
+class Puts:
+    """Change rows. May be used by many threads.
+
+    What an account wants repeated, and how its fields are cleared, is found out once in a run (question 10).
+    """
+
+    def __init__(self, means: Means, *, settle_seconds: float, wait: Callable[[float], bool]) -> None:
+        """Write. `settle_seconds` is how long after it was sent a PUT may still be carried out."""
+        self._means, self._settle_seconds, self._wait = means, settle_seconds, wait
+        self._repeating: set[str] = set()
+        self._clearing: dict[tuple[str, str], Any] = {}
+
+    def put(self, place: Place, body: Body) -> bool:
+        """Send fields of a row; None clears one. Return whether there was anything to send.
+
+        Raises: Invalid, also when FieldPulse keeps a field that was to be cleared: the rest is written then.
+        """
+        nulls = [name for name, value in body.items() if value is None]
+        known = {name: self._clearing[place.resource.name, name] for name in nulls if self._is_known(place, name)}
+        ways = self._ways(place, nulls, known) if nulls else {}
+        sent = {name: value for name, value in body.items() if value is not None}
+        whole = {**sent, **{name: way for name, way in ways.items() if way != _KEPT}}
+        self._send(place, whole)
+        unknown = [name for name in ways if name not in known]  # another thread may have found it out meanwhile
+        if unknown:
+            ways |= self._find_out(place, {name: ways[name] for name in unknown})
+        kept = ", ".join(name for name, way in ways.items() if way == _KEPT)
+        if kept:
+            raise refuse(f"{kept}: FieldPulse does not clear it; the rest was written", kept, "clear it in FieldPulse")
+        return bool(whole)
+
+    def put_whole(self, path: str, body: Body) -> None:
+        """Send a PUT of its own. One that was not answered may be carried out late: then it is sent once more.
+
+        Raises: OutcomeUnknown where it is never answered, or the run is stopped.
+        """
+        self._let_the_dead_rest()
+        for _ in range(_MOST_LOOKS):
+            if not self._means.client.put(path, body).was_repeated:
+                return
+            if self._wait(self._settle_seconds):
+                break
+        raise _unknown(path)
+
+    def _ways(self, place: Place, names: list[str], known: Ways) -> Ways:
+        """Return what clears these fields, or what is tried first. Those that are empty need nothing."""
+        doubtful = [name for name in names if known.get(name, _KEPT) == _KEPT]
+        row = (place.row or self._means.row(place.resource, place.path)) if doubtful else {}
+        empty = {name for name in doubtful if self._is_empty(place, row, name)}
+        return {name: known.get(name, self._first_try(place, name)) for name in names if name not in empty}
+
+    def _first_try(self, place: Place, name: str) -> Any:
+        """Return null, unless the profile says that texts are not cleared by it."""
+        fields = place.resource.write.by_name if place.resource.write else {}
+        is_text = name in fields and fields[name].kind is Kind.TEXT
+        return "" if is_text and self._means.client.settings.profile.writes.null_clears is False else None
+
+    def _find_out(self, place: Place, ways: Ways) -> Ways:
+        """See whether these fields were cleared by what was sent, else whether they are by the other way."""
+        left = self._left(place, ways)
+        if left:
+            others = {name: None if ways[name] == "" else "" for name in left}
+            self._send(place, others)
+            kept = self._left(place, left)
+            ways |= {name: _KEPT if name in kept else other for name, other in others.items()}
+        self._clearing.update({(place.resource.name, name): way for name, way in ways.items()})
+        return ways
+
+    def _left(self, place: Place, names: Iterable[str]) -> list[str]:
+        row = self._means.row(place.resource, place.path)
+        return [name for name in names if not self._is_empty(place, row, name)]
+
+    def _is_known(self, place: Place, name: str) -> bool:
+        return (place.resource.name, name) in self._clearing
+
+    def _differing(self, place: Place, body: Body, row: Mapping[str, Any]) -> list[str]:
+        fields = place.resource.write.by_name if place.resource.write else {}
+        names = differing(place.resource, body, row, self._means.wire)
+        return [fields[name].column if name in fields else name for name in names]
+
+    @staticmethod
+    def _is_empty(place: Place, row: Mapping[str, Any], name: str) -> bool:
+        field = place.resource.write.by_name[name] if place.resource.write else Field(name)
+        cell = row.get(field.column)
+        if field.kind is Kind.DECIMAL and isinstance(cell, str) and cell:
+            return not cell.strip("0.")
+        return cell in _EMPTY or cell in _UNSET.get(field.kind, ())
+
+    def _send(self, place: Place, body: Body) -> None:
+        if not body:
+            return
+        self._let_the_dead_rest()
+        rules, name = place.resource.write, place.resource.name
+        missing = [one for one in (rules.resend if rules else ()) if one not in body]
+        is_always = rules is not None and set(rules.resend) <= set(rules.required)
+        if missing and (is_always or name in self._repeating):
+            body, missing = self._with(place, missing, body), []
+        try:
+            self._surely(place, body)
+        except NotFound:
+            raise
+        except Invalid:
+            if not missing:
+                raise
+            self._surely(place, self._with(place, missing, body))
+            self._repeating.add(name)  # this account wants them with every PUT
+
+    def _let_the_dead_rest(self) -> None:
+        """Wait until nothing that a killed run sent can be carried out any more: it would undo what is sent now."""
+        killed_by = self._means.ledger.killed_by
+        left = (killed_by or 0) + self._settle_seconds - time.time()
+        if left > 0 and self._wait(left):
+            raise OutcomeUnknown(
+                "The run was stopped before anything was sent.", where="PUT", do="run again: the record comes again"
+            )
+
+    def _surely(self, place: Place, body: Body) -> None:
+        """Send a PUT. One that was not answered may be carried out late, over a newer one: then the row is looked at.
+
+        Raises: OutcomeUnknown where it will not hold, or the run is stopped.
+        """
+        for _ in range(_MOST_LOOKS):
+            if not self._means.client.put(place.path, body).was_repeated:
+                return
+            if self._wait(self._settle_seconds):
+                break
+            row = self._means.row(place.resource, place.path)
+            if not any(shows(row, column) for column in self._differing(place, body, row)):
+                return
+        raise _unknown(place.path)
+
+    def _with(self, place: Place, missing: list[str], body: Body) -> Body:
+        """Return a body with what must go along: as the record says, else as the row holds it."""
+        given = {name: place.again[name] for name in missing if place.again.get(name) not in _EMPTY}
+        lacking = [name for name in missing if name not in given]
+        row = (place.row or self._means.row(place.resource, place.path)) if lacking else {}
+        return {**{name: row[name] for name in lacking if row.get(name) not in _EMPTY}, **given, **body}
+
+
+def _unknown(path: str) -> OutcomeUnknown:
+    what = "Whether a change was carried out is unknown."
+    return OutcomeUnknown(what, where=f"PUT {path}", do="run again later: it is sent again")

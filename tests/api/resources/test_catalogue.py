@@ -1,0 +1,156 @@
+"""The catalogue is the one table: complete, consistent, and described."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+from jsonschema import Draft7Validator
+
+from fieldpulse_api.resources.catalogue import BY_NAME, RESOURCES, WRITABLE
+from fieldpulse_api.resources.model import Evidence, Resource
+from fieldpulse_api.resources.write_model import Kind
+
+NAMES = [
+    "customers",
+    "customer_contacts",
+    "locations",
+    "jobs",
+    "job_status_workflows",
+    "job_statuses",
+    "job_qb_classes",
+    "estimate_qb_classes",
+    "invoice_qb_classes",
+    "subtasks",
+    "comments",
+    "timesheets",
+    "custom_fields",
+    "estimates",
+    "invoices",
+    "payments",
+    "items",
+    "material_lists",
+    "purchase_orders",
+    "projects",
+    "contracts",
+    "assets",
+    "asset_categories",
+    "vendors",
+    "teams",
+    "users",
+    "tags",
+    "lead_sources",
+    "pipeline_statuses",
+    "company_profiles",
+]
+
+each = pytest.mark.parametrize("resource", RESOURCES, ids=lambda resource: resource.name)
+
+
+def test_the_catalogue_has_every_list_of_the_api_once() -> None:
+    """Thirty streams, by the names that users know."""
+    assert sorted(NAMES) == sorted(BY_NAME)
+    assert len({resource.path for resource in RESOURCES}) == len(RESOURCES) == 30
+
+
+def test_what_the_api_lets_one_write_can_be_written() -> None:
+    """Every list with a documented create or update, and moves through the pipeline."""
+    documented = [resource.name for resource in RESOURCES if not resource.only_read]
+    assert sorted(WRITABLE) == sorted([*documented, "pipeline_statuses"])
+    assert len(WRITABLE) == 19
+
+
+@each
+def test_a_schema_is_valid_and_every_property_is_described(resource: Resource) -> None:
+    """A property without a description is a column that nobody can use."""
+    Draft7Validator.check_schema(resource.schema)
+    undescribed = [path for path, one in _properties(resource.schema) if not one.get("description")]
+    assert not undescribed
+
+
+@each
+def test_a_key_is_never_null_and_anything_else_may_be(resource: Resource) -> None:
+    """Where the evidence is thin, a missing value must not stop a load."""
+    properties = resource.schema["properties"]
+    assert properties["id"]["type"] == "integer"
+    assert [name for name, one in properties.items() if name != "id" and "null" not in one["type"]] == []
+
+
+@each
+def test_the_replication_key_is_a_time_of_the_schema(resource: Resource) -> None:
+    """A bookmark can only be kept of what is emitted."""
+    if resource.updated:
+        assert resource.schema["properties"][resource.updated]["format"] == "date-time"
+
+
+@each
+def test_what_the_writer_refers_to_exists(resource: Resource) -> None:
+    """A reference leads to a stream, and every rule names a field of the body."""
+    if write := resource.write:
+        own = {name for name, *_ in write.defaults} | {name for fields in write.match for name in fields}
+        rules = own | {*write.required, *write.any_of, *write.resend, *write.identity}
+        assert rules <= set(write.by_name)
+        for reference in write.references:
+            assert reference.stream in BY_NAME
+            assert {*reference.fields} <= set(write.by_name) | {write.row}
+            assert not reference.column or reference.column in BY_NAME[reference.stream].schema["properties"]
+
+
+@each
+def test_a_create_in_doubt_can_be_recognised(resource: Resource) -> None:
+    """What every create has is part of what it is recognised by; a create without marks would be sent again."""
+    write = resource.write
+    if write and not write.into:
+        always = set(write.required) - set(resource.path_fields)
+        assert always & set(write.identity) or set(write.any_of) <= set(write.identity)
+        assert all(write.by_name[name].kind is not Kind.JSON for name in write.identity)
+
+
+@pytest.mark.parametrize(
+    ("wrong", "reason"),
+    [
+        ({"name": "Jobs"}, "snake_case"),
+        ({"operations": "GU", "item_path": "/jobs/{id}"}, "without a list"),
+        ({"operations": "LG"}, "item_path and operations disagree"),
+        ({"path": "/customers/{customer_id}/jobs"}, "path and parent disagree"),
+    ],
+)
+def test_an_entry_that_contradicts_itself_is_refused(wrong: dict[str, Any], reason: str) -> None:
+    """A wrong entry fails when the catalogue is imported, not in a run."""
+    entry = {
+        "name": "jobs",
+        "path": "/jobs",
+        "title": "",
+        "evidence": Evidence.VERIFIED,
+        "source": "",
+        "operations": "L",
+    }
+    with pytest.raises(ValueError, match=reason):
+        Resource(**(entry | wrong))
+
+
+@pytest.mark.parametrize(
+    ("name", "column", "query"),
+    [
+        ("jobs", "updated_at", {"sort_by": "updated_at", "sort_dir": "desc"}),
+        ("customers", "id", {"sort[0][attribute]": "id", "sort[0][order]": "desc"}),
+        ("job_qb_classes", "id", {}),
+    ],
+)
+def test_an_order_is_asked_for_in_the_documented_idiom(name: str, column: str, query: dict[str, str]) -> None:
+    """`sort_by` only with a documented column, `sort[…]` where that is documented, else nothing."""
+    assert BY_NAME[name].order(column, "desc") == query
+
+
+def test_ties_are_broken_by_id() -> None:
+    """Imports flood a list with equal timestamps. The other way round: see `Resource.order`."""
+    order = BY_NAME["customers"].order("updated_at", "asc")
+    assert (order["sort[1][attribute]"], order["sort[1][order]"]) == ("id", "desc")
+
+
+def _properties(schema: dict[str, Any], path: str = "") -> Iterator[tuple[str, dict[str, Any]]]:
+    for name, one in schema.get("properties", {}).items():
+        yield f"{path}{name}", one
+        yield from _properties(one, f"{path}{name}.")
+        yield from _properties(one.get("items", {}), f"{path}{name}[].")

@@ -1,0 +1,131 @@
+"""Deliveries of webhooks as the vendor sends them, and the receiver as a real process."""
+
+from __future__ import annotations
+
+import http.client
+import json
+import os
+import sqlite3
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Iterator
+from contextlib import closing, contextmanager
+from dataclasses import dataclass
+from datetime import datetime, timedelta, timezone
+from pathlib import Path
+from typing import IO, Any
+from urllib.parse import urlsplit
+
+from fieldpulse_api.values.scalars import iso
+from tap_fieldpulse.webhooks.payload import Delivery, read_delivery
+
+TOKEN = "a-token-of-the-tests-0123456789-abcdef"
+Json = dict[str, Any]
+
+
+def created(number: int, *, noun: str = "Job", account: str = "1", **values: Any) -> Json:
+    """Return what is posted when a row is created."""
+    row = {"id": number, "updated_at": "2026-03-09 18:22:41", **values}
+    plural = f"{noun.upper()}S"
+    return {
+        "trigger": f"{noun} Created",
+        "message": f"CREATE ON {plural}",
+        "data": row,
+        "company": f"FieldPulse_Acme_Air_{account}",
+    }
+
+
+def moved(number: int, new: Any, *, old: Any = 1, account: str = "1", **values: Any) -> Json:
+    """Return what is posted when a job gets another status."""
+    row = {"id": number, "status_id": new, "updated_at": "2026-03-09 18:22:41", **values}
+    return {
+        "trigger": "Job Workflow Custom Status Update",
+        "message": "UPDATE ON JOBS FOR status_id",
+        "data": {"old_value": old, "new_value": new, "object": row},
+        "company": f"FieldPulse_Acme_Air_{account}",
+    }
+
+
+def delivery(said: Json) -> Delivery:
+    """Return the delivery that a body says."""
+    return read_delivery(json.dumps(said).encode())
+
+
+def age(file: Path, *, days: int, at_most: int = 1000) -> None:
+    """Let the first deliveries of a store have come so many days ago."""
+    then = iso(datetime.now(timezone.utc) - timedelta(days=days))
+    first = "select sequence from fieldpulse_deliveries_1 order by sequence limit ?"
+    with closing(sqlite3.connect(file)) as store, store:
+        store.execute(
+            f"update fieldpulse_deliveries_1 set received_at = ? where sequence in ({first})",
+            (then, at_most),
+        )
+
+
+def post(url: str, said: Json, headers: dict[str, str] | None = None) -> int:
+    """Post a delivery, and return the status of the answer. Raises: OSError, HTTPException."""
+    parts = urlsplit(url)
+    connection = http.client.HTTPConnection(str(parts.hostname), parts.port, timeout=60)
+    try:
+        connection.request(
+            "POST", parts.path, json.dumps(said), {"content-type": "application/json", **(headers or {})}
+        )
+        return connection.getresponse().status
+    finally:
+        connection.close()
+
+
+@dataclass
+class Receiving:
+    """A receiver that runs. `address` is without the token."""
+
+    process: subprocess.Popen[str]
+    address: str
+    _errors: IO[str]
+
+    @property
+    def url(self) -> str:
+        """Return where deliveries go."""
+        return f"{self.address}/{TOKEN}"
+
+    def end(self, number: int) -> int:
+        """Send a signal, and return the exit status."""
+        self.process.send_signal(number)
+        return self.process.wait(timeout=60)
+
+    def said(self) -> str:
+        """Return what it has written."""
+        self._errors.seek(0)
+        return self._errors.read()
+
+
+def environment(**settings: str) -> dict[str, str]:
+    """Return an environment with these settings of the tap and no others."""
+    kept = {name: value for name, value in os.environ.items() if not name.startswith(("TAP_F", "TARGET_F"))}
+    return kept | {f"TAP_FIELDPULSE_{name.upper()}": value for name, value in settings.items()}
+
+
+COMMAND = [sys.executable, "-m", "fieldpulse_cli.main", "webhooks", "--port", "0"]
+
+
+@contextmanager
+def receiving(url: str, **settings: str) -> Iterator[Receiving]:
+    """Start a receiver with its store at this address, and kill it in the end if it still runs."""
+    given = environment(webhook_token=TOKEN, snapshot_url=url, **settings)
+    with (
+        tempfile.NamedTemporaryFile("w+") as errors,
+        subprocess.Popen(COMMAND, env=given, stderr=errors, text=True) as process,
+    ):
+        try:
+            yield Receiving(process, _address(process, Path(errors.name)), errors)
+        finally:
+            process.kill()
+
+
+def _address(process: subprocess.Popen[str], errors: Path) -> str:
+    while "/<webhook_token>\n" not in (text := errors.read_text()):
+        assert process.poll() is None, text
+        time.sleep(0.01)  # leave the processor to it
+    return text.split("listening at ")[1].split("/<")[0]

@@ -1,0 +1,156 @@
+"""Settings of any kind, from files and the environment: refused by name, never shown, never unforeseen."""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from fieldpulse_api.errors import BadSetting
+from fieldpulse_sandbox.sandbox import Sandbox
+from tap_fieldpulse.tap import TapFieldPulse
+from target_fieldpulse.target import TargetFieldPulse
+from tests.harness.odd_values import ABSENT, BROKEN, odd
+from tests.harness.plugins import end_of, record, schema, selected, singer
+
+Config = dict[str, Any]
+Plugin = type[TapFieldPulse] | type[TargetFieldPulse]
+PLUGINS = [TapFieldPulse, TargetFieldPulse]
+for one in PLUGINS:
+    one.append_builtin_config(one.config_jsonschema)
+SETTINGS = [(plugin, name) for plugin in PLUGINS for name in plugin.config_jsonschema["properties"]]
+SECRET = "canary-secret"
+plugins = pytest.mark.parametrize("plugin", PLUGINS, ids=lambda one: one.name)
+
+
+@pytest.fixture(scope="module")
+def folder(shared: Sandbox, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
+    """Make a folder with an empty catalog, so that runs ask nothing, and go there: any text may be a file's path."""
+    folder, before = tmp_path_factory.mktemp("settings"), Path.cwd()
+    (folder / "catalog.json").write_text('{"streams":[]}')
+    os.chdir(folder)
+    yield folder
+    os.chdir(before)
+
+
+def words(plugin: Plugin, folder: Path, config: str) -> list[str]:
+    (folder / "config.json").write_text(config)
+    catalog = [f"--catalog={folder}/catalog.json"] if plugin is TapFieldPulse else []
+    return [f"--config={folder}/config.json", *catalog]
+
+
+@settings(max_examples=150, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(
+    place=st.sampled_from(SETTINGS), value=odd, inner=st.sampled_from(["%s", '{"customers":%s}', '{"x":%s}', "[%s]"])
+)
+def test_a_setting_of_any_value_is_taken_or_refused_by_name(
+    place: tuple[Plugin, str], value: str, inner: str, folder: Path, shared: Sandbox
+) -> None:
+    """Status 2 and the name, or a run; never a traceback, and never the key."""
+    plugin, name = place
+    base = {"api_key": SECRET, "api_url": shared.url, "budget_store": "memory"} | _places(plugin, folder)
+    base.pop(name, None)
+    text = json.dumps(base)[:-1] + f',"{name}":{inner % value}' + "}"
+    ended = end_of(plugin, *words(plugin, folder, text))
+    assert ended.is_foreseen, ended.said
+    is_said = name in ended.said or name == "api_key" or "refused the API key" in ended.said  # it is none of theirs
+    assert ended.status == 0 or is_said, ended.said
+    assert SECRET not in ended.said
+
+
+@pytest.mark.parametrize(("plugin", "name"), SETTINGS, ids=lambda one: one if isinstance(one, str) else one.name)
+@pytest.mark.parametrize("text", ["nan", "inf", "\udcff", "[" * 3000, '{"a":' * 3000, "1" + "0" * 5000])
+def test_text_of_the_environment_that_is_no_setting_is_refused(
+    plugin: Plugin, name: str, text: str, folder: Path, shared: Sandbox, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What only looks like a number, nested text without an end, bytes that are no text."""
+    config = {"api_key": SECRET, "api_url": shared.url} | _places(plugin, folder)
+    monkeypatch.setenv(f"{plugin.name.upper().replace('-', '_')}_{name.upper()}", text)
+    is_text = "string" in str(plugin.config_jsonschema["properties"][name].get("type"))
+    said = refusal(plugin, {one: value for one, value in config.items() if one != name})
+    assert is_text or name in said
+    assert said or text != "\udcff"
+
+
+@plugins
+@pytest.mark.parametrize("text", [*BROKEN, *ABSENT, "[]", "null", "5", '"x"'], ids=lambda text: text[:20])
+def test_a_file_that_is_no_configuration_is_refused(plugin: Plugin, text: str, folder: Path) -> None:
+    """With the file's name, and nothing of what is in it."""
+    ended = end_of(plugin, *words(plugin, folder, f'{{"x":{text}}}' if text in BROKEN else text))
+    assert (ended.status, ended.is_foreseen) == (2, True), ended.said
+    assert "config.json" in ended.said
+
+
+@plugins
+@pytest.mark.parametrize("data", [b'{"api_key":"\xff"}', b"\xff\xfe{\x00}\x00", b'{"x":"' + b"a" * 50_000_000 + b'"}'])
+def test_a_file_of_bytes_or_of_50_mb_ends_in_three_parts(plugin: Plugin, data: bytes, folder: Path) -> None:
+    """Not UTF-8, UTF-16, and a file that was never meant."""
+    line = words(plugin, folder, "")
+    (folder / "config.json").write_bytes(data)
+    ended = end_of(plugin, *line)
+    assert (ended.status, ended.is_foreseen) == (2, True), ended.said[-500:]
+
+
+@plugins
+@pytest.mark.parametrize("path", ["", ".", "nothing.json", "a\0b", "x" * 5000])
+def test_a_path_that_is_none_is_refused(plugin: Plugin, path: str) -> None:
+    """The option is named."""
+    ended = end_of(plugin, "--config", path)
+    assert (ended.status, ended.is_foreseen, "--config" in ended.said) == (2, True, True), ended.said
+
+
+@pytest.mark.parametrize(
+    "maps",
+    [
+        *({"tags": {"title": text}} for text in ("title.nothing()", "1/0", "(", "9**9**9", "nothing")),
+        *({"tags": {"__filter__": "1/0"}}, {"tags": {"__key_properties__": ["nothing"]}}, {"tags": 5}, {"__else__": 5}),
+    ],
+    ids=str,
+)
+@plugins
+def test_a_stream_map_that_cannot_be_evaluated_is_refused(
+    plugin: Plugin, maps: Config, shared: Sandbox, tmp_path: Path
+) -> None:
+    """When it is read, or at the first record that it fails on; the setting is named."""
+    config = {"api_key": shared.key, "api_url": shared.url, "budget_store": "memory"} | _places(plugin, tmp_path)
+    (tmp_path / "catalog.json").write_text(json.dumps(selected(TapFieldPulse(config=dict(config)), ["tags"])))
+    text = singer(schema("tags", "external_id", "title"), record("tags", external_id="m", title="Map"))
+    line = words(plugin, tmp_path, json.dumps({**config, "stream_maps": maps}))
+    ended = end_of(plugin, *line, given=text.encode())
+    assert (ended.status, ended.is_foreseen, "stream_maps" in ended.said) == (2, True, True), ended.said
+
+
+@plugins
+def test_a_setting_that_is_given_twice_is_refused(plugin: Plugin, folder: Path) -> None:
+    """The last one would win, and perhaps the first was meant; neither is shown."""
+    ended = end_of(plugin, *words(plugin, folder, f'{{"api_key":"{SECRET}","api_key":"{SECRET}2"}}'))
+    assert (ended.status, "'api_key' twice" in ended.said, SECRET in ended.said) == (2, True, False)
+
+
+@plugins
+@pytest.mark.parametrize("option", [["--nothing"], ["--config"], ["--about", "--format=x"]])
+def test_a_wrong_command_line_is_refused_in_three_parts(plugin: Plugin, option: list[str]) -> None:
+    """As everything else."""
+    ended = end_of(plugin, *option)
+    assert (ended.status, ended.is_foreseen) == (2, True), ended.said
+
+
+def refusal(plugin: Plugin, config: Config) -> str:
+    """Return why a plugin does not take its settings, nothing if it does."""
+    try:
+        plugin(config=config, parse_env_config=True)
+    except BadSetting as error:
+        return error.line
+    return ""
+
+
+def _places(plugin: Plugin, folder: Path) -> Config:
+    if plugin is TapFieldPulse:
+        return {"snapshot_url": f"sqlite:///{folder}/snapshot.db"}
+    return {"ledger_url": f"sqlite:///{folder}/ledger.db", "rejects_path": f"{folder}{os.sep}rejects.singer"}

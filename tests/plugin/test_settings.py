@@ -1,0 +1,81 @@
+"""Settings from files and from the environment are typed, checked and explained alike."""
+
+from __future__ import annotations
+
+import logging
+
+import pytest
+
+from fieldpulse_api.errors import BadSetting
+from fieldpulse_plugin.sdk import from_environment
+from tap_fieldpulse.tap import TapFieldPulse
+from target_fieldpulse.target import TargetFieldPulse
+
+SETTINGS = [
+    (plugin, name, schema)
+    for plugin in (TapFieldPulse, TargetFieldPulse)
+    for name, schema in plugin.config_jsonschema["properties"].items()
+    if "default" in schema
+]
+
+
+@pytest.mark.parametrize(
+    ("plugin", "name", "schema"), SETTINGS, ids=lambda value: value if isinstance(value, str) else ""
+)
+def test_every_setting_can_be_given_in_the_environment(
+    plugin: type[TapFieldPulse], name: str, schema: dict[str, object], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The default as text is the default."""
+    prefix = f"{plugin.name.upper().replace('-', '_')}_"
+    monkeypatch.setenv(f"{prefix}API_KEY", "k")
+    monkeypatch.setenv(prefix + name.upper(), str(schema["default"]))
+    more = {"setup_mapper": False} if plugin is TapFieldPulse else {}  # that would ask the account
+    assert plugin(config={}, parse_env_config=True, **more).config[name] == schema["default"]
+
+
+@pytest.mark.parametrize(
+    ("name", "text"),
+    [("REQUESTS_PER_SECOND", "fast"), ("PAGE_SIZE", "abc"), ("PAGE_SIZE", "1.5"), ("COMPLETENESS", "fial")],
+)
+def test_a_wrong_text_is_refused_and_not_replaced(name: str, text: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The setting is named."""
+    monkeypatch.setenv("TAP_FIELDPULSE_API_KEY", "k")
+    monkeypatch.setenv(f"TAP_FIELDPULSE_{name}", text)
+    with pytest.raises(BadSetting, match=name.lower()):
+        TapFieldPulse(config={}, parse_env_config=True)
+
+
+@pytest.mark.parametrize(("text", "truth"), [("true", True), ("1", True), ("FALSE", False), ("no", False)])
+def test_a_switch_is_on_or_off(text: str, truth: bool, monkeypatch: pytest.MonkeyPatch) -> None:
+    """In any of the usual words."""
+    monkeypatch.setenv("TARGET_FIELDPULSE_DRY_RUN", text)
+    assert from_environment("TARGET_FIELDPULSE_", TargetFieldPulse.config_jsonschema["properties"]) == {
+        "dry_run": truth
+    }
+
+
+def test_a_switch_that_is_misspelt_is_not_off(monkeypatch: pytest.MonkeyPatch) -> None:
+    """`ture` must not write for real."""
+    monkeypatch.setenv("TARGET_FIELDPULSE_API_KEY", "k")
+    monkeypatch.setenv("TARGET_FIELDPULSE_DRY_RUN", "ture")
+    with pytest.raises(BadSetting, match="dry_run"):
+        TargetFieldPulse(config={}, parse_env_config=True)
+
+
+def test_a_misspelt_setting_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+    """With the nearest name: `dryrun` would write."""
+    monkeypatch.setenv("TAP_FIELDPULSE_API_KEY", "k")
+    monkeypatch.setenv("TAP_FIELDPULSE_COMPLETENES", "fail")
+    with pytest.raises(BadSetting, match="did you mean 'completeness'"):
+        TapFieldPulse(config={}, parse_env_config=True, setup_mapper=False)
+
+
+def test_a_setting_that_nobody_knows_is_warned_of(
+    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    """It may be another tool's."""
+    monkeypatch.setenv("TAP_FIELDPULSE_API_KEY", "k")
+    monkeypatch.setenv("TAP_FIELDPULSE_FAVOURITE_COLOUR", "blue")
+    with caplog.at_level(logging.WARNING):
+        TapFieldPulse(config={}, parse_env_config=True, setup_mapper=False)
+    assert "has no effect" in caplog.text

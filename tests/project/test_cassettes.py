@@ -1,0 +1,137 @@
+"""Recorded traffic, replayed without any network; every interaction is played.
+
+What was recorded on the sandbox shows that the code agrees with our belief about the API; only what was
+recorded live shows that the belief is right. `make record`, `make record-live`.
+"""
+
+from __future__ import annotations
+
+import io
+import json
+import os
+from collections.abc import Iterator
+from contextlib import redirect_stdout
+from pathlib import Path
+from typing import Any
+
+import pytest
+from jsonschema import Draft7Validator
+from vcr.cassette import Cassette
+
+from fieldpulse_api.http.client import Client
+from fieldpulse_api.http.settings import API_URL, ApiSettings
+from fieldpulse_api.reading.pages import Pages, Reading
+from fieldpulse_api.resources.catalogue import BY_NAME, RESOURCES
+from tap_fieldpulse.records.shaper import Shaper
+from target_fieldpulse.target import TargetFieldPulse
+from tests.harness.plugins import record, run_tap, schema, singer, state
+from tests.harness.scrub import scrub, scrub_live
+
+FOLDER = Path(__file__).parent.parent.parent / "cassettes"
+LIVE_KEY = os.environ.get("FIELDPULSE_API_KEY", "")
+SMALL = "http://127.0.0.1:8790"  # a few customers, for whole runs
+ADDRESS = {"sandbox": "http://127.0.0.1:8791", "live": API_URL}
+KEY = "cassette-key"
+
+pytestmark = [pytest.mark.vcr, pytest.mark.block_network]
+
+
+def recorded_lists() -> list[tuple[str, str]]:
+    """Return every list of the sandbox, and of a live account those that somebody has recorded (or is recording)."""
+    names = [resource.name for resource in RESOURCES if not resource.parent]
+    live = [name for name in names if LIVE_KEY or (FOLDER / "live" / "lists" / f"{name}.yaml").exists()]
+    return [("sandbox", name) for name in names if not LIVE_KEY] + [("live", name) for name in live]
+
+
+@pytest.fixture(scope="module")
+def vcr_config() -> dict[str, Any]:
+    """Match the whole request, and take out what must not be kept."""
+
+    def clean_request(request: Any) -> Any:
+        if request.body:
+            request.body = scrub(request.body.decode()).encode()
+        return request
+
+    def clean_response(response: dict[str, Any]) -> dict[str, Any]:
+        body = response["body"]["string"].decode()
+        response["body"]["string"] = (scrub_live if LIVE_KEY else scrub)(body).encode()
+        kept = {"date", "content-type", "ratelimit-reset"}
+        response["headers"] = {name: one for name, one in response["headers"].items() if name.lower() in kept}
+        return response
+
+    return {
+        "match_on": ["method", "scheme", "host", "port", "path", "query", "body"],
+        "filter_headers": [("x-api-key", "scrubbed"), ("user-agent", None)],
+        "before_record_request": clean_request,
+        "before_record_response": clean_response,
+    }
+
+
+@pytest.fixture
+def vcr_cassette_dir() -> str:
+    """Return the root: the path below it says what was recorded where."""
+    return str(FOLDER)
+
+
+@pytest.fixture
+def default_cassette_name(request: pytest.FixtureRequest) -> str:
+    """Return the path of a test's cassette."""
+    if "place" in request.fixturenames:
+        place, name = request.node.callspec.params["place"], request.node.callspec.params["name"]
+        return f"{place}/lists/{name}"
+    return f"sandbox/{request.node.name.removeprefix('test_')}"
+
+
+@pytest.fixture(autouse=True)
+def _all_is_played(vcr: Cassette) -> Iterator[None]:
+    """Fail when something recorded was not asked for again."""
+    yield
+    if vcr.write_protected:
+        assert vcr.all_played, "the cassette holds what nobody asks for: `make record`"
+
+
+def settings(address: str = SMALL) -> dict[str, Any]:
+    return {"api_key": LIVE_KEY or KEY, "api_url": address, "budget_store": "memory", "requests_per_second": 50}
+
+
+@pytest.mark.parametrize(("place", "name"), recorded_lists())
+def test_a_list_is_what_the_catalogue_says(place: str, name: str) -> None:
+    """The first rows of a list fit the schema after shaping, with no field unknown and no value unfit."""
+    client, resource = Client(ApiSettings.read(settings(ADDRESS[place]))), BY_NAME[name]
+    page = Pages(client, resource, Reading(page_size=3)).ask(resource.order("id", "asc"), 1)
+    client.close()
+    shaper = Shaper(resource.schema, never=resource.never)
+    for row in page.rows:
+        Draft7Validator(resource.schema, format_checker=Draft7Validator.FORMAT_CHECKER).validate(shaper(row))
+    assert not shaper.unfit
+    assert not shaper.unknown
+    assert place == "live" or page.rows
+
+
+def test_the_tap_reads_parents_children_and_people() -> None:
+    """A whole run over five streams."""
+    emitted = run_tap(settings(), "customers", "customer_contacts", "jobs", "teams", "users")
+    numbers = {name: len(records) for name, records in emitted.records.items()}
+    assert numbers == {"customers": 6, "customer_contacts": 3, "jobs": 9, "teams": 3, "users": 12}
+    assert emitted.state["bookmarks"]["jobs"]["replication_key_value"].startswith("2026-")
+
+
+def test_the_target_creates_changes_and_moves(tmp_path: Path) -> None:
+    """A customer, the same customer changed, a job for it, and a move, in one run."""
+    text = singer(
+        schema("customers", "external_id", "first_name", "email", "phone"),
+        record("customers", external_id="tape-1", first_name="Tape", email="canary@example.com", phone="+12145550123"),
+        record("customers", external_id="tape-1", first_name="Taped", email="canary@example.com", phone="+12145550123"),
+        schema("jobs", "external_id", "customer_external_id", "job_type"),
+        record("jobs", external_id="tape-job", customer_external_id="tape-1", job_type="Recording"),
+        schema("pipeline_statuses", "customer_external_id", "pipeline_status"),
+        record("pipeline_statuses", customer_external_id="tape-1", pipeline_status="Quoted"),
+        state(1),
+    )
+    paths = {"ledger_url": f"sqlite:///{tmp_path}/ledger.db", "rejects_path": f"{tmp_path}/rejects.singer"}
+    target = TargetFieldPulse(config=settings() | paths)
+    output = io.StringIO()
+    with redirect_stdout(output):
+        target.listen(io.StringIO(text))
+    assert target.run.close() == 0
+    assert json.loads(output.getvalue()) == {"bookmarks": 1}

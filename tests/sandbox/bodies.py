@@ -1,0 +1,66 @@
+"""Bodies of writes for any resource, made from the catalogue's documented fields and an account's rows."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from fieldpulse_api.resources.catalogue import RESOURCES
+from fieldpulse_api.resources.write_model import Field, Kind, Write
+
+if TYPE_CHECKING:
+    from fieldpulse_api.resources.model import Resource
+    from fieldpulse_sandbox.sandbox import Sandbox
+
+WRITTEN = [resource for resource in RESOURCES if resource.write and not resource.write.into]
+SAMPLES: dict[Kind, Any] = {
+    Kind.TEXT: "Proof",
+    Kind.EMAIL: "nova@example.com",
+    Kind.PHONE: "(214) 555-0100",
+    Kind.E164: "+12145550100",
+    Kind.INTEGER: 7,
+    Kind.DECIMAL: "12.50",
+    Kind.BOOLEAN: True,
+    Kind.TIME: 1_794_000_000,
+    Kind.DATE: "2026-05-15",
+}
+
+
+def rules(resource: Resource) -> Write:
+    """Return what the catalogue says of writing this resource."""
+    assert resource.write
+    return resource.write
+
+
+def table_of(resource: Resource, name: str) -> str | None:
+    """Return the resource that a field refers to; of several that of the first object type."""
+    own = {"recurring_job_id": "jobs", "contract_id": "contracts", "status_id": "job_statuses"}
+    if name == "status_id" and resource.name != "jobs":
+        return None
+    return next((ref.stream for ref in rules(resource).references if ref.field == name), own.get(name))
+
+
+def sample(box: Sandbox, resource: Resource, field: Field) -> Any:
+    """Return a value that the field takes."""
+    table = table_of(resource, field.name) if field.kind is Kind.INTEGER else None
+    if table:
+        return box.rows(table)[-1]["id"]
+    if field.allowed:
+        return field.allowed[0]
+    return {"settings": {"default_value": "x"}}.get(field.name, []) if field.kind is Kind.JSON else SAMPLES[field.kind]
+
+
+def minimal(box: Sandbox, resource: Resource) -> dict[str, Any]:
+    """Return the least that a create needs."""
+    write = rules(resource)
+    names = [*write.required, *write.any_of[:1]]
+    return {
+        name: sample(box, resource, write.by_name[name])
+        for name in names
+        if name in write.by_name and name not in resource.path_fields
+    }
+
+
+def paths(box: Sandbox, resource: Resource) -> tuple[str, str]:
+    """Return where a row is created, and where it is with `{id}` left open; below the first customer if below one."""
+    parent = {"customer_id": box.rows("customers")[0]["id"], "id": "{id}"}
+    return (resource.create_path or resource.path).format(**parent), str(resource.item_path).format(**parent)

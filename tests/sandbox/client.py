@@ -1,0 +1,71 @@
+"""A client of the standard library, which shares no code with ours."""
+
+from __future__ import annotations
+
+import http.client
+import json
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+from urllib.parse import urlencode, urlsplit
+
+if TYPE_CHECKING:
+    from fieldpulse_sandbox.sandbox import Sandbox
+
+
+@dataclass(frozen=True)
+class Reply:
+    """An answer as it came over the wire."""
+
+    status: int
+    headers: dict[str, str]
+    raw: bytes
+
+    @property
+    def json(self) -> Any:
+        """Return the decoded body."""
+        return json.loads(self.raw)
+
+    @property
+    def rows(self) -> Any:
+        """Return what the envelope holds."""
+        return self.json["response"]
+
+    @property
+    def ids(self) -> list[int]:
+        """Return the ids of a page."""
+        return [row["id"] for row in self.rows]
+
+
+class Client:
+    """One request per connection, so that nothing is left open."""
+
+    def __init__(self, box: Sandbox) -> None:
+        self.box = box
+
+    def __call__(self, method: str, path: str, body: Any = None, *, key: str | None = None, **query: Any) -> Reply:
+        """Ask, and return the answer. `raw` holds query names that are no identifiers; a list repeats its name."""
+        names = {**query.pop("raw", {}), **query}
+        address = urlsplit(self.box.url)
+        connection = http.client.HTTPConnection(address.hostname or "", address.port, timeout=10)
+        try:
+            data = None if body is None else json.dumps(body)
+            headers = {"x-api-key": self.box.key if key is None else key}
+            connection.request(method, f"{path}?{urlencode(names, doseq=True)}" if names else path, data, headers)
+            answer = connection.getresponse()
+            return Reply(answer.status, {name.lower(): value for name, value in answer.getheaders()}, answer.read())
+        finally:
+            connection.close()
+
+    def get(self, path: str, **query: Any) -> Reply:
+        """GET."""
+        return self("GET", path, **query)
+
+    def walk(self, path: str, limit: int = 100, **query: Any) -> list[int]:
+        """Return the ids of every page until an empty one, at most 200 pages."""
+        ids: list[int] = []
+        for page in range(1, 200):
+            found = self.get(path, page=page, limit=limit, **query).ids
+            if not found:
+                break
+            ids += found
+        return ids

@@ -1,0 +1,261 @@
+"""The webhooks that changes cause: which ones, what they say, and how they are delivered."""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+import hmac
+import json
+import threading
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from fieldpulse_sandbox.behaviour.switches import Behaviour
+from fieldpulse_sandbox.data.store import Store
+from fieldpulse_sandbox.sandbox import Sandbox
+from fieldpulse_sandbox.seed import build_account
+from fieldpulse_sandbox.server.webhook_sender import SECRET, Deliveries
+from tests.sandbox.client import Client
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+DOCUMENT = {
+    *("id", "customer_id", "author_id", "title", "status", "status_id", "status_workflow_id"),
+    *("total", "subtotal", "tax", "discount", "updated_at"),
+}
+JOB = {
+    *("id", "job_type", "customer_id", "status", "status_id", "status_workflow_id"),
+    *("in_progress_status_log", "updated_at"),
+}
+
+
+@dataclass
+class Inbox:
+    """A receiver of webhooks. `statuses` are its answers in order, the last of them for ever; 0 drops the answer."""
+
+    url: str = ""
+    statuses: list[int] = field(default_factory=lambda: [200])
+    bodies: list[bytes] = field(default_factory=list)
+    headers: list[dict[str, str]] = field(default_factory=list)
+    paths: list[str] = field(default_factory=list)
+
+    @property
+    def said(self) -> list[Any]:
+        """Return what came."""
+        return [json.loads(body) for body in self.bodies]
+
+    @property
+    def triggers(self) -> list[str]:
+        """Return the names of what came."""
+        return [one["trigger"] for one in self.said]
+
+
+@contextmanager
+def _receiving(*statuses: int) -> Iterator[Inbox]:
+    inbox = Inbox(statuses=list(statuses) or [200])
+
+    class Handler(BaseHTTPRequestHandler):
+        def do_POST(self) -> None:
+            inbox.bodies.append(self.rfile.read(int(self.headers["content-length"])))
+            inbox.headers.append({name.lower(): value for name, value in self.headers.items()})
+            inbox.paths.append(self.path)
+            status = inbox.statuses[0] if len(inbox.statuses) == 1 else inbox.statuses.pop(0)
+            if status:
+                self.send_response(status)
+                self.send_header("content-length", "0")
+                self.end_headers()
+
+        def log_message(self, *_: object) -> None:
+            """Stay silent."""
+
+    with ThreadingHTTPServer(("127.0.0.1", 0), Handler) as server:
+        inbox.url = f"http://127.0.0.1:{server.server_port}/hook?token=t"
+        thread = threading.Thread(target=server.serve_forever, args=(0.01,))
+        thread.start()
+        try:
+            yield inbox
+        finally:
+            server.shutdown()
+            thread.join()
+
+
+def _delivered(box: Sandbox) -> None:
+    assert box.deliveries
+    box.deliveries.wait()
+
+
+@pytest.mark.parametrize(
+    ("path", "name", "body", "fields"),
+    [
+        ("/jobs", "jobs", {"job_type": "Repair", "billing": 1}, JOB),
+        ("/estimates", "estimates", {"status": 1, "line_items": []}, DOCUMENT),
+        ("/invoices", "invoices", {"status": 2, "line_items": []}, DOCUMENT),
+    ],
+)
+def test_a_create_is_told_with_the_documented_fields(
+    path: str, name: str, body: dict[str, Any], fields: set[str]
+) -> None:
+    """The data are the bare object, posted as JSON to the whole address."""
+    with _receiving() as inbox, Sandbox(customers=10, webhook_url=inbox.url) as box:
+        made = Client(box)("POST", path, {"customer_id": box.rows("customers")[0]["id"], **body}).rows
+        _delivered(box)
+        company = box.rows("company_profiles")[0]
+    (said,) = inbox.said
+    noun = name.removesuffix("s").title()
+    assert (said["trigger"], said["message"]) == (f"{noun} Created", f"CREATE ON {name.upper()}")
+    assert said["data"] == {key: made[key] for key in fields}
+    assert said["company"] == f"FieldPulse_{company['title']}_{company['id']}"
+    assert inbox.paths == ["/hook?token=t"]
+    assert inbox.headers[0]["content-type"] == inbox.headers[0]["accept"] == "application/json"
+
+
+@pytest.mark.parametrize("name", ["jobs", "estimates", "invoices"])
+@pytest.mark.parametrize(("flow", "word"), [(7, "Workflow "), (None, "")])
+def test_a_status_is_told_from_old_to_new(name: str, flow: int | None, word: str) -> None:
+    """In a workflow it is the event of workflows; the values are the ids of the account's statuses."""
+    with _receiving() as inbox, Sandbox(customers=10, webhook_url=inbox.url) as box:
+        row = box.rows(name)[0]
+        box.store.patch(name, row["id"], {"status_workflow_id": flow})
+        box.store.update(name, row["id"], {"status_id": 77})
+        _delivered(box)
+    (said,) = inbox.said
+    noun = name.removesuffix("s").title()
+    assert said["trigger"] == f"{noun} {word}Custom Status Update"
+    assert said["message"] == f"UPDATE ON {name.upper()} FOR status_id"
+    assert set(said["data"]) == {"old_value", "new_value", "object"}
+    assert (said["data"]["old_value"], said["data"]["new_value"]) == (row["status_id"], 77)
+    assert set(said["data"]["object"]) == (JOB if name == "jobs" else DOCUMENT)
+    assert said["data"]["object"]["status_id"] == 77
+
+
+def test_times_of_jobs_are_told_with_few_fields() -> None:
+    """A PUT of both times causes two events."""
+    with _receiving() as inbox, Sandbox(customers=10, webhook_url=inbox.url) as box:
+        row = next(row for row in box.rows("jobs") if row["start_time"])
+        again = {key: row[key] for key in ("customer_id", "job_type", "billing")}
+        times = {"start_time": 1_777_651_200, "end_time": 1_777_654_800}
+        assert Client(box)("PUT", f"/jobs/{row['id']}", again | times).status == 200
+        _delivered(box)
+    start, end = inbox.said
+    assert (start["trigger"], start["message"]) == ("Job Start Time Update", "UPDATE ON JOBS FOR start")
+    assert (end["trigger"], end["message"]) == ("Job End Time Update", "UPDATE ON JOBS FOR end")
+    assert (start["data"]["old_value"], start["data"]["new_value"]) == (row["start_time"], "2026-05-01 16:00:00")
+    assert set(end["data"]["object"]) == {"id", "job_type", "updated_at"}
+
+
+def test_everything_else_is_not_told() -> None:
+    """No event comes of other columns, other resources, stamps alone, or deletes."""
+    with _receiving() as inbox, Sandbox(customers=10, webhook_url=inbox.url) as box:
+        job = box.rows("jobs")[0]["id"]
+        box.store.update("jobs", job, {"notes": "Moved."})
+        box.store.update("jobs", job, {})
+        Client(box)("POST", "/customers", {"first_name": "Nova"})
+        Client(box)("DELETE", f"/jobs/{job}")
+        _delivered(box)
+    assert inbox.bodies == []
+
+
+def test_an_update_that_is_refused_is_not_told() -> None:
+    """What is not stored did not happen."""
+    with _receiving() as inbox, Sandbox(customers=10, webhook_url=inbox.url) as box:
+        assert Client(box)("POST", "/jobs", {"job_type": "Repair"}).status == 400
+        _delivered(box)
+    assert inbox.bodies == []
+
+
+def test_types_are_live_or_as_in_the_documents() -> None:
+    """Live a status is a number and a log seconds; the documents show a text and a JSON string."""
+    for types, status, log in (("live", 4, 5400), ("documented", "Completed", '{"in_progress": 5400}')):
+        behaviour = Behaviour(webhook_types=types)  # type: ignore[arg-type]
+        with _receiving() as inbox, Sandbox(customers=10, behaviour=behaviour, webhook_url=inbox.url) as box:
+            row = box.rows("jobs")[0]
+            box.store.update("jobs", row["id"], {"status": 4, "status_id": 77, "in_progress_status_log": 5400})
+            box.store.update("invoices", box.rows("invoices")[0]["id"], {"status": 3, "status_id": 78})
+            _delivered(box)
+        job, invoice = (said["data"]["object"] for said in inbox.said)
+        assert (job["status"], job["in_progress_status_log"]) == (status, log)
+        assert invoice["status"] == (3 if types == "live" else "3")
+
+
+@pytest.mark.parametrize("is_signed", [False, True])
+def test_a_delivery_may_be_signed(is_signed: bool) -> None:
+    """The signature is the base64 of the raw HMAC-SHA256 of the body."""
+    behaviour = Behaviour(webhook_signature=is_signed)
+    with _receiving() as inbox, Sandbox(customers=10, behaviour=behaviour, webhook_url=inbox.url) as box:
+        box.store.update("jobs", box.rows("jobs")[0]["id"], {"status_id": 77})
+        _delivered(box)
+    digest = hmac.new(SECRET.encode(), inbox.bodies[0], hashlib.sha256).digest()
+    assert inbox.headers[0].get("x-encrypted-data") == (base64.b64encode(digest).decode() if is_signed else None)
+
+
+def test_a_delivery_may_come_twice() -> None:
+    """With the switch, each does."""
+    with (
+        _receiving() as inbox,
+        Sandbox(customers=10, behaviour=Behaviour(webhook_twice=True), webhook_url=inbox.url) as box,
+    ):
+        box.store.update("jobs", box.rows("jobs")[0]["id"], {"status_id": 77})
+        _delivered(box)
+    assert len(inbox.bodies) == 2
+    assert inbox.bodies[0] == inbox.bodies[1]
+
+
+@pytest.mark.parametrize(
+    ("statuses", "tries"),
+    [
+        ((200,), [200]),
+        ((500, 200), [500, 200]),
+        ((0, 204), [None, 204]),
+        ((503,), [503] * 4),
+        ((404, 500, 200), [404, 500, 200]),
+    ],
+)
+def test_a_delivery_that_fails_comes_again_up_to_three_times(
+    statuses: tuple[int, ...], tries: list[int | None]
+) -> None:
+    """An error or no answer is a failure; after the fourth try it is given up, and the next one is delivered."""
+    store = Store(build_account(10))
+    with _receiving(*statuses) as inbox:
+        deliveries = Deliveries(store, Behaviour(), inbox.url, pause_seconds=0.01)
+        deliveries.start()
+        store.update("jobs", store.rows("jobs")[0]["id"], {"status_id": 77})
+        deliveries.wait()
+        inbox.statuses = [200]
+        store.update("jobs", store.rows("jobs")[0]["id"], {"status_id": 78})
+        deliveries.wait()
+        deliveries.close()
+    assert [one.status for one in deliveries.tries] == [*tries, 200]
+    assert len(set(inbox.bodies)) == 2
+
+
+@pytest.mark.parametrize("url", ["http://127.0.0.1:9/\xe9", "http://x..y/", "http://127.0.0.1:port/", "http://x\0y/"])
+def test_an_address_that_cannot_be_posted_to_ends_no_thread(url: str) -> None:
+    """Each delivery is tried and given up, and those behind it as well."""
+    store = Store(build_account(10))
+    deliveries = Deliveries(store, Behaviour(), url, pause_seconds=0)
+    deliveries.start()
+    for number in (77, 78):
+        store.update("jobs", store.rows("jobs")[0]["id"], {"status_id": number})
+    deliveries.wait()
+    deliveries.close()
+    assert [one.status for one in deliveries.tries] == [None] * 8
+
+
+def test_no_answer_of_the_api_waits_for_a_receiver_that_is_not_there() -> None:
+    """Leaving the sandbox does not wait for the tries to come either."""
+    with Sandbox(customers=10, webhook_url="http://127.0.0.1:9/hook") as box:
+        for number in range(50):
+            box.store.update("jobs", box.rows("jobs")[0]["id"], {"status_id": number})
+        assert Client(box).get("/jobs").status == 200
+        assert box.deliveries
+    assert len(box.deliveries.tries) < 50
+
+
+def test_without_an_address_nothing_is_told() -> None:
+    """A sandbox has no deliveries unless it is told where they go."""
+    assert Sandbox(customers=3).deliveries is None

@@ -1,0 +1,171 @@
+"""A filtered stream emits the rows that fit, whatever the server does with the filter."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+
+from fieldpulse_api.errors import BadSetting
+from fieldpulse_sandbox.faults.fault import Fault
+from fieldpulse_sandbox.sandbox import Sandbox
+from tests.harness.plugins import run_tap
+
+Config = dict[str, Any]
+Fits = Callable[[dict[str, Any]], bool]
+
+
+def identity(box: Sandbox, stream: str, column: str, name: str) -> int:
+    return next(int(row["id"]) for row in box.rows(stream) if row[column] == name)
+
+
+def team_of(row: dict[str, Any]) -> set[int]:
+    return {one["team_id"] for one in row["assignments"]}
+
+
+CASES: list[tuple[str, dict[str, Any], Callable[[Sandbox], Fits]]] = [
+    (
+        "customers",
+        {"pipeline_status": ["Won", "Quoted"]},
+        lambda box: (
+            lambda row: (
+                row["pipeline_status_id"]
+                in {
+                    identity(box, "pipeline_statuses", "name", "Won"),
+                    identity(box, "pipeline_statuses", "name", "Quoted"),
+                }
+            )
+        ),
+    ),
+    (
+        "customers",
+        {"lead_source": "Website", "status": "lead"},
+        lambda box: (
+            lambda row: (
+                row["lead_source_id"] == identity(box, "lead_sources", "name", "Website") and row["status"] == "lead"
+            )
+        ),
+    ),
+    ("customers", {"tag": "VIP"}, lambda box: lambda row: identity(box, "tags", "title", "VIP") in row["tags"]),
+    ("customers", {"location": "testville"}, lambda _: lambda row: row["city"] == "Testville"),
+    ("jobs", {"status": ["Completed", "On The Way"]}, lambda _: lambda row: row["status"] in (4, 6)),
+    ("jobs", {"status": "4"}, lambda _: lambda row: row["status"] == 4),
+    (
+        "jobs",
+        {"team": "North Crew"},
+        lambda box: lambda row: identity(box, "teams", "title", "North Crew") in team_of(row),
+    ),
+    (
+        "jobs",
+        {"scheduled_from": "2026-03-01", "scheduled_to": "2026-06-30"},
+        lambda _: lambda row: "2026-03-01" <= (row["start_time"] or "") < "2026-07-01",
+    ),
+    (
+        "jobs",
+        {"created_from": "2026-03-01T12:00:00Z"},
+        lambda _: lambda row: row["created_at"] >= "2026-03-01 12:00:00",
+    ),
+    ("invoices", {"status": "Draft"}, lambda _: lambda row: row["status"] == 2),
+    ("invoices", {"date_to": "2026-03-31"}, lambda _: lambda row: row["invoiced_date"] < "2026-04-01"),
+    ("estimates", {"date_from": "2026-03-31"}, lambda _: lambda row: row["invoiced_date"] >= "2026-03-31"),
+    ("payments", {"status": 4, "date_from": "2026-06-01"}, lambda _: lambda row: row["payment_date"] >= "2026-06-01"),
+]
+
+
+@pytest.mark.parametrize("honoured", [True, False], ids=["honoured", "ignored"])
+@pytest.mark.parametrize(("stream", "given", "of"), CASES, ids=[f"{one[0]}-{'-'.join(one[1])}" for one in CASES])
+def test_a_filter_lets_through_what_fits(
+    shared: Sandbox, stream: str, given: dict[str, Any], of: Callable[[Sandbox], Fits], honoured: bool
+) -> None:
+    """The same rows, whether the server honours the filter or sends everything."""
+    config = {"api_key": shared.key, "api_url": shared.url, "budget_store": "memory", "filters": {stream: given}}
+    fits = of(shared)
+    shared.behaviour.honour_filter = honoured
+    try:
+        emitted = run_tap(config, stream)
+    finally:
+        shared.behaviour.honour_filter = True
+    wanted = [row["id"] for row in shared.rows(stream) if fits(row)]
+    assert sorted(emitted.ids(stream)) == wanted
+    assert wanted
+    assert len(wanted) < len(shared.rows(stream))
+
+
+@pytest.mark.parametrize(("honoured", "in_vain"), [(True, "in_vain=0 "), (False, "in_vain=")])
+def test_the_end_line_says_how_many_rows_came_in_vain(
+    box: Sandbox, config: Config, caplog: pytest.LogCaptureFixture, honoured: bool, in_vain: str
+) -> None:
+    """So a user sees whether the server listened."""
+    box.behaviour.honour_filter = honoured
+    with caplog.at_level("INFO"):
+        emitted = run_tap(config | {"filters": {"jobs": {"status": "Completed"}}}, "jobs")
+    (line,) = [one.getMessage() for one in caplog.records if "records=" in one.getMessage()]
+    others = len(box.rows("jobs")) - len(emitted.records["jobs"])
+    assert in_vain + ("" if honoured else f"{others} ") in line
+
+
+@pytest.mark.parametrize("status", [400, 500])
+def test_a_filter_that_the_server_refuses_is_applied_here_alone(
+    box: Sandbox, config: Config, caplog: pytest.LogCaptureFixture, status: int
+) -> None:
+    """A filter on what is no column answers 500 (V*); the rows are the same without it."""
+    box.fail(Fault("status", path="/customers", status=status, times=1 if status == 400 else 6))
+    emitted = run_tap(config | {"filters": {"customers": {"status": "lead"}}}, "customers")
+    assert emitted.ids("customers") == [row["id"] for row in box.rows("customers") if row["status"] == "lead"]
+    assert "refused the filter" in caplog.text
+
+
+@pytest.mark.parametrize("given", [{"status": "Completed"}, {"scheduled_from": "2026-03-01"}, {"assignee": 1}])
+def test_a_filter_that_the_server_takes_for_something_else_is_not_believed(
+    box: Sandbox, config: Config, given: dict[str, Any], caplog: pytest.LogCaptureFixture
+) -> None:
+    """It hides rows that fit: that shows, on a first run and on a later one."""
+    if "assignee" in given:
+        given = {"assignee": box.rows("users")[3]["id"]}
+    config |= {"filters": {"jobs": given}}
+    honest = run_tap(config, "jobs")
+    box.behaviour.misread_filter = True
+    wronged = run_tap(config, "jobs")
+    assert wronged.ids("jobs") == honest.ids("jobs")
+    assert wronged.ids("jobs")
+    assert "means something else by the filter" in caplog.text
+    changed = wronged.ids("jobs")[0]
+    box.store.update("jobs", changed, {"subtitle": "Changed"})
+    box.store.patch("jobs", changed, {"updated_at": "2026-11-20 00:00:00"})
+    assert changed in run_tap(config, "jobs", state=wronged.state).ids("jobs")
+
+
+def test_a_changed_filter_reads_its_stream_anew(box: Sandbox, config: Config) -> None:
+    """Rows that did not fit before are older than the bookmark, and would never come."""
+    first = run_tap(config | {"filters": {"jobs": {"status": "Completed"}}}, "jobs")
+    other = config | {"filters": {"jobs": {"status": "New"}}}
+    second = run_tap(other, "jobs", state=first.state)
+    assert second.ids("jobs") == [row["id"] for row in box.rows("jobs") if row["status"] == 1]
+    assert len(run_tap(other, "jobs", state=second.state).ids("jobs")) <= 1
+    third = run_tap(config, "jobs", state=second.state)
+    assert third.ids("jobs") == [row["id"] for row in box.rows("jobs")]
+    assert third.state["bookmarks"]["jobs"]["filters"] is None
+
+
+def test_an_incremental_run_emits_what_changed_and_fits(box: Sandbox, config: Config) -> None:
+    """Filter and bookmark hold together."""
+    config |= {"filters": {"jobs": {"status": "Completed"}}}
+    first = run_tap(config, "jobs")
+    done, open_ = ([row["id"] for row in box.rows("jobs") if row["status"] == code][:2] for code in (4, 1))
+    for one in (*done, *open_):
+        box.store.update("jobs", one, {"subtitle": "Changed"})
+    second = run_tap(config, "jobs", state=first.state)
+    assert set(done) <= set(second.ids("jobs"))
+    assert not set(open_) & set(second.ids("jobs"))
+
+
+@pytest.mark.parametrize(
+    "given", [{"tags": {"name": "VIP"}}, {"customers": {"tag": "VPI"}}, {"customers": {"city": "Testville"}}]
+)
+def test_a_wrong_filter_ends_the_run_before_anything_is_emitted(
+    box: Sandbox, config: Config, given: dict[str, Any]
+) -> None:
+    """A stream without filters, a name that nothing has, a filter that there is not."""
+    with pytest.raises(BadSetting):
+        run_tap(config | {"filters": given}, "customers")

@@ -1,0 +1,199 @@
+"""What a filter means: nothing is sent that could hide a row, and every row is judged here."""
+
+from __future__ import annotations
+
+from datetime import timezone
+from typing import Any
+
+import pytest
+
+from fieldpulse_api.errors import BadSetting
+from fieldpulse_api.resources.catalogue import BY_NAME
+from fieldpulse_api.values.text import Index
+from tap_fieldpulse.reading.filters import Filters, read_filters
+
+NAMES = {
+    ("pipeline_statuses", "name"): {11: "New Lead", 12: "Won"},
+    ("lead_sources", "name"): {21: "Website"},
+    ("tags", "title"): {31: "VIP", 32: "2024"},
+    ("job_statuses", "name"): {41: "Waiting for parts", 42: "Completed"},
+    ("users", "email"): {51: "ada@example.com"},
+    ("users", "first_name last_name"): {51: "Ada Example", 52: "Bo Sample"},
+    ("teams", "title"): {61: "North Crew"},
+}
+
+
+def names(stream: str, columns: str) -> Index:
+    index = Index()
+    for identity, name in NAMES[stream, columns].items():
+        index.put(identity, name)
+        index.names.append(name)
+    return index
+
+
+def filters(stream: str, **given: Any) -> Filters:
+    return read_filters(BY_NAME[stream], given, names, timezone.utc)
+
+
+JOB = {"id": 1, "status": 4, "status_id": 42, "start_time": "2026-03-09 18:00:00", "created_at": "2026-03-01 08:00:00"}
+JOB["assignments"] = [{"user_id": 51, "team_id": 61}]
+CUSTOMER = {
+    "id": 1,
+    "status": "lead",
+    "pipeline_status_id": 12,
+    "lead_source_id": 21,
+    "tags": [31],
+    "city": "Testville",
+}
+CUSTOMER["main_location"] = {"id": 71, "title": "Main Location", "zip_code": "75000"}
+INVOICE = {"id": 1, "status": 3, "invoiced_date": "2026-03-31 13:00:00"}
+PAYMENT = {"id": 1, "status": 4, "payment_date": "2026-03-31 13:00:00"}
+
+
+@pytest.mark.parametrize(
+    ("stream", "row", "given", "fits"),
+    [
+        ("customers", CUSTOMER, {"pipeline_status": "won"}, True),
+        ("customers", CUSTOMER, {"pipeline_status": 12}, True),
+        ("customers", CUSTOMER, {"pipeline_status": "New Lead"}, False),
+        ("customers", CUSTOMER, {"pipeline_status": ["New Lead", "Won"]}, True),
+        ("customers", CUSTOMER, {"lead_source": "Website"}, True),
+        ("customers", CUSTOMER, {"tag": "vip"}, True),
+        ("customers", CUSTOMER | {"tags": [{"id": 31, "title": "VIP"}]}, {"tag": "VIP"}, True),
+        ("customers", CUSTOMER | {"tags": ["VIP"]}, {"tag": "VIP"}, True),
+        ("customers", CUSTOMER | {"tags": []}, {"tag": "VIP"}, False),
+        ("customers", CUSTOMER, {"tag": "2024"}, False),
+        ("customers", CUSTOMER, {"location": "testville"}, True),
+        ("customers", CUSTOMER, {"location": 71}, True),
+        ("customers", CUSTOMER, {"location": "75000"}, True),
+        ("customers", CUSTOMER, {"location": "Elsewhere"}, False),
+        ("customers", CUSTOMER | {"main_location": None, "city": None}, {"location": "Testville"}, False),
+        ("customers", CUSTOMER, {"status": "Lead"}, True),
+        ("customers", CUSTOMER, {"status": "lead", "pipeline_status": "New Lead"}, False),
+        ("jobs", JOB, {"status": "Completed"}, True),
+        ("jobs", JOB, {"status": 4}, True),
+        ("jobs", JOB, {"status": "4"}, True),
+        ("jobs", JOB, {"status": ["New", 5]}, False),
+        ("jobs", JOB, {"status": "Waiting for parts"}, False),
+        ("jobs", JOB | {"status_id": 41}, {"status": ["Waiting for parts", "New"]}, True),
+        ("jobs", JOB, {"assignee": "ada@example.com"}, True),
+        ("jobs", JOB, {"assignee": "bo sample"}, False),
+        ("jobs", JOB | {"assignments": None}, {"assignee": 51}, False),
+        ("jobs", JOB, {"team": "north crew"}, True),
+        ("jobs", JOB, {"scheduled_from": "2026-03-09", "scheduled_to": "2026-03-09"}, True),
+        ("jobs", JOB, {"scheduled_from": "2026-03-09T18:00:01Z"}, False),
+        ("jobs", JOB, {"scheduled_to": "2026-03-08"}, False),
+        ("jobs", JOB | {"start_time": None}, {"scheduled_from": "2020-01-01"}, False),
+        ("jobs", JOB | {"start_time": "soon"}, {"scheduled_from": "2020-01-01"}, False),
+        ("jobs", JOB, {"created_from": "2026-03-01T08:00:00Z", "created_to": "2026-03-01T08:00:00Z"}, True),
+        ("invoices", INVOICE, {"status": "Invoiced"}, True),
+        ("invoices", INVOICE | {"status": -1}, {"status": -1}, True),
+        ("invoices", INVOICE, {"date_to": "2026-03-31"}, True),
+        ("invoices", INVOICE, {"date_to": "2026-03-30"}, False),
+        ("estimates", INVOICE, {"status": ["Draft", "Paid"]}, False),
+        ("payments", PAYMENT, {"status": 4, "date_from": "2026-03-31"}, True),
+        ("payments", PAYMENT | {"status": "4"}, {"status": 4}, True),
+    ],
+)
+def test_a_row_is_judged_by_names_and_ids(stream: str, row: dict[str, Any], given: dict[str, Any], fits: bool) -> None:
+    """As people know things: case does not matter, a day includes its end, a row without the value does not fit."""
+    assert filters(stream, **given).fit(row) is fits
+
+
+@pytest.mark.parametrize(
+    ("stream", "given", "query"),
+    [
+        (
+            "customers",
+            {"pipeline_status": ["Won", "New Lead"], "status": "lead"},
+            {
+                "filter[0][action]": "where",
+                "filter[0][attribute]": "pipeline_status_id",
+                "filter[0][operator]": "in",
+                "filter[0][value]": "11,12",
+                "filter[0][class]": "int_array",
+                "filter[1][action]": "and",
+                "filter[1][attribute]": "status",
+                "filter[1][operator]": "in",
+                "filter[1][value]": "lead",
+            },
+        ),
+        ("customers", {"tag": "VIP", "location": "Testville"}, {}),
+        ("jobs", {"status": "Waiting for parts"}, {"status_id": "41"}),
+        ("jobs", {"status": ["Waiting for parts", "New"]}, {}),
+        ("jobs", {"assignee": "Ada Example"}, {"asn[assigned_members][0]": "51"}),
+        ("jobs", {"assignee": ["Ada Example", 52]}, {}),
+        ("jobs", {"created_to": "9999-12-31"}, {"created_to": "253402300799"}),
+        (
+            "jobs",
+            {"scheduled_to": "1970-01-03T00:00:00Z"},
+            {
+                "filter[0][action]": "where",
+                "filter[0][attribute]": "start_time",
+                "filter[0][operator]": "<",
+                "filter[0][value]": "259200",
+            },
+        ),
+        (
+            "payments",
+            {"date_from": "2026-03-02"},
+            {
+                "filter[0][action]": "where",
+                "filter[0][attribute]": "payment_date",
+                "filter[0][operator]": ">=",
+                "filter[0][value]": "2026-03-01T00:00:00",
+                "filter[0][class]": "date",
+            },
+        ),
+        ("jobs", {"team": "North Crew"}, {"asn[team_id]": "61"}),
+        ("jobs", {"team": [61, 62]}, {}),
+        ("jobs", {"created_from": "1970-01-03"}, {"created_from": "86400"}),
+        ("jobs", {"created_to": "1970-01-03T00:00:00Z"}, {"created_to": "259200"}),
+    ],
+)
+def test_what_is_sent_is_documented_and_hides_nothing(
+    stream: str, given: dict[str, Any], query: dict[str, str]
+) -> None:
+    """What the API cannot say (this or that column) is not sent; a time goes out with a day to spare."""
+    assert filters(stream, **given).query == query
+
+
+@pytest.mark.parametrize(
+    ("stream", "given", "said"),
+    [
+        ("customers", {"pipline_status": "Won"}, "did you mean 'pipeline_status'"),
+        ("customers", {"pipeline_status": "Wun"}, "did you mean 'Won'"),
+        ("customers", {"status": "leed"}, "did you mean 'lead'"),
+        ("customers", {"status": []}, "names no value"),
+        ("customers", {"status": None}, "Nothing has this name"),
+        ("customers", {"lead_source": {"name": "Website"}}, "Nothing has this name"),
+        ("jobs", {"status": "Compleeted"}, "did you mean 'Completed'"),
+        ("jobs", {"scheduled_from": "next week"}, "ISO 8601"),
+        ("jobs", {"scheduled_from": 7}, "ISO 8601"),
+        ("payments", {"status": "settled"}, "Nothing has this name"),
+        ("payments", {"status": True}, "Nothing has this name"),
+    ],
+)
+def test_a_filter_that_means_nothing_is_refused_with_what_is_allowed(
+    stream: str, given: dict[str, Any], said: str
+) -> None:
+    """A misspelt name must not read as `no rows`, and not as `all rows`."""
+    with pytest.raises(BadSetting) as caught:
+        filters(stream, **given)
+    assert said in str(caught.value)
+    assert f"filters.{stream}." in caught.value.where
+
+
+def test_no_person_is_named_when_a_persons_name_is_not_known() -> None:
+    """Users are people: their names and e-mails are not for logs."""
+    with pytest.raises(BadSetting) as caught:
+        filters("jobs", assignee="eve@example.com")
+    assert "Ada" not in str(caught.value)
+    assert "example.com" not in str(caught.value)
+
+
+def test_the_digest_tells_filters_apart() -> None:
+    """A changed filter must be noticed by the next run."""
+    digests = [filters("jobs", **given).digest for given in ({}, {"status": "New"}, {"status": "Completed"})]
+    assert digests[0] is None
+    assert len(set(digests)) == 3

@@ -1,0 +1,239 @@
+"""The tap knows the account: its custom fields, what its codes mean, what its rows show by id, and what is new."""
+
+from __future__ import annotations
+
+import copy
+from typing import Any
+
+import pytest
+
+from fieldpulse_api.resources.catalogue import RESOURCES
+from fieldpulse_sandbox.faults.fault import Fault
+from fieldpulse_sandbox.sandbox import Sandbox
+from tap_fieldpulse.records.discovery_sample import seen_schema
+from tap_fieldpulse.tap import TapFieldPulse
+from tests.harness.plugins import run_tap, selected
+
+Config = dict[str, Any]
+WITH_VALUES = [one.name for one in RESOURCES if one.custom]
+
+
+def definition(box: Sandbox, name: str) -> dict[str, Any]:
+    return next(row for row in box.rows("custom_fields") if row["name"] == name)
+
+
+def test_every_stream_with_values_has_them_typed_and_named(shared: Sandbox) -> None:
+    """Seven streams, jobs and material lists among them, whose lists show values only when asked."""
+    config = {"api_key": shared.key, "api_url": shared.url, "budget_store": "memory", "requests_per_second": 50}
+    emitted = run_tap(config, *WITH_VALUES)
+    for name in WITH_VALUES:
+        properties = emitted.schemas[name]["properties"]["custom_fields"]["properties"]
+        assert properties, name
+        assert all(set(record["custom_fields"]) == set(properties) for record in emitted.records[name])
+        assert any(any(record["custom_fields"].values()) for record in emitted.records[name]), name
+    crews = [record["custom_fields"]["crew_size"] for record in emitted.records["jobs"]]
+    assert any(isinstance(one, int) for one in crews)
+    assert any(isinstance(one, str) for one in crews)  # "about 3" is not dropped
+    assert {record["custom_fields"]["ladder_needed"] for record in emitted.records["jobs"]} >= {True, False, None}
+
+
+def test_the_values_as_they_came_stay_beside(box: Sandbox, config: Config) -> None:
+    """Typed or raw, nothing is taken away; raw adds nothing."""
+    typed, raw = (run_tap(config | {"custom_fields": how}, "customers") for how in ("typed", "raw"))
+    assert [one["customfields"] for one in typed.records["customers"]] == [
+        one["customfields"] for one in raw.records["customers"]
+    ]
+    assert "custom_fields" not in raw.records["customers"][0]
+    assert "custom_fields" not in raw.schemas["customers"]["properties"]
+
+
+def test_a_run_with_a_catalog_keeps_its_columns_and_says_what_changed_once(
+    box: Sandbox, config: Config, caplog: pytest.LogCaptureFixture
+) -> None:
+    """Renamed, retyped, added: the values are carried, and announced where they stand."""
+    catalog = selected(TapFieldPulse(config=dict(config)), ["customers"])
+    box.store.patch("custom_fields", definition(box, "Gate code")["id"], {"name": "Door code"})
+    box.store.patch("custom_fields", definition(box, "Number of units")["id"], {"field_widget_id": 3})
+    box.store.create("custom_fields", {"name": "Brand new", "object": "customer", "field_widget_id": 1})
+    before = run_tap(config, catalog=copy.deepcopy(catalog))
+    announced = before.schemas["customers"]["properties"]["custom_fields"]["properties"]
+    assert {"gate_code", "number_of_units", "brand_new"} <= set(announced)
+    assert "door_code" not in announced
+    assert announced["number_of_units"]["type"] == ["number", "string", "null"]
+    assert all(set(one["custom_fields"]) == set(announced) for one in before.records["customers"])
+    said = [one.getMessage() for one in caplog.records if "since the catalog was made" in one.getMessage()]
+    assert len(said) == 3
+
+
+def test_definitions_that_cannot_be_read_leave_the_values_with_their_numbers(box: Sandbox, config: Config) -> None:
+    """One account's plan answered 403 there (contract 4.9); the rest of the run is not concerned."""
+    box.fail(Fault("status", path="/custom-fields", status=404, times=99))
+    emitted = run_tap(config, "customers")
+    number = definition(box, "Gate code")["id"]
+    assert any(record["custom_fields"].get(f"field_{number}") for record in emitted.records["customers"])
+
+
+def test_a_stream_without_custom_fields_asks_for_none(box: Sandbox, config: Config) -> None:
+    """Five minutes are short, and requests are few."""
+    catalog = selected(TapFieldPulse(config={}, validate_config=False), ["tags"])
+    run_tap(config, catalog=catalog)
+    assert {request.path for request in box.requests} == {"/tags"}
+
+
+@pytest.mark.parametrize("given", [True, False])
+def test_codes_have_their_labels_beside_them_on_request(shared: Sandbox, given: bool) -> None:
+    """Announced, and null where nobody knows what a code means."""
+    config = {"api_key": shared.key, "api_url": shared.url, "budget_store": "memory", "labels": given}
+    emitted = run_tap(config, "jobs", "invoices", "payments", "users")
+    for name, label in {"jobs": "status", "invoices": "status", "payments": "method", "users": "role"}.items():
+        assert (f"{label}_label" in emitted.schemas[name]["properties"]) is given
+        assert all((f"{label}_label" in record) is given for record in emitted.records[name])
+    if given:
+        assert {(one["status"], one["status_label"]) for one in emitted.records["jobs"]} >= {
+            (1, "New"),
+            (4, "Completed"),
+        }
+        assert {(one["method"], one["method_label"]) for one in emitted.records["payments"]} >= {("cash", "Cash")}
+
+
+def test_a_code_without_a_label_is_null_and_said(
+    box: Sandbox, config: Config, caplog: pytest.LogCaptureFixture
+) -> None:
+    """-1 was seen on invoices, and nobody knows why."""
+    box.store.patch("invoices", box.rows("invoices")[0]["id"], {"status": -1})
+    emitted = run_tap(config | {"labels": True}, "invoices")
+    assert [one["status_label"] for one in emitted.records["invoices"] if one["status"] == -1] == [None]
+    assert "codes that have no known label: status -1 (1)" in caplog.text
+
+
+def test_codes_explain_themselves_in_the_schema() -> None:
+    """Also without the setting."""
+    described = {one.name: one.schema["properties"] for one in RESOURCES}
+    assert "4 Completed" in described["jobs"]["status"]["description"]
+    assert "6 Void" in described["estimates"]["status"]["description"]
+    assert "5 Limited" in described["users"]["role"]["description"]
+
+
+def test_details_are_read_for_the_rows_that_are_emitted_and_for_no_others(box: Sandbox, config: Config) -> None:
+    """A first run reads all by id, the next one what changed."""
+    config |= {"details": ["jobs"]}
+    first = run_tap(config, "jobs")
+    assert all(record["status_log"] and "total_price" in record for record in first.records["jobs"])
+    asked = len([one for one in box.requests if one.path.startswith("/jobs/4")])
+    assert asked == len(box.rows("jobs"))
+    changed = box.rows("jobs")[3]["id"]
+    box.store.update("jobs", changed, {"subtitle": "Changed"})
+    box.requests.clear()
+    second = run_tap(config, "jobs", state=first.state)
+    assert changed in second.ids("jobs")
+    assert len([one for one in box.requests if one.path.startswith("/jobs/4")]) == len(second.ids("jobs")) <= 3
+
+
+def test_a_row_that_is_deleted_before_its_details_are_read_is_emitted_as_the_list_had_it(
+    box: Sandbox, config: Config
+) -> None:
+    """It was there when the list was read."""
+    gone = box.rows("jobs")[0]["id"]
+    box.fail(Fault("status", path=f"/jobs/{gone}", status=404, times=9))
+    records = run_tap(config | {"details": ["jobs"]}, "jobs").records["jobs"]
+    assert [record for record in records if "status_log" not in record] == [one for one in records if one["id"] == gone]
+
+
+def test_an_unknown_field_is_named_once_with_its_types(
+    box: Sandbox, config: Config, caplog: pytest.LogCaptureFixture
+) -> None:
+    """A new column of the vendor's shows up before somebody misses it."""
+    first, second, *_ = box.rows("tags")
+    box.store.patch("tags", first["id"], {"brand_new": 1, "brand_time": "2026-03-09 18:22:41"})
+    box.store.patch("tags", second["id"], {"brand_new": "one"})
+    emitted = run_tap(config, "tags")
+    assert [record.get("brand_new") for record in emitted.records["tags"]][:2] == [1, "one"]
+    (said,) = [one.getMessage() for one in caplog.records if "brand_new" in one.getMessage()]
+    assert "brand_new (integer or string), brand_time (date-time)" in said
+
+
+def test_a_sampled_field_is_announced_typed_and_nullable_and_no_longer_unknown(
+    box: Sandbox, config: Config, caplog: pytest.LogCaptureFixture
+) -> None:
+    """One page of each stream is enough, and the run that follows needs no second look."""
+    for row in box.rows("tags"):
+        new = {"count": 7, "price": 1.5, "on": True, "seen": "2026-03-09 18:22:41", "why": "x", "none": None}
+        box.store.patch("tags", row["id"], new | {"deep": {"a": [1, None]}, "mixed": row["id"] % 2 or "odd"})
+    catalog = selected(TapFieldPulse(config=dict(config) | {"discover_sample": True}), ["tags"])
+    box.requests.clear()
+    emitted = run_tap(config | {"discover_sample": True}, catalog=catalog)
+    properties = emitted.schemas["tags"]["properties"]
+    assert properties["count"]["type"] == ["integer", "null"]
+    assert properties["price"]["type"] == ["number", "null"]
+    assert properties["on"]["type"] == ["boolean", "null"]
+    assert properties["seen"] == {"type": ["string", "null"], "format": "date-time"}
+    assert properties["mixed"]["type"] == properties["none"]["type"] == ["string", "null"]
+    assert properties["deep"]["properties"]["a"]["items"]["type"] == ["integer", "null"]
+    record = emitted.records["tags"][0]
+    assert record["seen"] == "2026-03-09T18:22:41.000000Z"
+    assert set(record) <= set(properties)
+    assert "does not know" not in caplog.text
+    assert {request.path for request in box.requests} == {"/tags"}
+
+
+def test_sampling_costs_a_request_for_each_stream(box: Sandbox, config: Config) -> None:
+    """And one for the parent of a child, one for the definitions."""
+    TapFieldPulse(config=dict(config) | {"discover_sample": True}).catalog_json_text  # noqa: B018  it is made here
+    assert len(box.requests) == len(RESOURCES) + 2
+
+
+def test_a_stream_that_cannot_be_sampled_is_discovered_all_the_same(
+    box: Sandbox, config: Config, caplog: pytest.LogCaptureFixture
+) -> None:
+    """A plan may lack it."""
+    box.fail(Fault("status", path="/tags", status=404, times=9))
+    tap = TapFieldPulse(config=dict(config) | {"discover_sample": True})
+    assert "tags" in tap.streams
+    assert tap.catalog_dict["streams"]
+    assert "tags: no sample was read" in caplog.text
+
+
+def test_a_trimmed_catalog_stays_trimmed_and_says_so(
+    box: Sandbox, config: Config, caplog: pytest.LogCaptureFixture
+) -> None:
+    """What is announced is emitted, and nothing else; labels that are asked for later are there."""
+    catalog = selected(TapFieldPulse(config={}, validate_config=False), ["jobs"])
+    entry = next(one for one in catalog["streams"] if one["tap_stream_id"] == "jobs")
+    kept = ("id", "status", "updated_at")
+    entry["schema"]["properties"] = {name: entry["schema"]["properties"][name] for name in kept}
+    entry["metadata"] = [one for one in entry["metadata"] if not one["breadcrumb"] or one["breadcrumb"][-1] in kept]
+    emitted = run_tap(config | {"labels": True}, catalog=catalog)
+    wanted = {*kept, "status_label", "custom_fields"}
+    assert set(emitted.schemas["jobs"]["properties"]) == wanted
+    assert all(set(record) == wanted for record in emitted.records["jobs"])
+    assert "The catalog lacks columns" in caplog.text
+
+
+def test_what_is_derived_is_not_selected_for_those_who_picked_columns(box: Sandbox, config: Config) -> None:
+    """A catalog from before the labels, in which columns were deselected."""
+    catalog = selected(TapFieldPulse(config={}, validate_config=False), ["jobs"])
+    entry = next(one for one in catalog["streams"] if one["tap_stream_id"] == "jobs")
+    for one in entry["metadata"]:
+        if one["breadcrumb"]:
+            one["metadata"]["selected"] = one["breadcrumb"][-1] in ("id", "subtitle")
+    emitted = run_tap(config | {"labels": True}, catalog=catalog)
+    assert all(set(record) == {"id", "subtitle", "updated_at"} for record in emitted.records["jobs"])
+    assert set(emitted.schemas["jobs"]["properties"]) == {"id", "subtitle", "updated_at"}
+
+
+@pytest.mark.parametrize(
+    ("values", "wanted"),
+    [
+        ([1, ""], "integer"),
+        ([True, None], "boolean"),
+        ([{"a": 1}, []], "object"),
+        ([[1], ""], "array"),
+        (["2026-01-01 00:00:00", ""], "string"),
+        ([1, "x"], "string"),
+        ([1, 2.5], "number"),
+        ([], "string"),
+    ],
+)
+def test_what_was_seen_decides_the_type_and_empty_text_does_not(values: list[Any], wanted: str) -> None:
+    """'' is null on rows that the web form saved (contract 4.0)."""
+    assert seen_schema(values)["type"] == [wanted, "null"]

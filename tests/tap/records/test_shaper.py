@@ -1,0 +1,167 @@
+"""Wire rows become records: exact, zoned, and without what is never emitted."""
+
+from __future__ import annotations
+
+import json
+from decimal import Decimal
+from typing import Any
+from zoneinfo import ZoneInfo
+
+import msgspec
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from fieldpulse_api.resources.catalogue import BY_NAME, RESOURCES
+from fieldpulse_api.resources.model import Resource
+from tap_fieldpulse.records.shaper import Shaper
+
+SCHEMA: dict[str, Any] = {
+    "type": "object",
+    "properties": {
+        "id": {"type": "integer"},
+        "whole": {"type": ["integer", "null"]},
+        "money": {"type": ["string", "null"], "format": "x-singer.decimal"},
+        "at": {"type": ["string", "null"], "format": "date-time"},
+        "day": {"type": ["string", "null"], "format": "date"},
+        "flag": {"type": ["boolean", "null"]},
+        "words": {"type": ["string", "null"]},
+        "degrees": {"type": ["number", "null"]},
+        "object": {
+            "type": ["object", "null"],
+            "properties": {"at": {"type": ["string", "null"], "format": "date-time"}},
+        },
+        "list": {"type": ["array", "null"], "items": {"type": ["integer", "null"]}},
+        "people": {
+            "type": ["array", "null"],
+            "items": {"type": "object", "properties": {"id": {"type": "integer"}}, "additionalProperties": False},
+        },
+    },
+}
+
+
+@pytest.mark.parametrize(
+    ("name", "wire", "emitted"),
+    [
+        ("whole", 12, 12),
+        ("whole", " 12", 12),
+        ("whole", Decimal("12.0"), 12),
+        ("whole", "", None),
+        ("money", "200.000000", "200.000000"),
+        ("money", "0.1", "0.1"),
+        ("money", Decimal("12.10"), "12.10"),
+        ("money", 7, "7"),
+        ("money", "1e3", "1000"),
+        ("money", "", None),
+        ("at", "2026-03-09 18:22:41", "2026-03-09T18:22:41.000000Z"),
+        ("at", "2026-03-09T18:20:11.000001Z", "2026-03-09T18:20:11.000001Z"),
+        ("at", "2026-03-09T13:20:11-05:00", "2026-03-09T18:20:11.000000Z"),
+        ("at", 1773080561, "2026-03-09T18:22:41.000000Z"),
+        ("at", "", None),
+        ("at", "0000-00-00 00:00:00", None),
+        ("at", "-0001-11-30 00:00:00", None),
+        ("day", "2020-05-15", "2020-05-15"),
+        ("day", "2020-05-15 00:00:00", "2020-05-15"),
+        ("day", "0000-00-00", None),
+        ("flag", 1, True),
+        ("flag", "0", False),
+        ("flag", "", None),
+        ("words", "", ""),
+        ("words", 2145550147, "2145550147"),
+        ("words", {"a": [1]}, '{"a":[1]}'),
+        ("degrees", "32.5", Decimal("32.5")),
+        ("object", [], None),
+        ("object", {"at": "2026-03-09 18:22:41"}, {"at": "2026-03-09T18:22:41.000000Z"}),
+        ("list", ["1", 2, None], [1, 2, None]),
+        ("people", [{"id": 1, "api_token": "t", "phone": "p"}], [{"id": 1}]),
+    ],
+)
+def test_a_value_is_emitted_in_its_declared_form(name: str, wire: object, emitted: object) -> None:
+    """Every form that the contract shows for a type becomes the one form of it."""
+    shaper = Shaper(SCHEMA)
+    assert shaper({"id": 1, name: wire}) == {"id": 1, name: emitted}
+    assert not shaper.unfit
+    assert not shaper.unknown
+
+
+@pytest.mark.parametrize(
+    ("name", "wire"),
+    [
+        ("whole", "a dozen"),
+        ("whole", True),
+        ("whole", "9" * 5000),
+        ("whole", Decimal("1e400")),
+        ("money", "12,50"),
+        ("money", "1e999999999"),
+        ("at", "yesterday"),
+        ("at", "2026-13-45 99:99:99"),
+        ("at", 10**18),
+        ("day", "2020-05-15 10:00:00"),
+        ("flag", "perhaps"),
+        ("flag", []),
+        ("object", "{}"),
+        ("list", {"1": 1}),
+    ],
+)
+def test_a_value_that_does_not_fit_is_emitted_as_it_came_and_counted(name: str, wire: object) -> None:
+    """Nothing is dropped and nothing is guessed."""
+    shaper = Shaper(SCHEMA)
+    assert shaper({"id": 1, name: wire}) == {"id": 1, name: wire}
+    assert shaper.unfit == {name: 1}
+
+
+def test_an_unknown_field_passes_through_and_is_named() -> None:
+    """What the vendor adds tomorrow is in the warehouse tomorrow."""
+    shaper = Shaper(SCHEMA)
+    assert shaper({"id": 1, "new_thing": {"a": 1}}) == {"id": 1, "new_thing": {"a": 1}}
+    assert set(shaper.unknown) == {"new_thing"}
+
+
+def test_secrets_and_positions_are_dropped_at_any_depth() -> None:
+    """Embedded users carry tokens and live positions, also where no schema expects them."""
+    shaper = Shaper(SCHEMA)
+    user = {"name": "x", "api_token": "t", "Password": "p", "last_known_location": {"latitude": 1}}
+    assert shaper({"id": 1, "words": {"api_token": "t", "a": 1}}) == {"id": 1, "words": '{"a":1}'}
+    assert shaper({"id": 1, "api_token": "t", "someone": [{"deep": user}]}) == {
+        "id": 1,
+        "someone": [{"deep": {"name": "x"}}],
+    }
+
+
+def test_bare_times_are_in_the_zone_of_the_setting() -> None:
+    """UTC is evidence, not certainty; an account may differ."""
+    shaper = Shaper(SCHEMA, zone=ZoneInfo("America/Chicago"))
+    assert shaper({"id": 1, "at": "2026-01-01 06:00:00"})["at"] == "2026-01-01T12:00:00.000000Z"
+
+
+json_values = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.decimals(allow_nan=False, allow_infinity=False) | st.text(),
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=5), inner, max_size=3),
+    max_leaves=8,
+)
+
+
+@given(st.dictionaries(st.sampled_from(list(SCHEMA["properties"])), json_values))
+def test_no_json_value_breaks_the_shaping_of_a_row(row: dict[str, Any]) -> None:
+    """Whatever a field holds, the record has the row's fields and can be written."""
+    record = Shaper(SCHEMA)(row)
+    assert set(record) == set(row)
+    json.loads(msgspec.json.Encoder(decimal_format="number").encode(record))
+
+
+@pytest.mark.parametrize("resource", RESOURCES, ids=lambda resource: resource.name)
+def test_shaping_a_record_again_changes_nothing(resource: Resource, shared: Any) -> None:
+    """The emitted form is a form that the schema takes, so it is stable."""
+    shaper = Shaper(resource.schema, never=resource.never)
+    for row in shared.rows(resource.name)[:5]:
+        record = shaper(row)
+        assert shaper(record) == record
+        assert not shaper.unfit
+
+
+def test_users_never_show_where_they_are(shared: Any) -> None:
+    """The live position of an employee is nobody's business."""
+    shaper = Shaper(BY_NAME["users"].schema, never=BY_NAME["users"].never)
+    rows = shared.rows("users")
+    assert any(row.get("last_known_location") for row in rows)
+    assert all("last_known_location" not in shaper(row) for row in rows)

@@ -1,0 +1,112 @@
+"""States of other taps, of newer versions and of nobody: a clear refusal, or all rows; never a silent gap."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from fieldpulse_sandbox.sandbox import Sandbox
+from tap_fieldpulse.tap import TapFieldPulse
+from tests.harness.odd_values import ABSENT, BROKEN, odd
+from tests.harness.plugins import Emitted, Ended, end_of, selected
+
+Config = dict[str, Any]
+KEYS = [
+    *("replication_key", "replication_key_value", "replication_key_signpost", "starting_replication_value"),
+    *(
+        "progress_markers",
+        "partitions",
+        "filters",
+        "events",
+        "snapshot",
+        "sources",
+        "parents",
+        "full_at",
+        "of_a_newer_version",
+    ),
+]
+STREAMS = ["tags", "change_events", "customer_contacts", "contacts"]
+
+
+@pytest.fixture(scope="module")
+def command(shared: Sandbox, tmp_path_factory: pytest.TempPathFactory) -> tuple[list[str], Path]:
+    folder = tmp_path_factory.mktemp("states")
+    config = {"api_key": shared.key, "api_url": shared.url, "requests_per_second": 50, "budget_store": "memory"}
+    config["snapshot_url"] = f"sqlite:///{folder}/snapshot.db"
+    (folder / "config.json").write_text(json.dumps(config))
+    (folder / "catalog.json").write_text(json.dumps(selected(TapFieldPulse(config=dict(config)), ["tags"])))
+    files = [f"--{name}={folder}/{name}.json" for name in ("config", "catalog", "state")]
+    return files, folder / "state.json"
+
+
+def run(command: tuple[list[str], Path], state: str) -> Ended:
+    words, path = command
+    path.write_text(state)
+    return end_of(TapFieldPulse, *words)
+
+
+def is_whole(ended: Ended, shared: Sandbox) -> bool:
+    return Emitted.read(ended.written).ids("tags") == [row["id"] for row in shared.rows("tags")]
+
+
+@settings(max_examples=30, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(bookmarks=st.dictionaries(st.sampled_from(STREAMS), st.dictionaries(st.sampled_from(KEYS), odd), min_size=1))
+def test_a_state_of_nobody_is_refused_or_reads_all(
+    bookmarks: dict[str, dict[str, str]], command: tuple[list[str], Path], shared: Sandbox
+) -> None:
+    """A bookmark counts only where it is one; what has no meaning here costs no row."""
+    streams = (
+        json.dumps(stream) + ":{" + ",".join(f"{json.dumps(name)}:{value}" for name, value in one.items()) + "}"
+        for stream, one in bookmarks.items()
+    )
+    ended = run(command, '{"bookmarks":{' + ",".join(streams) + "}}")
+    assert ended.is_foreseen, ended.said
+    assert ended.status == 2 or is_whole(ended, shared)
+
+
+@pytest.mark.parametrize("text", [*BROKEN, *ABSENT], ids=lambda text: text[:20])
+@pytest.mark.parametrize("form", ["%s", '{"bookmarks":{"tags":%s}}', '{"bookmarks":{"tags":{"x":%s}}}'])
+def test_a_file_that_is_not_json_or_unclear_is_refused(command: tuple[list[str], Path], form: str, text: str) -> None:
+    """In three parts, the option named, however deep it stands."""
+    ended = run(command, form % text)
+    assert (ended.status, ended.is_foreseen, "--state" in ended.said) == (2, True, True), ended.said
+
+
+@pytest.mark.parametrize("text", ["null", "[]", "5", '"x"', '{"a":1}', '{"bookmarks":[]}', '{"bookmarks":{"tags":[]}}'])
+def test_json_that_is_no_state_is_refused(command: tuple[list[str], Path], text: str) -> None:
+    """A path, a list, the state of no tap."""
+    ended = run(command, text)
+    assert (ended.status, ended.is_foreseen, "--state" in ended.said) == (2, True, True), ended.said
+
+
+@pytest.mark.parametrize(
+    "time",
+    ["9999-12-31T23:59:59Z", "2126-01-01T00:00:00Z", 1700000000, True, {"a": 1}, "10000-01-01", "yesterday"],
+    ids=str,
+)
+def test_a_bookmark_that_is_no_time_of_the_past_is_refused(command: tuple[list[str], Path], time: object) -> None:
+    """One from the future would leave out what changes until then, and say nothing."""
+    ended = run(
+        command, json.dumps({"bookmarks": {"tags": {"replication_key": "updated_at", "replication_key_value": time}}})
+    )
+    assert (ended.status, ended.is_foreseen) == (2, True)
+    assert "state · stream tags" in ended.said
+
+
+def test_a_state_of_another_tap_reads_all_and_is_told_of(command: tuple[list[str], Path], shared: Sandbox) -> None:
+    """Its streams, and the partitions that the SDK would have read twice over."""
+    state = {"contacts": {"since": "2026"}, "tags": {"partitions": [{"context": {"a": 1}}], "progress_markers": 5}}
+    ended = run(command, json.dumps({"bookmarks": state}))
+    assert (ended.status, is_whole(ended, shared)) == (0, True)
+    assert all(f"'{name}'" in ended.said for name in ("contacts", "tags.partitions", "tags.progress_markers"))
+
+
+def test_what_a_newer_version_kept_stays_in_the_state(command: tuple[list[str], Path]) -> None:
+    """For when it comes back."""
+    ended = run(command, json.dumps({"bookmarks": {"tags": {"of_a_newer_version": [1.25]}}}))
+    assert Emitted.read(ended.written).state["bookmarks"]["tags"]["of_a_newer_version"] == [1.25]

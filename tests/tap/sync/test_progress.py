@@ -1,0 +1,81 @@
+"""A long run is seen: a line on a terminal, log lines elsewhere, and nothing of it on stdout."""
+
+from __future__ import annotations
+
+import os
+import pty
+import re
+import subprocess
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from fieldpulse_sandbox.faults.fault import Fault
+from fieldpulse_sandbox.sandbox import Sandbox
+from tap_fieldpulse.sync import progress
+from tests.harness.plugins import Emitted, command, run_tap
+
+
+def test_a_log_line_says_how_far_a_stream_is(
+    box: Sandbox, config: dict[str, Any], monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    """The share of the server's count, the rate beside the budget, and what is left."""
+    monkeypatch.setattr(progress, "_SECONDS_BETWEEN", 0.1)
+    box.fail(Fault("slow", path="/customers", skip=4, seconds=0.5))
+    with caplog.at_level("INFO"):
+        run_tap(config | {"page_size": 10}, "customers")
+    lines = [one.getMessage() for one in caplog.records if "requests/s" in one.getMessage()]
+    assert any(
+        re.search(r"customers: \d+ of 30 rows \(\d+%\), about \d+ s left, \d+/50 requests/s", one) for one in lines
+    )
+
+
+def test_without_a_count_there_is_no_share(
+    box: Sandbox, config: dict[str, Any], monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    """What nobody knows is not shown."""
+    monkeypatch.setattr(progress, "_SECONDS_BETWEEN", 0.1)
+    box.fail(Fault("slow", path="/customers", skip=4, seconds=0.5))
+    box.behaviour.count_key, box.behaviour.always_count = None, ()
+    with caplog.at_level("INFO"):
+        run_tap(config | {"page_size": 10}, "customers")
+    assert re.search(r"customers: \d+ rows so far, \d+/50 requests/s", caplog.text)
+    assert "left" not in "".join(one.getMessage() for one in caplog.records if "requests/s" in one.getMessage())
+
+
+def test_a_short_stream_says_nothing_in_between(config: dict[str, Any], caplog: pytest.LogCaptureFixture) -> None:
+    """Its end line is enough."""
+    with caplog.at_level("INFO"):
+        run_tap(config, "customers")
+    assert "requests/s" not in caplog.text
+
+
+def test_a_terminal_gets_a_line_that_moves(box: Sandbox, config: dict[str, Any], tmp_path: Path) -> None:
+    """On stderr; stdout holds messages alone."""
+    box.fail(Fault("slow", path="/customers", skip=3, seconds=0.5))
+    ours, theirs = pty.openpty()
+    line = command("tap_fieldpulse", config | {"page_size": 10}, tmp_path)
+    output = tmp_path / "output"
+    with output.open("w") as stdout, subprocess.Popen(line, stdout=stdout, stderr=theirs) as process:
+        os.close(theirs)
+        shown = _read_all(ours)
+    assert process.returncode == 0
+    emitted = Emitted.read(output.read_text())
+    assert "customers" in shown
+    assert "/50 req" in shown
+    assert len(emitted.records["customers"]) == 30
+
+
+def _read_all(terminal: int) -> str:
+    """Read what a process writes to a terminal until it ends."""
+    parts = []
+    while True:
+        try:
+            part = os.read(terminal, 65_536)
+        except OSError:  # how a terminal says that nobody writes any more
+            part = b""
+        if not part:
+            os.close(terminal)
+            return b"".join(parts).decode("utf-8", "replace")
+        parts.append(part)

@@ -1,0 +1,187 @@
+"""The receiver as a process: what it has answered with 200 is there, however it ended; a mistake is explained."""
+
+from __future__ import annotations
+
+import http.client
+import signal
+import socket
+import subprocess
+import threading
+from collections import Counter
+from contextlib import ExitStack, suppress
+from pathlib import Path
+
+import pytest
+
+from tap_fieldpulse.webhooks.inbox import Inbox
+from tests.harness.receiver import COMMAND, TOKEN, created, environment, post, receiving
+
+
+def counted(url: str, account: str) -> Counter[int]:
+    """Return how often each id is in the store."""
+    inbox = Inbox(url)
+    found = Counter(row["object_id"] for row in inbox.after(account, 0))
+    inbox.close()
+    return found
+
+
+class Burst:
+    """Deliveries posted by several threads until nobody answers any more, each once. `taken` were answered with 200."""
+
+    def __init__(self, url: str, account: str) -> None:
+        self.taken: list[int] = []
+        self.are_many = threading.Event()
+        self._url, self._account = url, account
+        self._threads = [threading.Thread(target=self._post, args=(one * 10_000 + 1,)) for one in range(4)]
+        for thread in self._threads:
+            thread.start()
+
+    def end(self) -> None:
+        """Wait until all have given up."""
+        for thread in self._threads:
+            thread.join()
+
+    def _post(self, number: int) -> None:
+        while True:
+            try:
+                status = post(self._url, created(number, account=self._account))
+            except (OSError, http.client.HTTPException):
+                return
+            if status == 200:
+                self.taken.append(number)
+            if len(self.taken) >= 40:
+                self.are_many.set()
+            number += 1
+
+
+@pytest.mark.parametrize("number", [signal.SIGKILL, signal.SIGTERM, signal.SIGINT])
+def test_what_was_answered_with_200_is_there_after_any_end(url: str, number: signal.Signals) -> None:
+    """In the middle of a burst, and once; sent again to the next receiver, it is still there once."""
+    account = str(7000 + number)
+    with receiving(url) as one:
+        burst = Burst(one.url, account)
+        assert burst.are_many.wait(60)
+        status = one.end(number)
+        burst.end()
+    assert status == (-number if number == signal.SIGKILL else 128 + number)
+    kept = counted(url, account)
+    assert set(burst.taken) <= set(kept)
+    assert set(kept.values()) == {1}
+    with receiving(url) as one:
+        assert {post(one.url, created(number, account=account)) for number in burst.taken} == {200}
+        assert one.end(signal.SIGTERM) == 143
+    assert counted(url, account) == kept
+
+
+def test_nothing_of_a_delivery_and_no_token_is_said(tmp_path: Path) -> None:
+    """Only how many there were."""
+    with receiving(f"sqlite:///{tmp_path}/store.db") as one:
+        assert post(one.url, created(7, notes="canary")) == 200
+        assert post(f"{one.address}/canary", created(7)) == 404
+        assert post(one.url, {"trigger": "canary"}) == 400
+        one.end(signal.SIGTERM)
+        said = one.said()
+    assert said.splitlines()[-1] == "fieldpulse webhooks: 1 no delivery: keys, 1 not found, 1 taken"
+    assert TOKEN not in said
+    assert "canary" not in said
+    assert "Acme" not in said
+
+
+def test_a_body_that_is_refused_unread_is_not_the_next_request(tmp_path: Path) -> None:
+    """Its connection is closed."""
+    with receiving(f"sqlite:///{tmp_path}/store.db") as one:
+        host, port = one.address.removeprefix("http://").split(":")
+        with socket.create_connection((host, int(port)), timeout=60) as connection:
+            connection.sendall(b"POST /x HTTP/1.1\r\nhost: x\r\ncontent-length: 100000000\r\n\r\n")
+            answer = b""
+            while part := connection.recv(4096):
+                answer += part
+    assert answer.startswith(b"HTTP/1.1 404")
+
+
+def test_a_connection_without_a_whole_head_is_closed(tmp_path: Path) -> None:
+    """Before the first request as behind an answer, whether nothing comes or a little now and then."""
+    request = b"GET /health HTTP/1.1\r\nhost: x\r\n\r\n"
+    with receiving(f"sqlite:///{tmp_path}/store.db") as one, ExitStack() as stack:
+        host, port = one.address.removeprefix("http://").split(":")
+        address = (host, int(port))
+        silent, slow, later = (stack.enter_context(socket.create_connection(address, timeout=60)) for _ in range(3))
+        slow.sendall(request[:-2])
+        later.sendall(request + request[:-2])
+        assert later.recv(15) == b"HTTP/1.1 200 OK"
+        assert is_closed(slow, b"x-more: x\r\n")
+        assert is_closed(later)
+        assert is_closed(silent)
+
+
+def is_closed(connection: socket.socket, more: bytes = b"") -> bool:
+    """Say whether a connection ends within a minute, although more is sent each half a second."""
+    connection.settimeout(0.5)
+    for _ in range(120):
+        with suppress(TimeoutError):
+            try:
+                connection.sendall(more)
+                while connection.recv(4096):
+                    pass
+            except ConnectionError:
+                pass
+            return True
+    return False
+
+
+@pytest.mark.parametrize(
+    ("wrong", "said"),
+    [
+        ({}, "secrets.token_urlsafe"),
+        ({"webhook_token": "canary-short"}, "secrets.token_urlsafe"),
+        ({"webhook_token": "canary/" * 10}, "secrets.token_urlsafe"),
+        ({"webhook_token": TOKEN, "webhook_secrt": "canary"}, "webhook_secret"),
+        ({"webhook_token": TOKEN, "webhook_secret": ""}, "webhook_secret"),
+        ({"webhook_token": TOKEN, "snapshot_url": "sqlite://"}, "snapshot_url"),
+    ],
+)
+def test_a_wrong_setting_ends_in_three_lines(wrong: dict[str, str], said: str) -> None:
+    """Before anything listens, and without the value."""
+    ended = subprocess.run(COMMAND, env=environment(**wrong), capture_output=True, text=True, timeout=60, check=False)
+    assert ended.returncode == 2
+    assert said in ended.stderr
+    assert "  where: " in ended.stderr
+    assert "  do:    " in ended.stderr
+    assert "canary" not in ended.stderr
+    assert "Traceback" not in ended.stderr
+
+
+def test_settings_may_stand_in_a_dotenv(tmp_path: Path) -> None:
+    """Where Meltano keeps them; the environment goes before."""
+    (tmp_path / ".env").write_text(f"TAP_FIELDPULSE_WEBHOOK_TOKEN={TOKEN}\nTAP_FIELDPULSE_SNAPSHOT_URL=nonsense\n")
+    ended = subprocess.run(
+        COMMAND, env=environment(), cwd=tmp_path, capture_output=True, text=True, timeout=60, check=False
+    )
+    assert ended.returncode == 2
+    assert "setting snapshot_url" in ended.stderr
+
+
+def test_an_address_that_is_taken_is_explained(tmp_path: Path) -> None:
+    """With what to do."""
+    with socket.create_server(("127.0.0.1", 0)) as other:
+        given = environment(webhook_token=TOKEN, snapshot_url=f"sqlite:///{tmp_path}/store.db")
+        line = [*COMMAND[:-1], str(other.getsockname()[1])]
+        ended = subprocess.run(line, env=given, capture_output=True, text=True, timeout=60, check=False)
+    assert ended.returncode == 2
+    assert "--port" in ended.stderr
+    assert "Traceback" not in ended.stderr
+
+
+@pytest.mark.parametrize("package", ["uvicorn", "starlette"])
+def test_a_receiver_without_its_packages_says_what_to_install(tmp_path: Path, package: str) -> None:
+    """Everything else works without the extra."""
+    (tmp_path / f"{package}.py").write_text(f"raise ModuleNotFoundError(name={package!r})")
+    given = environment(webhook_token=TOKEN) | {"PYTHONPATH": str(tmp_path)}
+    ended = subprocess.run(COMMAND, env=given, cwd=tmp_path, capture_output=True, text=True, timeout=60, check=False)
+    assert ended.returncode == 2
+    assert "singer-fieldpulse[webhooks]" in ended.stderr
+    assert "Traceback" not in ended.stderr
+    helped = subprocess.run(
+        [*COMMAND[:-3], "--help"], env=given, capture_output=True, text=True, timeout=60, check=False
+    )
+    assert "webhooks" in helped.stdout

@@ -1,0 +1,276 @@
+"""Rows that webhooks named are read by id before the list; right is what comes out, with them and without."""
+
+from __future__ import annotations
+
+import json
+import logging
+import signal
+import subprocess
+from collections.abc import Iterable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from fieldpulse_api.http.client import Client
+from fieldpulse_api.reading.pages import Reading
+from fieldpulse_api.resources.catalogue import BY_NAME
+from fieldpulse_sandbox.faults.fault import Fault
+from fieldpulse_sandbox.sandbox import Sandbox
+from fieldpulse_sandbox.schema.table_shapes import COMPANY_ID
+from tap_fieldpulse.tap import TapFieldPulse
+from tap_fieldpulse.webhooks.hinted_rows import Hints
+from tap_fieldpulse.webhooks.inbox import Inbox
+from tests.harness.plugins import Emitted, command, join_readers, run, run_tap, selected
+from tests.harness.receiver import TOKEN, Json, created, delivery
+
+Config = dict[str, Any]
+
+
+@pytest.fixture
+def receiving(watching: Config) -> Config:
+    """Return the configuration of a tap that has a receiver."""
+    return watching | {"webhook_token": TOKEN}
+
+
+def deliver(config: Config, *said: Json) -> None:
+    """Let the receiver have taken deliveries."""
+    inbox = Inbox(str(config["snapshot_url"]))
+    inbox.add([delivery(one) for one in said])
+    inbox.close()
+
+
+def named(*ids: int, noun: str = "Job", at: str = "2026-11-01 00:00:00") -> list[Json]:
+    """Return deliveries that name rows of the sandbox's account."""
+    return [created(one, noun=noun, account=str(COMPANY_ID), updated_at=at) for one in ids]
+
+
+def by_id(box: Sandbox, path: str = "/jobs/") -> list[int]:
+    """Return the ids that were asked for by id, in their order."""
+    rests = (request.path.removeprefix(path) for request in box.requests if request.path.startswith(path))
+    return [int(rest) for rest in rests if rest.isdigit()]
+
+
+def touch(box: Sandbox, ids: Iterable[int]) -> None:
+    for one in ids:
+        box.store.update("jobs", one, {"subtitle": f"Touched {one}"})
+
+
+def test_named_rows_are_read_by_id_before_their_list(box: Sandbox, receiving: Config) -> None:
+    """And emitted once, first, and as the list shows them."""
+    state = run_tap(receiving, "jobs").state
+    ids = [row["id"] for row in box.rows("jobs")[:3]]
+    touch(box, ids)
+    deliver(receiving, *named(*ids))
+    box.requests.clear()
+    emitted = run_tap(receiving, "jobs", state=state)
+    assert sorted(by_id(box)) == ids
+    paths = [request.path for request in box.requests]
+    assert max(paths.index(f"/jobs/{one}") for one in ids) < paths.index("/jobs")
+    assert sorted(emitted.ids("jobs")[:3]) == ids
+    assert len(set(emitted.ids("jobs"))) == len(emitted.ids("jobs"))
+    without = run_tap(
+        {name: value for name, value in receiving.items() if name != "webhook_token"}, "jobs", state=state
+    )
+    records = {one["id"]: one for one in emitted.records["jobs"]}
+    assert {one["id"]: one for one in without.records["jobs"]} == records
+    assert emitted.state["bookmarks"]["jobs"] == {
+        **without.state["bookmarks"]["jobs"],
+        "hinted": emitted.state["bookmarks"]["jobs"]["hinted"],
+    }
+
+
+def test_with_details_a_named_row_costs_one_request(box: Sandbox, receiving: Config) -> None:
+    """What was read by id is not asked again."""
+    receiving |= {"details": ["jobs"]}
+    state = run_tap(receiving, "jobs").state
+    (one,) = ids = [box.rows("jobs")[0]["id"]]
+    touch(box, ids)
+    deliver(receiving, *named(*ids))
+    box.requests.clear()
+    emitted = run_tap(receiving, "jobs", state=state)
+    assert by_id(box).count(one) == 1
+    assert emitted.ids("jobs").count(one) == 1
+    assert emitted.records["jobs"][0]["status_log"] is not None
+
+
+def test_a_row_that_was_stamped_late_is_found_by_its_hint(box: Sandbox, receiving: Config) -> None:
+    """The list, read from its bookmark on, would not show it."""
+    state = run_tap(receiving, "jobs").state
+    old, hinted = (row["id"] for row in box.rows("jobs")[:2])
+    for one in (old, hinted):
+        box.store.patch("jobs", one, {"subtitle": "Late"})
+    deliver(receiving, *named(hinted))
+    emitted = run_tap(receiving, "jobs", state=state)
+    assert hinted in emitted.ids("jobs")
+    assert old not in emitted.ids("jobs")
+
+
+def test_a_row_that_changes_after_it_was_read_by_id_comes_again(box: Sandbox, receiving: Config) -> None:
+    """The list has the last word."""
+    state = run_tap(receiving, "jobs").state
+    (one,) = ids = [box.rows("jobs")[0]["id"]]
+    touch(box, ids)
+    deliver(receiving, *named(*ids))
+
+    def during(request: Any) -> None:
+        if request.path == "/jobs":
+            box.watch = None
+            box.store.update("jobs", one, {"subtitle": "Changed meanwhile"})
+
+    box.watch = during
+    emitted = run_tap(receiving, "jobs", state=state)
+    assert [row["subtitle"] for row in emitted.records["jobs"] if row["id"] == one][-1] == "Changed meanwhile"
+
+
+def test_hints_are_used_once_the_state_came_back(box: Sandbox, receiving: Config) -> None:
+    """And again as long as it did not."""
+    state = run_tap(receiving, "jobs").state
+    ids = [row["id"] for row in box.rows("jobs")[:2]]
+    deliver(receiving, *named(*ids))
+    after = run_tap(receiving, "jobs", state=state).state
+    for kept, asked in ((state, ids), (after, [])):
+        box.requests.clear()
+        last = run_tap(receiving, "jobs", state=kept)
+        assert sorted(by_id(box)) == asked
+    deliver(receiving, *named(ids[0], at="2026-11-02 00:00:00"))
+    box.requests.clear()
+    run_tap(receiving, "jobs", state=last.state)
+    assert by_id(box) == ids[:1]
+
+
+def test_a_hint_at_nothing_or_at_what_is_gone_is_only_a_hint(box: Sandbox, receiving: Config) -> None:
+    """No record says so: deletes are found by the sweep."""
+    state = run_tap(receiving, "jobs").state
+    gone = box.rows("jobs")[0]["id"]
+    box.store.delete("jobs", gone)
+    deliver(receiving, *named(gone, 10**17))
+    emitted = run_tap(receiving, "jobs", state=state)
+    assert not {gone, 10**17} & set(emitted.ids("jobs"))
+    assert not any(record.get("deleted_at") for record in emitted.records["jobs"])
+
+
+def test_filters_hold_for_named_rows(box: Sandbox, receiving: Config) -> None:
+    """A hint does not widen what is wanted."""
+    receiving |= {"filters": {"jobs": {"status": "Completed"}}}
+    state = run_tap(receiving, "jobs").state
+    done = next(row["id"] for row in box.rows("jobs") if row["status"] == 4)
+    other = next(row["id"] for row in box.rows("jobs") if row["status"] != 4)
+    touch(box, [done, other])
+    deliver(receiving, *named(done, other))
+    emitted = run_tap(receiving, "jobs", state=state)
+    assert done in emitted.ids("jobs")
+    assert other not in emitted.ids("jobs")
+
+
+@pytest.mark.parametrize("streams", [("change_events",), ("jobs", "change_events")])
+def test_a_change_of_a_named_row_is_one_event(box: Sandbox, receiving: Config, streams: tuple[str, ...]) -> None:
+    """Also where the stream itself is not selected; and what only a row by id shows is no change."""
+    state = run_tap(receiving, *streams).state
+    ids = [row["id"] for row in box.rows("jobs")[:2]]
+    touch(box, ids[:1])
+    deliver(receiving, *named(*ids))
+    emitted = run_tap(receiving, *streams, state=state)
+    assert [(one["event"], one["object_id"]) for one in emitted.records["change_events"]] == [("updated", ids[0])]
+    touch(box, ids[1:])
+    last = run_tap(receiving, *streams, state=emitted.state)
+    assert [(one["event"], one["object_id"]) for one in last.records["change_events"]] == [("updated", ids[1])]
+    assert set(by_id(box)) >= set(ids)
+
+
+@pytest.mark.parametrize(
+    ("noun", "stream"), [("Estimate", "estimates"), ("Invoice", "invoices"), ("Customer", "customers")]
+)
+def test_any_stream_with_rows_by_id_takes_hints(box: Sandbox, receiving: Config, noun: str, stream: str) -> None:
+    """Also of events that the vendor may add."""
+    state = run_tap(receiving, stream).state
+    one = box.rows(stream)[0]["id"]
+    box.store.patch(stream, one, {"notes": "Late"})
+    deliver(receiving, *named(one, noun=noun))
+    emitted = run_tap(receiving, stream, state=state)
+    assert one in emitted.ids(stream)
+    assert by_id(box, f"/{stream}/") == [one]
+
+
+@pytest.mark.parametrize("number", [None, "1", -1, True, 1.5, 10**30, [], {}])
+def test_a_state_that_names_no_number_uses_all_hints(box: Sandbox, receiving: Config, number: Any) -> None:
+    """What is read twice harms nothing."""
+    one = box.rows("jobs")[0]["id"]
+    deliver(receiving, *named(one))
+    run_tap(receiving, "jobs", state={"bookmarks": {"jobs": {"hinted": number}}})
+    assert by_id(box) == [one]
+
+
+def test_another_accounts_deliveries_are_no_hints(box: Sandbox, receiving: Config) -> None:
+    """Ids are each account's own."""
+    state = run_tap(receiving, "jobs").state
+    deliver(receiving, *(one | {"company": "FieldPulse_Other_2"} for one in named(box.rows("jobs")[0]["id"])))
+    box.requests.clear()
+    assert "hinted" not in run_tap(receiving, "jobs", state=state).state["bookmarks"]["jobs"]
+    assert by_id(box) == []
+
+
+def test_an_account_that_shows_no_id_is_warned_of(box: Sandbox, receiving: Config, caplog: Any) -> None:
+    """Deliveries name the company by its id: none could be told to be this account's."""
+    for stream in ("users", "teams", "customers", "job_status_workflows", "jobs", "pipeline_statuses", "lead_sources"):
+        for row in box.rows(stream):
+            box.store.patch(stream, row["id"], {"company_id": None})
+    run_tap(receiving, "tags")
+    assert "no delivery of a webhook" in caplog.text
+
+
+def test_without_a_token_nothing_is_opened_or_asked(box: Sandbox, watching: Config, tmp_path: Path) -> None:
+    """Who receives nothing pays nothing."""
+    run_tap(watching, "jobs", "webhook_events")
+    assert list(tmp_path.glob("*webhooks*")) == []
+
+
+def test_more_than_a_thousand_are_left_to_the_list(client: Client, box: Sandbox) -> None:
+    """The last named are read; none is named again."""
+    ids = [(one, 5000 - one) for one in range(1, 1004)]
+    hints = Hints(ids, client, BY_NAME["jobs"], Reading(), logging.getLogger())
+    hints.read()
+    assert sorted(by_id(box)) == list(range(1, 1001))
+    assert hints.state() == {"hinted": 4999}
+
+
+def test_a_path_by_id_that_fails_is_left_to_the_list(client: Client, box: Sandbox, caplog: Any) -> None:
+    """With a warning; nothing depends on a hint."""
+    ids = [row["id"] for row in box.rows("jobs")]
+    box.fail(Fault("status", path=f"/jobs/{ids[0]}", times=99))
+    hints = Hints([(one, one) for one in ids], client, BY_NAME["jobs"], Reading(), logging.getLogger())
+    hints.read()
+    join_readers()
+    assert "left to the list" in caplog.text
+    box.fail(Fault("error200", path=f"/jobs/{ids[1]}", times=99))
+    hints = Hints([(one, one) for one in ids[1:]], client, BY_NAME["jobs"], Reading(), logging.getLogger())
+    hints.read()
+    hints.keep(lambda row: True, columns=None)
+    assert [row["id"] for rows in hints.rows() for row in rows] == ids[2:]
+
+
+def test_a_killed_run_reads_its_hints_again(box: Sandbox, receiving: Config, tmp_path: Path) -> None:
+    """SIGKILL behind the rows that were named, and before the state."""
+    receiving |= {"page_size": 5}
+    tap = TapFieldPulse(config=receiving)
+    catalog, state = tmp_path / "catalog.json", tmp_path / "state.json"
+    catalog.write_text(json.dumps(selected(tap, ["jobs"])))
+    tap.run.close()
+    line = [*command("tap_fieldpulse", receiving, tmp_path, "--catalog", str(catalog)), "--state", str(state)]
+    state.write_text("{}")
+    state.write_text(json.dumps(Emitted.read(run(line).stdout).state))
+    late, *others = (row["id"] for row in box.rows("jobs"))
+    box.store.patch("jobs", late, {"subtitle": "Late"})
+    touch(box, others)  # so that the list has several pages to read
+    deliver(receiving, *named(late))
+    box.fail(Fault("slow", path="/jobs", skip=1, seconds=60, times=9))
+    with subprocess.Popen(line, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True) as process:
+        assert process.stdout
+        while '"Late"' not in process.stdout.readline():
+            assert process.poll() is None
+        process.send_signal(signal.SIGKILL)
+        assert '"hinted"' not in process.stdout.read()
+    box._faults.queue.clear()
+    again = Emitted.read(run(line).stdout)
+    assert late in again.ids("jobs")
+    assert again.state["bookmarks"]["jobs"]["hinted"]

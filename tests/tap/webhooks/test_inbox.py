@@ -1,0 +1,170 @@
+"""What was taken is there until it was read, once, under a number that nothing can be committed below later."""
+
+from __future__ import annotations
+
+import sqlite3
+import threading
+import time
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+import psycopg
+import pytest
+
+from fieldpulse_api.errors import BadSetting
+from tap_fieldpulse.singer.webhook_event_stream import WEBHOOK_SCHEMA
+from tap_fieldpulse.webhooks.inbox import Inbox
+from tests.harness.receiver import age, created, delivery, moved
+
+
+@pytest.fixture
+def account(request: pytest.FixtureRequest) -> str:
+    """Return an account of the test's own: PostgreSQL is shared."""
+    return str(abs(hash(request.node.nodeid)) % 10**12 + 1)
+
+
+@pytest.fixture
+def inbox(url: str) -> Iterator[Inbox]:
+    """Open a store."""
+    one = Inbox(url)
+    yield one
+    one.close()
+
+
+def test_what_is_stored_is_read_in_the_order_of_the_numbers(inbox: Inbox, account: str) -> None:
+    """With all that was said."""
+    assert inbox.add([delivery(created(one, account=account)) for one in (3, 1)]) == 2
+    assert inbox.add([delivery(moved(2, 5, account=account))]) == 1
+    rows = list(inbox.after(account, 0))
+    assert [row["object_id"] for row in rows] == [3, 1, 2]
+    numbers = [row["sequence"] for row in rows]
+    assert numbers == sorted(set(numbers))
+    said = {name: value for name, value in vars(delivery(moved(2, 5, account=account))).items() if name != "account"}
+    assert rows[2].items() >= said.items()
+    assert set(rows[2]) == set(WEBHOOK_SCHEMA["properties"])
+    assert [row["object_id"] for row in inbox.after(account, numbers[0])] == [1, 2]
+
+
+def test_a_delivery_that_comes_again_is_counted_on_the_first(inbox: Inbox, account: str) -> None:
+    """In one transaction or in several."""
+    one = delivery(created(1, account=account))
+    assert inbox.add([one, one]) == 1
+    assert inbox.add([one, delivery(created(2, account=account)), one]) == 1
+    assert [(row["object_id"], row["deliveries"]) for row in inbox.after(account, 0)] == [(1, 4), (2, 1)]
+
+
+def test_ids_are_named_once_and_the_last_first(inbox: Inbox, account: str) -> None:
+    """Of one kind of object, behind a number."""
+    said = [created(1), created(2), moved(1, 5), created(9, noun="Invoice"), moved(3, 5)]
+    inbox.add([delivery(one | {"company": f"_{account}"}) for one in said])
+    named = inbox.named(account, "job", 0, at_most=9)
+    assert [one for one, _ in named] == [3, 1, 2]
+    assert inbox.named(account, "job", named[1][1], at_most=9) == named[:1]
+    assert inbox.named(account, "job", 0, at_most=2) == named[:2]
+    assert inbox.named(account, "job", named[0][1], at_most=9) == []
+
+
+def test_accounts_do_not_see_each_other(inbox: Inbox, account: str) -> None:
+    """A receiver may serve several."""
+    inbox.add([delivery(created(1, account=account)), delivery(created(2, account=f"9{account}"))])
+    assert [row["object_id"] for row in inbox.after(account, 0)] == [1]
+    assert [one for one, _ in inbox.named(f"9{account}", "job", 0, at_most=9)] == [2]
+
+
+def test_only_what_is_confirmed_and_old_is_forgotten(tmp_path: Path) -> None:
+    """Seven days after it came; thirty days after, all the rest, whoever's it is, and their number is told."""
+    inbox = Inbox(f"sqlite:///{tmp_path}/store.db")
+    inbox.add([delivery(created(one)) for one in (1, 2, 3)])
+    inbox.add([delivery(created(4, account="2"))])
+    numbers = [row["sequence"] for row in inbox.after("1", 0)]
+    assert inbox.forget("1", numbers[2]) == 0
+    assert len(list(inbox.after("1", 0))) == 3
+    age(tmp_path / "store-webhooks.db", days=29)
+    assert inbox.forget("1", numbers[1]) == 0
+    assert [row["object_id"] for row in inbox.after("1", 0)] == [3]
+    assert [row["object_id"] for row in inbox.after("2", 0)] == [4]
+    inbox.add([delivery(created(5, account="2"))])
+    age(tmp_path / "store-webhooks.db", days=31, at_most=2)
+    assert inbox.forget("1", numbers[1]) == 2
+    assert [row["object_id"] for one in "12" for row in inbox.after(one, 0)] == [5]
+    inbox.close()
+
+
+def test_a_store_that_was_lost_goes_on_above_its_numbers(tmp_path: Path) -> None:
+    """A state of before does not hide what comes now."""
+    numbers = []
+    for folder in ("one", "two"):
+        inbox = Inbox(f"sqlite:///{tmp_path}/{folder}/store.db")
+        inbox.add([delivery(created(1)), delivery(created(2))])
+        numbers += [row["sequence"] for row in inbox.after("1", 0)]
+        inbox.close()
+    assert numbers == sorted(set(numbers))
+
+
+def test_a_reader_misses_nothing_of_several_writers(url: str, account: str) -> None:
+    """What it has not seen has a higher number, however the writers' commits interleave."""
+    Inbox(url).close()
+
+    def write(first: int) -> None:
+        inbox = Inbox(url)
+        for start in range(first, first + 60, 3):
+            inbox.add([delivery(created(one, account=account)) for one in range(start, start + 3)])
+        inbox.close()
+
+    writers = [threading.Thread(target=write, args=(one * 1000 + 1,)) for one in range(3)]
+    reader, seen, last = Inbox(url), list[int](), 0
+    for writer in writers:
+        writer.start()
+    while True:
+        is_last = not any(writer.is_alive() for writer in writers)
+        for row in reader.after(account, last):
+            seen.append(row["object_id"])
+            last = row["sequence"]
+        if is_last:
+            break
+        time.sleep(0.01)  # leave the processor to the writers
+    reader.close()
+    for writer in writers:
+        writer.join()
+    assert sorted(seen) == sorted(start * 1000 + one for start in range(3) for one in range(1, 61))
+
+
+def test_several_may_open_a_new_store_at_once(url: str, account: str) -> None:
+    """A receiver and a tap that are started together, for the first time."""
+    if url.startswith("postgresql"):
+        with psycopg.connect(url) as connection:
+            connection.execute(f"create schema fresh_{account}")
+        url = f"{url}{'&' if '?' in url else '?'}options=-csearch_path%3Dfresh_{account}"
+    together = threading.Barrier(6)
+
+    def opened(number: int) -> int:
+        together.wait()
+        inbox = Inbox(url)
+        new = inbox.add([delivery(created(number, account=account))])
+        inbox.close()
+        return new
+
+    with ThreadPoolExecutor(6) as pool:
+        assert sum(pool.map(opened, range(1, 7))) == 6
+
+
+def test_a_run_that_has_the_snapshot_does_not_keep_deliveries_out(tmp_path: Path) -> None:
+    """SQLite lets one write at a time, and a run may write for an hour: they are apart."""
+    url = f"sqlite:///{tmp_path}/store.db"
+    run = sqlite3.connect(tmp_path / "store.db", isolation_level=None)
+    run.execute("create table t (a)")
+    run.execute("begin immediate")
+    run.execute("insert into t values (1)")
+    inbox = Inbox(url)
+    assert inbox.add([delivery(created(1))]) == 1
+    inbox.close()
+    run.close()
+
+
+@pytest.mark.parametrize("url", ["sqlite://", "nonsense", "mysql+nothing://x/y", "sqlite:////proc/nowhere/s.db"])
+def test_a_store_that_cannot_be_opened_is_the_users_turn(url: str) -> None:
+    """With the setting's name, and without the URL: it may hold a password."""
+    with pytest.raises(BadSetting) as caught:
+        Inbox(url)
+    assert "snapshot_url" in caught.value.where

@@ -1,0 +1,206 @@
+"""The receiver takes what is a delivery, from who knows the token, as much as it can store; and never fails."""
+
+from __future__ import annotations
+
+import asyncio
+import base64
+import hashlib
+import hmac
+import json
+import sqlite3
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from tap_fieldpulse.webhooks.inbox import Inbox
+from tap_fieldpulse.webhooks.server import LARGEST_BODY, Receiver
+from tests.harness.receiver import TOKEN, created, moved
+
+GOOD = json.dumps(created(7)).encode()
+
+
+@pytest.fixture
+def inbox(tmp_path: Path) -> Iterator[Inbox]:
+    """Open a store."""
+    one = Inbox(f"sqlite:///{tmp_path}/store.db")
+    yield one
+    one.close()
+
+
+def receiver(inbox: Inbox, **more: Any) -> Receiver:
+    """Return a receiver that tells nothing."""
+    return Receiver(inbox, token=TOKEN, **{"tell": lambda text: None, **more})
+
+
+async def ask(
+    app: Receiver, *parts: bytes, path: str = f"/{TOKEN}", method: str = "POST", ends: bool = True, **headers: str
+) -> int:
+    """Send one request as a server does, and return the status; with `ends` false its body never ends."""
+    scope = {
+        "type": "http",
+        "method": method,
+        "path": path,
+        "query_string": b"",
+        "headers": [(name.replace("_", "-").encode(), value.encode()) for name, value in headers.items()],
+    }
+    waiting = [{"type": "http.request", "body": part, "more_body": True} for part in parts]
+    if ends:
+        waiting.append({"type": "http.request", "body": b"", "more_body": False})
+    sent: list[Any] = []
+
+    async def receive() -> Any:
+        if waiting:
+            return waiting.pop(0)
+        return await asyncio.Event().wait()
+
+    async def send(message: Any) -> None:
+        sent.append(message)
+
+    await app(scope, receive, send)
+    assert sent[1]["body"] == b""
+    return int(sent[0]["status"])
+
+
+def stored(inbox: Inbox) -> list[int]:
+    """Return the ids that were stored."""
+    return [row["object_id"] for row in inbox.after("1", 0)]
+
+
+def test_a_delivery_is_stored_before_it_is_answered(inbox: Inbox) -> None:
+    """In whatever pieces it comes; twice is once."""
+    app = receiver(inbox)
+    assert asyncio.run(ask(app, GOOD[:9], GOOD[9:])) == 200
+    assert stored(inbox) == [7]
+    assert asyncio.run(ask(app, GOOD)) == 200
+    assert stored(inbox) == [7]
+
+
+@pytest.mark.parametrize(
+    ("path", "method", "status"),
+    [
+        ("/", "POST", 404),
+        ("/x", "POST", 404),
+        (f"/{TOKEN[:-1]}", "POST", 404),
+        (f"/{TOKEN}x", "POST", 404),
+        (f"/{TOKEN}/", "POST", 404),
+        (f"/{TOKEN}", "GET", 405),
+        (f"/{TOKEN}", "PUT", 405),
+        ("/x", "GET", 404),
+        ("/\N{SNOWMAN}", "POST", 404),
+        ("/health", "POST", 405),
+        ("/health", "GET", 200),
+    ],
+)
+def test_only_a_post_to_the_token_is_taken(inbox: Inbox, path: str, method: str, status: int) -> None:
+    """Who does not know the token learns nothing."""
+    assert asyncio.run(ask(receiver(inbox), GOOD, path=path, method=method)) == status
+    assert stored(inbox) == []
+
+
+def test_a_body_is_bounded(inbox: Inbox) -> None:
+    """By what comes, not by what was announced; the rest of one that is too large is not read."""
+    app = receiver(inbox)
+    padded = GOOD + b" " * (LARGEST_BODY - len(GOOD))
+    assert asyncio.run(ask(app, padded)) == 200
+    assert asyncio.run(ask(app, padded, b" ", ends=False)) == 413
+
+
+def test_a_body_that_does_not_come_is_not_waited_for(inbox: Inbox) -> None:
+    """A connection that trickles is given up."""
+    app = receiver(inbox, patience_seconds=0.01)
+    assert asyncio.run(ask(app, GOOD[:5], ends=False)) == 408
+    assert stored(inbox) == []
+
+
+def test_no_more_wait_than_may(inbox: Inbox, tmp_path: Path) -> None:
+    """The vendor sends again what was refused; those that waited are stored once the store can be written."""
+    app = receiver(inbox, at_most=3)
+    other = sqlite3.connect(tmp_path / "store-webhooks.db", isolation_level=None)
+    other.execute("begin immediate")
+
+    async def burst() -> tuple[int, list[int]]:
+        bodies = [json.dumps(created(number)).encode() for number in range(1, 5)]
+        *first, last = [asyncio.create_task(ask(app, body)) for body in bodies]
+        refused = await last
+        assert not any(one.done() for one in first)
+        other.execute("rollback")
+        return refused, await asyncio.gather(*first)
+
+    assert asyncio.run(burst()) == (503, [200, 200, 200])
+    other.close()
+    assert stored(inbox) == [1, 2, 3]
+    assert asyncio.run(ask(app, GOOD)) == 200
+
+
+def test_whoever_asks_for_health_keeps_no_delivery_out(inbox: Inbox, tmp_path: Path) -> None:
+    """It needs no token: any number share one check, which has its place beside the bound."""
+    app = receiver(inbox, at_most=1)
+    other = sqlite3.connect(tmp_path / "store-webhooks.db", isolation_level=None)
+    other.execute("begin immediate")
+
+    async def burst() -> list[int]:
+        checks = [asyncio.create_task(ask(app, path="/health", method="GET")) for _ in range(50)]
+        delivery = asyncio.create_task(ask(app, GOOD))
+        refused = asyncio.create_task(ask(app, GOOD))
+        assert await refused == 503  # the place that there is, the first has
+        checks.pop().cancel()
+        other.execute("rollback")
+        return await asyncio.gather(delivery, *checks)
+
+    assert asyncio.run(burst()) == [200] * 50
+    other.close()
+    assert stored(inbox) == [7]
+
+
+def test_a_store_that_fails_is_no_200(inbox: Inbox, tmp_path: Path) -> None:
+    """Neither for a delivery nor for health; it is asked again with the next."""
+    app = receiver(inbox)
+    with sqlite3.connect(tmp_path / "store-webhooks.db") as file:
+        file.execute("alter table fieldpulse_deliveries_last_1 rename to away")
+    assert asyncio.run(ask(app, GOOD)) == 503
+    assert asyncio.run(ask(app, path="/health", method="GET")) == 503
+    with file:
+        file.execute("alter table away rename to fieldpulse_deliveries_last_1")
+    file.close()
+    assert asyncio.run(ask(app, GOOD)) == 200
+    assert stored(inbox) == [7]
+
+
+SECRET = "5e" * 32
+RIGHT = base64.b64encode(hmac.new(SECRET.encode(), GOOD, hashlib.sha256).digest()).decode()
+
+
+@pytest.mark.parametrize(
+    ("signature", "status"), [(RIGHT, 200), ("", 401), (RIGHT.lower(), 401), ("x" * 9000, 401), ("\xe9", 401)]
+)
+def test_with_a_secret_a_delivery_must_be_signed(inbox: Inbox, signature: str, status: int) -> None:
+    """As a developer of the vendor's does it (I): base64 of the raw HMAC of the body."""
+    assert asyncio.run(ask(receiver(inbox, secret=SECRET), GOOD, x_encrypted_data=signature)) == status
+    assert stored(inbox) == [7] * (status == 200)
+
+
+def test_without_a_secret_a_signature_is_nothing(inbox: Inbox) -> None:
+    """Nobody has documented it."""
+    assert asyncio.run(ask(receiver(inbox), GOOD, x_encrypted_data="wrong")) == 200
+
+
+def test_nothing_is_told_but_counts(inbox: Inbox) -> None:
+    """Not the token, not a name, not a value."""
+    told: list[str] = []
+    app = receiver(inbox, tell=told.append)
+    asyncio.run(ask(app, json.dumps(moved(7, "Canary", notes="Canary")).encode()))
+    asyncio.run(ask(app, b'{"canary": 1}'))
+    asyncio.run(ask(app, GOOD, path="/canary"))
+    app.tell()
+    assert told == ["1 taken", "1 no delivery: keys, 1 not found, 1 taken"]
+
+
+@settings(suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow])
+@given(body=st.binary(max_size=300) | st.recursive(st.none() | st.text(), st.lists).map(lambda one: repr(one).encode()))
+def test_no_body_is_a_500(inbox: Inbox, body: bytes) -> None:
+    """What is no delivery is refused with 400."""
+    assert asyncio.run(ask(receiver(inbox), body)) == 400

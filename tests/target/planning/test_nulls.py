@@ -1,0 +1,99 @@
+"""Nulls, and writing only what is empty: `null_policy` and `fill_only`."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any, Literal
+
+import pytest
+
+from fieldpulse_sandbox.sandbox import Sandbox
+from tests.harness.plugins import record, run_target, schema, singer
+
+Config = dict[str, Any]
+
+HEAD = schema("customers", "external_id", "first_name", "notes", "job_notes", "assigned_to", "custom_fields", "tags")
+
+
+def lead(**values: Any) -> str:
+    return singer(HEAD, record("customers", **{"external_id": "n", "first_name": "N", **values}))
+
+
+def newest(box: Sandbox) -> dict[str, Any]:
+    return max(box.rows("customers"), key=lambda row: int(row["id"]))
+
+
+def test_a_null_leaves_a_field_as_it_is(box: Sandbox, target_config: Config, tmp_path: Path) -> None:
+    """Unless the settings say otherwise, and it costs nothing."""
+    run_target(target_config, lead(notes="Kept"), tmp_path)
+    assert run_target(target_config, lead(notes=None), tmp_path).counts == {"unchanged": 1}
+    assert newest(box)["notes"] == "Kept"
+
+
+@pytest.mark.parametrize("put_null", ["clear", "empty", "ignore"])
+def test_a_null_clears_a_field_however_fieldpulse_wants_it(
+    box: Sandbox, target_config: Config, tmp_path: Path, put_null: Literal["clear", "empty", "ignore"]
+) -> None:
+    """By null or by the empty text, which is found out; the same again sends nothing."""
+    box.behaviour.put_null = put_null
+    config = target_config | {"null_policy": "clear"}
+    assert run_target(config, lead(notes="One", job_notes="Two"), tmp_path).counts == {"created": 1}
+    assert run_target(config, lead(notes=None, job_notes="Three"), tmp_path).counts == {"updated": 1}
+    assert (newest(box)["notes"] or "", newest(box)["job_notes"]) == ("", "Three")
+    assert run_target(config, lead(notes=None, job_notes="Three"), tmp_path).counts == {"unchanged": 1}
+
+
+def test_a_field_that_fieldpulse_does_not_clear_rejects_the_record(
+    box: Sandbox, target_config: Config, tmp_path: Path
+) -> None:
+    """Each one, though it is found out once; what else the record says is written."""
+    user = box.rows("users")[0]["id"]
+    config = target_config | {"null_policy": "clear"}
+    keys = [f"k{number}" for number in range(3)]
+
+    def leads(**values: Any) -> str:
+        return singer(HEAD, *(record("customers", external_id=key, first_name=key, **values) for key in keys))
+
+    run_target(config, leads(assigned_to=user), tmp_path)
+    written = run_target(config, leads(assigned_to=None, notes="Still"), tmp_path)
+    assert (written.counts, written.status) == ({"rejected": 3}, 1)
+    assert "assigned_to: FieldPulse does not clear it" in written.said
+    assert [row["notes"] for row in box.rows("customers") if row["first_name"] in keys] == ["Still"] * 3
+
+
+def test_a_field_that_is_empty_needs_no_clearing_and_teaches_nothing(
+    box: Sandbox, target_config: Config, tmp_path: Path
+) -> None:
+    """What was empty before is no proof that a null clears."""
+    box.behaviour.put_null = "empty"
+    config = target_config | {"null_policy": "clear"}
+    keys = ("a", "b")
+    texts = {"a": "", "b": "Text"}
+    run_target(
+        config,
+        singer(HEAD, *(record("customers", external_id=k, first_name=k, notes=texts[k]) for k in keys)),
+        tmp_path,
+    )
+    nulls = singer(HEAD, *(record("customers", external_id=k, first_name=k, notes=None) for k in keys))
+    assert run_target(config | {"requests_per_second": 1}, nulls, tmp_path).status == 0
+    assert [row["notes"] or "" for row in box.rows("customers") if row["first_name"] in keys] == ["", ""]
+
+
+def test_only_what_is_empty_is_filled(box: Sandbox, target_config: Config, tmp_path: Path) -> None:
+    """What people wrote in FieldPulse stays, field by field; the same again asks nothing."""
+    row = box.rows("customers")[2]
+    box.store.patch("customers", row["id"], {"notes": "Theirs", "job_notes": "", "customfields": [], "tags": []})
+    tag = box.rows("tags")[0]["id"]
+    values = {"notes": "Ours", "job_notes": "Ours", "tags": [tag], "custom_fields": {"Gate code": "1"}}
+    text = singer(HEAD, record("customers", external_id="f", id=row["id"], first_name="Ours", **values))
+    config = target_config | {"fill_only": True}
+    assert run_target(config, text, tmp_path).counts == {"updated": 1}
+    after = next(one for one in box.rows("customers") if one["id"] == row["id"])
+    assert (after["notes"], after["job_notes"], after["first_name"]) == ("Theirs", "Ours", row["first_name"])
+    assert after["tags"] == [tag]
+    assert [one["value"] for one in after["customfields"]] == ["1"]
+    since = len(box.requests)
+    assert run_target(config, text, tmp_path).counts == {"unchanged": 1}
+    assert not [one for one in box.requests[since:] if one.path.startswith("/customers/")]
+    assert run_target(target_config, text, tmp_path).counts == {"updated": 1}
+    assert next(one for one in box.rows("customers") if one["id"] == row["id"])["notes"] == "Ours"

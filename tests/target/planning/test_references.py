@@ -1,0 +1,176 @@
+"""References by name: the account's own words instead of FieldPulse's ids."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from fieldpulse_sandbox.faults.fault import Fault
+from fieldpulse_sandbox.sandbox import Sandbox
+from tests.harness.plugins import record, run_target, schema, singer
+
+Config = dict[str, Any]
+
+JOB = ("external_id", "customer_id", "job_type", "job_status", "team", "assigned_to_email", "tags", "custom_fields")
+CUSTOMER = ("external_id", "first_name", "pipeline_status", "lead_source", "tags", "assigned_to_email", "custom_fields")
+
+
+def job(box: Sandbox, **values: Any) -> dict[str, Any]:
+    return record(
+        "jobs", **{"external_id": "j", "customer_id": box.rows("customers")[0]["id"], "job_type": "T", **values}
+    )
+
+
+def newest(box: Sandbox, stream: str) -> dict[str, Any]:
+    return max(box.rows(stream), key=lambda row: int(row["id"]))
+
+
+def gets(box: Sandbox, path: str) -> int:
+    return sum(one.method == "GET" and one.path == path for one in box.requests)
+
+
+def test_a_customer_is_described_in_the_accounts_own_words(box: Sandbox, target_config: Config, tmp_path: Path) -> None:
+    """Stage, source, tags, person and custom fields by name; each list is read once for all records."""
+    stage, source, user = box.rows("pipeline_statuses")[1], box.rows("lead_sources")[0], box.rows("users")[1]
+    tag = next(row for row in box.rows("tags") if row["type"] == "customer")
+    values = {"Gate code": "1234", "number_of_units": 3, "Service plan": True, "Preferred day": "monday"}
+    leads = [
+        record(
+            "customers",
+            external_id=f"n{number}",
+            first_name=f"N{number}",
+            pipeline_status=str(stage["name"]).upper(),
+            lead_source=source["name"],
+            tags=[tag["title"]],
+            assigned_to_email=user["email"],
+            custom_fields=values,
+        )
+        for number in range(5)
+    ]
+    written = run_target(target_config, singer(schema("customers", *CUSTOMER), *leads), tmp_path)
+    assert written.counts == {"created": 5}, written.said
+    row = newest(box, "customers")
+    assert (row["pipeline_status_id"], row["lead_source_id"]) == (stage["id"], source["id"])
+    assert (row["tags"], row["assigned_to"]) == ([tag["id"]], user["id"])
+    names = {one["id"]: one["name"] for one in box.rows("custom_fields")}
+    told = {names[one["field_instance_id"]]: one["value"] for one in row["customfields"]}
+    assert told == {"Gate code": "1234", "Number of units": "3", "Service plan": "1", "Preferred day": "Monday"}
+    lists = ("/pipeline-status", "/lead-source", "/tags", "/users", "/custom-fields")
+    assert max(gets(box, path) for path in lists) <= 3  # a page, its proof, and which account it is
+
+
+@pytest.mark.parametrize("how", ["name", "label", "code", "text"])
+def test_a_job_status_is_a_name_of_the_workflow_a_label_or_a_code(
+    box: Sandbox, target_config: Config, tmp_path: Path, how: str
+) -> None:
+    """The account's own names go before the labels; a name brings its workflow along."""
+    status = box.rows("job_statuses")[2]
+    box.store.patch("job_statuses", status["id"], {"name": "Waiting for parts"})
+    given = {"name": "waiting for parts", "label": "Completed" if how == "label" else "", "code": 4, "text": "4"}[how]
+    if how == "label":
+        for one in box.rows("job_statuses"):
+            box.store.patch("job_statuses", one["id"], {"name": f"Own {one['id']}"})
+    written = run_target(target_config, singer(schema("jobs", *JOB), job(box, job_status=given)), tmp_path)
+    assert written.counts == {"created": 1}, written.said
+    row = newest(box, "jobs")
+    if how == "name":
+        assert row["status_id"] == status["id"]
+        assert row["status_workflow_id"] == box.rows("job_status_workflows")[0]["id"]
+    else:
+        assert row["status"] == 4
+
+
+def test_a_job_is_assigned_to_people_and_teams(box: Sandbox, target_config: Config, tmp_path: Path) -> None:
+    """By e-mail and title, several of each."""
+    users, team = box.rows("users")[:2], box.rows("teams")[0]
+    emails = [user["email"] for user in users]
+    text = singer(schema("jobs", *JOB), job(box, team=team["title"], assigned_to_email=emails))
+    assert run_target(target_config, text, tmp_path).counts == {"created": 1}
+    told = [(one["user_id"], one["team_id"]) for one in newest(box, "jobs")["assignments"]]
+    assert told == [(users[0]["id"], None), (users[1]["id"], None), (None, team["id"])]
+
+
+@pytest.mark.parametrize(
+    ("values", "said"),
+    [
+        ({"job_status": "Compleeted"}, "did you mean 'Completed'"),
+        ({"team": "Nobody's"}, "team is text of 8 characters; allowed:"),
+        ({"assigned_to_email": "nobody@example.com"}, "no row of users has this e-mail"),
+        ({"tags": ["Nope"]}, "tags is text of 4 characters; allowed: Warranty"),
+        ({"team": [["B"]]}, "team is of type list, and not a name"),
+        ({"tags": [[]]}, "neither a name nor an id"),
+        ({"custom_fields": {"Permit": "1"}}, "did you mean 'Permit number'"),
+        ({"custom_fields": {"Crew size": "many"}}, "a number in FieldPulse"),
+        ({"custom_fields": "Permit"}, "no object of names and values"),
+        ({"job_status": 9}, "allowed: 1 New"),
+        ({"start_time": "soon"}, "text of 4 characters, and not a time"),
+    ],
+)
+def test_a_name_that_nobody_has_is_rejected_with_those_that_there_are(
+    box: Sandbox, target_config: Config, tmp_path: Path, values: Config, said: str
+) -> None:
+    """And the nearest; a person's e-mail is neither repeated nor listed."""
+    written = run_target(target_config, singer(schema("jobs", *JOB, *values), job(box, **values)), tmp_path)
+    assert written.counts == {"rejected": 1}
+    kept = Path(target_config["rejects_path"]).read_text()
+    assert said in json.loads(kept.splitlines()[-1])["rejected"]
+    assert "nobody@example.com" not in written.said
+    assert not any(one.method == "POST" for one in box.requests)
+
+
+def test_a_missing_tag_is_created_once_however_many_records_name_it(
+    box: Sandbox, target_config: Config, tmp_path: Path
+) -> None:
+    """For the object type that names it, and never twice: not even where the answer to its create is lost."""
+    box.fail(Fault("drop", method="POST", path="/tags", after_commit=True))
+    leads = [
+        record("customers", external_id=f"t{number}", first_name=f"Tagged{number}", tags=["Brand  new", "brand NEW"])
+        for number in range(12)
+    ]
+    config = target_config | {"create_missing": ["tags"]}
+    text = singer(schema("customers", *CUSTOMER), *leads)
+    assert run_target(config, text, tmp_path).counts == {"created": 12}
+    (tag,) = [row for row in box.rows("tags") if row["title"] == "Brand new"]
+    assert tag["type"] == "customer"
+    tagged = [row["tags"] for row in box.rows("customers") if str(row["first_name"]).startswith("Tagged")]
+    assert tagged == [[tag["id"]]] * 12
+    assert run_target(config, text, tmp_path).counts == {"unchanged": 12}
+
+
+def test_what_the_api_cannot_create_is_no_choice_of_create_missing(target_config: Config, tmp_path: Path) -> None:
+    """Lead sources are read-only."""
+    written = run_target(target_config | {"create_missing": ["lead_sources"]}, "", tmp_path)
+    assert written.status == 2
+    assert "create_missing" in written.said
+
+
+def test_lists_and_objects_may_come_as_json_text(box: Sandbox, target_config: Config, tmp_path: Path) -> None:
+    """As warehouses hold them that have no type for them."""
+    tag = next(row for row in box.rows("tags") if row["type"] == "job")
+    text = singer(
+        schema("jobs", *JOB), job(box, tags=json.dumps([tag["title"]]), custom_fields='{"Permit number": "P-1"}')
+    )
+    assert run_target(target_config, text, tmp_path).counts == {"created": 1}
+    row = newest(box, "jobs")
+    assert row["tags"] == [tag["id"]]
+    assert box.store.tables["jobs"].rows[row["id"]]["customfields"][0]["value"] == "P-1"
+
+
+def test_a_custom_field_that_changes_replaces_its_value_and_leaves_the_others(
+    box: Sandbox, target_config: Config, tmp_path: Path
+) -> None:
+    """Also where FieldPulse replaces a value only by the id of its row."""
+    box.behaviour.customfields_by_id = True
+    head = schema("customers", *CUSTOMER)
+
+    def lead(**values: Any) -> str:
+        return singer(head, record("customers", external_id="c", first_name="C", custom_fields=values))
+
+    run_target(target_config, lead(**{"Gate code": "1", "Number of units": 2}), tmp_path)
+    assert run_target(target_config, lead(**{"Gate code": "9", "Number of units": 2}), tmp_path).counts == {
+        "updated": 1
+    }
+    assert sorted(one["value"] for one in newest(box, "customers")["customfields"]) == ["2", "9"]

@@ -1,0 +1,168 @@
+"""Which row a record means: by the settings `match`, `external_id_fields` and `write_mode`."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from fieldpulse_sandbox.faults.fault import Fault
+from fieldpulse_sandbox.sandbox import Sandbox
+from tests.harness.plugins import record, run_target, schema, singer
+
+Config = dict[str, Any]
+
+HEAD = schema("customers", "external_id", "first_name", "email", "phone", "display_name", "notes")
+SETS = {"customers": [["email"], ["phone"], ["display_name"]]}
+
+
+def lead(**values: Any) -> str:
+    return singer(HEAD, record("customers", **{"external_id": "m", **values}))
+
+
+def posts(box: Sandbox) -> int:
+    return sum(one.method == "POST" for one in box.requests)
+
+
+@pytest.fixture
+def known(box: Sandbox) -> dict[str, Any]:
+    """Return a customer with an e-mail, a phone and a name that nobody else has."""
+    row = box.rows("customers")[3]
+    values = {"email": "known@example.com", "phone": "(214) 555-0199", "display_name": "Known & Sons"}
+    box.store.patch("customers", row["id"], values)
+    return {**row, **values}
+
+
+@pytest.mark.parametrize(
+    "values",
+    [
+        {"email": "KNOWN@example.com"},
+        {"email": "other@example.com", "phone": "+1 214 555 0199"},
+        {"display_name": "  known &  sons"},
+    ],
+    ids=["email", "phone", "name"],
+)
+def test_the_first_set_that_finds_a_row_decides(
+    box: Sandbox, target_config: Config, tmp_path: Path, known: Config, values: Config
+) -> None:
+    """The row is updated, and is the record's own from then on: also when what matched changes."""
+    config = target_config | {"match": SETS}
+    assert run_target(config, lead(notes="one", **values), tmp_path).counts == {"updated": 1}
+    changed = lead(email="new@example.com", phone="214 555 0100", display_name="New", notes="two")
+    assert run_target(config, changed, tmp_path).counts == {"updated": 1}
+    row = next(row for row in box.rows("customers") if row["id"] == known["id"])
+    assert (row["notes"], row["email"], posts(box)) == ("two", "new@example.com", 0)
+
+
+def test_no_match_is_wanted_where_the_sets_are_empty(
+    box: Sandbox, target_config: Config, tmp_path: Path, known: Config
+) -> None:
+    """Then every source key is a row of its own."""
+    config = target_config | {"match": {"customers": []}}
+    assert run_target(config, lead(first_name="K", email="known@example.com"), tmp_path).counts == {"created": 1}
+
+
+@pytest.mark.parametrize(
+    ("mode", "hit", "miss"),
+    [
+        ("upsert", "updated", "created"),
+        ("create_only", "skipped", "created"),
+        ({"customers": "update_only"}, "updated", "skipped"),
+        ({"*": "create_only", "customers": "upsert"}, "updated", "created"),
+    ],
+    ids=str,
+)
+def test_a_mode_says_what_may_be_done(
+    target_config: Config, tmp_path: Path, known: Config, mode: Any, hit: str, miss: str
+) -> None:
+    """For all streams or by stream; what it leaves out is skipped, and counted."""
+    parts = (
+        record("customers", external_id="hit", email="known@example.com", notes="x"),
+        record("customers", external_id="miss", first_name="M", email="miss@example.com"),
+    )
+    counts = run_target(target_config | {"write_mode": mode}, singer(HEAD, *parts), tmp_path).counts
+    assert counts == {hit: 1, miss: 1}
+
+
+@pytest.mark.parametrize(
+    ("settings", "said"),
+    [
+        ({"match": {"customer": [["email"]]}}, "did you mean 'customers'"),
+        ({"match": {"customers": [["e_mail"]]}}, "did you mean 'email'"),
+        ({"match": {"customers": ["email"]}}, "match"),
+        ({"write_mode": "upserts"}, "did you mean 'upsert'"),
+        ({"write_mode": {"customers": "insert"}}, "allowed: upsert, create_only, update_only"),
+        ({"external_id_fields": {"comments": "CRM"}}, "external_id_fields.comments"),
+        ({"phone_region": "XX"}, "phone_region"),
+        ({"max_creates": "many"}, "max_creates"),
+        ({"max_deletes": "-5%"}, "max_deletes"),
+        ({"null_policy": "wipe"}, "allowed: ignore, clear"),
+    ],
+    ids=str,
+)
+def test_a_wrong_setting_is_named_with_what_is_allowed(
+    target_config: Config, tmp_path: Path, settings: Config, said: str
+) -> None:
+    """Before anything is read; exit status 2, no traceback."""
+    written = run_target(target_config | settings, lead(first_name="W"), tmp_path)
+    assert written.status == 2
+    assert said in written.said
+
+
+def test_a_key_that_fieldpulse_keeps_outlives_the_ledger(box: Sandbox, target_config: Config, tmp_path: Path) -> None:
+    """In a custom field of customers, in a column of items: without a ledger the same rows are found again."""
+    config = target_config | {"external_id_fields": {"customers": "Gate code", "items": "external_id"}}
+    text = singer(
+        HEAD,
+        *(record("customers", external_id=f"crm-{n}", first_name="Twin") for n in range(3)),
+        schema("items", "external_id", "name"),
+        record("items", external_id="sku-1", name="Filter"),
+    )
+    assert run_target(config, text, tmp_path).counts == {"created": 4}
+    for path in tmp_path.glob("ledger.db*"):
+        path.unlink()
+    assert run_target(config, text, tmp_path).counts == {"updated": 4}
+    assert sum(row["first_name"] == "Twin" for row in box.rows("customers")) == 3
+    assert [row["external_id"] for row in box.rows("items") if row["name"] == "Filter"] == ["sku-1"]
+
+
+def test_a_create_in_doubt_is_found_by_the_key_that_fieldpulse_keeps(
+    box: Sandbox, target_config: Config, tmp_path: Path
+) -> None:
+    """Jobs that look alike are told apart, and none is uncertain, whoever else creates such jobs meanwhile."""
+    create = box.store.create
+
+    def create_twice(name: str, values: dict[str, Any]) -> dict[str, Any]:
+        if name == "jobs":
+            create(name, {**values, "customfields": []})
+        return create(name, values)
+
+    box.store.create = create_twice  # type: ignore[method-assign]  # somebody else creates the like: the server's doing
+    box.fail(Fault("drop", method="POST", path="/jobs", after_commit=True, times=3))
+    customer = box.rows("customers")[0]["id"]
+    head = schema("jobs", "external_id", "customer_id", "job_type")
+    jobs = [record("jobs", external_id=f"v{n}", customer_id=customer, job_type="Visit") for n in range(4)]
+    config = target_config | {"external_id_fields": {"jobs": "Permit number"}}
+    assert run_target(config, singer(head, *jobs), tmp_path).counts == {"created": 4}
+    ours = [row for row in box.store.tables["jobs"].rows.values() if row["job_type"] == "Visit" and row["customfields"]]
+    assert sorted(row["customfields"][0]["value"] for row in ours) == ["v0", "v1", "v2", "v3"]
+
+
+def test_a_custom_field_that_there_is_not_cannot_keep_keys(target_config: Config, tmp_path: Path) -> None:
+    """The setting is refused with the fields that there are."""
+    written = run_target(
+        target_config | {"external_id_fields": {"customers": "CRM id"}}, lead(first_name="C"), tmp_path
+    )
+    assert written.status == 2
+    assert "Gate code" in written.said
+
+
+def test_an_account_without_custom_fields_cannot_keep_keys(box: Sandbox, target_config: Config, tmp_path: Path) -> None:
+    """The setting is named, not a stream to deselect; nothing is read or written of the input."""
+    box.behaviour.unavailable = ("custom_fields",)
+    config = target_config | {"external_id_fields": {"customers": "Gate code"}}
+    written = run_target(config, lead(first_name="C"), tmp_path)
+    assert (written.status, written.states) == (2, [])
+    assert "where: setting external_id_fields.customers" in written.said
+    assert {one.method for one in box.requests} == {"GET"}

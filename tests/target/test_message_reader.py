@@ -1,0 +1,192 @@
+"""Input that no tap should write: rejected one by one where it can be, else the run ends and names the line."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+from pathlib import Path
+from typing import Any
+
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from fieldpulse_api.resources.catalogue import BY_NAME
+from fieldpulse_sandbox.sandbox import Sandbox
+from target_fieldpulse.target import TargetFieldPulse
+from tests.harness.odd_values import ABSENT, BROKEN, odd
+from tests.harness.plugins import Ended, Written, command, end_of, record, schema, singer, state
+
+from .test_every_stream import RECORDS, WRITTEN
+
+Config = dict[str, Any]
+HEAD = schema("tags", "external_id", "id", "title", "color", "deleted_at")
+OK = record("tags", external_id="ok", title="Fine")
+
+
+@pytest.fixture
+def files(target_config: Config, tmp_path: Path) -> list[str]:
+    return command("target_fieldpulse", target_config, tmp_path)[3:]
+
+
+def write(files: list[str], text: str | bytes) -> Ended:
+    ended = end_of(TargetFieldPulse, *files, given=text if isinstance(text, bytes) else text.encode())
+    assert ended.is_foreseen, ended.said
+    return ended
+
+
+def counts(ended: Ended) -> dict[str, int]:
+    said = "\n".join(line for line in ended.said.splitlines() if "read " in line)
+    return Written([], said, ended.status).counts
+
+
+def states(ended: Ended) -> list[Any]:
+    return [json.loads(line)["bookmarks"] for line in ended.written.splitlines()]
+
+
+def line(value: str, name: str = "title") -> str:
+    """Return a RECORD with a value as it stands, which may be no JSON."""
+    return raw("tags", {"external_id": '"odd"', "title": '"Odd"', name: value})
+
+
+def raw(stream: str, values: dict[str, str]) -> str:
+    """Return a RECORD whose values are JSON already."""
+    record = ",".join(f"{json.dumps(name)}:{value}" for name, value in values.items())
+    return f'{{"type":"RECORD","stream":"{stream}","record":{{{record}}}}}\n'
+
+
+@pytest.mark.parametrize("value", BROKEN)
+@pytest.mark.parametrize("name", ["title", "external_id", "id", "nobody_knows", "deleted_at"])
+def test_a_record_of_which_nobody_knows_what_was_meant_is_rejected(
+    files: list[str], tmp_path: Path, box: Sandbox, value: str, name: str
+) -> None:
+    """The others are written, the state leaves, and the file of rejects holds the line as it came."""
+    text = singer(HEAD) + line(value, name) + singer(OK, state(1.5))
+    ended = write(files, text)
+    assert (counts(ended), states(ended)) == ({"created": 1, "rejected": 1}, [1.5])
+    kept = (tmp_path / "rejects.singer").read_text()
+    assert f'"{name}":{value}' in kept
+    replayed = write(files, kept)
+    assert counts(replayed) == {"rejected": 1}
+    assert (tmp_path / "rejects.singer").read_text() == kept
+    assert [row["title"] for row in box.rows("tags")].count("Fine") == 1
+
+
+@pytest.mark.parametrize(
+    "broken",
+    [
+        *ABSENT[1:],
+        "[]",
+        "5",
+        "{}",
+        '{"type":5}',
+        '{"type":"RECORDS"}',
+        '{"type":"STATE"}',
+        '{"type":"RECORD","stream":[],"record":{}}',
+        '{"type":"RECORD","stream":"tags","record":[]}',
+        '{"type":"RECORD","stream":"tags","stream":"items","record":{}}',
+        '{"type":"STATE","value":NaN}',
+        '{"type":"RECORD","stream":"customers","record":{}}',
+        '{"type":"SCHEMA","stream":"tags","schema":null}',
+        '{"type":"SCHEMA","stream":"tags","schema":{"properties":{"id":5}}}',
+        '{"type":"SCHEMA","stream":"tags","schema":{"properties":{"id":{"type":5}}}}',
+        '{"type":"BATCH"}',
+        '{"type":"BATCH","stream":5,"encoding":5,"manifest":{}}',
+    ],
+    ids=lambda text: text[:40],
+)
+def test_a_line_that_is_no_message_ends_the_run_and_is_named(files: list[str], box: Sandbox, broken: str) -> None:
+    """What was read before it is written and acknowledged; what comes behind it is not."""
+    behind = record("tags", external_id="behind", title="Behind")
+    ended = write(files, singer(HEAD, OK, state(1)) + broken + "\n" + singer(behind, state(2)))
+    assert ended.status in (1, 2)
+    assert "line 4" in ended.said
+    assert "Behind" not in [row["title"] for row in box.rows("tags")]
+    assert 2 not in states(ended)
+
+
+@pytest.mark.parametrize(
+    "data", [b'{"type":"RECORD","stream":"tags","record":{"title":"\xff"}}', b"\xed\xa0\x80", b"\x00\x00"]
+)
+def test_bytes_that_are_no_text_end_the_run_at_their_line(target_config: Config, tmp_path: Path, data: bytes) -> None:
+    """Also in a process of its own, where they come in one block with the lines before them."""
+    line = command("target_fieldpulse", target_config, tmp_path)
+    given = singer(HEAD, OK, state(1)).encode() + data + b"\n"
+    ended = subprocess.run(line, input=given, capture_output=True, timeout=120, check=False)
+    assert ended.returncode == 1
+    assert "input · line 4" in ended.stderr.decode()
+    assert b"Traceback" not in ended.stderr
+
+
+def test_an_input_that_was_cut_acknowledges_what_was_whole(files: list[str], box: Sandbox) -> None:
+    """The last line ends in its middle."""
+    cut = singer(record("tags", external_id="cut", title="Cut"))[:-12]
+    ended = write(files, singer(HEAD, OK, state(1)) + cut)
+    assert ended.status == 1
+    assert states(ended) in ([], [1])
+    assert "line 4" in ended.said
+    assert "Cut" not in [row["title"] for row in box.rows("tags")]
+
+
+@pytest.mark.parametrize(
+    "form", ["\ufeff{}", "{}", "\n\n{}\n \n\n", "CRLF"], ids=["mark", "no last newline", "blank", "CRLF"]
+)
+def test_lines_may_come_in_any_dress(files: list[str], form: str) -> None:
+    """A mark of the byte order, blank lines, carriage returns, no end of the last line."""
+    text = singer(HEAD, OK, state(1)).rstrip()
+    ended = write(files, text.replace("\n", "\r\n") if form == "CRLF" else form.replace("{}", text))
+    assert (counts(ended), states(ended)) == ({"created": 1}, [1])
+
+
+@pytest.mark.parametrize("name", ["title", "external_id", "nobody_knows"])
+def test_a_record_of_20_mb_is_rejected_before_it_is_sent_or_written_without_what_is_not(
+    files: list[str], box: Sandbox, name: str
+) -> None:
+    """The gateway takes ten; the reason has the size, and not the value."""
+    ended = write(files, singer(HEAD) + line('"' + "x" * 20_000_000 + '"', name) + singer(OK))
+    wanted = {"created": 2} if name == "nobody_knows" else {"created": 1, "rejected": 1}
+    assert counts(ended) == wanted
+    assert all(len(json.dumps(one.body)) < 1000 for one in box.requests)
+    assert "xxxx" not in ended.said
+
+
+def test_a_record_of_100_000_columns_is_written(files: list[str]) -> None:
+    """What is not written has no effect."""
+    wide = record("tags", external_id="wide", title="Wide", **{f"c{number}": number for number in range(100_000)})
+    assert counts(write(files, singer(HEAD, wide))) == {"created": 1}
+
+
+@pytest.mark.parametrize("value", [1.25, None, [], {"a": {"b": 10**25}}, "x", -0.5])
+def test_a_state_comes_back_as_it_was(files: list[str], value: Any) -> None:
+    """Of any shape: it is the tap's."""
+    assert states(write(files, singer(state(value)))) == [value]
+
+
+@pytest.mark.parametrize("resource", WRITTEN, ids=lambda one: one.name)
+def test_any_value_in_any_field_is_written_or_rejected(resource: Any, tmp_path_factory: pytest.TempPathFactory) -> None:
+    """Every stream that can be written; all records are accounted for, and one that is fine is written beside them."""
+    write_of = BY_NAME[resource.name].write
+    names = sorted({*write_of.properties, "id", "external_id", "custom_fields", "deleted_at"})
+
+    with Sandbox(customers=5) as box:
+
+        @settings(max_examples=5, suppress_health_check=[HealthCheck.function_scoped_fixture])
+        @given(rows=st.lists(st.dictionaries(st.sampled_from(names), odd, min_size=1), min_size=8, max_size=8))
+        def check(rows: list[dict[str, str]]) -> None:
+            folder = tmp_path_factory.mktemp(resource.name)
+            config = {"api_key": box.key, "api_url": box.url, "budget_store": "memory", "settle_seconds": 0.3}
+            config |= {"ledger_url": f"sqlite:///{folder}/ledger.db", "rejects_path": f"{folder}/rejects.singer"}
+            plain = RECORDS[resource.name].items()
+            base = {name: json.dumps(value) for name, value in plain if "external_id" not in name}
+            named = [{"external_id": f'"k{number}"', **base, **row} for number, row in enumerate(rows)]
+            lines = [raw(resource.name, values) for values in named]
+            text = singer(schema(resource.name, *names)) + "".join(lines) + singer(state(1))
+            ended = write(command("target_fieldpulse", config, folder)[3:], text)
+            assert sum(counts(ended).values()) == len(rows)
+            assert states(ended) == [1]
+            rejects = folder / "rejects.singer"
+            assert counts(ended).get("rejected", 0) >= (
+                rejects.read_text().count('"type":"RECORD"') if rejects.exists() else 0
+            )
+
+        check()
