@@ -13,7 +13,7 @@ import msgspec
 
 from fieldpulse_api.resources.model import Resource
 
-from .errors import BadSetting
+from .errors import ConfigError
 
 VERSION = 1
 _MOST_BYTES = 2**20
@@ -61,7 +61,7 @@ class WriteFacts(msgspec.Struct, kw_only=True):
     times_are_utc: bool | None = None
 
 
-class Profile(msgspec.Struct, kw_only=True):
+class AccountProfile(msgspec.Struct, kw_only=True):
     """The answers of one account, without its key, its name or anything of its rows.
 
     `beside` are the keys of the envelope besides the rows; `over_limit` is what a limit above 100 does.
@@ -69,7 +69,7 @@ class Profile(msgspec.Struct, kw_only=True):
 
     version: int = VERSION
     asked_at: str = ""
-    beside: list[str] = []
+    envelope_extras: list[str] = []
     version_is_wrapped: bool | None = None
     past_the_end: Literal["empty", "rows", "error"] | None = None
     over_limit: Literal["honoured", "100", "fewer", "refused"] | None = None
@@ -78,7 +78,7 @@ class Profile(msgspec.Struct, kw_only=True):
     writes: WriteFacts = msgspec.field(default_factory=WriteFacts)
 
     @classmethod
-    def read(cls, path: str) -> Profile:
+    def read(cls, path: str) -> AccountProfile:
         """Return the profile in a file. Raises: BadSetting."""
         where, do = f"setting profile_path · {path}", "write it with `fieldpulse doctor --profile FILE`"
         try:
@@ -86,9 +86,9 @@ class Profile(msgspec.Struct, kw_only=True):
                 profile = msgspec.json.decode(file.read(_MOST_BYTES), type=cls)
         except (OSError, ValueError, RecursionError) as error:
             what = f"The profile cannot be read ({getattr(error, 'strerror', None) or type(error).__name__})."
-            raise BadSetting(what, where=where, do=do) from None
+            raise ConfigError(what, where=where, hint=do) from None
         if profile.version != VERSION:
-            raise BadSetting(f"The profile has version {profile.version}, not {VERSION}.", where=where, do=do)
+            raise ConfigError(f"The profile has version {profile.version}, not {VERSION}.", where=where, hint=do)
         return profile
 
     def write(self, path: Path) -> None:
@@ -112,4 +112,4 @@ class Profile(msgspec.Struct, kw_only=True):
     def adjusted(self, resource: Resource) -> Resource:
         """Return a catalogue entry without what this account was found not to do."""
         unsorted = frozenset(column for column, does in self.of(resource).sorts.items() if not does)
-        return replace(resource, unsorted=unsorted) if unsorted else resource
+        return replace(resource, unsorted_columns=unsorted) if unsorted else resource

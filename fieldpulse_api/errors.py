@@ -33,97 +33,97 @@ class FieldPulseError(Exception):
     """What happened, where, and what to do: all three, always. Never a key, a body or personal data."""
 
     exit_status = 1
-    repeatable = False  # set on one error when the same request may be sent again
-    status: int | None = None  # HTTP's, set on one error where FieldPulse answered
+    is_retryable = False  # set on one error when the same request may be sent again
+    http_status: int | None = None  # HTTP's, set on one error where FieldPulse answered
 
-    def __init__(self, what: str, *, where: str, do: str) -> None:
+    def __init__(self, what: str, *, where: str, hint: str) -> None:
         super().__init__(what)
-        self.what, self.where, self.do = what, where, do
+        self.what, self.where, self.hint = what, where, hint
 
     @property
-    def line(self) -> str:
+    def one_line(self) -> str:
         """Return the three parts as one line."""
-        return f"{self.what} ({self.where}): {self.do}"
+        return f"{self.what} ({self.where}): {self.hint}"
 
     def __str__(self) -> str:
-        return f"{self.what}\n  where: {self.where}\n  do:    {self.do}"
+        return f"{self.what}\n  where: {self.where}\n  do:    {self.hint}"
 
 
-class YourTurn(FieldPulseError):
+class UserError(FieldPulseError):
     """Settings, key, catalog or input must change."""
 
     exit_status = 2
 
 
-class BadSetting(YourTurn):
+class ConfigError(UserError):
     """A setting is missing or wrong."""
 
 
-class BadKey(YourTurn):
+class AuthenticationError(UserError):
     """FieldPulse does not accept the key."""
 
 
-class RefusedStream(YourTurn):
+class UnsupportedStreamError(UserError):
     """The target cannot write this stream."""
 
 
-class RecordRefused(FieldPulseError):
+class RecordError(FieldPulseError):
     """One record is wrong; the run goes on."""
 
 
-class Invalid(RecordRefused):
+class RecordInvalid(RecordError):
     """FieldPulse's validation, or ours, says no."""
 
 
-class NotFound(RecordRefused):
+class RowNotFound(RecordError):
     """The row does not exist (any more)."""
 
 
-class TheirTurn(FieldPulseError):
+class ServiceError(FieldPulseError):
     """FieldPulse failed; run again later."""
 
 
-class Unreachable(TheirTurn):
+class ConnectionFailed(ServiceError):
     """No connection, or it broke."""
 
 
-class ServerFailed(TheirTurn):
+class ServerError(ServiceError):
     """The server answered 5xx, after bounded retries."""
 
 
-class Throttled(TheirTurn):
+class RateLimited(ServiceError):
     """The server refused with 429 for longer than a minute."""
 
 
-class UnexpectedReply(TheirTurn):
+class UnexpectedResponse(ServiceError):
     """Not what the API is known to answer."""
 
 
-class OutcomeUnknown(FieldPulseError):
+class UncertainWrite(FieldPulseError):
     """A create may or may not have happened."""
 
 
-class BadInput(FieldPulseError):
+class InvalidInput(FieldPulseError):
     """The Singer input is broken."""
 
 
-class Incomplete(FieldPulseError):
+class IncompleteRead(FieldPulseError):
     """Fewer rows were read than the server counts."""
 
 
-class QuotaSpent(FieldPulseError):
+class QuotaExceeded(FieldPulseError):
     """The month's requests are used up; state is kept."""
 
     exit_status = 3
 
 
-class GuardStopped(FieldPulseError):
+class SafetyLimitReached(FieldPulseError):
     """A guard stopped the run."""
 
     exit_status = 4
 
 
-def got(value: object, allowed: Iterable[object]) -> str:
+def got_and_allowed(value: object, allowed: Iterable[object]) -> str:
     """Say `got X; allowed: A, B, C`, and the nearest allowed name."""
     return f"got {value!r}; {allowed_instead(value, allowed)}"
 
@@ -136,6 +136,6 @@ def allowed_instead(value: object, allowed: Iterable[object]) -> str:
     return f"allowed: {', '.join(names)}{hint}"
 
 
-def impersonal(text: str) -> str:
+def without_personal_data(text: str) -> str:
     """Return a server's sentence with all quotations, e-mails and phone numbers blanked, cut at 300 characters."""
     return _PERSONAL.sub("[…]", text)[:300]

@@ -14,16 +14,16 @@ from typing import Any
 
 import click
 
-from fieldpulse_api.errors import BadSetting
+from fieldpulse_api.errors import ConfigError
 from fieldpulse_api.http.api_key import has_key
-from fieldpulse_api.http.client import Client, Patience
-from fieldpulse_api.http.settings import SHARED_SETTINGS, ApiSettings
+from fieldpulse_api.http.client import Client, RetryPolicy
+from fieldpulse_api.http.settings import SHARED_SETTINGS, ClientSettings
 from fieldpulse_cli.doctor.account_check import MOST_REQUESTS, TRIES, Examination
 from fieldpulse_cli.doctor.findings import Finding
 from fieldpulse_cli.doctor.store_check import of_store
 from fieldpulse_cli.doctor.write_probe import PROMISE, WriteProbe
 from fieldpulse_plugin.exit_codes import run
-from fieldpulse_plugin.sdk import check, from_environment, variables
+from fieldpulse_plugin.sdk import check_settings, from_environment, variables
 
 _PREFIXES = {"tap": "TAP_FIELDPULSE_", "target": "TARGET_FIELDPULSE_"}
 
@@ -45,15 +45,15 @@ def doctor(*, is_json: bool, profile: Path | None, write_probe: bool, yes: bool)
     signal.signal(signal.SIGTERM, _end)  # what was written to try it out is deleted then, too
     environment = variables()
     prefix, config = _shared(environment)
-    settings = ApiSettings.read(config)
+    settings = ClientSettings.from_config(config)
     if profile:
         _check_path(profile)
-    with closing(Client(settings, patience=Patience(tries=TRIES), at_most=MOST_REQUESTS)) as client:
+    with closing(Client(settings, retry_policy=RetryPolicy(max_attempts=TRIES), max_requests=MOST_REQUESTS)) as client:
         examination = Examination(client)
         found = list(_told(examination.findings(), is_json=is_json))
-    answers, requests = examination.profile, client.requests
+    answers, requests = examination.profile, client.request_count
     if write_probe and answers.lists:
-        with closing(Client(settings, patience=Patience(tries=TRIES))) as client:
+        with closing(Client(settings, retry_policy=RetryPolicy(max_attempts=TRIES))) as client:
             probe = WriteProbe(client)
             found += _told(probe.findings(), is_json=is_json)
         answers.writes = probe.facts
@@ -83,18 +83,18 @@ def _check_path(path: Path) -> None:
         beside.unlink()
     except OSError as error:
         what = f"The profile cannot be written ({error.strerror})."
-        raise BadSetting(what, where=f"--profile {path}", do="give a file in a folder that can be written") from None
+        raise ConfigError(what, where=f"--profile {path}", hint="give a file in a folder that can be written") from None
 
 
 def _end(number: int, frame: FrameType | None) -> None:  # noqa: ARG001  as Python calls it
     raise SystemExit(128 + number)
 
 
-def _of_this_machine(prefix: str, settings: ApiSettings, environment: Mapping[str, str]) -> Iterator[Finding]:
+def _of_this_machine(prefix: str, settings: ClientSettings, environment: Mapping[str, str]) -> Iterator[Finding]:
     """Yield what is found of the budget, and of the settings and the stores of each plugin that has settings here."""
     yield Finding("ok", "settings", "asked with", f"{prefix}…")
-    store = "shared by this user's processes" if settings.budget_store == "file" else "of each process alone"
-    settings.budget()
+    store = "shared by this user's processes" if settings.rate_limit_store == "file" else "of each process alone"
+    settings.rate_limiter()
     yield Finding("ok", "budget", "store", f"{settings.requests_per_second:g} requests/s, {store}")
     for one in metadata.entry_points(group="fieldpulse.settings"):
         prefix = _PREFIXES[one.name]
@@ -104,8 +104,8 @@ def _of_this_machine(prefix: str, settings: ApiSettings, environment: Mapping[st
         config = from_environment(prefix, {**SHARED_SETTINGS, **own}, environment)
         try:
             _check(config, {**SHARED_SETTINGS, **own}, prefix)
-        except BadSetting as error:
-            yield Finding("FAIL", f"{one.name} settings", "valid", error.what, error.do)
+        except ConfigError as error:
+            yield Finding("FAIL", f"{one.name} settings", "valid", error.what, error.hint)
         for name in own:
             if name.endswith("_url"):
                 yield of_store(name.removesuffix("_url"), str(config.get(name) or own[name]["default"]))
@@ -122,7 +122,7 @@ def _shared(environment: Mapping[str, str]) -> tuple[str, dict[str, Any]]:
 
 
 def _check(config: dict[str, Any], settings: Mapping[str, Any], prefix: str) -> None:
-    check(config, {"type": "object", "properties": settings}, where=f"environment · {prefix}…")
+    check_settings(config, {"type": "object", "properties": settings}, where=f"environment · {prefix}…")
 
 
 def main() -> None:

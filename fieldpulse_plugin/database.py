@@ -13,7 +13,7 @@ from sqlalchemy import MetaData, create_engine, event
 from sqlalchemy.engine import URL, Engine, make_url
 from sqlalchemy.exc import ArgumentError, DBAPIError, NoSuchModuleError, SQLAlchemyError
 
-from fieldpulse_api.errors import BadSetting
+from fieldpulse_api.errors import ConfigError
 
 
 def open_database(text: str, tables: MetaData, *, store: str) -> Engine:
@@ -56,24 +56,24 @@ def engine_of(text: str, *, store: str) -> Engine:
         raise _closed(store, error) from None
 
 
-def _closed(store: str, error: Exception) -> BadSetting:
-    return BadSetting(
+def _closed(store: str, error: Exception) -> ConfigError:
+    return ConfigError(
         f"The {store} cannot be opened ({type(error).__name__}).",
         where=f"setting {store}_url",
-        do=f"give sqlite:///path/to/{store}.db, or postgresql://… with the extra `postgres` installed",
+        hint=f"give sqlite:///path/to/{store}.db, or postgresql://… with the extra `postgres` installed",
     )
 
 
 @contextmanager
-def foreseen(store: str) -> Iterator[None]:
+def translate_db_errors(store: str) -> Iterator[None]:
     """Raise BadSetting for what goes wrong with a store that is open. `store` is named as above."""
     try:
         yield
     except SQLAlchemyError as error:
-        raise BadSetting(
+        raise ConfigError(
             f"The {store} cannot be read or written ({type(error).__name__}).",
             where=f"setting {store}_url",
-            do="look at the disk or the database; the run can then be repeated",
+            hint="look at the disk or the database; the run can then be repeated",
         ) from None
 
 

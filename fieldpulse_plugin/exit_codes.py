@@ -11,7 +11,7 @@ from typing import NoReturn
 
 import click
 
-from fieldpulse_api.errors import FieldPulseError, YourTurn
+from fieldpulse_api.errors import FieldPulseError, UserError
 
 EXIT_STATUSES: dict[int | str, str] = {
     0: "all well",
@@ -36,16 +36,16 @@ def run(command: click.Command) -> NoReturn:
     os._exit(status)
 
 
-def report(error: BaseException) -> int:
+def report_error(error: BaseException) -> int:
     """Say what ended a command, in three lines, and return its exit status."""
     if isinstance(error, SystemExit):
         return error.code if isinstance(error.code, int) else int(bool(error.code))
     if isinstance(error, (KeyboardInterrupt, click.Abort)):
         return 130
     if isinstance(error, click.ClickException):
-        error = YourTurn(error.format_message(), where="the command line", do="see --help")
+        error = UserError(error.format_message(), where="the command line", hint="see --help")
     if not isinstance(error, FieldPulseError):
-        error = _foreseen(error)
+        error = _as_fieldpulse_error(error)
     click.echo(str(error), err=True)
     return error.exit_status
 
@@ -54,25 +54,27 @@ def _status(command: click.Command) -> int:
     try:
         returned = command.main(standalone_mode=False)
     except BaseException as error:  # noqa: BLE001  the last resort: one place, no traceback
-        return report(error)
+        return report_error(error)
     return returned if isinstance(returned, int) else 0
 
 
-def _foreseen(error: BaseException) -> FieldPulseError:
+def _as_fieldpulse_error(error: BaseException) -> FieldPulseError:
     if isinstance(error, BrokenPipeError):
         what, where = "The process that reads this output has ended.", "standard output"
-        return FieldPulseError(what, where=where, do="look at its messages")
+        return FieldPulseError(what, where=where, hint="look at its messages")
     frames = traceback.extract_tb(error.__traceback__)
     if any(Path(frame.filename).name == "mapper.py" for frame in frames):  # the SDK's; the expression is the user's
         what = f"A stream map is wrong, or is for a stream that is not selected ({type(error).__name__})."
-        return YourTurn(what, where="setting stream_maps", do="correct it, or select the stream")
+        return UserError(what, where="setting stream_maps", hint="correct it, or select the stream")
     if isinstance(error, OSError):
         what = f"{error.strerror or type(error).__name__}."
         if error.filename or isinstance(error, FileNotFoundError):
             where = str(error.filename or "the command line")
-            return YourTurn(what, where=where, do="check the path: --config, --catalog or --state")
-        return FieldPulseError(what, where="input or output", do="look at the disk, or at the process behind the pipe")
+            return UserError(what, where=where, hint="check the path: --config, --catalog or --state")
+        return FieldPulseError(
+            what, where="input or output", hint="look at the disk, or at the process behind the pipe"
+        )
     frame = frames[-1]
     where = f"{Path(frame.filename).name}:{frame.lineno} in {frame.name}"
     what = f"An error that nobody foresaw: {type(error).__name__}."
-    return FieldPulseError(what, where=where, do="report it with these lines")
+    return FieldPulseError(what, where=where, hint="report it with these lines")

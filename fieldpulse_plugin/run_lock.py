@@ -12,7 +12,7 @@ from sqlalchemy import Connection, text
 from sqlalchemy.engine import Engine
 from sqlalchemy.exc import SQLAlchemyError
 
-from fieldpulse_api.errors import GuardStopped
+from fieldpulse_api.errors import SafetyLimitReached
 
 _LONGEST_HOLDER = 60  # PostgreSQL keeps 63 bytes of an application's name
 _WHO = """
@@ -21,7 +21,7 @@ where l.locktype = 'advisory' and l.granted and l.objid::bigint = :low
 """
 
 
-class Hold:
+class RunLock:
     """A lock that ends with the process: on a file beside SQLite's, or an advisory one of PostgreSQL.
 
     Raises: GuardStopped while another process has it.
@@ -72,12 +72,12 @@ class Hold:
             raise self._held(holder or "unknown")
         self._connection.execute(text("select set_config('application_name', :name, false)"), {"name": _this_process()})
 
-    def _held(self, holder: str) -> GuardStopped:
+    def _held(self, holder: str) -> SafetyLimitReached:
         part = f" · stream {self._stream}" if self._stream else ""
-        return GuardStopped(
+        return SafetyLimitReached(
             f"Another run has the {self._store} of this account ({holder}).",
             where=f"setting {self._store}_url{part}",
-            do="wait until it has ended, and let only one run at a time have it",
+            hint="wait until it has ended, and let only one run at a time have it",
         )
 
 

@@ -15,8 +15,8 @@ from dotenv import dotenv_values
 from jsonschema import Draft7Validator
 from jsonschema.exceptions import ValidationError
 
-from fieldpulse_api.errors import BadSetting, got
-from fieldpulse_api.http.settings import ApiSettings
+from fieldpulse_api.errors import ConfigError, got_and_allowed
+from fieldpulse_api.http.settings import ClientSettings
 from fieldpulse_api.values.strict_json import parse, read_object, text_fault
 
 _LOGGER = logging.getLogger(__name__)
@@ -27,7 +27,7 @@ _NO_SETTINGS = ("LOGLEVEL",)  # the SDK's own
 Config = dict[str, Any]
 
 
-class Plugin:
+class FieldPulsePlugin:
     """A mixin that stands before the SDK's class."""
 
     name: str
@@ -38,7 +38,7 @@ class Plugin:
         """Read the files of `--config`, the later ones over the earlier; `ENV` stands for the environment."""
         given = super().cb_config(ctx, param, tuple(one for one in value if one == "ENV"))  # type: ignore[misc]
         for path in (one for one in value if one != "ENV"):
-            given.config |= _read(path)
+            given.config |= _read_config_file(path)
         return given
 
     @property
@@ -55,8 +55,8 @@ class Plugin:
         config.update({name: float(value) for name, value in config.items() if isinstance(value, Decimal)})
         if raise_errors:
             where = f"configuration of {self.name}; `{self.name} --about` lists the settings"
-            check(config, self.config_jsonschema, where=where)
-            ApiSettings.read(config)
+            check_settings(config, self.config_jsonschema, where=where)
+            ClientSettings.from_config(config)
         for name in [name for name, value in config.items() if value is None]:
             del config[name]  # the SDK's own code takes a null for a value
         for name, schema in self.config_jsonschema["properties"].items():
@@ -75,17 +75,17 @@ def variables() -> dict[str, str]:
         given = {name: value for name, value in dotenv_values(".env").items() if value is not None}
     except (OSError, ValueError) as error:
         what = f"The file of variables cannot be read ({type(error).__name__})."
-        raise BadSetting(what, where=str(Path(".env").resolve()), do="write it in UTF-8, or move it away") from None
+        raise ConfigError(what, where=str(Path(".env").resolve()), hint="write it in UTF-8, or move it away") from None
     return {**given, **os.environ}
 
 
-def _read(path: str) -> Config:
+def _read_config_file(path: str) -> Config:
     try:
         with Path(path).open(encoding="utf-8") as file:
             return read_object(file, f"--config {path}")
     except (OSError, ValueError) as error:  # ValueError: a path that is none
         what = f"The file cannot be read ({getattr(error, 'strerror', None) or type(error).__name__})."
-        raise BadSetting(what, where=f"--config {path}", do="check the path") from None
+        raise ConfigError(what, where=f"--config {path}", hint="check the path") from None
 
 
 def from_environment(prefix: str, properties: Mapping[str, Any], environment: Mapping[str, str] = os.environ) -> Config:
@@ -113,7 +113,7 @@ def _typed(value: str, kinds: Any) -> Any:
     return _TRUTH.get(value.strip().lower(), value) if kind == "boolean" else value
 
 
-def check(config: Config, schema: Mapping[str, Any], *, where: str) -> None:
+def check_settings(config: Config, schema: Mapping[str, Any], *, where: str) -> None:
     """Raise BadSetting for settings that are wrong, also for a name that is nearly right: `dryrun` would write.
 
     One that is unknown is only warned of.
@@ -122,14 +122,14 @@ def check(config: Config, schema: Mapping[str, Any], *, where: str) -> None:
     unknown = sorted(set(config) - set(known))
     slips = [name for name in unknown if difflib.get_close_matches(name, known, n=1, cutoff=_NEARLY)]
     for name in set(unknown) - set(slips):
-        _LOGGER.warning("There is no setting of this name and it has no effect: %s", got(name, known))
+        _LOGGER.warning("There is no setting of this name and it has no effect: %s", got_and_allowed(name, known))
     wrong = [
         *_unfit(config),
         *_problems(config, schema),
-        *(f"there is no setting {name!r}: {got(name, known)}" for name in slips),
+        *(f"there is no setting {name!r}: {got_and_allowed(name, known)}" for name in slips),
     ]
     if wrong:
-        raise BadSetting("; ".join(wrong) + ".", where=where, do="correct the settings")
+        raise ConfigError("; ".join(wrong) + ".", where=where, hint="correct the settings")
 
 
 def _unfit(config: Config) -> Iterator[str]:
@@ -158,5 +158,5 @@ def _describe(error: ValidationError, known: Mapping[str, Any]) -> str:
     name = ".".join(map(str, error.absolute_path)) or "configuration"
     secret = known.get(str(error.absolute_path[0]) if error.absolute_path else "", {}).get("secret")
     if error.validator == "enum" and not secret:
-        return f"setting {name!r}: {got(error.instance, wanted)}"
+        return f"setting {name!r}: {got_and_allowed(error.instance, wanted)}"
     return f"setting {name!r} breaks the rule {error.validator}: {wanted}"

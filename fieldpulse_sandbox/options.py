@@ -168,4 +168,8 @@ NAMES = {"resources": _resource, "lists": _list, "fields": _field, "columns": _c
 def _columns(name: str) -> set[str]:
     """Return what a row of a resource has, and what one may write of it."""
     resource = BY_NAME[name]
-    return {*SHAPES[name], *resource.schema["properties"], *(resource.write.by_name if resource.write else ())}
+    return {
+        *SHAPES[name],
+        *resource.schema["properties"],
+        *(resource.write_spec.by_name if resource.write_spec else ()),
+    }

@@ -17,7 +17,7 @@ from pathlib import Path
 
 from fieldpulse_api.http.api_key import ApiKey
 from fieldpulse_api.http.client import Client
-from fieldpulse_api.http.settings import ApiSettings
+from fieldpulse_api.http.settings import ClientSettings
 from fieldpulse_api.resources.catalogue import BY_NAME
 
 ROOT = Path(__file__).parent.parent
@@ -84,7 +84,7 @@ class Demo:
         )
         self._psql = [str(psql), "--quiet", "--pset=footer=off", address]
         self._written: list[str] = []
-        self._fieldpulse = Client(ApiSettings(api_key=ApiKey(KEY), api_url=url))
+        self._fieldpulse = Client(ClientSettings(api_key=ApiKey(KEY), api_url=url))
         self._environment = os.environ | {
             "MELTANO_DATABASE_URI": f"sqlite:///{folder}/meltano.db",
             "TAP_FIELDPULSE_API_URL": url,
@@ -131,11 +131,11 @@ class Demo:
             print(f"{number}. to FieldPulse:            {line}")
 
     def _change(self) -> None:
-        jobs = self._fieldpulse.get("/jobs", {"limit": "5"}).response
+        jobs = self._fieldpulse.get("/jobs", {"limit": "5"}).data
         for job in jobs:
             needed = {name: job[name] for name in ("customer_id", "job_type", "billing")}
             self._fieldpulse.put(f"/jobs/{job['id']}", {**needed, "subtitle": "Rescheduled by phone"})
-        for customer in self._fieldpulse.get("/customers", {"limit": "2"}).response:
+        for customer in self._fieldpulse.get("/customers", {"limit": "2"}).data:
             self._fieldpulse.put(f"/customers/{customer['id']}", {"notes": "Called back"})
         print("   5 jobs and 2 customers were changed")
 
@@ -167,7 +167,7 @@ class Demo:
 
 
 def _report(told: dict[str, int]) -> None:
-    whole = {name: number for name, number in told.items() if not BY_NAME[name].updated}
+    whole = {name: number for name, number in told.items() if not BY_NAME[name].updated_column}
     print(
         f"   ── {sum(told.values()) - sum(whole.values()):,} records of {len(told) - len(whole)} incremental streams"
         " (once a bookmark is set, the newest row of each comes again)"

@@ -60,20 +60,25 @@ def writes_table() -> str:
     """Return what can be written as a table."""
     rows = []
     for resource in RESOURCES:
-        write = resource.write
+        write = resource.write_spec
         if write is None:
             continue
         named = {
-            name: None for one in write.references for name in one.properties if name not in write.by_name or one.many
+            name: None
+            for one in write.references
+            for name in one.properties
+            if name not in write.by_name or one.is_list
         }
-        required = [*write.required, *([f"one of {', '.join(write.any_of)}"] if write.any_of else [])]
+        required = [*write.required, *([f"one of {', '.join(write.require_any_of)}"] if write.require_any_of else [])]
         rows.append(
             (
                 f"`{resource.name}`",
-                ", ".join(f"`{name}`" for name in [*named, *(["custom_fields"] if resource.custom else [])]),
+                ", ".join(
+                    f"`{name}`" for name in [*named, *(["custom_fields"] if resource.custom_field_object else [])]
+                ),
                 ", ".join(required) or "",
-                " or ".join(" and ".join(one) for one in write.match),
-                ", ".join(f"`{call.name}`" for call in write.calls),
+                " or ".join(" and ".join(one) for one in write.match_sets),
+                ", ".join(f"`{call.name}`" for call in write.actions),
                 "yes" if "D" in resource.operations else "",
             )
         )
@@ -219,15 +224,15 @@ def _default(name: str, schema: dict[str, Any]) -> str:
 def _filter(resource: Resource, some: list[Filter]) -> tuple[str, str]:
     values = []
     for one in some:
-        labels = next((labels for labels in resource.labels if labels.column == one.columns[0]), None)
-        if one.bound:
+        labels = next((labels for labels in resource.code_labels if labels.column == one.columns[0]), None)
+        if one.comparison:
             values.append("a time or a day")
         elif one.stream:
             values.append(f"names or ids of `{one.stream}`")
         elif labels:
             values.append("labels or codes")
-        elif one.sent:
-            values.append(", ".join(one.allowed) or "codes")
+        elif one.query_param:
+            values.append(", ".join(one.allowed_values) or "codes")
         else:
             values.append(f"what is in {', '.join(f'`{column}`' for column in one.columns)}")
     sent = [_sent(one) for one in some]
@@ -235,9 +240,9 @@ def _filter(resource: Resource, some: list[Filter]) -> tuple[str, str]:
 
 
 def _sent(one: Filter) -> str:
-    if one.sent is None:
+    if one.query_param is None:
         return "not sent"
-    return f"`filter` on `{one.columns[0]}`" if one.sent == "filter" else f"`{one.sent}`"
+    return f"`filter` on `{one.columns[0]}`" if one.query_param == "filter" else f"`{one.query_param}`"
 
 
 def _switched(behaviour: Behaviour) -> Iterator[tuple[str, str]]:
@@ -251,14 +256,14 @@ def _switched(behaviour: Behaviour) -> Iterator[tuple[str, str]]:
 def _replication(resource: Resource) -> str:
     if resource.parent:
         return f"below changed `{resource.parent}`"
-    return f"incremental, `{resource.updated}`" if resource.updated else "full table"
+    return f"incremental, `{resource.updated_column}`" if resource.updated_column else "full table"
 
 
 def _writes(resource: Resource) -> str:
-    if not resource.write:
+    if not resource.write_spec:
         return ""
-    if resource.write.into:
-        return f"moves {resource.write.into}"
+    if resource.write_spec.target_resource:
+        return f"moves {resource.write_spec.target_resource}"
     return "create, update, delete" if "D" in resource.operations else "create, update"
 
 

@@ -67,17 +67,17 @@ TAP_SETTINGS: dict[str, dict[str, Any]] = {
         "description": "`typed`: records with custom field values get an object `custom_fields`, with a typed property "
         "for each field that the account defines, beside the values as they came. `raw`: only those.",
     },
-    "labels": {
+    "add_labels": {
         "type": "boolean",
         "default": False,
-        "title": "Labels",
+        "title": "Add labels",
         "description": "Put the label of each code beside it: `status_label` and so on.",
     },
-    "details": {
+    "detail_streams": {
         "type": "array",
         "items": {"type": "string", "enum": _WITH_DETAILS},
         "default": [],
-        "title": "Details",
+        "title": "Detail streams",
         "description": "The streams whose emitted rows are also read by id, one request each, since that shows more "
         "than the list: `jobs`, `estimates`, `customers` …",
     },
@@ -90,12 +90,11 @@ TAP_SETTINGS: dict[str, dict[str, Any]] = {
         "description": "By stream, which rows are wanted, by names or ids, one or several for each filter. They are "
         "sent to the server and applied here too. A changed filter reads its stream anew.",
     },
-    "deletes": {
-        "type": "string",
-        "enum": ["off", "sweep"],
-        "default": "off",
-        "title": "Deletes",
-        "description": "`sweep`: every run reads the lists whole, and for a row that earlier runs knew, that is "
+    "detect_deletes": {
+        "type": "boolean",
+        "default": False,
+        "title": "Detect deletes",
+        "description": "Every run reads the lists whole, and for a row that earlier runs knew, that is "
         "missing and that FieldPulse answers with 404, emits a record with its key and `deleted_at`: when that was "
         "seen.",
     },
@@ -108,7 +107,7 @@ TAP_SETTINGS: dict[str, dict[str, Any]] = {
         "description": "If more than this share of a stream's known rows is gone, none of them is reported as "
         "deleted, and the run ends with status 4.",
     },
-    "change_events_for": {
+    "change_event_streams": {
         "type": "array",
         "items": {"type": "string", "enum": sorted(set(BY_NAME) - set(ALWAYS_FOR))},
         "default": [],
@@ -120,7 +119,7 @@ TAP_SETTINGS: dict[str, dict[str, Any]] = {
         "type": "string",
         "default": "sqlite:///.fieldpulse/snapshot.db",
         "title": "Snapshot",
-        "description": "Where it is kept which rows are known (for `deletes`) and what was in them (for "
+        "description": "Where it is kept which rows are known (for `detect_deletes`) and what was in them (for "
         "`change_events`), and deliveries of webhooks, as an SQLAlchemy URL: SQLite, or PostgreSQL with the extra "
         "`postgres`. Used only by these three; one for each pipeline and environment.",
     },
@@ -140,7 +139,7 @@ TAP_SETTINGS: dict[str, dict[str, Any]] = {
         "description": "The secret with which FieldPulse signs webhooks (`X-Encrypted-Data`), if support gave you one. "
         "Where it is set, `fieldpulse webhooks` refuses deliveries that are not signed.",
     },
-    "children_full_every_days": {
+    "contacts_full_refresh_days": {
         "type": "number",
         "minimum": 0,
         "maximum": 36500,
@@ -149,7 +148,7 @@ TAP_SETTINGS: dict[str, dict[str, Any]] = {
         "description": "How often `customer_contacts` asks every customer, in days. In between, only customers that "
         "changed since the run before are asked.",
     },
-    "discover_sample": {
+    "sample_on_discovery": {
         "type": "boolean",
         "default": False,
         "title": "Sample while discovering",

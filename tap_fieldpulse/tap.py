@@ -11,11 +11,11 @@ from singer_sdk.contrib.msgspec import MsgSpecWriter
 from singer_sdk.helpers.capabilities import PluginCapabilities, TapCapabilities
 from singer_sdk.plugin_base import PluginBase, _ConfigInput
 
-from fieldpulse_api.errors import GuardStopped
+from fieldpulse_api.errors import SafetyLimitReached
 from fieldpulse_api.http.settings import SHARED_SETTINGS
 from fieldpulse_api.resources.catalogue import RESOURCES
 from fieldpulse_api.values.strict_json import read_object
-from fieldpulse_plugin.sdk import Plugin
+from fieldpulse_plugin.sdk import FieldPulsePlugin
 from tap_fieldpulse.singer.change_event_stream import NAME, ChangeEvents
 from tap_fieldpulse.singer.input_catalog import complete, read_catalog
 from tap_fieldpulse.singer.input_state import read_state
@@ -30,7 +30,7 @@ from .settings import TAP_SETTINGS
 _EVENTS = (NAME, WEBHOOK_EVENTS)
 
 
-class TapFieldPulse(Plugin, Tap):
+class TapFieldPulse(FieldPulsePlugin, Tap):
     """Singer tap for FieldPulse, a field-service platform."""
 
     name = "tap-fieldpulse"
@@ -109,7 +109,7 @@ class TapFieldPulse(Plugin, Tap):
         tap.sync_all()
 
     @cached_property
-    def _stopped(self) -> list[GuardStopped]:
+    def _stopped(self) -> list[SafetyLimitReached]:
         return []
 
     @cached_property
@@ -133,7 +133,7 @@ class TapFieldPulse(Plugin, Tap):
             logger,
             is_incremental=is_incremental,
             has_events=self.change_events.selected and stream.name in self.run.watched and not is_trial,
-            has_deletes=self.config["deletes"] == "sweep" and not is_trial,
+            has_deletes=self.config["detect_deletes"] and not is_trial,
             has_hints=not is_trial,
         )
 

@@ -8,7 +8,7 @@ from typing import IO, Any, NamedTuple
 
 from singer_sdk.singerlib.encoding.base import GenericSingerReader
 
-from fieldpulse_api.errors import BadInput
+from fieldpulse_api.errors import InvalidInput
 from fieldpulse_api.values.strict_json import parse, text_fault
 
 _Message = dict[str, Any]
@@ -82,9 +82,9 @@ class Reader(GenericSingerReader[str]):
     def _process_unknown_message(self, message_dict: _Message) -> None:
         raise self._broken(f"has the unknown type {message_dict['type'][:30]!r}")
 
-    def _broken(self, what: str) -> BadInput:
-        return BadInput(
+    def _broken(self, what: str) -> InvalidInput:
+        return InvalidInput(
             f"A line of the input {what}.",
             where=self.where,
-            do="look at what produces the input; nothing behind this line was written",
+            hint="look at what produces the input; nothing behind this line was written",
         )

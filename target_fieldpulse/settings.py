@@ -42,7 +42,7 @@ TARGET_SETTINGS: dict[str, dict[str, Any]] = {
         "title": "Dry run",
         "description": "Read and look up, but write nothing, and say what would be done. Emits no state.",
     },
-    "settle_seconds": {
+    "uncertain_create_timeout_seconds": {
         "type": "number",
         "minimum": 0,
         "maximum": 3600,
@@ -79,7 +79,7 @@ TARGET_SETTINGS: dict[str, dict[str, Any]] = {
         "description": f"{', '.join(f'`{mode}`' for mode in MODES)}, the first by default: for all streams, or by "
         "stream, `*` being the others. What a mode leaves out counts as skipped.",
     },
-    "create_missing": {
+    "create_missing_references": {
         "type": "array",
         "items": {"type": "string", "enum": list(CREATABLE)},
         "default": [],
@@ -94,7 +94,7 @@ TARGET_SETTINGS: dict[str, dict[str, Any]] = {
         "description": "Whether a null leaves a field as it is, or clears it. What clears a field is found out: null, "
         "or the empty text; where FieldPulse does neither, the record is rejected.",
     },
-    "fill_only": {
+    "fill_empty_only": {
         "type": "boolean",
         "default": False,
         "title": "Fill only",

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from singer_sdk.sinks import RecordSink
 
-from fieldpulse_api.errors import RefusedStream
+from fieldpulse_api.errors import UnsupportedStreamError
 from fieldpulse_api.resources.catalogue import BY_NAME
 from fieldpulse_api.values.custom_fields import PROPERTY
 from target_fieldpulse.records.parsed_record import DELETED, opened
@@ -28,16 +28,22 @@ class FieldPulseSink(RecordSink):
 
     def setup(self) -> None:
         """Refuse a schema whose records could never be written, and name the properties that have no effect."""
-        write = self._resource.write
+        write = self._resource.write_spec
         properties = set(self.schema["properties"])
-        needed = write.reference(write.row).properties if write and write.row else ("external_id", "id")
+        needed = (
+            write.reference(write.row_reference).properties if write and write.row_reference else ("external_id", "id")
+        )
         if write is None or not properties & set(needed):
-            raise RefusedStream(
+            raise UnsupportedStreamError(
                 f"Stream {self.stream_name} says of no record which one it is.",
                 where=f"SCHEMA of {self.stream_name}",
-                do=f"give its records one of: {', '.join(needed)} (external_id: the source's key; id: FieldPulse's)",
+                hint=f"give its records one of: {', '.join(needed)} (external_id: the source's key; id: FieldPulse's)",
             )
-        known = write.properties | {"id", "external_id", *DELETED} | ({PROPERTY} if self._resource.custom else set())
+        known = (
+            write.properties
+            | {"id", "external_id", *DELETED}
+            | ({PROPERTY} if self._resource.custom_field_object else set())
+        )
         idle = sorted(name for name in properties - known if not name.startswith("_sdc_"))
         if idle:
             self.logger.warning("%s: these properties are not written: %s", self.stream_name, ", ".join(idle))
@@ -54,7 +60,7 @@ class FieldPulseSink(RecordSink):
 
     def process_record(self, record: Record, context: object) -> None:  # noqa: ARG002
         """Hand the record on; this waits while too many are under way."""
-        write = self._resource.write
+        write = self._resource.write_spec
         record = dict(opened(write, record)) if write else record
         self._run.submit(self._resource, self.schema, record, self._reader.fault)
 

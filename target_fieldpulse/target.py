@@ -18,11 +18,11 @@ from singer_sdk.helpers.capabilities import PluginCapabilities
 from singer_sdk.plugin_base import PluginBase, _ConfigInput
 from singer_sdk.sinks import Sink
 
-from fieldpulse_api.errors import BadInput, RefusedStream, allowed_instead
+from fieldpulse_api.errors import InvalidInput, UnsupportedStreamError, allowed_instead
 from fieldpulse_api.http.settings import SHARED_SETTINGS
 from fieldpulse_api.resources.catalogue import BY_NAME, WRITABLE
-from fieldpulse_plugin.exit_codes import report
-from fieldpulse_plugin.sdk import Plugin
+from fieldpulse_plugin.exit_codes import report_error
+from fieldpulse_plugin.sdk import FieldPulsePlugin
 from target_fieldpulse.run.run import Run
 
 from .message_reader import Reader
@@ -34,7 +34,7 @@ _JSON = msgspec.json.Encoder(decimal_format="number")
 _BROKEN_INPUT = (InvalidJSONSchema, InvalidRecord, MissingKeyPropertiesError, RecordsWithoutSchemaException)
 
 
-class TargetFieldPulse(Plugin, Target):
+class TargetFieldPulse(FieldPulsePlugin, Target):
     """Singer target for FieldPulse: everything that its API lets one write."""
 
     name = "target-fieldpulse"
@@ -97,10 +97,10 @@ class TargetFieldPulse(Plugin, Target):
 
     def _process_batch_message(self, message_dict: dict[str, Any]) -> None:
         """Refuse: the records are elsewhere, and the SDK's sink would drop them without a word."""
-        raise RefusedStream(
+        raise UnsupportedStreamError(
             "BATCH messages cannot be written.",
             where=f"{self.reader.where} · stream {message_dict.get('stream', '?')}",
-            do="remove batch_config from the tap's settings",
+            hint="remove batch_config from the tap's settings",
         )
 
     def _process_activate_version_message(self, message_dict: dict[str, Any]) -> None:
@@ -117,16 +117,16 @@ class TargetFieldPulse(Plugin, Target):
         """Return what reads the input."""
         return cast("Reader", self.message_reader)
 
-    def _malformed(self, part: str) -> BadInput:
-        return BadInput(f"The {part} of a message is no object.", where=self.reader.where, do=_LOOK)
+    def _malformed(self, part: str) -> InvalidInput:
+        return InvalidInput(f"The {part} of a message is no object.", where=self.reader.where, hint=_LOOK)
 
     def _explained(self, error: BaseException) -> BaseException:
         """Return the SDK's errors about the input as ours: theirs hold what was read."""
         if isinstance(error, RecordsWithoutSchemaException):
-            return BadInput("A record came before the schema of its stream.", where=self.reader.where, do=_LOOK)
+            return InvalidInput("A record came before the schema of its stream.", where=self.reader.where, hint=_LOOK)
         if isinstance(error, _BROKEN_INPUT):
             what = f"The input is not what the Singer specification asks for ({type(error).__name__})."
-            return BadInput(what, where=self.reader.where, do=_LOOK)
+            return InvalidInput(what, where=self.reader.where, hint=_LOOK)
         return error
 
     @classmethod
@@ -147,23 +147,23 @@ class TargetFieldPulse(Plugin, Target):
             target.listen(file_input)
         except BaseException as error:  # noqa: BLE001  also a signal's SystemExit
             run.finish(is_stopped=True)
-            sys.exit(run.close(report(target._explained(error))))
+            sys.exit(run.close(report_error(target._explained(error))))
         sys.exit(run.close())
 
 
-def _refused(stream_name: str) -> RefusedStream:
+def _refused(stream_name: str) -> UnsupportedStreamError:
     resource = BY_NAME.get(stream_name)
     if resource is None:
         what, do = (
             f"FieldPulse has no stream {stream_name!r}.",
             "rename it (stream_maps), or set unknown_streams: discard",
         )
-    elif resource.only_read:
+    elif resource.is_read_only:
         what, do = f"FieldPulse lets nobody write {stream_name}.", "deselect it"
     else:
         what, do = f"This target does not write {stream_name} yet.", "deselect it"
-    return RefusedStream(
+    return UnsupportedStreamError(
         f"{what} Streams that can be written: {allowed_instead(stream_name, WRITABLE)}",
         where=f"SCHEMA of {stream_name}, before anything of it was sent",
-        do=do,
+        hint=do,
     )

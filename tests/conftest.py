@@ -13,8 +13,8 @@ import pytest
 from hypothesis import HealthCheck, settings
 
 from fieldpulse_api.http.api_key import ApiKey
-from fieldpulse_api.http.client import Client, Patience
-from fieldpulse_api.http.settings import ApiSettings
+from fieldpulse_api.http.client import Client, RetryPolicy
+from fieldpulse_api.http.settings import ClientSettings
 from fieldpulse_sandbox.sandbox import Sandbox
 from tests.harness.plugins import join_readers
 
@@ -54,8 +54,10 @@ def shared() -> Iterator[Sandbox]:
 @pytest.fixture
 def client(box: Sandbox) -> Iterator[Client]:
     """Return a client of the test's own account that does not wait long before it repeats."""
-    account = ApiSettings(api_key=ApiKey(box.key), api_url=box.url, requests_per_second=5000, budget_store="memory")
-    one = Client(account, patience=Patience(tries=3, seconds=5, first_wait=0.01))
+    account = ClientSettings(
+        api_key=ApiKey(box.key), api_url=box.url, requests_per_second=5000, rate_limit_store="memory"
+    )
+    one = Client(account, retry_policy=RetryPolicy(max_attempts=3, max_seconds=5, first_wait_seconds=0.01))
     yield one
     join_readers()
     one.close()
@@ -64,7 +66,7 @@ def client(box: Sandbox) -> Iterator[Client]:
 @pytest.fixture
 def config(box: Sandbox, tmp_path: Path) -> dict[str, object]:
     """Return the configuration of a plugin on the test's own account."""
-    return {"api_key": box.key, "api_url": box.url, "requests_per_second": 50, "budget_store": "memory"}
+    return {"api_key": box.key, "api_url": box.url, "requests_per_second": 50, "rate_limit_store": "memory"}
 
 
 @pytest.fixture
@@ -73,7 +75,7 @@ def target_config(config: dict[str, object], tmp_path: Path) -> dict[str, object
     return config | {
         "ledger_url": f"sqlite:///{tmp_path}/ledger.db",
         "rejects_path": str(tmp_path / "rejects.singer"),
-        "settle_seconds": 0.3,
+        "uncertain_create_timeout_seconds": 0.3,
     }
 
 

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from fieldpulse_api.errors import BadSetting
+from fieldpulse_api.errors import ConfigError
 
 _MOST_CHARACTERS = 4096
 
@@ -22,24 +22,24 @@ class ApiKey:
         return "ApiKey(…)"
 
     @classmethod
-    def of(cls, config: Mapping[str, Any]) -> ApiKey:
+    def from_config(cls, config: Mapping[str, Any]) -> ApiKey:
         """Return the key that a configuration gives.
 
         Raises: BadSetting where there is none, two, or one that no header can carry.
         """
         value, file = config.get("api_key"), config.get("api_key_file")
         if value and file:
-            raise BadSetting(
-                "The API key is given twice.", where="settings api_key and api_key_file", do="leave one of them out"
+            raise ConfigError(
+                "The API key is given twice.", where="settings api_key and api_key_file", hint="leave one of them out"
             )
         if file:
             path = Path(str(file))
             return cls(_of_file(path), path)
         if not value:
-            raise BadSetting(
+            raise ConfigError(
                 "There is no API key.",
                 where="setting api_key",
-                do="set TAP_FIELDPULSE_API_KEY or TARGET_FIELDPULSE_API_KEY, or …_API_KEY_FILE "
+                hint="set TAP_FIELDPULSE_API_KEY or TARGET_FIELDPULSE_API_KEY, or …_API_KEY_FILE "
                 "(`fieldpulse doctor` takes either)",
             )
         return cls(_checked(str(value), "setting api_key"))
@@ -49,7 +49,7 @@ class ApiKey:
         if self._path and self.value == refused:
             try:
                 self.value = _of_file(self._path)
-            except BadSetting:  # it is just being replaced, or is gone: what FieldPulse said of the old one counts
+            except ConfigError:  # it is just being replaced, or is gone: what FieldPulse said of the old one counts
                 return False
         return self.value != refused
 
@@ -66,11 +66,13 @@ def _of_file(path: Path) -> str:
             return _checked(file.read(_MOST_CHARACTERS + 1).strip(), where)
     except (OSError, ValueError) as error:
         what = f"The file of the API key cannot be read ({getattr(error, 'strerror', None) or 'no path'})."
-        raise BadSetting(what, where=where, do="give the path of a file that holds the key and nothing else") from None
+        raise ConfigError(
+            what, where=where, hint="give the path of a file that holds the key and nothing else"
+        ) from None
 
 
 def _checked(key: str, where: str) -> str:
     if 0 < len(key) <= _MOST_CHARACTERS and key.isascii() and key.isprintable() and " " not in key:
         return key
     what = "The API key is empty or too long, or has spaces or characters that no key has."
-    raise BadSetting(what, where=where, do="give the key as FieldPulse's support issued it, and nothing else")
+    raise ConfigError(what, where=where, hint="give the key as FieldPulse's support issued it, and nothing else")

@@ -9,10 +9,10 @@ from email.utils import parsedate_to_datetime
 
 import httpx
 
-from fieldpulse_api.errors import QuotaSpent, Throttled
+from fieldpulse_api.errors import QuotaExceeded, RateLimited
 
 from .api_key import ApiKey
-from .rate_limiter import MAX_PAUSE_SECONDS, Budget
+from .rate_limiter import MAX_PAUSE_SECONDS, RateLimiter
 
 _SHORTEST_WAIT_SECONDS = 0.25
 _LONGEST_WAIT_SECONDS = 30.0
@@ -29,7 +29,7 @@ class ThrottledAuthenticator(httpx.Auth):
 
     requires_response_body = True
 
-    def __init__(self, api_key: ApiKey, budget: Callable[[], Budget]) -> None:
+    def __init__(self, api_key: ApiKey, budget: Callable[[], RateLimiter]) -> None:
         """`budget` returns that of the key as it is now."""
         self._api_key, self._budget_now = api_key, budget
         self._budget = budget()
@@ -40,7 +40,7 @@ class ThrottledAuthenticator(httpx.Auth):
         while True:
             key = self._api_key.value
             request.headers["x-api-key"] = key
-            self._budget.take()
+            self._budget.acquire()
             response = yield request
             if response.status_code in _BAD_KEY and self._api_key.renew(refused=key):
                 self._budget = self._budget_now()
@@ -49,19 +49,19 @@ class ThrottledAuthenticator(httpx.Auth):
                 return
             where = f"{request.method} {request.url.path}"
             if b"limit exceeded" in response.content.lower():
-                raise QuotaSpent(
+                raise QuotaExceeded(
                     "FieldPulse answers that this month's requests are used up (HTTP 429, quota).",
                     where=where,
-                    do="run again when the quota starts anew, or ask FieldPulse to raise it; state is kept",
+                    hint="run again when the quota starts anew, or ask FieldPulse to raise it; state is kept",
                 )
             refusals += 1
             wait = seconds_until_reset(response, refusals)
             waited += wait
             if waited > MAX_PAUSE_SECONDS:
-                raise Throttled(
+                raise RateLimited(
                     f"FieldPulse refused {refusals} times in a row with HTTP 429.",
                     where=where,
-                    do="lower requests_per_second: something else is using this key's 50 requests a second",
+                    hint="lower requests_per_second: something else is using this key's 50 requests a second",
                 )
             self._budget.pause(wait)
 

@@ -15,22 +15,22 @@ import httpx
 import msgspec
 
 from fieldpulse_api.errors import (
-    BadKey,
+    AuthenticationError,
+    ConnectionFailed,
     FieldPulseError,
-    GuardStopped,
-    Invalid,
-    NotFound,
-    OutcomeUnknown,
-    ServerFailed,
-    TheirTurn,
-    UnexpectedReply,
-    Unreachable,
-    impersonal,
+    RecordInvalid,
+    RowNotFound,
+    SafetyLimitReached,
+    ServerError,
+    ServiceError,
+    UncertainWrite,
+    UnexpectedResponse,
+    without_personal_data,
 )
 
 from .auth import server_date
-from .settings import ApiSettings
-from .transport import connections
+from .settings import ClientSettings
+from .transport import make_http_client
 
 _NEVER_LEFT = (httpx.ConnectError, httpx.ConnectTimeout, httpx.PoolTimeout, httpx.ProxyError, httpx.UnsupportedProtocol)
 _LARGEST_BODY = 10 << 20  # bytes (contract 1.2, I)
@@ -41,33 +41,45 @@ _ENCODER = msgspec.json.Encoder(decimal_format="number")
 
 # The status table. 200 with `error: true` is read as 400; 403 depends on its message.
 _BY_STATUS: dict[int, tuple[type[FieldPulseError], str, str]] = {
-    302: (UnexpectedReply, "FieldPulse sent the request elsewhere, where the key is not sent", "check api_url"),
-    400: (Invalid, "FieldPulse refused the record", "correct the record; the server's words are above"),
-    401: (BadKey, "FieldPulse refused the API key", "set api_key or api_key_file; `fieldpulse doctor` checks it"),
-    403: (BadKey, "FieldPulse refused the API key", "set api_key or api_key_file; `fieldpulse doctor` checks it"),
-    404: (NotFound, "FieldPulse has no such row (any more)", "check the id: it may have been deleted in FieldPulse"),
-    413: (Invalid, "FieldPulse refused the record as too large", "make the record smaller: the gateway takes 10 MB"),
-    422: (Invalid, "FieldPulse refused the record", "correct the record; the server's words are above"),
-    500: (ServerFailed, "FieldPulse failed", _AGAIN),
+    302: (UnexpectedResponse, "FieldPulse sent the request elsewhere, where the key is not sent", "check api_url"),
+    400: (RecordInvalid, "FieldPulse refused the record", "correct the record; the server's words are above"),
+    401: (
+        AuthenticationError,
+        "FieldPulse refused the API key",
+        "set api_key or api_key_file; `fieldpulse doctor` checks it",
+    ),
+    403: (
+        AuthenticationError,
+        "FieldPulse refused the API key",
+        "set api_key or api_key_file; `fieldpulse doctor` checks it",
+    ),
+    404: (RowNotFound, "FieldPulse has no such row (any more)", "check the id: it may have been deleted in FieldPulse"),
+    413: (
+        RecordInvalid,
+        "FieldPulse refused the record as too large",
+        "make the record smaller: the gateway takes 10 MB",
+    ),
+    422: (RecordInvalid, "FieldPulse refused the record", "correct the record; the server's words are above"),
+    500: (ServerError, "FieldPulse failed", _AGAIN),
 }
 _NO_ROUTE = (
-    UnexpectedReply,
+    UnexpectedResponse,
     "FieldPulse knows no such path or method",
     "deselect the stream if your plan does not have it, else report it: the API has changed",
 )
 
 
 @dataclass(frozen=True)
-class Patience:
+class RetryPolicy:
     """How long to go on with a request that is safe to repeat. Both limits hold; units are seconds."""
 
-    tries: int = 6
-    seconds: float = 120.0
-    first_wait: float = 0.5
+    max_attempts: int = 6
+    max_seconds: float = 120.0
+    first_wait_seconds: float = 0.5
 
 
 @dataclass(frozen=True)
-class Reply:
+class ApiResponse:
     """One envelope. `count` is the server's count of the list where it sent one, `date` its clock.
 
     Where it is not `is_dated`, the clock is ours. `status` is HTTP's. `beside` is what the envelope holds besides the
@@ -75,13 +87,13 @@ class Reply:
     `was_repeated` says that the same request was sent before, and what became of that is not known.
     """
 
-    response: Any
-    count: int | None
+    data: Any
+    server_count: int | None
     date: datetime
-    beside: Mapping[str, Any]
+    envelope_extras: Mapping[str, Any]
     status: int
-    is_dated: bool = True
-    was_repeated: bool = False
+    has_server_date: bool = True
+    was_retried: bool = False
 
 
 class Client:
@@ -92,47 +104,49 @@ class Client:
     Raises: the errors of `errors`, and nothing of httpx's; GuardStopped once `at_most` were sent.
     """
 
-    def __init__(self, settings: ApiSettings, *, patience: Patience | None = None, at_most: int | None = None) -> None:
+    def __init__(
+        self, settings: ClientSettings, *, retry_policy: RetryPolicy | None = None, max_requests: int | None = None
+    ) -> None:
         self.settings = settings
-        patience = patience or Patience()
-        self._http = connections(settings, self._sending)
-        self.requests, self._at_most = 0, at_most
+        retry_policy = retry_policy or RetryPolicy()
+        self._http = make_http_client(settings, self._sending)
+        self.request_count, self._at_most = 0, max_requests
         self._sent, self._counting = threading.local(), threading.Lock()
         weakref.finalize(self, self._http.close)  # for those who forget to
-        self._send_safely: Callable[..., Reply] = backoff.on_exception(
+        self._send_safely: Callable[..., ApiResponse] = backoff.on_exception(
             backoff.expo,
-            TheirTurn,
-            max_tries=patience.tries,
-            max_time=patience.seconds,
+            ServiceError,
+            max_tries=retry_policy.max_attempts,
+            max_time=retry_policy.max_seconds,
             giveup=lambda error: not error.repeatable,
-            factor=patience.first_wait,
+            factor=retry_policy.first_wait_seconds,
             max_value=20,
             logger=None,
         )(self._send)
 
-    def get(self, path: str, params: Mapping[str, str] | None = None) -> Reply:
+    def get(self, path: str, params: Mapping[str, str] | None = None) -> ApiResponse:
         """Read. Repeated when it fails."""
         return self._send_safely("GET", path, params=params)
 
-    def put(self, path: str, body: Mapping[str, Any]) -> Reply:
+    def put(self, path: str, body: Mapping[str, Any]) -> ApiResponse:
         """Change the given fields of a row. Repeated when it fails: the same twice is the same."""
         self._sent.tries = 0
         reply = self._send_safely("PUT", path, body=body)
-        return replace(reply, was_repeated=self._sent.tries > 1)
+        return replace(reply, was_retried=self._sent.tries > 1)
 
-    def post(self, path: str, body: Mapping[str, Any]) -> Reply:
+    def post(self, path: str, body: Mapping[str, Any]) -> ApiResponse:
         """Create. Repeated only when the request never left.
 
         Raises: OutcomeUnknown when the row may have been created.
         """
         return self._send_safely("POST", path, body=body)
 
-    def delete(self, path: str) -> Reply:
+    def delete(self, path: str) -> ApiResponse:
         """Delete a row. Repeated when it fails; a row that is gone already is NotFound."""
         return self._send_safely("DELETE", path)
 
     @property
-    def requests_here(self) -> int:
+    def requests_of_this_thread(self) -> int:
         """Return how many requests this thread has sent, repeated ones included."""
         number: int = getattr(self._sent, "number", 0)
         return number
@@ -144,11 +158,11 @@ class Client:
     def _sending(self) -> None:
         """Count a request that is about to be sent."""
         with self._counting:
-            if self.requests == self._at_most:
+            if self.request_count == self._at_most:
                 what, where = f"The {self._at_most} requests that may be sent are spent.", "this command"
-                raise GuardStopped(what, where=where, do="nothing: it asks for no more")
-            self.requests += 1
-        self._sent.number = self.requests_here + 1
+                raise SafetyLimitReached(what, where=where, hint="nothing: it asks for no more")
+            self.request_count += 1
+        self._sent.number = self.requests_of_this_thread + 1
 
     def _send(
         self,
@@ -157,32 +171,32 @@ class Client:
         *,
         params: Mapping[str, str] | None = None,
         body: Mapping[str, Any] | None = None,
-    ) -> Reply:
+    ) -> ApiResponse:
         where = f"{method} {path}" + (f" page {params['page']}" if params and "page" in params else "")
         content = None if body is None else _ENCODER.encode(body)
         if content and len(content) > _LARGEST_BODY:
             what = f"The body has {len(content) / 2**20:.1f} MB; the gateway takes {_LARGEST_BODY >> 20}"
-            raise Invalid(f"{what}.", where=where, do="make the record smaller")
+            raise RecordInvalid(f"{what}.", where=where, hint="make the record smaller")
         headers = None if body is None else {"content-type": "application/json"}
         url = self.settings.api_url + path
         self._sent.tries = getattr(self._sent, "tries", 0) + 1
         try:
             answer = self._http.request(method, url, params=params, content=content, headers=headers)
         except _NEVER_LEFT as error:
-            do = f"check the network and api_url; {_AGAIN}"
-            raise _repeatable(Unreachable(_broken(error), where=where, do=do)) from None
+            hint = f"check the network and api_url; {_AGAIN}"
+            raise _repeatable(ConnectionFailed(_broken(error), where=where, hint=hint)) from None
         except httpx.HTTPError as error:
             if method == "POST":
                 raise _unknown(_broken(error), where) from None
-            raise _repeatable(Unreachable(_broken(error), where=where, do=_AGAIN)) from None
+            raise _repeatable(ConnectionFailed(_broken(error), where=where, hint=_AGAIN)) from None
         try:
             return _read(answer, method, where)
         except FieldPulseError as error:
-            error.status = answer.status_code
+            error.http_status = answer.status_code
             raise
 
 
-def _read(answer: httpx.Response, method: str, where: str) -> Reply:
+def _read(answer: httpx.Response, method: str, where: str) -> ApiResponse:
     """Turn an answer into an envelope or an error; whether to repeat goes with the error."""
     try:
         body = _DECODER.decode(answer.content)
@@ -200,44 +214,46 @@ def _read(answer: httpx.Response, method: str, where: str) -> Reply:
         unexpected = f"FieldPulse answered HTTP {status} with something that is not its envelope."
         if method == "POST":
             raise _unknown(unexpected, where)
-        raise _repeatable(UnexpectedReply(unexpected, where=where, do=_AGAIN))
+        raise _repeatable(UnexpectedResponse(unexpected, where=where, hint=_AGAIN))
     if body.get("error"):
         raise _refusal(httpx.codes.BAD_REQUEST, body, where)
     date = server_date(answer)
     response = body.pop("response") if "response" in body else body
     beside = {} if response is body else body
-    return Reply(
-        response=response,
-        count=count_in(beside),
+    return ApiResponse(
+        data=response,
+        server_count=server_count_of(beside),
         date=date or datetime.now(timezone.utc),
-        beside=beside,
+        envelope_extras=beside,
         status=answer.status_code,
-        is_dated=date is not None,
+        has_server_date=date is not None,
     )
 
 
 def _refusal(status: int, body: Any, where: str) -> FieldPulseError:
     texts = _texts(body)
-    said = f": {impersonal('; '.join(texts))}" if texts else ""
+    said = f": {without_personal_data('; '.join(texts))}" if texts else ""
     if status == httpx.codes.FORBIDDEN and "Missing Authentication Token" in texts:
-        kind, what, do = _NO_ROUTE
-        return kind(f"{what} (HTTP 403){said}", where=where, do=do)
+        kind, what, hint = _NO_ROUTE
+        return kind(f"{what} (HTTP 403){said}", where=where, hint=hint)
     if status == httpx.codes.BAD_REQUEST and any("not found" in text.lower() for text in texts):
         status = httpx.codes.NOT_FOUND
     return _failure(status, f" (HTTP {status}){said}", where)
 
 
-def is_no_path(error: FieldPulseError | None) -> bool:
+def is_unknown_path(error: FieldPulseError | None) -> bool:
     """Say whether FieldPulse answered that there is no such path, for this key or at all."""
-    is_forbidden = isinstance(error, _NO_ROUTE[0]) and error.status == httpx.codes.FORBIDDEN
-    return is_forbidden or (isinstance(error, NotFound) and error.status == httpx.codes.NOT_FOUND)
+    is_forbidden = isinstance(error, _NO_ROUTE[0]) and error.http_status == httpx.codes.FORBIDDEN
+    return is_forbidden or (isinstance(error, RowNotFound) and error.http_status == httpx.codes.NOT_FOUND)
 
 
 def _failure(status: int, detail: str, where: str) -> FieldPulseError:
-    kind, what, do = _BY_STATUS.get(status, (UnexpectedReply, "FieldPulse answered what it is not known to", _AGAIN))
-    if kind is Invalid and where.startswith("GET "):
-        what, do = "FieldPulse refused to be asked", "run again; if it stays, report it with the server's words"
-    return kind(f"{what}{detail}", where=where, do=do)
+    kind, what, hint = _BY_STATUS.get(
+        status, (UnexpectedResponse, "FieldPulse answered what it is not known to", _AGAIN)
+    )
+    if kind is RecordInvalid and where.startswith("GET "):
+        what, hint = "FieldPulse refused to be asked", "run again; if it stays, report it with the server's words"
+    return kind(f"{what}{detail}", where=where, hint=hint)
 
 
 def _texts(body: Any) -> list[str]:
@@ -250,7 +266,7 @@ def _texts(body: Any) -> list[str]:
     return [str(text) for text in (errors if isinstance(errors, list) else [errors])]
 
 
-def count_in(body: Mapping[str, Any]) -> int | None:
+def server_count_of(body: Mapping[str, Any]) -> int | None:
     """Return the server's count under either of its names (contract 2.1)."""
     for name in COUNT_NAMES:
         value = body.get(name)
@@ -262,7 +278,7 @@ def count_in(body: Mapping[str, Any]) -> int | None:
 
 
 def _repeatable(error: FieldPulseError) -> FieldPulseError:
-    error.repeatable = True
+    error.is_retryable = True
     return error
 
 
@@ -270,9 +286,9 @@ def _broken(error: httpx.HTTPError) -> str:
     return f"The connection to FieldPulse failed ({type(error).__name__})."
 
 
-def _unknown(what: str, where: str) -> OutcomeUnknown:
-    return OutcomeUnknown(
+def _unknown(what: str, where: str) -> UncertainWrite:
+    return UncertainWrite(
         f"{what} Whether the row was created is unknown.",
         where=where,
-        do="nothing: the ledger looks for it before anything is sent again",
+        hint="nothing: the ledger looks for it before anything is sent again",
     )

@@ -18,14 +18,14 @@ from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-from fieldpulse_api.errors import BadSetting
+from fieldpulse_api.errors import ConfigError
 
 MAX_PAUSE_SECONDS = 60.0
 _MOST_TIMES_LATE = 3
 
 
 @dataclass
-class Slots:
+class SlotState:
     """The next free slot and the end of a pause, in seconds of the system-wide monotonic clock."""
 
     free_at: float = 0.0
@@ -42,7 +42,7 @@ class Slots:
         return slot
 
 
-class Budget(ABC):
+class RateLimiter(ABC):
     """Hand out slots, one every 1/`requests_per_second` seconds."""
 
     def __init__(
@@ -56,10 +56,10 @@ class Budget(ABC):
         self._clock, self._sleep = clock, sleep
 
     @abstractmethod
-    def _slots(self) -> AbstractContextManager[Slots]:
+    def _slots(self) -> AbstractContextManager[SlotState]:
         """Lock the slots, hand them out for reading and changing, keep what was changed."""
 
-    def take(self) -> None:
+    def acquire(self) -> None:
         """Wait for a slot. A slot that passed while this process was stopped, or that a pause overtook, is left.
 
         On a machine that is always late, that is given up after a few times: it would never begin.
@@ -86,20 +86,20 @@ class Budget(ABC):
             return slots.reserve(self._clock(), self._interval)
 
 
-class MemoryBudget(Budget):
+class ProcessRateLimiter(RateLimiter):
     """A budget of this process alone."""
 
     def __init__(self, requests_per_second: float, **clocks: Callable[..., float | None]) -> None:
         super().__init__(requests_per_second, **clocks)  # type: ignore[arg-type]
-        self._lock, self._state = threading.Lock(), Slots()
+        self._lock, self._state = threading.Lock(), SlotState()
 
     @contextmanager
-    def _slots(self) -> Iterator[Slots]:
+    def _slots(self) -> Iterator[SlotState]:
         with self._lock:
             yield self._state
 
 
-class FileBudget(Budget):
+class SharedFileRateLimiter(RateLimiter):
     """A budget of every process of this machine that opens the same file."""
 
     _FORM = struct.Struct("<dd")
@@ -110,15 +110,15 @@ class FileBudget(Budget):
         self._file = _open(path)
 
     @contextmanager
-    def _slots(self) -> Iterator[Slots]:
-        import fcntl  # noqa: PLC0415  POSIX only; `budget_store: memory` works without it
+    def _slots(self) -> Iterator[SlotState]:
+        import fcntl  # noqa: PLC0415  POSIX only; `rate_limit_store: memory` works without it
 
         with self._lock:
             fcntl.flock(self._file, fcntl.LOCK_EX)
             try:
                 text = os.pread(self._file, self._FORM.size, 0)
                 before = self._FORM.unpack(text) if len(text) == self._FORM.size else (0.0, 0.0)
-                slots = Slots(*before)
+                slots = SlotState(*before)
                 yield slots
                 if (slots.free_at, slots.paused_until) != before:
                     os.pwrite(self._file, self._FORM.pack(slots.free_at, slots.paused_until), 0)
@@ -135,14 +135,14 @@ def _open(path: Path) -> int:
         path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
         return os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
     except OSError as error:
-        raise BadSetting(
-            f"The budget's file cannot be opened ({error.strerror}).",
-            where=f"setting budget_store · {path}",
-            do="set TMPDIR to a folder that can be written, or budget_store: memory if no other process has the key",
+        raise ConfigError(
+            f"The file of the rate limiter cannot be opened ({error.strerror}).",
+            where=f"setting rate_limit_store · {path}",
+            hint="set TMPDIR to a writable folder, or rate_limit_store: memory if no other process uses the key",
         ) from None
 
 
-def budget_path(api_url: str, api_key: str) -> Path:
+def rate_limit_path(api_url: str, api_key: str) -> Path:
     """Return the file that everybody on this machine shares who has this key for this address."""
     name = hashlib.sha256(f"{api_url}\n{api_key}".encode()).hexdigest()[:16]
     return Path(tempfile.gettempdir()) / f"fieldpulse-{os.getuid()}" / f"budget-{name}"

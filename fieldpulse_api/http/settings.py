@@ -10,11 +10,11 @@ from typing import Any, Literal, cast
 from urllib.parse import urlsplit
 from zoneinfo import ZoneInfo
 
-from fieldpulse_api.account_profile import Profile
-from fieldpulse_api.errors import BadSetting
+from fieldpulse_api.account_profile import AccountProfile
+from fieldpulse_api.errors import ConfigError
 
 from .api_key import ApiKey
-from .rate_limiter import Budget, FileBudget, MemoryBudget, budget_path
+from .rate_limiter import ProcessRateLimiter, RateLimiter, SharedFileRateLimiter, rate_limit_path
 
 API_URL = "https://ywe3crmpll.execute-api.us-east-2.amazonaws.com/stage"
 
@@ -54,7 +54,7 @@ SHARED_SETTINGS: dict[str, dict[str, Any]] = {
         "description": "How many requests may start in any second, by everything that shares the budget. "
         "FieldPulse refuses more than 50 per key.",
     },
-    "budget_store": {
+    "rate_limit_store": {
         "type": "string",
         "enum": ["file", "memory"],
         "default": "file",
@@ -81,42 +81,42 @@ SHARED_SETTINGS: dict[str, dict[str, Any]] = {
 
 
 @dataclass(frozen=True)
-class ApiSettings:
+class ClientSettings:
     """The shared settings, checked."""
 
     api_key: ApiKey
     api_url: str = API_URL
     requests_per_second: float = 45
-    budget_store: Literal["file", "memory"] = "file"
+    rate_limit_store: Literal["file", "memory"] = "file"
     timeout_seconds: float = 60
     zone: tzinfo = timezone.utc
-    profile: Profile = field(default_factory=Profile)
+    profile: AccountProfile = field(default_factory=AccountProfile)
 
     def __repr__(self) -> str:
         return f"ApiSettings(api_url={self.api_url!r})"  # never the key
 
     @classmethod
-    def read(cls, config: Mapping[str, Any]) -> ApiSettings:
+    def from_config(cls, config: Mapping[str, Any]) -> ClientSettings:
         """Return the shared settings of a plugin's configuration.
 
         Raises: BadSetting.
         """
         given = {name: config.get(name, one.get("default")) for name, one in SHARED_SETTINGS.items()}
         return cls(
-            api_key=ApiKey.of(config),
+            api_key=ApiKey.from_config(config),
             api_url=_checked_url(str(given["api_url"])),
             requests_per_second=float(given["requests_per_second"]),
-            budget_store=cast("Literal['file', 'memory']", given["budget_store"]),
+            rate_limit_store=cast("Literal['file', 'memory']", given["rate_limit_store"]),
             timeout_seconds=float(given["timeout_seconds"]),
             zone=zone_of(config),
             profile=profile_of(config),
         )
 
-    def budget(self) -> Budget:
+    def rate_limiter(self) -> RateLimiter:
         """Return the budget that these settings share."""
-        if self.budget_store == "memory":
-            return MemoryBudget(self.requests_per_second)
-        return FileBudget(self.requests_per_second, budget_path(self.api_url, self.api_key.value))
+        if self.rate_limit_store == "memory":
+            return ProcessRateLimiter(self.requests_per_second)
+        return SharedFileRateLimiter(self.requests_per_second, rate_limit_path(self.api_url, self.api_key.value))
 
 
 def _checked_url(url: str) -> str:
@@ -132,10 +132,10 @@ def _checked_url(url: str) -> str:
         and (parts.scheme == "https" or (parts.scheme == "http" and is_loopback(host)))
     ):
         return url.rstrip("/")
-    raise BadSetting(
+    raise ConfigError(
         "The API's address would send the key in the clear, or is no plain address.",
         where="setting api_url",
-        do="give an https:// address without user, `?` or `#`; http:// is taken for this machine only",
+        hint="give an https:// address without user, `?` or `#`; http:// is taken for this machine only",
     )
 
 
@@ -147,10 +147,10 @@ def is_loopback(host: str) -> bool:
         return host == "localhost"
 
 
-def profile_of(config: Mapping[str, Any]) -> Profile:
+def profile_of(config: Mapping[str, Any]) -> AccountProfile:
     """Return what is known of the account; it needs no other setting, so discovery can ask. Raises: BadSetting."""
     path = config.get("profile_path")
-    return Profile.read(str(path)) if path else Profile()
+    return AccountProfile.read(str(path)) if path else AccountProfile()
 
 
 def zone_of(config: Mapping[str, Any]) -> tzinfo:
@@ -164,8 +164,8 @@ def zone_of(config: Mapping[str, Any]) -> tzinfo:
     try:
         return ZoneInfo(name)
     except (ValueError, OSError, KeyError):
-        raise BadSetting(
+        raise ConfigError(
             f"There is no time zone {name!r}.",
             where="setting timezone",
-            do="give an IANA name such as UTC or America/Chicago",
+            hint="give an IANA name such as UTC or America/Chicago",
         ) from None

@@ -11,10 +11,10 @@ from typing import cast
 
 import httpx
 
-from fieldpulse_api.errors import BadSetting
+from fieldpulse_api.errors import ConfigError
 
 from .auth import ThrottledAuthenticator
-from .settings import ApiSettings, is_loopback
+from .settings import ClientSettings, is_loopback
 
 logging.getLogger("httpx").setLevel(logging.WARNING)  # it logs every URL at INFO
 
@@ -23,7 +23,7 @@ _AT_ONCE = 2**20
 _GZIP = 31  # zlib's number for it
 
 
-def connections(settings: ApiSettings, sending: Callable[[], None]) -> httpx.Client:
+def make_http_client(settings: ClientSettings, sending: Callable[[], None]) -> httpx.Client:
     """Return the connections to an account, every request in a slot of the budget and with the key.
 
     `sending` is called before each request, also one that is sent again because it was throttled.
@@ -32,15 +32,17 @@ def connections(settings: ApiSettings, sending: Callable[[], None]) -> httpx.Cli
     """
 
     def bound(answer: httpx.Response) -> None:
-        answer.stream = _Bounded(answer, settings.timeout_seconds)
+        answer.stream = _BoundedStream(answer, settings.timeout_seconds)
 
     try:
         host = httpx.URL(settings.api_url).host
     except (httpx.InvalidURL, UnicodeError):
-        raise BadSetting("The API's address is none.", where="setting api_url", do="correct the host's name") from None
+        raise ConfigError(
+            "The API's address is none.", where="setting api_url", hint="correct the host's name"
+        ) from None
     try:
         return httpx.Client(
-            auth=ThrottledAuthenticator(settings.api_key, settings.budget),
+            auth=ThrottledAuthenticator(settings.api_key, settings.rate_limiter),
             timeout=settings.timeout_seconds,
             limits=httpx.Limits(max_connections=256, max_keepalive_connections=64),
             headers={"accept": "application/json", "accept-encoding": "gzip"},
@@ -50,14 +52,14 @@ def connections(settings: ApiSettings, sending: Callable[[], None]) -> httpx.Cli
             mounts={f"all://{f'[{host}]' if ':' in host else host}": None} if is_loopback(host) else None,
         )
     except (httpx.InvalidURL, ImportError, OSError, ValueError) as error:
-        raise BadSetting(
+        raise ConfigError(
             f"The network cannot be set up as the environment says ({type(error).__name__}).",
             where="environment · HTTPS_PROXY, ALL_PROXY, NO_PROXY, SSL_CERT_FILE, SSL_CERT_DIR",
-            do="correct them: a proxy is like http://proxy:3128, a file or folder of certificates is in PEM form",
+            hint="correct them: a proxy is like http://proxy:3128, a file or folder of certificates is in PEM form",
         ) from None
 
 
-class _Bounded(httpx.SyncByteStream):
+class _BoundedStream(httpx.SyncByteStream):
     """The bytes of an answer, unpacked, where they come in good time and are not more than any page has."""
 
     def __init__(self, answer: httpx.Response, seconds: float) -> None:

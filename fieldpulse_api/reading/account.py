@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import logging
 
-from fieldpulse_api.errors import NotFound, UnexpectedReply
+from fieldpulse_api.errors import RowNotFound, UnexpectedResponse
 from fieldpulse_api.http.client import Client
 
 _LOGGER = logging.getLogger(__name__)
@@ -18,8 +18,8 @@ def account_of(client: Client) -> str:
     """Return the company's id as text; where no list shows it, `address_name`."""
     for path in _PLACES:
         try:
-            rows = client.get(path, {"page": "1", "limit": "1"}).response
-        except (NotFound, UnexpectedReply):
+            rows = client.get(path, {"page": "1", "limit": "1"}).data
+        except (RowNotFound, UnexpectedResponse):
             continue
         if isinstance(rows, list) and rows and isinstance(rows[0], dict) and rows[0].get(_COLUMN):
             return str(rows[0][_COLUMN])

@@ -5,26 +5,26 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 from dataclasses import replace
 
-from fieldpulse_api.errors import NotFound
+from fieldpulse_api.errors import RowNotFound
 from fieldpulse_api.http.client import Client
 from fieldpulse_api.resources.model import Resource
 
-from .full_scan import Walk
-from .pages import Pages, Reading, Row, Tally
-from .prefetch import in_order
+from .full_scan import FullScan
+from .pages import Pages, ReadOptions, Row, ScanStats
+from .prefetch import map_in_order
 
 _WORST = ("complete", "unproven", "incomplete")
 
 
-class Children:
+class ChildLists:
     """Read the child lists of many parents, with as many under way as pages may be.
 
     A parent that answers 404 was deleted meanwhile: it is counted in `tally.vanished`. `parents` are the
     pages of the list that they are read from: what is not proved of it is not proved of the children.
     """
 
-    def __init__(self, client: Client, resource: Resource, reading: Reading, parents: Pages) -> None:
-        self.tally = Tally(verdict="complete", counted=0)
+    def __init__(self, client: Client, resource: Resource, reading: ReadOptions, parents: Pages) -> None:
+        self.tally = ScanStats(verdict="complete", server_count=0)
         self.parents = parents
         self._client, self._resource, self._reading = client, resource, reading
         self._column = f"{parents.resource.singular}_id"
@@ -32,30 +32,30 @@ class Children:
     def rows(self, parents: Iterable[list[Row]]) -> Iterator[list[Row]]:
         """Yield the rows of each parent that has any, with the parent's id in its column."""
         ids = (int(row["id"]) for rows in parents for row in rows)
-        for rows, tally in in_order(self._read, ids, at_most=self._reading.pages_in_flight):
+        for rows, tally in map_in_order(self._read, ids, at_most=self._reading.pages_in_flight):
             self._add(tally)
             if rows:
                 yield rows
-        self._add(replace(self.parents.tally, records=0, counted=0))
+        self._add(replace(self.parents.tally, records=0, server_count=0))
 
-    def _read(self, parent: int) -> tuple[list[Row], Tally]:
+    def _read(self, parent: int) -> tuple[list[Row], ScanStats]:
         column = self._column
         pages = Pages(self._client, self._resource, self._reading, self._resource.path.format(**{column: parent}))
         try:
-            walk = Walk(pages, ends_by_count=True)
+            walk = FullScan(pages, ends_by_count=True)
             rows = [{**row, column: row.get(column) or parent} for page in walk.rows() for row in page]
-        except NotFound:
-            return [], Tally(vanished=1, verdict="complete")
+        except RowNotFound:
+            return [], ScanStats(vanished=1, verdict="complete")
         return rows, pages.tally
 
-    def _add(self, one: Tally) -> None:
+    def _add(self, one: ScanStats) -> None:
         total = self.tally
         total.records += one.records
         total.pages += one.pages
-        total.repeats += one.repeats
+        total.duplicates += one.duplicates
         total.vanished += one.vanished
-        total.began = total.began or one.began
+        total.started_at = total.started_at or one.started_at
         total.verdict = max(total.verdict, one.verdict, key=_WORST.index)
-        if total.counted is not None and not one.vanished:
-            total.counted = None if one.counted is None else total.counted + one.counted
+        if total.server_count is not None and not one.vanished:
+            total.server_count = None if one.server_count is None else total.server_count + one.server_count
         total.notes.extend(note for note in one.notes if note not in total.notes)

@@ -8,19 +8,19 @@ from datetime import datetime, timezone, tzinfo
 from itertools import count as count_from
 from typing import Any, Literal
 
-from fieldpulse_api.errors import UnexpectedReply
-from fieldpulse_api.http.client import Client, Reply
+from fieldpulse_api.errors import UnexpectedResponse
+from fieldpulse_api.http.client import ApiResponse, Client
 from fieldpulse_api.resources.model import Resource
-from fieldpulse_api.values.scalars import Unfit, whole
+from fieldpulse_api.values.scalars import ConversionError, to_integer
 
-from .prefetch import in_order
+from .prefetch import map_in_order
 
 Row = dict[str, Any]
 Verdict = Literal["complete", "unproven", "incomplete"]
 
 
 @dataclass(frozen=True)
-class Reading:
+class ReadOptions:
     """How to read. `pages_in_flight` bounds the requests under way and the pages in memory.
 
     `prove` reads again where a first pass proves nothing; `zone` is that of times without one; `query`
@@ -29,22 +29,22 @@ class Reading:
 
     page_size: int = 100
     pages_in_flight: int = 16
-    prove: bool = True
+    check_completeness: bool = True
     zone: tzinfo = timezone.utc
     query: Mapping[str, str] = field(default_factory=dict)
 
 
 @dataclass
-class Tally:
+class ScanStats:
     """What a walk saw. `repeats` are rows that came twice in one pass; `began` is the server's clock."""
 
     records: int = 0
     pages: int = 0
-    repeats: int = 0
-    counted: int | None = None
+    duplicates: int = 0
+    server_count: int | None = None
     vanished: int = 0
     verdict: Verdict = "unproven"
-    began: datetime | None = None
+    started_at: datetime | None = None
     notes: list[str] = field(default_factory=list)
 
 
@@ -54,8 +54,8 @@ class Page:
 
     rows: list[Row]
     ids: list[int]
-    count: int | None
-    reply: Reply
+    server_count: int | None
+    response: ApiResponse
 
 
 class Pages:
@@ -64,8 +64,8 @@ class Pages:
     Raises: what `Client.get` raises; UnexpectedReply for a reply that is no list of rows with ids.
     """
 
-    def __init__(self, client: Client, resource: Resource, reading: Reading, path: str | None = None) -> None:
-        self.resource, self.reading, self.tally = client.settings.profile.adjusted(resource), reading, Tally()
+    def __init__(self, client: Client, resource: Resource, reading: ReadOptions, path: str | None = None) -> None:
+        self.resource, self.reading, self.tally = client.settings.profile.adjusted(resource), reading, ScanStats()
         self._client, self._path = client, path or resource.path
 
     def without(self, query: Mapping[str, str]) -> Pages:
@@ -73,29 +73,29 @@ class Pages:
         kept = {name: value for name, value in self.reading.query.items() if name not in query}
         return Pages(self._client, self.resource, replace(self.reading, query=kept), self._path)
 
-    def ask(self, order: Mapping[str, str], number: int, *, limit: int | None = None, count: bool = True) -> Page:
+    def read(self, order: Mapping[str, str], number: int, *, limit: int | None = None, count: bool = True) -> Page:
         """Read page `number`, from 1. `count` asks for the server's count where that is documented."""
         params = {"page": str(number), "limit": str(limit or self.reading.page_size), **order, **self.reading.query}
-        if count and self.resource.counts:
+        if count and self.resource.supports_count:
             params["calculate_count"] = "true"
         reply = self._client.get(self._path, params)
-        rows = [] if reply.response is None else reply.response  # whether an empty page is a list or null is not known
+        rows = [] if reply.data is None else reply.data  # whether an empty page is a list or null is not known
         if not isinstance(rows, list):
             raise self._unexpected("no list of rows", number)
         self.tally.pages += 1
-        self.tally.began = self.tally.began or reply.date
-        if reply.count is not None:
-            self.tally.counted = reply.count
+        self.tally.started_at = self.tally.started_at or reply.date
+        if reply.server_count is not None:
+            self.tally.server_count = reply.server_count
         ids = [self._id(row, number) for row in rows]
-        return Page(rows, ids, reply.count, reply)
+        return Page(rows, ids, reply.server_count, reply)
 
-    def after(
+    def read_after(
         self, first: Page, order: Mapping[str, str], room: Callable[[int], int], *, count: bool
     ) -> Iterator[Page]:
         """Yield `first`, and then the pages behind it without end, `room(n)` ahead once n were handed on."""
         yield first
-        yield from in_order(
-            lambda number: self.ask(order, number, count=count),
+        yield from map_in_order(
+            lambda number: self.read(order, number, count=count),
             count_from(2),
             at_most=self.reading.pages_in_flight,
             room=lambda handed_on: max(1, room(handed_on + 1)),
@@ -103,16 +103,16 @@ class Pages:
 
     def _id(self, row: object, number: int) -> int:
         try:
-            identity = whole(row["id"])  # type: ignore[index]
-        except (Unfit, TypeError, KeyError):
+            identity = to_integer(row["id"])  # type: ignore[index]
+        except (ConversionError, TypeError, KeyError):
             identity = None
         if identity is None:
             raise self._unexpected("a row without an id", number)
         return identity
 
-    def _unexpected(self, what: str, number: int) -> UnexpectedReply:
-        return UnexpectedReply(
+    def _unexpected(self, what: str, number: int) -> UnexpectedResponse:
+        return UnexpectedResponse(
             f"FieldPulse answered with {what}.",
             where=f"GET {self._path} page {number} · stream {self.resource.name}",
-            do="run again; if it stays, the API has changed: report it",
+            hint="run again; if it stays, the API has changed: report it",
         )

@@ -12,7 +12,7 @@ A = TypeVar("A")
 R = TypeVar("R")
 
 
-def in_order(
+def map_in_order(
     work: Callable[[A], R],
     arguments: Iterable[A],
     *,

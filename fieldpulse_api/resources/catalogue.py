@@ -8,11 +8,11 @@ from __future__ import annotations
 
 from . import writes
 from .model import ANY_COLUMN, Evidence, Filter, Resource
-from .write_model import Labels
+from .write_model import CodeLabels
 
 V, D, O_, I_ = Evidence.VERIFIED, Evidence.DOCUMENTED, Evidence.OBSERVED, Evidence.INFERRED
 
-_METHOD_LABELS = Labels(
+_METHOD_LABELS = CodeLabels(
     "method",
     (
         ("cash", "Cash"),
@@ -24,7 +24,7 @@ _METHOD_LABELS = Labels(
     ),
 )
 # V for 1 and 4 (contract 4.21).
-_ROLE_LABELS = Labels(
+_ROLE_LABELS = CodeLabels(
     "role",
     ((1, "Admin"), (2, "Manager"), (3, "Advanced Service Agent"), (4, "Service Agent"), (5, "Limited")),
 )
@@ -34,8 +34,8 @@ def _range(name: str, column: str, *sent: str) -> tuple[Filter, Filter]:
     """Return the two ends of a range in time, sent as `filter` where no flat names are given."""
     first, last = sent or ("filter", "filter")
     return (
-        Filter(name=f"{name}_from", columns=(column,), bound=">=", sent=first),
-        Filter(name=f"{name}_to", columns=(column,), bound="<=", sent=last),
+        Filter(name=f"{name}_from", columns=(column,), comparison=">=", query_param=first),
+        Filter(name=f"{name}_to", columns=(column,), comparison="<=", query_param=last),
     )
 
 
@@ -44,11 +44,17 @@ _CUSTOMER_FILTERS = (
         name="pipeline_status",
         columns=("pipeline_status_id",),
         stream="pipeline_statuses",
-        named=("name",),
-        sent="filter",
+        name_columns=("name",),
+        query_param="filter",
     ),
-    Filter(name="lead_source", columns=("lead_source_id",), stream="lead_sources", named=("name",), sent="filter"),
-    Filter(name="tag", columns=("tags",), stream="tags", named=("title",)),
+    Filter(
+        name="lead_source",
+        columns=("lead_source_id",),
+        stream="lead_sources",
+        name_columns=("name",),
+        query_param="filter",
+    ),
+    Filter(name="tag", columns=("tags",), stream="tags", name_columns=("title",)),
     Filter(
         name="location",
         columns=(
@@ -59,26 +65,34 @@ _CUSTOMER_FILTERS = (
     Filter(
         name="status",
         columns=("status",),
-        allowed=writes.CUSTOMER_STATUSES,
-        sent="filter",
+        allowed_values=writes.CUSTOMER_STATUSES,
+        query_param="filter",
     ),
 )
 _JOB_FILTERS = (
-    Filter(name="status", columns=("status",), sent="filter"),
-    Filter(name="status", columns=("status_id",), stream="job_statuses", named=("name",), sent="status_id"),
+    Filter(name="status", columns=("status",), query_param="filter"),
+    Filter(
+        name="status", columns=("status_id",), stream="job_statuses", name_columns=("name",), query_param="status_id"
+    ),
     Filter(
         name="assignee",
         columns=("assignments.user_id",),
         stream="users",
-        named=("email", "first_name last_name"),
-        sent="asn[assigned_members]",
+        name_columns=("email", "first_name last_name"),
+        query_param="asn[assigned_members]",
     ),
-    Filter(name="team", columns=("assignments.team_id",), stream="teams", named=("title",), sent="asn[team_id]"),
+    Filter(
+        name="team",
+        columns=("assignments.team_id",),
+        stream="teams",
+        name_columns=("title",),
+        query_param="asn[team_id]",
+    ),
     *_range("scheduled", "start_time"),
     *_range("created", "created_at", "created_from", "created_to"),
 )
 _WEBHOOKS = ("Created", "Custom Status Update", "Workflow Custom Status Update")  # D for all, V for one (contract 5)
-_DOCUMENT_FILTERS = (Filter(name="status", columns=("status",), sent="filter"), *_range("date", "invoiced_date"))
+_DOCUMENT_FILTERS = (Filter(name="status", columns=("status",), query_param="filter"), *_range("date", "invoiced_date"))
 
 RESOURCES: tuple[Resource, ...] = (
     Resource(
@@ -87,11 +101,11 @@ RESOURCES: tuple[Resource, ...] = (
         item_path="/customers/{id}",
         title="Customers and leads, individuals and companies",
         sort_by=("searchable", "email", "phone", "address_1"),
-        custom="customer",
+        custom_field_object="customer",
         filters=_CUSTOMER_FILTERS,
         evidence=V,
         source="complete list and by-id payloads of 2024, main keys confirmed in 2026",
-        write=writes.CUSTOMERS,
+        write_spec=writes.CUSTOMERS,
     ),
     Resource(
         name="customer_contacts",
@@ -99,10 +113,10 @@ RESOURCES: tuple[Resource, ...] = (
         item_path="/customers/{customer_id}/customer-contact/{id}",
         title="Contact persons, one list per customer",
         parent="customers",
-        updated=None,
+        updated_column=None,
         evidence=I_,
         source="six body fields are documented; no response was ever published",
-        write=writes.CUSTOMER_CONTACTS,
+        write_spec=writes.CUSTOMER_CONTACTS,
     ),
     Resource(
         name="locations",
@@ -111,7 +125,7 @@ RESOURCES: tuple[Resource, ...] = (
         title="Addresses of customers, jobs and invoices",
         evidence=V,
         source="payloads of 2024; object types of customers and invoices seen in 2026",
-        write=writes.LOCATIONS,
+        write_spec=writes.LOCATIONS,
     ),
     Resource(
         name="jobs",
@@ -119,23 +133,23 @@ RESOURCES: tuple[Resource, ...] = (
         item_path="/jobs/{id}",
         title="Jobs (visits, work orders)",
         sort_by=("created_at", "updated_at"),
-        counts=False,
-        custom="job",
-        ask_values=(("with_custom_fields", "true"),),
-        labels=(writes.JOB_LABELS,),
+        supports_count=False,
+        custom_field_object="job",
+        with_custom_fields_params=(("with_custom_fields", "true"),),
+        code_labels=(writes.JOB_LABELS,),
         filters=_JOB_FILTERS,
-        webhooks=(*_WEBHOOKS, "Start Time Update", "End Time Update"),
+        webhook_events=(*_WEBHOOKS, "Start Time Update", "End Time Update"),
         evidence=V,
         source="complete list rows of 2024 and 2026",
-        write=writes.JOBS,
+        write_spec=writes.JOBS,
     ),
     Resource(
         name="job_status_workflows",
         path="/jobs/status-workflows",
         title="Workflows of job statuses, with their statuses",
         operations="L",
-        paged=False,
-        updated=None,
+        supports_page=False,
+        updated_column=None,
         evidence=V,
         source="payload of 2024",
     ),
@@ -144,8 +158,8 @@ RESOURCES: tuple[Resource, ...] = (
         path="/jobs/status-workflow-statuses",
         title="The account's own job statuses: what jobs.status_id refers to",
         operations="L",
-        paged=False,
-        updated=None,
+        supports_page=False,
+        updated_column=None,
         evidence=V,
         source="payload of 2024",
     ),
@@ -155,10 +169,10 @@ RESOURCES: tuple[Resource, ...] = (
             path=f"/{kind}s/qb-classes",
             title=f"QuickBooks classes of {kind}s",
             operations="L",
-            updated=None,
-            sorts=False,
-            counts=False,
-            paged=False,
+            updated_column=None,
+            supports_sort=False,
+            supports_count=False,
+            supports_page=False,
             evidence=I_,
             source="only the parameters are documented",
         )
@@ -172,7 +186,7 @@ RESOURCES: tuple[Resource, ...] = (
         sort_by=("due_date", "status", "title"),
         evidence=I_,
         source="the documented body; no sample",
-        write=writes.SUBTASKS,
+        write_spec=writes.SUBTASKS,
     ),
     Resource(
         name="comments",
@@ -181,17 +195,17 @@ RESOURCES: tuple[Resource, ...] = (
         title="Comments on jobs, customers, projects, subtasks and invoices",
         evidence=V,
         source="11 live rows of 2026",
-        write=writes.COMMENTS,
+        write_spec=writes.COMMENTS,
     ),
     Resource(
         name="timesheets",
         path="/timesheets",
         item_path="/timesheets/{id}",
         title="Clock-in and clock-out entries",
-        paged=False,
+        supports_page=False,
         evidence=I_,
         source="the documented body; no sample",
-        write=writes.TIMESHEETS,
+        write_spec=writes.TIMESHEETS,
     ),
     Resource(
         name="custom_fields",
@@ -200,7 +214,7 @@ RESOURCES: tuple[Resource, ...] = (
         title="Definitions of custom fields",
         evidence=D,
         source="the documented body; main keys live on another host",
-        write=writes.CUSTOM_FIELDS,
+        write_spec=writes.CUSTOM_FIELDS,
     ),
     Resource(
         name="estimates",
@@ -208,12 +222,12 @@ RESOURCES: tuple[Resource, ...] = (
         item_path="/estimates/{id}",
         title="Estimates, with line items",
         sort_by=(ANY_COLUMN,),
-        labels=(writes.DOCUMENT_LABELS,),
+        code_labels=(writes.DOCUMENT_LABELS,),
         filters=_DOCUMENT_FILTERS,
-        webhooks=_WEBHOOKS,
+        webhook_events=_WEBHOOKS,
         evidence=V,
         source="live rows of 2026; presentation flags by name only",
-        write=writes.ESTIMATES,
+        write_spec=writes.ESTIMATES,
     ),
     Resource(
         name="invoices",
@@ -221,13 +235,13 @@ RESOURCES: tuple[Resource, ...] = (
         item_path="/invoices/{id}",
         title="Invoices, with line items and payments",
         sort_by=(ANY_COLUMN,),
-        custom="invoice",
-        labels=(writes.DOCUMENT_LABELS,),
+        custom_field_object="invoice",
+        code_labels=(writes.DOCUMENT_LABELS,),
         filters=_DOCUMENT_FILTERS,
-        webhooks=_WEBHOOKS,
+        webhook_events=_WEBHOOKS,
         evidence=V,
         source="live rows of 2026; presentation flags by name only",
-        write=writes.INVOICES,
+        write_spec=writes.INVOICES,
     ),
     Resource(
         name="payments",
@@ -235,11 +249,11 @@ RESOURCES: tuple[Resource, ...] = (
         item_path="/payments/{id}",
         title="Payments of invoices",
         sort_by=("cuid", "method", "amount", "payment_date"),
-        labels=(_METHOD_LABELS,),
-        filters=(Filter(name="status", columns=("status",), sent="filter"), *_range("date", "payment_date")),
+        code_labels=(_METHOD_LABELS,),
+        filters=(Filter(name="status", columns=("status",), query_param="filter"), *_range("date", "payment_date")),
         evidence=V,
         source="2,364 live rows of 2026 for the main keys",
-        write=writes.PAYMENTS,
+        write_spec=writes.PAYMENTS,
     ),
     Resource(
         name="items",
@@ -247,10 +261,10 @@ RESOURCES: tuple[Resource, ...] = (
         item_path="/items/{id}",
         title="Items and services of the price book, with stock",
         operations="LGCU",
-        custom="item",
+        custom_field_object="item",
         evidence=V,
         source="17,536 live rows of 2026 for the main keys, the rest from the documented body",
-        write=writes.ITEMS,
+        write_spec=writes.ITEMS,
     ),
     Resource(
         name="material_lists",
@@ -258,11 +272,11 @@ RESOURCES: tuple[Resource, ...] = (
         item_path="/material-list/{id}",
         create_path="/material-list",
         title="Lists of materials for jobs and projects",
-        custom="material_list",
-        ask_values=(("withCustomfieldsAndRelatedData", "true"),),
+        custom_field_object="material_list",
+        with_custom_fields_params=(("withCustomfieldsAndRelatedData", "true"),),
         evidence=I_,
         source="no sample, and the documented body is empty",
-        write=writes.MATERIAL_LISTS,
+        write_spec=writes.MATERIAL_LISTS,
     ),
     Resource(
         name="purchase_orders",
@@ -271,7 +285,7 @@ RESOURCES: tuple[Resource, ...] = (
         title="Purchase orders, with their items",
         evidence=D,
         source="the documented body; id and timestamps observed",
-        write=writes.PURCHASE_ORDERS,
+        write_spec=writes.PURCHASE_ORDERS,
     ),
     Resource(
         name="projects",
@@ -279,10 +293,10 @@ RESOURCES: tuple[Resource, ...] = (
         item_path="/projects/{id}",
         title="Projects: several jobs for one customer",
         sort_by=("cuid", "name", "status_id", "completion_percentage"),
-        custom="project",
+        custom_field_object="project",
         evidence=I_,
         source="the documented body; no sample",
-        write=writes.PROJECTS,
+        write_spec=writes.PROJECTS,
     ),
     Resource(
         name="contracts",
@@ -290,8 +304,8 @@ RESOURCES: tuple[Resource, ...] = (
         item_path="/contracts/{id}",
         title="Contract texts for estimates and invoices",
         operations="LG",
-        paged=False,
-        updated=None,
+        supports_page=False,
+        updated_column=None,
         evidence=I_,
         source="no sample; invoices refer to it",
     ),
@@ -300,10 +314,10 @@ RESOURCES: tuple[Resource, ...] = (
         path="/assets",
         item_path="/assets/{id}",
         title="Equipment at customers' sites",
-        custom="asset",
+        custom_field_object="asset",
         evidence=V,
         source="4 live rows of 2026 for the main keys, the rest from the documented body",
-        write=writes.ASSETS,
+        write_spec=writes.ASSETS,
     ),
     Resource(
         name="asset_categories",
@@ -312,7 +326,7 @@ RESOURCES: tuple[Resource, ...] = (
         title="Categories of assets",
         evidence=I_,
         source="the title is documented, the rest is convention",
-        write=writes.ASSET_CATEGORIES,
+        write_spec=writes.ASSET_CATEGORIES,
     ),
     Resource(
         name="vendors",
@@ -320,8 +334,8 @@ RESOURCES: tuple[Resource, ...] = (
         item_path="/vendors/{id}",
         title="Vendors of materials",
         operations="LG",
-        paged=False,
-        updated=None,
+        supports_page=False,
+        updated_column=None,
         evidence=O_,
         source="id and timestamps observed; the name from vendor code",
     ),
@@ -330,7 +344,7 @@ RESOURCES: tuple[Resource, ...] = (
         path="/teams",
         title="Teams, with the ids and names of members and managers",
         operations="L",
-        updated=None,
+        updated_column=None,
         evidence=V,
         source="payload of 2024",
     ),
@@ -339,10 +353,10 @@ RESOURCES: tuple[Resource, ...] = (
         path="/users",
         title="Users of the account",
         operations="L",
-        updated=None,
-        paged=False,
-        never=("last_known_location",),
-        labels=(_ROLE_LABELS,),
+        updated_column=None,
+        supports_page=False,
+        excluded_fields=("last_known_location",),
+        code_labels=(_ROLE_LABELS,),
         evidence=V,
         source="eight keys in 2024, company_id and the position added by 2026; no timestamps",
     ),
@@ -353,14 +367,14 @@ RESOURCES: tuple[Resource, ...] = (
         title="Tags of customers and jobs",
         evidence=V,
         source="a dump of 2021",
-        write=writes.TAGS,
+        write_spec=writes.TAGS,
     ),
     Resource(
         name="lead_sources",
         path="/lead-source",
         title="Where leads come from",
         operations="L",
-        updated=None,
+        updated_column=None,
         evidence=V,
         source="payload of 2024",
     ),
@@ -369,10 +383,10 @@ RESOURCES: tuple[Resource, ...] = (
         path="/pipeline-status",
         title="Stages of the sales pipeline; written, it moves a customer to a stage",
         operations="L",
-        updated=None,
+        updated_column=None,
         evidence=I_,
         source="no sample; customers refer to it",
-        write=writes.PIPELINE_STATUSES,
+        write_spec=writes.PIPELINE_STATUSES,
     ),
     Resource(
         name="company_profiles",
@@ -380,11 +394,11 @@ RESOURCES: tuple[Resource, ...] = (
         item_path="/company-profile/{id}",
         title="The company itself",
         operations="LG",
-        updated=None,
+        updated_column=None,
         evidence=I_,
         source="no sample",
     ),
 )
 
 BY_NAME: dict[str, Resource] = {resource.name: resource for resource in RESOURCES}
-WRITABLE: tuple[str, ...] = tuple(resource.name for resource in RESOURCES if resource.write)
+WRITABLE: tuple[str, ...] = tuple(resource.name for resource in RESOURCES if resource.write_spec)

@@ -10,7 +10,7 @@ from functools import cached_property
 from importlib.resources import files
 from typing import Any, Literal
 
-from .write_model import Labels, Write
+from .write_model import CodeLabels, WriteSpec
 
 Direction = Literal["asc", "desc"]
 ANY_COLUMN = "*"
@@ -38,10 +38,10 @@ class Filter:
     name: str
     columns: tuple[str, ...]
     stream: str | None = None
-    named: tuple[str, ...] = ()
-    allowed: tuple[str, ...] = ()
-    bound: Literal[">=", "<="] | None = None
-    sent: str | None = None
+    name_columns: tuple[str, ...] = ()
+    allowed_values: tuple[str, ...] = ()
+    comparison: Literal[">=", "<="] | None = None
+    query_param: str | None = None
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -67,19 +67,19 @@ class Resource:
     item_path: str | None = None
     create_path: str | None = None
     parent: str | None = None
-    updated: str | None = "updated_at"
+    updated_column: str | None = "updated_at"
     sort_by: tuple[str, ...] = ()
-    sorts: bool = True
-    counts: bool = True
-    paged: bool = True
-    never: tuple[str, ...] = ()
-    custom: str | None = None
-    ask_values: tuple[tuple[str, str], ...] = ()
-    labels: tuple[Labels, ...] = ()
+    supports_sort: bool = True
+    supports_count: bool = True
+    supports_page: bool = True
+    excluded_fields: tuple[str, ...] = ()
+    custom_field_object: str | None = None
+    with_custom_fields_params: tuple[tuple[str, str], ...] = ()
+    code_labels: tuple[CodeLabels, ...] = ()
     filters: tuple[Filter, ...] = ()
-    webhooks: tuple[str, ...] = ()
-    write: Write | None = None
-    unsorted: frozenset[str] = frozenset()
+    webhook_events: tuple[str, ...] = ()
+    write_spec: WriteSpec | None = None
+    unsorted_columns: frozenset[str] = frozenset()
 
     def __post_init__(self) -> None:
         """Refuse an entry that contradicts itself, when the catalogue is imported."""
@@ -94,8 +94,14 @@ class Resource:
             (not self.operations.startswith("L"), "a resource without a list has no stream"),
             (bool(set(self.operations) & set("GUD")) != bool(self.item_path), "item_path and operations disagree"),
             (("{" in self.path) != bool(self.parent), "path and parent disagree"),
-            (bool(self.write and not self.write.into and "U" not in self.operations), "written but not writable"),
-            (bool(self.write and set(self.path_fields) - set(self.write.by_name)), "its path needs a field it lacks"),
+            (
+                bool(self.write_spec and not self.write_spec.target_resource and "U" not in self.operations),
+                "written but not writable",
+            ),
+            (
+                bool(self.write_spec and set(self.parent_keys) - set(self.write_spec.by_name)),
+                "its path needs a field it lacks",
+            ),
         ]
 
     @property
@@ -104,12 +110,12 @@ class Resource:
         return "id"
 
     @cached_property
-    def path_fields(self) -> tuple[str, ...]:
+    def parent_keys(self) -> tuple[str, ...]:
         """Return the fields that are part of the list's path: ids of rows above."""
         return tuple(re.findall(r"{(\w+)}", self.path))
 
     @property
-    def only_read(self) -> bool:
+    def is_read_only(self) -> bool:
         """Say whether the API documents no write at all."""
         return not set(self.operations) & set("CUD")
 
@@ -122,7 +128,7 @@ class Resource:
         return self.name
 
     @property
-    def noun(self) -> str:
+    def webhook_noun(self) -> str:
         """Return what the vendor's webhooks call one row: `job_statuses` → `Job Status`."""
         return self.singular.replace("_", " ").title()
 
@@ -131,7 +137,7 @@ class Resource:
         """Return the JSON Schema of an emitted record, from `schemas/<name>.json`; codes carry their labels."""
         text = files(__package__).joinpath("schemas", f"{self.name}.json").read_text("utf-8")
         schema: dict[str, Any] = json.loads(text)
-        for labels in self.labels:
+        for labels in self.code_labels:
             meaning = ", ".join(f"{code} {label}" for code, label in labels.pairs)
             schema["properties"][labels.column]["description"] += f": {meaning}"
         return schema
@@ -141,7 +147,7 @@ class Resource:
         """Return the columns that hold a row's status, the account's own first."""
         return tuple(name for name in ("status_id", "status") if name in self.schema["properties"])
 
-    def order(self, column: str, direction: Direction) -> dict[str, str]:
+    def sort_params(self, column: str, direction: Direction) -> dict[str, str]:
         """Return the query that asks for rows by `column`, in the idiom documented for it.
 
         `sort_by` where it is documented with that column, else `sort[…]` with `id` to break ties,
@@ -149,11 +155,11 @@ class Resource:
         the other way round: a server that ignores the column and heeds `id` then cannot look as if it sorted, for
         newer rows mostly have higher ids.
         """
-        if column in self.unsorted:
+        if column in self.unsorted_columns:
             return {}
         if column in self.sort_by or ANY_COLUMN in self.sort_by:
             return {"sort_by": column, "sort_dir": direction}
-        if not self.sorts:
+        if not self.supports_sort:
             return {}
         first = {"sort[0][attribute]": column, "sort[0][order]": direction}
         if column == self.key:

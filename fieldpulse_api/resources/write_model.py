@@ -8,7 +8,7 @@ from functools import cached_property
 from typing import Any
 
 
-class Kind(str, Enum):
+class FieldType(str, Enum):
     """What a body field holds, and so how a record's value is checked, put on the wire and compared with a row's.
 
     Times are UNIX seconds on the wire and money is text, as documented; `OBJECT_TYPE` is written short (`customer`) and
@@ -31,7 +31,7 @@ class Kind(str, Enum):
 
 
 @dataclass(frozen=True)
-class Labels:
+class CodeLabels:
     """What the codes of a column mean, as (code, label) pairs."""
 
     column: str
@@ -52,16 +52,16 @@ class Field:
     """
 
     name: str
-    kind: Kind = Kind.TEXT
-    limit: int | None = None
-    allowed: tuple[str | int, ...] = ()
-    labels: Labels | None = None
-    read_as: str | None = None
+    type: FieldType = FieldType.TEXT
+    max_length: int | None = None
+    allowed_values: tuple[str | int, ...] = ()
+    code_labels: CodeLabels | None = None
+    row_column: str | None = None
 
     @property
     def column(self) -> str:
         """Return the name under which rows have it."""
-        return self.read_as or self.name
+        return self.row_column or self.name
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -78,31 +78,31 @@ class Reference:
 
     field: str
     stream: str
-    external: str | None = None
-    named: str | None = None
+    external_id_property: str | None = None
+    name_property: str | None = None
     column: str | None = None
-    sets: tuple[tuple[str, Any], ...] = ()
-    only: tuple[str, str] | None = None
-    element: str | None = None
-    many: bool = False
-    codes: Labels | None = None
-    group: Group | None = None
+    also_sets: tuple[tuple[str, Any], ...] = ()
+    restrict_to: tuple[str, str] | None = None
+    list_item_key: str | None = None
+    is_list: bool = False
+    code_labels: CodeLabels | None = None
+    parent: ParentLookup | None = None
 
     @property
     def properties(self) -> tuple[str, ...]:
         """Return the record properties that can say which row is meant, the surest first."""
-        direct = None if self.element else self.field
-        return tuple(dict.fromkeys(name for name in (direct, self.external, self.named) if name))
+        direct = None if self.list_item_key else self.field
+        return tuple(dict.fromkeys(name for name in (direct, self.external_id_property, self.name_property) if name))
 
     @property
     def fields(self) -> tuple[str, ...]:
         """Return the body fields that it may fill."""
-        also = (self.codes and self.codes.column, self.group and self.group.field)
-        return (self.field, *(name for name, _ in self.sets), *(name for name in also if name))
+        also = (self.code_labels and self.code_labels.column, self.parent and self.parent.field)
+        return (self.field, *(name for name, _ in self.also_sets), *(name for name in also if name))
 
 
 @dataclass(frozen=True, kw_only=True)
-class Group:
+class ParentLookup:
     """The row of `stream` whose `members` have an id fills `field`; of several the one that `first` marks."""
 
     field: str
@@ -112,7 +112,7 @@ class Group:
 
 
 @dataclass(frozen=True, kw_only=True)
-class Call:
+class Action:
     """A request of its own, asked for by the record property `name`: a list of elements of the form `element`.
 
     A POST is one request for each element, about the entity in the element's first two required fields: what was last
@@ -121,13 +121,13 @@ class Call:
 
     name: str
     path: str
-    element: Write
+    item: WriteSpec
     link: str | None = None
-    inside: str | None = None
+    body_key: str | None = None
 
 
 @dataclass(frozen=True, kw_only=True)
-class Write:
+class WriteSpec:
     """How records of a stream become writes.
 
     `into` is the resource whose rows are written where it is not the stream's own, and `row` the
@@ -141,17 +141,17 @@ class Write:
 
     fields: tuple[Field, ...]
     references: tuple[Reference, ...] = ()
-    into: str | None = None
-    row: str | None = None
+    target_resource: str | None = None
+    row_reference: str | None = None
     required: tuple[str, ...] = ()
-    any_of: tuple[str, ...] = ()
-    resend: tuple[str, ...] = ()
+    require_any_of: tuple[str, ...] = ()
+    always_resend: tuple[str, ...] = ()
     defaults: tuple[tuple[str, Any], ...] = ()
-    match: tuple[tuple[str, ...], ...] = ()
-    identity: tuple[str, ...] = ()
+    match_sets: tuple[tuple[str, ...], ...] = ()
+    fingerprint_fields: tuple[str, ...] = ()
     is_money: bool = False
-    keeps: str | None = None
-    calls: tuple[Call, ...] = ()
+    external_id_column: str | None = None
+    actions: tuple[Action, ...] = ()
 
     @cached_property
     def by_name(self) -> dict[str, Field]:
@@ -163,9 +163,9 @@ class Write:
         return next(ref for ref in self.references if ref.field == name)
 
     @cached_property
-    def fills(self) -> dict[str, tuple[str, ...]]:
+    def fields_by_property(self) -> dict[str, tuple[str, ...]]:
         """Return the body fields that each record property can fill."""
-        found: dict[str, tuple[str, ...]] = {field.column: (field.name,) for field in self.fields if field.read_as}
+        found: dict[str, tuple[str, ...]] = {field.column: (field.name,) for field in self.fields if field.row_column}
         found |= {field.name: (field.name,) for field in self.fields}
         for reference in self.references:
             for name in reference.properties:
@@ -175,4 +175,4 @@ class Write:
     @cached_property
     def properties(self) -> frozenset[str]:
         """Return every record property that can have an effect."""
-        return frozenset({*self.fills, *(call.name for call in self.calls)})
+        return frozenset({*self.fields_by_property, *(call.name for call in self.actions)})

@@ -13,22 +13,22 @@ from dataclasses import dataclass, replace
 from typing import Any, Literal
 
 from fieldpulse_api.http.client import Client
-from fieldpulse_api.reading.full_scan import Walk
-from fieldpulse_api.reading.pages import Pages, Reading, Row, Verdict
+from fieldpulse_api.reading.full_scan import FullScan
+from fieldpulse_api.reading.pages import Pages, ReadOptions, Row, Verdict
 from fieldpulse_api.resources.catalogue import BY_NAME
 
-from .scalars import Unfit, day, number, text, truth, whole
+from .scalars import ConversionError, to_boolean, to_date, to_integer, to_number, to_text
 from .text import object_type, property_name
 
 _LOGGER = logging.getLogger(__name__)
 
-Kind = Literal["text", "number", "date", "checkbox", "drop-down"]
+CustomFieldType = Literal["text", "number", "date", "checkbox", "drop-down"]
 
 PROPERTY = "custom_fields"
 """Under which name a record has its values by name."""
 RAW = ("customfields", "customfields_with_related_data")
 """Where a row may have its values; the second only where it was asked for."""
-_KINDS: dict[int | None, Kind] = {2: "number", 3: "date", 4: "checkbox", 5: "drop-down"}
+_KINDS: dict[int | None, CustomFieldType] = {2: "number", 3: "date", 4: "checkbox", 5: "drop-down"}
 """By `field_widget_id`: 1 and 2 are documented, the rest is assumed, so every value is checked against its kind."""
 _WORDS = {"yes": True, "on": True, "no": False, "off": False}
 _NAMELESS = re.compile(r"field_\d+\Z")
@@ -41,20 +41,20 @@ class Definition:
 
     id: int
     name: str
-    kind: Kind
+    kind: CustomFieldType
     objects: tuple[str, ...]
     allowed: tuple[str, ...] = ()
 
     @classmethod
-    def of(cls, row: Row) -> Definition:
+    def from_row(cls, row: Row) -> Definition:
         """Read a row of the list; what a row does not say is taken as text, and as anybody's."""
         settings = row.get("settings") if isinstance(row.get("settings"), dict) else {}
         allowed = settings.get("allowed_values") or [] if settings else []
         related = row.get("related_record_names")
         objects = [row.get("object"), *(related if isinstance(related, list) else [])]
         try:
-            widget = whole(row.get("field_widget_id"))
-        except Unfit:
+            widget = to_integer(row.get("field_widget_id"))
+        except ConversionError:
             widget = None
         return cls(
             id=int(row["id"]),
@@ -77,22 +77,22 @@ class Definition:
         return schema | {"format": "date"} if self.kind == "date" else schema
 
 
-def read_definitions(client: Client, reading: Reading) -> list[Definition]:
+def read_definitions(client: Client, reading: ReadOptions) -> list[Definition]:
     """Return the account's definitions, the oldest first: one request where the list counts, and is short.
 
     Raises: what `Client.get` raises.
     """
-    rows, verdict = _read(client, replace(reading, prove=False))
+    rows, verdict = _read(client, replace(reading, check_completeness=False))
     if len(rows) >= reading.page_size:  # of several pages: only then can one have been missed
         rows, verdict = _read(client, reading)
         if verdict != "complete":
             _LOGGER.warning("The list of custom fields is %s: values of those that lack have no names", verdict)
-    return sorted(map(Definition.of, rows), key=lambda one: one.id)
+    return sorted(map(Definition.from_row, rows), key=lambda one: one.id)
 
 
-def _read(client: Client, reading: Reading) -> tuple[list[Row], Verdict]:
+def _read(client: Client, reading: ReadOptions) -> tuple[list[Row], Verdict]:
     pages = Pages(client, BY_NAME["custom_fields"], reading)
-    rows = [row for rows in Walk(pages, ends_by_count=True).rows() for row in rows]
+    rows = [row for rows in FullScan(pages, ends_by_count=True).rows() for row in rows]
     return rows, pages.tally.verdict
 
 
@@ -156,7 +156,7 @@ class CustomFields:
     def _convert(self, name: str, convert: Callable[[Any], Any], value: Any) -> Any:
         try:
             return None if value in (None, "") else convert(value)
-        except Unfit:
+        except ConversionError:
             self.unfit[f"{PROPERTY}.{name}"] += 1
             return _as_text(value)
 
@@ -186,8 +186,8 @@ def entries_of(entries: Any) -> Iterator[tuple[int, Any]]:
         if not isinstance(entry, dict):
             continue
         try:
-            definition = whole(entry.get("field_instance_id") or entry.get("field_id"))
-        except Unfit:
+            definition = to_integer(entry.get("field_instance_id") or entry.get("field_id"))
+        except ConversionError:
             continue
         if definition is not None:
             yield definition, entry.get("value")
@@ -208,16 +208,16 @@ def _form(schema: Mapping[str, Any]) -> tuple[Any, ...]:
 def _converter(schema: Mapping[str, Any]) -> Callable[[Any], Any]:
     kinds = schema.get("type", [])
     if "number" in kinds:
-        return number
+        return to_number
     if "boolean" in kinds:
         return _checked
-    return day if schema.get("format") == "date" else _as_text
+    return to_date if schema.get("format") == "date" else _as_text
 
 
 def _checked(value: Any) -> bool | None:
     word = value.strip().lower() if isinstance(value, str) else value
-    return _WORDS[word] if isinstance(word, str) and word in _WORDS else truth(value)
+    return _WORDS[word] if isinstance(word, str) and word in _WORDS else to_boolean(value)
 
 
 def _as_text(value: Any) -> str | None:
-    return value if value is None or isinstance(value, str) else text(value)
+    return value if value is None or isinstance(value, str) else to_text(value)

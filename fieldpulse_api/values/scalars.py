@@ -21,7 +21,7 @@ _ENCODER = msgspec.json.Encoder(decimal_format="number")
 _TRUTH = {True: True, False: False, "true": True, "false": False, "1": True, "0": False, "": None}
 
 
-class Unfit(ValueError):
+class ConversionError(ValueError):
     """A value does not fit its declared type."""
 
 
@@ -39,15 +39,15 @@ def moment(value: str, zone: tzinfo) -> datetime | None:
         time = datetime.fromisoformat(value[:-1] + "+00:00" if value[-1] in "Zz" else value)
         return (time if time.tzinfo else time.replace(tzinfo=zone)).astimezone(timezone.utc)
     except (ValueError, OverflowError):
-        raise Unfit from None
+        raise ConversionError from None
 
 
-def iso(time: datetime) -> str:
+def iso_timestamp(time: datetime) -> str:
     """Return the one fixed-width form in which times are emitted, so that they compare as text."""
     return time.astimezone(timezone.utc).strftime("%Y-%m-%dT%H:%M:%S.%fZ").rjust(27, "0")
 
 
-def instant(value: Any, zone: tzinfo) -> datetime | None:
+def to_utc(value: Any, zone: tzinfo) -> datetime | None:
     """Return the aware UTC time of a wire value: text, or UNIX seconds.
 
     Raises: Unfit.
@@ -58,62 +58,62 @@ def instant(value: Any, zone: tzinfo) -> datetime | None:
         try:
             return datetime.fromtimestamp(value, timezone.utc)
         except (ValueError, OverflowError, OSError):
-            raise Unfit from None
-    raise Unfit
+            raise ConversionError from None
+    raise ConversionError
 
 
 @lru_cache(maxsize=2048)
 def _stamp(value: str, zone: tzinfo) -> str | None:
     time = moment(value.strip(), zone)
-    return None if time is None else iso(time)
+    return None if time is None else iso_timestamp(time)
 
 
-def stamp(value: Any, zone: tzinfo) -> str | None:
+def to_timestamp(value: Any, zone: tzinfo) -> str | None:
     """Return a time in the form of `iso`. Raises: Unfit."""
     if isinstance(value, str):
         return _stamp(value, zone)
-    time = instant(value, zone)
-    return None if time is None else iso(time)
+    time = to_utc(value, zone)
+    return None if time is None else iso_timestamp(time)
 
 
-def day(value: Any) -> str | None:
+def to_date(value: Any) -> str | None:
     """Return a plain date; midnight behind it is dropped. Raises: Unfit."""
     if not isinstance(value, str):
-        raise Unfit
+        raise ConversionError
     date, _, rest = value.strip().replace("T", " ").partition(" ")
     if not date or date in _ZERO_DATES:
         return None
     if not _DAY.match(date):
-        raise Unfit
+        raise ConversionError
     try:
         datetime.strptime(date, "%Y-%m-%d")  # noqa: DTZ007  a date has no zone
     except ValueError:
-        raise Unfit from None
+        raise ConversionError from None
     if rest.strip("0:.Z"):
-        raise Unfit
+        raise ConversionError
     return date
 
 
-def decimal_text(value: Any) -> str | None:
+def to_decimal_text(value: Any) -> str | None:
     """Return an exact decimal as plain text. Raises: Unfit."""
     if isinstance(value, str):
         value = value.strip()
         if not value:
             return None
         if not _DECIMAL.match(value):  # Decimal() also takes 1_000, and digits of other scripts
-            raise Unfit
+            raise ConversionError
     elif isinstance(value, bool) or not isinstance(value, (int, float, Decimal)):
-        raise Unfit
+        raise ConversionError
     try:
         exact = Decimal(str(value))
     except InvalidOperation:
-        raise Unfit from None
+        raise ConversionError from None
     if not exact.is_finite() or abs(exact.adjusted()) > _MOST_DIGITS:
-        raise Unfit
+        raise ConversionError
     return f"{exact:f}"
 
 
-def whole(value: Any) -> int | None:
+def to_integer(value: Any) -> int | None:
     """Return an integer. Raises: Unfit."""
     if isinstance(value, int) and not isinstance(value, bool):
         return value
@@ -125,26 +125,26 @@ def whole(value: Any) -> int | None:
             return int(value)
     elif isinstance(value, (float, Decimal)) and -_LARGEST < value < _LARGEST and value == int(value):
         return int(value)
-    raise Unfit
+    raise ConversionError
 
 
-def number(value: Any) -> Any:
+def to_number(value: Any) -> Any:
     """Return a number, exact where it came as text. Raises: Unfit."""
     if isinstance(value, (int, float, Decimal)) and not isinstance(value, bool):
         return value
-    exact = decimal_text(value)
+    exact = to_decimal_text(value)
     return None if exact is None else Decimal(exact)
 
 
-def truth(value: Any) -> bool | None:
+def to_boolean(value: Any) -> bool | None:
     """Return a boolean. Raises: Unfit."""
     key = value.strip().lower() if isinstance(value, str) else value
     try:
         return _TRUTH[key]  # 1 == True and 0 == False, so the API's 0/1 are found too
     except (KeyError, TypeError):
-        raise Unfit from None
+        raise ConversionError from None
 
 
-def text(value: Any) -> str:
+def to_text(value: Any) -> str:
     """Return the JSON text of a value, so that nothing is lost where text is declared."""
     return _ENCODER.encode(value).decode()

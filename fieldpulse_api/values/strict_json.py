@@ -9,7 +9,7 @@ from collections.abc import Iterable
 from decimal import Decimal
 from typing import IO, Any, NamedTuple
 
-from fieldpulse_api.errors import BadSetting, impersonal
+from fieldpulse_api.errors import ConfigError, without_personal_data
 
 MOST_LEVELS = 100  # the deepest of ours has a dozen; what copies and compares documents recurses
 _LONGEST_INTEGER = 20  # digits: longer ones stay exact as Decimal, and cost no more than their length
@@ -34,7 +34,7 @@ def parse(text: str) -> Parsed:
         twice.clear()
         if len(found) < len(pairs):
             twice.extend(name for name, times in Counter(name for name, _ in pairs).items() if times > 1)
-            faults.extend(f"the key {impersonal(name)[:50]!r} twice" for name in twice)
+            faults.extend(f"the key {without_personal_data(name)[:50]!r} twice" for name in twice)
         return found
 
     def constant(name: str) -> float:
@@ -66,7 +66,7 @@ def read_object(file: IO[str], where: str) -> dict[str, Any]:
         if isinstance(value, dict) and not faults:
             return value
         what = f"The file has {'; '.join(faults)}" if faults else "The file holds no JSON object"
-    raise BadSetting(f"{what}.", where=where, do="correct the file, or give another")
+    raise ConfigError(f"{what}.", where=where, hint="correct the file, or give another")
 
 
 def text_fault(text: str) -> str:

@@ -6,10 +6,10 @@ import re
 import unicodedata
 from typing import Any
 
-from fieldpulse_api.errors import Incomplete
+from fieldpulse_api.errors import IncompleteRead
 from fieldpulse_api.http.client import Client
-from fieldpulse_api.reading.full_scan import Walk
-from fieldpulse_api.reading.pages import Pages, Reading
+from fieldpulse_api.reading.full_scan import FullScan
+from fieldpulse_api.reading.pages import Pages, ReadOptions
 from fieldpulse_api.resources.catalogue import BY_NAME
 
 _LONGEST_NAME = 48  # a loader that flattens puts `custom_fields__` before it, and PostgreSQL takes 63 bytes
@@ -18,7 +18,7 @@ PERSONAL = "email"
 """A column of this name is compared, and never listed."""
 
 
-def normal(value: Any) -> str:
+def normalized(value: Any) -> str:
     """Return the form in which two values are compared: case, spaces and a phone's punctuation do not count."""
     words = " ".join(str(value).casefold().split())
     digits = re.sub(r"[\s().+-]", "", words)
@@ -39,7 +39,7 @@ def object_type(name: Any) -> str:
     return property_name(short).removesuffix("s")
 
 
-class Index:
+class NameIndex:
     """The ids of a list's rows by the value of one column, apart from case and spaces."""
 
     def __init__(self) -> None:
@@ -47,9 +47,9 @@ class Index:
         self._ids: dict[str, list[int]] = {}
         self._values: dict[int, str] = {}
 
-    def put(self, row_id: int, value: Any) -> None:
+    def add(self, row_id: int, value: Any) -> None:
         """Say which value a row has now."""
-        before, now = self._values.get(row_id), normal(value)
+        before, now = self._values.get(row_id), normalized(value)
         if before is not None:
             self._ids[before].remove(row_id)
         self._values[row_id] = now
@@ -57,26 +57,26 @@ class Index:
 
     def find(self, value: Any) -> list[int]:
         """Return the ids of the rows that have a value."""
-        return list(self._ids.get(normal(value), ()))
+        return list(self._ids.get(normalized(value), ()))
 
 
-def read_index(client: Client, reading: Reading, stream: str, columns: str) -> Index:
+def read_name_index(client: Client, reading: ReadOptions, stream: str, columns: str) -> NameIndex:
     """Read a list whole, and return its rows by a column, or by several with a space between.
 
     Raises: Incomplete; what `Client.get` raises.
     """
-    index = Index()
+    index = NameIndex()
     pages = Pages(client, BY_NAME[stream], reading)
-    for row in (row for rows in Walk(pages).rows() for row in rows):
+    for row in (row for rows in FullScan(pages).rows() for row in rows):
         name = " ".join(str(row[column]) for column in columns.split() if row.get(column))
         if name:
-            index.put(int(row["id"]), name)
+            index.add(int(row["id"]), name)
             if columns != PERSONAL:
                 index.names.append(name)
     if pages.tally.verdict == "incomplete":
-        raise Incomplete(
+        raise IncompleteRead(
             f"The list of {stream} could not be read whole, so nothing can be looked up in it.",
             where=f"GET {BY_NAME[stream].path}",
-            do="run again",
+            hint="run again",
         )
     return index

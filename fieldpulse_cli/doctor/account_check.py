@@ -8,13 +8,13 @@ from collections.abc import Callable, Iterator
 from datetime import datetime, timedelta, timezone
 from typing import Any
 
-from fieldpulse_api.account_profile import Profile
-from fieldpulse_api.errors import BadKey, FieldPulseError, GuardStopped, QuotaSpent
+from fieldpulse_api.account_profile import AccountProfile
+from fieldpulse_api.errors import AuthenticationError, FieldPulseError, QuotaExceeded, SafetyLimitReached
 from fieldpulse_api.http.client import Client
-from fieldpulse_api.reading.pages import Reading
+from fieldpulse_api.reading.pages import ReadOptions
 from fieldpulse_api.resources.catalogue import RESOURCES
 from fieldpulse_api.resources.model import Evidence, Resource
-from fieldpulse_api.values.scalars import Unfit, instant, iso
+from fieldpulse_api.values.scalars import ConversionError, iso_timestamp, to_utc
 
 from .findings import Finding, clock, of_list, zone
 from .list_probe import MOST, PUBLIC, Probe
@@ -35,9 +35,9 @@ class Examination:
     """
 
     def __init__(self, client: Client) -> None:
-        self.profile = Profile(asked_at=iso(datetime.now(timezone.utc)))
+        self.profile = AccountProfile(asked_at=iso_timestamp(datetime.now(timezone.utc)))
         self._client = client
-        self._reading = Reading(zone=client.settings.zone)
+        self._reading = ReadOptions(zone=client.settings.zone)
         self._until = time.monotonic() + _MOST_SECONDS
         self._ends = self._longest = ""
         self._probes = [self._probe(one) for one in RESOURCES]
@@ -52,12 +52,12 @@ class Examination:
             self._ask_more(is_paged=False)
             self._pass_the_end()
             self._ask_more(is_paged=True)
-        except GuardStopped:
+        except SafetyLimitReached:
             pass  # enough was asked
-        except QuotaSpent as error:
-            yield Finding("FAIL", "quota", "left", error.what, error.do)
+        except QuotaExceeded as error:
+            yield Finding("FAIL", "quota", "left", error.what, error.hint)
         except FieldPulseError as error:
-            yield Finding("FAIL", "key", "accepted", error.what, error.do)
+            yield Finding("FAIL", "key", "accepted", error.what, error.hint)
             return
         if not any(one.first for one in self._probes):
             yield self._nowhere()
@@ -101,7 +101,7 @@ class Examination:
                 one.path = one.resource.path.format(customer_id=first.first.ids[0])
             if "{" not in one.path:
                 self._ask(one.look)
-            if isinstance(one.error, BadKey):
+            if isinstance(one.error, AuthenticationError):
                 self._check_key()
 
     def _check_key(self) -> None:
@@ -109,7 +109,7 @@ class Examination:
         known = next((one for one in self._probes if one.first), self._probes[0])
         again = self._probe(known.resource)
         self._ask(again.look)
-        if isinstance(again.error, BadKey):
+        if isinstance(again.error, AuthenticationError):
             raise again.error
 
     def _ask_about_all(self) -> None:
@@ -118,7 +118,7 @@ class Examination:
         try:
             reply = self._ask(lambda: self._client.get("/version"))
             self.profile.version_is_wrapped = bool(reply.beside) if reply else None
-        except (GuardStopped, QuotaSpent):
+        except (SafetyLimitReached, QuotaExceeded):
             raise
         except FieldPulseError:
             pass  # nothing needs it
@@ -130,16 +130,16 @@ class Examination:
     def _pass_the_end(self) -> None:
         """Ask behind the end of a list that is known to have pages, or is believed to."""
         there = [one for one in self._probes if one.first and one.first.rows]
-        by_proof = sorted(there, key=lambda one: (not one.facts.pages, not one.resource.paged))
+        by_proof = sorted(there, key=lambda one: (not one.facts.pages, not one.resource.supports_page))
         if by_proof and by_proof[0].facts.pages is not False:
             self.profile.past_the_end = self._ask(by_proof[0].pass_the_end)
             self._ends = by_proof[0].resource.name
 
     def _ask_more(self, *, is_paged: bool) -> None:
         """Ask lists how they sort, page and filter; those that document no page are asked first."""
-        some = [one for one in self._probes if not one.is_small and one.resource.paged is is_paged]
+        some = [one for one in self._probes if not one.is_small and one.resource.supports_page is is_paged]
         for one in some:
-            if one.resource.sorts:
+            if one.resource.supports_sort:
                 one.fears_filters = any(other.has_failed for other in self._probes)
                 self._ask(one.turn)
         for one in [*some, *some]:  # what may be chance is asked twice
@@ -149,10 +149,10 @@ class Examination:
     def _of_account(self, first: Probe) -> Iterator[Finding]:
         first = next((one for one in self._probes if one.first), first)
         if first.first:
-            reply = first.first.reply
-            yield clock(reply.date if reply.is_dated else None, first.asked_at, _MOST_SKEW_SECONDS)
-            self.profile.beside = sorted(name for name in reply.beside if PUBLIC.match(name))
-            beside = ", ".join(self.profile.beside) or "nothing"
+            reply = first.first.response
+            yield clock(reply.date if reply.has_server_date else None, first.asked_at, _MOST_SKEW_SECONDS)
+            self.profile.envelope_extras = sorted(name for name in reply.envelope_extras if PUBLIC.match(name))
+            beside = ", ".join(self.profile.envelope_extras) or "nothing"
             yield Finding("ok", "envelope", "keys", f"response, and beside it: {beside}")
         if self.profile.version_is_wrapped is not None:
             form = "in the envelope" if self.profile.version_is_wrapped else "bare"
@@ -183,12 +183,12 @@ class Examination:
         """Return how far the newest change lies behind the server's clock, of that list that shows the newest."""
         ages = []
         for one in self._probes:
-            if one.first is None or not one.resource.updated:
+            if one.first is None or not one.resource.updated_column:
                 continue
             for row in one.first.rows:
-                with contextlib.suppress(Unfit):
-                    changed = instant(row.get(one.column), self._reading.zone)
-                    ages += [one.first.reply.date - changed] if changed else []
+                with contextlib.suppress(ConversionError):
+                    changed = to_utc(row.get(one.column), self._reading.zone)
+                    ages += [one.first.response.date - changed] if changed else []
         return min(ages, default=None)
 
     def _assumed(self) -> Finding:

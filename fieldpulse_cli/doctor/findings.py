@@ -82,7 +82,7 @@ def _unreachable(probe: Probe) -> Finding:
         why = f"there are no {probe.resource.parent}" if probe.resource.parent else "no request was left"
         return Finding("warn", name, "reachable", f"not asked: {why}")
     if probe.facts.is_there is None:
-        return Finding("FAIL", name, "reachable", error.what, error.do)
+        return Finding("FAIL", name, "reachable", error.what, error.hint)
     do = "if your plan does not have it, deselect the stream, or let profile_path say so"
     return Finding("FAIL", name, "reachable", error.what, do)
 
@@ -109,7 +109,7 @@ def _limit_and_page(probe: Probe, name: str) -> Iterator[tuple[Grade, str, str, 
 def _order_and_filter(probe: Probe, name: str) -> Iterator[tuple[Grade, str, str, str, str]]:
     facts, column = probe.facts, probe.column
     does = facts.sorts.get(column)
-    if not probe.resource.sorts:
+    if not probe.resource.supports_sort:
         yield "ok", name, "sort", "documents no sort", ""
     elif does is None:
         yield "ok", name, "sort", _untold(probe), ""
@@ -117,9 +117,9 @@ def _order_and_filter(probe: Probe, name: str) -> Iterator[tuple[Grade, str, str
         yield "ok", name, "sort", f"sorts by {column}", ""
     else:
         yield "warn", name, "sort", f"does not sort by {column}: every run reads the whole list, twice", ""
-    if probe.resource.updated and facts.filters is None:
+    if probe.resource.updated_column and facts.filters is None:
         yield "ok", name, "filter", _untold(probe), ""
-    elif probe.resource.updated:
+    elif probe.resource.updated_column:
         heeds = "heeds" if facts.filters else "ignores"
         yield "ok", name, "filter", f"{heeds} a filter on {column} (never relied on)", ""
 
@@ -127,14 +127,14 @@ def _order_and_filter(probe: Probe, name: str) -> Iterator[tuple[Grade, str, str
 def _count(probe: Probe, name: str) -> tuple[Grade, str, str, str, str]:
     facts = probe.facts
     if facts.counts == "never":
-        grade: Grade = "warn" if probe.resource.counts else "ok"
+        grade: Grade = "warn" if probe.resource.supports_count else "ok"
         return grade, name, "count", "sends no count: that nothing is missing is proved by reading again", ""
     when = {"free": "unasked", "asked": "when asked"}.get(str(facts.counts), "when asked, at least")
     return "ok", name, "count", f"counts {when} ({facts.count_key})", ""
 
 
 def _fields(probe: Probe, name: str) -> Iterator[Finding]:
-    facts, column = probe.facts, str(probe.resource.updated)
+    facts, column = probe.facts, str(probe.resource.updated_column)
     if column in facts.missing_fields:
         text = f"does not show {column}: every run reads the whole list and emits all of it"
         yield Finding("warn", name, column, text)

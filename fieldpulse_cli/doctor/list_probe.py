@@ -14,9 +14,9 @@ from itertools import pairwise
 from typing import Any, Literal
 
 from fieldpulse_api.account_profile import ListFacts
-from fieldpulse_api.errors import FieldPulseError, GuardStopped, QuotaSpent
-from fieldpulse_api.http.client import COUNT_NAMES, Client, is_no_path
-from fieldpulse_api.reading.pages import Page, Pages, Reading
+from fieldpulse_api.errors import FieldPulseError, QuotaExceeded, SafetyLimitReached
+from fieldpulse_api.http.client import COUNT_NAMES, Client, is_unknown_path
+from fieldpulse_api.reading.pages import Page, Pages, ReadOptions
 from fieldpulse_api.resources.model import Resource
 
 ROWS = 4  # that are asked for: so few show an order, and leave most of a list unseen
@@ -40,11 +40,11 @@ class Probe:
     list `has_failed` with them. Every question is one request, and raises GuardStopped and QuotaSpent only.
     """
 
-    def __init__(self, client: Client, resource: Resource, reading: Reading) -> None:
+    def __init__(self, client: Client, resource: Resource, reading: ReadOptions) -> None:
         self.resource, self.facts = resource, ListFacts()
         self.first: Page | None = None
         self.error: FieldPulseError | None = None
-        self.column = resource.updated or resource.key
+        self.column = resource.updated_column or resource.key
         self.path, self.asked_at = resource.path, datetime.now(timezone.utc)
         self._client, self._reading = client, reading
         self.fears_filters = self.has_failed = False
@@ -59,14 +59,14 @@ class Probe:
     @property
     def counted(self) -> int | None:
         """Return the server's count."""
-        return self.first.count if self.first else None
+        return self.first.server_count if self.first else None
 
     @property
     def _is_hard(self) -> bool:
         """Say whether the list can be asked for one thing at a time only."""
         if self.fears_filters or self.facts.limits is False:
             return True
-        if not self.resource.updated:
+        if not self.resource.updated_column:
             return (self.counted or 0) <= ROWS + 1
         return self.first is None or len(set(map(str, self._marks(self.first)))) < ROWS
 
@@ -75,15 +75,17 @@ class Probe:
         page = self._ask(self._order("desc"), 1, limit=ROWS, count=True)
         self.asked_at = datetime.now(timezone.utc)
         if page is None:
-            self.facts.is_there = False if is_no_path(self.error) else None  # any other may be well tomorrow
+            self.facts.is_there = False if is_unknown_path(self.error) else None  # any other may be well tomorrow
             return
         self.first, self.facts.is_there = page, True
-        self.facts.count_key = next((name for name in COUNT_NAMES if page.reply.beside.get(name) is not None), None)
-        if page.count is None:
+        self.facts.count_key = next(
+            (name for name in COUNT_NAMES if page.response.envelope_extras.get(name) is not None), None
+        )
+        if page.server_count is None:
             self.facts.counts = "never"
-        elif not self.resource.counts:
+        elif not self.resource.supports_count:
             self.facts.counts = "free"
-        if self.resource.sorts and _descends(self._marks(page)) is False:
+        if self.resource.supports_sort and _descends(self._marks(page)) is False:
             self.facts.sorts[self.column] = False
         self._describe(page.rows)
 
@@ -91,7 +93,7 @@ class Probe:
         """Ask in the other direction: whether the list is sorted, and with it as much as possible of the rest."""
         if self._is_hard:
             self._turn_plainly()
-        elif not self.resource.updated:
+        elif not self.resource.updated_column:
             self._turn_by_key()
         elif self.facts.sorts.get(self.column) is False:
             self._filter_alone()
@@ -217,19 +219,19 @@ class Probe:
     def _note_count(self, page: Page) -> None:
         """Note of a page for which no count was asked whether it came all the same."""
         if self.counted is not None:
-            self.facts.counts = "free" if page.count is not None else "asked"
+            self.facts.counts = "free" if page.server_count is not None else "asked"
 
     def _describe(self, rows: Iterable[Mapping[str, Any]]) -> None:
         seen = {name for row in rows for name in row}
         known = self.resource.schema["properties"]
         public = [name for name in seen - set(known) if PUBLIC.match(name)]
-        self.facts.unknown_fields = sorted(set(public) - set(self.resource.never))
+        self.facts.unknown_fields = sorted(set(public) - set(self.resource.excluded_fields))
         self.facts.missing_fields = sorted(set(known) - seen) if seen else []
         times = [name for name, one in known.items() if one.get("format") == "date-time"]
         self.facts.time_forms = sorted({_form(row[name]) for row in rows for name in times if row.get(name)})
 
     def _order(self, direction: Any) -> dict[str, str]:
-        return self.resource.order(self.column, direction)
+        return self.resource.sort_params(self.column, direction)
 
     def _ask(
         self,
@@ -242,8 +244,8 @@ class Probe:
     ) -> Page | None:
         reading = replace(self._reading, query=query or {})
         try:
-            page = Pages(self._client, self.resource, reading, self.path).ask(order, number, limit=limit, count=count)
-        except (GuardStopped, QuotaSpent):
+            page = Pages(self._client, self.resource, reading, self.path).read(order, number, limit=limit, count=count)
+        except (SafetyLimitReached, QuotaExceeded):
             raise
         except FieldPulseError as error:
             self.error = error
@@ -253,14 +255,14 @@ class Probe:
 
     def _note_limit(self, page: Page, limit: int) -> None:
         """Note whether a page is as long as was asked for, where there is more than that."""
-        there = max(page.count or 0, self.counted or 0, len(self.first.rows) if self.first else 0)
+        there = max(page.server_count or 0, self.counted or 0, len(self.first.rows) if self.first else 0)
         if limit <= ROWS and len(page.rows) > limit:
             self.facts.limits = False
         elif limit <= ROWS and len(page.rows) == limit < there and self.facts.limits is None:
             self.facts.limits = True
 
     def _marks(self, page: Page) -> list[Any]:
-        return [row.get(self.column) for row in page.rows] if self.resource.updated else list(page.ids)
+        return [row.get(self.column) for row in page.rows] if self.resource.updated_column else list(page.ids)
 
     def _text(self, number: int) -> str | None:
         """Return when a row of the first page was changed, as FieldPulse wrote it."""

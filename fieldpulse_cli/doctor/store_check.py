@@ -8,7 +8,7 @@ from pathlib import Path
 from sqlalchemy import Connection, text
 from sqlalchemy.exc import SQLAlchemyError
 
-from fieldpulse_api.errors import BadSetting
+from fieldpulse_api.errors import ConfigError
 from fieldpulse_plugin.database import engine_of
 
 from .findings import Finding
@@ -21,8 +21,8 @@ def of_store(store: str, url: str) -> Finding:
     about = (f"{store} store", "writable")
     try:
         engine = engine_of(url, store=store)
-    except BadSetting as error:
-        return Finding("FAIL", *about, error.what, error.do)
+    except ConfigError as error:
+        return Finding("FAIL", *about, error.what, error.hint)
     if engine.dialect.name == "sqlite" and not Path(str(engine.url.database)).exists():
         return _of_new_file(Path(str(engine.url.database)), about, store)
     try:

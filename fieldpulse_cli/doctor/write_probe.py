@@ -12,13 +12,13 @@ from itertools import chain
 from typing import Any
 
 from fieldpulse_api.account_profile import WriteFacts
-from fieldpulse_api.errors import FieldPulseError, NotFound, OutcomeUnknown, RecordRefused, UnexpectedReply
-from fieldpulse_api.http.client import Client, Reply
-from fieldpulse_api.reading.full_scan import Walk
-from fieldpulse_api.reading.pages import Pages, Reading
+from fieldpulse_api.errors import FieldPulseError, RecordError, RowNotFound, UncertainWrite, UnexpectedResponse
+from fieldpulse_api.http.client import ApiResponse, Client
+from fieldpulse_api.reading.full_scan import FullScan
+from fieldpulse_api.reading.pages import Pages, ReadOptions
 from fieldpulse_api.resources.catalogue import BY_NAME
 from fieldpulse_api.resources.model import Resource
-from fieldpulse_api.values.scalars import Unfit, instant, whole
+from fieldpulse_api.values.scalars import ConversionError, to_integer, to_utc
 
 from .findings import Finding
 
@@ -53,7 +53,7 @@ class WriteProbe:
         try:
             yield from self._customer()
         except FieldPulseError as error:
-            yield Finding("FAIL", "write", "customer", error.what, error.do)
+            yield Finding("FAIL", "write", "customer", error.what, error.hint)
         finally:
             left = list(self._clean_up())
         yield from left
@@ -74,16 +74,16 @@ class WriteProbe:
         """Send a customer without any name, to see with which status it is refused."""
         try:
             self._create(_CUSTOMERS, {"notes": self._name})
-        except RecordRefused as error:
-            self.facts.validation_status = error.status
-            yield Finding("ok", "write", "validation", f"refuses with HTTP {error.status} what breaks a rule")
+        except RecordError as error:
+            self.facts.validation_status = error.http_status
+            yield Finding("ok", "write", "validation", f"refuses with HTTP {error.http_status} what breaks a rule")
         else:
             yield Finding("warn", "write", "validation", "a customer without any name was taken")
 
     def _zone(self, customer: Mapping[str, Any], now: datetime) -> Iterator[Finding]:
         try:
-            made = instant(customer.get("created_at"), timezone.utc)
-        except Unfit:
+            made = to_utc(customer.get("created_at"), timezone.utc)
+        except ConversionError:
             made = None
         if made is None:
             yield Finding("warn", "write", "time zone", "the answer does not say when the customer was made")
@@ -102,7 +102,7 @@ class WriteProbe:
         try:
             self._put(_CUSTOMERS, number, {"company_name": "Test 2"})
             self.facts.put_repeats_names, self._names = False, {}
-        except RecordRefused:
+        except RecordError:
             self.facts.put_repeats_names = True
             self._put(_CUSTOMERS, number, {"company_name": "Test 2", **self._names})
         row = self._row(_CUSTOMERS, number)
@@ -130,7 +130,7 @@ class WriteProbe:
         due = (datetime.now(timezone.utc) + timedelta(days=1)).replace(microsecond=0)
         try:
             task, _ = self._create(_SUBTASKS, {"title": self._name, "customer_id": number})
-        except RecordRefused as error:
+        except RecordError as error:
             yield Finding("warn", "write", "times", f"not told: a task is refused: {error.what}")
             return
         self.facts.unix_times = self._is_understood(task, int(due.timestamp()), due)
@@ -143,8 +143,8 @@ class WriteProbe:
         """Write a time, and say whether it is read back as that one, up to what the zones are apart."""
         try:
             self._client.put(_path(_SUBTASKS, task), {"title": self._name, "due_date": value})
-            time = instant(self._row(_SUBTASKS, task).get("due_date"), timezone.utc)
-        except (RecordRefused, Unfit):
+            time = to_utc(self._row(_SUBTASKS, task).get("due_date"), timezone.utc)
+        except (RecordError, ConversionError):
             return False
         return time is not None and any(abs(one - due) < _ZONES for one in (time, time - self._shift))
 
@@ -157,8 +157,8 @@ class WriteProbe:
             row = self._row(_CUSTOMERS, number)
             self.facts.deleted_status = 200
             is_marked = bool(row.get("deleted_at"))
-        except NotFound as error:
-            self.facts.deleted_status, is_marked = error.status, True
+        except RowNotFound as error:
+            self.facts.deleted_status, is_marked = error.http_status, True
         text = f"a deleted row answers {self.facts.deleted_status} by id"
         yield _yes(is_marked, "delete", text, "a deleted row is there still, and not marked")
 
@@ -171,9 +171,9 @@ class WriteProbe:
 
     def _find(self, resource: Resource) -> Iterator[Finding]:
         """Look for a row of the name that is only ours: among the newest, then in the whole list."""
-        pages = Pages(self._client, resource, Reading(prove=False))
+        pages = Pages(self._client, resource, ReadOptions(check_completeness=False))
         try:
-            rows = chain(pages.ask(resource.order(resource.key, "desc"), 1).rows, *Walk(pages).rows())
+            rows = chain(pages.read(resource.sort_params(resource.key, "desc"), 1).rows, *FullScan(pages).rows())
             own = {int(row["id"]) for row in rows if self._name in row.values()}
         except FieldPulseError:
             own = set()
@@ -193,26 +193,26 @@ class WriteProbe:
     def _is_taken(self, resource: Resource, body: Mapping[str, Any]) -> bool:
         try:
             self._create(resource, body)
-        except RecordRefused:
+        except RecordError:
             return False
         return True
 
-    def _create(self, resource: Resource, body: Mapping[str, Any]) -> tuple[int, Reply]:
+    def _create(self, resource: Resource, body: Mapping[str, Any]) -> tuple[int, ApiResponse]:
         """Create a row, and remember to delete it. Raises: OutcomeUnknown also if the answer does not say its id."""
         self._open.append(resource)
         try:
             reply = self._client.post(resource.path, body)
         except FieldPulseError as error:
-            if not isinstance(error, OutcomeUnknown):
+            if not isinstance(error, UncertainWrite):
                 self._open.remove(resource)
             raise
         try:
-            number = whole(reply.response["id"])
-        except (KeyError, TypeError, Unfit):
+            number = to_integer(reply.data["id"])
+        except (KeyError, TypeError, ConversionError):
             number = None
         if number is None:
             what = f"A {resource.singular} was created, and the answer does not say its id: creates stay uncertain."
-            raise OutcomeUnknown(what, where=f"POST {resource.path}", do="report it: nobody has seen that yet")
+            raise UncertainWrite(what, where=f"POST {resource.path}", hint="report it: nobody has seen that yet")
         self._open.remove(resource)
         self._made.append((resource, number))
         return number, reply
@@ -220,8 +220,8 @@ class WriteProbe:
     def _delete(self, resource: Resource, number: int) -> int | None:
         try:
             status: int | None = self._client.delete(_path(resource, number)).status
-        except NotFound as error:
-            status = error.status
+        except RowNotFound as error:
+            status = error.http_status
         self._made.remove((resource, number))
         return status
 
@@ -229,10 +229,10 @@ class WriteProbe:
         self._client.put(_path(resource, number), body)
 
     def _row(self, resource: Resource, number: int) -> Mapping[str, Any]:
-        row = self._client.get(_path(resource, number)).response
+        row = self._client.get(_path(resource, number)).data
         if not isinstance(row, dict):
             what = "FieldPulse answered with something that is no row."
-            raise UnexpectedReply(what, where=f"GET {resource.item_path}", do="run again; if it stays, report it")
+            raise UnexpectedResponse(what, where=f"GET {resource.item_path}", hint="run again; if it stays, report it")
         return row
 
 

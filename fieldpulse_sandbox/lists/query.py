@@ -70,8 +70,10 @@ def read_query(store: Store, resource: Resource, items: Sequence[tuple[str, str]
         conditions = [Condition("id", "=", "0")]
     sorts = _sorts(resource, query, brackets.get("sort", {}), behaviour)
     search = query.get("search", "").strip().lower() if resource.name in SEARCHED else ""
-    is_paged = resource.paged or behaviour.honour_page
-    is_counted = resource.counts and behaviour.count_on_request and query.get("calculate_count") in ("true", "1")
+    is_paged = resource.supports_page or behaviour.honour_page
+    is_counted = (
+        resource.supports_count and behaviour.count_on_request and query.get("calculate_count") in ("true", "1")
+    )
     free = behaviour.always_count
     return Query(
         selection=Selection(tuple(conditions), tuple(sorts), search, behaviour.default_order, behaviour.list_deleted),
@@ -110,7 +112,7 @@ def _filters(resource: Resource, given: dict[int, dict[str, str]], behaviour: Be
 
     Raises: BackendError.
     """
-    parts = [given[number] for number in sorted(given)] if resource.sorts else []
+    parts = [given[number] for number in sorted(given)] if resource.supports_sort else []
     conditions = [
         Condition(part["attribute"], part.get("operator", "="), _meant(part["attribute"], part["value"], behaviour))
         for part in parts
@@ -137,7 +139,7 @@ def _sorts(
     is_listed = column in resource.sort_by or ANY_COLUMN in resource.sort_by or behaviour.sort_by_unlisted
     if column and is_listed and behaviour.honour_sort in (True, "sort_by"):
         sorts.append((column, query.get("sort_dir") == "desc"))
-    if resource.sorts and behaviour.honour_sort in (True, "brackets"):
+    if resource.supports_sort and behaviour.honour_sort in (True, "brackets"):
         parts = [given[number] for number in sorted(given) if given[number].get("attribute")]
         sorts += [(part["attribute"], part.get("order") == "desc") for part in parts]
     return [sort for sort in sorts if sort[0] not in behaviour.unsorted_columns]

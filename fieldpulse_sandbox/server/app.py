@@ -81,7 +81,7 @@ def _routes(backend: Backend) -> list[Route]:
             path, method, endpoint = endpoints[operation]
             name = f"{method} {resource.name}"
             routes.append(Route(str(path), backend.offered(resource, endpoint), methods=[method], name=name))
-        for call in resource.write.calls if resource.write else ():
+        for call in resource.write_spec.actions if resource.write_spec else ():
             answer = backend.offered(resource, partial(backend.call, call))
             routes.append(Route(call.path, answer, methods=[method_of(call)], name=call.name))
     return sorted(routes, key=lambda route: route.path.count("{"))

@@ -22,7 +22,7 @@ from fieldpulse_sandbox.writes.writes import Writes
 
 if TYPE_CHECKING:
     from fieldpulse_api.resources.model import Resource
-    from fieldpulse_api.resources.write_model import Call
+    from fieldpulse_api.resources.write_model import Action
     from fieldpulse_sandbox.behaviour.switches import Behaviour
     from fieldpulse_sandbox.data.store import Store
     from fieldpulse_sandbox.faults.fault_queue import Faults
@@ -106,7 +106,7 @@ class Backend:
             return response(self.envelope.row(resource.name, visible(resource.name, trashed)))
         return response(self.envelope.value(True if self.behaviour.delete_answers == "true" else None))
 
-    async def call(self, call: Call, resource: Resource, request: Request) -> Response:
+    async def call(self, call: Action, resource: Resource, request: Request) -> Response:
         """Carry out a request of its own about a row: prices, links."""
         after = self.calls.answer(call, self._row(resource, request), await _body(request))
         return response(self.envelope.row(resource.name, detailed(self.store, resource.name, after)))

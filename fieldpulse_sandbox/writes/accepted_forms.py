@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from fieldpulse_api.resources.write_model import Field, Kind
+from fieldpulse_api.resources.write_model import Field, FieldType
 from fieldpulse_sandbox.data.conditions import CLASSES
 from fieldpulse_sandbox.schema.timestamps import in_utc, is_unix
 
@@ -19,11 +19,13 @@ def accepted(field: Field, given: Any, behaviour: Behaviour) -> Any:
 
     Raises: ValueError with the text that the API answers, for a form that it does not take.
     """
-    if field.kind is Kind.TIME and given not in (None, ""):
+    if field.type is FieldType.TIME and given not in (None, ""):
         if behaviour.write_times != "any" and is_unix(given) != (behaviour.write_times == "unix"):
             raise ValueError(f"The {spoken(field.name)} is not a valid date.")
         return in_utc(given, behaviour.times_zone)
-    is_class = field.kind is Kind.OBJECT_TYPE and field.name.endswith("_type")  # `custom_fields.object` stays short
+    is_class = field.type is FieldType.OBJECT_TYPE and field.name.endswith(
+        "_type"
+    )  # `custom_fields.object` stays short
     if is_class and not is_object_type(given, behaviour):
         raise selected(field.name)
     return given

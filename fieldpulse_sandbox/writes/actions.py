@@ -15,7 +15,7 @@ from .validation import Body, Refused, lacking, taken
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from fieldpulse_api.resources.write_model import Call
+    from fieldpulse_api.resources.write_model import Action
     from fieldpulse_sandbox.behaviour.switches import Behaviour
     from fieldpulse_sandbox.data.store import Store
     from fieldpulse_sandbox.seed import Row
@@ -23,9 +23,9 @@ if TYPE_CHECKING:
     from .references import Problem
 
 
-def method_of(call: Call) -> str:
+def method_of(call: Action) -> str:
     """Return the method of a call: a PUT changes what is inside the row, a POST links it."""
-    return "PUT" if call.inside else "POST"
+    return "PUT" if call.body_key else "POST"
 
 
 class Calls:
@@ -42,14 +42,14 @@ class Calls:
             "item_connect": self._connect,
         }
 
-    def answer(self, call: Call, row: Row, body: Body) -> Row:
+    def answer(self, call: Action, row: Row, body: Body) -> Row:
         """Carry a call out and return the row as it is now.
 
         Raises: Refused.
         """
         elements, problems = _elements(call, body, self.behaviour)
         if not problems:
-            paths = unknown_lines(row, elements) if call.inside else unlinkable(self.store, row, elements[0])
+            paths = unknown_lines(row, elements) if call.body_key else unlinkable(self.store, row, elements[0])
             problems = [(path, str(selected(path))) for path in paths]
         if problems:
             raise Refused(problems)
@@ -80,17 +80,17 @@ class Calls:
         return self.store.update("material_lists", row["id"], {str(column): None} if is_shown else {})
 
 
-def _elements(call: Call, body: Body, behaviour: Behaviour) -> tuple[list[Body], list[Problem]]:
+def _elements(call: Action, body: Body, behaviour: Behaviour) -> tuple[list[Body], list[Problem]]:
     """Return the elements of a body, which is one itself unless they are inside a key, and what is wrong in them."""
     body = {key.strip(): value for key, value in body.items()}
-    given: Any = body.get(call.inside) if call.inside else [body]
+    given: Any = body.get(call.body_key) if call.body_key else [body]
     if not isinstance(given, list) or not given:
-        return [], lacking((str(call.inside),), {})
-    elements, problems = [], misfits(given) if call.inside else []
+        return [], lacking((str(call.body_key),), {})
+    elements, problems = [], misfits(given) if call.body_key else []
     for place, one in enumerate(given):
-        prefix = f"{call.inside}.{place}." if call.inside else ""
+        prefix = f"{call.body_key}.{place}." if call.body_key else ""
         said = one if isinstance(one, dict) else {}
-        values, unfit = taken(call.element, said, behaviour, prefix)
-        problems += lacking(call.element.required, said, prefix) + unfit
+        values, unfit = taken(call.item, said, behaviour, prefix)
+        problems += lacking(call.item.required, said, prefix) + unfit
         elements.append(values)
     return elements, problems

@@ -8,11 +8,11 @@ from datetime import date
 from decimal import ROUND_HALF_UP, Decimal
 from typing import Any
 
-from fieldpulse_api.resources.write_model import Field, Kind
+from fieldpulse_api.resources.write_model import Field, FieldType
 from fieldpulse_sandbox.data.conditions import CLASSES
 from fieldpulse_sandbox.schema.timestamps import bare_from
 
-TEXTS = frozenset({Kind.TEXT, Kind.EMAIL, Kind.PHONE, Kind.E164})
+TEXTS = frozenset({FieldType.TEXT, FieldType.EMAIL, FieldType.PHONE, FieldType.E164})
 """The kinds that hold an empty text; for the others it is a null."""
 MAIL = re.compile(r"[^@\s]+@[^@\sA-Z]+\.[^@\sA-Z]+")
 """The domain must be in lower case (the vendor's skill file)."""
@@ -35,14 +35,14 @@ def converted(field: Field, given: Any) -> Any:
 
     Raises: ValueError with the text that the API answers.
     """
-    if given is None or (given == "" and field.kind not in TEXTS):
+    if given is None or (given == "" and field.type not in TEXTS):
         return None
-    value = CONVERSIONS[field.kind](field, given)
-    if field.limit and isinstance(value, str) and len(value) > field.limit:
-        raise ValueError(f"The {spoken(field.name)} may not be greater than {field.limit} characters.")
-    if field.allowed and value != "" and value not in field.allowed:
+    value = CONVERSIONS[field.type](field, given)
+    if field.max_length and isinstance(value, str) and len(value) > field.max_length:
+        raise ValueError(f"The {spoken(field.name)} may not be greater than {field.max_length} characters.")
+    if field.allowed_values and value != "" and value not in field.allowed_values:
         raise selected(field.name)
-    is_class = field.kind is Kind.OBJECT_TYPE and field.name.endswith(
+    is_class = field.type is FieldType.OBJECT_TYPE and field.name.endswith(
         "_type"
     )  # `custom_fields.object` stays short (V*)
     return CLASSES.get(value, value) if is_class else value
@@ -147,16 +147,16 @@ def _object_type(field: Field, given: Any) -> str:
     return SHORT.get(given, given)
 
 
-CONVERSIONS: dict[Kind, Callable[[Field, Any], Any]] = {
-    Kind.TEXT: _text,
-    Kind.EMAIL: _mail,
-    Kind.PHONE: _phone,
-    Kind.E164: _phone,
-    Kind.INTEGER: _integer,
-    Kind.DECIMAL: _decimal,
-    Kind.BOOLEAN: _boolean,
-    Kind.TIME: _time,
-    Kind.DATE: _day,
-    Kind.OBJECT_TYPE: _object_type,
-    Kind.JSON: lambda _, given: given,
+CONVERSIONS: dict[FieldType, Callable[[Field, Any], Any]] = {
+    FieldType.TEXT: _text,
+    FieldType.EMAIL: _mail,
+    FieldType.PHONE: _phone,
+    FieldType.E164: _phone,
+    FieldType.INTEGER: _integer,
+    FieldType.DECIMAL: _decimal,
+    FieldType.BOOLEAN: _boolean,
+    FieldType.TIME: _time,
+    FieldType.DATE: _day,
+    FieldType.OBJECT_TYPE: _object_type,
+    FieldType.JSON: lambda _, given: given,
 }

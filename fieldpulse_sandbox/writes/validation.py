@@ -9,7 +9,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from fieldpulse_api.resources.model import Resource
-from fieldpulse_api.resources.write_model import Kind, Write
+from fieldpulse_api.resources.write_model import FieldType, WriteSpec
 from fieldpulse_sandbox.schema.column_rules import extras
 from fieldpulse_sandbox.schema.table_shapes import SHAPES
 
@@ -28,7 +28,7 @@ LISTED = frozenset({"locations", "job_ids", "inventory_hub_items", "item_links"}
     {"serialized_inventories", "item_price_tiers"}
 )
 """Fields that hold lists without being columns of every row."""
-NOTHING = Write(fields=())
+NOTHING = WriteSpec(fields=())
 
 
 class Refused(Exception):  # named for what happened
@@ -45,7 +45,7 @@ def validated(store: Store, resource: Resource, body: Body, *, before: Row, beha
 
     Raises: Refused.
     """
-    rules = resource.write or NOTHING
+    rules = resource.write_spec or NOTHING
     problems = _absent(rules, body, creating=not before, names_again=resource.name in behaviour.repeat_any_of)
     if not before:
         problems += lacking(_also_required(resource.name, behaviour), body)
@@ -64,7 +64,7 @@ def validated(store: Store, resource: Resource, body: Body, *, before: Row, beha
     return extras(resource.name, body, documented) | cells
 
 
-def taken(rules: Write, body: Body, behaviour: Behaviour, prefix: str = "") -> tuple[Body, list[Problem]]:
+def taken(rules: WriteSpec, body: Body, behaviour: Behaviour, prefix: str = "") -> tuple[Body, list[Problem]]:
     """Return the documented fields of a body by their names in it, and those that do not fit."""
     values: Body = {}
     problems = []
@@ -89,13 +89,13 @@ def is_blank(value: object) -> bool:
     return value is None or value == ""
 
 
-def _absent(rules: Write, body: Body, *, creating: bool, names_again: bool) -> list[Problem]:
+def _absent(rules: WriteSpec, body: Body, *, creating: bool, names_again: bool) -> list[Problem]:
     """Return what is required and not there; a PUT repeats little of it, but empties nothing that is required."""
-    repeated = [name for name in rules.required if creating or name in rules.resend or name in body]
+    repeated = [name for name in rules.required if creating or name in rules.always_resend or name in body]
     problems = lacking(tuple(repeated), body)
-    is_asked = (creating or names_again) and rules.any_of
-    if is_asked and all(is_blank(body.get(name)) for name in rules.any_of):
-        first, *others = rules.any_of
+    is_asked = (creating or names_again) and rules.require_any_of
+    if is_asked and all(is_blank(body.get(name)) for name in rules.require_any_of):
+        first, *others = rules.require_any_of
         listed = " / ".join(spoken(name) for name in others)
         problems.append((first, f"The {spoken(first)} field is required when none of {listed} are present."))
     return problems
@@ -106,12 +106,12 @@ def _also_required(name: str, behaviour: Behaviour) -> tuple[str, ...]:
     return tuple(column for resource, _, column in paths if resource == name)
 
 
-def _unlisted(rules: Write, name: str, values: Body) -> list[Problem]:
+def _unlisted(rules: WriteSpec, name: str, values: Body) -> list[Problem]:
     """Return what should be a list or an object and is none; an empty text is none given."""
     problems = []
     for field in rules.fields:
         value = values.get(field.name)
-        if field.kind is not Kind.JSON or value is None:
+        if field.type is not FieldType.JSON or value is None:
             continue
         is_list = SHAPES[name].get(field.column) == [] or field.name in LISTED
         is_fit = isinstance(value, list if is_list else dict)

@@ -34,7 +34,7 @@ class Writes:
 
         Raises: Refused.
         """
-        body = _clean(body) | {name: parent["id"] for name in resource.path_fields if parent}
+        body = _clean(body) | {name: parent["id"] for name in resource.parent_keys if parent}
         values = self._values(resource, body, {})
         places = values.pop("locations", None)
         row = self.store.create(resource.name, {key: cell for key, cell in values.items() if cell is not None})
@@ -47,7 +47,7 @@ class Writes:
 
         Raises: Refused.
         """
-        body = _clean(body) | {name: row[name] for name in resource.path_fields}
+        body = _clean(body) | {name: row[name] for name in resource.parent_keys}
         values = self._values(resource, self._said(resource, body), row)
         places = values.pop("locations", None)
         after = self.store.update(resource.name, row["id"], values)
@@ -66,8 +66,8 @@ class Writes:
 
     def _said(self, resource: Resource, body: Body) -> Body:
         """Return what of a PUT's body counts: nulls, and empty texts, may be no change."""
-        ruled = (resource.write or NOTHING).by_name
-        others = {name for name, field in ruled.items() if field.kind not in TEXTS}
+        ruled = (resource.write_spec or NOTHING).by_name
+        others = {name for name, field in ruled.items() if field.type not in TEXTS}
         is_emptied = self.behaviour.put_empty or self.behaviour.put_null == "empty"
         is_cleared = self.behaviour.put_null == "clear"
 

@@ -14,7 +14,7 @@ import msgspec
 
 from fieldpulse_api.resources.model import Resource
 from fieldpulse_api.values.custom_fields import RAW, entries_of
-from fieldpulse_api.values.scalars import iso
+from fieldpulse_api.values.scalars import iso_timestamp
 
 Kind = Literal["created", "updated", "status_changed", "deleted"]
 Record = dict[str, Any]
@@ -109,13 +109,13 @@ def event(resource: Resource, change: Change, record: Record, *, generation: int
     """Return the record of a change. One that is detected again, after a run that was killed, gets the same id."""
     plural = resource.name.replace("_", " ").upper()
     trigger, message = {
-        "created": (f"{resource.noun} Created", f"CREATE ON {plural}"),
-        "updated": (f"{resource.noun} Updated", f"UPDATE ON {plural} FOR {', '.join(change.fields)}"),
+        "created": (f"{resource.webhook_noun} Created", f"CREATE ON {plural}"),
+        "updated": (f"{resource.webhook_noun} Updated", f"UPDATE ON {plural} FOR {', '.join(change.fields)}"),
         "status_changed": (
-            f"{resource.noun} {_status_update(change)}",
+            f"{resource.webhook_noun} {_status_update(change)}",
             f"UPDATE ON {plural} FOR {', '.join(change.fields)}",
         ),
-        "deleted": (f"{resource.noun} Deleted", f"DELETE ON {plural}"),
+        "deleted": (f"{resource.webhook_noun} Deleted", f"DELETE ON {plural}"),
     }[change.kind]
     identity = [resource.name, record["id"], change.kind, generation, change.old, change.new]
     return {
@@ -128,8 +128,8 @@ def event(resource: Resource, change: Change, record: Record, *, generation: int
         "old_value": change.old,
         "new_value": change.new,
         "object": record,
-        "detected_at": iso(now),
-        "updated_at": record.get(resource.updated or "updated_at"),
+        "detected_at": iso_timestamp(now),
+        "updated_at": record.get(resource.updated_column or "updated_at"),
     }
 
 

@@ -5,13 +5,13 @@ from __future__ import annotations
 import logging
 from datetime import datetime
 
-from fieldpulse_api.errors import GuardStopped, UnexpectedReply
+from fieldpulse_api.errors import SafetyLimitReached, UnexpectedResponse
 from fieldpulse_api.http.client import Client
-from fieldpulse_api.reading.pages import Reading, Row
-from fieldpulse_api.reading.prefetch import in_order
+from fieldpulse_api.reading.pages import ReadOptions, Row
+from fieldpulse_api.reading.prefetch import map_in_order
 from fieldpulse_api.reading.single_rows import read_row
 from fieldpulse_api.resources.model import Resource
-from fieldpulse_api.values.scalars import iso
+from fieldpulse_api.values.scalars import iso_timestamp
 from tap_fieldpulse.reading.list_reader import List, is_trashed
 from tap_fieldpulse.records.record_builder import Record
 
@@ -23,7 +23,7 @@ class Sweep:
     """Look for deleted rows of one resource, where the whole list was read and proved complete."""
 
     def __init__(
-        self, client: Client, resource: Resource, reading: Reading, logger: logging.Logger, *, most_percent: float
+        self, client: Client, resource: Resource, reading: ReadOptions, logger: logging.Logger, *, most_percent: float
     ) -> None:
         self._client, self._resource, self._reading, self._logger = client, resource, reading, logger
         self._most_percent = most_percent
@@ -46,7 +46,7 @@ class Sweep:
         rows = (events.unpack(body or events.NOTHING) | {"id": one} for one, body in bodies.items())
         gone: list[Row] = []
         there = 0
-        for row, is_gone in in_order(self._ask, rows, at_most=self._reading.pages_in_flight):
+        for row, is_gone in map_in_order(self._ask, rows, at_most=self._reading.pages_in_flight):
             if is_gone:
                 gone.append(row)
             there += not is_gone
@@ -59,22 +59,22 @@ class Sweep:
     @staticmethod
     def record(row: Row, now: datetime) -> Record:
         """Return the record that says so: the key, and when it was seen. Nothing else is known."""
-        return {"id": row["id"], "deleted_at": iso(now)}
+        return {"id": row["id"], "deleted_at": iso_timestamp(now)}
 
-    def _too_many(self, missing: int, known: int) -> GuardStopped:
-        return GuardStopped(
+    def _too_many(self, missing: int, known: int) -> SafetyLimitReached:
+        return SafetyLimitReached(
             f"{missing} of the {known} rows known of stream {self._resource.name} are not in its list any more, and "
             "too many of them are gone: none was reported as deleted.",
             where="setting max_delete_percent",
-            do="look into FieldPulse; if they were deleted there, allow it for one run by raising the setting",
+            hint="look into FieldPulse; if they were deleted there, allow it for one run by raising the setting",
         )
 
     def _ask(self, row: Row) -> tuple[Row, bool]:
         try:
             found = read_row(self._client, self._resource, row)
             return row, found is None or is_trashed(found, self._reading.zone)
-        except UnexpectedReply as error:
-            self._logger.warning("%s: whether a row was deleted is not known: %s", self._resource.name, error.line)
+        except UnexpectedResponse as error:
+            self._logger.warning("%s: whether a row was deleted is not known: %s", self._resource.name, error.one_line)
             return row, False
 
 

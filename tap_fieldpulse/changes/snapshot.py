@@ -28,9 +28,9 @@ from sqlalchemy import (
     update,
 )
 
-from fieldpulse_api.errors import GuardStopped
-from fieldpulse_plugin.database import foreseen, open_database
-from fieldpulse_plugin.run_lock import Hold
+from fieldpulse_api.errors import SafetyLimitReached
+from fieldpulse_plugin.database import open_database, translate_db_errors
+from fieldpulse_plugin.run_lock import RunLock
 
 _METADATA = MetaData()
 _ROWS = Table(
@@ -66,14 +66,14 @@ class Snapshot:
         self._engine = open_database(url, _METADATA, store="snapshot")
         try:
             is_file = self._engine.dialect.name == "sqlite"  # where only one can write at a time
-            self._hold = Hold(self._engine, "any" if is_file else account, store="snapshot")
-        except GuardStopped:
+            self._hold = RunLock(self._engine, "any" if is_file else account, store="snapshot")
+        except SafetyLimitReached:
             self._engine.dispose()
             raise
 
     def stream(self, name: str, token: int | None, *, has_state: bool) -> StreamSnapshot:
         """Begin a generation of a stream. `token` is the one that the state names, if there is a state that does."""
-        with foreseen("snapshot"):
+        with translate_db_errors("snapshot"):
             return StreamSnapshot(self._engine.connect(), self._account, name, token, has_state=has_state)
 
     def close(self) -> None:
@@ -114,7 +114,7 @@ class StreamSnapshot:
         """Return the ids of all rows that are known."""
         gone: set[int] = set()
         known: set[int] = set()
-        with foreseen("snapshot"):
+        with translate_db_errors("snapshot"):
             for row in self._connection.execute(select(_ROWS.c.row_id, _ROWS.c.is_gone).where(*self._is_ours)):
                 (gone if row.is_gone else known).add(row.row_id)
         return known - gone
@@ -122,7 +122,7 @@ class StreamSnapshot:
     def bodies(self, ids: Iterable[int]) -> dict[int, bytes | None]:
         """Return the contents of those rows that are known, the newest that were put; None where only the id is."""
         found: dict[int, bytes | None] = {}
-        with foreseen("snapshot"):
+        with translate_db_errors("snapshot"):
             for some in _chunks(ids):
                 query = select(_ROWS).where(*self._is_ours, _ROWS.c.row_id.in_(some)).order_by(_ROWS.c.generation)
                 for row in self._connection.execute(query):
@@ -142,13 +142,13 @@ class StreamSnapshot:
     def finish(self, *, is_whole: bool) -> None:
         """Keep the generation. `is_whole` says that the whole list was taken in."""
         filled = self._filled or (self.generation if is_whole else 0)
-        with foreseen("snapshot"):
+        with translate_db_errors("snapshot"):
             self._connection.execute(update(_STREAMS).where(*self._is_us).values(filled=filled))
             self._connection.commit()
 
     def has_left(self) -> None:
         """Note that the STATE that names this generation has left."""
-        with foreseen("snapshot"):
+        with translate_db_errors("snapshot"):
             self._connection.execute(update(_STREAMS).where(*self._is_us).values(left=self.generation))
             self._connection.commit()
 
@@ -176,7 +176,7 @@ class StreamSnapshot:
 
     def _write(self, rows: Mapping[int, bytes | None], *, is_gone: bool) -> None:
         own = {**self._key, "generation": self.generation, "is_gone": is_gone}
-        with foreseen("snapshot"):
+        with translate_db_errors("snapshot"):
             for some in _chunks(rows):
                 is_before = (_ROWS.c.generation == self.generation, _ROWS.c.row_id.in_(some))
                 self._connection.execute(delete(_ROWS).where(*self._is_ours, *is_before))

@@ -7,8 +7,8 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta, timezone
 from typing import Any
 
-from fieldpulse_api.errors import BadSetting
-from fieldpulse_api.values.scalars import Unfit, iso, moment
+from fieldpulse_api.errors import ConfigError
+from fieldpulse_api.values.scalars import ConversionError, iso_timestamp, moment
 
 
 def read_time(value: object, where: str) -> datetime | None:
@@ -18,12 +18,12 @@ def read_time(value: object, where: str) -> datetime | None:
     """
     if value is None or value == "":
         return None
-    error = BadSetting("A time is not in ISO 8601 form.", where=where, do="give it like 2026-01-31T00:00:00Z")
+    error = ConfigError("A time is not in ISO 8601 form.", where=where, hint="give it like 2026-01-31T00:00:00Z")
     if not isinstance(value, str):
         raise error
     try:
         return moment(value, timezone.utc)
-    except Unfit:
+    except ConversionError:
         raise error from None
 
 
@@ -68,13 +68,13 @@ class Bookmark:
         Raises: BadSetting for one from the future: what changes until then would never be read.
         """
         if self.old and server_clock and self.old - server_clock > SKEW:
-            raise BadSetting(
+            raise ConfigError(
                 "The bookmark is later than FieldPulse's clock: what changes until then would not be read.",
                 where=f"state · stream {self.stream}",
-                do="correct it, or take the stream out of the state to read it anew",
+                hint="correct it, or take the stream out of the state to read it anew",
             )
         newest = self.newest
         if newest and server_clock:
             newest = min(newest, server_clock)
         times = [time for time in (newest, self.old) if time]
-        return {"replication_key": self.column, "replication_key_value": iso(max(times))} if times else {}
+        return {"replication_key": self.column, "replication_key_value": iso_timestamp(max(times))} if times else {}

@@ -14,14 +14,14 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta, tzinfo
 from typing import Any
 
-from fieldpulse_api.errors import BadSetting, allowed_instead, got
+from fieldpulse_api.errors import ConfigError, allowed_instead, got_and_allowed
 from fieldpulse_api.reading.pages import Row
 from fieldpulse_api.resources.model import Filter, Resource
-from fieldpulse_api.resources.write_model import Labels
-from fieldpulse_api.values.scalars import Unfit, instant, moment, whole
-from fieldpulse_api.values.text import PERSONAL, Index, normal
+from fieldpulse_api.resources.write_model import CodeLabels
+from fieldpulse_api.values.scalars import ConversionError, moment, to_integer, to_utc
+from fieldpulse_api.values.text import PERSONAL, NameIndex, normalized
 
-Names = Callable[[str, str], Index]
+Names = Callable[[str, str], NameIndex]
 """The rows of a stream by a column, or by several with a space between."""
 Test = Callable[[Row], bool]
 
@@ -55,14 +55,16 @@ def read_filters(resource: Resource, given: Mapping[str, Any], names: Names, zon
     for name, value in given.items():
         where = f"setting filters.{resource.name}.{name}"
         if name not in offered:
-            raise BadSetting(f"There is no such filter: {got(name, offered)}.", where=where, do="correct the setting")
+            raise ConfigError(
+                f"There is no such filter: {got_and_allowed(name, offered)}.", where=where, hint="correct the setting"
+            )
         wanted = [_Wanted(one, _labels_of(resource, one), names, zone) for one in offered[name]]
         wanted[-1].takes_any_id = True
         for single in value if isinstance(value, list) else [value]:
             _assign(single, wanted, where)
         used = [one for one in wanted if one.ids or one.words or one.limits]
         if not used:
-            raise BadSetting("The filter names no value.", where=where, do="name some, or leave the filter out")
+            raise ConfigError("The filter names no value.", where=where, hint="name some, or leave the filter out")
         if len(used) == 1:
             query |= used[0].query(sum(key.endswith("[attribute]") for key in query))
         tests.append(_any([one.fits for one in used]))
@@ -74,7 +76,7 @@ def read_filters(resource: Resource, given: Mapping[str, Any], names: Names, zon
 class _Wanted:
     """The values that one filter is to let through."""
 
-    def __init__(self, one: Filter, labels: Labels | None, names: Names, zone: tzinfo) -> None:
+    def __init__(self, one: Filter, labels: CodeLabels | None, names: Names, zone: tzinfo) -> None:
         self.filter = one
         self.ids: set[int] = set()
         self.words: set[str] = set()
@@ -84,8 +86,8 @@ class _Wanted:
 
     def take(self, value: Any) -> bool:
         """Take a value in, if this filter knows it."""
-        if self.filter.bound:
-            limit = _limit(value, self.filter.bound, self._zone)
+        if self.filter.comparison:
+            limit = _limit(value, self.filter.comparison, self._zone)
             self.limits += [limit] if limit else []
             return limit is not None
         ids, words = self._known(value)
@@ -95,10 +97,10 @@ class _Wanted:
 
     def allowed(self) -> Iterator[str]:
         """Yield the values that may be named; nobody's e-mail or name among them."""
-        yield from self.filter.allowed
+        yield from self.filter.allowed_values
         yield from self._labels.by_code.values() if self._labels else ()
-        if self.filter.stream and PERSONAL not in self.filter.named:
-            for columns in self.filter.named:
+        if self.filter.stream and PERSONAL not in self.filter.name_columns:
+            for columns in self.filter.name_columns:
                 yield from self._names(self.filter.stream, columns).names
 
     def fits(self, row: Row) -> bool:
@@ -107,7 +109,7 @@ class _Wanted:
 
     def query(self, number: int) -> dict[str, str]:
         """Return the documented parameters that ask for it; `number` is that of the next bracket filter."""
-        sent = self.filter.sent
+        sent = self.filter.query_param
         if sent is None:
             return {}
         if self.limits:
@@ -123,7 +125,7 @@ class _Wanted:
 
     def _limit_query(self, sent: str, number: int) -> dict[str, str]:
         """Ask for a day more than is wanted: in which zone the server compares is not known."""
-        is_first = self.filter.bound == ">="
+        is_first = self.filter.comparison == ">="
         limit = _moved(min(self.limits), -_DAY) if is_first else _moved(max(self.limits), _DAY)
         seconds = str(int(limit.replace(microsecond=0).timestamp()))
         if sent != "filter":
@@ -135,20 +137,20 @@ class _Wanted:
 
     def _known(self, value: Any) -> tuple[set[int], set[str]]:
         """Return the ids or codes that a value means, and the words."""
-        word, identity = normal(value), _id(value)
+        word, identity = normalized(value), _id(value)
         itself = {identity} if identity is not None and self.takes_any_id else set()
         if self._labels:
-            codes = {code for code, label in self._labels.pairs if word in (normal(label), normal(code))}
+            codes = {code for code, label in self._labels.pairs if word in (normalized(label), normalized(code))}
             return {code for code in codes if isinstance(code, int)} or itself, set()
         if self.filter.stream and isinstance(value, int):
             return itself, set()
         if self.filter.stream:
-            indexes = [self._names(self.filter.stream, columns) for columns in self.filter.named]
+            indexes = [self._names(self.filter.stream, columns) for columns in self.filter.name_columns]
             found = {one for index in indexes for one in index.find(value)}
             return found or itself, {word} if found else set()
-        if self.filter.allowed:
-            return set(), {word} & set(map(normal, self.filter.allowed))
-        return itself, set() if self.filter.sent else {word}
+        if self.filter.allowed_values:
+            return set(), {word} & set(map(normalized, self.filter.allowed_values))
+        return itself, set() if self.filter.query_param else {word}
 
     def _is_wanted(self, cell: Any) -> bool:
         if isinstance(cell, dict):
@@ -157,16 +159,16 @@ class _Wanted:
             return False
         if self.limits:
             return self._is_within(cell)
-        return _id(cell) in self.ids or normal(cell) in self.words
+        return _id(cell) in self.ids or normalized(cell) in self.words
 
     def _is_within(self, cell: Any) -> bool:
         try:
-            time = instant(cell, self._zone)
-        except Unfit:
+            time = to_utc(cell, self._zone)
+        except ConversionError:
             return False
         if time is None:
             return False
-        return time >= min(self.limits) if self.filter.bound == ">=" else time <= max(self.limits)
+        return time >= min(self.limits) if self.filter.comparison == ">=" else time <= max(self.limits)
 
 
 def _assign(value: Any, wanted: list[_Wanted], where: str) -> None:
@@ -174,16 +176,16 @@ def _assign(value: Any, wanted: list[_Wanted], where: str) -> None:
     is_value = isinstance(value, (str, int)) and not isinstance(value, bool) and value != ""
     if is_value and any(one.take(value) for one in wanted):
         return
-    if any(one.filter.bound for one in wanted):
+    if any(one.filter.comparison for one in wanted):
         what, do = "A time is not in ISO 8601 form.", "give it like 2026-01-31 or 2026-01-31T00:00:00Z"
-        raise BadSetting(what, where=where, do=do)
+        raise ConfigError(what, where=where, hint=do)
     names = list(dict.fromkeys(name for one in wanted for name in one.allowed()))
     choice = f": {allowed_instead(value, names)}" if names else ""  # of persons, none is listed
-    raise BadSetting(f"Nothing has this name{choice}.", where=where, do="correct the setting; an id will do, too")
+    raise ConfigError(f"Nothing has this name{choice}.", where=where, hint="correct the setting; an id will do, too")
 
 
-def _labels_of(resource: Resource, one: Filter) -> Labels | None:
-    return next((labels for labels in resource.labels if labels.column == one.columns[0]), None)
+def _labels_of(resource: Resource, one: Filter) -> CodeLabels | None:
+    return next((labels for labels in resource.code_labels if labels.column == one.columns[0]), None)
 
 
 def _limit(value: Any, bound: str, zone: tzinfo) -> datetime | None:
@@ -191,7 +193,7 @@ def _limit(value: Any, bound: str, zone: tzinfo) -> datetime | None:
         return None
     try:
         limit = moment(value.strip(), zone)
-    except Unfit:
+    except ConversionError:
         return None
     is_day = len(value.strip()) == len("2026-01-31")
     return _moved(limit, _DAY - timedelta(microseconds=1)) if limit and is_day and bound == "<=" else limit
@@ -208,8 +210,8 @@ def _moved(time: datetime, by: timedelta) -> datetime:
 
 def _id(value: Any) -> int | None:
     try:
-        return whole(value)
-    except Unfit:
+        return to_integer(value)
+    except ConversionError:
         return None
 
 

@@ -8,14 +8,14 @@ from dataclasses import dataclass, replace
 from datetime import datetime, timedelta, timezone, tzinfo
 from typing import Any, Protocol
 
-from fieldpulse_api.errors import Invalid, ServerFailed
+from fieldpulse_api.errors import RecordInvalid, ServerError
 from fieldpulse_api.http.client import Client
-from fieldpulse_api.reading.child_lists import Children
-from fieldpulse_api.reading.full_scan import Walk
-from fieldpulse_api.reading.incremental_scan import Newest
-from fieldpulse_api.reading.pages import Pages, Reading, Row, Tally
+from fieldpulse_api.reading.child_lists import ChildLists
+from fieldpulse_api.reading.full_scan import FullScan
+from fieldpulse_api.reading.incremental_scan import IncrementalScan
+from fieldpulse_api.reading.pages import Pages, ReadOptions, Row, ScanStats
 from fieldpulse_api.resources.model import Resource
-from fieldpulse_api.values.scalars import Unfit, instant, iso
+from fieldpulse_api.values.scalars import ConversionError, iso_timestamp, to_utc
 
 from .bookmark import SKEW, Bookmark, read_time
 from .filters import Filters
@@ -29,7 +29,7 @@ class List(Protocol):
     `done` says how far it is, in `unit`.
     """
 
-    tally: Tally
+    tally: ScanStats
     ids: set[int]
     is_whole: bool
     done: int
@@ -77,7 +77,7 @@ class OwnList:
     @property
     def total(self) -> int | None:
         """Return the server's count, where all that it counts is read."""
-        return self.tally.counted if self.is_whole else None
+        return self.tally.server_count if self.is_whole else None
 
     def rows(self) -> Iterator[list[Row]]:
         """Yield the rows."""
@@ -91,7 +91,7 @@ class OwnList:
         try:
             yield from self._read(self._pages)
             problem = "the server means something else by the filter" if self._hides() else None
-        except (Invalid, ServerFailed):
+        except (RecordInvalid, ServerError):
             if self.tally.pages:
                 raise
             problem = "the server refused the filter"
@@ -106,7 +106,7 @@ class OwnList:
 
     def state(self) -> dict[str, Any]:
         """Return the new bookmark."""
-        return self._bookmark.state(self.tally.began) if self._bookmark else {}
+        return self._bookmark.state(self.tally.started_at) if self._bookmark else {}
 
     def _read(self, pages: Pages) -> Iterator[list[Row]]:
         """Read; the bookmark follows every row, also one that does not fit: it was read, and judged."""
@@ -123,8 +123,8 @@ class OwnList:
 
     def _pages_of(self, pages: Pages) -> Iterator[list[Row]]:
         if not self.is_whole and self._bookmark:
-            return Newest(pages, self._bookmark.column, self._since).rows()
-        return Walk(pages).rows()
+            return IncrementalScan(pages, self._bookmark.column, self._since).rows()
+        return FullScan(pages).rows()
 
     def _hides(self) -> bool:
         """Say whether a row that fits did not come; of an empty answer nothing is believed.
@@ -134,20 +134,20 @@ class OwnList:
         if not self.ids:
             return True
         column = self._bookmark.column if self._bookmark else self._pages.resource.key
-        page = self._pages.without(self._sent).ask(self._pages.resource.order(column, "desc"), 1, count=False)
+        page = self._pages.without(self._sent).read(self._pages.resource.sort_params(column, "desc"), 1, count=False)
         self.tally.pages += 1
         hidden = [row for row, one in zip(page.rows, page.ids) if one not in self.ids and self._filters.fit(row)]  # noqa: B905
         return any(self.is_new(row) and self._is_older(row) for row in hidden)
 
     def _is_older(self, row: Row) -> bool:
         time = self._time(row)
-        return time is None or self.tally.began is None or time < self.tally.began - _JUST_NOW
+        return time is None or self.tally.started_at is None or time < self.tally.started_at - _JUST_NOW
 
     def _time(self, row: Row) -> datetime | None:
-        column = self._pages.resource.updated
+        column = self._pages.resource.updated_column
         try:
-            return instant(row.get(column), self._pages.reading.zone) if column else None
-        except Unfit:
+            return to_utc(row.get(column), self._pages.reading.zone) if column else None
+        except ConversionError:
             return None
 
 
@@ -169,7 +169,7 @@ class ChildList:
         self,
         client: Client,
         resources: tuple[Resource, Resource],
-        reading: Reading,
+        reading: ReadOptions,
         state: Mapping[str, Any],
         rounds: Rounds,
         *,
@@ -179,7 +179,7 @@ class ChildList:
         self._without_deleted, self._zone = without_deleted, reading.zone
         resource, parent = resources
         self.ids: set[int] = set()
-        self._column = str(parent.updated)
+        self._column = str(parent.updated_column)
         where = f"state · stream {resource.name}"
         self._full_at = read_time(state.get("full_at"), where)
         kept = state.get("parents")
@@ -189,15 +189,15 @@ class ChildList:
         is_due = not -SKEW <= age < rounds.full_every
         self.is_whole = must_be_whole or is_due or since is None
         self._parents = Pages(client, parent, replace(reading, query={}))
-        self._read = Walk(self._parents) if self.is_whole else Newest(self._parents, self._column, since)
-        self._children = Children(client, resource, reading, self._parents)
+        self._read = FullScan(self._parents) if self.is_whole else IncrementalScan(self._parents, self._column, since)
+        self._children = ChildLists(client, resource, reading, self._parents)
         self.tally = self._children.tally
         self.done, self.unit = 0, parent.name
 
     @property
     def total(self) -> int | None:
         """Return how many parents there are, where all are asked."""
-        return self._parents.tally.counted if self.is_whole else None
+        return self._parents.tally.server_count if self.is_whole else None
 
     def rows(self) -> Iterator[list[Row]]:
         """Yield the rows of each parent."""
@@ -213,9 +213,9 @@ class ChildList:
 
     def state(self) -> dict[str, Any]:
         """Return the bookmark of the parents, and when all of them were asked."""
-        began = self._parents.tally.began
+        began = self._parents.tally.started_at
         full_at = began if self.is_whole else self._full_at
-        return {"parents": self._bookmark.state(began), "full_at": iso(full_at) if full_at else None}
+        return {"parents": self._bookmark.state(began), "full_at": iso_timestamp(full_at) if full_at else None}
 
     def _noted(self, parents: Iterator[list[Row]]) -> Iterator[list[Row]]:
         for rows in parents:
@@ -225,8 +225,8 @@ class ChildList:
             yield rows
 
     def _note(self, parent: Row) -> None:
-        with contextlib.suppress(Unfit):
-            time = instant(parent.get(self._column), self._parents.reading.zone)
+        with contextlib.suppress(ConversionError):
+            time = to_utc(parent.get(self._column), self._parents.reading.zone)
             if time:
                 self._bookmark.note(time)
 
@@ -234,8 +234,8 @@ class ChildList:
 def is_trashed(row: Row, zone: tzinfo) -> bool:
     """Say whether a row says of itself that it was deleted: nobody knows that no list and no path by id shows such."""
     try:
-        return instant(row.get("deleted_at"), zone) is not None
-    except Unfit:
+        return to_utc(row.get("deleted_at"), zone) is not None
+    except ConversionError:
         return False
 
 

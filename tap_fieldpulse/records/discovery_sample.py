@@ -7,9 +7,9 @@ from collections.abc import Iterable, Mapping
 from dataclasses import replace
 from typing import Any
 
-from fieldpulse_api.errors import RecordRefused, TheirTurn
+from fieldpulse_api.errors import RecordError, ServiceError
 from fieldpulse_api.http.client import Client
-from fieldpulse_api.reading.pages import Pages, Reading, Row
+from fieldpulse_api.reading.pages import Pages, ReadOptions, Row
 from fieldpulse_api.resources.catalogue import BY_NAME
 from fieldpulse_api.resources.model import Resource
 
@@ -52,12 +52,12 @@ def properties_of(rows: Iterable[Mapping[str, Any]]) -> dict[str, Schema]:
     return {name: seen_schema(each) for name, each in sorted(values.items())}
 
 
-def sample(client: Client, resource: Resource, reading: Reading, logger: logging.Logger) -> dict[str, Schema]:
+def sample(client: Client, resource: Resource, reading: ReadOptions, logger: logging.Logger) -> dict[str, Schema]:
     """Read the newest page of a list, and return a schema for each field that the catalogue does not know.
 
     Of a list below each row of a parent it is the newest parent's. A list that cannot be read is passed over.
     """
-    reading = replace(reading, query=dict(resource.ask_values))
+    reading = replace(reading, query=dict(resource.with_custom_fields_params))
     try:
         path = resource.path
         if resource.parent:
@@ -67,14 +67,14 @@ def sample(client: Client, resource: Resource, reading: Reading, logger: logging
                 return {}
             path = path.format(**{f"{parent.singular}_id": first[0]["id"]})
         rows = _page(Pages(client, resource, reading, path))
-    except (TheirTurn, RecordRefused) as error:
-        logger.warning("%s: no sample was read: %s", resource.name, error.line)
+    except (ServiceError, RecordError) as error:
+        logger.warning("%s: no sample was read: %s", resource.name, error.one_line)
         return {}
-    shaper = Shaper(resource.schema, never=resource.never, zone=reading.zone)
+    shaper = Shaper(resource.schema, never=resource.excluded_fields, zone=reading.zone)
     shaped = [shaper(row) for row in rows]
     return properties_of({name: row[name] for name in shaper.unknown if name in row} for row in shaped)
 
 
 def _page(pages: Pages) -> list[Row]:
     resource = pages.resource
-    return pages.ask(resource.order(resource.key, "desc"), 1, count=False).rows
+    return pages.read(resource.sort_params(resource.key, "desc"), 1, count=False).rows

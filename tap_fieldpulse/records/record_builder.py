@@ -7,7 +7,7 @@ from collections.abc import Iterator, Mapping
 from datetime import tzinfo
 from typing import Any
 
-from fieldpulse_api.errors import UnexpectedReply
+from fieldpulse_api.errors import UnexpectedResponse
 from fieldpulse_api.reading.pages import Row
 from fieldpulse_api.resources.model import Resource
 from fieldpulse_api.values.custom_fields import PROPERTY, CustomFields
@@ -34,8 +34,8 @@ class Form:
     ) -> None:
         base = resource.schema | {"properties": {**resource.schema["properties"], **(more or {})}}
         self.custom, self._name = custom, resource.name
-        self._shaper = Shaper(base, never=resource.never, zone=zone)
-        self._labels = resource.labels if has_labels else ()
+        self._shaper = Shaper(base, never=resource.excluded_fields, zone=zone)
+        self._labels = resource.code_labels if has_labels else ()
         self._unlabelled: Counter[str] = Counter()
         self.schema = base | {"properties": {**base["properties"], **dict(self._derived())}}
 
@@ -47,10 +47,10 @@ class Form:
         try:
             return self._shaper(row)
         except RecursionError:
-            raise UnexpectedReply(
+            raise UnexpectedResponse(
                 "FieldPulse answered with a row that is nested too deeply.",
                 where=f"stream {self._name} · row {row['id']}",
-                do="report it: the API has changed",
+                hint="report it: the API has changed",
             ) from None
 
     def complete(self, record: Record, row: Row) -> Record:

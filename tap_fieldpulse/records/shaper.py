@@ -13,7 +13,16 @@ from datetime import timezone, tzinfo
 from functools import lru_cache
 from typing import Any, NamedTuple
 
-from fieldpulse_api.values.scalars import Unfit, day, decimal_text, number, stamp, text, truth, whole
+from fieldpulse_api.values.scalars import (
+    ConversionError,
+    to_boolean,
+    to_date,
+    to_decimal_text,
+    to_integer,
+    to_number,
+    to_text,
+    to_timestamp,
+)
 
 Convert = Callable[[Any], Any]
 
@@ -31,11 +40,11 @@ class Rule(NamedTuple):
 
 
 _RULES: dict[str, Rule] = {
-    "integer": Rule(int, whole),
-    "boolean": Rule(bool, truth),
-    "number": Rule(None, number),
-    "date": Rule(None, day),
-    "x-singer.decimal": Rule(None, decimal_text),
+    "integer": Rule(int, to_integer),
+    "boolean": Rule(bool, to_boolean),
+    "number": Rule(None, to_number),
+    "date": Rule(None, to_date),
+    "x-singer.decimal": Rule(None, to_decimal_text),
 }
 
 
@@ -66,9 +75,9 @@ class Shaper:
         if kind == "array":
             return Rule(None, self._array(self._compile(schema.get("items", {}), path), path))
         if form == "date-time":
-            return Rule(None, lambda value: stamp(value, self._zone))
+            return Rule(None, lambda value: to_timestamp(value, self._zone))
         if kind == "string" and form not in _RULES:
-            return Rule(str, lambda value: text(self._clean(value)))
+            return Rule(str, lambda value: to_text(self._clean(value)))
         return _RULES.get(form) or _RULES.get(kind) or Rule(None, self._clean)
 
     def _object(self, schema: Mapping[str, Any], path: str) -> Convert:
@@ -96,14 +105,14 @@ class Shaper:
                 return [one if one is None else self._convert(rule, one, path) for one in value]
             if value in ("", {}):
                 return None
-            raise Unfit
+            raise ConversionError
 
         return array
 
     def _convert(self, rule: Rule, value: Any, path: str) -> Any:
         try:
             return value if value.__class__ is rule.fits else rule.convert(value)
-        except Unfit:
+        except ConversionError:
             self.unfit[path.rstrip(".")] += 1
             return self._clean(value)
 
@@ -125,7 +134,7 @@ def _nested(shape: Convert) -> Convert:
             return shape(value)
         if value in ("", []):  # an empty PHP array
             return None
-        raise Unfit
+        raise ConversionError
 
     return nested
 

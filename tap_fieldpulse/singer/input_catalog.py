@@ -9,7 +9,7 @@ from jsonschema import Draft7Validator
 from jsonschema.exceptions import SchemaError
 from singer_sdk.singerlib import Catalog, CatalogEntry, Metadata, Schema
 
-from fieldpulse_api.errors import BadSetting, got
+from fieldpulse_api.errors import ConfigError, got_and_allowed
 from fieldpulse_api.resources.catalogue import BY_NAME
 from fieldpulse_api.values.custom_fields import PROPERTY
 
@@ -75,7 +75,9 @@ def read_catalog(given: dict[str, Any], events: tuple[str, ...]) -> Catalog:
         if name in (*BY_NAME, *events):
             _check(catalog[name])
         elif catalog[name].metadata.resolve_selection().get((), False):
-            raise _wrong(f"there is no such stream to select: {got(name, (*BY_NAME, *events))}", f"stream {name}")
+            raise _wrong(
+                f"there is no such stream to select: {got_and_allowed(name, (*BY_NAME, *events))}", f"stream {name}"
+            )
     return catalog
 
 
@@ -98,21 +100,21 @@ def _check(entry: CatalogEntry) -> None:
     resource = BY_NAME.get(entry.tap_stream_id)
     if resource is None:
         return
-    allowed = [resource.updated] if resource.updated else []
+    allowed = [resource.updated_column] if resource.updated_column else []
     for key in (entry.replication_key, root.replication_key):
         if key is not None and key not in allowed:
-            raise _wrong(f"a replication key of the stream: {got(key, allowed or ['null'])}", where)
+            raise _wrong(f"a replication key of the stream: {got_and_allowed(key, allowed or ['null'])}", where)
     columns = {*resource.schema["properties"], *(entry.schema.properties or ())}
     for key in (*(entry.key_properties or ()), *(root.table_key_properties or ())):
         if key not in columns:
-            raise _wrong(f"a key that is a column of the stream: {got(key, sorted(columns))}", where)
+            raise _wrong(f"a key that is a column of the stream: {got_and_allowed(key, sorted(columns))}", where)
 
 
-def _wrong(rule: str, place: str) -> BadSetting:
-    return BadSetting(
+def _wrong(rule: str, place: str) -> ConfigError:
+    return ConfigError(
         f"The catalog breaks a rule: {rule}.",
         where=f"--catalog · {place}" if place else "--catalog",
-        do="discover again, or correct it",
+        hint="discover again, or correct it",
     )
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from logging import Logger
 from typing import Any
 
-from fieldpulse_api.errors import BadSetting
+from fieldpulse_api.errors import ConfigError
 from fieldpulse_api.resources.catalogue import BY_NAME
 
 _OF_THE_SDK = ("progress_markers", "partitions", "replication_key_signpost", "starting_replication_value")
@@ -21,15 +21,15 @@ def read_state(state: dict[str, Any], events: tuple[str, ...], logger: Logger) -
     """
     bookmarks: Any = state.get("bookmarks", None if state else {})
     if not _holds_objects(bookmarks):
-        raise BadSetting(
+        raise ConfigError(
             "The state is not the state of a Singer tap.",
             where="--state",
-            do="give what the last run emitted, or none to start anew",
+            hint="give what the last run emitted, or none to start anew",
         )
     for stream in events:
         if not _holds_objects(bookmarks.get(stream, {}).get("sources", {})):
             what = f"The state of {stream} is not one of this tap."
-            raise BadSetting(what, where="--state", do="give what the last run emitted")
+            raise ConfigError(what, where="--state", hint="give what the last run emitted")
     idle = [name for name in bookmarks if name not in (*BY_NAME, *events)]
     idle += [f"{stream}.{name}" for stream, one in bookmarks.items() for name in _OF_THE_SDK if name in one]
     if idle:

@@ -16,7 +16,7 @@ from singer_sdk.mapper import StreamMap
 from singer_sdk.singerlib.encoding.simple import RecordMessage
 from singer_sdk.streams import Stream
 
-from fieldpulse_api.errors import BadSetting
+from fieldpulse_api.errors import ConfigError
 from fieldpulse_api.resources.model import Resource
 from tap_fieldpulse.changes.delete_detection import is_delete
 from tap_fieldpulse.records.record_builder import Record
@@ -35,7 +35,7 @@ class FieldPulseStream(Stream):
     def __init__(self, tap: TapFieldPulse, resource: Resource) -> None:
         super().__init__(tap, name=resource.name)
         self.primary_keys = [resource.key]
-        self.replication_key = resource.updated
+        self.replication_key = resource.updated_column
         self._resource, self._fieldpulse = resource, tap
         self._source: Source | None = None
 
@@ -88,10 +88,10 @@ class FieldPulseStream(Stream):
         try:
             return stream_map.transform(record)
         except Exception as error:  # noqa: BLE001  it is the user's expression
-            raise BadSetting(
+            raise ConfigError(
                 f"A stream map cannot be evaluated ({type(error).__name__}).",
                 where=f"setting stream_maps · stream {self.name}",
-                do="correct it; of a deleted row, all columns but id and deleted_at are None",
+                hint="correct it; of a deleted row, all columns but id and deleted_at are None",
             ) from None
 
     def _shown(self, event: Record) -> Record | None:

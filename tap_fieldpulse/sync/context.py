@@ -9,18 +9,25 @@ from datetime import timedelta, tzinfo
 from functools import cache, cached_property
 from typing import Any
 
-from fieldpulse_api.account_profile import Profile
-from fieldpulse_api.errors import BadKey, BadSetting, FieldPulseError, RecordRefused, UnexpectedReply, got
+from fieldpulse_api.account_profile import AccountProfile
+from fieldpulse_api.errors import (
+    AuthenticationError,
+    ConfigError,
+    FieldPulseError,
+    RecordError,
+    UnexpectedResponse,
+    got_and_allowed,
+)
 from fieldpulse_api.http.api_key import has_key
-from fieldpulse_api.http.client import Client, is_no_path
-from fieldpulse_api.http.settings import ApiSettings, profile_of, zone_of
+from fieldpulse_api.http.client import Client, is_unknown_path
+from fieldpulse_api.http.settings import ClientSettings, profile_of, zone_of
 from fieldpulse_api.reading.account import account_of
-from fieldpulse_api.reading.pages import Pages, Reading
+from fieldpulse_api.reading.pages import Pages, ReadOptions
 from fieldpulse_api.reading.single_rows import Details
 from fieldpulse_api.resources.catalogue import BY_NAME
 from fieldpulse_api.resources.model import Resource
 from fieldpulse_api.values.custom_fields import PROPERTY, CustomFields, Definition, read_definitions
-from fieldpulse_api.values.text import Index, read_index
+from fieldpulse_api.values.text import NameIndex, read_name_index
 from tap_fieldpulse.changes.change_event import ALWAYS_FOR
 from tap_fieldpulse.changes.change_tracker import Memory
 from tap_fieldpulse.changes.delete_detection import Sweep
@@ -56,10 +63,10 @@ class Run:
     @cached_property
     def client(self) -> Client:
         """Return the one client of this run."""
-        return Client(ApiSettings.read(self.config))
+        return Client(ClientSettings.from_config(self.config))
 
     @cached_property
-    def profile(self) -> Profile:
+    def profile(self) -> AccountProfile:
         """Return what was found out about the account before."""
         return profile_of(self.config)
 
@@ -68,9 +75,9 @@ class Run:
         if not self.profile.lacks(resource):
             return False
         try:
-            Pages(self.client, resource, self.reading).ask({}, 1, limit=1, count=False)
+            Pages(self.client, resource, self.reading).read({}, 1, limit=1, count=False)
         except FieldPulseError as error:
-            if is_no_path(error):
+            if is_unknown_path(error):
                 logger.warning("%s: not read: this account lacks it, as its profile says", resource.name)
                 return True
         return False
@@ -81,12 +88,12 @@ class Run:
         return zone_of(self.config)
 
     @cached_property
-    def reading(self) -> Reading:
+    def reading(self) -> ReadOptions:
         """Return how lists are read."""
-        return Reading(
+        return ReadOptions(
             page_size=self.config["page_size"],
             pages_in_flight=self.config["pages_in_flight"],
-            prove=self.config["completeness"] != "off",
+            check_completeness=self.config["completeness"] != "off",
             zone=self.zone,
         )
 
@@ -110,7 +117,7 @@ class Run:
     @property
     def watched(self) -> list[str]:
         """Return the streams whose changes are wanted as events."""
-        return sorted({*ALWAYS_FOR, *self.config["change_events_for"]})
+        return sorted({*ALWAYS_FOR, *self.config["change_event_streams"]})
 
     def form(self, name: str) -> Form:
         """Return the form of a stream's records; where the account has custom fields, it is asked for them, once."""
@@ -153,7 +160,7 @@ class Run:
                 must_be_whole=must_be_whole,
                 without_deleted=sweeps,
             ),
-            details=Details(self.client, resource, self.reading) if name in self.config["details"] else None,
+            details=Details(self.client, resource, self.reading) if name in self.config["detail_streams"] else None,
             memory=memory,
             sweep=Sweep(self.client, resource, self.reading, logger, most_percent=percent) if sweeps else None,
             hints=self._hints(resource, state, logger) if has_hints else None,
@@ -167,8 +174,8 @@ class Run:
         for stream, given in self.config["filters"].items():
             for name, allowed in ((stream, offered), *((one, offered.get(stream, {})) for one in given)):
                 if name not in allowed:
-                    what = f"There is no such filter: {got(name, sorted(allowed))}."
-                    raise BadSetting(what, where=f"setting filters.{stream}", do="correct the setting")
+                    what = f"There is no such filter: {got_and_allowed(name, sorted(allowed))}."
+                    raise ConfigError(what, where=f"setting filters.{stream}", hint="correct the setting")
 
     def close(self) -> None:
         """Close what was opened."""
@@ -214,8 +221,8 @@ class Run:
         """Return the account's custom fields; none where its plan does not let them be read."""
         try:
             return read_definitions(self.client, self.reading)
-        except (RecordRefused, UnexpectedReply, BadKey) as error:  # of a bad key the first list will tell
-            self._logger.warning("The custom fields have no names, and are carried by their ids: %s", error.line)
+        except (RecordError, UnexpectedResponse, AuthenticationError) as error:  # of a bad key the first list will tell
+            self._logger.warning("The custom fields have no names, and are carried by their ids: %s", error.one_line)
             return []
 
     def _list(
@@ -228,12 +235,12 @@ class Run:
         must_be_whole: bool,
         without_deleted: bool,
     ) -> List:
-        reading = replace(self.reading, query=dict(resource.ask_values))
-        if not resource.paged:  # what does not fit on the first page may never come
+        reading = replace(self.reading, query=dict(resource.with_custom_fields_params))
+        if not resource.supports_page:  # what does not fit on the first page may never come
             reading = replace(reading, page_size=_MOST_ROWS)
         lookback_seconds = self.config["lookback_seconds"]
         if resource.parent:
-            rounds = Rounds(timedelta(days=self.config["children_full_every_days"]), lookback_seconds)
+            rounds = Rounds(timedelta(days=self.config["contacts_full_refresh_days"]), lookback_seconds)
             resources = (resource, BY_NAME[resource.parent])
             return ChildList(
                 self.client,
@@ -245,8 +252,8 @@ class Run:
                 without_deleted=without_deleted,
             )
         bookmark = since = None
-        if is_incremental and resource.updated:
-            bookmark = Bookmark.of(state, resource.updated, resource.name)
+        if is_incremental and resource.updated_column:
+            bookmark = Bookmark.of(state, resource.updated_column, resource.name)
             if bookmark.old and state.get("filters") != filters.digest:
                 self._logger.info("%s: the filters were changed, so all rows count as new", resource.name)
                 bookmark.old = None
@@ -264,21 +271,21 @@ class Run:
         given = self.config["filters"].get(resource.name) or {}
         return read_filters(resource, given, self._index, self.zone) if given else Filters()
 
-    def _read_index(self, stream: str, columns: str) -> Index:
-        return read_index(self.client, self.reading, stream, columns)
+    def _read_index(self, stream: str, columns: str) -> NameIndex:
+        return read_name_index(self.client, self.reading, stream, columns)
 
     def _make_form(self, resource: Resource) -> Form:
         given = (self._catalog or {}).get(resource.name, {}).get("properties", {})
         custom = None
-        if resource.custom and self.config["custom_fields"] == "typed" and has_key(self.config):
+        if resource.custom_field_object and self.config["custom_fields"] == "typed" and has_key(self.config):
             known = given.get(PROPERTY, {}).get("properties", {})
             is_flat = bool(self.config.get("flattening_enabled"))
-            custom = CustomFields(self._definitions, resource.custom, known, is_flat=is_flat)
+            custom = CustomFields(self._definitions, resource.custom_field_object, known, is_flat=is_flat)
             for change in custom.changes:
                 self._logger.warning("%s: since the catalog was made, custom %s", resource.name, change)
-        labels = {f"{one.column}_label" for one in resource.labels}
+        labels = {f"{one.column}_label" for one in resource.code_labels}
         known_names = {*resource.schema["properties"], PROPERTY, *labels}
         more = {name: schema for name, schema in given.items() if name not in known_names}
-        if self._catalog is None and self.config["discover_sample"] and has_key(self.config):
+        if self._catalog is None and self.config["sample_on_discovery"] and has_key(self.config):
             more = sample(self.client, resource, self.reading, self._logger)
-        return Form(resource, zone=self.zone, custom=custom, more=more, has_labels=self.config["labels"])
+        return Form(resource, zone=self.zone, custom=custom, more=more, has_labels=self.config["add_labels"])

@@ -9,9 +9,9 @@ from dataclasses import dataclass, field
 from itertools import chain
 from typing import Any
 
-from fieldpulse_api.errors import GuardStopped, Incomplete
+from fieldpulse_api.errors import IncompleteRead, SafetyLimitReached
 from fieldpulse_api.http.client import Client
-from fieldpulse_api.reading.pages import Reading, Row
+from fieldpulse_api.reading.pages import ReadOptions, Row
 from fieldpulse_api.reading.single_rows import Details
 from fieldpulse_api.resources.model import Resource
 from tap_fieldpulse.changes.change_tracker import Memory
@@ -43,7 +43,7 @@ class Parts:
     """
 
     client: Client
-    reading: Reading
+    reading: ReadOptions
     resource: Resource
     form: Form
     filters: Filters
@@ -64,7 +64,7 @@ class Source:
     """
 
     def __init__(self, parts: Parts, state: State, logger: logging.Logger) -> None:
-        self.stopped: GuardStopped | None = None
+        self.stopped: SafetyLimitReached | None = None
         self._parts, self._state, self._logger = parts, state, logger
         self._resource, self._form, self._list, self._memory = parts.resource, parts.form, parts.list, parts.memory
         self._late: list[Record] = []
@@ -175,7 +175,7 @@ class Source:
             for records, found in memory.gone(sweep, self._list):
                 self._gone += len(records)
                 yield Batch(records, found)
-        except GuardStopped as error:
+        except SafetyLimitReached as error:
             self._logger.error("%s", error)  # noqa: TRY400  it is foreseen
             self.stopped = error
 
@@ -184,14 +184,23 @@ class Source:
         name = self._resource.name
         for note in [*tally.notes, *self._form.notes()]:
             self._logger.warning("%s: %s", name, note)
-        counted = "unknown" if tally.counted is None else tally.counted
+        counted = "unknown" if tally.server_count is None else tally.server_count
         self._logger.info(
             "%s: records=%d pages=%d counted=%s repeats=%d %sseconds=%.1f %s",
-            *(name, self._records, tally.pages, counted, tally.repeats, self._more_figures(), seconds, tally.verdict),
+            *(
+                name,
+                self._records,
+                tally.pages,
+                counted,
+                tally.duplicates,
+                self._more_figures(),
+                seconds,
+                tally.verdict,
+            ),
         )
         if tally.vanished:
             self._logger.info("%s: %d of the parents were deleted while they were read", name, tally.vanished)
-        if tally.verdict != "complete" and self._parts.reading.prove:
+        if tally.verdict != "complete" and self._parts.reading.check_completeness:
             self._say_unproved()
         else:
             self._move_state()
@@ -224,11 +233,11 @@ class Source:
 
     def _say_unproved(self) -> None:
         tally = self._list.tally
-        counted = "does not count them" if tally.counted is None else f"counts {tally.counted}"
-        error = Incomplete(
+        counted = "does not count them" if tally.server_count is None else f"counts {tally.server_count}"
+        error = IncompleteRead(
             f"Stream {self._resource.name} is {tally.verdict}: {tally.records} rows were read, the server {counted}.",
             where=f"GET {self._resource.path} · {tally.pages} pages",
-            do="run again; the bookmark was not moved. Setting completeness decides whether the run fails",
+            hint="run again; the bookmark was not moved. Setting completeness decides whether the run fails",
         )
         if self._parts.must_be_complete:
             raise error

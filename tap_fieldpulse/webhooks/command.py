@@ -11,9 +11,9 @@ from typing import Any
 
 import click
 
-from fieldpulse_api.errors import BadSetting, YourTurn
+from fieldpulse_api.errors import ConfigError, UserError
 from fieldpulse_api.http.settings import SHARED_SETTINGS
-from fieldpulse_plugin.sdk import check, from_environment, variables
+from fieldpulse_plugin.sdk import check_settings, from_environment, variables
 from tap_fieldpulse.settings import TAP_SETTINGS
 
 _PREFIX = "TAP_FIELDPULSE_"
@@ -39,10 +39,10 @@ def webhooks(host: str, port: int) -> None:
         from .connection import Incoming  # noqa: PLC0415  as above
         from .server import Receiver  # noqa: PLC0415  as above
     except ImportError:
-        raise YourTurn(
+        raise UserError(
             "The packages that a receiver needs are not installed.",
             where="fieldpulse webhooks",
-            do="pip install 'singer-fieldpulse[webhooks]'",
+            hint="pip install 'singer-fieldpulse[webhooks]'",
         ) from None
     from .inbox import Inbox  # noqa: PLC0415  other commands need no SQLAlchemy
 
@@ -80,12 +80,12 @@ def _settings() -> dict[str, Any]:
     properties = {**SHARED_SETTINGS, **TAP_SETTINGS}
     config = from_environment(_PREFIX, properties, variables())
     if not _TOKEN.fullmatch(config.get("webhook_token", "")):
-        raise BadSetting(
+        raise ConfigError(
             "There is no webhook_token, or not one of 32 or more letters, digits, `-` and `_`.",
             where=f"setting webhook_token · {_PREFIX}WEBHOOK_TOKEN",
-            do="make one: python3 -c 'import secrets; print(secrets.token_urlsafe(32))'",
+            hint="make one: python3 -c 'import secrets; print(secrets.token_urlsafe(32))'",
         )
-    check(config, {"type": "object", "properties": properties}, where=f"environment · {_PREFIX}…")
+    check_settings(config, {"type": "object", "properties": properties}, where=f"environment · {_PREFIX}…")
     return {"snapshot_url": TAP_SETTINGS["snapshot_url"]["default"], **config}
 
 
@@ -99,10 +99,10 @@ def _listen(host: str, port: int) -> socket.socket:
         sock.listen(_MOST_CONNECTIONS)
     except OSError as error:
         sock.close()
-        raise YourTurn(
+        raise UserError(
             f"The receiver cannot listen ({error.strerror}).",
             where=f"{host}:{port}",
-            do="give another --host or --port",
+            hint="give another --host or --port",
         ) from None
     return sock
 

@@ -6,10 +6,10 @@ import logging
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from typing import Any, ClassVar
 
-from fieldpulse_api.errors import RecordRefused, TheirTurn
+from fieldpulse_api.errors import RecordError, ServiceError
 from fieldpulse_api.http.client import Client
-from fieldpulse_api.reading.pages import Reading, Row
-from fieldpulse_api.reading.prefetch import in_order
+from fieldpulse_api.reading.pages import ReadOptions, Row
+from fieldpulse_api.reading.prefetch import map_in_order
 from fieldpulse_api.reading.single_rows import read_row
 from fieldpulse_api.resources.model import Resource
 
@@ -33,7 +33,7 @@ class Hints:
         named: Sequence[tuple[int, int]],
         client: Client,
         resource: Resource,
-        reading: Reading,
+        reading: ReadOptions,
         logger: logging.Logger,
     ) -> None:
         self.requests = 0
@@ -59,13 +59,13 @@ class Hints:
                 "%s: webhooks named more than %d rows: the list shows the rest", self._resource.name, self.MOST
             )
         try:
-            for row in in_order(self._ask, ids, at_most=self._reading.pages_in_flight):
+            for row in map_in_order(self._ask, ids, at_most=self._reading.pages_in_flight):
                 self.requests += 1
                 if row:
                     self._rows[int(row["id"])] = row
-        except TheirTurn as error:
+        except ServiceError as error:
             name = self._resource.name
-            self._logger.warning("%s: rows that webhooks named are left to the list: %s", name, error.line)
+            self._logger.warning("%s: rows that webhooks named are left to the list: %s", name, error.one_line)
 
     def keep(self, fit: Callable[[Row], bool], *, columns: Collection[str] | None) -> None:
         """Keep the rows that fit, with these columns only, if any are given."""
@@ -94,5 +94,5 @@ class Hints:
     def _ask(self, identity: int) -> Row | None:
         try:
             return read_row(self._client, self._resource, {self._resource.key: identity})
-        except RecordRefused:  # the list tells whether there is such a row
+        except RecordError:  # the list tells whether there is such a row
             return None

@@ -33,8 +33,8 @@ from sqlalchemy import (
 from sqlalchemy.engine import make_url
 from sqlalchemy.exc import ArgumentError, IntegrityError
 
-from fieldpulse_api.values.scalars import iso
-from fieldpulse_plugin.database import foreseen, open_database
+from fieldpulse_api.values.scalars import iso_timestamp
+from fieldpulse_plugin.database import open_database, translate_db_errors
 
 from .payload import Delivery
 
@@ -81,14 +81,14 @@ class Inbox:
 
     def __init__(self, snapshot_url: str) -> None:
         self._engine = open_database(_beside(snapshot_url), _METADATA, store=STORE)
-        with foreseen(STORE):
+        with translate_db_errors(STORE):
             self._begin()
 
     def add(self, deliveries: Sequence[Delivery]) -> int:
         """Store deliveries, all or none, and return how many are new; one that is there already is counted on it."""
-        now = iso(datetime.now(timezone.utc))
+        now = iso_timestamp(datetime.now(timezone.utc))
         times = Counter(one.key for one in deliveries)
-        with foreseen(STORE), self._engine.begin() as connection:
+        with translate_db_errors(STORE), self._engine.begin() as connection:
             # The lock on this row is kept until the commit: whoever comes later gets higher numbers.
             connection.execute(update(_LAST).values(sequence=_LAST.c.sequence + len(deliveries)))
             first = connection.execute(select(_LAST.c.sequence)).scalar_one() - len(deliveries) + 1
@@ -112,7 +112,7 @@ class Inbox:
         while rows:
             is_wanted = (_DELIVERIES.c.account == account, _DELIVERIES.c.sequence > rows[-1]["sequence"])
             query = select(*_SHOWN).where(*is_wanted).order_by(_DELIVERIES.c.sequence).limit(_AT_ONCE)
-            with foreseen(STORE), self._engine.connect() as connection:
+            with translate_db_errors(STORE), self._engine.connect() as connection:
                 rows = [dict(one) for one in connection.execute(query).mappings()]
             yield from rows
 
@@ -125,7 +125,7 @@ class Inbox:
             _DELIVERIES.c.sequence > sequence,
         )
         query = select(_DELIVERIES.c.object_id, last).where(*is_wanted).group_by(_DELIVERIES.c.object_id)
-        with foreseen(STORE), self._engine.connect() as connection:
+        with translate_db_errors(STORE), self._engine.connect() as connection:
             return [(one, number) for one, number in connection.execute(query.order_by(last.desc()).limit(at_most))]
 
     def forget(self, account: str, sequence: int) -> int:
@@ -135,9 +135,9 @@ class Inbox:
         """
         now, received = datetime.now(timezone.utc), _DELIVERIES.c.received_at
         is_read = (_DELIVERIES.c.account == account, _DELIVERIES.c.sequence <= sequence)
-        with foreseen(STORE), self._engine.begin() as connection:
-            connection.execute(delete(_DELIVERIES).where(*is_read, received < iso(now - _KEPT)))
-            unread = delete(_DELIVERIES).where(received < iso(now - timedelta(days=UNREAD_DAYS)))
+        with translate_db_errors(STORE), self._engine.begin() as connection:
+            connection.execute(delete(_DELIVERIES).where(*is_read, received < iso_timestamp(now - _KEPT)))
+            unread = delete(_DELIVERIES).where(received < iso_timestamp(now - timedelta(days=UNREAD_DAYS)))
             return connection.execute(unread).rowcount
 
     def close(self) -> None:

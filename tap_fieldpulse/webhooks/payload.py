@@ -16,16 +16,16 @@ from typing import Any
 import msgspec
 
 from fieldpulse_api.resources.catalogue import RESOURCES
-from fieldpulse_api.values.scalars import Unfit, text, whole
+from fieldpulse_api.values.scalars import ConversionError, to_integer, to_text
 
 UNKNOWN = "unknown"
 _EVENTS = {
-    f"{one.noun} {ending}".lower(): f"{one.singular}_{ending.lower().replace(' ', '_')}"
+    f"{one.webhook_noun} {ending}".lower(): f"{one.singular}_{ending.lower().replace(' ', '_')}"
     for one in RESOURCES
-    for ending in one.webhooks
+    for ending in one.webhook_events
 }
 """The vendor's events: trigger in lower case → name."""
-_NOUNS = sorted(((one.noun.lower(), one.singular) for one in RESOURCES if "G" in one.operations), reverse=True)
+_NOUNS = sorted(((one.webhook_noun.lower(), one.singular) for one in RESOURCES if "G" in one.operations), reverse=True)
 """What an event may be of: beginning of a trigger → object type, longer ones before those that they begin with."""
 _COMPANY = re.compile(r"_(\d{1,18})\s*\Z", re.ASCII)
 _DEEPEST = 32
@@ -93,7 +93,7 @@ def read_delivery(body: bytes) -> Delivery:
         old_value=None if row is data else _as_text(data.get("old_value")),
         new_value=None if row is data else _as_text(data.get("new_value")),
         updated_at=_as_text(row.get("updated_at")),
-        data=text(data),
+        data=to_text(data),
     )
 
 
@@ -139,8 +139,8 @@ def _of(said: Mapping[str, Any], name: str) -> Any:
 
 def _id_of(row: Mapping[str, Any]) -> int:
     try:
-        number = whole(row.get("id"))
-    except Unfit:
+        number = to_integer(row.get("id"))
+    except ConversionError:
         number = None
     if number is None or not 0 < number < _LARGEST:
         raise NoDelivery("object")
@@ -148,4 +148,4 @@ def _id_of(row: Mapping[str, Any]) -> int:
 
 
 def _as_text(value: Any) -> str | None:
-    return value if value is None or isinstance(value, str) else text(value)
+    return value if value is None or isinstance(value, str) else to_text(value)

@@ -10,8 +10,8 @@ from datetime import datetime, timezone
 import click
 import msgspec
 
-from fieldpulse_api.errors import BadSetting, Invalid, got
-from fieldpulse_api.values.scalars import iso
+from fieldpulse_api.errors import ConfigError, RecordInvalid, got_and_allowed
+from fieldpulse_api.values.scalars import iso_timestamp
 from target_fieldpulse.planning.plan import Note
 from target_fieldpulse.settings import TARGET_SETTINGS
 
@@ -82,10 +82,10 @@ def settle(
         one.hold(stream, writes=False)
         entry = one.find(stream, key)
         if entry is None or entry.status != "intended" or (not not_created and made == bool(entry.marks)):
-            raise Invalid(
+            raise RecordInvalid(
                 f"Nothing of stream {stream} is in doubt under this key in that way.",
                 where=f"ledger of account {one.account} · key {key}",
-                do="look at `fieldpulse ledger list --in-doubt`; links are settled with --made or --not-created",
+                hint="look at `fieldpulse ledger list --in-doubt`; links are settled with --made or --not-created",
             )
         if not_created:
             one.forget(stream, key)
@@ -104,12 +104,14 @@ def _opened(where: tuple[str, str | None]) -> Iterator[Ledger]:
     if account is None and len(known) == 1:
         account = known[0]
     if account not in known:
-        what = f"The ledger knows no such account: {got(account, known)}." if known else "The ledger is empty."
+        what = (
+            f"The ledger knows no such account: {got_and_allowed(account, known)}." if known else "The ledger is empty."
+        )
         do = "name one with --account, or check the ledger's address"
-        raise BadSetting(what, where="--ledger-url · --account", do=do)
+        raise ConfigError(what, where="--ledger-url · --account", hint=do)
     with closing(Ledger(url, str(account))) as one:
         yield one
 
 
 def _since(entry: Entry) -> str:
-    return iso(datetime.fromtimestamp(entry.at, timezone.utc))
+    return iso_timestamp(datetime.fromtimestamp(entry.at, timezone.utc))

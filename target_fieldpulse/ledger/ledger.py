@@ -33,9 +33,9 @@ from sqlalchemy import (
 )
 from sqlalchemy.exc import IntegrityError, SQLAlchemyError
 
-from fieldpulse_api.errors import BadSetting, Invalid
+from fieldpulse_api.errors import ConfigError, RecordInvalid
 from fieldpulse_plugin.database import open_database
-from fieldpulse_plugin.run_lock import Hold
+from fieldpulse_plugin.run_lock import RunLock
 from target_fieldpulse.planning.plan import Note
 from target_fieldpulse.records.parsed_record import Said
 
@@ -111,7 +111,7 @@ class Ledger:
         """
         self.account = account
         self._lock = threading.Lock()
-        self._holds: dict[str, Hold] = {}
+        self._holds: dict[str, RunLock] = {}
         self.killed_by: float | None = None
         self._engine = open_database(url, _TABLES, store="ledger")
         try:
@@ -119,7 +119,7 @@ class Ledger:
             self._recognise(formerly)
             if formerly and formerly != account:
                 self._take_over(formerly)
-        except BadSetting:
+        except ConfigError:
             self.close()
             raise
 
@@ -139,7 +139,7 @@ class Ledger:
         """
         if stream in self._holds:
             return
-        self._holds[stream] = Hold(self._engine, self.account, store="ledger", stream=stream)
+        self._holds[stream] = RunLock(self._engine, self.account, store="ledger", stream=stream)
         if not writes:
             return
         run = self.find(stream, _RUN)
@@ -153,10 +153,10 @@ class Ledger:
             name.removeprefix(_PREFIX) for name in inspect(self._engine).get_table_names() if name.startswith(_PREFIX)
         ]
         if any(int(version) > _VERSION for version in versions if version.isdigit()):
-            raise BadSetting(
+            raise ConfigError(
                 "The ledger was written by a newer version of this target.",
                 where="setting ledger_url",
-                do="install that version, or give another ledger_url",
+                hint="install that version, or give another ledger_url",
             )
         if "1" not in versions:
             return
@@ -179,10 +179,10 @@ class Ledger:
         with self._begin() as connection:
             others = connection.scalars(query).all()
         if others:
-            raise BadSetting(
+            raise ConfigError(
                 "No list shows now which account the key belongs to, and the ledger knows accounts by their ids.",
                 where=f"setting ledger_url · accounts {', '.join(others)}",
-                do="run again later; if it stays, `fieldpulse doctor` shows which lists answer",
+                hint="run again later; if it stays, `fieldpulse doctor` shows which lists answer",
             )
 
     def _take_over(self, formerly: str) -> None:
@@ -190,10 +190,10 @@ class Ledger:
             with self._begin() as connection:
                 connection.execute(update(_TABLE).where(_TABLE.c.account == formerly).values(account=self.account))
         except IntegrityError:
-            raise BadSetting(
+            raise ConfigError(
                 "The ledger knows this account under two names, with different rows for one source key.",
                 where=f"setting ledger_url · accounts {formerly} and {self.account}",
-                do="give each FieldPulse account a ledger_url of its own",
+                hint="give each FieldPulse account a ledger_url of its own",
             ) from None
 
     def find(self, stream: str, source_key: str) -> Entry | None:
@@ -240,10 +240,10 @@ class Ledger:
                 connection.execute(delete(_TABLE).where(*self._is(key), _TABLE.c.status == "deleted"))
                 connection.execute(insert(_TABLE).values(**key, **values, after_id=after_id, at=time.time()))
         except IntegrityError:
-            raise Invalid(
+            raise RecordInvalid(
                 "Another process is creating this record, or its create is in doubt.",
                 where=f"ledger · stream {note.stream}",
-                do="let one process at a time write a stream, then replay the record",
+                hint="let one process at a time write a stream, then replay the record",
             ) from None
 
     def done(
@@ -314,10 +314,10 @@ class Ledger:
         except IntegrityError:
             raise
         except SQLAlchemyError as error:
-            raise BadSetting(
+            raise ConfigError(
                 f"The ledger cannot be read or written ({type(error).__name__}).",
                 where="setting ledger_url",
-                do="look at the disk or the database; nothing is sent that cannot be noted first",
+                hint="look at the disk or the database; nothing is sent that cannot be noted first",
             ) from None
 
 

@@ -67,7 +67,7 @@ class Forecast:
 
 def shown(plan: Plan) -> Mapping[str, Any]:
     """Return what a row shows of what a plan writes: some columns have other names than their fields."""
-    fields = plan.resource.write.by_name if plan.resource.write else {}
+    fields = plan.resource.write_spec.by_name if plan.resource.write_spec else {}
     return {fields[name].column if name in fields else name: value for name, value in plan.body.items()}
 
 

@@ -8,7 +8,7 @@ from collections import Counter
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from fieldpulse_api.errors import BadSetting, GuardStopped
+from fieldpulse_api.errors import ConfigError, SafetyLimitReached
 
 from .plan import Action
 
@@ -54,13 +54,13 @@ class Guards:
             self._most[action, stream] = int(self._known(stream) * number / 100) if is_percent else int(number)
         return self._most[action, stream]
 
-    def _stopped(self, action: Action, stream: str) -> GuardStopped:
+    def _stopped(self, action: Action, stream: str) -> SafetyLimitReached:
         number, is_percent = self._limits[action]
         share = f" ({number:g} % of the {self._known(stream)} that are known)" if is_percent else ""
-        return GuardStopped(
+        return SafetyLimitReached(
             f"More than {self._most[action, stream]} {action}s of {stream}{share}: the run was stopped.",
             where=f"setting {SETTINGS[action]} · stream {stream}",
-            do="look at the source; `dry_run: true` shows what would be done. Raise the limit if it is meant",
+            hint="look at the source; `dry_run: true` shows what would be done. Raise the limit if it is meant",
         )
 
 
@@ -69,5 +69,5 @@ def _read(config: Mapping[str, Any], name: str) -> tuple[float, bool]:
     number = float(text.removesuffix("%")) if _NUMBER.match(text) else -1.0
     if number < 0 or (not number.is_integer() and not text.endswith("%")):
         what = "The limit is neither a whole number nor a percentage."
-        raise BadSetting(what, where=f"setting {name}", do='give it like 100 or "5%"')
+        raise ConfigError(what, where=f"setting {name}", hint='give it like 100 or "5%"')
     return number, text.endswith("%")

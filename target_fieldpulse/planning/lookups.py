@@ -8,13 +8,13 @@ from collections.abc import Iterable, Mapping
 from dataclasses import replace
 from typing import Any
 
-from fieldpulse_api.errors import FieldPulseError, Incomplete, Invalid
+from fieldpulse_api.errors import FieldPulseError, IncompleteRead, RecordInvalid
 from fieldpulse_api.http.client import Client
-from fieldpulse_api.reading.full_scan import Walk
-from fieldpulse_api.reading.pages import Pages, Reading
+from fieldpulse_api.reading.full_scan import FullScan
+from fieldpulse_api.reading.pages import Pages, ReadOptions
 from fieldpulse_api.resources.catalogue import BY_NAME
 from fieldpulse_api.resources.model import Resource
-from fieldpulse_api.resources.write_model import Field, Kind
+from fieldpulse_api.resources.write_model import Field, FieldType
 from fieldpulse_api.values.custom_fields import RAW, entries_of
 from target_fieldpulse.records.field_codec import Wire
 
@@ -57,8 +57,8 @@ def shows(row: Mapping[str, Any], column: str) -> bool:
 def field_of(resource: Resource, column: str) -> Field:
     """Return how the values of a column are compared."""
     if column.startswith(_EXACT):
-        return Field(column, Kind.KEY)
-    fields = resource.write.fields if resource.write else ()
+        return Field(column, FieldType.KEY)
+    fields = resource.write_spec.fields if resource.write_spec else ()
     return next((one for one in fields if one.column == column), Field(column))
 
 
@@ -81,16 +81,16 @@ class Lookup:
     def read(self, pages: Pages) -> None:
         """Take all rows in."""
         seen: set[str] = set()
-        for row in (row for rows in Walk(pages, ends_by_count=bool(pages.resource.parent)).rows() for row in rows):
+        for row in (row for rows in FullScan(pages, ends_by_count=bool(pages.resource.parent)).rows() for row in rows):
             self.put(int(row["id"]), row)
             seen.update(name for name in self._columns if name not in seen and shows(row, name))
         self.unseen = set(self._columns) - seen if self._rows else set()
         self.newest_id = max(self._rows, default=0)
         if pages.tally.verdict == "incomplete":
-            raise Incomplete(
+            raise IncompleteRead(
                 f"The list of {pages.resource.name} could not be read whole, so nothing can be looked up in it.",
                 where=f"GET {pages.resource.path}",
-                do="run again",
+                hint="run again",
             )
 
     def put(self, row_id: int, values: Mapping[str, Any], *, is_planned: bool = False) -> None:
@@ -132,10 +132,10 @@ class Lookup:
             return []
         hidden = ", ".join(plain_column(name) for name in columns if name in self.unseen)
         if hidden:
-            raise Invalid(
+            raise RecordInvalid(
                 f"No row of {self._resource.name} shows {hidden}, so none can be found by it.",
                 where=f"GET {self._resource.path}",
-                do="leave it out of `match` or `external_id_fields`, or give id",
+                hint="leave it out of `match` or `external_id_fields`, or give id",
             )
         with self._lock:
             if columns not in self._indexes:
@@ -173,7 +173,7 @@ class Lookups:
     `columns` are those that will be asked for, by stream.
     """
 
-    def __init__(self, client: Client, reading: Reading, wire: Wire, columns: Mapping[str, Iterable[str]]) -> None:
+    def __init__(self, client: Client, reading: ReadOptions, wire: Wire, columns: Mapping[str, Iterable[str]]) -> None:
         self._client, self._reading, self._wire = client, reading, wire
         self._columns = {stream: tuple(dict.fromkeys(names)) for stream, names in columns.items()}
         self._locks: defaultdict[str, threading.Lock] = defaultdict(threading.Lock)
@@ -230,8 +230,8 @@ class Lookups:
         if "{" not in path and not self._is_new(path):
             try:
                 lookup.read(Pages(self._client, resource, self._with_values(resource), path))
-            except Incomplete as error:
-                self._failed[path] = Invalid(error.what, where=error.where, do=error.do)
+            except IncompleteRead as error:
+                self._failed[path] = RecordInvalid(error.what, where=error.where, hint=error.hint)
                 raise self._failed[path] from None
         for row_id, values in self._planned[path]:
             _plan(lookup, row_id, values)
@@ -242,10 +242,10 @@ class Lookups:
         """Say whether a list is below a row that a dry run only planned."""
         return "/-" in path
 
-    def _with_values(self, resource: Resource) -> Reading:
+    def _with_values(self, resource: Resource) -> ReadOptions:
         """Return how to read a list so that it shows the custom fields that are asked for."""
         is_asked = any(plain_column(name).startswith(_OF_CUSTOM) for name in self._columns.get(resource.name, ()))
-        return replace(self._reading, query=dict(resource.ask_values)) if is_asked else self._reading
+        return replace(self._reading, query=dict(resource.with_custom_fields_params)) if is_asked else self._reading
 
 
 def _plan(lookup: Lookup, row_id: int, values: Mapping[str, Any] | None) -> None:

@@ -8,8 +8,8 @@ from dataclasses import dataclass, field, replace
 from typing import Any, Literal
 
 from fieldpulse_api.resources.model import Resource
-from fieldpulse_api.resources.write_model import Field, Kind, Write
-from fieldpulse_api.values.text import normal
+from fieldpulse_api.resources.write_model import Field, FieldType, WriteSpec
+from fieldpulse_api.values.text import normalized
 from target_fieldpulse.records.custom_field_entries import FIELD as VALUES
 from target_fieldpulse.records.custom_field_entries import lacking
 from target_fieldpulse.records.field_codec import Wire, encoded, refuse
@@ -29,7 +29,7 @@ class New:
     @property
     def note(self) -> Note:
         """Return under what the ledger keeps it: a hash of its name."""
-        name = encoded([normal(value) for _, value in self.body])
+        name = encoded([normalized(value) for _, value in self.body])
         return Note(self.stream, f"name:{hashlib.blake2b(name, digest_size=12).hexdigest()}")
 
 
@@ -86,7 +86,7 @@ class Plan:
 
 
 def body_of(
-    write: Write, record: Record, filled: Mapping[str, Any], wire: Wire, wanted: set[str] | None = None
+    write: WriteSpec, record: Record, filled: Mapping[str, Any], wire: Wire, wanted: set[str] | None = None
 ) -> Body:
     """Return the fields that the record gives, as they are sent; `filled` are those that its references gave.
 
@@ -105,26 +105,26 @@ def body_of(
     return body
 
 
-def cleared(write: Write, record: Record, body: Body, wanted: set[str]) -> Body:
+def cleared(write: WriteSpec, record: Record, body: Body, wanted: set[str]) -> Body:
     """Return the fields that a null of the record clears. Raises: Invalid for one that is required."""
     nulls: Body = {}
     for one in (write.by_name[name] for name in write.by_name if name in wanted and name not in body):
-        said = [name for name, fields in write.fills.items() if fields[0] == one.name and name in record]
+        said = [name for name, fields in write.fields_by_property.items() if fields[0] == one.name and name in record]
         if any(record[name] is None for name in said):
             if one.name in write.required:
                 raise refuse(f"{one.name} is null, and required", one.name)
-            nulls[one.name] = [] if one.kind is Kind.JSON else None
+            nulls[one.name] = [] if one.type is FieldType.JSON else None
     return nulls
 
 
 def creating(plan: Plan) -> Plan:
     """Return the plan of a create, its body with the defaults. Raises: Invalid where a required field is lacking."""
-    write = plan.resource.write
+    write = plan.resource.write_spec
     whole = for_create(write, {**plan.above, **plan.body}) if write else plan.body
     return replace(plan, action="create", body={name: value for name, value in whole.items() if name not in plan.above})
 
 
-def for_create(write: Write, body: Body, *, to: str = "to create") -> Body:
+def for_create(write: WriteSpec, body: Body, *, to: str = "to create") -> Body:
     """Return the body of a create, with the defaults. Raises: Invalid where a required field is lacking."""
     body = {**dict(write.defaults), **body}
     for name in write.required:
@@ -132,14 +132,14 @@ def for_create(write: Write, body: Body, *, to: str = "to create") -> Body:
             others = [one for ref in write.references if name in ref.fields for one in ref.properties if one != name]
             instead = f", or {' or '.join(others)}" if others else ""
             raise refuse(f"{name} is required {to}{instead}", name)
-    if write.any_of and not any(body.get(name) for name in write.any_of):
-        raise refuse(f"one of {', '.join(write.any_of)} is required {to}", write.any_of[0])
+    if write.require_any_of and not any(body.get(name) for name in write.require_any_of):
+        raise refuse(f"one of {', '.join(write.require_any_of)} is required {to}", write.require_any_of[0])
     return body
 
 
 def differing(resource: Resource, body: Body, row: Mapping[str, Any], wire: Wire) -> list[str]:
     """Return the fields of a body that a row holds otherwise; custom fields are compared one by one."""
-    fields = resource.write.by_name if resource.write else {}
+    fields = resource.write_spec.by_name if resource.write_spec else {}
     return [name for name, value in body.items() if not _is_held(fields.get(name, Field(name)), value, row, wire)]
 
 

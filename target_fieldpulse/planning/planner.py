@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from fieldpulse_api.errors import Invalid
+from fieldpulse_api.errors import RecordInvalid
 from fieldpulse_api.resources.catalogue import BY_NAME
 from fieldpulse_api.resources.model import Resource
-from fieldpulse_api.resources.write_model import Call, Write
+from fieldpulse_api.resources.write_model import Action, WriteSpec
 from fieldpulse_api.values.custom_fields import PROPERTY, RAW, entries_of
 from target_fieldpulse.ledger.ledger import Entry
 from target_fieldpulse.records import parsed_record as records
@@ -42,7 +42,7 @@ class Planner:
     def plan(self, resource: Resource, record: Record) -> Plan:
         """Return what is to be done for a record."""
         write = _write_of(resource)
-        if write.into:
+        if write.target_resource:
             return self._move(resource, write, record)
         key = records.source_key(record)
         entry = self._forecast.find(resource.name, key)
@@ -94,7 +94,7 @@ class Planner:
             return Plan("skip", resource, note, known, why="write_mode is create_only, and FieldPulse has the row")
         write = _write_of(resource)
         fields = records.fields_of(write, changed)
-        wanted = {*fields, *write.resend, *resource.path_fields}
+        wanted = {*fields, *write.always_resend, *resource.parent_keys}
         filled = self._references.resolve(write, record, wanted)
         given = plans.body_of(write, record, filled, self._wire, wanted)
         if VALUES in fields:
@@ -110,7 +110,7 @@ class Planner:
             known,
             above,
             body={name: value for name, value in given.items() if name in fields or name not in wanted} | nulls,
-            again={name: value for name, value in given.items() if name in write.resend},
+            again={name: value for name, value in given.items() if name in write.always_resend},
             calls=self._calls(write, record, changed),
             changed=changed,
         )
@@ -129,7 +129,7 @@ class Planner:
     def _above(self, resource: Resource, body: Body, known: Mapping[str, int]) -> Mapping[str, int]:
         """Take the fields of the path out of a body. A row below another one cannot be moved to a third."""
         above = {**known}
-        for name in resource.path_fields:
+        for name in resource.parent_keys:
             given = body.pop(name, None)
             if given is not None and known.get(name) not in (None, given):
                 raise refuse(f"{name} has changed, and FieldPulse moves no row of {resource.name}", name)
@@ -138,9 +138,9 @@ class Planner:
             above.setdefault(name, int(given or 0))
         return above
 
-    def _said(self, resource: Resource, write: Write, record: Record) -> records.Said:
+    def _said(self, resource: Resource, write: WriteSpec, record: Record) -> records.Said:
         """Return what a record says; its own key counts where FieldPulse keeps that."""
-        now = records.said(write, record, clears=self._rules.clears, fills=self._rules.fill_only)
+        now = records.said(write, record, clears=self._rules.clears, fills=self._rules.fill_empty_only)
         key = records.external_id(record) if resource.name in self._external_columns else None
         return now | records.hashed(_KEY, key) if key is not None else now
 
@@ -149,13 +149,13 @@ class Planner:
     ) -> Body:
         """Return the values of custom fields that changed; named ones go instead of those in the API's own form."""
         given = record.get(PROPERTY)
-        if given is None or not resource.custom:
+        if given is None or not resource.custom_field_object:
             return {}
         if not isinstance(given, Mapping):
             raise refuse(f"{PROPERTY} is no object of names and values", PROPERTY)
         named = {name: value for name, value in given.items() if f"{PROPERTY}.{name}" in changed}
         held = {one: value for name in RAW for one, value in entries_of(record.get(name))}
-        entries = self._customs.entries(resource.custom, named, held, clears=self._rules.clears)
+        entries = self._customs.entries(resource.custom_field_object, named, held, clears=self._rules.clears)
         body.pop(VALUES, None)
         own = self._own_field(resource)
         for entry in (one for one in entries if one[DEFINITION] == own):
@@ -200,7 +200,7 @@ class Planner:
             yield (_KEY,), {column: key}
         by_name, body = _write_of(resource).by_name, {**whole.above, **whole.body}
         for fields in self._rules.match_of(resource):
-            own = [by_name[name] for name in fields if name not in resource.path_fields]
+            own = [by_name[name] for name in fields if name not in resource.parent_keys]
             if own and all(self._wire.loose(by_name[name], body.get(name)) for name in fields):
                 yield fields, {one.column: body[one.name] for one in own}
 
@@ -213,19 +213,19 @@ class Planner:
                 f"{name}: row {found} has it, and belongs to another external_id", name, "give id, or merge them"
             )
 
-    def _calls(self, write: Write, record: Record, changed: tuple[str, ...]) -> dict[str, list[Body]]:
-        links = {call.link for call in write.calls if call.name in changed and call.link}
-        due = [call for call in write.calls if call.name in changed or call.link in links]
+    def _calls(self, write: WriteSpec, record: Record, changed: tuple[str, ...]) -> dict[str, list[Body]]:
+        links = {call.link for call in write.actions if call.name in changed and call.link}
+        due = [call for call in write.actions if call.name in changed or call.link in links]
         wanted = [call for call in due if record.get(call.name) is not None]
         return {call.name: [self._element(call, one) for one in _elements(call, record[call.name])] for call in wanted}
 
-    def _element(self, call: Call, given: Mapping[str, Any]) -> Body:
-        filled = self._references.resolve(call.element, given)
+    def _element(self, call: Action, given: Mapping[str, Any]) -> Body:
+        filled = self._references.resolve(call.item, given)
         try:
             return plans.for_create(
-                call.element, plans.body_of(call.element, given, filled, self._wire), to="in each element"
+                call.item, plans.body_of(call.item, given, filled, self._wire), to="in each element"
             )
-        except Invalid as error:
+        except RecordInvalid as error:
             raise refuse(f"{call.name}: {error.what}", call.name) from None
 
     def _delete(self, resource: Resource, record: Record, note: Note, entry: Entry | None) -> Plan:
@@ -245,9 +245,9 @@ class Planner:
         if known is None:
             return Plan("skip", resource, note, why="it is deleted at its source, and was never written")
         above = entry.above if entry and entry.row_id == known else {}
-        if set(resource.path_fields) - set(above):
+        if set(resource.parent_keys) - set(above):
             write = _write_of(resource)
-            above = self._above(resource, {**self._references.resolve(write, record, set(resource.path_fields))}, {})
+            above = self._above(resource, {**self._references.resolve(write, record, set(resource.parent_keys))}, {})
         return Plan("delete", resource, note, known, above)
 
     def _kept(self, resource: Resource, record: Record) -> int | None:
@@ -256,14 +256,14 @@ class Planner:
         found = self._lookups.of(resource.name).find({column: key}) if column and key is not None else []
         return found[0] if len(found) == 1 else None
 
-    def _move(self, resource: Resource, write: Write, record: Record) -> Plan:
+    def _move(self, resource: Resource, write: WriteSpec, record: Record) -> Plan:
         """Plan a change of another resource's row: a move needs no key of its own, the row is its key."""
         if records.is_deleted(record):
             raise refuse(f"FieldPulse deletes no {resource.name}", "deleted_at")
         found = self._references.resolve(write, record)
-        target = found.pop(str(write.row), None)
+        target = found.pop(str(write.row_reference), None)
         if target is None:
-            row = write.reference(str(write.row))
+            row = write.reference(str(write.row_reference))
             raise refuse(f"none of {', '.join(row.properties)} is given", row.field)
         body = plans.body_of(write, record, found, self._wire)
         for name in write.required:
@@ -275,7 +275,7 @@ class Planner:
         action: plans.Action = "update" if changed else "unchanged"
         if changed and self._rules.mode(resource.name) == "create_only":
             return Plan("skip", resource, note, target, why="write_mode is create_only, and a move changes a row")
-        return Plan(action, BY_NAME[str(write.into)], note, target, body=body, changed=changed)
+        return Plan(action, BY_NAME[str(write.target_resource)], note, target, body=body, changed=changed)
 
 
 def moved_key(row: int) -> str:
@@ -283,15 +283,15 @@ def moved_key(row: int) -> str:
     return f"id:{row}"
 
 
-def _write_of(resource: Resource) -> Write:
-    if resource.write is None:
+def _write_of(resource: Resource) -> WriteSpec:
+    if resource.write_spec is None:
         raise TypeError(resource.name)  # a sink is made for writable streams only
-    return resource.write
+    return resource.write_spec
 
 
-def _elements(call: Call, given: Any) -> list[Mapping[str, Any]]:
-    if call.inside and isinstance(given, Mapping):
-        given = given.get(call.inside)
+def _elements(call: Action, given: Any) -> list[Mapping[str, Any]]:
+    if call.body_key and isinstance(given, Mapping):
+        given = given.get(call.body_key)
     if not isinstance(given, list) or not all(isinstance(one, Mapping) for one in given):
         raise refuse(f"{call.name} is no list of objects", call.name)
     return given

@@ -8,9 +8,9 @@ from typing import Any
 
 from fieldpulse_api.errors import allowed_instead
 from fieldpulse_api.resources.catalogue import RESOURCES
-from fieldpulse_api.resources.write_model import Group, Reference, Write
-from fieldpulse_api.values.scalars import Unfit, whole
-from fieldpulse_api.values.text import PERSONAL, normal, object_type
+from fieldpulse_api.resources.write_model import ParentLookup, Reference, WriteSpec
+from fieldpulse_api.values.scalars import ConversionError, to_integer
+from fieldpulse_api.values.text import PERSONAL, normalized, object_type
 from target_fieldpulse.records.field_codec import refuse, shape
 from target_fieldpulse.records.parsed_record import Record, an_id, is_blank, ledger_key
 
@@ -30,7 +30,7 @@ class References:
     def __init__(self, forecast: Forecast, lookups: Lookups, rules: Rules, external: Mapping[str, str]) -> None:
         self._forecast, self._lookups, self._rules, self._external = forecast, lookups, rules, external
 
-    def resolve(self, write: Write, record: Record, wanted: set[str] | None = None) -> dict[str, Any]:
+    def resolve(self, write: WriteSpec, record: Record, wanted: set[str] | None = None) -> dict[str, Any]:
         """Return the body fields that the record's references fill, of those that are wanted."""
         filled: dict[str, Any] = {}
         for reference in write.references:
@@ -41,7 +41,7 @@ class References:
 
     def _fill(self, filled: dict[str, Any], reference: Reference, given: str, record: Record) -> None:
         """Fill what one property gives; what several give must be the same."""
-        if reference.element:
+        if reference.list_item_key:
             if not is_blank(record.get(reference.field)):
                 raise _twice(reference.field, given)
             filled[reference.field] = [*filled.get(reference.field, ()), *self._elements(reference, given, record)]
@@ -58,21 +58,21 @@ class References:
 
     def _found_by(self, reference: Reference, given: str, record: Record) -> dict[str, Any]:
         value = record[given]
-        if reference.many:
+        if reference.is_list:
             return {reference.field: list(dict.fromkeys(self._several(reference, value)))}
         if given == reference.field:
             return {reference.field: an_id(value, given)}
-        if given == reference.external:
-            return {reference.field: self._written(reference, given, str(value)), **dict(reference.sets)}
+        if given == reference.external_id_property:
+            return {reference.field: self._written(reference, given, str(value)), **dict(reference.also_sets)}
         code = self._code(reference, value)
-        if code is not None and reference.codes:
-            return {reference.codes.column: code}
+        if code is not None and reference.code_labels:
+            return {reference.code_labels.column: code}
         found = self._named(reference, given, value)
-        return {reference.field: found, **self._group(reference.group, found, record)}
+        return {reference.field: found, **self._group(reference.parent, found, record)}
 
     def _elements(self, reference: Reference, given: str, record: Record) -> list[dict[str, Any]]:
         values = record[given] if isinstance(record[given], list) else [record[given]]
-        return [{str(reference.element): self._named(reference, given, one)} for one in values]
+        return [{str(reference.list_item_key): self._named(reference, given, one)} for one in values]
 
     def _several(self, reference: Reference, values: Any) -> Iterator[int | New]:
         name = reference.field
@@ -107,17 +107,21 @@ class References:
 
     def _code(self, reference: Reference, value: Any) -> int | str | None:
         """Return the code that a value is, or the label of; the account's own names go before labels."""
-        if reference.codes is None:
+        if reference.code_labels is None:
             return None
         code = _whole(value)
         if code is not None:
-            if code not in reference.codes.by_code:
-                names = [f"{one} {label}" for one, label in reference.codes.pairs]
-                raise refuse(f"{reference.named}: {allowed_instead(value, names)}", str(reference.named))
+            if code not in reference.code_labels.by_code:
+                names = [f"{one} {label}" for one, label in reference.code_labels.pairs]
+                raise refuse(
+                    f"{reference.name_property}: {allowed_instead(value, names)}", str(reference.name_property)
+                )
             return code
         if self._lookup(reference).find({str(reference.column): value}):
             return None
-        return next((code for code, label in reference.codes.pairs if normal(label) == normal(value)), None)
+        return next(
+            (code for code, label in reference.code_labels.pairs if normalized(label) == normalized(value)), None
+        )
 
     def _named(self, reference: Reference, given: str, value: Any) -> int | Any:
         if not isinstance(value, (str, int)) or isinstance(value, bool):
@@ -128,10 +132,10 @@ class References:
         if found:
             reason = f"{given}: {len(found)} rows of {reference.stream} have it: ids {', '.join(map(str, found))}"
             raise refuse(reason, given, f"give {reference.field}")
-        if reference.stream in self._rules.create_missing:
+        if reference.stream in self._rules.create_missing_references:
             named = {
                 str(reference.column): " ".join(str(value).split()),
-                **dict([reference.only] if reference.only else []),
+                **dict([reference.restrict_to] if reference.restrict_to else []),
             }
             return New(reference.stream, tuple(named.items()))
         if reference.column == PERSONAL:  # neither the value nor the others
@@ -140,21 +144,23 @@ class References:
 
     def _names(self, reference: Reference) -> Iterator[str]:
         """Return what may be named: of rows with a type only those of the wanted one."""
-        labels = reference.codes.by_code.values() if reference.codes else ()
+        labels = reference.code_labels.by_code.values() if reference.code_labels else ()
         rows = self._lookup(reference).rows().values()
-        column, only = str(reference.column), reference.only
+        column, only = str(reference.column), reference.restrict_to
         fits = (row for row in rows if only is None or row.get(only[0]) in (only[1], None, ""))
         return iter(dict.fromkeys([*(str(row[column]) for row in fits if row.get(column)), *labels]))
 
     def _found(self, reference: Reference, value: Any) -> list[int]:
         lookup, column = self._lookup(reference), str(reference.column)
-        only = reference.only if reference.only and reference.only[0] not in lookup.unseen else None
+        only = (
+            reference.restrict_to if reference.restrict_to and reference.restrict_to[0] not in lookup.unseen else None
+        )
         found = lookup.find({column: value, only[0]: only[1]} if only else {column: value})
         found = found or (lookup.find({column: value, only[0]: None}) if only else [])
-        direct = _whole(value) if reference.many else None
+        direct = _whole(value) if reference.is_list else None
         return found or ([direct] if direct in lookup.rows() else [])
 
-    def _group(self, group: Group | None, member: int, record: Record) -> dict[str, int]:
+    def _group(self, group: ParentLookup | None, member: int, record: Record) -> dict[str, int]:
         """Return the row that a found one belongs to, the marked one of several."""
         if group is None or record.get(group.field) is not None:
             return {}
@@ -174,11 +180,11 @@ def _twice(field: str, given: str) -> Exception:
 def columns_asked(streams: Mapping[str, Any]) -> dict[str, list[str]]:
     """Return the columns by which the references of all streams look rows up."""
     asked: defaultdict[str, list[str]] = defaultdict(list)
-    for reference in (one for resource in RESOURCES if resource.write for one in resource.write.references):
-        only = [reference.only[0]] if reference.only else []
+    for reference in (one for resource in RESOURCES if resource.write_spec for one in resource.write_spec.references):
+        only = [reference.restrict_to[0]] if reference.restrict_to else []
         asked[reference.stream] += [*([reference.column] if reference.column else []), *only]
-        if reference.group:
-            asked[reference.group.stream] += [reference.group.members, reference.group.first]
+        if reference.parent:
+            asked[reference.parent.stream] += [reference.parent.members, reference.parent.first]
     for stream, columns in streams.items():
         asked[stream] += columns
     return asked
@@ -186,6 +192,6 @@ def columns_asked(streams: Mapping[str, Any]) -> dict[str, list[str]]:
 
 def _whole(value: Any) -> int | None:
     try:
-        return whole(value)
-    except Unfit:
+        return to_integer(value)
+    except ConversionError:
         return None

@@ -6,10 +6,10 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Literal, cast
 
-from fieldpulse_api.errors import BadSetting, got
+from fieldpulse_api.errors import ConfigError, got_and_allowed
 from fieldpulse_api.resources.catalogue import BY_NAME, RESOURCES, WRITABLE
 from fieldpulse_api.resources.model import Resource
-from fieldpulse_api.resources.write_model import Kind
+from fieldpulse_api.resources.write_model import FieldType
 
 Mode = Literal["upsert", "create_only", "update_only"]
 MODES: tuple[Mode, ...] = ("upsert", "create_only", "update_only")
@@ -20,11 +20,11 @@ OTHERWISE = "*"
 def _creatable() -> dict[str, tuple[str, ...]]:
     """Return the streams whose rows can be created from nothing but how records name them, and those columns."""
     found: dict[str, tuple[str, ...]] = {}
-    writes = [resource.write for resource in RESOURCES if resource.write]
+    writes = [resource.write_spec for resource in RESOURCES if resource.write_spec]
     for reference in (one for write in writes for one in write.references if one.column):
-        write = BY_NAME[reference.stream].write
-        if write and not write.into and write.required == (reference.column,):
-            columns = (*found.get(reference.stream, ()), reference.column, *(reference.only or ())[:1])
+        write = BY_NAME[reference.stream].write_spec
+        if write and not write.target_resource and write.required == (reference.column,):
+            columns = (*found.get(reference.stream, ()), reference.column, *(reference.restrict_to or ())[:1])
             found[reference.stream] = tuple(dict.fromkeys(columns))
     return found
 
@@ -42,9 +42,9 @@ class Rules:
     match: Mapping[str, tuple[tuple[str, ...], ...]] = field(default_factory=dict)
     modes: Mapping[str, Mode] = field(default_factory=dict)
     external: Mapping[str, str] = field(default_factory=dict)
-    create_missing: frozenset[str] = frozenset()
+    create_missing_references: frozenset[str] = frozenset()
     clears: bool = False
-    fill_only: bool = False
+    fill_empty_only: bool = False
     hard_delete: bool = False
 
     @classmethod
@@ -54,22 +54,22 @@ class Rules:
             match={stream: _checked(stream, sets) for stream, sets in _by_stream(config["match"], "match")},
             modes=_modes(config),
             external=dict(_external(config)),
-            create_missing=frozenset(config["create_missing"]),
+            create_missing_references=frozenset(config["create_missing_references"]),
             clears=config["null_policy"] == "clear",
-            fill_only=config["fill_only"],
+            fill_empty_only=config["fill_empty_only"],
             hard_delete=config["hard_delete"],
         )
 
     def match_of(self, resource: Resource) -> tuple[tuple[str, ...], ...]:
         """Return the sets of fields by which a stream's rows are found."""
-        return self.match.get(resource.name, resource.write.match if resource.write else ())
+        return self.match.get(resource.name, resource.write_spec.match_sets if resource.write_spec else ())
 
     def columns(self, external: Mapping[str, str]) -> dict[str, list[str]]:
         """Return the columns by which rows are matched, by stream."""
         columns: dict[str, list[str]] = {}
-        for resource in (one for one in RESOURCES if one.write):
+        for resource in (one for one in RESOURCES if one.write_spec):
             names = dict.fromkeys(name for fields in self.match_of(resource) for name in fields)
-            fields = resource.write.by_name if resource.write else {}
+            fields = resource.write_spec.by_name if resource.write_spec else {}
             own = [external[resource.name]] if resource.name in external else []
             columns[resource.name] = [*own, *(fields[name].column for name in names)]
         return columns
@@ -82,21 +82,25 @@ class Rules:
 def _by_stream(given: Mapping[str, Any], setting: str, *also: str) -> Iterator[tuple[str, Any]]:
     for stream, value in given.items():
         if stream not in (*WRITABLE, *also):
-            what = f"There is no such stream to write: {got(stream, (*WRITABLE, *also))}."
-            raise BadSetting(what, where=f"setting {setting}.{stream}", do="correct the setting")
+            what = f"There is no such stream to write: {got_and_allowed(stream, (*WRITABLE, *also))}."
+            raise ConfigError(what, where=f"setting {setting}.{stream}", hint="correct the setting")
         yield stream, value
 
 
 def _checked(stream: str, sets: list[list[str]]) -> tuple[tuple[str, ...], ...]:
-    write = BY_NAME[stream].write
-    known = [one.name for one in write.fields if one.kind is not Kind.JSON] if write and not write.into else []
+    write = BY_NAME[stream].write_spec
+    known = (
+        [one.name for one in write.fields if one.type is not FieldType.JSON]
+        if write and not write.target_resource
+        else []
+    )
     if not known:
         what = "This stream changes rows of another, and matches none of its own."
-        raise BadSetting(what, where=f"setting match.{stream}", do="leave it out")
+        raise ConfigError(what, where=f"setting match.{stream}", hint="leave it out")
     for name in (name for one in sets for name in one):
         if name not in known:
-            what = f"The stream has no such field to be matched by: {got(name, known)}."
-            raise BadSetting(what, where=f"setting match.{stream}", do="correct the setting")
+            what = f"The stream has no such field to be matched by: {got_and_allowed(name, known)}."
+            raise ConfigError(what, where=f"setting match.{stream}", hint="correct the setting")
     return tuple(tuple(one) for one in sets)
 
 
@@ -107,20 +111,26 @@ def _modes(config: Mapping[str, Any]) -> dict[str, Mode]:
     modes = dict(_by_stream(given, "write_mode", OTHERWISE))
     for stream, mode in modes.items():
         if mode not in MODES:
-            what = f"There is no such mode: {got(mode, MODES)}."
-            raise BadSetting(what, where=f"setting write_mode.{stream}", do="correct the setting")
+            what = f"There is no such mode: {got_and_allowed(mode, MODES)}."
+            raise ConfigError(what, where=f"setting write_mode.{stream}", hint="correct the setting")
     return cast("dict[str, Mode]", modes)
 
 
 def _external(config: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
     for stream, name in _by_stream(config["external_id_fields"], "external_id_fields"):
         resource = BY_NAME[stream]
-        if not resource.custom and name not in columns_for_keys(resource):
-            what = f"Rows of {stream} have no such column for keys: {got(name, columns_for_keys(resource))}."
-            raise BadSetting(what, where=f"setting external_id_fields.{stream}", do="correct the setting")
+        if not resource.custom_field_object and name not in columns_for_keys(resource):
+            what = (
+                f"Rows of {stream} have no such column for keys: {got_and_allowed(name, columns_for_keys(resource))}."
+            )
+            raise ConfigError(what, where=f"setting external_id_fields.{stream}", hint="correct the setting")
         yield stream, name
 
 
 def columns_for_keys(resource: Resource) -> list[str]:
     """Return the columns in which FieldPulse keeps keys of others; what people write is none."""
-    return [resource.write.keeps] if resource.write and resource.write.keeps else []
+    return (
+        [resource.write_spec.external_id_column]
+        if resource.write_spec and resource.write_spec.external_id_column
+        else []
+    )

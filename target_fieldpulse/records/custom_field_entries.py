@@ -7,7 +7,7 @@ from decimal import Decimal
 from typing import Any
 
 from fieldpulse_api.values.custom_fields import RAW, entries_of
-from fieldpulse_api.values.scalars import Unfit, decimal_text
+from fieldpulse_api.values.scalars import ConversionError, to_decimal_text
 
 Entries = list[dict[str, Any]]
 
@@ -49,7 +49,7 @@ def _is_same(value: Any, held: Any) -> bool:
     if str(value) == str(held):
         return True
     try:
-        one, other = decimal_text(str(value)), decimal_text(str(held))
+        one, other = to_decimal_text(str(value)), to_decimal_text(str(held))
         return one is not None and other is not None and Decimal(one) == Decimal(other)
-    except Unfit:
+    except ConversionError:
         return str(value) in _FLAGS.get(str(held).lower(), ())

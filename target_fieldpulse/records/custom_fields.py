@@ -6,12 +6,12 @@ import threading
 from collections.abc import Mapping
 from typing import Any
 
-from fieldpulse_api.errors import BadSetting, NotFound, UnexpectedReply, allowed_instead
+from fieldpulse_api.errors import ConfigError, RowNotFound, UnexpectedResponse, allowed_instead
 from fieldpulse_api.http.client import Client
-from fieldpulse_api.reading.pages import Reading
+from fieldpulse_api.reading.pages import ReadOptions
 from fieldpulse_api.values.custom_fields import PROPERTY, Definition, read_definitions
-from fieldpulse_api.values.scalars import Unfit, decimal_text
-from fieldpulse_api.values.text import normal, property_name
+from fieldpulse_api.values.scalars import ConversionError, to_decimal_text
+from fieldpulse_api.values.text import normalized, property_name
 
 from .custom_field_entries import DEFINITION, Entries
 from .field_codec import refuse, shape
@@ -22,7 +22,7 @@ _NO_LIST = (403, 404)
 class CustomValues:
     """The custom fields of the account, read when first asked for. May be used by many threads."""
 
-    def __init__(self, client: Client, reading: Reading) -> None:
+    def __init__(self, client: Client, reading: ReadOptions) -> None:
         self._client, self._reading = client, reading
         self._lock = threading.Lock()
         self._definitions: list[Definition] | None = None
@@ -53,23 +53,25 @@ class CustomValues:
         """Return the id of the field for text that a setting names. Raises: BadSetting, also where there is no list."""
         try:
             known = [one for one in self._of(object_type) if one.kind == "text"]
-        except (NotFound, UnexpectedReply) as error:
-            if error.status not in _NO_LIST:
+        except (RowNotFound, UnexpectedResponse) as error:
+            if error.http_status not in _NO_LIST:
                 raise
             what = f"The custom fields that keep keys cannot be looked up. {error.what}"
-            raise BadSetting(what, where=where, do="leave the setting out if your plan has no custom fields") from error
-        found = [one.id for one in known if normal(one.name) == normal(name)]
+            raise ConfigError(
+                what, where=where, hint="leave the setting out if your plan has no custom fields"
+            ) from error
+        found = [one.id for one in known if normalized(one.name) == normalized(name)]
         if len(found) == 1:
             return found[0]
         instead = allowed_instead(name, [one.name for one in known])
         what = f"{len(found) or 'No'} custom fields for text have this name: {instead}."
-        raise BadSetting(what, where=where, do="create the field in FieldPulse, or correct the setting")
+        raise ConfigError(what, where=where, hint="create the field in FieldPulse, or correct the setting")
 
     def _named(self, object_type: str, name: str) -> Definition:
         known = self._of(object_type)
         ways = (
             lambda one: one.name == name,
-            lambda one: normal(one.name) == normal(name),
+            lambda one: normalized(one.name) == normalized(name),
             lambda one: name in (property_name(one.name), f"field_{one.id}", f"{property_name(one.name)}_{one.id}"),
         )
         for way in ways:
@@ -108,7 +110,7 @@ def _written(definition: Definition, value: Any) -> str:
     if definition.kind == "number" or not isinstance(value, str):
         return written or ""
     if definition.allowed:
-        choice = next((one for one in definition.allowed if normal(one) == normal(value)), None)
+        choice = next((one for one in definition.allowed if normalized(one) == normalized(value)), None)
         if choice is None:
             raise refuse(f"{name} is {shape(value)}; {allowed_instead(value, definition.allowed)}", name)
         return choice
@@ -117,6 +119,6 @@ def _written(definition: Definition, value: Any) -> str:
 
 def _number(value: Any) -> str | None:
     try:
-        return decimal_text(value)
-    except Unfit:
+        return to_decimal_text(value)
+    except ConversionError:
         return None

@@ -11,10 +11,10 @@ from typing import Any
 import msgspec
 import phonenumbers
 
-from fieldpulse_api.errors import BadSetting, Invalid, allowed_instead
-from fieldpulse_api.resources.write_model import Field, Kind
-from fieldpulse_api.values.scalars import Unfit, day, decimal_text, instant, truth, whole
-from fieldpulse_api.values.text import normal, object_type
+from fieldpulse_api.errors import ConfigError, RecordInvalid, allowed_instead
+from fieldpulse_api.resources.write_model import Field, FieldType
+from fieldpulse_api.values.scalars import ConversionError, to_boolean, to_date, to_decimal_text, to_integer, to_utc
+from fieldpulse_api.values.text import normalized, object_type
 
 _EMAIL = re.compile(r"[^@\s]+@[^@\s]+\Z")
 _JSON = msgspec.json.Encoder(order="deterministic", decimal_format="string")
@@ -22,9 +22,9 @@ _COMPLETE = phonenumbers.ValidationResult.IS_POSSIBLE
 _POSSIBLE = (_COMPLETE, phonenumbers.ValidationResult.IS_POSSIBLE_LOCAL_ONLY)
 
 
-def refuse(reason: str, field: str, do: str = "correct the record at its source") -> Invalid:
+def refuse(reason: str, field: str, do: str = "correct the record at its source") -> RecordInvalid:
     """Return the rejection of a record: `reason` never holds the value, only its type or length."""
-    return Invalid(reason, where=f"field {field}", do=do)
+    return RecordInvalid(reason, where=f"field {field}", hint=do)
 
 
 class Wire:
@@ -37,41 +37,41 @@ class Wire:
         region = region.strip().upper()
         if region not in phonenumbers.SUPPORTED_REGIONS:
             what = "There is no country of this code."
-            raise BadSetting(what, where="setting phone_region", do="give an ISO 3166 code, like US or CA")
+            raise ConfigError(what, where="setting phone_region", hint="give an ISO 3166 code, like US or CA")
         self._zone, self._region = zone, region
-        self._to_wire: dict[Kind, Callable[[Any], Any]] = {
-            Kind.TEXT: _text,
-            Kind.EMAIL: _email,
-            Kind.PHONE: self._phone,
-            Kind.E164: self._e164,
-            Kind.INTEGER: whole,
-            Kind.DECIMAL: decimal_text,
-            Kind.BOOLEAN: truth,
-            Kind.TIME: _time,
-            Kind.DATE: self._day,
-            Kind.OBJECT_TYPE: _text,
-            Kind.JSON: _json,
-            Kind.KEY: _text,
+        self._to_wire: dict[FieldType, Callable[[Any], Any]] = {
+            FieldType.TEXT: _text,
+            FieldType.EMAIL: _email,
+            FieldType.PHONE: self._phone,
+            FieldType.E164: self._e164,
+            FieldType.INTEGER: to_integer,
+            FieldType.DECIMAL: to_decimal_text,
+            FieldType.BOOLEAN: to_boolean,
+            FieldType.TIME: _time,
+            FieldType.DATE: self._day,
+            FieldType.OBJECT_TYPE: _text,
+            FieldType.JSON: _json,
+            FieldType.KEY: _text,
         }
 
     def to_wire(self, field: Field, value: Any) -> Any:
         """Return a value as the API wants it. Raises: Invalid, naming the field and the rule, never the value."""
         value = _code(field, value)
         try:
-            wire = self._to_wire[field.kind](value)
-        except Unfit:
-            raise refuse(f"{field.name} is {shape(value)}, and not {WANTED[field.kind]}", field.name) from None
-        if field.kind is Kind.OBJECT_TYPE:
+            wire = self._to_wire[field.type](value)
+        except ConversionError:
+            raise refuse(f"{field.name} is {shape(value)}, and not {WANTED[field.type]}", field.name) from None
+        if field.type is FieldType.OBJECT_TYPE:
             wire = _short(field, wire)
-        if field.limit and isinstance(wire, str) and len(wire) > field.limit:
-            raise refuse(f"{field.name} has {len(wire)} characters; at most {field.limit} are taken", field.name)
-        if field.allowed and wire not in (None, "") and wire not in field.allowed:
+        if field.max_length and isinstance(wire, str) and len(wire) > field.max_length:
+            raise refuse(f"{field.name} has {len(wire)} characters; at most {field.max_length} are taken", field.name)
+        if field.allowed_values and wire not in (None, "") and wire not in field.allowed_values:
             raise refuse(f"{field.name} is {shape(value)}; {_choice(field, value)}", field.name)
         return wire
 
     def is_same(self, field: Field, value: Any, there: Any) -> bool:
         """Say whether a row's cell holds what was put on the wire."""
-        if field.kind is Kind.JSON:
+        if field.type is FieldType.JSON:
             return _holds(there, value)
         return bool(self._exact(field, value) == self._exact(field, there))
 
@@ -79,9 +79,9 @@ class Wire:
         """Return the form in which values are matched: case, spaces and a phone's punctuation do not count."""
         if value in (None, "", []):
             return ""
-        if field.kind is Kind.KEY:
+        if field.type is FieldType.KEY:
             return str(value)
-        if field.kind in (Kind.PHONE, Kind.E164):
+        if field.type in (FieldType.PHONE, FieldType.E164):
             return self._number(value) or "".join(letter for letter in str(value) if letter.isdigit())
         exact = self._exact(field, value)
         return " ".join(str(exact).casefold().split())
@@ -90,25 +90,25 @@ class Wire:
         if value in (None, ""):
             return None
         try:
-            return self._forms(field.kind, value)
-        except Unfit:
+            return self._forms(field.type, value)
+        except ConversionError:
             return str(value)
 
-    def _forms(self, kind: Kind, value: Any) -> Any:
-        if kind is Kind.TIME:
-            time = instant(value, self._zone)
+    def _forms(self, kind: FieldType, value: Any) -> Any:
+        if kind is FieldType.TIME:
+            time = to_utc(value, self._zone)
             return None if time is None else int(time.timestamp())
-        if kind is Kind.DECIMAL:
-            exact = decimal_text(value)
+        if kind is FieldType.DECIMAL:
+            exact = to_decimal_text(value)
             return None if exact is None else Decimal(exact).normalize()
-        if kind is Kind.OBJECT_TYPE:
+        if kind is FieldType.OBJECT_TYPE:
             return object_type(value)
-        plain: dict[Kind, Callable[[Any], Any]] = {
-            Kind.INTEGER: whole,
-            Kind.BOOLEAN: truth,
-            Kind.DATE: day,
-            Kind.EMAIL: _email,
-            Kind.E164: self._e164,
+        plain: dict[FieldType, Callable[[Any], Any]] = {
+            FieldType.INTEGER: to_integer,
+            FieldType.BOOLEAN: to_boolean,
+            FieldType.DATE: to_date,
+            FieldType.EMAIL: _email,
+            FieldType.E164: self._e164,
         }
         return plain.get(kind, str)(value)
 
@@ -116,7 +116,7 @@ class Wire:
         """Return a phone number as it came, if it can be one."""
         number = _text(value).strip()
         if number and self._parsed(number) is None:
-            raise Unfit
+            raise ConversionError
         return number
 
     def _e164(self, value: Any) -> str:
@@ -140,9 +140,9 @@ class Wire:
     def _day(self, value: Any) -> str | None:
         """Return a plain date; of a time the day that it is in the account's zone."""
         try:
-            return day(value)
-        except Unfit:
-            time = instant(value, timezone.utc) if isinstance(value, str) else None
+            return to_date(value)
+        except ConversionError:
+            time = to_utc(value, timezone.utc) if isinstance(value, str) else None
             if time is None:
                 raise
             return time.astimezone(self._zone).strftime("%Y-%m-%d")
@@ -160,20 +160,24 @@ def encoded(value: Any) -> bytes:
 
 def _code(field: Field, value: Any) -> Any:
     """Return the code that a label stands for."""
-    if field.labels and isinstance(value, str):
-        return next((code for code, label in field.labels.pairs if normal(label) == normal(value)), value)
+    if field.code_labels and isinstance(value, str):
+        return next((code for code, label in field.code_labels.pairs if normalized(label) == normalized(value)), value)
     return value
 
 
 def _choice(field: Field, value: Any) -> str:
-    names = [f"{one} {field.labels.by_code[one]}" for one in field.allowed] if field.labels else field.allowed
+    names = (
+        [f"{one} {field.code_labels.by_code[one]}" for one in field.allowed_values]
+        if field.code_labels
+        else field.allowed_values
+    )
     return allowed_instead(value, names)
 
 
 def _short(field: Field, value: Any) -> str:
     """Return an object type as it is written: `customer` for FieldPulse's class of customers."""
     short = object_type(value)
-    return next((str(one) for one in field.allowed if object_type(one) == short), short)
+    return next((str(one) for one in field.allowed_values if object_type(one) == short), short)
 
 
 def _holds(there: Any, value: Any) -> bool:
@@ -191,8 +195,8 @@ def _holds(there: Any, value: Any) -> bool:
 def _is_number(value: Any, there: Any) -> bool:
     """Say whether two texts are one number: prices read back with four decimals."""
     try:
-        one, other = decimal_text(value), decimal_text(there)
-    except Unfit:
+        one, other = to_decimal_text(value), to_decimal_text(there)
+    except ConversionError:
         return False
     return one is not None and other is not None and Decimal(one) == Decimal(other)
 
@@ -201,40 +205,40 @@ def _text(value: Any) -> str:
     if isinstance(value, str):
         return value
     if isinstance(value, bool) or not isinstance(value, (int, Decimal)):
-        raise Unfit
-    return decimal_text(value) or ""
+        raise ConversionError
+    return to_decimal_text(value) or ""
 
 
 def _email(value: Any) -> str:
     address = _text(value).strip()
     if address and not _EMAIL.match(address):
-        raise Unfit
+        raise ConversionError
     name, _, domain = address.rpartition("@")
     return f"{name}@{domain.lower()}" if domain else address  # FieldPulse refuses a domain in capitals
 
 
 def _time(value: Any) -> int | None:
-    time = instant(value, timezone.utc)
+    time = to_utc(value, timezone.utc)
     return None if time is None else int(time.timestamp())
 
 
 def _json(value: Any) -> Any:
     if isinstance(value, (list, dict)):
         return value
-    raise Unfit
+    raise ConversionError
 
 
-WANTED: dict[Kind, str] = {
-    Kind.TEXT: "text",
-    Kind.EMAIL: "an e-mail address",
-    Kind.PHONE: "a phone number",
-    Kind.E164: "a phone number",
-    Kind.INTEGER: "a whole number",
-    Kind.DECIMAL: "a number",
-    Kind.BOOLEAN: "true or false",
-    Kind.TIME: "a time in ISO 8601 form",
-    Kind.DATE: "a date in ISO 8601 form",
-    Kind.OBJECT_TYPE: "the name of an object type",
-    Kind.JSON: "a list or an object",
-    Kind.KEY: "text",
+WANTED: dict[FieldType, str] = {
+    FieldType.TEXT: "text",
+    FieldType.EMAIL: "an e-mail address",
+    FieldType.PHONE: "a phone number",
+    FieldType.E164: "a phone number",
+    FieldType.INTEGER: "a whole number",
+    FieldType.DECIMAL: "a number",
+    FieldType.BOOLEAN: "true or false",
+    FieldType.TIME: "a time in ISO 8601 form",
+    FieldType.DATE: "a date in ISO 8601 form",
+    FieldType.OBJECT_TYPE: "the name of an object type",
+    FieldType.JSON: "a list or an object",
+    FieldType.KEY: "text",
 }

@@ -10,10 +10,10 @@ from typing import Any
 
 import msgspec
 
-from fieldpulse_api.errors import Invalid
-from fieldpulse_api.resources.write_model import Kind, Write
+from fieldpulse_api.errors import RecordInvalid
+from fieldpulse_api.resources.write_model import FieldType, WriteSpec
 from fieldpulse_api.values.custom_fields import PROPERTY
-from fieldpulse_api.values.scalars import Unfit, instant, whole
+from fieldpulse_api.values.scalars import ConversionError, to_integer, to_utc
 from fieldpulse_api.values.strict_json import text_fault
 
 from .custom_field_entries import FIELD as VALUES
@@ -26,7 +26,7 @@ Said = dict[str, str]
 DELETED = ("_sdc_deleted_at", "deleted_at")
 _LONGEST_KEY = 500  # the ledger takes 512, with what it puts before
 _LARGEST_ID = 2**63
-_TEXTS = (Kind.TEXT, Kind.EMAIL, Kind.PHONE, Kind.E164)
+_TEXTS = (FieldType.TEXT, FieldType.EMAIL, FieldType.PHONE, FieldType.E164)
 _OURS = ("id:", "name:", "link:", "item_link:", "key:", "run:")
 """How keys begin that the ledger makes itself; a source's key that begins so is told apart by `key:`."""
 _JSON = msgspec.json.Decoder(float_hook=Decimal)
@@ -42,8 +42,8 @@ def row_id(record: Record) -> int | None:
 def an_id(value: Any, name: str) -> int:
     """Return an id of FieldPulse's. Raises: Invalid."""
     try:
-        identity = whole(value)
-    except Unfit:
+        identity = to_integer(value)
+    except ConversionError:
         identity = None
     if identity is None or not 0 < identity < _LARGEST_ID:
         raise refuse(
@@ -70,7 +70,7 @@ def key_of(record: Record) -> str:
     """Return the key of a record that may be wrong: nothing where it has none."""
     try:
         return source_key(record)
-    except Invalid:
+    except RecordInvalid:
         return ""
 
 
@@ -97,12 +97,12 @@ def external_id(record: Record) -> str | None:
     return key
 
 
-def opened(write: Write, record: Record) -> Record:
+def opened(write: WriteSpec, record: Record) -> Record:
     """Return a record whose lists and objects are no JSON text, and whose times and numbers no empty text."""
-    blank = {name for name, one in write.by_name.items() if one.kind not in _TEXTS and record.get(name) == ""}
+    blank = {name for name, one in write.by_name.items() if one.type not in _TEXTS and record.get(name) == ""}
     record = {**record, **dict.fromkeys(blank)} if blank else record
-    kept = {name for name, one in write.by_name.items() if one.kind is Kind.JSON} | {PROPERTY}
-    kept |= {call.name for call in write.calls}
+    kept = {name for name, one in write.by_name.items() if one.type is FieldType.JSON} | {PROPERTY}
+    kept |= {call.name for call in write.actions}
     texts = {name: record[name] for name in kept if isinstance(record.get(name), str)}
     return {**record, **{name: _parsed(text) for name, text in texts.items()}} if texts else record
 
@@ -124,8 +124,8 @@ def is_deleted(record: Record) -> bool:
 def _is_time(name: str, value: Any) -> bool:
     """Say whether a value is a time; zero and zero dates are none, as in FieldPulse's own columns."""
     try:
-        return value != 0 and instant(value, timezone.utc) is not None
-    except Unfit:
+        return value != 0 and to_utc(value, timezone.utc) is not None
+    except ConversionError:
         raise refuse(f"{name} is {shape(value)}, and not a time in ISO 8601 form", name) from None
 
 
@@ -134,7 +134,7 @@ def is_blank(value: Any) -> bool:
     return value in (None, "", []) or (isinstance(value, str) and not value.strip())
 
 
-def said(write: Write, record: Record, *, clears: bool = False, fills: bool = False) -> Said:
+def said(write: WriteSpec, record: Record, *, clears: bool = False, fills: bool = False) -> Said:
     """Return what the record says of everything that can have an effect; nulls count where they clear.
 
     What only fills gaps is told apart from what is written for certain.
@@ -162,10 +162,10 @@ def hashed(name: str, value: Any) -> Said:
     return {name: hashlib.blake2b(encoded(value), digest_size=6, person=b"fieldpulse").hexdigest()}
 
 
-def merged(write: Write, before: Said, now: Said) -> Said:
+def merged(write: WriteSpec, before: Said, now: Said) -> Said:
     """Return what was ever said, the latest of each property; what is said of a link undoes what was said before."""
-    links = {call.link for call in write.calls if call.name in now}
-    undone = {call.name for call in write.calls if call.link and call.link in links}
+    links = {call.link for call in write.actions if call.name in now}
+    undone = {call.name for call in write.actions if call.link and call.link in links}
     return {name: one for name, one in before.items() if name not in undone} | now
 
 
@@ -174,9 +174,9 @@ def news(now: Said, before: Said) -> tuple[str, ...]:
     return tuple(name for name, value in now.items() if before.get(name) != value)
 
 
-def fields_of(write: Write, properties: Iterable[str]) -> set[str]:
+def fields_of(write: WriteSpec, properties: Iterable[str]) -> set[str]:
     """Return the body fields that these properties can fill."""
     found: set[str] = set()
     for name in properties:
-        found |= {VALUES} if name.startswith(PROPERTY) else set(write.fills.get(name, ()))
+        found |= {VALUES} if name.startswith(PROPERTY) else set(write.fields_by_property.get(name, ()))
     return found

@@ -35,7 +35,7 @@ class Audit:
 
     def begin(self) -> None:
         """Say that this thread begins to carry out a record: its requests are counted from now."""
-        self._here.before = self._client.requests_here
+        self._here.before = self._client.requests_of_this_thread
 
     def row(self, plan: Plan, outcome: Outcome, row_id: int) -> dict[str, Any]:
         """Return what is audited of a plan that was carried out, to be written with the ledger's note of it."""
@@ -76,7 +76,9 @@ class Audit:
         self.flush()
 
     def _requests(self) -> int:
-        return self._client.requests_here - getattr(self._here, "before", self._client.requests_here)
+        return self._client.requests_of_this_thread - getattr(
+            self._here, "before", self._client.requests_of_this_thread
+        )
 
     def _row(self, stream: str, action: str, outcome: str) -> dict[str, Any]:
         return {

@@ -71,7 +71,7 @@ class Outcomes:
     ) -> None:
         """Keep a record that was not written, safely on disk, with the reason beside it; text is a message's line."""
         with self._lock:
-            self._rejects.write(stream, schema, record, error.line)
+            self._rejects.write(stream, schema, record, error.one_line)
 
     def close(self) -> dict[str, dict[str, int]]:
         """Close the file and return the counts by stream; what was read and never begun counts as skipped."""

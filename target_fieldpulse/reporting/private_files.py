@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 from pathlib import Path
 
-from fieldpulse_api.errors import BadSetting
+from fieldpulse_api.errors import ConfigError
 
 
 def open_private(path: Path, setting: str, *, adds: bool) -> int:
@@ -29,9 +29,9 @@ def check_place(path: Path, setting: str) -> None:
         raise _bad(error, path, setting) from None
 
 
-def _bad(error: OSError, path: Path, setting: str) -> BadSetting:
-    return BadSetting(
+def _bad(error: OSError, path: Path, setting: str) -> ConfigError:
+    return ConfigError(
         f"The file cannot be written ({error.strerror}).",
         where=f"setting {setting} · {path}",
-        do="give a path that can be written",
+        hint="give a path that can be written",
     )

@@ -13,7 +13,7 @@ from typing import Any
 
 import msgspec
 
-from fieldpulse_api.values.scalars import iso
+from fieldpulse_api.values.scalars import iso_timestamp
 
 from .outcomes import OUTCOMES
 
@@ -30,7 +30,11 @@ class Clock:
     def told(self) -> dict[str, Any]:
         """Return what a report says of it, and which version ran."""
         seconds = round(time.monotonic() - self._tick, 3)
-        return {"version": metadata.version("singer-fieldpulse"), "began": iso(self._began), "seconds": seconds}
+        return {
+            "version": metadata.version("singer-fieldpulse"),
+            "began": iso_timestamp(self._began),
+            "seconds": seconds,
+        }
 
 
 def total(counts: Counts) -> dict[str, int]:

@@ -7,8 +7,8 @@ from collections.abc import Mapping
 from typing import Any
 
 from fieldpulse_api.resources.catalogue import RESOURCES
-from fieldpulse_api.resources.write_model import Field, Kind, Reference, Write
-from fieldpulse_api.values.text import normal
+from fieldpulse_api.resources.write_model import Field, FieldType, Reference, WriteSpec
+from fieldpulse_api.values.text import normalized
 from target_fieldpulse.records.field_codec import Wire
 from target_fieldpulse.records.parsed_record import Record
 
@@ -18,7 +18,7 @@ from .keyed_executor import Key
 def _naming() -> dict[str, set[str]]:
     """Return the columns by which records of other streams name a stream's rows."""
     found: defaultdict[str, set[str]] = defaultdict(set)
-    for reference in (one for resource in RESOURCES if resource.write for one in resource.write.references):
+    for reference in (one for resource in RESOURCES if resource.write_spec for one in resource.write_spec.references):
         if reference.column:
             found[reference.stream].add(reference.column)
     return found
@@ -28,17 +28,17 @@ _NAMING = _naming()
 
 
 def keys_written(
-    stream: str, write: Write, record: Record, match: tuple[tuple[str, ...], ...], wire: Wire
+    stream: str, write: WriteSpec, record: Record, match: tuple[tuple[str, ...], ...], wire: Wire
 ) -> list[Key]:
     """Return what a record's write touches, so that two writes that name a row in one way never overlap."""
-    if write.row:
-        row = write.reference(write.row)
+    if write.row_reference:
+        row = write.reference(write.row_reference)
         return [key for name in _given(row, record) for key in _keys(row, name, record[name])]
     keys: list[Key] = [
         (stream, name, str(record[name])) for name in ("id", "external_id") if record.get(name) is not None
     ]
     named = (column for column in _NAMING.get(stream, ()) if record.get(column) is not None)
-    keys += [(stream, (column,), (normal(record[column]),)) for column in named]
+    keys += [(stream, (column,), (normalized(record[column]),)) for column in named]
     for fields in match:
         values = tuple(_raw(write, name, record, wire) for name in fields)
         if all(values):
@@ -46,18 +46,18 @@ def keys_written(
     return keys
 
 
-def keys_read(write: Write, record: Record) -> list[Key]:
+def keys_read(write: WriteSpec, record: Record) -> list[Key]:
     """Return what must have been written before a record can be."""
     given_by = ((reference, name) for reference in write.references for name in _given(reference, record))
     own = [key for reference, name in given_by for key in _keys(reference, name, record[name])]
-    for call in write.calls:
+    for call in write.actions:
         given = record.get(call.name)
         elements = [one for one in given if isinstance(one, Mapping)] if isinstance(given, list) else []
-        own += [key for one in elements for key in keys_read(call.element, one)]
+        own += [key for one in elements for key in keys_read(call.item, one)]
     return own
 
 
-def _raw(write: Write, name: str, record: Record, wire: Wire) -> str:
+def _raw(write: WriteSpec, name: str, record: Record, wire: Wire) -> str:
     """Return a field's value before anything is looked up, in the form in which it is compared."""
     properties = dict.fromkeys(
         [name, *(one for ref in write.references if ref.field == name for one in ref.properties)]
@@ -65,7 +65,7 @@ def _raw(write: Write, name: str, record: Record, wire: Wire) -> str:
     given = next((one for one in properties if record.get(one) is not None), None)
     if given is None:
         return ""
-    form = write.by_name[name] if given == name else Field(given, Kind.TEXT)
+    form = write.by_name[name] if given == name else Field(given, FieldType.TEXT)
     return wire.loose(form, record[given])
 
 
@@ -74,9 +74,9 @@ def _given(reference: Reference, record: Record) -> list[str]:
 
 
 def _keys(reference: Reference, name: str, value: Any) -> list[Key]:
-    if name == reference.external:
+    if name == reference.external_id_property:
         return [(reference.stream, "external_id", str(value))]
-    if name != reference.named:
+    if name != reference.name_property:
         return [(reference.stream, "id", str(value))]
     values = value if isinstance(value, list) else [value]
-    return [(reference.stream, (str(reference.column),), (normal(one),)) for one in values]
+    return [(reference.stream, (str(reference.column),), (normalized(one),)) for one in values]

@@ -9,7 +9,7 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
-from fieldpulse_api.errors import BadSetting, Invalid, OutcomeUnknown, RecordRefused
+from fieldpulse_api.errors import ConfigError, RecordError, RecordInvalid, UncertainWrite
 from fieldpulse_api.resources.catalogue import BY_NAME
 from fieldpulse_api.resources.model import Resource
 from target_fieldpulse.message_reader import Fault
@@ -60,13 +60,13 @@ class Run:
     def prepare(self, resource: Resource) -> None:
         """Get ready to write a stream: which account this is, and what earlier runs left in doubt."""
         self._parts.open()
-        if self._is_dry or not resource.write:
+        if self._is_dry or not resource.write_spec:
             return
-        named = {one.stream for one in resource.write.references} & self._parts.rules.create_missing
+        named = {one.stream for one in resource.write_spec.references} & self._parts.rules.create_missing_references
         for one in (BY_NAME[stream] for stream in sorted({resource.name, *named} - self._prepared)):
             self._prepared.add(one.name)  # a SCHEMA may come again, while creates are under way
             self._parts.ledger.hold(one.name)
-            if one.write and not one.write.into:
+            if one.write_spec and not one.write_spec.target_resource:
                 self._parts.doubts.settle_all(one)
 
     def submit(self, resource: Resource, schema: Schema, record: Record, fault: Fault | None = None) -> None:
@@ -139,7 +139,7 @@ class Run:
             "account": parts.ledger.account if parts.is_open else None,
             "dry_run": self._is_dry,
             "exit_status": status,
-            "requests": parts.client.requests if parts.is_open else 0,
+            "requests": parts.client.request_count if parts.is_open else 0,
             "rejects_path": self._config["rejects_path"],
             "streams": counts,
         }
@@ -148,7 +148,7 @@ class Run:
         """Count what a record will do, before anything is sent. Raises: GuardStopped when it would be too much."""
         try:
             plan = self._parts.planner.plan(resource, record)
-        except RecordRefused:  # it will be again when its turn comes
+        except RecordError:  # it will be again when its turn comes
             return
         if plan.writes:
             for one in plan.missing:
@@ -168,7 +168,7 @@ class Run:
                 start()
 
     def _start(self, resource: Resource, schema: Schema, record: Record, ticket: int) -> None:
-        write = resource.write
+        write = resource.write_spec
         match = self._parts.rules.match_of(resource)
         self._lanes.submit(
             lambda: self._work(resource, schema, record, ticket),
@@ -195,7 +195,7 @@ class Run:
             plan = self._parts.planner.plan(resource, record)
             audit.begin()  # look-ups are everybody's
             done = self._carry_out(plan)
-        except (RecordRefused, OutcomeUnknown) as error:
+        except (RecordError, UncertainWrite) as error:
             done = self._refused(resource, schema, record, error)
         if done.outcome not in WRITTEN:
             audit.note(
@@ -204,7 +204,7 @@ class Run:
         return done.outcome
 
     def _reject(self, resource: Resource, schema: Schema, record: Record, fault: Fault) -> None:
-        error = Invalid(f"the record has {fault.what}", where="input", do="correct the record at its source")
+        error = RecordInvalid(f"the record has {fault.what}", where="input", hint="correct the record at its source")
         done = self._refused(resource, schema, record, error, line=fault.line)
         self._outcomes.count(resource.name, done.outcome)
         self._parts.audit.note(Note(resource.name, key_of(record)), "none", done)
@@ -219,16 +219,16 @@ class Run:
         resource: Resource,
         schema: Schema,
         record: Record,
-        error: RecordRefused | OutcomeUnknown,
+        error: RecordError | UncertainWrite,
         *,
         line: str | None = None,
     ) -> Done:
-        if isinstance(error, OutcomeUnknown) and self._stopped.is_set():
+        if isinstance(error, UncertainWrite) and self._stopped.is_set():
             raise Stopped from None
         if not self._is_dry:
             self._outcomes.reject(resource.name, schema, line or record, error)
-        outcome: Outcome = "uncertain" if isinstance(error, OutcomeUnknown) else "rejected"
-        _LOGGER.warning("%s: %s %s: %s", outcome, resource.name, shown_key(key_of(record)), error.line)
+        outcome: Outcome = "uncertain" if isinstance(error, UncertainWrite) else "rejected"
+        _LOGGER.warning("%s: %s %s: %s", outcome, resource.name, shown_key(key_of(record)), error.one_line)
         return Done(outcome)
 
     def _let_out(self, state: State) -> None:
@@ -247,5 +247,5 @@ def _report_path(config: Mapping[str, Any]) -> Path | None:
     check_place(path, "report_path")
     if path.resolve() in {Path(config[name]).resolve() for name in ("rejects_path", "plan_path") if config.get(name)}:
         what = "The report would be written over another file of the run."
-        raise BadSetting(what, where=f"setting report_path · {path}", do="give it a path of its own")
+        raise ConfigError(what, where=f"setting report_path · {path}", hint="give it a path of its own")
     return path

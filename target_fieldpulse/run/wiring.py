@@ -7,9 +7,9 @@ from functools import cached_property
 from typing import Any
 
 from fieldpulse_api.http.client import Client
-from fieldpulse_api.http.settings import ApiSettings
+from fieldpulse_api.http.settings import ClientSettings
 from fieldpulse_api.reading.account import account_of, address_name
-from fieldpulse_api.reading.pages import Reading
+from fieldpulse_api.reading.pages import ReadOptions
 from fieldpulse_api.resources.catalogue import BY_NAME
 from target_fieldpulse.ledger.ledger import Ledger
 from target_fieldpulse.planning.forecast import Forecast
@@ -34,7 +34,7 @@ class Parts:
     """The parts, as the settings want them. `wait(seconds)` says whether the run was stopped meanwhile."""
 
     def __init__(self, config: Mapping[str, Any], *, wait: Callable[[float], bool]) -> None:
-        self.settings = ApiSettings.read(config)
+        self.settings = ClientSettings.from_config(config)
         self.rules = Rules.read(config)
         self.wire = Wire(self.settings.zone, config["phone_region"])
         self._config, self._is_dry = config, config["dry_run"]
@@ -77,12 +77,12 @@ class Parts:
 
     @cached_property
     def _customs(self) -> CustomValues:
-        return CustomValues(self.client, Reading(zone=self.settings.zone))
+        return CustomValues(self.client, ReadOptions(zone=self.settings.zone))
 
     @cached_property
     def means(self) -> Means:
         """Return what the parts share."""
-        reading = Reading(zone=self.settings.zone)
+        reading = ReadOptions(zone=self.settings.zone)
         external = {stream: self._external(stream, name) for stream, name in self.rules.external.items()}
         columns = columns_asked(self.rules.columns(external))
         return Means(
@@ -101,7 +101,7 @@ class Parts:
         if name in columns_for_keys(resource):
             return key_column(name)
         where = f"setting external_id_fields.{stream}"
-        return key_column(custom_column(self._customs.text_field(str(resource.custom), name, where=where)))
+        return key_column(custom_column(self._customs.text_field(str(resource.custom_field_object), name, where=where)))
 
     @cached_property
     def references(self) -> References:
@@ -121,8 +121,8 @@ class Parts:
     @cached_property
     def doubts(self) -> Doubts:
         """Return who settles doubts."""
-        seconds, wait = self._config["settle_seconds"], self._wait
-        return Doubts(self.means, settle_seconds=seconds, wait=wait)
+        seconds, wait = self._config["uncertain_create_timeout_seconds"], self._wait
+        return Doubts(self.means, uncertain_create_timeout_seconds=seconds, wait=wait)
 
     @cached_property
     def _updates(self) -> Updates:
@@ -130,7 +130,11 @@ class Parts:
 
     @cached_property
     def _puts(self) -> Puts:
-        return Puts(self.means, settle_seconds=self._config["settle_seconds"], wait=self._wait)
+        return Puts(
+            self.means,
+            uncertain_create_timeout_seconds=self._config["uncertain_create_timeout_seconds"],
+            wait=self._wait,
+        )
 
     @cached_property
     def _preview(self) -> Preview:

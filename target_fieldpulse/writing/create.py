@@ -9,11 +9,11 @@ from collections import defaultdict
 from collections.abc import Mapping
 from typing import Any
 
-from fieldpulse_api.errors import FieldPulseError, OutcomeUnknown, ServerFailed
+from fieldpulse_api.errors import FieldPulseError, ServerError, UncertainWrite
 from fieldpulse_api.reading.incremental_scan import newest_id
 from fieldpulse_api.reading.pages import Pages
 from fieldpulse_api.resources.model import Resource
-from fieldpulse_api.values.scalars import Unfit, whole
+from fieldpulse_api.values.scalars import ConversionError, to_integer
 from target_fieldpulse.planning.lookups import cell, field_of
 from target_fieldpulse.planning.plan import Note, Plan, creating, differing
 from target_fieldpulse.records.custom_field_entries import with_values
@@ -51,10 +51,10 @@ class Creates:
                 created = self._send(plan)
                 if created is not None:
                     return created
-        raise ServerFailed(
+        raise ServerError(
             f"FieldPulse carried out none of {_MOST_CREATES} creates of the same record, and refused none.",
             where=f"POST {_path(resource, plan.above)}",
-            do="run again later; what was done is kept",
+            hint="run again later; what was done is kept",
         )
 
     def finish(self, plan: Plan) -> int:
@@ -70,7 +70,7 @@ class Creates:
         if known is None:
             return self.create(creating(plan))
         if dict(entry.above) != dict(plan.above):
-            names = ", ".join(resource.path_fields)
+            names = ", ".join(resource.parent_keys)
             raise refuse(f"{names} has changed, and FieldPulse moves no row of {resource.name}", names)
         self._complete(plan, known, entry.above)
         return known
@@ -92,9 +92,9 @@ class Creates:
         resource, note = plan.resource, plan.note
         path = _path(resource, plan.above)
         try:
-            row = self._means.client.post(path, plan.body).response
+            row = self._means.client.post(path, plan.body).data
             created = _id_of(row, path)
-        except OutcomeUnknown as unknown:
+        except UncertainWrite as unknown:
             return self._find_out(plan, unknown)
         except FieldPulseError:
             self._means.ledger.forget(note.stream, note.key)  # refused, or it never left: it did not happen
@@ -104,7 +104,7 @@ class Creates:
         self._means.lookups.put(resource.name, plan.above, created, row)  # with what FieldPulse made of it
         return created
 
-    def _find_out(self, plan: Plan, unknown: OutcomeUnknown) -> int | None:
+    def _find_out(self, plan: Plan, unknown: UncertainWrite) -> int | None:
         note = plan.note
         entry = self._means.ledger.find(note.stream, note.key)
         created = None
@@ -157,10 +157,10 @@ def _path(resource: Resource, above: Mapping[str, int]) -> str:
 
 def _id_of(row: Any, path: str) -> int:
     try:
-        created = whole(row["id"])
-    except (Unfit, TypeError, KeyError):
+        created = to_integer(row["id"])
+    except (ConversionError, TypeError, KeyError):
         created = None
     if created is None:
         what = "FieldPulse did not say which row it created."
-        raise OutcomeUnknown(what, where=f"POST {path}", do="nothing: it is looked for")
+        raise UncertainWrite(what, where=f"POST {path}", hint="nothing: it is looked for")
     return created

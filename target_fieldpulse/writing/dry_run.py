@@ -12,7 +12,7 @@ from typing import Any
 
 import msgspec
 
-from fieldpulse_api.resources.write_model import Field, Kind
+from fieldpulse_api.resources.write_model import Field, FieldType
 from fieldpulse_api.values.text import PERSONAL
 from target_fieldpulse.planning.forecast import Forecast
 from target_fieldpulse.planning.lookups import cell, custom_column
@@ -30,7 +30,14 @@ from .update import Updates
 
 _LOGGER = logging.getLogger(__name__)
 _JSON = msgspec.json.Encoder(decimal_format="number")
-_PUBLIC = (Kind.INTEGER, Kind.DECIMAL, Kind.BOOLEAN, Kind.TIME, Kind.DATE, Kind.OBJECT_TYPE)
+_PUBLIC = (
+    FieldType.INTEGER,
+    FieldType.DECIMAL,
+    FieldType.BOOLEAN,
+    FieldType.TIME,
+    FieldType.DATE,
+    FieldType.OBJECT_TYPE,
+)
 _OUTCOMES: Mapping[Action, Outcome] = {
     "create": "created",
     "finish": "created",
@@ -90,7 +97,7 @@ class Preview:
     def close(self) -> None:
         """Print the totals, and close the file."""
         requests = self._totals.pop("requests", 0)
-        look_ups = self._means.client.requests - self._reads
+        look_ups = self._means.client.request_count - self._reads
         seconds = (requests + look_ups) / self._rate
         acts = ", ".join(f"{action} {number}" for action, number in self._totals.items()) or "nothing"
         _LOGGER.info("dry run: %s: %d requests and %d look-ups, at least %.1f s", acts, requests, look_ups, seconds)
@@ -122,7 +129,7 @@ class Preview:
 
     def _changes(self, plan: Plan, due: Body, row: Mapping[str, Any]) -> dict[str, dict[str, Any]]:
         """Return the old and the new value of each field that would be sent and differs; custom fields one by one."""
-        fields = plan.resource.write.by_name if plan.resource.write else {}
+        fields = plan.resource.write_spec.by_name if plan.resource.write_spec else {}
         found = {}
         for name in differing(plan.resource, due, row, self._means.wire):
             if name == VALUES:
@@ -136,12 +143,14 @@ class Preview:
 
     def _requests(self, plan: Plan, due: Body) -> int:
         """Return what carrying it out would cost, look-ups apart."""
-        rules = plan.resource.write
-        calls = [one for one in (rules.calls if rules else ()) if plan.calls.get(one.name)]
+        rules = plan.resource.write_spec
+        calls = [one for one in (rules.actions if rules else ()) if plan.calls.get(one.name)]
         cost = sum(len(plan.calls[one.name]) if one.link else 1 for one in calls)
         if plan.action != "update":
             return 1 + cost
-        lacking = rules and set(rules.resend) <= set(rules.required) and set(rules.resend) - {*due, *plan.again}
+        lacking = (
+            rules and set(rules.always_resend) <= set(rules.required) and set(rules.always_resend) - {*due, *plan.again}
+        )
         reads = self._updates.needs_row(plan) or bool(due and lacking)
         clears = any(value is None for value in due.values())
         return cost + reads + (1 + clears if due else 0)
@@ -152,7 +161,7 @@ class Preview:
 
 
 def _told(plan: Plan, name: str, change: Mapping[str, Any]) -> str:
-    field = plan.resource.write.by_name.get(name) if plan.resource.write else None
+    field = plan.resource.write_spec.by_name.get(name) if plan.resource.write_spec else None
     return f"{_safe(field, change['old'])} → {_safe(field, change['new'])}"
 
 
@@ -162,5 +171,5 @@ def _safe(field: Field | None, value: Any) -> str:
         return "empty"
     if isinstance(value, New):
         return f"new row of {value.stream}"
-    is_public = field and field.name != PERSONAL and (field.kind in _PUBLIC or field.allowed)
+    is_public = field and field.name != PERSONAL and (field.type in _PUBLIC or field.allowed_values)
     return repr(value) if is_public else shape(value)

@@ -8,7 +8,7 @@ from collections.abc import Iterable
 from contextlib import suppress
 from dataclasses import replace
 
-from fieldpulse_api.errors import NotFound
+from fieldpulse_api.errors import RowNotFound
 from fieldpulse_api.resources.catalogue import BY_NAME, RESOURCES
 from target_fieldpulse.planning.forecast import shown
 from target_fieldpulse.planning.guards import Guards
@@ -36,7 +36,7 @@ class Writer:
 
     def carry_out(self, plan: Plan) -> Done:
         """Do what a plan says, and say what became of the record."""
-        if plan.missing and plan.action == "update" and self._means.rules.fill_only:
+        if plan.missing and plan.action == "update" and self._means.rules.fill_empty_only:
             plan = self._updates.filling(plan)
         plan = plan.with_rows({one: self._make(one) for one in plan.missing})
         if plan.action == "unchanged":
@@ -47,7 +47,7 @@ class Writer:
             return self._delete(plan)
         if plan.action == "update":
             return self._update(plan)
-        if plan.action == "create" and plan.note.stream in self._means.rules.create_missing:
+        if plan.action == "create" and plan.note.stream in self._means.rules.create_missing_references:
             return self._create_named(plan)
         return self._create(plan)
 
@@ -102,7 +102,7 @@ class Writer:
     def _delete(self, plan: Plan) -> Done:
         """Delete a row; one that is gone already is as it should be."""
         known = int(plan.row_id or 0)
-        with suppress(NotFound):
+        with suppress(RowNotFound):
             self._means.client.delete(path_of(plan.resource, plan.above, known))
         audit = self._means.audit.row(plan, "deleted", known)
         self._means.ledger.done(plan.note, row_id=known, above=plan.above, status="deleted", audit=audit)
@@ -118,7 +118,7 @@ class Writer:
     def _forget_moves(self, plan: Plan, known: int, fields: Iterable[str]) -> None:
         """Forget what another stream had written to the same fields of a row: it holds no more."""
         for other in RESOURCES:
-            write = other.write
-            is_same = write and write.into == plan.resource.name and other.name != plan.note.stream
+            write = other.write_spec
+            is_same = write and write.target_resource == plan.resource.name and other.name != plan.note.stream
             if write and is_same and set(write.by_name) & set(fields):
                 self._means.ledger.forget(other.name, moved_key(known))

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from fieldpulse_api.resources.model import Resource
-from fieldpulse_api.resources.write_model import Field, Kind
+from fieldpulse_api.resources.write_model import Field, FieldType
 from target_fieldpulse.planning.lookups import cell, field_of, plain_column, shows
 from target_fieldpulse.records.field_codec import Wire
 
@@ -16,15 +16,15 @@ _ZONES_DIFFER_BY = 900  # seconds: whole quarters of an hour
 
 def marks_of(resource: Resource, body: Mapping[str, Any], wire: Wire) -> dict[str, str]:
     """Return hashes of the fields that recognise a row, so that the ledger need not hold them."""
-    write = resource.write
-    named = [(write.by_name[name], body.get(name)) for name in write.identity] if write else []
+    write = resource.write_spec
+    named = [(write.by_name[name], body.get(name)) for name in write.fingerprint_fields] if write else []
     return {one.column: mark(one, value, wire) for one, value in named if value not in (None, "")}
 
 
 def mark(one: Field, value: Any, wire: Wire) -> str:
     """Return the hash of one value, apart from case and spaces; of a time what is the same in every zone."""
     loose = wire.loose(one, value)
-    if one.kind is Kind.TIME and loose.isdigit():
+    if one.type is FieldType.TIME and loose.isdigit():
         loose = str(int(loose) % _ZONES_DIFFER_BY)
     return hashlib.blake2b(loose.encode("utf-8", "surrogatepass"), digest_size=12, person=b"fieldpulse").hexdigest()
 
@@ -42,9 +42,9 @@ def is_surer(marks: Mapping[str, str], others: Mapping[str, str]) -> bool:
 
 def says_more(resource: Resource, row: Mapping[str, Any], marks: Mapping[str, str], wire: Wire) -> bool:
     """Say whether a row tells of itself what was not sent, and what FieldPulse cannot have put together from that."""
-    if _has_key(marks) or resource.write is None:
+    if _has_key(marks) or resource.write_spec is None:
         return False
-    fields = [resource.write.by_name[name] for name in resource.write.identity]
+    fields = [resource.write_spec.by_name[name] for name in resource.write_spec.fingerprint_fields]
     known = {word for one in fields if one.column in marks for word in wire.loose(one, row.get(one.column)).split()}
     silent = (wire.loose(one, row.get(one.column)) for one in fields if one.column not in marks)
     return any(not set(value.split()) <= known for value in silent if value not in ("", "0"))

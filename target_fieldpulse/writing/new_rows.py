@@ -7,8 +7,8 @@ from collections import defaultdict
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 
-from fieldpulse_api.errors import NotFound, UnexpectedReply
-from fieldpulse_api.reading.incremental_scan import Newest
+from fieldpulse_api.errors import RowNotFound, UnexpectedResponse
+from fieldpulse_api.reading.incremental_scan import IncrementalScan
 from fieldpulse_api.reading.pages import Pages, Row
 from fieldpulse_api.resources.catalogue import BY_NAME
 from fieldpulse_api.resources.model import Resource
@@ -55,22 +55,24 @@ class Board:
     def _rows(
         self, resource: Resource, above: Mapping[str, int], path: str, after_id: int, *, values: bool
     ) -> tuple[list[Row], bool]:
-        query = dict(resource.ask_values) if values else {}
+        query = dict(resource.with_custom_fields_params) if values else {}
         pages = Pages(self._means.client, resource, replace(self._means.reading, query=query), path)
         try:
-            rows = [row for page in Newest(pages, resource.key, after_id + 1).rows() for row in page]
-        except NotFound as error:
+            rows = [row for page in IncrementalScan(pages, resource.key, after_id + 1).rows() for row in page]
+        except RowNotFound as error:
             if resource.parent and self._is_gone(BY_NAME[resource.parent], above):
                 return [], True  # nothing can be below a row that is gone
-            raise UnexpectedReply(error.what, where=error.where, do="run again later; what was done is kept") from None
+            raise UnexpectedResponse(
+                error.what, where=error.where, hint="run again later; what was done is kept"
+            ) from None
         tally = pages.tally
         # In a list that grows all the while nothing is ever quiet: as many rows as were counted is enough.
-        is_whole = tally.verdict == "complete" or (tally.verdict == "unproven" and tally.counted is not None)
+        is_whole = tally.verdict == "complete" or (tally.verdict == "unproven" and tally.server_count is not None)
         return rows, is_whole
 
     def _is_gone(self, parent: Resource, above: Mapping[str, int]) -> bool:
         try:
             self._means.client.get(path_of(parent, {}, next(iter(above.values()))))
-        except NotFound:
+        except RowNotFound:
             return True
         return False

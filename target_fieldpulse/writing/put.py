@@ -7,9 +7,9 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from fieldpulse_api.errors import Invalid, NotFound, OutcomeUnknown
+from fieldpulse_api.errors import RecordInvalid, RowNotFound, UncertainWrite
 from fieldpulse_api.resources.model import Resource
-from fieldpulse_api.resources.write_model import Field, Kind
+from fieldpulse_api.resources.write_model import Field, FieldType
 from target_fieldpulse.planning.lookups import shows
 from target_fieldpulse.planning.plan import Body, differing
 from target_fieldpulse.records.field_codec import refuse
@@ -19,7 +19,11 @@ from .services import Means
 _KEPT = "kept"
 """FieldPulse clears the field by nothing that we know."""
 _EMPTY: tuple[Any, ...] = (None, "", [])
-_UNSET: dict[Kind, tuple[Any, ...]] = {Kind.BOOLEAN: (False,), Kind.INTEGER: (0,), Kind.DECIMAL: (0,)}
+_UNSET: dict[FieldType, tuple[Any, ...]] = {
+    FieldType.BOOLEAN: (False,),
+    FieldType.INTEGER: (0,),
+    FieldType.DECIMAL: (0,),
+}
 """What is empty besides, in columns that are never null."""
 _MOST_LOOKS = 3
 
@@ -43,9 +47,9 @@ class Puts:
     What an account wants repeated, and how its fields are cleared, is found out once in a run (question 10).
     """
 
-    def __init__(self, means: Means, *, settle_seconds: float, wait: Callable[[float], bool]) -> None:
-        """Write. `settle_seconds` is how long after it was sent a PUT may still be carried out."""
-        self._means, self._settle_seconds, self._wait = means, settle_seconds, wait
+    def __init__(self, means: Means, *, uncertain_create_timeout_seconds: float, wait: Callable[[float], bool]) -> None:
+        """Write. `uncertain_create_timeout_seconds` is how long after it was sent a PUT may still be carried out."""
+        self._means, self._settle_seconds, self._wait = means, uncertain_create_timeout_seconds, wait
         self._repeating: set[str] = set()
         self._clearing: dict[tuple[str, str], Any] = {}
 
@@ -75,7 +79,7 @@ class Puts:
         """
         self._let_the_dead_rest()
         for _ in range(_MOST_LOOKS):
-            if not self._means.client.put(path, body).was_repeated:
+            if not self._means.client.put(path, body).was_retried:
                 return
             if self._wait(self._settle_seconds):
                 break
@@ -90,8 +94,8 @@ class Puts:
 
     def _first_try(self, place: Place, name: str) -> Any:
         """Return null, unless the profile says that texts are not cleared by it."""
-        fields = place.resource.write.by_name if place.resource.write else {}
-        is_text = name in fields and fields[name].kind is Kind.TEXT
+        fields = place.resource.write_spec.by_name if place.resource.write_spec else {}
+        is_text = name in fields and fields[name].type is FieldType.TEXT
         return "" if is_text and self._means.client.settings.profile.writes.null_clears is False else None
 
     def _find_out(self, place: Place, ways: Ways) -> Ways:
@@ -113,32 +117,32 @@ class Puts:
         return (place.resource.name, name) in self._clearing
 
     def _differing(self, place: Place, body: Body, row: Mapping[str, Any]) -> list[str]:
-        fields = place.resource.write.by_name if place.resource.write else {}
+        fields = place.resource.write_spec.by_name if place.resource.write_spec else {}
         names = differing(place.resource, body, row, self._means.wire)
         return [fields[name].column if name in fields else name for name in names]
 
     @staticmethod
     def _is_empty(place: Place, row: Mapping[str, Any], name: str) -> bool:
-        field = place.resource.write.by_name[name] if place.resource.write else Field(name)
+        field = place.resource.write_spec.by_name[name] if place.resource.write_spec else Field(name)
         cell = row.get(field.column)
-        if field.kind is Kind.DECIMAL and isinstance(cell, str) and cell:
+        if field.type is FieldType.DECIMAL and isinstance(cell, str) and cell:
             return not cell.strip("0.")
-        return cell in _EMPTY or cell in _UNSET.get(field.kind, ())
+        return cell in _EMPTY or cell in _UNSET.get(field.type, ())
 
     def _send(self, place: Place, body: Body) -> None:
         if not body:
             return
         self._let_the_dead_rest()
-        rules, name = place.resource.write, place.resource.name
-        missing = [one for one in (rules.resend if rules else ()) if one not in body]
-        is_always = rules is not None and set(rules.resend) <= set(rules.required)
+        rules, name = place.resource.write_spec, place.resource.name
+        missing = [one for one in (rules.always_resend if rules else ()) if one not in body]
+        is_always = rules is not None and set(rules.always_resend) <= set(rules.required)
         if missing and (is_always or name in self._repeating):
             body, missing = self._with(place, missing, body), []
         try:
             self._surely(place, body)
-        except NotFound:
+        except RowNotFound:
             raise
-        except Invalid:
+        except RecordInvalid:
             if not missing:
                 raise
             self._surely(place, self._with(place, missing, body))
@@ -149,8 +153,8 @@ class Puts:
         killed_by = self._means.ledger.killed_by
         left = (killed_by or 0) + self._settle_seconds - time.time()
         if left > 0 and self._wait(left):
-            raise OutcomeUnknown(
-                "The run was stopped before anything was sent.", where="PUT", do="run again: the record comes again"
+            raise UncertainWrite(
+                "The run was stopped before anything was sent.", where="PUT", hint="run again: the record comes again"
             )
 
     def _surely(self, place: Place, body: Body) -> None:
@@ -159,7 +163,7 @@ class Puts:
         Raises: OutcomeUnknown where it will not hold, or the run is stopped.
         """
         for _ in range(_MOST_LOOKS):
-            if not self._means.client.put(place.path, body).was_repeated:
+            if not self._means.client.put(place.path, body).was_retried:
                 return
             if self._wait(self._settle_seconds):
                 break
@@ -176,6 +180,6 @@ class Puts:
         return {**{name: row[name] for name in lacking if row.get(name) not in _EMPTY}, **given, **body}
 
 
-def _unknown(path: str) -> OutcomeUnknown:
+def _unknown(path: str) -> UncertainWrite:
     what = "Whether a change was carried out is unknown."
-    return OutcomeUnknown(what, where=f"PUT {path}", do="run again later: it is sent again")
+    return UncertainWrite(what, where=f"PUT {path}", hint="run again later: it is sent again")

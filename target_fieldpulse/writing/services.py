@@ -6,9 +6,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from fieldpulse_api.errors import UnexpectedReply
+from fieldpulse_api.errors import UnexpectedResponse
 from fieldpulse_api.http.client import Client
-from fieldpulse_api.reading.pages import Reading
+from fieldpulse_api.reading.pages import ReadOptions
 from fieldpulse_api.resources.model import Resource
 from target_fieldpulse.ledger.ledger import Ledger
 from target_fieldpulse.planning.lookups import Lookups
@@ -24,7 +24,7 @@ class Means:
     client: Client
     ledger: Ledger
     lookups: Lookups
-    reading: Reading
+    reading: ReadOptions
     wire: Wire
     rules: Rules
     audit: Audit
@@ -32,11 +32,11 @@ class Means:
 
     def row(self, resource: Resource, path: str) -> Mapping[str, Any]:
         """Read a row by id, with its custom fields. Raises: NotFound; UnexpectedReply; what `Client.get` raises."""
-        row = self.client.get(path, dict(resource.ask_values)).response
+        row = self.client.get(path, dict(resource.with_custom_fields_params)).data
         if not isinstance(row, dict):
             what = "FieldPulse answered with something that is no row."
-            raise UnexpectedReply(
-                what, where=f"GET {path}", do="run again; if it stays, the API has changed: report it"
+            raise UnexpectedResponse(
+                what, where=f"GET {path}", hint="run again; if it stays, the API has changed: report it"
             )
         return row
 

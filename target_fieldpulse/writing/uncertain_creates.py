@@ -8,7 +8,7 @@ from collections import defaultdict
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 
-from fieldpulse_api.errors import NotFound, OutcomeUnknown
+from fieldpulse_api.errors import RowNotFound, UncertainWrite
 from fieldpulse_api.reading.pages import Row
 from fieldpulse_api.resources.model import Resource
 from target_fieldpulse.ledger.ledger import Entry
@@ -35,13 +35,13 @@ class _Look:
 class Doubts:
     """Settle creates that the ledger holds as intended. May be used by many threads.
 
-    `settle_seconds` is how long after it was sent a create may still be carried out; `wait(seconds)`
+    `uncertain_create_timeout_seconds` is how long after it was sent a create may still be carried out; `wait(seconds)`
     says whether the run was stopped meanwhile.
     """
 
-    def __init__(self, means: Means, *, settle_seconds: float, wait: Callable[[float], bool]) -> None:
+    def __init__(self, means: Means, *, uncertain_create_timeout_seconds: float, wait: Callable[[float], bool]) -> None:
         self._means, self._ledger, self._board = means, means.ledger, Board(means)
-        self._settle_seconds, self._wait = settle_seconds, wait
+        self._settle_seconds, self._wait = uncertain_create_timeout_seconds, wait
         self._began: dict[str, float] = {}
         self._lock = threading.Lock()
 
@@ -76,7 +76,7 @@ class Doubts:
             is_over = left <= (-self._settle_seconds if look.is_open else 0)
             if look.why_not and (is_over or not look.is_open):
                 raise _unknown(resource, entry, look.why_not)
-            if is_over and resource.write and resource.write.is_money:
+            if is_over and resource.write_spec and resource.write_spec.is_money:
                 raise _unknown(resource, entry, "no new row looks like it, and what moves money is not sent twice")
             if is_over:
                 if arrivals.is_whole:
@@ -136,7 +136,7 @@ class Doubts:
         path = path_of(resource, entry.above, int(row["id"]))
         try:
             return {**row, **self._means.row(resource, path)}
-        except NotFound:
+        except RowNotFound:
             return row
 
 
@@ -144,9 +144,9 @@ def _has_values(entry: Entry) -> bool:
     return any(":" in name for name in entry.marks)
 
 
-def _unknown(resource: Resource, entry: Entry, why: str) -> OutcomeUnknown:
-    return OutcomeUnknown(
+def _unknown(resource: Resource, entry: Entry, why: str) -> UncertainWrite:
+    return UncertainWrite(
         f"A create may have happened: {why}.",
         where=f"stream {resource.name} · source key {shown_key(entry.source_key)}",
-        do="look at the newest rows in FieldPulse, and settle it with `fieldpulse ledger settle`",
+        hint="look at the newest rows in FieldPulse, and settle it with `fieldpulse ledger settle`",
     )

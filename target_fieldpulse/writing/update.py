@@ -7,9 +7,9 @@ from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any
 
-from fieldpulse_api.errors import FieldPulseError, OutcomeUnknown
+from fieldpulse_api.errors import FieldPulseError, UncertainWrite
 from fieldpulse_api.resources.model import Resource
-from fieldpulse_api.resources.write_model import Call
+from fieldpulse_api.resources.write_model import Action
 from target_fieldpulse.planning.plan import Body, Note, Plan
 from target_fieldpulse.records.custom_field_entries import FIELD as VALUES
 from target_fieldpulse.records.custom_field_entries import gaps, lacking, with_values
@@ -47,16 +47,16 @@ class Updates:
 
     def needs_row(self, plan: Plan) -> bool:
         """Say whether the row must be read first."""
-        return self._means.rules.fill_only or VALUES in plan.body
+        return self._means.rules.fill_empty_only or VALUES in plan.body
 
     def due(self, plan: Plan, row: Mapping[str, Any]) -> Body:
-        """Return the body without custom values that the row has; with `fill_only` only what is empty there."""
-        if not self._means.rules.fill_only:
+        """Return the body without custom values that the row has; with `fill_empty_only` only what is empty there."""
+        if not self._means.rules.fill_empty_only:
             values = lacking(plan.body.get(VALUES, []), row)
             return {name: one for name, one in plan.body.items() if name != VALUES} | (
                 {VALUES: values} if values else {}
             )
-        fields = plan.resource.write.by_name if plan.resource.write else {}
+        fields = plan.resource.write_spec.by_name if plan.resource.write_spec else {}
         columns = {name: fields[name].column if name in fields else name for name in plan.body}
         body = {name: value for name, value in plan.body.items() if row.get(columns[name]) in _EMPTY}
         values = gaps(plan.body.get(VALUES, []), row)
@@ -64,23 +64,23 @@ class Updates:
 
     def call(self, plan: Plan, row_id: int) -> tuple[str, ...]:
         """Send the calls of a record, and return the names of those that were needed."""
-        calls = plan.resource.write.calls if plan.resource.write else ()
+        calls = plan.resource.write_spec.actions if plan.resource.write_spec else ()
         return tuple(call.name for call in calls if plan.calls.get(call.name) and self._send(plan, call, row_id))
 
-    def _send(self, plan: Plan, call: Call, row_id: int) -> bool:
+    def _send(self, plan: Plan, call: Action, row_id: int) -> bool:
         path, elements = call.path.format(id=row_id), plan.calls[call.name]
-        if call.inside:
-            self._puts.put_whole(path, {call.inside: elements})
+        if call.body_key:
+            self._puts.put_whole(path, {call.body_key: elements})
             return True
         sent = [self._link(plan.resource, call, path, row_id, one) for one in elements]
         return any(sent)
 
-    def _link(self, resource: Resource, call: Call, path: str, row_id: int, element: Body) -> bool:
+    def _link(self, resource: Resource, call: Action, path: str, row_id: int, element: Body) -> bool:
         """Make or undo a link, once: whether FieldPulse takes the same one twice is not known."""
         ledger = self._means.ledger
-        about = ":".join(str(element[name]) for name in call.element.required[:_ENDS])
+        about = ":".join(str(element[name]) for name in call.item.required[:_ENDS])
         said = hashlib.blake2b(encoded([call.name, element]), digest_size=6, person=b"fieldpulse").hexdigest()
-        about += f":{said}" if len(call.element.required) > _ENDS else ""  # what more it says makes it another link
+        about += f":{said}" if len(call.item.required) > _ENDS else ""  # what more it says makes it another link
         note = Note(resource.name, f"{call.link}:{row_id}:{about}", {call.name: said})
         entry = ledger.find(note.stream, note.key)
         if entry and entry.status == "intended":
@@ -91,7 +91,7 @@ class Updates:
         ledger.intend(note, above={}, marks={}, after_id=0)
         try:
             self._means.client.post(path, element)
-        except OutcomeUnknown:
+        except UncertainWrite:
             raise _in_doubt(note, path) from None
         except FieldPulseError:
             ledger.forget(note.stream, note.key)
@@ -100,9 +100,9 @@ class Updates:
         return True
 
 
-def _in_doubt(note: Note, path: str) -> OutcomeUnknown:
-    return OutcomeUnknown(
+def _in_doubt(note: Note, path: str) -> UncertainWrite:
+    return UncertainWrite(
         "Whether the link was made is unknown, and it is not tried again by itself.",
         where=f"POST {path} · ledger: stream {note.stream}, key {note.key}",
-        do="look at the row in FieldPulse; then `fieldpulse ledger settle` with this stream and key",
+        hint="look at the row in FieldPulse; then `fieldpulse ledger settle` with this stream and key",
     )

@@ -7,8 +7,8 @@ from typing import Any
 
 import pytest
 
-from fieldpulse_api.account_profile import ListFacts, Profile, WriteFacts
-from fieldpulse_api.errors import BadSetting
+from fieldpulse_api.account_profile import AccountProfile, ListFacts, WriteFacts
+from fieldpulse_api.errors import ConfigError
 from fieldpulse_api.resources.catalogue import BY_NAME
 from fieldpulse_sandbox.sandbox import Sandbox
 from tests.harness.plugins import record, run_tap, run_target, schema, singer
@@ -16,7 +16,7 @@ from tests.harness.plugins import record, run_tap, run_target, schema, singer
 
 def profile(folder: Path, **facts: Any) -> dict[str, str]:
     """Write a profile, and return the setting that names it."""
-    Profile(**facts).write(folder / "profile.json")
+    AccountProfile(**facts).write(folder / "profile.json")
     return {"profile_path": str(folder / "profile.json")}
 
 
@@ -73,5 +73,5 @@ def test_what_clears_a_text_is_tried_first(
 
 def test_a_profile_that_cannot_be_read_ends_the_run(config: dict[str, Any], tmp_path: Path) -> None:
     """Before anything is asked."""
-    with pytest.raises(BadSetting, match="profile cannot be read"):
+    with pytest.raises(ConfigError, match="profile cannot be read"):
         run_tap(config | {"profile_path": str(tmp_path / "none.json")}, "jobs")

@@ -17,10 +17,10 @@ from typing import Any
 
 import pytest
 
-from fieldpulse_api.account_profile import Profile, WriteFacts
-from fieldpulse_api.errors import BadSetting
-from fieldpulse_api.http.client import Client, Patience
-from fieldpulse_api.http.settings import ApiSettings
+from fieldpulse_api.account_profile import AccountProfile, WriteFacts
+from fieldpulse_api.errors import ConfigError
+from fieldpulse_api.http.client import Client, RetryPolicy
+from fieldpulse_api.http.settings import ClientSettings
 from fieldpulse_api.resources.catalogue import RESOURCES
 from fieldpulse_cli.doctor.account_check import MOST_REQUESTS, TRIES, Examination
 from fieldpulse_cli.doctor.findings import Finding
@@ -43,14 +43,16 @@ def asked(
     behaviour = Behaviour(**switches)
     given = {"clock": clock} if clock else {}
     with Sandbox(customers=60, behaviour=behaviour, **given) as box:
-        config = {"api_key": box.key, "api_url": box.url, "timezone": zone, "budget_store": "memory"}
-        settings = ApiSettings.read(config | {"requests_per_second": 50})
-        with closing(Client(settings, patience=Patience(tries=TRIES, first_wait=0.01), at_most=limit)) as client:
+        config = {"api_key": box.key, "api_url": box.url, "timezone": zone, "rate_limit_store": "memory"}
+        settings = ClientSettings.from_config(config | {"requests_per_second": 50})
+        with closing(
+            Client(settings, retry_policy=RetryPolicy(max_attempts=TRIES, first_wait_seconds=0.01), max_requests=limit)
+        ) as client:
             yield box, client
 
 
 @cache
-def profile_of(switches: tuple[tuple[str, Any], ...]) -> Profile:
+def profile_of(switches: tuple[tuple[str, Any], ...]) -> AccountProfile:
     """Return the answers of an account that behaves in a way; it is asked once for all tests of this process."""
     with asked(**dict(switches)) as (_, client):
         return examined(client)[0]
@@ -66,7 +68,7 @@ def facts_of(switches: tuple[tuple[str, Any], ...]) -> tuple[WriteFacts, bool]:
         return probe.facts, {name: len(box.rows(name)) for name in before} == before
 
 
-def examined(client: Client) -> tuple[Profile, list[Finding]]:
+def examined(client: Client) -> tuple[AccountProfile, list[Finding]]:
     examination = Examination(client)
     found = list(examination.findings())
     return examination.profile, found
@@ -194,12 +196,14 @@ def test_a_key_that_is_revoked_meanwhile_is_no_reason_to_call_lists_missing() ->
 def test_an_address_where_no_list_is_is_not_called_an_account() -> None:
     """Nothing has shown that the key is accepted."""
     with asked() as (box, _):
-        config = {"api_key": box.key, "api_url": f"{box.url}/wrong", "budget_store": "memory"}
-        with closing(Client(ApiSettings.read(config), patience=Patience(tries=TRIES), at_most=60)) as client:
+        config = {"api_key": box.key, "api_url": f"{box.url}/wrong", "rate_limit_store": "memory"}
+        with closing(
+            Client(ClientSettings.from_config(config), retry_policy=RetryPolicy(max_attempts=TRIES), max_requests=60)
+        ) as client:
             profile, findings = examined(client)
     (only,) = findings
     assert (only.grade, only.about) == ("FAIL", "key")
-    assert "api_url" in only.do
+    assert "api_url" in only.hint
     assert not profile.lists
 
 
@@ -214,7 +218,7 @@ def test_requests_that_are_sent_again_because_they_were_throttled_count() -> Non
     with asked() as (box, client):
         box.fail(Fault("throttle_past", times=80))
         profile, findings = examined(client)
-        assert len(box.requests) == client.requests == MOST_REQUESTS
+        assert len(box.requests) == client.request_count == MOST_REQUESTS
     assert found(findings, "key", "accepted").grade == "FAIL"  # nothing answered
     assert not profile.lists
 
@@ -385,7 +389,7 @@ def test_a_profile_is_read_as_it_was_written(tmp_path: Path) -> None:
     with asked(honour_sort=False, unavailable=("contracts",)) as (_, client):
         profile, _ = examined(client)
     profile.write(tmp_path / "p.json")
-    assert Profile.read(str(tmp_path / "p.json")) == profile
+    assert AccountProfile.read(str(tmp_path / "p.json")) == profile
 
 
 @pytest.mark.parametrize(
@@ -394,9 +398,9 @@ def test_a_profile_is_read_as_it_was_written(tmp_path: Path) -> None:
 def test_a_file_that_is_no_profile_is_refused(text: str, tmp_path: Path) -> None:
     """With what to do."""
     (tmp_path / "p.json").write_text(text)
-    with pytest.raises(BadSetting, match="profile") as caught:
-        Profile.read(str(tmp_path / "p.json"))
-    assert "--profile" in caught.value.do
+    with pytest.raises(ConfigError, match="profile") as caught:
+        AccountProfile.read(str(tmp_path / "p.json"))
+    assert "--profile" in caught.value.hint
 
 
 def command(box: Sandbox, folder: Path, *words: str, **environment: str) -> subprocess.CompletedProcess[str]:

@@ -10,7 +10,7 @@ from datetime import datetime, timezone
 from decimal import Decimal, InvalidOperation
 from typing import Any
 
-from fieldpulse_api.errors import FieldPulseError, YourTurn
+from fieldpulse_api.errors import FieldPulseError, UserError
 from fieldpulse_api.resources.catalogue import BY_NAME
 from fieldpulse_sandbox.schema.table_shapes import DETAIL_ONLY
 
@@ -129,7 +129,7 @@ class Warehouse:
             if until is None or resource.parent:
                 continue
             for number in self._missing(name, before, after):
-                time = plain(after[name][number][str(resource.updated)])
+                time = plain(after[name][number][str(resource.updated_column)])
                 if time is not None and time < until:
                     yield f"{name}: the bookmark passed row {number}, which was not read"
 
@@ -169,7 +169,7 @@ def _ended(told: Told, streams: tuple[str, ...]) -> Iterator[str]:
     elif not isinstance(error, FieldPulseError):
         yield f"an error that nobody foresaw: {type(error).__name__}: {error}"
     elif not re.search(r"(GET|POST) /|stream \w|setting ", error.where):
-        yield f"the error does not say where: {error.line}"
+        yield f"the error does not say where: {error.one_line}"
 
 
 def named(told: Told, paths: list[str]) -> Iterator[str]:
@@ -259,7 +259,7 @@ def converged(dues: list[Due], rows: Mapping[str, Rows], report: Message, *, can
 
 def refused(told: Told, dues: list[Due], rows: Mapping[str, Rows], setting: str) -> Iterator[str]:
     """Yield what is wrong with an input that cannot be written with a setting: it must be named, nothing taken."""
-    if told.status != YourTurn.exit_status or f"where: {setting}" not in told.errors:
+    if told.status != UserError.exit_status or f"where: {setting}" not in told.errors:
         yield f"the input cannot be written, and {setting} was not refused: status {told.status}"
     if told.states or any(due.rows(rows[due.stream]) for due in dues):
         yield f"{setting} was refused, and records were taken"

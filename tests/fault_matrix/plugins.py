@@ -16,9 +16,9 @@ from typing import Any
 
 from singer_sdk.plugin_base import _ConfigInput
 
-from fieldpulse_api.http.client import Client, Patience
-from fieldpulse_api.http.rate_limiter import Budget, MemoryBudget
-from fieldpulse_api.http.settings import ApiSettings
+from fieldpulse_api.http.client import Client, RetryPolicy
+from fieldpulse_api.http.rate_limiter import ProcessRateLimiter, RateLimiter
+from fieldpulse_api.http.settings import ClientSettings
 from tap_fieldpulse.sync.context import Run as TapRun
 from tap_fieldpulse.tap import TapFieldPulse
 from target_fieldpulse.run.run import Run as TargetRun
@@ -28,27 +28,27 @@ from tests.harness.plugins import join_readers, selected
 Config = Mapping[str, Any]
 Message = dict[str, Any]
 
-_SHORT = Patience(tries=5, seconds=60, first_wait=0.001)
+_SHORT = RetryPolicy(max_attempts=5, max_seconds=60, first_wait_seconds=0.001)
 _LAST = re.compile(r"(?P<stream>\w+): records=\d+ .* (?P<verdict>complete|unproven|incomplete)$")
 _BEYOND = 100_000.0  # requests per second
 
 
-class Timeless(ApiSettings):
+class Timeless(ClientSettings):
     """Settings whose budget waits on a clock that jumps: what is throttled goes on at once, in the right order."""
 
-    def budget(self) -> Budget:
+    def budget(self) -> RateLimiter:
         """Return a budget without a real wait."""
         jumped = [0.0]
 
         def sleep(seconds: float) -> None:
             jumped[0] += seconds
 
-        return MemoryBudget(_BEYOND, clock=lambda: time.monotonic() + jumped[0], sleep=sleep)
+        return ProcessRateLimiter(_BEYOND, clock=lambda: time.monotonic() + jumped[0], sleep=sleep)
 
 
 def client_of(config: Config) -> Client:
     """Return a client that repeats as the real one does, sooner."""
-    return Client(Timeless.read(config), patience=_SHORT)
+    return Client(Timeless.from_config(config), retry_policy=_SHORT)
 
 
 class QuickTap(TapFieldPulse):

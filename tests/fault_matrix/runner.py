@@ -42,7 +42,7 @@ def visit(point: Point) -> list[str]:
     if not trouble.is_slow or point.operation in READINGS:
         return _Visit(point).run()
     for seconds in _SETTLE_SECONDS:
-        one = _Visit(point, settle_seconds=seconds)
+        one = _Visit(point, uncertain_create_timeout_seconds=seconds)
         found = one.run()
         if one.stood_still < seconds * _STANDSTILL:
             return found
@@ -65,9 +65,9 @@ class _Visit:
     that is killed. `stood_still` is by how many seconds the server was late, at most.
     """
 
-    def __init__(self, point: Point, *, sent: int = 0, settle_seconds: float = 0) -> None:
+    def __init__(self, point: Point, *, sent: int = 0, uncertain_create_timeout_seconds: float = 0) -> None:
         self._point, self._trouble = point, TROUBLES[point.trouble]
-        self._settle_seconds = settle_seconds
+        self._settle_seconds = uncertain_create_timeout_seconds
         self.sent, self.stood_still = sent, 0.0
         self._chance, self._clock = Random(str(point)), Clock()
 
@@ -110,7 +110,7 @@ class _Visit:
         def faulty(config: Config, text: str) -> Told:
             if trouble.signal and self.sent:
                 return processes.target(config, text, self._death(), self._folder)
-            slow = {"timeout_seconds": TIMEOUT_SECONDS, "settle_seconds": self._settle_seconds}
+            slow = {"timeout_seconds": TIMEOUT_SECONDS, "uncertain_create_timeout_seconds": self._settle_seconds}
             faults = trouble.faults(chance, (None, "GET", "POST", "POST", "PUT", "DELETE"))
             with self._struck(faults, trouble.chaos(chance, without=frozenset({"slide", "error200"}))):
                 return run_target({**config, **(slow if trouble.is_slow else {})}, text)

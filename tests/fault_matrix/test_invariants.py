@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from fieldpulse_api.errors import UnexpectedReply
+from fieldpulse_api.errors import UnexpectedResponse
 
 from .invariants import Due, Warehouse, adds_up, converged, named, never_twice, nothing_lost, refused, well_said
 from .plugins import Message, Told
@@ -62,7 +62,7 @@ def test_a_reading_that_is_wrong_is_found_out(messages: list[Message], wrong: st
 def test_a_deleted_row_must_be_gone_if_a_run_that_ended_well_saw_it() -> None:
     """Not one that only a run that failed emitted: what that one saw does not count."""
     fewer = {"jobs": {n: ROWS["jobs"][n] for n in (1, 2)}}
-    failed = Told([record(3)], status=1, error=UnexpectedReply("No.", where="GET /jobs page 2", do="x"))
+    failed = Told([record(3)], status=1, error=UnexpectedResponse("No.", where="GET /jobs page 2", hint="x"))
     for first, wrong in (
         (failed, []),
         (Told([record(3), record(1), record(2)], [SAID]), ["jobs: 1 deleted rows are still there at the end"]),
@@ -83,7 +83,7 @@ def test_a_run_that_ends_without_a_word_is_found_out() -> None:
 
 def test_a_list_that_there_is_not_must_end_the_run() -> None:
     """With an error that names it."""
-    error = UnexpectedReply("No.", where="GET /teams page 1", do="x")
+    error = UnexpectedResponse("No.", where="GET /teams page 1", hint="x")
     assert list(named(Told(error=error), ["/teams"])) == []
     assert list(named(Told(error=error), ["/users"]))
     assert list(named(Told(), ["/teams"]))

@@ -17,7 +17,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from fieldpulse_plugin.exit_codes import report
+from fieldpulse_plugin.exit_codes import report_error
 from tap_fieldpulse.tap import TapFieldPulse
 from target_fieldpulse.message_reader import Reader
 from target_fieldpulse.target import TargetFieldPulse
@@ -171,7 +171,7 @@ def end_of(plugin: type[TapFieldPulse | TargetFieldPulse], *words: str, given: b
                 returned = plugin.cli.main(list(words), standalone_mode=False)
                 status = returned if isinstance(returned, int) else 0
             except BaseException as error:  # noqa: BLE001  as `exits.run` does
-                status = report(error)
+                status = report_error(error)
     finally:
         join_readers()
         sys.stdin = Reader.default_input = before

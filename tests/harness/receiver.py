@@ -18,7 +18,7 @@ from pathlib import Path
 from typing import IO, Any
 from urllib.parse import urlsplit
 
-from fieldpulse_api.values.scalars import iso
+from fieldpulse_api.values.scalars import iso_timestamp
 from tap_fieldpulse.webhooks.payload import Delivery, read_delivery
 
 TOKEN = "a-token-of-the-tests-0123456789-abcdef"
@@ -55,7 +55,7 @@ def delivery(said: Json) -> Delivery:
 
 def age(file: Path, *, days: int, at_most: int = 1000) -> None:
     """Let the first deliveries of a store have come so many days ago."""
-    then = iso(datetime.now(timezone.utc) - timedelta(days=days))
+    then = iso_timestamp(datetime.now(timezone.utc) - timedelta(days=days))
     first = "select sequence from fieldpulse_deliveries_1 order by sequence limit ?"
     with closing(sqlite3.connect(file)) as store, store:
         store.execute(

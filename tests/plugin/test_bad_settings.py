@@ -12,7 +12,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from fieldpulse_api.errors import BadSetting
+from fieldpulse_api.errors import ConfigError
 from fieldpulse_sandbox.sandbox import Sandbox
 from tap_fieldpulse.tap import TapFieldPulse
 from target_fieldpulse.target import TargetFieldPulse
@@ -54,7 +54,7 @@ def test_a_setting_of_any_value_is_taken_or_refused_by_name(
 ) -> None:
     """Status 2 and the name, or a run; never a traceback, and never the key."""
     plugin, name = place
-    base = {"api_key": SECRET, "api_url": shared.url, "budget_store": "memory"} | _places(plugin, folder)
+    base = {"api_key": SECRET, "api_url": shared.url, "rate_limit_store": "memory"} | _places(plugin, folder)
     base.pop(name, None)
     text = json.dumps(base)[:-1] + f',"{name}":{inner % value}' + "}"
     ended = end_of(plugin, *words(plugin, folder, text))
@@ -118,7 +118,7 @@ def test_a_stream_map_that_cannot_be_evaluated_is_refused(
     plugin: Plugin, maps: Config, shared: Sandbox, tmp_path: Path
 ) -> None:
     """When it is read, or at the first record that it fails on; the setting is named."""
-    config = {"api_key": shared.key, "api_url": shared.url, "budget_store": "memory"} | _places(plugin, tmp_path)
+    config = {"api_key": shared.key, "api_url": shared.url, "rate_limit_store": "memory"} | _places(plugin, tmp_path)
     (tmp_path / "catalog.json").write_text(json.dumps(selected(TapFieldPulse(config=dict(config)), ["tags"])))
     text = singer(schema("tags", "external_id", "title"), record("tags", external_id="m", title="Map"))
     line = words(plugin, tmp_path, json.dumps({**config, "stream_maps": maps}))
@@ -145,8 +145,8 @@ def refusal(plugin: Plugin, config: Config) -> str:
     """Return why a plugin does not take its settings, nothing if it does."""
     try:
         plugin(config=config, parse_env_config=True)
-    except BadSetting as error:
-        return error.line
+    except ConfigError as error:
+        return error.one_line
     return ""
 
 

@@ -6,7 +6,7 @@ import logging
 
 import pytest
 
-from fieldpulse_api.errors import BadSetting
+from fieldpulse_api.errors import ConfigError
 from fieldpulse_plugin.sdk import from_environment
 from tap_fieldpulse.tap import TapFieldPulse
 from target_fieldpulse.target import TargetFieldPulse
@@ -41,7 +41,7 @@ def test_a_wrong_text_is_refused_and_not_replaced(name: str, text: str, monkeypa
     """The setting is named."""
     monkeypatch.setenv("TAP_FIELDPULSE_API_KEY", "k")
     monkeypatch.setenv(f"TAP_FIELDPULSE_{name}", text)
-    with pytest.raises(BadSetting, match=name.lower()):
+    with pytest.raises(ConfigError, match=name.lower()):
         TapFieldPulse(config={}, parse_env_config=True)
 
 
@@ -58,7 +58,7 @@ def test_a_switch_that_is_misspelt_is_not_off(monkeypatch: pytest.MonkeyPatch) -
     """`ture` must not write for real."""
     monkeypatch.setenv("TARGET_FIELDPULSE_API_KEY", "k")
     monkeypatch.setenv("TARGET_FIELDPULSE_DRY_RUN", "ture")
-    with pytest.raises(BadSetting, match="dry_run"):
+    with pytest.raises(ConfigError, match="dry_run"):
         TargetFieldPulse(config={}, parse_env_config=True)
 
 
@@ -66,7 +66,7 @@ def test_a_misspelt_setting_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
     """With the nearest name: `dryrun` would write."""
     monkeypatch.setenv("TAP_FIELDPULSE_API_KEY", "k")
     monkeypatch.setenv("TAP_FIELDPULSE_COMPLETENES", "fail")
-    with pytest.raises(BadSetting, match="did you mean 'completeness'"):
+    with pytest.raises(ConfigError, match="did you mean 'completeness'"):
         TapFieldPulse(config={}, parse_env_config=True, setup_mapper=False)
 
 

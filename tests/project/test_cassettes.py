@@ -19,8 +19,8 @@ from jsonschema import Draft7Validator
 from vcr.cassette import Cassette
 
 from fieldpulse_api.http.client import Client
-from fieldpulse_api.http.settings import API_URL, ApiSettings
-from fieldpulse_api.reading.pages import Pages, Reading
+from fieldpulse_api.http.settings import API_URL, ClientSettings
+from fieldpulse_api.reading.pages import Pages, ReadOptions
 from fieldpulse_api.resources.catalogue import BY_NAME, RESOURCES
 from tap_fieldpulse.records.shaper import Shaper
 from target_fieldpulse.target import TargetFieldPulse
@@ -91,16 +91,16 @@ def _all_is_played(vcr: Cassette) -> Iterator[None]:
 
 
 def settings(address: str = SMALL) -> dict[str, Any]:
-    return {"api_key": LIVE_KEY or KEY, "api_url": address, "budget_store": "memory", "requests_per_second": 50}
+    return {"api_key": LIVE_KEY or KEY, "api_url": address, "rate_limit_store": "memory", "requests_per_second": 50}
 
 
 @pytest.mark.parametrize(("place", "name"), recorded_lists())
 def test_a_list_is_what_the_catalogue_says(place: str, name: str) -> None:
     """The first rows of a list fit the schema after shaping, with no field unknown and no value unfit."""
-    client, resource = Client(ApiSettings.read(settings(ADDRESS[place]))), BY_NAME[name]
-    page = Pages(client, resource, Reading(page_size=3)).ask(resource.order("id", "asc"), 1)
+    client, resource = Client(ClientSettings.from_config(settings(ADDRESS[place]))), BY_NAME[name]
+    page = Pages(client, resource, ReadOptions(page_size=3)).read(resource.sort_params("id", "asc"), 1)
     client.close()
-    shaper = Shaper(resource.schema, never=resource.never)
+    shaper = Shaper(resource.schema, never=resource.excluded_fields)
     for row in page.rows:
         Draft7Validator(resource.schema, format_checker=Draft7Validator.FORMAT_CHECKER).validate(shaper(row))
     assert not shaper.unfit

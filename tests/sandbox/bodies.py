@@ -5,30 +5,30 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from fieldpulse_api.resources.catalogue import RESOURCES
-from fieldpulse_api.resources.write_model import Field, Kind, Write
+from fieldpulse_api.resources.write_model import Field, FieldType, WriteSpec
 
 if TYPE_CHECKING:
     from fieldpulse_api.resources.model import Resource
     from fieldpulse_sandbox.sandbox import Sandbox
 
-WRITTEN = [resource for resource in RESOURCES if resource.write and not resource.write.into]
-SAMPLES: dict[Kind, Any] = {
-    Kind.TEXT: "Proof",
-    Kind.EMAIL: "nova@example.com",
-    Kind.PHONE: "(214) 555-0100",
-    Kind.E164: "+12145550100",
-    Kind.INTEGER: 7,
-    Kind.DECIMAL: "12.50",
-    Kind.BOOLEAN: True,
-    Kind.TIME: 1_794_000_000,
-    Kind.DATE: "2026-05-15",
+WRITTEN = [resource for resource in RESOURCES if resource.write_spec and not resource.write_spec.target_resource]
+SAMPLES: dict[FieldType, Any] = {
+    FieldType.TEXT: "Proof",
+    FieldType.EMAIL: "nova@example.com",
+    FieldType.PHONE: "(214) 555-0100",
+    FieldType.E164: "+12145550100",
+    FieldType.INTEGER: 7,
+    FieldType.DECIMAL: "12.50",
+    FieldType.BOOLEAN: True,
+    FieldType.TIME: 1_794_000_000,
+    FieldType.DATE: "2026-05-15",
 }
 
 
-def rules(resource: Resource) -> Write:
+def rules(resource: Resource) -> WriteSpec:
     """Return what the catalogue says of writing this resource."""
-    assert resource.write
-    return resource.write
+    assert resource.write_spec
+    return resource.write_spec
 
 
 def table_of(resource: Resource, name: str) -> str | None:
@@ -41,22 +41,26 @@ def table_of(resource: Resource, name: str) -> str | None:
 
 def sample(box: Sandbox, resource: Resource, field: Field) -> Any:
     """Return a value that the field takes."""
-    table = table_of(resource, field.name) if field.kind is Kind.INTEGER else None
+    table = table_of(resource, field.name) if field.type is FieldType.INTEGER else None
     if table:
         return box.rows(table)[-1]["id"]
-    if field.allowed:
-        return field.allowed[0]
-    return {"settings": {"default_value": "x"}}.get(field.name, []) if field.kind is Kind.JSON else SAMPLES[field.kind]
+    if field.allowed_values:
+        return field.allowed_values[0]
+    return (
+        {"settings": {"default_value": "x"}}.get(field.name, [])
+        if field.type is FieldType.JSON
+        else SAMPLES[field.type]
+    )
 
 
 def minimal(box: Sandbox, resource: Resource) -> dict[str, Any]:
     """Return the least that a create needs."""
     write = rules(resource)
-    names = [*write.required, *write.any_of[:1]]
+    names = [*write.required, *write.require_any_of[:1]]
     return {
         name: sample(box, resource, write.by_name[name])
         for name in names
-        if name in write.by_name and name not in resource.path_fields
+        if name in write.by_name and name not in resource.parent_keys
     }
 
 

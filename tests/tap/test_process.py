@@ -47,7 +47,7 @@ def test_discovery_needs_no_key(tmp_path: Path) -> None:
         ({"api_key": "canary-key"}, 2, "refused the API key"),
         ({"api_url": "http://api.example.com"}, 2, "api_url"),
         ({"requests_per_second": 51}, 2, "requests_per_second"),
-        ({"budget_store": "reddis"}, 2, "allowed: file, memory"),
+        ({"rate_limit_store": "reddis"}, 2, "allowed: file, memory"),
         ({"timezone": "Mars/Base"}, 2, "timezone"),
         ({"start_date": "last week"}, 2, "start_date"),
         ({"page_size": 500}, 2, "page_size"),

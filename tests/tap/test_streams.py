@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 from jsonschema import Draft7Validator
 
-from fieldpulse_api.errors import Incomplete
+from fieldpulse_api.errors import IncompleteRead
 from fieldpulse_api.resources.catalogue import BY_NAME, RESOURCES
 from fieldpulse_api.resources.model import Resource
 from fieldpulse_api.values.custom_fields import PROPERTY
@@ -24,7 +24,9 @@ each = pytest.mark.parametrize("resource", RESOURCES, ids=lambda resource: resou
 def everything(shared: Sandbox) -> Emitted:
     """Return what a first run emits of every stream; the account's requests are those of the run."""
     shared.requests.clear()
-    return run_tap({"api_key": shared.key, "api_url": shared.url, "requests_per_second": 50, "budget_store": "memory"})
+    return run_tap(
+        {"api_key": shared.key, "api_url": shared.url, "requests_per_second": 50, "rate_limit_store": "memory"}
+    )
 
 
 @each
@@ -50,7 +52,11 @@ def test_a_finished_stream_has_a_bookmark_or_none_at_all(everything: Emitted, re
     if resource.parent:
         assert set(kept) == {"parents", "full_at"}
         return
-    newest = [record[resource.updated] for record in everything.records[resource.name]] if resource.updated else []
+    newest = (
+        [record[resource.updated_column] for record in everything.records[resource.name]]
+        if resource.updated_column
+        else []
+    )
     wanted = {"replication_key": "updated_at", "replication_key_value": max(newest)} if newest else {}
     assert kept == wanted
 
@@ -106,7 +112,7 @@ def test_an_incomplete_stream_is_said_to_be_so(
     box.behaviour.page_cap = 3
     config["completeness"] = setting
     if raises:
-        with pytest.raises(Incomplete) as caught:
+        with pytest.raises(IncompleteRead) as caught:
             run_tap(config, "timesheets")
         assert caught.value.exit_status == 1
         return
@@ -160,13 +166,13 @@ def test_the_end_of_a_stream_is_one_line_of_figures(
 def test_only_documented_parameters_are_sent_besides_page(shared: Sandbox, everything: Emitted) -> None:
     """The server ignores what it does not know, so nothing is sent in the hope that it helps."""
     for request in shared.requests:
-        values = {name for one in RESOURCES if one.path == request.path for name, _ in one.ask_values}
+        values = {name for one in RESOURCES if one.path == request.path for name, _ in one.with_custom_fields_params}
         allowed = {"page", "limit", "calculate_count", "sort_by", "sort_dir", *values}
         assert {name for name in request.query if not name.startswith("sort[")} <= allowed
     for name, resource in BY_NAME.items():
         asked = [one for one in shared.requests if one.path == resource.path]
         assert resource.parent or asked, name
-        assert resource.counts or not any("calculate_count" in one.query for one in asked)
+        assert resource.supports_count or not any("calculate_count" in one.query for one in asked)
 
 
 def test_a_list_that_documents_no_page_is_asked_for_with_the_largest(box: Sandbox, config: Config) -> None:

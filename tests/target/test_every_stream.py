@@ -85,7 +85,7 @@ CHANGES: dict[str, Record] = {
     "purchase_orders": {"comment": "Changed"},
     "assets": {"model": "Changed"},
 }
-WRITTEN = [resource for resource in RESOURCES if resource.write and not resource.write.into]
+WRITTEN = [resource for resource in RESOURCES if resource.write_spec and not resource.write_spec.target_resource]
 SHOWN: dict[tuple[str, str], Any] = {
     ("customers", "email"): "Every@example.com",
     ("customer_contacts", "phone"): "+12145550111",
@@ -133,7 +133,7 @@ def everything(tmp_path_factory: pytest.TempPathFactory) -> Any:
         config = {
             "api_key": box.key,
             "api_url": box.url,
-            "budget_store": "memory",
+            "rate_limit_store": "memory",
             "ledger_url": f"sqlite:///{folder}/ledger.db",
             "rejects_path": str(folder / "rejects.singer"),
             "hard_delete": True,

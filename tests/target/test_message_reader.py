@@ -165,7 +165,7 @@ def test_a_state_comes_back_as_it_was(files: list[str], value: Any) -> None:
 @pytest.mark.parametrize("resource", WRITTEN, ids=lambda one: one.name)
 def test_any_value_in_any_field_is_written_or_rejected(resource: Any, tmp_path_factory: pytest.TempPathFactory) -> None:
     """Every stream that can be written; all records are accounted for, and one that is fine is written beside them."""
-    write_of = BY_NAME[resource.name].write
+    write_of = BY_NAME[resource.name].write_spec
     names = sorted({*write_of.properties, "id", "external_id", "custom_fields", "deleted_at"})
 
     with Sandbox(customers=5) as box:
@@ -174,7 +174,12 @@ def test_any_value_in_any_field_is_written_or_rejected(resource: Any, tmp_path_f
         @given(rows=st.lists(st.dictionaries(st.sampled_from(names), odd, min_size=1), min_size=8, max_size=8))
         def check(rows: list[dict[str, str]]) -> None:
             folder = tmp_path_factory.mktemp(resource.name)
-            config = {"api_key": box.key, "api_url": box.url, "budget_store": "memory", "settle_seconds": 0.3}
+            config = {
+                "api_key": box.key,
+                "api_url": box.url,
+                "rate_limit_store": "memory",
+                "uncertain_create_timeout_seconds": 0.3,
+            }
             config |= {"ledger_url": f"sqlite:///{folder}/ledger.db", "rejects_path": f"{folder}/rejects.singer"}
             plain = RECORDS[resource.name].items()
             base = {name: json.dumps(value) for name, value in plain if "external_id" not in name}

@@ -15,7 +15,7 @@ TestTarget = get_target_test_class(
     config={
         "api_key": "never-used",
         "api_url": "http://127.0.0.1:1",
-        "budget_store": "memory",
+        "rate_limit_store": "memory",
         "unknown_streams": "discard",
         "ledger_url": f"sqlite:///{_FOLDER}/ledger.db",
         "rejects_path": f"{_FOLDER}/rejects.singer",

@@ -153,7 +153,7 @@ def test_what_is_only_named_is_not_created_for_a_record_that_is_not_written(
 ) -> None:
     """Skipped, or rejected: no tag is left behind."""
     head = schema("customers", "external_id", "first_name", "tags", "status")
-    config = target_config | {"create_missing": ["tags"]}
+    config = target_config | {"create_missing_references": ["tags"]}
     skipped = singer(head, record("customers", external_id="g", first_name="G", tags=["Ghost"]))
     run_target(config | {"write_mode": "update_only"}, skipped, tmp_path)
     run_target(config, singer(head, record("customers", external_id="g", tags=["Ghost"])), tmp_path)
@@ -269,7 +269,7 @@ def test_a_name_of_one_stream_is_no_row_of_another(box: Sandbox, target_config: 
     asset = record("assets", external_id="a", title="A", asset_category="Boiler")
     category = record("asset_categories", external_id="c", title="Boiler")
     text = singer(*(part for one in (item, asset, category) for part in (schema(one["stream"], *one["record"]), one)))
-    config = target_config | {"create_missing": ["tags", "asset_categories"]}
+    config = target_config | {"create_missing_references": ["tags", "asset_categories"]}
     assert run_target(config, text, tmp_path).status == 0
     (tag,) = [row["id"] for row in box.rows("tags") if row["title"] == "Boiler"]
     (kind,) = [row["id"] for row in box.rows("asset_categories") if row["title"] == "Boiler"]
@@ -292,13 +292,13 @@ def test_nulls_clear_also_while_it_is_being_found_out_how(box: Sandbox, target_c
 
 
 def test_what_was_not_filled_is_not_found(box: Sandbox, target_config: Config, tmp_path: Path) -> None:
-    """An e-mail that `fill_only` did not write belongs to nobody: the next record is a customer of its own."""
+    """An e-mail that `fill_empty_only` did not write belongs to nobody: the next record is a customer of its own."""
     row = next(one for one in box.rows("customers") if one["email"])
     parts = (
         record("customers", id=row["id"], email="new@example.com", notes="x"),
         record("customers", external_id="b", first_name="B", email="new@example.com"),
     )
-    config = target_config | {"fill_only": True}
+    config = target_config | {"fill_empty_only": True}
     assert run_target(config, singer(HEAD, *parts), tmp_path).counts.get("created") == 1
 
 

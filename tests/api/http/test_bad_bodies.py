@@ -17,8 +17,8 @@ from jsonschema import Draft7Validator
 
 from fieldpulse_api.errors import FieldPulseError
 from fieldpulse_api.http.api_key import ApiKey
-from fieldpulse_api.http.client import Client, Patience
-from fieldpulse_api.http.settings import ApiSettings
+from fieldpulse_api.http.client import Client, RetryPolicy
+from fieldpulse_api.http.settings import ClientSettings
 from fieldpulse_api.resources.catalogue import BY_NAME, RESOURCES
 from fieldpulse_api.resources.model import Resource
 from tap_fieldpulse.tap import TapFieldPulse
@@ -86,14 +86,16 @@ def catalog(server: Answers) -> Config:
 @pytest.fixture(scope="module")
 def asking(server: Answers) -> Iterator[Client]:
     """Return a client that asks once."""
-    account = ApiSettings(api_key=ApiKey("key"), api_url=server.url, requests_per_second=5000, budget_store="memory")
-    one = Client(account, patience=Patience(tries=1))
+    account = ClientSettings(
+        api_key=ApiKey("key"), api_url=server.url, requests_per_second=5000, rate_limit_store="memory"
+    )
+    one = Client(account, retry_policy=RetryPolicy(max_attempts=1))
     yield one
     one.close()
 
 
 def settings_of(server: Answers) -> Config:
-    return {"api_key": "key", "api_url": server.url, "requests_per_second": 50, "budget_store": "memory"}
+    return {"api_key": "key", "api_url": server.url, "requests_per_second": 50, "rate_limit_store": "memory"}
 
 
 def read(server: Answers, catalog: Config, name: str, folder: Path) -> Ended:
@@ -204,7 +206,7 @@ def test_any_answer_is_an_envelope_or_an_error_of_ours(
         ask[method]("/x", {})
     except FieldPulseError as raised:
         error = raised
-    assert error is None or ("/x" in error.where and error.what and error.do)
+    assert error is None or ("/x" in error.where and error.what and error.hint)
 
 
 def test_a_row_of_20_mb_or_of_many_levels_is_a_row(server: Answers, catalog: Config, tmp_path: Path) -> None:

@@ -11,8 +11,8 @@ import pytest
 from fieldpulse_api import errors
 from fieldpulse_api.http.api_key import ApiKey
 from fieldpulse_api.http.auth import seconds_until_reset
-from fieldpulse_api.http.client import Client, Patience
-from fieldpulse_api.http.settings import ApiSettings
+from fieldpulse_api.http.client import Client, RetryPolicy
+from fieldpulse_api.http.settings import ClientSettings
 from fieldpulse_sandbox.behaviour.switches import Behaviour
 from fieldpulse_sandbox.faults.fault import Fault
 from fieldpulse_sandbox.sandbox import Sandbox
@@ -28,24 +28,24 @@ def customers_posted(box: Sandbox) -> int:
 def test_a_list_is_rows_a_count_and_the_servers_clock(client: Client) -> None:
     """The envelope is opened once, here."""
     reply = client.get("/customers", {"page": "1", "limit": "5"})
-    assert len(reply.response) == 5
-    assert reply.count == 30
+    assert len(reply.data) == 5
+    assert reply.server_count == 30
     assert abs(reply.date.timestamp() - time.time()) < 5
 
 
 def test_a_count_is_found_under_its_other_name(box: Sandbox, client: Client) -> None:
     """Some of 2024's replies called it total_results."""
     box.behaviour.count_key = "total_results"
-    assert client.get("/customers").count == 30
+    assert client.get("/customers").server_count == 30
 
 
 @pytest.mark.parametrize("status", [401, 403])
 def test_a_bad_key_is_the_users_turn_whatever_its_status(box: Sandbox, status: int) -> None:
     """Documentation says 401, the gateway's default is 403: both are read."""
     box.behaviour.bad_key_status = status  # type: ignore[assignment]
-    settings = ApiSettings(api_key=ApiKey("wrong-key-canary"), api_url=box.url, budget_store="memory")
+    settings = ClientSettings(api_key=ApiKey("wrong-key-canary"), api_url=box.url, rate_limit_store="memory")
     one = Client(settings)
-    with pytest.raises(errors.BadKey) as caught:
+    with pytest.raises(errors.AuthenticationError) as caught:
         one.get("/customers")
     one.close()
     assert caught.value.exit_status == 2
@@ -56,19 +56,19 @@ def test_a_create_that_is_throttled_for_long_is_sent_in_the_end(box: Sandbox) ->
     """What was refused with 429 was not carried out, however often: nothing is in doubt."""
     box.fail(Fault("throttle_past", method="POST", times=30))
     with closing(client_of({"api_key": box.key, "api_url": box.url})) as one:
-        assert one.post("/customers", CUSTOMER).response["first_name"] == "Ada"
-        assert one.requests == customers_posted(box) == 31
+        assert one.post("/customers", CUSTOMER).data["first_name"] == "Ada"
+        assert one.request_count == customers_posted(box) == 31
 
 
 def test_an_unknown_path_is_not_mistaken_for_a_bad_key(client: Client) -> None:
     """The gateway answers 403 Missing Authentication Token for a path that it does not have."""
-    with pytest.raises(errors.UnexpectedReply, match="no such path"):
+    with pytest.raises(errors.UnexpectedResponse, match="no such path"):
         client.get("/purchase_orders")
 
 
 def test_a_row_that_is_gone_is_not_found(client: Client) -> None:
     """By id, a row that never was and one that was deleted look the same."""
-    with pytest.raises(errors.NotFound):
+    with pytest.raises(errors.RowNotFound):
         client.get("/customers/1")
 
 
@@ -76,27 +76,29 @@ def test_a_row_that_is_gone_is_not_found(client: Client) -> None:
 def test_a_refused_record_is_invalid_in_each_of_the_three_shapes(box: Sandbox, client: Client, shape: str) -> None:
     """Also inside an HTTP 200."""
     box.behaviour.validation = shape  # type: ignore[assignment]
-    with pytest.raises(errors.Invalid, match=r"(?i)name"):
+    with pytest.raises(errors.RecordInvalid, match=r"(?i)name"):
         client.post("/customers", {"notes": "nobody"})
     assert customers_posted(box) == 1
 
 
 def test_the_servers_words_are_shown_without_what_is_personal() -> None:
     """Validation texts may quote what was sent."""
-    assert errors.impersonal("The ada@example.com or +1 (214) 555-0100 is taken.") == "The […] or […] is taken."
+    assert (
+        errors.without_personal_data("The ada@example.com or +1 (214) 555-0100 is taken.") == "The […] or […] is taken."
+    )
 
 
 @pytest.mark.parametrize("kind", ["not_json", "empty", "drop", "status"])
 def test_a_read_that_fails_is_repeated(box: Sandbox, client: Client, kind: str) -> None:
     """A GET changes nothing, so it may be sent as often as patience allows."""
     box.fail(Fault(kind, path="/customers", times=2, status=503))  # type: ignore[arg-type]
-    assert len(client.get("/customers", {"limit": "5"}).response) == 5
+    assert len(client.get("/customers", {"limit": "5"}).data) == 5
     assert len(box.requests) == 3
 
 
 @pytest.mark.parametrize(
     ("kind", "error"),
-    [("status", errors.ServerFailed), ("drop", errors.Unreachable), ("not_json", errors.UnexpectedReply)],
+    [("status", errors.ServerError), ("drop", errors.ConnectionFailed), ("not_json", errors.UnexpectedResponse)],
 )
 def test_a_read_is_not_repeated_for_ever(box: Sandbox, client: Client, kind: str, error: type[Exception]) -> None:
     """Bounded in tries, and then it is FieldPulse's turn."""
@@ -116,7 +118,7 @@ def test_a_create_is_never_repeated_when_its_outcome_is_unknown(
 ) -> None:
     """Whether it happened or not, sending it again could make a second customer."""
     box.fail(Fault(kind, method="POST", after_commit=after_commit, status=502))  # type: ignore[arg-type]
-    with pytest.raises(errors.OutcomeUnknown):
+    with pytest.raises(errors.UncertainWrite):
         client.post("/customers", CUSTOMER)
     assert customers_posted(box) == 1
 
@@ -124,17 +126,17 @@ def test_a_create_is_never_repeated_when_its_outcome_is_unknown(
 def test_a_create_that_was_throttled_is_repeated(box: Sandbox, client: Client) -> None:
     """A 429 says that nothing was carried out."""
     box.fail(Fault("throttle", method="POST", seconds=0.2))
-    assert client.post("/customers", CUSTOMER).response["first_name"] == "Ada"
+    assert client.post("/customers", CUSTOMER).data["first_name"] == "Ada"
     assert customers_posted(box) == 2
 
 
 def test_a_create_that_never_left_is_repeated_and_then_not_in_doubt() -> None:
     """No connection means no customer."""
-    settings = ApiSettings(
-        api_key=ApiKey("k"), api_url="http://127.0.0.1:9", requests_per_second=50, budget_store="memory"
+    settings = ClientSettings(
+        api_key=ApiKey("k"), api_url="http://127.0.0.1:9", requests_per_second=50, rate_limit_store="memory"
     )
-    one = Client(settings, patience=Patience(tries=2, seconds=5, first_wait=0.01))
-    with pytest.raises(errors.Unreachable):
+    one = Client(settings, retry_policy=RetryPolicy(max_attempts=2, max_seconds=5, first_wait_seconds=0.01))
+    with pytest.raises(errors.ConnectionFailed):
         one.post("/customers", CUSTOMER)
     one.close()
 
@@ -150,7 +152,7 @@ def test_a_change_that_failed_is_repeated(box: Sandbox, client: Client) -> None:
 def test_a_spent_quota_stops_at_once(box: Sandbox, client: Client) -> None:
     """Waiting for next month is not a retry."""
     box.fail(Fault("quota"))
-    with pytest.raises(errors.QuotaSpent) as caught:
+    with pytest.raises(errors.QuotaExceeded) as caught:
         client.get("/customers")
     assert caught.value.exit_status == 3
     assert len(box.requests) == 1
@@ -179,7 +181,7 @@ def test_the_wait_after_a_429_is_what_the_server_says_within_reason(
 def test_tap_and_target_hold_the_servers_limit_together() -> None:
     """Two clients of one key, as two processes are, and a server with a hard sliding second: nobody is refused."""
     with Sandbox(customers=30, rate_limit=50) as box:
-        pair = [Client(ApiSettings(api_key=ApiKey(box.key), api_url=box.url)) for _ in range(2)]
+        pair = [Client(ClientSettings(api_key=ApiKey(box.key), api_url=box.url)) for _ in range(2)]
         for number in range(60):
             pair[number % 2].get("/tags", {"limit": "1"})
         for one in pair:

@@ -9,10 +9,10 @@ from pathlib import Path
 
 import pytest
 
-from fieldpulse_api.errors import BadSetting
+from fieldpulse_api.errors import ConfigError
 from fieldpulse_api.http.api_key import ApiKey
-from fieldpulse_api.http.rate_limiter import Budget, FileBudget, MemoryBudget, budget_path
-from fieldpulse_api.http.settings import ApiSettings
+from fieldpulse_api.http.rate_limiter import ProcessRateLimiter, RateLimiter, SharedFileRateLimiter, rate_limit_path
+from fieldpulse_api.http.settings import ClientSettings
 
 
 class Clock:
@@ -28,23 +28,23 @@ class Clock:
         self.now += seconds
 
 
-Make = Callable[[float, Clock], Budget]
+Make = Callable[[float, Clock], RateLimiter]
 
 
 @pytest.fixture(params=["memory", "file"])
 def make(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Make]:
     """Make budgets of either store; those of one test share their slots."""
     if request.param == "memory":
-        yield lambda rate, clock: MemoryBudget(rate, clock=clock, sleep=clock.sleep)
+        yield lambda rate, clock: ProcessRateLimiter(rate, clock=clock, sleep=clock.sleep)
     else:
-        yield lambda rate, clock: FileBudget(rate, tmp_path / "budget", clock=clock, sleep=clock.sleep)
+        yield lambda rate, clock: SharedFileRateLimiter(rate, tmp_path / "budget", clock=clock, sleep=clock.sleep)
 
 
 def test_no_sliding_second_holds_more_than_the_rate(make: Make) -> None:
     """Slots, unlike windows, leave no second in which a burst fits."""
     clock = Clock()
     budget = make(45, clock)
-    times = [(budget.take(), clock.now)[1] for _ in range(200)]
+    times = [(budget.acquire(), clock.now)[1] for _ in range(200)]
     assert max(sum(begin <= one < begin + 1 for one in times) for begin in times) <= 45
 
 
@@ -52,9 +52,9 @@ def test_an_idle_budget_saves_nothing_up(make: Make) -> None:
     """After an hour without requests there is no burst either."""
     clock = Clock()
     budget = make(10, clock)
-    budget.take()
+    budget.acquire()
     clock.now += 3600
-    times = [(budget.take(), clock.now)[1] for _ in range(3)]
+    times = [(budget.acquire(), clock.now)[1] for _ in range(3)]
     assert [round(one - times[0], 6) for one in times] == [0.0, 0.1, 0.2]
 
 
@@ -63,23 +63,23 @@ def test_a_pause_holds_for_everybody(make: Make) -> None:
     clock = Clock()
     budget = make(10, clock)
     budget.pause(5)
-    budget.take()
+    budget.acquire()
     assert clock.now == pytest.approx(1005)
 
 
 def test_a_pause_overtakes_a_slot_that_was_reserved_before() -> None:
     """A request that sleeps towards its slot does not start inside the pause."""
     clock = Clock()
-    budget: Budget
+    budget: RateLimiter
 
     def sleep_through_a_pause(seconds: float) -> None:
         clock.now += seconds
         if clock.now < 1003:
             budget.pause(3)
 
-    budget = MemoryBudget(1, clock=clock, sleep=sleep_through_a_pause)
-    budget.take()
-    budget.take()
+    budget = ProcessRateLimiter(1, clock=clock, sleep=sleep_through_a_pause)
+    budget.acquire()
+    budget.acquire()
     assert clock.now >= 1003
 
 
@@ -87,16 +87,16 @@ def test_a_slot_that_passed_while_the_process_was_stopped_is_not_used(tmp_path: 
     """SIGSTOP between reserving and sending must not put two requests into one slot."""
     clock = Clock()
     others: list[float] = []
-    other = FileBudget(10, tmp_path / "b", clock=clock, sleep=clock.sleep)
+    other = SharedFileRateLimiter(10, tmp_path / "b", clock=clock, sleep=clock.sleep)
 
     def be_stopped(seconds: float) -> None:
         clock.sleep(seconds)
         if not others:
             clock.sleep(2.0)
-            other.take()
+            other.acquire()
             others.append(clock.now)
 
-    FileBudget(10, tmp_path / "b", clock=clock, sleep=be_stopped).take()
+    SharedFileRateLimiter(10, tmp_path / "b", clock=clock, sleep=be_stopped).acquire()
     assert clock.now - others[0] == pytest.approx(0.1)
 
 
@@ -106,25 +106,25 @@ def test_a_machine_that_is_always_late_begins_all_the_same(make: Make) -> None:
     budget = make(45, clock)
     budget._sleep = lambda seconds: clock.sleep(seconds + 0.1)
     for _ in range(5):
-        budget.take()
+        budget.acquire()
     assert clock.now < 1005
 
 
 def test_a_file_from_before_a_reboot_does_not_block(tmp_path: Path) -> None:
     """The monotonic clock starts anew at a reboot; what the file says then lies days ahead."""
     late, early = Clock(500_000.0), Clock(10.0)
-    FileBudget(10, tmp_path / "b", clock=late, sleep=late.sleep).pause(50)
-    FileBudget(10, tmp_path / "b", clock=early, sleep=early.sleep).take()
+    SharedFileRateLimiter(10, tmp_path / "b", clock=late, sleep=late.sleep).pause(50)
+    SharedFileRateLimiter(10, tmp_path / "b", clock=early, sleep=early.sleep).acquire()
     assert early.now == 10.0
 
 
 def test_two_budgets_of_one_file_share_it(tmp_path: Path) -> None:
     """Tap and target with one key are one client to FieldPulse."""
     clock = Clock()
-    pair = [FileBudget(10, tmp_path / "b", clock=clock, sleep=clock.sleep) for _ in range(2)]
+    pair = [SharedFileRateLimiter(10, tmp_path / "b", clock=clock, sleep=clock.sleep) for _ in range(2)]
     times = []
     for number in range(20):
-        pair[number % 2].take()
+        pair[number % 2].acquire()
         times.append(clock.now)
     gaps = [after - before for before, after in pairwise(times)]
     assert min(gaps) == pytest.approx(0.1)
@@ -141,17 +141,17 @@ def test_real_processes_share_the_slots(tmp_path: Path) -> None:
 
 
 def _reserve(path: str) -> list[float]:
-    budget = FileBudget(1000, Path(path))
+    budget = SharedFileRateLimiter(1000, Path(path))
     return [budget._reserve() for _ in range(50)]
 
 
 def test_the_file_is_private_and_does_not_name_the_key() -> None:
     """The key must not be found in a folder that others can list."""
-    path = budget_path("https://api", "the-key")
+    path = rate_limit_path("https://api", "the-key")
     assert "the-key" not in str(path)
-    assert path != budget_path("https://api", "another-key")
-    ApiSettings(api_key=ApiKey("private-test"), api_url="https://api").budget()
-    made = budget_path("https://api", "private-test")
+    assert path != rate_limit_path("https://api", "another-key")
+    ClientSettings(api_key=ApiKey("private-test"), api_url="https://api").rate_limiter()
+    made = rate_limit_path("https://api", "private-test")
     assert made.stat().st_mode & 0o777 == 0o600
     made.unlink()
 
@@ -159,6 +159,6 @@ def test_the_file_is_private_and_does_not_name_the_key() -> None:
 def test_a_folder_that_cannot_be_written_is_explained(tmp_path: Path) -> None:
     """The setting at fault is named, not an exception of the operating system."""
     (tmp_path / "file").write_text("")
-    with pytest.raises(BadSetting) as caught:
-        FileBudget(10, tmp_path / "file" / "budget")
-    assert "budget_store" in caught.value.where
+    with pytest.raises(ConfigError) as caught:
+        SharedFileRateLimiter(10, tmp_path / "file" / "budget")
+    assert "rate_limit_store" in caught.value.where

@@ -16,10 +16,10 @@ from typing import Any
 import pytest
 import trustme
 
-from fieldpulse_api.errors import BadKey, BadSetting, OutcomeUnknown, UnexpectedReply, Unreachable
+from fieldpulse_api.errors import AuthenticationError, ConfigError, ConnectionFailed, UncertainWrite, UnexpectedResponse
 from fieldpulse_api.http.api_key import ApiKey
-from fieldpulse_api.http.client import Client, Patience
-from fieldpulse_api.http.settings import ApiSettings
+from fieldpulse_api.http.client import Client, RetryPolicy
+from fieldpulse_api.http.settings import ClientSettings
 from fieldpulse_sandbox.sandbox import Sandbox
 from fieldpulse_sandbox.server.gateway import Request
 from tests.harness.plugins import run_tap
@@ -105,8 +105,10 @@ def _pump(source: socket.socket, sink: socket.socket, seen: list[bytes]) -> None
 
 def client_of(url: str, **settings: Any) -> Client:
     api_key = settings.pop("api_key", ApiKey(KEY))
-    account = ApiSettings(api_key=api_key, api_url=url, requests_per_second=5000, budget_store="memory", **settings)
-    return Client(account, patience=Patience(tries=2, seconds=5, first_wait=0.01))
+    account = ClientSettings(
+        api_key=api_key, api_url=url, requests_per_second=5000, rate_limit_store="memory", **settings
+    )
+    return Client(account, retry_policy=RetryPolicy(max_attempts=2, max_seconds=5, first_wait_seconds=0.01))
 
 
 @pytest.fixture
@@ -123,12 +125,12 @@ def test_a_ca_of_ones_own_is_trusted_by_the_usual_variable(
     """And without it nothing is sent: not even the key."""
     with server(certificate=ca.issue_cert("localhost")) as (port, keys):
         url = f"https://localhost:{port}"
-        with closing(client_of(url)) as one, pytest.raises(Unreachable):
+        with closing(client_of(url)) as one, pytest.raises(ConnectionFailed):
             one.get("/version")
         assert keys == []
         monkeypatch.setenv("SSL_CERT_FILE", str(tmp_path / "ca.pem"))
         with closing(client_of(url)) as one:
-            assert one.get("/customers").response == []
+            assert one.get("/customers").data == []
         assert keys == [KEY]
 
 
@@ -140,7 +142,7 @@ def test_a_proxy_of_the_environment_is_used_and_reads_no_key(
         monkeypatch.setenv("SSL_CERT_FILE", str(tmp_path / "ca.pem"))
         monkeypatch.setenv("HTTPS_PROXY", f"http://127.0.0.1:{proxy_port}")
         with closing(client_of("https://fieldpulse.test/stage")) as one:
-            assert one.get("/customers").response == []
+            assert one.get("/customers").data == []
         assert keys == [KEY]
         assert seen[0].startswith(b"CONNECT fieldpulse.test:443")
         assert KEY.encode() not in b"".join(seen)
@@ -163,7 +165,7 @@ def test_what_runs_on_this_machine_is_not_asked_through_a_proxy(monkeypatch: pyt
 def test_a_wrong_environment_is_named(name: str, value: str, monkeypatch: pytest.MonkeyPatch) -> None:
     """It is not the API that cannot be reached."""
     monkeypatch.setenv(name, value)
-    with pytest.raises(BadSetting) as caught:
+    with pytest.raises(ConfigError) as caught:
         client_of("https://fieldpulse.test")
     assert name in caught.value.where
 
@@ -180,10 +182,10 @@ def test_a_redirect_is_not_followed(status: int) -> None:
             handler.end_headers()
 
         with server(redirect) as (port, keys), closing(client_of(f"http://127.0.0.1:{port}")) as one:
-            with pytest.raises(UnexpectedReply, match="elsewhere") as caught:
+            with pytest.raises(UnexpectedResponse, match="elsewhere") as caught:
                 one.get("/customers")
-            assert "api_url" in caught.value.do
-            with pytest.raises(OutcomeUnknown):
+            assert "api_url" in caught.value.hint
+            with pytest.raises(UncertainWrite):
                 one.post("/customers", {"first_name": "Ada"})
         assert (keys, leaked) == ([KEY, KEY], [])
 
@@ -203,9 +205,9 @@ def test_an_answer_without_end_ends(chunk: bytes, pause_seconds: float) -> None:
 
     with server(endless) as (port, _):
         with closing(client_of(f"http://127.0.0.1:{port}", timeout_seconds=0.5)) as one:
-            with pytest.raises(Unreachable):
+            with pytest.raises(ConnectionFailed):
                 one.get("/customers")
-            with pytest.raises(OutcomeUnknown):
+            with pytest.raises(UncertainWrite):
                 one.post("/customers", {"first_name": "Ada"})
         gone.set()
 
@@ -226,7 +228,7 @@ def packed(answer: bytes, how: str = "gzip") -> Answer:
 def test_a_packed_answer_is_unpacked() -> None:
     """It spares a slow line most of a page."""
     with server(packed(gzip.compress(ENVELOPE))) as (port, _), closing(client_of(f"http://127.0.0.1:{port}")) as one:
-        assert one.get("/customers").response == []
+        assert one.get("/customers").data == []
 
 
 @pytest.mark.parametrize(
@@ -244,7 +246,7 @@ def test_an_answer_that_cannot_be_unpacked_is_no_answer(answer: Answer) -> None:
     with (
         server(answer) as (port, _),
         closing(client_of(f"http://127.0.0.1:{port}")) as one,
-        pytest.raises(Unreachable),
+        pytest.raises(ConnectionFailed),
     ):
         one.get("/customers")
 
@@ -267,8 +269,8 @@ def test_an_answer_that_cannot_be_unpacked_is_no_answer(answer: Answer) -> None:
 )
 def test_an_address_that_is_none_is_refused(url: str) -> None:
     """Nothing of it that may be secret is shown."""
-    with pytest.raises(BadSetting) as caught:
-        client_of(ApiSettings.read({"api_key": KEY, "api_url": url}).api_url)
+    with pytest.raises(ConfigError) as caught:
+        client_of(ClientSettings.from_config({"api_key": KEY, "api_url": url}).api_url)
     assert "api_url" in caught.value.where
     assert "s3cret" not in str(caught.value)
 
@@ -277,13 +279,13 @@ def test_a_key_can_be_replaced_while_a_run_goes_on(box: Sandbox, tmp_path: Path)
     """The file is read again when FieldPulse refuses the key; the refused request is sent anew, a create too."""
     path = tmp_path / "key"
     path.write_text("the-key-before\n")
-    key = ApiKey.of({"api_key_file": str(path)})
+    key = ApiKey.from_config({"api_key_file": str(path)})
     with closing(client_of(box.url, api_key=key)) as one:
-        with pytest.raises(BadKey):
+        with pytest.raises(AuthenticationError):
             one.get("/customers")
         path.write_text(f"{box.key}\n")
-        assert one.post("/customers", {"first_name": "Ada"}).response["first_name"] == "Ada"
-        assert len(one.get("/customers").response) > 1
+        assert one.post("/customers", {"first_name": "Ada"}).data["first_name"] == "Ada"
+        assert len(one.get("/customers").data) > 1
     assert [(each.method, each.key_ok) for each in box.requests] == [
         ("GET", False),
         ("POST", False),
@@ -304,7 +306,7 @@ def test_a_key_is_rotated_in_the_middle_of_a_walk(box: Sandbox, tmp_path: Path) 
             path.write_text(box.key)
 
     box.watch = rotate
-    config = {"api_key_file": str(path), "api_url": box.url, "requests_per_second": 50, "budget_store": "memory"}
+    config = {"api_key_file": str(path), "api_url": box.url, "requests_per_second": 50, "rate_limit_store": "memory"}
     emitted = run_tap(config | {"page_size": 3}, "customers")
     assert set(emitted.ids("customers")) == before
     assert any(not each.key_ok for each in box.requests)
@@ -333,7 +335,7 @@ def test_a_key_that_is_none_is_refused_and_never_shown(
     monkeypatch.chdir(tmp_path)
     Path("empty").write_text(" \n")
     Path("two lines").write_text(f"{KEY}\n{KEY}\n")
-    with pytest.raises(BadSetting) as caught:
-        ApiSettings.read(config)
+    with pytest.raises(ConfigError) as caught:
+        ClientSettings.from_config(config)
     assert where in caught.value.where
     assert KEY not in f"{caught.value}{ApiKey(KEY)!r}"

@@ -10,18 +10,18 @@ from typing import Literal
 import pytest
 
 from fieldpulse_api.http.client import Client
-from fieldpulse_api.reading.child_lists import Children
-from fieldpulse_api.reading.full_scan import Walk
-from fieldpulse_api.reading.incremental_scan import Newest, newest_id
-from fieldpulse_api.reading.pages import Pages, Reading, Row
+from fieldpulse_api.reading.child_lists import ChildLists
+from fieldpulse_api.reading.full_scan import FullScan
+from fieldpulse_api.reading.incremental_scan import IncrementalScan, newest_id
+from fieldpulse_api.reading.pages import Pages, ReadOptions, Row
 from fieldpulse_api.resources.catalogue import BY_NAME, RESOURCES
 from fieldpulse_api.resources.model import Resource
 from fieldpulse_api.values.scalars import moment
 from fieldpulse_sandbox.faults.fault import Fault
 from fieldpulse_sandbox.sandbox import Sandbox
 
-READING = Reading(page_size=10, pages_in_flight=4)
-ONE_AT_A_TIME = Reading(page_size=10, pages_in_flight=1)
+READING = ReadOptions(page_size=10, pages_in_flight=4)
+ONE_AT_A_TIME = ReadOptions(page_size=10, pages_in_flight=1)
 
 
 @pytest.fixture
@@ -39,7 +39,7 @@ def ids(box: Sandbox, name: str) -> list[int]:
     return [row["id"] for row in box.rows(name)]
 
 
-def pages_of(client: Client, name: str, reading: Reading = READING) -> Pages:
+def pages_of(client: Client, name: str, reading: ReadOptions = READING) -> Pages:
     return Pages(client, BY_NAME[name], reading)
 
 
@@ -47,8 +47,8 @@ def pages_of(client: Client, name: str, reading: Reading = READING) -> Pages:
 def test_every_list_is_read_whole_and_in_order(box: Sandbox, client: Client, resource: Resource) -> None:
     """For each resource: the account's rows, each once; in order where a sort is documented."""
     pages = Pages(client, resource, READING)
-    found = read(Walk(pages).rows())
-    assert (found if resource.sorts else sorted(found)) == ids(box, resource.name)
+    found = read(FullScan(pages).rows())
+    assert (found if resource.supports_sort else sorted(found)) == ids(box, resource.name)
     assert pages.tally.verdict == "complete"
     assert pages.tally.records == len(ids(box, resource.name))
 
@@ -56,7 +56,7 @@ def test_every_list_is_read_whole_and_in_order(box: Sandbox, client: Client, res
 def test_a_list_with_a_count_costs_no_more_than_its_pages_and_four(box: Sandbox, client: Client) -> None:
     """The first page twice, the mark at the end, the empty page; nothing is fetched ahead in vain."""
     pages = pages_of(client, "customers")
-    read(Walk(pages).rows())
+    read(FullScan(pages).rows())
     assert len(box.requests) == -(-len(ids(box, "customers")) // 10) + 3
 
 
@@ -65,7 +65,7 @@ def test_an_ignored_sort_costs_requests_and_no_rows(box: Sandbox, client: Client
     box.behaviour.honour_sort = False
     box.behaviour.shuffle_unsorted = True
     pages = pages_of(client, "customers")
-    assert sorted(read(Walk(pages).rows())) == ids(box, "customers")
+    assert sorted(read(FullScan(pages).rows())) == ids(box, "customers")
     assert pages.tally.verdict == "complete"
     assert any("did not sort" in note for note in pages.tally.notes)
 
@@ -74,22 +74,22 @@ def test_without_a_count_a_second_reading_confirms_the_first(box: Sandbox, clien
     """Where nothing can be counted, what comes twice the same is believed."""
     box.behaviour.count_key = None
     pages = pages_of(client, "customers")
-    assert read(Walk(pages).rows()) == ids(box, "customers")
+    assert read(FullScan(pages).rows()) == ids(box, "customers")
     assert pages.tally.verdict == "complete"
-    assert pages.tally.counted is None
+    assert pages.tally.server_count is None
 
 
 def test_a_server_that_caps_pages_does_not_end_the_walk_early(box: Sandbox, client: Client) -> None:
     """A short page is not the end: the server may take less than it was asked for."""
     box.behaviour.page_cap = 7
-    assert read(Walk(pages_of(client, "customers")).rows()) == ids(box, "customers")
+    assert read(FullScan(pages_of(client, "customers")).rows()) == ids(box, "customers")
 
 
 def test_a_list_that_ignores_the_page_is_said_to_be_incomplete(box: Sandbox, client: Client) -> None:
     """The first page over and over is noticed, and never taken for the whole list."""
     box.behaviour.honour_page = False
-    pages = pages_of(client, "users", Reading(page_size=5))
-    assert len(read(Walk(pages).rows())) == 5
+    pages = pages_of(client, "users", ReadOptions(page_size=5))
+    assert len(read(FullScan(pages).rows())) == 5
     assert pages.tally.verdict == "incomplete"
 
 
@@ -97,8 +97,8 @@ def test_a_list_that_ignores_the_page_is_said_to_be_incomplete(box: Sandbox, cli
 def test_the_same_page_over_and_over_is_no_order(box: Sandbox, client: Client, counts: str | None) -> None:
     """Two passes that are alike prove a list only if it came to its end."""
     box.behaviour.honour_page, box.behaviour.honour_sort, box.behaviour.count_key = False, False, counts  # type: ignore[assignment]
-    pages = pages_of(client, "users", Reading(page_size=5))
-    assert len(read(Walk(pages).rows())) == 5
+    pages = pages_of(client, "users", ReadOptions(page_size=5))
+    assert len(read(FullScan(pages).rows())) == 5
     assert pages.tally.verdict == ("incomplete" if counts else "unproven")
 
 
@@ -106,7 +106,7 @@ def test_a_steady_order_of_another_kind_is_proved_without_a_count(box: Sandbox, 
     """Newest first, whatever was asked for: the second reading is as the first."""
     box.behaviour.honour_sort, box.behaviour.count_key, box.behaviour.always_count = False, None, ()
     pages = pages_of(client, "jobs")
-    assert sorted(read(Walk(pages).rows())) == ids(box, "jobs")
+    assert sorted(read(FullScan(pages).rows())) == ids(box, "jobs")
     assert pages.tally.verdict == "complete"
 
 
@@ -124,7 +124,7 @@ def test_the_end_of_a_list_is_found_in_whatever_way_it_is_told(
     box.behaviour.past_the_end, box.behaviour.honour_sort = end, sorts
     box.behaviour.count_key, box.behaviour.always_count = counts, ()
     pages = pages_of(client, "jobs")
-    assert sorted(read(Walk(pages).rows())) == ids(box, "jobs")
+    assert sorted(read(FullScan(pages).rows())) == ids(box, "jobs")
     assert pages.tally.verdict == "complete"
 
 
@@ -134,7 +134,7 @@ def test_a_page_that_came_twice_by_a_slip_is_not_the_end(box: Sandbox, client: C
     for skip in (2, 11):
         box.fail(Fault("repeat", path="/jobs", skip=skip))
     pages = pages_of(client, "jobs", ONE_AT_A_TIME)
-    assert sorted(read(Walk(pages).rows())) == ids(box, "jobs")
+    assert sorted(read(FullScan(pages).rows())) == ids(box, "jobs")
 
 
 @pytest.mark.parametrize("number", range(6))
@@ -146,7 +146,7 @@ def test_what_was_deleted_meanwhile_does_not_stand_for_what_never_came(
     chance = Random(number)
     found = []
     pages = pages_of(client, "customers", ONE_AT_A_TIME)
-    for page in Walk(pages).rows():
+    for page in FullScan(pages).rows():
         found += [row["id"] for row in page]
         if chance.random() < 0.5 and len(ids(box, "customers")) > 50:
             box.store.delete("customers", chance.choice(sorted(set(found) & set(ids(box, "customers")))))
@@ -159,7 +159,7 @@ def test_a_delete_during_the_walk_hides_no_other_row(box: Sandbox, client: Clien
     box.behaviour.count_key = counts  # type: ignore[assignment]
     before = ids(box, "customers")
     found = []
-    for page in Walk(pages_of(client, "customers", ONE_AT_A_TIME)).rows():
+    for page in FullScan(pages_of(client, "customers", ONE_AT_A_TIME)).rows():
         found += [row["id"] for row in page]
         if len(found) == 10:
             box.store.delete("customers", before[3])
@@ -171,7 +171,7 @@ def test_an_insert_and_a_delete_during_the_walk_do_not_cover_for_each_other(box:
     """The count at the end fits by chance; the rows that were there at the start do not."""
     before = ids(box, "customers")
     found = []
-    for page in Walk(pages_of(client, "customers", ONE_AT_A_TIME)).rows():
+    for page in FullScan(pages_of(client, "customers", ONE_AT_A_TIME)).rows():
         found += [row["id"] for row in page]
         if len(found) == 20:
             box.store.delete("customers", before[3])
@@ -182,8 +182,8 @@ def test_an_insert_and_a_delete_during_the_walk_do_not_cover_for_each_other(box:
 def test_reading_once_is_enough_where_nothing_is_to_be_proved(box: Sandbox, client: Client) -> None:
     """With completeness off there is one pass and no mark."""
     box.behaviour.count_key = None
-    pages = pages_of(client, "customers", Reading(page_size=10, prove=False))
-    read(Walk(pages).rows())
+    pages = pages_of(client, "customers", ReadOptions(page_size=10, check_completeness=False))
+    read(FullScan(pages).rows())
     assert pages.tally.verdict == "unproven"
     assert len({request.query["page"] for request in box.requests}) == len(box.requests)
 
@@ -192,7 +192,7 @@ def test_without_order_and_count_nothing_is_called_complete(box: Sandbox, client
     """Rows may hide for ever in a list that is shuffled and not counted: the run says so."""
     box.behaviour.honour_sort, box.behaviour.shuffle_unsorted, box.behaviour.count_key = False, True, None
     pages = pages_of(client, "customers")
-    read(Walk(pages).rows())
+    read(FullScan(pages).rows())
     assert pages.tally.verdict == "unproven"
 
 
@@ -215,14 +215,14 @@ def test_what_is_new_is_read_and_only_that(box: Sandbox, client: Client, name: s
     """In either sort idiom, on one page or several."""
     since = since_of(box, name, newest)
     pages = pages_of(client, name)
-    found = read(Newest(pages, "updated_at", since).rows())
+    found = read(IncrementalScan(pages, "updated_at", since).rows())
     assert sorted(found) == sorted(changed(box, name, since))
     assert pages.tally.verdict == "complete"
 
 
 def test_a_few_changes_cost_three_requests(box: Sandbox, client: Client) -> None:
     """The newest page, one that is wholly older, and the proof that the server sorts."""
-    read(Newest(pages_of(client, "jobs"), "updated_at", since_of(box, "jobs", 5)).rows())
+    read(IncrementalScan(pages_of(client, "jobs"), "updated_at", since_of(box, "jobs", 5)).rows())
     assert len(box.requests) <= 3
 
 
@@ -233,7 +233,7 @@ def test_an_ignored_sort_does_not_hide_what_is_new(box: Sandbox, client: Client,
     box.behaviour.shuffle_unsorted = shuffled
     since = since_of(box, "jobs", 12)
     pages = pages_of(client, "jobs")
-    assert sorted(read(Newest(pages, "updated_at", since).rows())) == sorted(changed(box, "jobs", since))
+    assert sorted(read(IncrementalScan(pages, "updated_at", since).rows())) == sorted(changed(box, "jobs", since))
     assert any("does not sort" in note for note in pages.tally.notes)
 
 
@@ -243,7 +243,7 @@ def test_an_order_that_only_looks_right_is_found_out(box: Sandbox, client: Clien
     rows = sorted(box.rows("tags"), key=lambda row: row["id"])
     since = datetime.now(timezone.utc) - timedelta(minutes=1)
     client.put(f"/tags/{rows[-1]['id']}", {"title": "Changed"})
-    found = read(Newest(pages_of(client, "tags", Reading(page_size=2)), "updated_at", since).rows())
+    found = read(IncrementalScan(pages_of(client, "tags", ReadOptions(page_size=2)), "updated_at", since).rows())
     assert found == [rows[-1]["id"]]
 
 
@@ -272,7 +272,7 @@ def test_a_change_during_the_reading_hides_nothing_new(
     since = since_of(box, "customers", 35)
     before = changed(box, "customers", since)
     found: list[int] = []
-    for page in Newest(pages_of(client, "customers", ONE_AT_A_TIME), "updated_at", since).rows():
+    for page in IncrementalScan(pages_of(client, "customers", ONE_AT_A_TIME), "updated_at", since).rows():
         first = not found
         found += [row["id"] for row in page]
         if first:
@@ -287,7 +287,7 @@ def test_a_sort_of_which_only_the_ties_are_heeded_is_found_out(box: Sandbox, cli
     for row in (newest, changed):
         box.store.update("payments", row["id"], {"notes": "Changed"})
     since = moment(box.store.get("payments", changed["id"])["updated_at"], timezone.utc)
-    found = read(Newest(pages_of(client, "payments"), "updated_at", since).rows())
+    found = read(IncrementalScan(pages_of(client, "payments"), "updated_at", since).rows())
     assert set(found) == {newest["id"], changed["id"]}
 
 
@@ -296,7 +296,7 @@ def test_a_row_without_a_time_is_always_read(box: Sandbox, client: Client) -> No
     row = box.rows("customers")[5]
     box.store.patch("customers", row["id"], {"updated_at": None})
     since = since_of_valid(box)
-    assert row["id"] in read(Newest(pages_of(client, "customers"), "updated_at", since).rows())
+    assert row["id"] in read(IncrementalScan(pages_of(client, "customers"), "updated_at", since).rows())
 
 
 def since_of_valid(box: Sandbox) -> datetime:
@@ -325,7 +325,7 @@ def test_rows_that_slide_down_while_others_are_created_are_no_disorder(box: Sand
     wanted = [one for one in ids(box, "customers") if one > known]
     box.watch = lambda request: box.store.create("customers", {"first_name": "Meanwhile"}) and None
     pages = pages_of(client, "customers", ONE_AT_A_TIME)
-    assert set(wanted) <= set(read(Newest(pages, "id", known + 1).rows()))
+    assert set(wanted) <= set(read(IncrementalScan(pages, "id", known + 1).rows()))
     assert pages.tally.verdict == "complete"
     assert pages.tally.pages < 20
 
@@ -333,20 +333,20 @@ def test_rows_that_slide_down_while_others_are_created_are_no_disorder(box: Sand
 def test_a_list_that_ignores_the_page_does_not_lose_what_is_new(box: Sandbox, client: Client) -> None:
     """More changed than one page holds, and the second page is the first again: said to be incomplete."""
     box.behaviour.honour_page = False
-    pages = pages_of(client, "timesheets", Reading(page_size=5))
-    read(Newest(pages, "updated_at", since_of(box, "timesheets", 15)).rows())
+    pages = pages_of(client, "timesheets", ReadOptions(page_size=5))
+    read(IncrementalScan(pages, "updated_at", since_of(box, "timesheets", 15)).rows())
     assert pages.tally.verdict == "incomplete"
 
 
 # Children
 
 
-def children_of(client: Client, reading: Reading = READING) -> Children:
-    return Children(client, BY_NAME["customer_contacts"], reading, pages_of(client, "customers", reading))
+def children_of(client: Client, reading: ReadOptions = READING) -> ChildLists:
+    return ChildLists(client, BY_NAME["customer_contacts"], reading, pages_of(client, "customers", reading))
 
 
-def rows_of(children: Children) -> Iterator[list[Row]]:
-    return children.rows(Walk(children.parents).rows())
+def rows_of(children: ChildLists) -> Iterator[list[Row]]:
+    return children.rows(FullScan(children.parents).rows())
 
 
 def test_children_of_all_parents_are_read_with_one_request_each(box: Sandbox, client: Client) -> None:
@@ -356,7 +356,7 @@ def test_children_of_all_parents_are_read_with_one_request_each(box: Sandbox, cl
     asked = [request for request in box.requests if request.path.endswith("/customer-contact")]
     assert len(asked) == len(ids(box, "customers"))
     assert children.tally.verdict == "complete"
-    assert children.tally.counted == len(ids(box, "customer_contacts"))
+    assert children.tally.server_count == len(ids(box, "customer_contacts"))
 
 
 def test_a_parent_that_was_deleted_meanwhile_is_counted(box: Sandbox, client: Client) -> None:
@@ -380,7 +380,7 @@ def test_children_of_parents_that_were_not_all_read_are_not_complete(box: Sandbo
 
 def test_memory_is_bounded_by_the_pages_in_flight(box: Sandbox, client: Client) -> None:
     """A reader that stops to think is not overrun: no more pages are asked for than are allowed ahead."""
-    walk = Walk(pages_of(client, "customers", Reading(page_size=2, pages_in_flight=3))).rows()
+    walk = FullScan(pages_of(client, "customers", ReadOptions(page_size=2, pages_in_flight=3))).rows()
     next(walk)
     next(walk)
     assert len({request.query["page"] for request in box.requests}) <= 5

@@ -10,7 +10,7 @@ from jsonschema import Draft7Validator
 
 from fieldpulse_api.resources.catalogue import BY_NAME, RESOURCES, WRITABLE
 from fieldpulse_api.resources.model import Evidence, Resource
-from fieldpulse_api.resources.write_model import Kind
+from fieldpulse_api.resources.write_model import FieldType
 
 NAMES = [
     "customers",
@@ -56,7 +56,7 @@ def test_the_catalogue_has_every_list_of_the_api_once() -> None:
 
 def test_what_the_api_lets_one_write_can_be_written() -> None:
     """Every list with a documented create or update, and moves through the pipeline."""
-    documented = [resource.name for resource in RESOURCES if not resource.only_read]
+    documented = [resource.name for resource in RESOURCES if not resource.is_read_only]
     assert sorted(WRITABLE) == sorted([*documented, "pipeline_statuses"])
     assert len(WRITABLE) == 19
 
@@ -80,31 +80,31 @@ def test_a_key_is_never_null_and_anything_else_may_be(resource: Resource) -> Non
 @each
 def test_the_replication_key_is_a_time_of_the_schema(resource: Resource) -> None:
     """A bookmark can only be kept of what is emitted."""
-    if resource.updated:
-        assert resource.schema["properties"][resource.updated]["format"] == "date-time"
+    if resource.updated_column:
+        assert resource.schema["properties"][resource.updated_column]["format"] == "date-time"
 
 
 @each
 def test_what_the_writer_refers_to_exists(resource: Resource) -> None:
     """A reference leads to a stream, and every rule names a field of the body."""
-    if write := resource.write:
-        own = {name for name, *_ in write.defaults} | {name for fields in write.match for name in fields}
-        rules = own | {*write.required, *write.any_of, *write.resend, *write.identity}
+    if write := resource.write_spec:
+        own = {name for name, *_ in write.defaults} | {name for fields in write.match_sets for name in fields}
+        rules = own | {*write.required, *write.require_any_of, *write.always_resend, *write.fingerprint_fields}
         assert rules <= set(write.by_name)
         for reference in write.references:
             assert reference.stream in BY_NAME
-            assert {*reference.fields} <= set(write.by_name) | {write.row}
+            assert {*reference.fields} <= set(write.by_name) | {write.row_reference}
             assert not reference.column or reference.column in BY_NAME[reference.stream].schema["properties"]
 
 
 @each
 def test_a_create_in_doubt_can_be_recognised(resource: Resource) -> None:
     """What every create has is part of what it is recognised by; a create without marks would be sent again."""
-    write = resource.write
-    if write and not write.into:
-        always = set(write.required) - set(resource.path_fields)
-        assert always & set(write.identity) or set(write.any_of) <= set(write.identity)
-        assert all(write.by_name[name].kind is not Kind.JSON for name in write.identity)
+    write = resource.write_spec
+    if write and not write.target_resource:
+        always = set(write.required) - set(resource.parent_keys)
+        assert always & set(write.fingerprint_fields) or set(write.require_any_of) <= set(write.fingerprint_fields)
+        assert all(write.by_name[name].type is not FieldType.JSON for name in write.fingerprint_fields)
 
 
 @pytest.mark.parametrize(
@@ -140,12 +140,12 @@ def test_an_entry_that_contradicts_itself_is_refused(wrong: dict[str, Any], reas
 )
 def test_an_order_is_asked_for_in_the_documented_idiom(name: str, column: str, query: dict[str, str]) -> None:
     """`sort_by` only with a documented column, `sort[…]` where that is documented, else nothing."""
-    assert BY_NAME[name].order(column, "desc") == query
+    assert BY_NAME[name].sort_params(column, "desc") == query
 
 
 def test_ties_are_broken_by_id() -> None:
     """Imports flood a list with equal timestamps. The other way round: see `Resource.order`."""
-    order = BY_NAME["customers"].order("updated_at", "asc")
+    order = BY_NAME["customers"].sort_params("updated_at", "asc")
     assert (order["sort[1][attribute]"], order["sort[1][order]"]) == ("id", "desc")
 
 

@@ -8,13 +8,13 @@ from typing import Any
 import pytest
 
 from fieldpulse_api.http.client import Client
-from fieldpulse_api.reading.pages import Reading
+from fieldpulse_api.reading.pages import ReadOptions
 from fieldpulse_api.values.custom_fields import CustomFields, Definition, property_name, read_definitions
 from fieldpulse_sandbox.sandbox import Sandbox
 
 
 def definition(number: int, name: str, widget: Any = 1, **more: Any) -> Definition:
-    return Definition.of({"id": number, "name": name, "field_widget_id": widget, "object": "job", **more})
+    return Definition.from_row({"id": number, "name": name, "field_widget_id": widget, "object": "job", **more})
 
 
 def fields(*definitions: Definition, known: dict[str, Any] | None = None) -> CustomFields:
@@ -176,7 +176,7 @@ def test_a_field_that_was_deleted_keeps_its_column() -> None:
 @pytest.mark.parametrize("spelt", ["job", "Job", "jobs", "App\\Http\\Api\\Core\\Models\\BaseJob"])
 def test_an_object_type_is_recognised_however_it_is_spelt(spelt: str) -> None:
     """The evidence shows short names for writes and PHP classes for reads."""
-    one = Definition.of({"id": 7, "name": "A", "object": spelt})
+    one = Definition.from_row({"id": 7, "name": "A", "object": spelt})
     assert set(CustomFields([one], "job", {}).schema["properties"]) == {"a"}
     assert not CustomFields([one], "customer", {}).schema["properties"]
 
@@ -196,7 +196,7 @@ def test_an_object_type_is_recognised_however_it_is_spelt(spelt: str) -> None:
 )
 def test_a_definition_of_an_odd_shape_is_still_a_field(odd: dict[str, Any]) -> None:
     """No reply of this list was ever published."""
-    one = Definition.of({"id": 7, "name": "A", "object": "job", **odd})
+    one = Definition.from_row({"id": 7, "name": "A", "object": "job", **odd})
     assert len(fields(one).schema["properties"]) == 1
 
 
@@ -204,6 +204,6 @@ def test_a_definition_of_an_odd_shape_is_still_a_field(odd: dict[str, Any]) -> N
 def test_definitions_cost_a_request_or_two(box: Sandbox, client: Client, counts: Any, requests: int) -> None:
     """They are read on every run, also on one that reads nothing else new."""
     box.behaviour.count_key = counts
-    found = read_definitions(client, Reading())
+    found = read_definitions(client, ReadOptions())
     assert [one.id for one in found] == [one["id"] for one in box.rows("custom_fields")]
     assert len(box.requests) == requests

@@ -8,7 +8,7 @@ from pathlib import Path
 from random import Random
 from typing import Any
 
-from fieldpulse_api.errors import Incomplete
+from fieldpulse_api.errors import IncompleteRead
 from fieldpulse_api.resources.catalogue import BY_NAME
 from fieldpulse_sandbox.sandbox import Sandbox
 from tests.fault_matrix.accounts import can_prove, hidden_by
@@ -47,15 +47,15 @@ READINGS: dict[str, Reading] = {
     "tap-tables": Reading(("users", "teams", "lead_sources", "job_statuses")),
     "tap-incremental": Reading(("customers", "jobs"), goes_on=True),
     "tap-busy": Reading(("invoices", "payments"), {"pages_in_flight": 2}, goes_on=True),
-    "tap-children": Reading(("customer_contacts",), {"children_full_every_days": 0}),
+    "tap-children": Reading(("customer_contacts",), {"contacts_full_refresh_days": 0}),
     "tap-children-again": Reading(("customer_contacts",), goes_on=True, is_stamped=True),
-    "tap-details": Reading(("jobs",), {"details": ["jobs"]}, goes_on=True),
+    "tap-details": Reading(("jobs",), {"detail_streams": ["jobs"]}, goes_on=True),
     "tap-deletes": Reading(
-        ("customers", "jobs"), {"deletes": "sweep", "max_delete_percent": 100}, goes_on=True, exactly=True
+        ("customers", "jobs"), {"detect_deletes": True, "max_delete_percent": 100}, goes_on=True, exactly=True
     ),
     "tap-events": Reading(
         ("customers", "jobs"),
-        {"deletes": "sweep", "max_delete_percent": 100},
+        {"detect_deletes": True, "max_delete_percent": 100},
         goes_on=True,
         exactly=True,
         more=("change_events",),
@@ -77,7 +77,7 @@ class Watch:
         self.config: Config = {
             "api_key": box.key,
             "api_url": box.url,
-            "budget_store": "memory",
+            "rate_limit_store": "memory",
             "requests_per_second": 50,
             "page_size": chance.choice((3, 4, 5, 7, 10, 100)),
             "pages_in_flight": chance.choice((1, 2, 16)),
@@ -136,7 +136,7 @@ class Watch:
         is_proved = set(told.verdicts.values()) == {"complete"} and not told.error
         if can_prove(behaviour) and not is_proved:
             yield f"nothing went wrong, and nothing was proved: {told.verdicts} {told.error}"
-        if told.error and not (isinstance(told.error, Incomplete) and self.config["completeness"] == "fail"):
+        if told.error and not (isinstance(told.error, IncompleteRead) and self.config["completeness"] == "fail"):
             yield f"nothing went wrong, and the run failed: {told.error}"
         if is_proved or (is_last and not behaviour.shuffle_unsorted):
             streams = [name for name in self._reading.streams if name in told.verdicts]

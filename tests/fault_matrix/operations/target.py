@@ -161,7 +161,7 @@ def children(box: Sandbox, chance: Random, tag: str) -> Work:
             Due("assets", (f"a{n}",), {"title": f"Asset {tag} {n}"}),
         ]
     dues.append(Due("tags", ("tag",), {"title": f"Tag {tag}"}))
-    return Work(records, dues, {"create_missing": ["tags"]})
+    return Work(records, dues, {"create_missing_references": ["tags"]})
 
 
 def link(box: Sandbox, chance: Random, tag: str) -> Work:
@@ -244,12 +244,12 @@ class Writing:
         self.config: Config = {
             "api_key": box.key,
             "api_url": box.url,
-            "budget_store": "memory",
+            "rate_limit_store": "memory",
             "requests_per_second": 50,
             "ledger_url": f"sqlite:///{folder}/ledger.db",
             "rejects_path": str(self._rejects),
             "report_path": str(self._report),
-            "settle_seconds": 0.02,
+            "uncertain_create_timeout_seconds": 0.02,
             "timezone": box.behaviour.times_zone,
             **work.config,
         }

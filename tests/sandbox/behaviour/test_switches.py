@@ -18,8 +18,8 @@ from tests.sandbox.client import Client
 
 PERSON = {"first_name": "Nova", "last_name": "Testperson"}
 JOB_CLASS = "App\\Http\\Api\\Core\\Models\\BaseJob"
-BY_ID = BY_NAME["jobs"].order("id", "asc")
-NEWEST = BY_NAME["jobs"].order("updated_at", "desc")
+BY_ID = BY_NAME["jobs"].sort_params("id", "asc")
+NEWEST = BY_NAME["jobs"].sort_params("updated_at", "desc")
 
 
 @dataclass(frozen=True)

@@ -21,7 +21,7 @@ LISTS = [resource for resource in RESOURCES if not resource.parent]
 def test_a_walk_by_id_sees_every_row_once_in_order(read: Client, resource: Resource) -> None:
     """Pages, sorted by id where a sort is documented, give each live row exactly once."""
     name, path = resource.name, resource.path
-    order = resource.order("id", "asc")
+    order = resource.sort_params("id", "asc")
     ids = read.walk(path, limit=40, raw=order)
     expected = [row["id"] for row in read.box.rows(name)]
     assert (ids if order else sorted(ids)) == expected
@@ -48,7 +48,7 @@ def test_a_page_past_the_end_is_empty_and_200(read: Client) -> None:
 @pytest.mark.parametrize("resource", LISTS, ids=lambda resource: resource.name)
 def test_the_count_is_given_as_documented(read: Client, resource: Resource) -> None:
     """`total_count` is null unless asked for, except on customers and jobs; where it is undocumented it stays null."""
-    name, path, counts = resource.name, resource.path, resource.counts
+    name, path, counts = resource.name, resource.path, resource.supports_count
     rows = len(read.box.rows(name))
     unasked, asked = read.get(path).json["total_count"], read.get(path, calculate_count="true").json["total_count"]
     always = name in {"customers", "jobs"}
@@ -69,7 +69,7 @@ def test_the_count_has_another_name_or_none(key: str | None) -> None:
 def test_updated_at_sorts_in_the_idiom_of_the_catalogue(read: Client, name: str, direction: str) -> None:
     """Both idioms order by updated_at in both directions."""
     resource = BY_NAME[name]
-    rows = read.get(resource.path, limit=100, raw=resource.order("updated_at", direction)).rows  # type: ignore[arg-type]
+    rows = read.get(resource.path, limit=100, raw=resource.sort_params("updated_at", direction)).rows  # type: ignore[arg-type]
     stamps = [row["updated_at"] for row in rows]
     assert stamps == sorted(stamps, reverse=direction == "desc")
     assert len(set(stamps)) > 1
@@ -91,7 +91,7 @@ def test_an_ignored_sort_gives_the_default_order(box: Sandbox, ask: Client) -> N
     """With the switch off a sort changes nothing."""
     unsorted = ask.get("/jobs").ids
     box.behaviour.honour_sort = False
-    assert ask.get("/jobs", raw=BY_NAME["jobs"].order("id", "asc")).ids == unsorted
+    assert ask.get("/jobs", raw=BY_NAME["jobs"].sort_params("id", "asc")).ids == unsorted
 
 
 def test_a_shuffled_walk_without_sort_loses_rows_and_a_sorted_one_does_not(box: Sandbox, ask: Client) -> None:
@@ -99,7 +99,7 @@ def test_a_shuffled_walk_without_sort_loses_rows_and_a_sorted_one_does_not(box: 
     box.behaviour.shuffle_unsorted = True
     everything = {row["id"] for row in box.rows("jobs")}
     assert set(ask.walk("/jobs", limit=10)) < everything
-    assert set(ask.walk("/jobs", limit=10, raw=BY_NAME["jobs"].order("id", "asc"))) == everything
+    assert set(ask.walk("/jobs", limit=10, raw=BY_NAME["jobs"].sort_params("id", "asc"))) == everything
 
 
 def test_a_page_less_list_may_repeat_its_first_page(box: Sandbox, ask: Client) -> None:

@@ -63,7 +63,7 @@ def test_custom_values_are_written_on_every_object(box: Sandbox, ask: Client, na
     create_path, item_path = paths(box, resource)
     field = next(row["id"] for row in box.rows("custom_fields") if row["object"] == OBJECTS[name])
     body = minimal(box, resource)
-    again = {key: body[key] for key in rules(resource).resend if key in body}
+    again = {key: body[key] for key in rules(resource).always_resend if key in body}
     numbers = set()
     for text in ("1", "2"):
         given = {"customfields": [{"field_instance_id": field, "value": text}]}

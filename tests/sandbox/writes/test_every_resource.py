@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from fieldpulse_api.resources.write_model import Field, Kind
+from fieldpulse_api.resources.write_model import Field, FieldType
 from fieldpulse_sandbox.sandbox import Sandbox
 from fieldpulse_sandbox.schema.table_shapes import BASE_CLASS
 from fieldpulse_sandbox.schema.timestamps import bare
@@ -18,18 +18,18 @@ if TYPE_CHECKING:
     from tests.sandbox.client import Client
 
 NOW = 1_795_000_000
-UNFIT: dict[Kind, Any] = {
-    Kind.TEXT: ["x"],
-    Kind.EMAIL: "nova",
-    Kind.PHONE: "none",
-    Kind.E164: "555",
-    Kind.INTEGER: "x",
-    Kind.DECIMAL: "1,5",
-    Kind.BOOLEAN: "maybe",
-    Kind.TIME: "soon",
-    Kind.DATE: "05/15/2026",
-    Kind.OBJECT_TYPE: "nothing",
-    Kind.JSON: "x",
+UNFIT: dict[FieldType, Any] = {
+    FieldType.TEXT: ["x"],
+    FieldType.EMAIL: "nova",
+    FieldType.PHONE: "none",
+    FieldType.E164: "555",
+    FieldType.INTEGER: "x",
+    FieldType.DECIMAL: "1,5",
+    FieldType.BOOLEAN: "maybe",
+    FieldType.TIME: "soon",
+    FieldType.DATE: "05/15/2026",
+    FieldType.OBJECT_TYPE: "nothing",
+    FieldType.JSON: "x",
 }
 every_written = pytest.mark.parametrize("resource", WRITTEN, ids=lambda resource: resource.name)
 
@@ -47,21 +47,21 @@ def _made(box: Sandbox, ask: Client, resource: Resource) -> tuple[str, dict[str,
     body = minimal(box, resource)
     made = ask("POST", create_path, body)
     assert made.status == 201, made.json
-    again = {name: body[name] for name in rules(resource).resend if name in rules(resource).required}
+    again = {name: body[name] for name in rules(resource).always_resend if name in rules(resource).required}
     return item_path.replace("{id}", str(made.rows["id"])), again
 
 
 def _free(resource: Resource) -> list[Field]:
     """Return the fields that are no part of the path."""
-    return [field for field in rules(resource).fields if field.name not in resource.path_fields]
+    return [field for field in rules(resource).fields if field.name not in resource.parent_keys]
 
 
 def _is_kept(field: Field, sent: Any, cell: Any) -> bool:
-    if field.kind is Kind.TIME:
+    if field.type is FieldType.TIME:
         return bool(cell == bare(sent))
-    if field.kind is Kind.DECIMAL:
+    if field.type is FieldType.DECIMAL:
         return Decimal(cell) == Decimal(sent)
-    if field.kind is Kind.OBJECT_TYPE and field.name != "object":
+    if field.type is FieldType.OBJECT_TYPE and field.name != "object":
         return bool(cell == BASE_CLASS + sent.title().removesuffix("s"))
     return bool(cell == sent)
 
@@ -95,7 +95,7 @@ def test_each_documented_field_is_updated_and_read_back(box: Sandbox, ask: Clien
     """A PUT of one field changes its column, in the form that rows have, and answers the row."""
     path, again = _made(box, ask, resource)
     for field in _free(resource):
-        if field.kind is Kind.JSON:
+        if field.type is FieldType.JSON:
             continue
         sent = "12" if field.name == "quantity_available" else sample(box, resource, field)
         reply = ask("PUT", path, again | {field.name: sent})
@@ -111,9 +111,9 @@ def test_each_field_refuses_what_does_not_fit_it(box: Sandbox, ask: Client, reso
     path, again = _made(box, ask, resource)
     before = ask.get(path).rows
     for field in _free(resource):
-        bad = [UNFIT[field.kind]]
-        bad += ["n" * (field.limit + 1)] if field.limit and field.kind is Kind.TEXT else []
-        bad += [99 if field.kind is Kind.INTEGER else "none of them"] if field.allowed else []
+        bad = [UNFIT[field.type]]
+        bad += ["n" * (field.max_length + 1)] if field.max_length and field.type is FieldType.TEXT else []
+        bad += [99 if field.type is FieldType.INTEGER else "none of them"] if field.allowed_values else []
         for value in bad:
             reply = ask("PUT", path, again | {field.name: value})
             assert (reply.status, len(reply.json["errors"])) == (400, 1), (field.name, reply.json)
@@ -124,7 +124,7 @@ def test_each_field_refuses_what_does_not_fit_it(box: Sandbox, ask: Client, reso
 def test_each_reference_must_name_a_live_row(box: Sandbox, ask: Client, resource: Resource) -> None:
     """An id that no row has is refused in the vendor's words, on create and on update."""
     path, again = _made(box, ask, resource)
-    named = [field.name for field in _free(resource) if field.kind is Kind.INTEGER]
+    named = [field.name for field in _free(resource) if field.type is FieldType.INTEGER]
     for name in named:
         if table_of(resource, name) in (None, "job_statuses"):
             continue

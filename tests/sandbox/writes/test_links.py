@@ -27,7 +27,7 @@ def _ask(ask: Client, kit: dict[str, Any], action: str, **body: Any) -> Any:
 
 
 @pytest.mark.parametrize(
-    "call", [call for one in RESOURCES if one.write for call in one.write.calls], ids=lambda call: call.name
+    "call", [call for one in RESOURCES if one.write_spec for call in one.write_spec.actions], ids=lambda call: call.name
 )
 def test_each_call_of_the_catalogue_has_a_route(box: Sandbox, ask: Client, call: Any) -> None:
     """A missing row is 404 there, an empty body is refused by the names it lacks, and the other method is unknown."""

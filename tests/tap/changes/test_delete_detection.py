@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from fieldpulse_api.errors import GuardStopped
+from fieldpulse_api.errors import SafetyLimitReached
 from fieldpulse_api.resources.catalogue import RESOURCES
 from fieldpulse_api.resources.model import Resource
 from fieldpulse_sandbox.faults.fault import Fault
@@ -23,7 +23,7 @@ SWEPT = [one for one in RESOURCES if "G" in one.operations]
 @pytest.fixture
 def sweeping(watching: Config) -> Config:
     """Return a configuration that looks for deleted rows."""
-    return watching | {"deletes": "sweep", "children_full_every_days": 0}
+    return watching | {"detect_deletes": True, "contacts_full_refresh_days": 0}
 
 
 def gone(emitted: Emitted, stream: str) -> list[int]:
@@ -125,7 +125,7 @@ def test_too_many_deletes_wait_until_they_are_allowed(box: Sandbox, sweeping: Co
     lost = jobs[: len(jobs) // 4]
     for one in lost:
         box.store.delete("jobs", one)
-    with pytest.raises(GuardStopped) as caught:
+    with pytest.raises(SafetyLimitReached) as caught:
         run_tap(sweeping, "jobs", state=first.state)
     assert caught.value.exit_status == 4
     assert f"{len(lost)} of the {len(jobs)} rows" in caught.value.what

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from fieldpulse_api.errors import BadSetting, GuardStopped
+from fieldpulse_api.errors import ConfigError, SafetyLimitReached
 from tap_fieldpulse.changes.snapshot import Snapshot, StreamSnapshot
 
 
@@ -150,7 +150,7 @@ def test_accounts_and_streams_do_not_see_each_other(url: str) -> None:
 def test_one_run_at_a_time_has_it(url: str) -> None:
     """Exit status 4 for the second; another account is concerned only in a file, where one can write at a time."""
     first = Snapshot(url, "held")
-    with pytest.raises(GuardStopped) as caught:
+    with pytest.raises(SafetyLimitReached) as caught:
         Snapshot(url, "held")
     assert "snapshot" in caught.value.what
     if url.startswith("postgresql"):
@@ -162,6 +162,6 @@ def test_one_run_at_a_time_has_it(url: str) -> None:
 @pytest.mark.parametrize("url", ["sqlite://", "nonsense", "mysql+nothing://x/y", "sqlite:////proc/nowhere/s.db"])
 def test_a_store_that_cannot_be_opened_is_the_users_turn(url: str) -> None:
     """With the setting's name, and without the URL: it may hold a password."""
-    with pytest.raises(BadSetting) as caught:
+    with pytest.raises(ConfigError) as caught:
         Snapshot(url, "account")
     assert "snapshot_url" in caught.value.where

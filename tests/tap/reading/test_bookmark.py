@@ -6,7 +6,7 @@ from datetime import datetime, timedelta, timezone
 
 import pytest
 
-from fieldpulse_api.errors import BadSetting
+from fieldpulse_api.errors import ConfigError
 from tap_fieldpulse.reading.bookmark import Bookmark
 
 NOON = datetime(2026, 3, 9, 12, tzinfo=timezone.utc)
@@ -73,6 +73,6 @@ def test_the_bookmark_of_another_column_does_not_count() -> None:
 
 def test_a_state_that_cannot_be_read_is_the_users_turn() -> None:
     """A state of another tap is refused, and not taken for none."""
-    with pytest.raises(BadSetting) as caught:
+    with pytest.raises(ConfigError) as caught:
         Bookmark.of(STATE | {"replication_key_value": "page 7"}, "updated_at", "jobs")
     assert "state" in caught.value.where

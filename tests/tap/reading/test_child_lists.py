@@ -48,7 +48,7 @@ def test_all_are_asked_again_after_some_days(box: Sandbox, config: Config, again
 
 def test_all_are_asked_always_if_so_wished(box: Sandbox, config: Config, again: Config) -> None:
     """Zero days."""
-    run_tap(config | {"children_full_every_days": 0}, "customer_contacts", state=again)
+    run_tap(config | {"contacts_full_refresh_days": 0}, "customer_contacts", state=again)
     assert asked(box) == len(box.rows("customers"))
 
 

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from fieldpulse_api.errors import BadSetting
+from fieldpulse_api.errors import ConfigError
 from fieldpulse_sandbox.faults.fault import Fault
 from fieldpulse_sandbox.sandbox import Sandbox
 from tests.harness.plugins import run_tap
@@ -79,7 +79,7 @@ def test_a_filter_lets_through_what_fits(
     shared: Sandbox, stream: str, given: dict[str, Any], of: Callable[[Sandbox], Fits], honoured: bool
 ) -> None:
     """The same rows, whether the server honours the filter or sends everything."""
-    config = {"api_key": shared.key, "api_url": shared.url, "budget_store": "memory", "filters": {stream: given}}
+    config = {"api_key": shared.key, "api_url": shared.url, "rate_limit_store": "memory", "filters": {stream: given}}
     fits = of(shared)
     shared.behaviour.honour_filter = honoured
     try:
@@ -167,5 +167,5 @@ def test_a_wrong_filter_ends_the_run_before_anything_is_emitted(
     box: Sandbox, config: Config, given: dict[str, Any]
 ) -> None:
     """A stream without filters, a name that nothing has, a filter that there is not."""
-    with pytest.raises(BadSetting):
+    with pytest.raises(ConfigError):
         run_tap(config | {"filters": given}, "customers")

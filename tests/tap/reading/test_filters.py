@@ -7,9 +7,9 @@ from typing import Any
 
 import pytest
 
-from fieldpulse_api.errors import BadSetting
+from fieldpulse_api.errors import ConfigError
 from fieldpulse_api.resources.catalogue import BY_NAME
-from fieldpulse_api.values.text import Index
+from fieldpulse_api.values.text import NameIndex
 from tap_fieldpulse.reading.filters import Filters, read_filters
 
 NAMES = {
@@ -23,10 +23,10 @@ NAMES = {
 }
 
 
-def names(stream: str, columns: str) -> Index:
-    index = Index()
+def names(stream: str, columns: str) -> NameIndex:
+    index = NameIndex()
     for identity, name in NAMES[stream, columns].items():
-        index.put(identity, name)
+        index.add(identity, name)
         index.names.append(name)
     return index
 
@@ -178,7 +178,7 @@ def test_a_filter_that_means_nothing_is_refused_with_what_is_allowed(
     stream: str, given: dict[str, Any], said: str
 ) -> None:
     """A misspelt name must not read as `no rows`, and not as `all rows`."""
-    with pytest.raises(BadSetting) as caught:
+    with pytest.raises(ConfigError) as caught:
         filters(stream, **given)
     assert said in str(caught.value)
     assert f"filters.{stream}." in caught.value.where
@@ -186,7 +186,7 @@ def test_a_filter_that_means_nothing_is_refused_with_what_is_allowed(
 
 def test_no_person_is_named_when_a_persons_name_is_not_known() -> None:
     """Users are people: their names and e-mails are not for logs."""
-    with pytest.raises(BadSetting) as caught:
+    with pytest.raises(ConfigError) as caught:
         filters("jobs", assignee="eve@example.com")
     assert "Ada" not in str(caught.value)
     assert "example.com" not in str(caught.value)

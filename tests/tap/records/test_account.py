@@ -15,7 +15,7 @@ from tap_fieldpulse.tap import TapFieldPulse
 from tests.harness.plugins import run_tap, selected
 
 Config = dict[str, Any]
-WITH_VALUES = [one.name for one in RESOURCES if one.custom]
+WITH_VALUES = [one.name for one in RESOURCES if one.custom_field_object]
 
 
 def definition(box: Sandbox, name: str) -> dict[str, Any]:
@@ -24,7 +24,7 @@ def definition(box: Sandbox, name: str) -> dict[str, Any]:
 
 def test_every_stream_with_values_has_them_typed_and_named(shared: Sandbox) -> None:
     """Seven streams, jobs and material lists among them, whose lists show values only when asked."""
-    config = {"api_key": shared.key, "api_url": shared.url, "budget_store": "memory", "requests_per_second": 50}
+    config = {"api_key": shared.key, "api_url": shared.url, "rate_limit_store": "memory", "requests_per_second": 50}
     emitted = run_tap(config, *WITH_VALUES)
     for name in WITH_VALUES:
         properties = emitted.schemas[name]["properties"]["custom_fields"]["properties"]
@@ -83,7 +83,7 @@ def test_a_stream_without_custom_fields_asks_for_none(box: Sandbox, config: Conf
 @pytest.mark.parametrize("given", [True, False])
 def test_codes_have_their_labels_beside_them_on_request(shared: Sandbox, given: bool) -> None:
     """Announced, and null where nobody knows what a code means."""
-    config = {"api_key": shared.key, "api_url": shared.url, "budget_store": "memory", "labels": given}
+    config = {"api_key": shared.key, "api_url": shared.url, "rate_limit_store": "memory", "add_labels": given}
     emitted = run_tap(config, "jobs", "invoices", "payments", "users")
     for name, label in {"jobs": "status", "invoices": "status", "payments": "method", "users": "role"}.items():
         assert (f"{label}_label" in emitted.schemas[name]["properties"]) is given
@@ -101,7 +101,7 @@ def test_a_code_without_a_label_is_null_and_said(
 ) -> None:
     """-1 was seen on invoices, and nobody knows why."""
     box.store.patch("invoices", box.rows("invoices")[0]["id"], {"status": -1})
-    emitted = run_tap(config | {"labels": True}, "invoices")
+    emitted = run_tap(config | {"add_labels": True}, "invoices")
     assert [one["status_label"] for one in emitted.records["invoices"] if one["status"] == -1] == [None]
     assert "codes that have no known label: status -1 (1)" in caplog.text
 
@@ -116,7 +116,7 @@ def test_codes_explain_themselves_in_the_schema() -> None:
 
 def test_details_are_read_for_the_rows_that_are_emitted_and_for_no_others(box: Sandbox, config: Config) -> None:
     """A first run reads all by id, the next one what changed."""
-    config |= {"details": ["jobs"]}
+    config |= {"detail_streams": ["jobs"]}
     first = run_tap(config, "jobs")
     assert all(record["status_log"] and "total_price" in record for record in first.records["jobs"])
     asked = len([one for one in box.requests if one.path.startswith("/jobs/4")])
@@ -135,7 +135,7 @@ def test_a_row_that_is_deleted_before_its_details_are_read_is_emitted_as_the_lis
     """It was there when the list was read."""
     gone = box.rows("jobs")[0]["id"]
     box.fail(Fault("status", path=f"/jobs/{gone}", status=404, times=9))
-    records = run_tap(config | {"details": ["jobs"]}, "jobs").records["jobs"]
+    records = run_tap(config | {"detail_streams": ["jobs"]}, "jobs").records["jobs"]
     assert [record for record in records if "status_log" not in record] == [one for one in records if one["id"] == gone]
 
 
@@ -159,9 +159,9 @@ def test_a_sampled_field_is_announced_typed_and_nullable_and_no_longer_unknown(
     for row in box.rows("tags"):
         new = {"count": 7, "price": 1.5, "on": True, "seen": "2026-03-09 18:22:41", "why": "x", "none": None}
         box.store.patch("tags", row["id"], new | {"deep": {"a": [1, None]}, "mixed": row["id"] % 2 or "odd"})
-    catalog = selected(TapFieldPulse(config=dict(config) | {"discover_sample": True}), ["tags"])
+    catalog = selected(TapFieldPulse(config=dict(config) | {"sample_on_discovery": True}), ["tags"])
     box.requests.clear()
-    emitted = run_tap(config | {"discover_sample": True}, catalog=catalog)
+    emitted = run_tap(config | {"sample_on_discovery": True}, catalog=catalog)
     properties = emitted.schemas["tags"]["properties"]
     assert properties["count"]["type"] == ["integer", "null"]
     assert properties["price"]["type"] == ["number", "null"]
@@ -178,7 +178,7 @@ def test_a_sampled_field_is_announced_typed_and_nullable_and_no_longer_unknown(
 
 def test_sampling_costs_a_request_for_each_stream(box: Sandbox, config: Config) -> None:
     """And one for the parent of a child, one for the definitions."""
-    TapFieldPulse(config=dict(config) | {"discover_sample": True}).catalog_json_text  # noqa: B018  it is made here
+    TapFieldPulse(config=dict(config) | {"sample_on_discovery": True}).catalog_json_text  # noqa: B018  it is made here
     assert len(box.requests) == len(RESOURCES) + 2
 
 
@@ -187,7 +187,7 @@ def test_a_stream_that_cannot_be_sampled_is_discovered_all_the_same(
 ) -> None:
     """A plan may lack it."""
     box.fail(Fault("status", path="/tags", status=404, times=9))
-    tap = TapFieldPulse(config=dict(config) | {"discover_sample": True})
+    tap = TapFieldPulse(config=dict(config) | {"sample_on_discovery": True})
     assert "tags" in tap.streams
     assert tap.catalog_dict["streams"]
     assert "tags: no sample was read" in caplog.text
@@ -202,7 +202,7 @@ def test_a_trimmed_catalog_stays_trimmed_and_says_so(
     kept = ("id", "status", "updated_at")
     entry["schema"]["properties"] = {name: entry["schema"]["properties"][name] for name in kept}
     entry["metadata"] = [one for one in entry["metadata"] if not one["breadcrumb"] or one["breadcrumb"][-1] in kept]
-    emitted = run_tap(config | {"labels": True}, catalog=catalog)
+    emitted = run_tap(config | {"add_labels": True}, catalog=catalog)
     wanted = {*kept, "status_label", "custom_fields"}
     assert set(emitted.schemas["jobs"]["properties"]) == wanted
     assert all(set(record) == wanted for record in emitted.records["jobs"])
@@ -216,7 +216,7 @@ def test_what_is_derived_is_not_selected_for_those_who_picked_columns(box: Sandb
     for one in entry["metadata"]:
         if one["breadcrumb"]:
             one["metadata"]["selected"] = one["breadcrumb"][-1] in ("id", "subtitle")
-    emitted = run_tap(config | {"labels": True}, catalog=catalog)
+    emitted = run_tap(config | {"add_labels": True}, catalog=catalog)
     assert all(set(record) == {"id", "subtitle", "updated_at"} for record in emitted.records["jobs"])
     assert set(emitted.schemas["jobs"]["properties"]) == {"id", "subtitle", "updated_at"}
 

@@ -11,7 +11,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from fieldpulse_api.errors import BadSetting
+from fieldpulse_api.errors import ConfigError
 from fieldpulse_sandbox.sandbox import Sandbox
 from tap_fieldpulse.tap import TapFieldPulse
 from tests.harness.odd_values import odd
@@ -23,7 +23,7 @@ Change = Any
 
 @pytest.fixture(scope="module")
 def read_only(shared: Sandbox) -> Config:
-    return {"api_key": shared.key, "api_url": shared.url, "requests_per_second": 50, "budget_store": "memory"}
+    return {"api_key": shared.key, "api_url": shared.url, "requests_per_second": 50, "rate_limit_store": "memory"}
 
 
 @pytest.fixture(scope="module")
@@ -74,14 +74,14 @@ def test_a_catalog_with_any_value_anywhere_is_refused_or_read(
 )
 def test_what_a_stream_cannot_do_is_refused(entry: Config, read_only: Config, change: Config, says: str) -> None:
     """Before a request, with what it can."""
-    with pytest.raises(BadSetting) as caught:
+    with pytest.raises(ConfigError) as caught:
         run_tap(read_only, catalog={"streams": [{**copy.deepcopy(entry), **change}]})
-    assert says in caught.value.line
+    assert says in caught.value.one_line
 
 
 def test_a_stream_that_stands_twice_is_refused(entry: Config, read_only: Config) -> None:
     """Which of the two was meant, nobody knows."""
-    with pytest.raises(BadSetting, match="once"):
+    with pytest.raises(ConfigError, match="once"):
         run_tap(read_only, catalog={"streams": [copy.deepcopy(entry), copy.deepcopy(entry)]})
 
 

@@ -36,7 +36,7 @@ STREAMS = ["tags", "change_events", "customer_contacts", "contacts"]
 @pytest.fixture(scope="module")
 def command(shared: Sandbox, tmp_path_factory: pytest.TempPathFactory) -> tuple[list[str], Path]:
     folder = tmp_path_factory.mktemp("states")
-    config = {"api_key": shared.key, "api_url": shared.url, "requests_per_second": 50, "budget_store": "memory"}
+    config = {"api_key": shared.key, "api_url": shared.url, "requests_per_second": 50, "rate_limit_store": "memory"}
     config["snapshot_url"] = f"sqlite:///{folder}/snapshot.db"
     (folder / "config.json").write_text(json.dumps(config))
     (folder / "catalog.json").write_text(json.dumps(selected(TapFieldPulse(config=dict(config)), ["tags"])))

@@ -21,7 +21,7 @@ pytestmark = [
 _CONFIG: dict[str, Any] = {
     "api_key": "sandbox-key",
     "api_url": "http://127.0.0.1:1",
-    "budget_store": "memory",
+    "rate_limit_store": "memory",
     "requests_per_second": 50,
     "custom_fields": "raw",  # a catalog with typed ones asks the account, and there is none yet
 }

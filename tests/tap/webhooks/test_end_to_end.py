@@ -23,7 +23,7 @@ def test_a_change_that_was_posted_is_read_by_id(tmp_path: Path, types: Any, is_s
     behaviour = Behaviour(webhook_types=types, webhook_signature=is_signed, webhook_twice=True)
     secret = {"webhook_secret": SECRET} if is_signed else {}
     with receiving(store, **secret) as one, Sandbox(customers=20, behaviour=behaviour, webhook_url=one.url) as box:
-        config = {"api_key": box.key, "api_url": box.url, "requests_per_second": 50, "budget_store": "memory"}
+        config = {"api_key": box.key, "api_url": box.url, "requests_per_second": 50, "rate_limit_store": "memory"}
         config |= {"snapshot_url": store, "webhook_token": TOKEN}
         streams = ("jobs", "estimates", "invoices", "webhook_events")
         state = run_tap(config, *streams).state

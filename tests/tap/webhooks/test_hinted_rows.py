@@ -13,7 +13,7 @@ from typing import Any
 import pytest
 
 from fieldpulse_api.http.client import Client
-from fieldpulse_api.reading.pages import Reading
+from fieldpulse_api.reading.pages import ReadOptions
 from fieldpulse_api.resources.catalogue import BY_NAME
 from fieldpulse_sandbox.faults.fault import Fault
 from fieldpulse_sandbox.sandbox import Sandbox
@@ -82,7 +82,7 @@ def test_named_rows_are_read_by_id_before_their_list(box: Sandbox, receiving: Co
 
 def test_with_details_a_named_row_costs_one_request(box: Sandbox, receiving: Config) -> None:
     """What was read by id is not asked again."""
-    receiving |= {"details": ["jobs"]}
+    receiving |= {"detail_streams": ["jobs"]}
     state = run_tap(receiving, "jobs").state
     (one,) = ids = [box.rows("jobs")[0]["id"]]
     touch(box, ids)
@@ -228,7 +228,7 @@ def test_without_a_token_nothing_is_opened_or_asked(box: Sandbox, watching: Conf
 def test_more_than_a_thousand_are_left_to_the_list(client: Client, box: Sandbox) -> None:
     """The last named are read; none is named again."""
     ids = [(one, 5000 - one) for one in range(1, 1004)]
-    hints = Hints(ids, client, BY_NAME["jobs"], Reading(), logging.getLogger())
+    hints = Hints(ids, client, BY_NAME["jobs"], ReadOptions(), logging.getLogger())
     hints.read()
     assert sorted(by_id(box)) == list(range(1, 1001))
     assert hints.state() == {"hinted": 4999}
@@ -238,12 +238,12 @@ def test_a_path_by_id_that_fails_is_left_to_the_list(client: Client, box: Sandbo
     """With a warning; nothing depends on a hint."""
     ids = [row["id"] for row in box.rows("jobs")]
     box.fail(Fault("status", path=f"/jobs/{ids[0]}", times=99))
-    hints = Hints([(one, one) for one in ids], client, BY_NAME["jobs"], Reading(), logging.getLogger())
+    hints = Hints([(one, one) for one in ids], client, BY_NAME["jobs"], ReadOptions(), logging.getLogger())
     hints.read()
     join_readers()
     assert "left to the list" in caplog.text
     box.fail(Fault("error200", path=f"/jobs/{ids[1]}", times=99))
-    hints = Hints([(one, one) for one in ids[1:]], client, BY_NAME["jobs"], Reading(), logging.getLogger())
+    hints = Hints([(one, one) for one in ids[1:]], client, BY_NAME["jobs"], ReadOptions(), logging.getLogger())
     hints.read()
     hints.keep(lambda row: True, columns=None)
     assert [row["id"] for rows in hints.rows() for row in rows] == ids[2:]

@@ -12,7 +12,7 @@ from pathlib import Path
 import psycopg
 import pytest
 
-from fieldpulse_api.errors import BadSetting
+from fieldpulse_api.errors import ConfigError
 from tap_fieldpulse.singer.webhook_event_stream import WEBHOOK_SCHEMA
 from tap_fieldpulse.webhooks.inbox import Inbox
 from tests.harness.receiver import age, created, delivery, moved
@@ -165,6 +165,6 @@ def test_a_run_that_has_the_snapshot_does_not_keep_deliveries_out(tmp_path: Path
 @pytest.mark.parametrize("url", ["sqlite://", "nonsense", "mysql+nothing://x/y", "sqlite:////proc/nowhere/s.db"])
 def test_a_store_that_cannot_be_opened_is_the_users_turn(url: str) -> None:
     """With the setting's name, and without the URL: it may hold a password."""
-    with pytest.raises(BadSetting) as caught:
+    with pytest.raises(ConfigError) as caught:
         Inbox(url)
     assert "snapshot_url" in caught.value.where

@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 from sqlalchemy import Connection, create_engine, text
 
-from fieldpulse_api.errors import BadSetting, GuardStopped, Invalid
+from fieldpulse_api.errors import ConfigError, RecordInvalid, SafetyLimitReached
 from fieldpulse_sandbox.sandbox import Sandbox
 from target_fieldpulse.ledger.ledger import Ledger
 from target_fieldpulse.planning.plan import Note
@@ -77,7 +77,7 @@ def test_what_did_not_happen_is_forgotten(make: Make) -> None:
 def test_a_key_can_be_intended_once(make: Make) -> None:
     """Two processes that create the same record are stopped by the store, not by luck."""
     intend(make("a"))
-    with pytest.raises(Invalid, match="Another process"):
+    with pytest.raises(RecordInvalid, match="Another process"):
         intend(make("a"))
 
 
@@ -94,7 +94,7 @@ def test_one_run_at_a_time_has_a_stream_of_an_account(make: Make) -> None:
     """A second one is told who has it; another stream's, or another account's, is not in the way."""
     first, second = make("a"), make("a")
     first.hold("customers")
-    with pytest.raises(GuardStopped, match=f"Another run has the ledger.*process {os.getpid()}") as caught:
+    with pytest.raises(SafetyLimitReached, match=f"Another run has the ledger.*process {os.getpid()}") as caught:
         second.hold("customers")
     assert caught.value.exit_status == 4
     assert "customers" in caught.value.where
@@ -135,7 +135,7 @@ def test_a_ledger_of_a_newer_version_is_refused(url: str, request: pytest.Fixtur
     with _connected(url) as connection:
         connection.execute(text("create table fieldpulse_ledger_9 (account varchar(64))"))
     try:
-        with pytest.raises(BadSetting, match="newer version"):
+        with pytest.raises(ConfigError, match="newer version"):
             Ledger(url, request.node.name[:50])
     finally:
         with _connected(url) as connection:
@@ -186,7 +186,7 @@ def test_a_run_works_on_postgresql(postgres: str, box: Sandbox, target_config: d
 )
 def test_a_ledger_that_cannot_be_opened_is_explained(wrong: str) -> None:
     """The setting is named, its value (it may hold a password) is not."""
-    with pytest.raises(BadSetting) as caught:
+    with pytest.raises(ConfigError) as caught:
         Ledger(wrong, "a")
     assert "ledger_url" in caught.value.where
     assert wrong not in str(caught.value)

@@ -71,7 +71,7 @@ def test_updates_are_counted_by_stream_and_unchanged_records_are_none(
 @pytest.mark.parametrize("limit", [3, 9])
 def test_what_is_only_named_counts_too(box: Sandbox, target_config: Config, tmp_path: Path, limit: int) -> None:
     """Tags that would be created are foreseen, each once."""
-    config = target_config | {"max_creates": limit, "create_missing": ["tags"]}
+    config = target_config | {"max_creates": limit, "create_missing_references": ["tags"]}
     parts = [record("customers", external_id=f"t{n}", first_name="T", tags=[f"New {n % 9}"]) for n in range(9)]
     written = run_target(config, singer(HEAD, *parts), tmp_path)
     assert written.status == (4 if limit < 9 else 0)

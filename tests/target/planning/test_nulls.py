@@ -1,4 +1,4 @@
-"""Nulls, and writing only what is empty: `null_policy` and `fill_only`."""
+"""Nulls, and writing only what is empty: `null_policy` and `fill_empty_only`."""
 
 from __future__ import annotations
 
@@ -86,7 +86,7 @@ def test_only_what_is_empty_is_filled(box: Sandbox, target_config: Config, tmp_p
     tag = box.rows("tags")[0]["id"]
     values = {"notes": "Ours", "job_notes": "Ours", "tags": [tag], "custom_fields": {"Gate code": "1"}}
     text = singer(HEAD, record("customers", external_id="f", id=row["id"], first_name="Ours", **values))
-    config = target_config | {"fill_only": True}
+    config = target_config | {"fill_empty_only": True}
     assert run_target(config, text, tmp_path).counts == {"updated": 1}
     after = next(one for one in box.rows("customers") if one["id"] == row["id"])
     assert (after["notes"], after["job_notes"], after["first_name"]) == ("Theirs", "Ours", row["first_name"])

@@ -130,7 +130,7 @@ def test_a_missing_tag_is_created_once_however_many_records_name_it(
         record("customers", external_id=f"t{number}", first_name=f"Tagged{number}", tags=["Brand  new", "brand NEW"])
         for number in range(12)
     ]
-    config = target_config | {"create_missing": ["tags"]}
+    config = target_config | {"create_missing_references": ["tags"]}
     text = singer(schema("customers", *CUSTOMER), *leads)
     assert run_target(config, text, tmp_path).counts == {"created": 12}
     (tag,) = [row for row in box.rows("tags") if row["title"] == "Brand new"]
@@ -142,9 +142,9 @@ def test_a_missing_tag_is_created_once_however_many_records_name_it(
 
 def test_what_the_api_cannot_create_is_no_choice_of_create_missing(target_config: Config, tmp_path: Path) -> None:
     """Lead sources are read-only."""
-    written = run_target(target_config | {"create_missing": ["lead_sources"]}, "", tmp_path)
+    written = run_target(target_config | {"create_missing_references": ["lead_sources"]}, "", tmp_path)
     assert written.status == 2
-    assert "create_missing" in written.said
+    assert "create_missing_references" in written.said
 
 
 def test_lists_and_objects_may_come_as_json_text(box: Sandbox, target_config: Config, tmp_path: Path) -> None:

@@ -161,7 +161,7 @@ def test_a_tag_that_was_just_created_by_its_name_is_changed_by_its_record(
     text = singer(
         schema("jobs", "external_id", "customer_id", "job_type", "tags"), *jobs, schema("tags", *tag["record"]), tag
     )
-    counts = run_target(target_config | {"create_missing": ["tags"]}, text, tmp_path).counts
+    counts = run_target(target_config | {"create_missing_references": ["tags"]}, text, tmp_path).counts
     assert counts in ({"created": 5, "updated": 1}, {"created": 6})
     assert [row["color"] for row in box.rows("tags") if row["title"] == "Hot"] == ["#ff0000"]
 
@@ -180,7 +180,7 @@ def test_a_price_whose_answer_was_lost_is_sent_once_more(box: Sandbox, target_co
 def test_what_a_killed_run_sent_does_not_undo_what_is_sent_now(target_config: Config, tmp_path: Path) -> None:
     """Its PUT may still be carried out: changes wait for as long as that can be, and no longer."""
     with Sandbox(customers=30) as box:
-        config = target_config | {"api_url": box.url, "api_key": box.key, "settle_seconds": 3}
+        config = target_config | {"api_url": box.url, "api_key": box.key, "uncertain_create_timeout_seconds": 3}
         row = box.rows("customers")[0]["id"]
         box.fail(Fault("slow", method="PUT", after_commit=False, seconds=1.5))
         with subprocess.Popen(
@@ -201,4 +201,4 @@ def test_what_a_killed_run_sent_does_not_undo_what_is_sent_now(target_config: Co
         assert run_target(config, text, tmp_path).counts == {"updated": 1}
         assert box.rows("customers")[0]["notes"] == "new"
         again = singer(HEAD, record("customers", id=row, notes="newer"))  # it would outlast the test if it waited now
-        assert run_target(config | {"settle_seconds": 3600}, again, tmp_path).counts == {"updated": 1}
+        assert run_target(config | {"uncertain_create_timeout_seconds": 3600}, again, tmp_path).counts == {"updated": 1}

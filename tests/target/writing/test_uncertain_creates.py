@@ -101,7 +101,7 @@ def test_a_server_that_never_creates_ends_the_run(box: Sandbox, target_config: C
 def test_a_run_stopped_in_doubt_lets_no_state_pass(box: Sandbox, target_config: Config, tmp_path: Path) -> None:
     """The record comes again with the old state, and is created then."""
     box.fail(Fault("drop", method="POST", after_commit=False))
-    line = command("target_fieldpulse", target_config | {"settle_seconds": 60}, tmp_path)
+    line = command("target_fieldpulse", target_config | {"uncertain_create_timeout_seconds": 60}, tmp_path)
     text = singer(CUSTOMERS, lead(1), state(1), lead(2), state(2))
     with subprocess.Popen(
         line, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
