@@ -86,3 +86,20 @@ def test_every_default_is_of_the_kind_that_meltano_is_told(plugin: str) -> None:
         if one["kind"] in kinds and not isinstance(one.get("value", kinds[one["kind"]]()), kinds[one["kind"]])
     ]
     assert wrong == []
+
+
+def test_the_facts_that_the_code_cites_exist() -> None:
+    """`API facts 2.2` in a comment is a section of docs/api-facts.md."""
+    sections = set(
+        re.findall(r"^#+ (\d+(?:\.\d+)?) ", (ROOT / "docs" / "api-facts.md").read_text("utf-8"), re.MULTILINE)
+    )
+    packages = ("fieldpulse_api", "fieldpulse_plugin", "fieldpulse_cli", "fieldpulse_sandbox")
+    sources = [
+        path for name in (*packages, "tap_fieldpulse", "target_fieldpulse") for path in (ROOT / name).rglob("*.py")
+    ]
+    cited = {
+        (number, path.name)
+        for path in sources
+        for number in re.findall(r"API facts (\d+(?:\.\d+)?)", path.read_text("utf-8"))
+    }
+    assert sorted((number, name) for number, name in cited if number not in sections) == []
