@@ -1,23 +1,25 @@
-"""Every way a run can fail, named by whose turn it is to act.
+"""The errors of this project, grouped by who has to act.
 
 FieldPulseError
-├── YourTurn            settings, key, catalog or input must change        exit status 2
-│   ├── BadSetting      a setting is missing or wrong
-│   ├── BadKey          FieldPulse does not accept the key
-│   └── RefusedStream   the target cannot write this stream
-├── RecordRefused       one record is wrong; the run goes on               exit status 1
-│   ├── Invalid         FieldPulse's validation, or ours, says no
-│   └── NotFound        the row does not exist (any more)
-├── TheirTurn           FieldPulse failed; run again later                 exit status 1
-│   ├── Unreachable     no connection, or it broke
-│   ├── ServerFailed    5xx, after bounded retries
-│   ├── Throttled       429 for longer than a minute
-│   └── UnexpectedReply not what the API is known to answer
-├── OutcomeUnknown      a create may or may not have happened              exit status 1
-├── BadInput            the Singer input is broken                         exit status 1
-├── Incomplete          fewer rows were read than the server counts        exit status 1
-├── QuotaSpent          the month's requests are used up; state is kept    exit status 3
-└── GuardStopped        a guard stopped the run                            exit status 4
+├── UserError                    settings, key, catalog or input must change      exit status 2
+│   ├── ConfigError                a setting is missing or wrong
+│   ├── AuthenticationError        FieldPulse does not accept the key
+│   └── UnsupportedStreamError     the target cannot write this stream
+├── RecordError                  one record is wrong; the run goes on             exit status 1
+│   ├── RecordInvalid              FieldPulse's validation, or ours, rejects it
+│   └── RowNotFound                the row does not exist (any more)
+├── ServiceError                 FieldPulse failed; run again later               exit status 1
+│   ├── ConnectionFailed           no connection, or it broke
+│   ├── ServerError                5xx, after all retries
+│   ├── RateLimited                429 for longer than a minute
+│   └── UnexpectedResponse         a response that the API is not known to send
+├── UncertainWrite               a create may or may not have happened            exit status 1
+├── InvalidInput                 the Singer input is malformed                    exit status 1
+├── IncompleteRead               fewer rows were read than the server counts      exit status 1
+├── RequestLimitReached          the client sent as many requests as it may       exit status 1
+├── QuotaExceeded                the month's requests are used up; state is kept  exit status 3
+├── SafetyLimitReached           a setting max_… stopped the run                  exit status 4
+└── RunLocked                    another run uses the store                       exit status 4
 """
 
 from __future__ import annotations
@@ -118,9 +120,19 @@ class QuotaExceeded(FieldPulseError):
 
 
 class SafetyLimitReached(FieldPulseError):
-    """A guard stopped the run."""
+    """A setting `max_…` stopped the run before it changed or deleted more."""
 
     exit_status = 4
+
+
+class RunLocked(FieldPulseError):
+    """Another run uses the store; only one may at a time."""
+
+    exit_status = 4
+
+
+class RequestLimitReached(FieldPulseError):
+    """The client sent as many requests as it may (`fieldpulse doctor` only)."""
 
 
 def got_and_allowed(value: object, allowed: Iterable[object]) -> str:

@@ -17,13 +17,14 @@ import click
 from fieldpulse_api.errors import ConfigError
 from fieldpulse_api.http.api_key import has_key
 from fieldpulse_api.http.client import Client, RetryPolicy
-from fieldpulse_api.http.settings import SHARED_SETTINGS, ClientSettings
+from fieldpulse_api.http.settings import ClientSettings
 from fieldpulse_cli.doctor.account_check import MOST_REQUESTS, TRIES, Examination
 from fieldpulse_cli.doctor.findings import Finding
 from fieldpulse_cli.doctor.store_check import of_store
 from fieldpulse_cli.doctor.write_probe import PROMISE, WriteProbe
 from fieldpulse_plugin.exit_codes import run
 from fieldpulse_plugin.sdk import check_settings, from_environment, variables
+from fieldpulse_plugin.settings import SHARED_SETTINGS, client_settings
 
 _PREFIXES = {"tap": "TAP_FIELDPULSE_", "target": "TARGET_FIELDPULSE_"}
 
@@ -45,7 +46,7 @@ def doctor(*, is_json: bool, profile: Path | None, write_probe: bool, yes: bool)
     signal.signal(signal.SIGTERM, _end)  # what was written to try it out is deleted then, too
     environment = variables()
     prefix, config = _shared(environment)
-    settings = ClientSettings.from_config(config)
+    settings = client_settings(config)
     if profile:
         _check_path(profile)
     with closing(Client(settings, retry_policy=RetryPolicy(max_attempts=TRIES), max_requests=MOST_REQUESTS)) as client:

@@ -18,7 +18,7 @@ EXIT_STATUSES: dict[int | str, str] = {
     1: "something is incomplete, rejected or uncertain, or FieldPulse failed; what was done is kept",
     2: "settings, key, catalog or streams must change",
     3: "the month's requests are spent; state is kept",
-    4: "a guard stopped the run",
+    4: "a safety limit (`max_…`) stopped the run, or another run uses the store",
     "128+n": "ended by signal n (143: SIGTERM, 130: SIGINT); what was not finished is not in the state",
 }
 

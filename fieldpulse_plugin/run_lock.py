@@ -12,7 +12,7 @@ from sqlalchemy import Connection, text
 from sqlalchemy.engine import Engine
 from sqlalchemy.exc import SQLAlchemyError
 
-from fieldpulse_api.errors import SafetyLimitReached
+from fieldpulse_api.errors import RunLocked
 
 _LONGEST_HOLDER = 60  # PostgreSQL keeps 63 bytes of an application's name
 _WHO = """
@@ -24,7 +24,7 @@ where l.locktype = 'advisory' and l.granted and l.objid::bigint = :low
 class RunLock:
     """A lock that ends with the process: on a file beside SQLite's, or an advisory one of PostgreSQL.
 
-    Raises: GuardStopped while another process has it.
+    Raises: RunLocked while another process has it.
     """
 
     def __init__(self, engine: Engine, account: str, *, store: str, stream: str | None = None) -> None:
@@ -72,9 +72,9 @@ class RunLock:
             raise self._held(holder or "unknown")
         self._connection.execute(text("select set_config('application_name', :name, false)"), {"name": _this_process()})
 
-    def _held(self, holder: str) -> SafetyLimitReached:
+    def _held(self, holder: str) -> RunLocked:
         part = f" · stream {self._stream}" if self._stream else ""
-        return SafetyLimitReached(
+        return RunLocked(
             f"Another run has the {self._store} of this account ({holder}).",
             where=f"setting {self._store}_url{part}",
             hint="wait until it has ended, and let only one run at a time have it",

@@ -16,8 +16,9 @@ from jsonschema import Draft7Validator
 from jsonschema.exceptions import ValidationError
 
 from fieldpulse_api.errors import ConfigError, got_and_allowed
-from fieldpulse_api.http.settings import ClientSettings
 from fieldpulse_api.values.strict_json import parse, read_object, text_fault
+
+from .settings import client_settings
 
 _LOGGER = logging.getLogger(__name__)
 _TRUTH = {"true": True, "1": True, "yes": True, "on": True, "false": False, "0": False, "no": False, "off": False}
@@ -56,7 +57,7 @@ class FieldPulsePlugin:
         if raise_errors:
             where = f"configuration of {self.name}; `{self.name} --about` lists the settings"
             check_settings(config, self.config_jsonschema, where=where)
-            ClientSettings.from_config(config)
+            client_settings(config)
         for name in [name for name, value in config.items() if value is None]:
             del config[name]  # the SDK's own code takes a null for a value
         for name, schema in self.config_jsonschema["properties"].items():

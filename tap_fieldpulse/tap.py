@@ -12,10 +12,10 @@ from singer_sdk.helpers.capabilities import PluginCapabilities, TapCapabilities
 from singer_sdk.plugin_base import PluginBase, _ConfigInput
 
 from fieldpulse_api.errors import SafetyLimitReached
-from fieldpulse_api.http.settings import SHARED_SETTINGS
 from fieldpulse_api.resources.catalogue import RESOURCES
 from fieldpulse_api.values.strict_json import read_object
 from fieldpulse_plugin.sdk import FieldPulsePlugin
+from fieldpulse_plugin.settings import SHARED_SETTINGS
 from tap_fieldpulse.singer.change_event_stream import NAME, ChangeEvents
 from tap_fieldpulse.singer.input_catalog import complete, read_catalog
 from tap_fieldpulse.singer.input_state import read_state

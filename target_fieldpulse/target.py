@@ -19,10 +19,10 @@ from singer_sdk.plugin_base import PluginBase, _ConfigInput
 from singer_sdk.sinks import Sink
 
 from fieldpulse_api.errors import InvalidInput, UnsupportedStreamError, allowed_instead
-from fieldpulse_api.http.settings import SHARED_SETTINGS
 from fieldpulse_api.resources.catalogue import BY_NAME, WRITABLE
 from fieldpulse_plugin.exit_codes import report_error
 from fieldpulse_plugin.sdk import FieldPulsePlugin
+from fieldpulse_plugin.settings import SHARED_SETTINGS
 from target_fieldpulse.run.run import Run
 
 from .message_reader import Reader

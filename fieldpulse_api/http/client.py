@@ -19,8 +19,8 @@ from fieldpulse_api.errors import (
     ConnectionFailed,
     FieldPulseError,
     RecordInvalid,
+    RequestLimitReached,
     RowNotFound,
-    SafetyLimitReached,
     ServerError,
     ServiceError,
     UncertainWrite,
@@ -101,7 +101,7 @@ class Client:
 
     `requests` counts what was sent, repeated ones included; more than `at_most` are not sent.
 
-    Raises: the errors of `errors`, and nothing of httpx's; GuardStopped once `at_most` were sent.
+    Raises: the errors of `errors`, and nothing of httpx's; RequestLimitReached once `at_most` were sent.
     """
 
     def __init__(
@@ -118,7 +118,7 @@ class Client:
             ServiceError,
             max_tries=retry_policy.max_attempts,
             max_time=retry_policy.max_seconds,
-            giveup=lambda error: not error.repeatable,
+            giveup=lambda error: not error.is_retryable,
             factor=retry_policy.first_wait_seconds,
             max_value=20,
             logger=None,
@@ -159,8 +159,8 @@ class Client:
         """Count a request that is about to be sent."""
         with self._counting:
             if self.request_count == self._at_most:
-                what, where = f"The {self._at_most} requests that may be sent are spent.", "this command"
-                raise SafetyLimitReached(what, where=where, hint="nothing: it asks for no more")
+                what = f"Request limit of {self._at_most} reached."
+                raise RequestLimitReached(what, where="API client", hint="raise max_requests")
             self.request_count += 1
         self._sent.number = self.requests_of_this_thread + 1
 

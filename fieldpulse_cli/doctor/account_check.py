@@ -9,7 +9,7 @@ from datetime import datetime, timedelta, timezone
 from typing import Any
 
 from fieldpulse_api.account_profile import AccountProfile
-from fieldpulse_api.errors import AuthenticationError, FieldPulseError, QuotaExceeded, SafetyLimitReached
+from fieldpulse_api.errors import AuthenticationError, FieldPulseError, QuotaExceeded, RequestLimitReached
 from fieldpulse_api.http.client import Client
 from fieldpulse_api.reading.pages import ReadOptions
 from fieldpulse_api.resources.catalogue import RESOURCES
@@ -52,7 +52,7 @@ class Examination:
             self._ask_more(is_paged=False)
             self._pass_the_end()
             self._ask_more(is_paged=True)
-        except SafetyLimitReached:
+        except RequestLimitReached:
             pass  # enough was asked
         except QuotaExceeded as error:
             yield Finding("FAIL", "quota", "left", error.what, error.hint)
@@ -117,8 +117,8 @@ class Examination:
         there = [one for one in self._probes if one.first is not None]
         try:
             reply = self._ask(lambda: self._client.get("/version"))
-            self.profile.version_is_wrapped = bool(reply.beside) if reply else None
-        except (SafetyLimitReached, QuotaExceeded):
+            self.profile.version_is_wrapped = bool(reply.envelope_extras) if reply else None
+        except (RequestLimitReached, QuotaExceeded):
             raise
         except FieldPulseError:
             pass  # nothing needs it

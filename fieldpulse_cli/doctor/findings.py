@@ -23,13 +23,13 @@ class Finding:
     about: str
     check: str
     text: str
-    do: str = ""
+    hint: str = ""
 
     @property
     def line(self) -> str:
         """Return the finding as a line for people; what to do is on a second one."""
         line = f"{self.grade:4}  {self.about:20} {self.check:15} {self.text}"
-        return f"{line}\n{'':26} do: {self.do}" if self.do else line
+        return f"{line}\n{'':26} do: {self.hint}" if self.hint else line
 
     def plain(self) -> dict[str, str]:
         """Return the finding as JSON has it."""

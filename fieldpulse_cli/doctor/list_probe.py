@@ -14,7 +14,7 @@ from itertools import pairwise
 from typing import Any, Literal
 
 from fieldpulse_api.account_profile import ListFacts
-from fieldpulse_api.errors import FieldPulseError, QuotaExceeded, SafetyLimitReached
+from fieldpulse_api.errors import FieldPulseError, QuotaExceeded, RequestLimitReached
 from fieldpulse_api.http.client import COUNT_NAMES, Client, is_unknown_path
 from fieldpulse_api.reading.pages import Page, Pages, ReadOptions
 from fieldpulse_api.resources.model import Resource
@@ -37,7 +37,7 @@ class Probe:
     """Ask one list. `first` is its first page, once `look` was there; `error` is what it failed with.
 
     `path` is where it is, `asked_at` our clock when it was looked at; `fears_filters` leaves them out, once another
-    list `has_failed` with them. Every question is one request, and raises GuardStopped and QuotaSpent only.
+    list `has_failed` with them. Every question is one request, and raises RequestLimitReached and QuotaExceeded only.
     """
 
     def __init__(self, client: Client, resource: Resource, reading: ReadOptions) -> None:
@@ -245,7 +245,7 @@ class Probe:
         reading = replace(self._reading, query=query or {})
         try:
             page = Pages(self._client, self.resource, reading, self.path).read(order, number, limit=limit, count=count)
-        except (SafetyLimitReached, QuotaExceeded):
+        except (RequestLimitReached, QuotaExceeded):
             raise
         except FieldPulseError as error:
             self.error = error

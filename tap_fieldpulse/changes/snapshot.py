@@ -28,7 +28,7 @@ from sqlalchemy import (
     update,
 )
 
-from fieldpulse_api.errors import SafetyLimitReached
+from fieldpulse_api.errors import RunLocked
 from fieldpulse_plugin.database import open_database, translate_db_errors
 from fieldpulse_plugin.run_lock import RunLock
 
@@ -58,7 +58,7 @@ _AT_ONCE = 500  # ids in one statement
 class Snapshot:
     """The store of one account. One run at a time has it, and a file for all accounts in it.
 
-    Raises: BadSetting; GuardStopped while another run of this account has it.
+    Raises: BadSetting; RunLocked while another run of this account has it.
     """
 
     def __init__(self, url: str, account: str) -> None:
@@ -67,7 +67,7 @@ class Snapshot:
         try:
             is_file = self._engine.dialect.name == "sqlite"  # where only one can write at a time
             self._hold = RunLock(self._engine, "any" if is_file else account, store="snapshot")
-        except SafetyLimitReached:
+        except RunLocked:
             self._engine.dispose()
             raise
 

@@ -20,7 +20,6 @@ from fieldpulse_api.errors import (
 )
 from fieldpulse_api.http.api_key import has_key
 from fieldpulse_api.http.client import Client, is_unknown_path
-from fieldpulse_api.http.settings import ClientSettings, profile_of, zone_of
 from fieldpulse_api.reading.account import account_of
 from fieldpulse_api.reading.pages import Pages, ReadOptions
 from fieldpulse_api.reading.single_rows import Details
@@ -28,6 +27,7 @@ from fieldpulse_api.resources.catalogue import BY_NAME
 from fieldpulse_api.resources.model import Resource
 from fieldpulse_api.values.custom_fields import PROPERTY, CustomFields, Definition, read_definitions
 from fieldpulse_api.values.text import NameIndex, read_name_index
+from fieldpulse_plugin.settings import account_profile, client_settings, time_zone
 from tap_fieldpulse.changes.change_event import ALWAYS_FOR
 from tap_fieldpulse.changes.change_tracker import Memory
 from tap_fieldpulse.changes.delete_detection import Sweep
@@ -63,12 +63,12 @@ class Run:
     @cached_property
     def client(self) -> Client:
         """Return the one client of this run."""
-        return Client(ClientSettings.from_config(self.config))
+        return Client(client_settings(self.config))
 
     @cached_property
     def profile(self) -> AccountProfile:
         """Return what was found out about the account before."""
-        return profile_of(self.config)
+        return account_profile(self.config)
 
     def lacks(self, resource: Resource, logger: logging.Logger) -> bool:
         """Say whether the account lacks a list, if its profile says so: plans change, so it is asked for once."""
@@ -85,7 +85,7 @@ class Run:
     @cached_property
     def zone(self) -> tzinfo:
         """Return the zone of times that come without one."""
-        return zone_of(self.config)
+        return time_zone(self.config)
 
     @cached_property
     def reading(self) -> ReadOptions:

@@ -12,8 +12,8 @@ from typing import Any
 import click
 
 from fieldpulse_api.errors import ConfigError, UserError
-from fieldpulse_api.http.settings import SHARED_SETTINGS
 from fieldpulse_plugin.sdk import check_settings, from_environment, variables
+from fieldpulse_plugin.settings import SHARED_SETTINGS
 from tap_fieldpulse.settings import TAP_SETTINGS
 
 _PREFIX = "TAP_FIELDPULSE_"

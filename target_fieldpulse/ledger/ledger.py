@@ -135,7 +135,7 @@ class Ledger:
     def hold(self, stream: str, *, writes: bool = True) -> None:
         """Keep other runs out of a stream, until `close`. `writes` says that it is to be written, not only settled.
 
-        Raises: GuardStopped while another run has it, with who that is.
+        Raises: RunLocked while another run has it, with who that is.
         """
         if stream in self._holds:
             return

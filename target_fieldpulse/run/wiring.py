@@ -7,10 +7,10 @@ from functools import cached_property
 from typing import Any
 
 from fieldpulse_api.http.client import Client
-from fieldpulse_api.http.settings import ClientSettings
 from fieldpulse_api.reading.account import account_of, address_name
 from fieldpulse_api.reading.pages import ReadOptions
 from fieldpulse_api.resources.catalogue import BY_NAME
+from fieldpulse_plugin.settings import client_settings
 from target_fieldpulse.ledger.ledger import Ledger
 from target_fieldpulse.planning.forecast import Forecast
 from target_fieldpulse.planning.guards import Guards
@@ -34,7 +34,7 @@ class Parts:
     """The parts, as the settings want them. `wait(seconds)` says whether the run was stopped meanwhile."""
 
     def __init__(self, config: Mapping[str, Any], *, wait: Callable[[float], bool]) -> None:
-        self.settings = ClientSettings.from_config(config)
+        self.settings = client_settings(config)
         self.rules = Rules.read(config)
         self.wire = Wire(self.settings.zone, config["phone_region"])
         self._config, self._is_dry = config, config["dry_run"]

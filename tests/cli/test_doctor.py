@@ -20,11 +20,11 @@ import pytest
 from fieldpulse_api.account_profile import AccountProfile, WriteFacts
 from fieldpulse_api.errors import ConfigError
 from fieldpulse_api.http.client import Client, RetryPolicy
-from fieldpulse_api.http.settings import ClientSettings
 from fieldpulse_api.resources.catalogue import RESOURCES
 from fieldpulse_cli.doctor.account_check import MOST_REQUESTS, TRIES, Examination
 from fieldpulse_cli.doctor.findings import Finding
 from fieldpulse_cli.doctor.write_probe import WriteProbe
+from fieldpulse_plugin.settings import client_settings
 from fieldpulse_sandbox.behaviour.profiles import PROFILES
 from fieldpulse_sandbox.behaviour.switches import Behaviour
 from fieldpulse_sandbox.data.store import Clock
@@ -44,7 +44,7 @@ def asked(
     given = {"clock": clock} if clock else {}
     with Sandbox(customers=60, behaviour=behaviour, **given) as box:
         config = {"api_key": box.key, "api_url": box.url, "timezone": zone, "rate_limit_store": "memory"}
-        settings = ClientSettings.from_config(config | {"requests_per_second": 50})
+        settings = client_settings(config | {"requests_per_second": 50})
         with closing(
             Client(settings, retry_policy=RetryPolicy(max_attempts=TRIES, first_wait_seconds=0.01), max_requests=limit)
         ) as client:
@@ -198,7 +198,7 @@ def test_an_address_where_no_list_is_is_not_called_an_account() -> None:
     with asked() as (box, _):
         config = {"api_key": box.key, "api_url": f"{box.url}/wrong", "rate_limit_store": "memory"}
         with closing(
-            Client(ClientSettings.from_config(config), retry_policy=RetryPolicy(max_attempts=TRIES), max_requests=60)
+            Client(client_settings(config), retry_policy=RetryPolicy(max_attempts=TRIES), max_requests=60)
         ) as client:
             profile, findings = examined(client)
     (only,) = findings
@@ -251,7 +251,7 @@ ACCOUNTS = [
     ({"over_cap": "honour"}, "over_limit", "honoured"),
     ({}, "version_is_wrapped", False),
     ({"version_wrapped": True}, "version_is_wrapped", True),
-    ({}, "beside", ["error", "total_count"]),
+    ({}, "envelope_extras", ["error", "total_count"]),
 ]
 
 

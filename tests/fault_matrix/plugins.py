@@ -9,16 +9,18 @@ import re
 import time
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, redirect_stderr, redirect_stdout
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, fields
 from functools import cache, cached_property
 from pathlib import Path
 from typing import Any
 
 from singer_sdk.plugin_base import _ConfigInput
+from typing_extensions import override
 
 from fieldpulse_api.http.client import Client, RetryPolicy
 from fieldpulse_api.http.rate_limiter import ProcessRateLimiter, RateLimiter
 from fieldpulse_api.http.settings import ClientSettings
+from fieldpulse_plugin.settings import client_settings
 from tap_fieldpulse.sync.context import Run as TapRun
 from tap_fieldpulse.tap import TapFieldPulse
 from target_fieldpulse.run.run import Run as TargetRun
@@ -34,10 +36,11 @@ _BEYOND = 100_000.0  # requests per second
 
 
 class Timeless(ClientSettings):
-    """Settings whose budget waits on a clock that jumps: what is throttled goes on at once, in the right order."""
+    """Settings whose rate limiter sleeps on a fake clock: throttled requests keep their order and cost no time."""
 
-    def budget(self) -> RateLimiter:
-        """Return a budget without a real wait."""
+    @override
+    def rate_limiter(self) -> RateLimiter:
+        """Return a rate limiter that never really sleeps."""
         jumped = [0.0]
 
         def sleep(seconds: float) -> None:
@@ -48,7 +51,9 @@ class Timeless(ClientSettings):
 
 def client_of(config: Config) -> Client:
     """Return a client that repeats as the real one does, sooner."""
-    return Client(Timeless.from_config(config), retry_policy=_SHORT)
+    settings = client_settings(config)
+    timeless = Timeless(**{field.name: getattr(settings, field.name) for field in fields(settings)})
+    return Client(timeless, retry_policy=_SHORT)
 
 
 class QuickTap(TapFieldPulse):

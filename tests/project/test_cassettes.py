@@ -19,9 +19,10 @@ from jsonschema import Draft7Validator
 from vcr.cassette import Cassette
 
 from fieldpulse_api.http.client import Client
-from fieldpulse_api.http.settings import API_URL, ClientSettings
+from fieldpulse_api.http.settings import API_URL
 from fieldpulse_api.reading.pages import Pages, ReadOptions
 from fieldpulse_api.resources.catalogue import BY_NAME, RESOURCES
+from fieldpulse_plugin.settings import client_settings
 from tap_fieldpulse.records.shaper import Shaper
 from target_fieldpulse.target import TargetFieldPulse
 from tests.harness.plugins import record, run_tap, schema, singer, state
@@ -97,7 +98,7 @@ def settings(address: str = SMALL) -> dict[str, Any]:
 @pytest.mark.parametrize(("place", "name"), recorded_lists())
 def test_a_list_is_what_the_catalogue_says(place: str, name: str) -> None:
     """The first rows of a list fit the schema after shaping, with no field unknown and no value unfit."""
-    client, resource = Client(ClientSettings.from_config(settings(ADDRESS[place]))), BY_NAME[name]
+    client, resource = Client(client_settings(settings(ADDRESS[place]))), BY_NAME[name]
     page = Pages(client, resource, ReadOptions(page_size=3)).read(resource.sort_params("id", "asc"), 1)
     client.close()
     shaper = Shaper(resource.schema, never=resource.excluded_fields)

@@ -270,7 +270,7 @@ def test_an_answer_that_cannot_be_unpacked_is_no_answer(answer: Answer) -> None:
 def test_an_address_that_is_none_is_refused(url: str) -> None:
     """Nothing of it that may be secret is shown."""
     with pytest.raises(ConfigError) as caught:
-        client_of(ClientSettings.from_config({"api_key": KEY, "api_url": url}).api_url)
+        ClientSettings(api_key=ApiKey(KEY), api_url=url)
     assert "api_url" in caught.value.where
     assert "s3cret" not in str(caught.value)
 
@@ -336,6 +336,6 @@ def test_a_key_that_is_none_is_refused_and_never_shown(
     Path("empty").write_text(" \n")
     Path("two lines").write_text(f"{KEY}\n{KEY}\n")
     with pytest.raises(ConfigError) as caught:
-        ClientSettings.from_config(config)
+        ApiKey.from_config(config)
     assert where in caught.value.where
     assert KEY not in f"{caught.value}{ApiKey(KEY)!r}"

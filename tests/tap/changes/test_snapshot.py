@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from fieldpulse_api.errors import ConfigError, SafetyLimitReached
+from fieldpulse_api.errors import ConfigError, RunLocked
 from tap_fieldpulse.changes.snapshot import Snapshot, StreamSnapshot
 
 
@@ -150,7 +150,7 @@ def test_accounts_and_streams_do_not_see_each_other(url: str) -> None:
 def test_one_run_at_a_time_has_it(url: str) -> None:
     """Exit status 4 for the second; another account is concerned only in a file, where one can write at a time."""
     first = Snapshot(url, "held")
-    with pytest.raises(SafetyLimitReached) as caught:
+    with pytest.raises(RunLocked) as caught:
         Snapshot(url, "held")
     assert "snapshot" in caught.value.what
     if url.startswith("postgresql"):

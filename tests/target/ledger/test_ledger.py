@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 from sqlalchemy import Connection, create_engine, text
 
-from fieldpulse_api.errors import ConfigError, RecordInvalid, SafetyLimitReached
+from fieldpulse_api.errors import ConfigError, RecordInvalid, RunLocked
 from fieldpulse_sandbox.sandbox import Sandbox
 from target_fieldpulse.ledger.ledger import Ledger
 from target_fieldpulse.planning.plan import Note
@@ -94,7 +94,7 @@ def test_one_run_at_a_time_has_a_stream_of_an_account(make: Make) -> None:
     """A second one is told who has it; another stream's, or another account's, is not in the way."""
     first, second = make("a"), make("a")
     first.hold("customers")
-    with pytest.raises(SafetyLimitReached, match=f"Another run has the ledger.*process {os.getpid()}") as caught:
+    with pytest.raises(RunLocked, match=f"Another run has the ledger.*process {os.getpid()}") as caught:
         second.hold("customers")
     assert caught.value.exit_status == 4
     assert "customers" in caught.value.where
