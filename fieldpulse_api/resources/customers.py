@@ -1,0 +1,189 @@
+"""Customers, their contacts and locations, and the lists that classify them."""
+
+from __future__ import annotations
+
+from .model import Evidence, Filter, Resource
+from .shorthand import fields_of, row_of, tags_by_title, user_by_email
+from .write_model import Field, FieldType, Reference, WriteSpec
+
+CUSTOMER_STATUSES = ("lead", "opportunity", "current customer", "lost", "other")
+
+
+CUSTOMERS = Resource(
+    name="customers",
+    path="/customers",
+    item_path="/customers/{id}",
+    title="Customers and leads, individuals and companies",
+    sort_by=("searchable", "email", "phone", "address_1"),
+    custom_field_object="customer",
+    filters=(
+        Filter(
+            name="pipeline_status",
+            columns=("pipeline_status_id",),
+            stream="pipeline_statuses",
+            name_columns=("name",),
+            query_param="filter",
+        ),
+        Filter(
+            name="lead_source",
+            columns=("lead_source_id",),
+            stream="lead_sources",
+            name_columns=("name",),
+            query_param="filter",
+        ),
+        Filter(name="tag", columns=("tags",), stream="tags", name_columns=("title",)),
+        Filter(
+            name="location",
+            columns=(
+                *("city", "state", "zip_code", "main_location.id"),
+                *(f"main_location.{part}" for part in ("title", "city", "state", "zip_code")),
+            ),
+        ),
+        Filter(
+            name="status",
+            columns=("status",),
+            allowed_values=CUSTOMER_STATUSES,
+            query_param="filter",
+        ),
+    ),
+    evidence=Evidence.VERIFIED,
+    source="complete list and by-id payloads of 2024, main keys confirmed in 2026",
+    write_spec=WriteSpec(
+        fields=(
+            *fields_of(FieldType.TEXT, "first_name last_name display_name company_name", 255),
+            *fields_of(FieldType.EMAIL, "email alt_email secondary_email", 255),
+            *fields_of(FieldType.PHONE, "phone secondary_phone", 255),
+            *fields_of(FieldType.TEXT, "notes job_notes", 7500),
+            Field("status", allowed_values=CUSTOMER_STATUSES),
+            Field("account_type", allowed_values=("individual", "company")),
+            Field("has_different_billing_address", FieldType.BOOLEAN),
+            *fields_of(FieldType.TEXT, "billing_address_1 billing_address_2", 1000),
+            *fields_of(FieldType.TEXT, "billing_city billing_state billing_zip_code", 255),
+            *fields_of(FieldType.TEXT, "service_address_1 service_address_2 service_address_city", 255),
+            *fields_of(FieldType.TEXT, "service_address_state service_address_zip_code", 255),
+            *fields_of(FieldType.INTEGER, "assigned_to pipeline_status_id lead_source_id"),
+            *fields_of(FieldType.JSON, "customfields locations tags"),
+        ),
+        references=(
+            user_by_email("assigned_to", "assigned_to_email"),
+            Reference(
+                field="pipeline_status_id", stream="pipeline_statuses", name_property="pipeline_status", column="name"
+            ),
+            Reference(field="lead_source_id", stream="lead_sources", name_property="lead_source", column="name"),
+            tags_by_title("customer"),
+        ),
+        require_any_of=("first_name", "last_name", "display_name"),
+        always_resend=("first_name", "last_name", "display_name"),
+        match_sets=(("email",),),
+        fingerprint_fields=("email", "phone", "first_name", "last_name", "display_name", "company_name"),
+    ),
+)
+
+CUSTOMER_CONTACTS = Resource(
+    name="customer_contacts",
+    path="/customers/{customer_id}/customer-contact",
+    item_path="/customers/{customer_id}/customer-contact/{id}",
+    title="Contact persons, one list per customer",
+    parent="customers",
+    updated_column=None,
+    evidence=Evidence.INFERRED,
+    source="six body fields are documented; no response was ever published",
+    write_spec=WriteSpec(
+        fields=(
+            Field("customer_id", FieldType.INTEGER),
+            *fields_of(FieldType.TEXT, "first_name last_name", 255),
+            Field("email", FieldType.EMAIL, max_length=255),
+            Field("notes", max_length=7500),
+            Field("phone", FieldType.E164),  # documented with a plus
+            Field("order", FieldType.INTEGER),
+        ),
+        references=(row_of("customer"),),
+        required=("customer_id",),
+        require_any_of=("first_name", "last_name", "email", "phone"),
+        match_sets=(("customer_id", "email"),),
+        fingerprint_fields=("first_name", "last_name", "email", "phone"),
+    ),
+)
+
+LOCATIONS = Resource(
+    name="locations",
+    path="/locations",
+    item_path="/locations/{id}",
+    title="Addresses of customers, jobs and invoices",
+    evidence=Evidence.VERIFIED,
+    source="payloads of 2024; object types of customers and invoices seen in 2026",
+    write_spec=WriteSpec(
+        fields=(
+            # The values of the list's filter (documented) and of rows (verified).
+            Field("object_type", FieldType.OBJECT_TYPE, allowed_values=("customer", "job", "invoice")),
+            Field("object_id", FieldType.INTEGER),
+            *fields_of(FieldType.TEXT, "title address_1 address_2 city state zip_code notes"),
+            *fields_of(FieldType.BOOLEAN, "is_main_location is_primary_location"),
+            Field("primary_customer_contact_id", FieldType.INTEGER),
+        ),
+        references=(
+            row_of("customer", "object_id", object_type="customer"),
+            row_of("job", "object_id", object_type="job"),
+            Reference(
+                field="primary_customer_contact_id",
+                stream="customer_contacts",
+                external_id_property="primary_customer_contact_external_id",
+            ),
+        ),
+        required=("object_type", "object_id"),
+        fingerprint_fields=("object_type", "object_id", "title", "address_1", "city", "zip_code"),
+    ),
+)
+
+TAGS = Resource(
+    name="tags",
+    path="/tags",
+    item_path="/tags/{id}",
+    title="Tags of customers and jobs",
+    evidence=Evidence.VERIFIED,
+    source="a dump of 2021",
+    write_spec=WriteSpec(
+        fields=(Field("type", allowed_values=("customer", "job")), Field("title"), Field("color", max_length=7)),
+        required=("title",),
+        match_sets=(("type", "title"),),
+        fingerprint_fields=("type", "title"),
+    ),
+)
+
+LEAD_SOURCES = Resource(
+    name="lead_sources",
+    path="/lead-source",
+    title="Where leads come from",
+    operations="L",
+    updated_column=None,
+    evidence=Evidence.VERIFIED,
+    source="payload of 2024",
+)
+
+PIPELINE_STATUSES = Resource(
+    name="pipeline_statuses",
+    path="/pipeline-status",
+    title="Stages of the sales pipeline; written, it moves a customer to a stage",
+    operations="L",
+    updated_column=None,
+    evidence=Evidence.INFERRED,
+    source="no sample; customers refer to it",
+    write_spec=WriteSpec(
+        target_resource="customers",
+        row_reference="customer_id",
+        fields=(Field("pipeline_status_id", FieldType.INTEGER),),
+        references=(
+            Reference(
+                field="customer_id",
+                stream="customers",
+                external_id_property="customer_external_id",
+                name_property="customer_email",
+                column="email",
+            ),
+            Reference(
+                field="pipeline_status_id", stream="pipeline_statuses", name_property="pipeline_status", column="name"
+            ),
+        ),
+        required=("pipeline_status_id",),
+    ),
+)

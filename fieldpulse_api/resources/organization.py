@@ -1,0 +1,78 @@
+"""The company itself: users, teams and custom field definitions."""
+
+from __future__ import annotations
+
+from .model import Evidence, Resource
+from .shorthand import fields_of
+from .write_model import CodeLabels, Field, FieldType, WriteSpec
+
+# 1 and 4 are verified (API facts 4.21).
+_USER_ROLE_LABELS = CodeLabels(
+    "role",
+    ((1, "Admin"), (2, "Manager"), (3, "Advanced Service Agent"), (4, "Service Agent"), (5, "Limited")),
+)
+
+
+USERS = Resource(
+    name="users",
+    path="/users",
+    title="Users of the account",
+    operations="L",
+    updated_column=None,
+    supports_page=False,
+    excluded_fields=("last_known_location",),
+    code_labels=(_USER_ROLE_LABELS,),
+    evidence=Evidence.VERIFIED,
+    source="eight keys in 2024, company_id and the position added by 2026; no timestamps",
+)
+
+TEAMS = Resource(
+    name="teams",
+    path="/teams",
+    title="Teams, with the ids and names of members and managers",
+    operations="L",
+    updated_column=None,
+    evidence=Evidence.VERIFIED,
+    source="payload of 2024",
+)
+
+COMPANY_PROFILES = Resource(
+    name="company_profiles",
+    path="/company-profile",
+    item_path="/company-profile/{id}",
+    title="The company itself",
+    operations="LG",
+    updated_column=None,
+    evidence=Evidence.INFERRED,
+    source="no sample",
+)
+
+CUSTOM_FIELDS = Resource(
+    name="custom_fields",
+    path="/custom-fields",
+    item_path="/custom-fields/{id}",
+    title="Definitions of custom fields",
+    evidence=Evidence.DOCUMENTED,
+    source="the documented body; main keys live on another host",
+    write_spec=WriteSpec(
+        fields=(
+            Field("name"),
+            Field("position", FieldType.INTEGER),
+            Field("permission"),
+            *fields_of(FieldType.BOOLEAN, "is_active can_customer_view"),
+            Field(
+                "object",
+                FieldType.OBJECT_TYPE,
+                allowed_values=(
+                    *("customer", "job", "invoice", "item"),
+                    *("maintenance_agreement", "project", "asset", "material_list"),
+                ),
+            ),
+            Field("field_widget_id", FieldType.INTEGER),
+            Field("settings", FieldType.JSON),
+        ),
+        required=("name", "object", "field_widget_id"),
+        match_sets=(("object", "name"),),
+        fingerprint_fields=("object", "name"),
+    ),
+)
