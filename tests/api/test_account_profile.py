@@ -11,7 +11,9 @@ from fieldpulse_api.account_profile import AccountProfile, ListFacts, WriteFacts
 from fieldpulse_api.errors import ConfigError
 from fieldpulse_api.resources.catalogue import BY_NAME
 from fieldpulse_sandbox.sandbox import Sandbox
-from tests.harness.plugins import record, run_tap, run_target, schema, singer
+from tests.harness.messages import record_message, schema_message, singer_lines
+from tests.harness.tap_runner import run_tap
+from tests.harness.target_runner import run_target
 
 
 def profile(folder: Path, **facts: Any) -> dict[str, str]:
@@ -64,7 +66,7 @@ def test_what_clears_a_text_is_tried_first(
     number = box.rows("customers")[0]["id"]
     fields = ("id", "notes")
     for notes in ("old", None):
-        text = singer(schema("customers", *fields), record("customers", id=number, notes=notes))
+        text = singer_lines(schema_message("customers", *fields), record_message("customers", id=number, notes=notes))
         run_target(target_config | known | {"null_policy": "clear"}, text, tmp_path)
     assert box.rows("customers")[0]["notes"] in (None, "")
     nulls = [one for one in box.requests if one.method == "PUT" and one.body and one.body.get("notes", 1) is None]

@@ -38,9 +38,9 @@ def behaviour_of(profile: str) -> Behaviour:
 
 def hidden_by(behaviour: Behaviour) -> frozenset[str]:
     """Return the columns, `stream.column`, that the account holds and its lists do not show, or show as others."""
-    told: tuple[str, ...] = ("invoices.status", "payments.status") if behaviour.unknown_codes else ()
-    told += ("customers.tags", "jobs.tags") if behaviour.tags != "ids" else ()
-    return frozenset((*behaviour.missing_columns, *told))
+    result: tuple[str, ...] = ("invoices.status", "payments.status") if behaviour.unknown_codes else ()
+    result += ("customers.tags", "jobs.tags") if behaviour.tags != "ids" else ()
+    return frozenset((*behaviour.missing_columns, *result))
 
 
 def switches() -> list[str]:

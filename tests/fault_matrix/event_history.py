@@ -1,4 +1,4 @@
-"""What change events alone make of a stream: each tells of one change, from what was told before."""
+"""What change events alone make of a stream: each tells of one change, from what was result before."""
 
 from __future__ import annotations
 

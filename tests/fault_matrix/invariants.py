@@ -13,9 +13,10 @@ from typing import Any
 from fieldpulse_api.errors import FieldPulseError, UserError
 from fieldpulse_api.resources.catalogue import BY_NAME
 from fieldpulse_sandbox.schema.table_shapes import DETAIL_ONLY
+from tests.harness.results import RunResult
 
 from .office import Row, Rows
-from .plugins import Message, Told
+from .plugins import Message
 
 _TIME = re.compile(r"\d{4}-\d\d-\d\d[ T]\d\d:\d\d:\d\d(\.\d+)?(Z|[+-]\d\d:?\d\d)?$")
 _NOTHING: tuple[Any, ...] = (None, "", "0000-00-00 00:00:00", "0000-00-00", [], {})
@@ -70,22 +71,22 @@ class Warehouse:
     _newest: dict[str, int] = field(default_factory=dict)
     _ever: dict[str, set[int]] = field(default_factory=lambda: defaultdict(set))
 
-    def load(self, told: Told, before: Mapping[str, Rows], after: Mapping[str, Rows]) -> Iterator[str]:
+    def load(self, result: RunResult, before: Mapping[str, Rows], after: Mapping[str, Rows]) -> Iterator[str]:
         """Take in a run of the tap; `before` and `after` are the account's rows at its beginning and its end."""
         for name in self.streams:
             self._ever[name] |= set(before[name]) | set(after[name])
             self._newest[name] = max(before[name], default=0)
-        yield from _ended(told, self.streams)
-        for message in told.messages:
+        yield from _ended(result, self.streams)
+        for message in result.messages:
             if message["type"] == "RECORD":
                 yield from self._take(message, after)
             elif message["type"] == "STATE":
                 self.state = message["value"]
                 yield from self._bookmarks(before, after)
         for name in self.streams:
-            if told.verdicts.get(name) == "complete":
-                emitted = {one["record"]["id"] for one in told.messages if _is_record(one, name)}
-                self._seen[name] |= emitted | ({*self.records[name]} & {*after[name]}) if not told.status else set()
+            if result.verdicts.get(name) == "complete":
+                emitted = {one["record"]["id"] for one in result.messages if _is_record(one, name)}
+                self._seen[name] |= emitted | ({*self.records[name]} & {*after[name]}) if not result.status else set()
                 yield from (f"{name} is complete, and {what}" for what in self._lacks(name, before, after))
 
     def is_whole(self, after: Mapping[str, Rows], streams: Iterable[str], *, exactly: bool) -> Iterator[str]:
@@ -159,24 +160,24 @@ def _is_record(message: Message, stream: str) -> bool:
     return bool(message["type"] == "RECORD" and message["stream"] == stream)
 
 
-def _ended(told: Told, streams: tuple[str, ...]) -> Iterator[str]:
+def _ended(result: RunResult, streams: tuple[str, ...]) -> Iterator[str]:
     """Yield what is wrong with how a run of the tap ended."""
-    error = told.error
-    if told.status and error is None:
+    error = result.error
+    if result.status and error is None:
         return  # a process that was killed: how it ended is said by its status
     if error is None:
-        yield from (f"the run ended well and said nothing of {name}" for name in streams if name not in told.verdicts)
+        yield from (f"the run ended well and said nothing of {name}" for name in streams if name not in result.verdicts)
     elif not isinstance(error, FieldPulseError):
         yield f"an error that nobody foresaw: {type(error).__name__}: {error}"
     elif not re.search(r"(GET|POST) /|stream \w|setting ", error.where):
         yield f"the error does not say where: {error.one_line}"
 
 
-def named(told: Told, paths: list[str]) -> Iterator[str]:
+def named(result: RunResult, paths: list[str]) -> Iterator[str]:
     """Yield it if a run did not fail for a list that the account does not have."""
-    where = told.error.where if isinstance(told.error, FieldPulseError) else ""
+    where = result.error.where if isinstance(result.error, FieldPulseError) else ""
     if not any(f"GET {path} " in where for path in paths):
-        yield f"{', '.join(paths)} cannot be read, and the run did not fail for that: {told.error}"
+        yield f"{', '.join(paths)} cannot be read, and the run did not fail for that: {result.error}"
 
 
 @dataclass(frozen=True)
@@ -257,17 +258,17 @@ def converged(dues: list[Due], rows: Mapping[str, Rows], report: Message, *, can
         yield f"{due.stream}: {', '.join(due.keys)} did not converge: {len(due.rows(rows[due.stream]))} rows"
 
 
-def refused(told: Told, dues: list[Due], rows: Mapping[str, Rows], setting: str) -> Iterator[str]:
+def refused(result: RunResult, dues: list[Due], rows: Mapping[str, Rows], setting: str) -> Iterator[str]:
     """Yield what is wrong with an input that cannot be written with a setting: it must be named, nothing taken."""
-    if told.status != UserError.exit_status or f"where: {setting}" not in told.errors:
-        yield f"the input cannot be written, and {setting} was not refused: status {told.status}"
-    if told.states or any(due.rows(rows[due.stream]) for due in dues):
+    if result.status != UserError.exit_status or f"where: {setting}" not in result.stderr:
+        yield f"the input cannot be written, and {setting} was not refused: status {result.status}"
+    if result.states or any(due.rows(rows[due.stream]) for due in dues):
         yield f"{setting} was refused, and records were taken"
 
 
-def well_said(told: Told) -> Iterator[str]:
+def well_said(result: RunResult) -> Iterator[str]:
     """Yield tracebacks and errors that nobody foresaw."""
-    text = "\n".join([*told.lines, told.errors])
+    text = "\n".join([*result.log_lines, result.stderr])
     if "Traceback" in text or "nobody foresaw" in text:
         found = re.search(r".*(nobody foresaw|Traceback).*\n?.*\n?.*", text)
         yield f"an error that nobody foresaw: {found[0] if found else text[:300]}"

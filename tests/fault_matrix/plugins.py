@@ -5,11 +5,10 @@ from __future__ import annotations
 import io
 import json
 import logging
-import re
 import time
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, redirect_stderr, redirect_stdout
-from dataclasses import dataclass, field, fields
+from dataclasses import fields
 from functools import cache, cached_property
 from pathlib import Path
 from typing import Any
@@ -25,13 +24,13 @@ from tap_fieldpulse.sync.context import Run as TapRun
 from tap_fieldpulse.tap import TapFieldPulse
 from target_fieldpulse.run.run import Run as TargetRun
 from target_fieldpulse.target import TargetFieldPulse
-from tests.harness.plugins import join_readers, selected
+from tests.harness.results import RunResult
+from tests.harness.tap_runner import join_prefetch_threads, select_streams
 
 Config = Mapping[str, Any]
 Message = dict[str, Any]
 
 _SHORT = RetryPolicy(max_attempts=5, max_seconds=60, first_wait_seconds=0.001)
-_LAST = re.compile(r"(?P<stream>\w+): records=\d+ .* (?P<verdict>complete|unproven|incomplete)$")
 _BEYOND = 100_000.0  # requests per second
 
 
@@ -78,28 +77,6 @@ class QuickTarget(TargetFieldPulse):
         return run
 
 
-@dataclass
-class Told:
-    """What a plugin wrote: messages, log lines, and the error or exit status that ended it."""
-
-    messages: list[Message] = field(default_factory=list)
-    lines: list[str] = field(default_factory=list)
-    errors: str = ""
-    status: int = 0
-    error: BaseException | None = None
-
-    @property
-    def verdicts(self) -> dict[str, str]:
-        """Return what the last line of each stream says of it."""
-        found = filter(None, map(_LAST.search, self.lines))
-        return {one["stream"]: one["verdict"] for one in found}
-
-    @property
-    def states(self) -> list[Message]:
-        """Return the states."""
-        return [one["value"] for one in self.messages if one["type"] == "STATE"]
-
-
 class _Listener(logging.Handler):
     def __init__(self, lines: list[str]) -> None:
         super().__init__(logging.INFO)
@@ -110,25 +87,25 @@ class _Listener(logging.Handler):
 
 
 @contextmanager
-def _heard(told: Told) -> Iterator[None]:
-    """Hear what is logged, and keep it from the terminal."""
+def _captured() -> Iterator[tuple[list[str], io.StringIO]]:
+    """Capture log lines and stderr, and keep both from the terminal."""
+    lines: list[str] = []
     root = logging.getLogger()
     before, level = root.handlers, root.level
-    root.handlers = [_Listener(told.lines)]
+    root.handlers = [_Listener(lines)]
     root.setLevel(logging.INFO)
-    errors = io.StringIO()
+    stderr = io.StringIO()
     try:
-        with redirect_stderr(errors):
-            yield
+        with redirect_stderr(stderr):
+            yield lines, stderr
     finally:
         root.handlers = before
         root.setLevel(level)
-        told.errors = errors.getvalue()
 
 
 @cache
 def _entries() -> dict[str, Message]:
-    catalog = selected(TapFieldPulse(config={}, validate_config=False), [])
+    catalog = select_streams(TapFieldPulse(config={}, validate_config=False), [])
     return {entry["tap_stream_id"]: entry for entry in catalog["streams"]}
 
 
@@ -140,41 +117,40 @@ def catalog_of(*streams: str) -> Message:
     return catalog
 
 
-def run_tap(config: Config, *streams: str, state: Message | None = None) -> Told:
+def run_tap(config: Config, *streams: str, state: Message | None = None) -> RunResult:
     """Run the tap on these streams."""
-    told = Told()
+    result = RunResult()
     output = io.TextIOWrapper(io.BytesIO(), encoding="utf-8")
-    with redirect_stdout(output):
+    with redirect_stdout(output), _captured() as (lines, stderr):
         tap: QuickTap | None = None
-        with _heard(told):
-            try:
-                tap = QuickTap(config=dict(config), catalog=catalog_of(*streams), state=state)
-                tap.sync_all()
-            except Exception as error:  # noqa: BLE001  what it is, is judged later
-                told.error, told.status = error, 1
-            finally:
-                join_readers()
-                if tap:
-                    tap.run.close()
+        try:
+            tap = QuickTap(config=dict(config), catalog=catalog_of(*streams), state=state)
+            tap.sync_all()
+        except Exception as error:  # noqa: BLE001  what it is, is judged later
+            result.error, result.status = error, 1
+        finally:
+            join_prefetch_threads()
+            if tap:
+                tap.run.close()
     output.flush()
     output.seek(0)
-    told.messages = [json.loads(line) for line in output]
-    return told
+    result.stdout, result.stderr, result.log_lines = output.read(), stderr.getvalue(), tuple(lines)
+    return result
 
 
-def run_target(config: Config, text: str) -> Told:
+def run_target(config: Config, text: str) -> RunResult:
     """Run the target on an input, as its command does."""
-    told = Told()
+    result = RunResult()
     output = io.StringIO()
-    with redirect_stdout(output), _heard(told):
-        given = _ConfigInput(config=dict(config), parse_env=False)
+    with redirect_stdout(output), _captured() as (lines, stderr):
+        settings = _ConfigInput(config=dict(config), parse_env=False)
         try:
-            QuickTarget.invoke(config=given, file_input=io.StringIO(text))
+            QuickTarget.invoke(config=settings, file_input=io.StringIO(text))
         except SystemExit as ended:
-            told.status = ended.code if isinstance(ended.code, int) else 1
-        join_readers()
-    told.messages = [{"type": "STATE", "value": json.loads(line)} for line in output.getvalue().splitlines()]
-    return told
+            result.status = ended.code if isinstance(ended.code, int) else 1
+        join_prefetch_threads()
+    result.stdout, result.stderr, result.log_lines = output.getvalue(), stderr.getvalue(), tuple(lines)
+    return result
 
 
 def report_of(path: Path) -> Message:

@@ -18,8 +18,9 @@ from typing import Any
 
 from fieldpulse_sandbox.sandbox import Sandbox
 from fieldpulse_sandbox.server.gateway import Request
+from tests.harness.results import RunResult
 
-from .plugins import Message, Told, catalog_of
+from .plugins import Message, catalog_of
 
 Config = dict[str, Any]
 _PATIENCE_SECONDS = 100
@@ -59,20 +60,20 @@ class Death:
             raise TimeoutError(msg)
 
 
-def tap(config: Config, streams: tuple[str, ...], state: Message | None, death: Death, folder: Path) -> Told:
+def tap(config: Config, streams: tuple[str, ...], state: Message | None, death: Death, folder: Path) -> RunResult:
     """Run the tap until its end."""
     words = ["--catalog", _file(folder, "catalog", catalog_of(*streams))]
     words += ["--state", _file(folder, "state", state)] if state else []
     return _run("tap_fieldpulse", config, words, death, folder)
 
 
-def target(config: Config, text: str, death: Death, folder: Path) -> Told:
+def target(config: Config, text: str, death: Death, folder: Path) -> RunResult:
     """Run the target on an input until its end."""
     (folder / "input").write_text(text)
     return _run("target_fieldpulse", config, ["--input", str(folder / "input")], death, folder)
 
 
-def _run(module: str, config: Config, words: list[str], death: Death, folder: Path) -> Told:
+def _run(module: str, config: Config, words: list[str], death: Death, folder: Path) -> RunResult:
     line = [module, "--config", _file(folder, "config", config), *words]
     context = multiprocessing.get_context("forkserver")
     context.set_forkserver_preload(
@@ -80,13 +81,9 @@ def _run(module: str, config: Config, words: list[str], death: Death, folder: Pa
     )
     process = context.Process(target=_main, args=(line, str(folder)), daemon=True)
     death.await_moment(process)
-    told = Told(status=process.exitcode or 0, errors="")
-    told.lines = (folder / "errors").read_text("utf-8", "replace").splitlines()
-    for text in (folder / "output").read_text("utf-8").splitlines(keepends=True):
-        if text.endswith("\n"):  # what was torn off, no target takes
-            message = json.loads(text)
-            told.messages.append(message if "type" in message else {"type": "STATE", "value": message})
-    return told
+    log = (folder / "errors").read_text("utf-8", "replace")
+    output = (folder / "output").read_text("utf-8")
+    return RunResult(output, status=process.exitcode or 0, log_lines=tuple(log.splitlines()))
 
 
 def _file(folder: Path, name: str, value: Any) -> str:

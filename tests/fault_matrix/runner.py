@@ -17,12 +17,13 @@ from fieldpulse_sandbox.faults.random_faults import Chaos
 from fieldpulse_sandbox.sandbox import Sandbox
 from tests.fault_matrix.operations.tap import READINGS, Config, Watch
 from tests.fault_matrix.operations.target import WORKS, Writing
+from tests.harness.results import RunResult
 
 from . import processes
 from .accounts import behaviour_of
 from .fault_scenarios import TIMEOUT_SECONDS, TROUBLES
 from .office import Clock
-from .plugins import Message, Told, run_tap, run_target
+from .plugins import Message, run_tap, run_target
 from .points import Point
 from .server_pulse import Pulse
 
@@ -92,7 +93,7 @@ class _Visit:
         watch = Watch(self._box, self._clock, reading, chance, self._folder)
         streams = (*reading.streams, *reading.more)
 
-        def faulty(config: Config, state: Message | None) -> Told:
+        def faulty(config: Config, state: Message | None) -> RunResult:
             if trouble.signal and self.sent:
                 return processes.tap(config, streams, state, self._death(), self._folder)
             short = {"timeout_seconds": TIMEOUT_SECONDS} if trouble.is_slow else {}
@@ -107,7 +108,7 @@ class _Visit:
         work = WORKS[self._point.operation](self._box, chance, f"{self._point.seed}z")
         writing = Writing(self._box, work, chance, self._folder)
 
-        def faulty(config: Config, text: str) -> Told:
+        def faulty(config: Config, text: str) -> RunResult:
             if trouble.signal and self.sent:
                 return processes.target(config, text, self._death(), self._folder)
             slow = {"timeout_seconds": TIMEOUT_SECONDS, "uncertain_create_timeout_seconds": self._settle_seconds}

@@ -1,4 +1,4 @@
-"""Each invariant can fail: what it forbids is told to it, and it says so."""
+"""Each invariant can fail: what it forbids is result to it, and it says so."""
 
 from __future__ import annotations
 
@@ -8,9 +8,10 @@ from typing import Any
 import pytest
 
 from fieldpulse_api.errors import UnexpectedResponse
+from tests.harness.results import RunResult
 
 from .invariants import Due, Warehouse, adds_up, converged, named, never_twice, nothing_lost, refused, well_said
-from .plugins import Message, Told
+from .plugins import Message
 
 ROWS = {"jobs": {n: {"id": n, "notes": f"n{n}", "updated_at": f"2026-05-0{n} 12:00:00"} for n in (1, 2, 3)}}
 SAID = "jobs: records=3 pages=1 counted=3 repeats=0 seconds=0.0 complete"
@@ -31,7 +32,7 @@ def state(day: int) -> Message:
 
 
 def loaded(*messages: Message, said: str = SAID) -> list[str]:
-    return list(Warehouse(("jobs",)).load(Told(list(messages), [said]), ROWS, ROWS))
+    return list(Warehouse(("jobs",)).load(RunResult.of_messages(messages, said), ROWS, ROWS))
 
 
 def test_a_run_that_read_everything_is_right() -> None:
@@ -62,31 +63,35 @@ def test_a_reading_that_is_wrong_is_found_out(messages: list[Message], wrong: st
 def test_a_deleted_row_must_be_gone_if_a_run_that_ended_well_saw_it() -> None:
     """Not one that only a run that failed emitted: what that one saw does not count."""
     fewer = {"jobs": {n: ROWS["jobs"][n] for n in (1, 2)}}
-    failed = Told([record(3)], status=1, error=UnexpectedResponse("No.", where="GET /jobs page 2", hint="x"))
+    failed = RunResult.of_messages([record(3)])
+    failed.status, failed.error = 1, UnexpectedResponse("No.", where="GET /jobs page 2", hint="x")
     for first, wrong in (
         (failed, []),
-        (Told([record(3), record(1), record(2)], [SAID]), ["jobs: 1 deleted rows are still there at the end"]),
+        (
+            RunResult.of_messages([record(3), record(1), record(2)], SAID),
+            ["jobs: 1 deleted rows are still there at the end"],
+        ),
     ):
         house = Warehouse(("jobs",))
         assert list(house.load(first, ROWS, ROWS)) == []
-        assert list(house.load(Told([record(1), record(2)], [SAID]), fewer, fewer)) == []
+        assert list(house.load(RunResult.of_messages([record(1), record(2)], SAID), fewer, fewer)) == []
         assert list(house.is_whole(fewer, ["jobs"], exactly=True)) == wrong
 
 
 def test_a_run_that_ends_without_a_word_is_found_out() -> None:
     """Nothing said of a stream, and an error that is none of ours."""
     assert loaded(record(1), said="") == ["the run ended well and said nothing of jobs"]
-    told = Told(error=KeyError("jobs"))
-    assert "nobody foresaw" in next(Warehouse(("jobs",)).load(told, ROWS, ROWS))
-    assert list(well_said(Told(errors="Traceback (most recent call last):\n  x")))
+    result = RunResult(error=KeyError("jobs"))
+    assert "nobody foresaw" in next(Warehouse(("jobs",)).load(result, ROWS, ROWS))
+    assert list(well_said(RunResult(stderr="Traceback (most recent call last):\n  x")))
 
 
 def test_a_list_that_there_is_not_must_end_the_run() -> None:
     """With an error that names it."""
     error = UnexpectedResponse("No.", where="GET /teams page 1", hint="x")
-    assert list(named(Told(error=error), ["/teams"])) == []
-    assert list(named(Told(error=error), ["/users"]))
-    assert list(named(Told(), ["/teams"]))
+    assert list(named(RunResult(error=error), ["/teams"])) == []
+    assert list(named(RunResult(error=error), ["/users"]))
+    assert list(named(RunResult(), ["/teams"]))
 
 
 def test_a_writing_that_is_wrong_is_found_out() -> None:
@@ -118,7 +123,7 @@ def test_only_money_may_stay_in_doubt_and_must_say_so() -> None:
 def test_an_input_that_cannot_be_written_must_be_refused_by_its_setting() -> None:
     """Not go on, not fail for another reason, not take a record."""
     due, none = [Due("jobs", ("k",), {"notes": "k"})], {"jobs": {}}
-    right = Told(errors="No.\n  where: setting match.jobs\n  do:    x", status=2)
+    right = RunResult(stderr="No.\n  where: setting match.jobs\n  do:    x", status=2)
     assert list(refused(right, due, none, "setting match.jobs")) == []
     assert list(refused(right, due, none, "setting match.customers"))
     assert list(refused(replace(right, status=0), due, none, "setting match.jobs"))

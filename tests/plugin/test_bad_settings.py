@@ -16,8 +16,10 @@ from fieldpulse_api.errors import ConfigError
 from fieldpulse_sandbox.sandbox import Sandbox
 from tap_fieldpulse.tap import TapFieldPulse
 from target_fieldpulse.target import TargetFieldPulse
+from tests.harness.commands import run_command
+from tests.harness.messages import record_message, schema_message, singer_lines
 from tests.harness.odd_values import ABSENT, BROKEN, odd
-from tests.harness.plugins import end_of, record, schema, selected, singer
+from tests.harness.tap_runner import select_streams
 
 Config = dict[str, Any]
 Plugin = type[TapFieldPulse] | type[TargetFieldPulse]
@@ -57,11 +59,11 @@ def test_a_setting_of_any_value_is_taken_or_refused_by_name(
     base = {"api_key": SECRET, "api_url": shared.url, "rate_limit_store": "memory"} | _places(plugin, folder)
     base.pop(name, None)
     text = json.dumps(base)[:-1] + f',"{name}":{inner % value}' + "}"
-    ended = end_of(plugin, *words(plugin, folder, text))
-    assert ended.is_foreseen, ended.said
-    is_said = name in ended.said or name == "api_key" or "refused the API key" in ended.said  # it is none of theirs
-    assert ended.status == 0 or is_said, ended.said
-    assert SECRET not in ended.said
+    ended = run_command(plugin, *words(plugin, folder, text))
+    assert ended.is_explained, ended.stderr
+    is_said = name in ended.stderr or name == "api_key" or "refused the API key" in ended.stderr  # it is none of theirs
+    assert ended.status == 0 or is_said, ended.stderr
+    assert SECRET not in ended.stderr
 
 
 @pytest.mark.parametrize(("plugin", "name"), SETTINGS, ids=lambda one: one if isinstance(one, str) else one.name)
@@ -82,9 +84,9 @@ def test_text_of_the_environment_that_is_no_setting_is_refused(
 @pytest.mark.parametrize("text", [*BROKEN, *ABSENT, "[]", "null", "5", '"x"'], ids=lambda text: text[:20])
 def test_a_file_that_is_no_configuration_is_refused(plugin: Plugin, text: str, folder: Path) -> None:
     """With the file's name, and nothing of what is in it."""
-    ended = end_of(plugin, *words(plugin, folder, f'{{"x":{text}}}' if text in BROKEN else text))
-    assert (ended.status, ended.is_foreseen) == (2, True), ended.said
-    assert "config.json" in ended.said
+    ended = run_command(plugin, *words(plugin, folder, f'{{"x":{text}}}' if text in BROKEN else text))
+    assert (ended.status, ended.is_explained) == (2, True), ended.stderr
+    assert "config.json" in ended.stderr
 
 
 @plugins
@@ -93,16 +95,16 @@ def test_a_file_of_bytes_or_of_50_mb_ends_in_three_parts(plugin: Plugin, data: b
     """Not UTF-8, UTF-16, and a file that was never meant."""
     line = words(plugin, folder, "")
     (folder / "config.json").write_bytes(data)
-    ended = end_of(plugin, *line)
-    assert (ended.status, ended.is_foreseen) == (2, True), ended.said[-500:]
+    ended = run_command(plugin, *line)
+    assert (ended.status, ended.is_explained) == (2, True), ended.stderr[-500:]
 
 
 @plugins
 @pytest.mark.parametrize("path", ["", ".", "nothing.json", "a\0b", "x" * 5000])
 def test_a_path_that_is_none_is_refused(plugin: Plugin, path: str) -> None:
     """The option is named."""
-    ended = end_of(plugin, "--config", path)
-    assert (ended.status, ended.is_foreseen, "--config" in ended.said) == (2, True, True), ended.said
+    ended = run_command(plugin, "--config", path)
+    assert (ended.status, ended.is_explained, "--config" in ended.stderr) == (2, True, True), ended.stderr
 
 
 @pytest.mark.parametrize(
@@ -119,26 +121,28 @@ def test_a_stream_map_that_cannot_be_evaluated_is_refused(
 ) -> None:
     """When it is read, or at the first record that it fails on; the setting is named."""
     config = {"api_key": shared.key, "api_url": shared.url, "rate_limit_store": "memory"} | _places(plugin, tmp_path)
-    (tmp_path / "catalog.json").write_text(json.dumps(selected(TapFieldPulse(config=dict(config)), ["tags"])))
-    text = singer(schema("tags", "external_id", "title"), record("tags", external_id="m", title="Map"))
+    (tmp_path / "catalog.json").write_text(json.dumps(select_streams(TapFieldPulse(config=dict(config)), ["tags"])))
+    text = singer_lines(
+        schema_message("tags", "external_id", "title"), record_message("tags", external_id="m", title="Map")
+    )
     line = words(plugin, tmp_path, json.dumps({**config, "stream_maps": maps}))
-    ended = end_of(plugin, *line, given=text.encode())
-    assert (ended.status, ended.is_foreseen, "stream_maps" in ended.said) == (2, True, True), ended.said
+    ended = run_command(plugin, *line, stdin=text.encode())
+    assert (ended.status, ended.is_explained, "stream_maps" in ended.stderr) == (2, True, True), ended.stderr
 
 
 @plugins
 def test_a_setting_that_is_given_twice_is_refused(plugin: Plugin, folder: Path) -> None:
     """The last one would win, and perhaps the first was meant; neither is shown."""
-    ended = end_of(plugin, *words(plugin, folder, f'{{"api_key":"{SECRET}","api_key":"{SECRET}2"}}'))
-    assert (ended.status, "'api_key' twice" in ended.said, SECRET in ended.said) == (2, True, False)
+    ended = run_command(plugin, *words(plugin, folder, f'{{"api_key":"{SECRET}","api_key":"{SECRET}2"}}'))
+    assert (ended.status, "'api_key' twice" in ended.stderr, SECRET in ended.stderr) == (2, True, False)
 
 
 @plugins
 @pytest.mark.parametrize("option", [["--nothing"], ["--config"], ["--about", "--format=x"]])
 def test_a_wrong_command_line_is_refused_in_three_parts(plugin: Plugin, option: list[str]) -> None:
     """As everything else."""
-    ended = end_of(plugin, *option)
-    assert (ended.status, ended.is_foreseen) == (2, True), ended.said
+    ended = run_command(plugin, *option)
+    assert (ended.status, ended.is_explained) == (2, True), ended.stderr
 
 
 def refusal(plugin: Plugin, config: Config) -> str:

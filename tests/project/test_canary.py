@@ -10,8 +10,10 @@ import pytest
 
 from fieldpulse_sandbox.faults.fault import Fault
 from fieldpulse_sandbox.sandbox import Sandbox
-from tests.harness.plugins import command, record, run, run_target, schema, singer
+from tests.harness.messages import record_message, schema_message, singer_lines
+from tests.harness.processes import plugin_command, run_process
 from tests.harness.scrub import scrub, scrub_live
+from tests.harness.target_runner import run_target
 
 EMAIL, PHONE = "canary.bird@example.com", "+12145550188"
 CASSETTES = sorted((Path(__file__).parent.parent.parent / "cassettes").rglob("*.yaml"))
@@ -28,7 +30,7 @@ def canary(box: Sandbox) -> Sandbox:
 def test_the_tap_shows_a_person_in_records_only(canary: Sandbox, config: dict[str, Any], tmp_path: Path) -> None:
     """Warnings name fields and counts, also of a value that does not fit."""
     canary.fail(Fault("not_json", path="/customers"))
-    ended = run(command("tap_fieldpulse", config, tmp_path))
+    ended = run_process(plugin_command("tap_fieldpulse", config, tmp_path))
     assert ended.returncode == 0
     assert EMAIL in ended.stdout
     assert "customers: 1 values of assigned_to do not fit" in ended.stderr
@@ -42,20 +44,20 @@ def test_the_target_shows_a_person_in_its_rejects_only(
 ) -> None:
     """Created, refused by us, refused by the server with their words, in doubt: on no way is it told."""
     properties = ("external_id", "first_name", "email", "phone", "status")
-    text = singer(
-        schema("customers", *properties),
-        record("customers", external_id="1", first_name="C", email=EMAIL, phone=PHONE),
-        record("customers", external_id="2", first_name="C", email=EMAIL, status=EMAIL),
-        record("customers", external_id="3", first_name="C", email=f"x{EMAIL}", phone="not " + PHONE),
-        schema("pipeline_statuses", "customer_email", "pipeline_status"),
-        record("pipeline_statuses", customer_email="nobody." + EMAIL, pipeline_status=PHONE),
+    text = singer_lines(
+        schema_message("customers", *properties),
+        record_message("customers", external_id="1", first_name="C", email=EMAIL, phone=PHONE),
+        record_message("customers", external_id="2", first_name="C", email=EMAIL, status=EMAIL),
+        record_message("customers", external_id="3", first_name="C", email=f"x{EMAIL}", phone="not " + PHONE),
+        schema_message("pipeline_statuses", "customer_email", "pipeline_status"),
+        record_message("pipeline_statuses", customer_email="nobody." + EMAIL, pipeline_status=PHONE),
     )
     canary.fail(Fault("drop", method="PUT", times=2))
     written = run_target(target_config, text, tmp_path)
     assert sum(written.counts.values()) == 4
     ledger = b"".join(path.read_bytes() for path in tmp_path.glob("ledger.db*")).decode("latin-1")
     for secret in (EMAIL, PHONE, PHONE[2:], canary.key):
-        assert secret not in written.said
+        assert secret not in written.stderr
         assert secret not in ledger
         assert secret not in str(written.states)
 

@@ -25,8 +25,9 @@ from fieldpulse_api.resources.catalogue import BY_NAME, RESOURCES
 from fieldpulse_plugin.settings import client_settings
 from tap_fieldpulse.records.shaper import Shaper
 from target_fieldpulse.target import TargetFieldPulse
-from tests.harness.plugins import record, run_tap, schema, singer, state
+from tests.harness.messages import record_message, schema_message, singer_lines, state_message
 from tests.harness.scrub import scrub, scrub_live
+from tests.harness.tap_runner import run_tap
 
 FOLDER = Path(__file__).parent.parent.parent / "cassettes"
 LIVE_KEY = os.environ.get("FIELDPULSE_API_KEY", "")
@@ -119,15 +120,19 @@ def test_the_tap_reads_parents_children_and_people() -> None:
 
 def test_the_target_creates_changes_and_moves(tmp_path: Path) -> None:
     """A customer, the same customer changed, a job for it, and a move, in one run."""
-    text = singer(
-        schema("customers", "external_id", "first_name", "email", "phone"),
-        record("customers", external_id="tape-1", first_name="Tape", email="canary@example.com", phone="+12145550123"),
-        record("customers", external_id="tape-1", first_name="Taped", email="canary@example.com", phone="+12145550123"),
-        schema("jobs", "external_id", "customer_external_id", "job_type"),
-        record("jobs", external_id="tape-job", customer_external_id="tape-1", job_type="Recording"),
-        schema("pipeline_statuses", "customer_external_id", "pipeline_status"),
-        record("pipeline_statuses", customer_external_id="tape-1", pipeline_status="Quoted"),
-        state(1),
+    text = singer_lines(
+        schema_message("customers", "external_id", "first_name", "email", "phone"),
+        record_message(
+            "customers", external_id="tape-1", first_name="Tape", email="canary@example.com", phone="+12145550123"
+        ),
+        record_message(
+            "customers", external_id="tape-1", first_name="Taped", email="canary@example.com", phone="+12145550123"
+        ),
+        schema_message("jobs", "external_id", "customer_external_id", "job_type"),
+        record_message("jobs", external_id="tape-job", customer_external_id="tape-1", job_type="Recording"),
+        schema_message("pipeline_statuses", "customer_external_id", "pipeline_status"),
+        record_message("pipeline_statuses", customer_external_id="tape-1", pipeline_status="Quoted"),
+        state_message(1),
     )
     paths = {"ledger_url": f"sqlite:///{tmp_path}/ledger.db", "rejects_path": f"{tmp_path}/rejects.singer"}
     target = TargetFieldPulse(config=settings() | paths)

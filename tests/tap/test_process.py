@@ -13,7 +13,9 @@ import pytest
 from fieldpulse_sandbox.faults.fault import Fault
 from fieldpulse_sandbox.sandbox import Sandbox
 from tap_fieldpulse.tap import TapFieldPulse
-from tests.harness.plugins import Emitted, command, run, selected
+from tests.harness.processes import plugin_command, run_process
+from tests.harness.results import RunResult
+from tests.harness.tap_runner import select_streams
 
 Config = dict[str, Any]
 
@@ -22,20 +24,20 @@ Config = dict[str, Any]
 def only_customers(tmp_path: Path) -> list[str]:
     """Return the words that select one stream."""
     path = tmp_path / "catalog.json"
-    path.write_text(json.dumps(selected(TapFieldPulse(config={}, validate_config=False), ["customers"])))
+    path.write_text(json.dumps(select_streams(TapFieldPulse(config={}, validate_config=False), ["customers"])))
     return ["--catalog", str(path)]
 
 
 def test_a_run_that_went_well_exits_0(config: Config, tmp_path: Path, only_customers: list[str]) -> None:
     """And its output is Singer messages, nothing else."""
-    ended = run(command("tap_fieldpulse", config, tmp_path, *only_customers))
+    ended = run_process(plugin_command("tap_fieldpulse", config, tmp_path, *only_customers))
     assert ended.returncode == 0
-    assert len(Emitted.read(ended.stdout).records["customers"]) == 30
+    assert len(RunResult(ended.stdout).records["customers"]) == 30
 
 
 def test_discovery_needs_no_key(tmp_path: Path) -> None:
     """A user may look at the streams before FieldPulse has issued a key."""
-    ended = run(command("tap_fieldpulse", {}, tmp_path, "--discover"))
+    ended = run_process(plugin_command("tap_fieldpulse", {}, tmp_path, "--discover"))
     assert ended.returncode == 0
     assert len(json.loads(ended.stdout)["streams"]) == 32
 
@@ -60,7 +62,7 @@ def test_a_mistake_ends_in_three_lines_and_its_status(
 ) -> None:
     """What happened, where, what to do: no traceback, and no key."""
     given = {name: value for name, value in (config | wrong).items() if value is not None}
-    ended = run(command("tap_fieldpulse", given, tmp_path, *only_customers))
+    ended = run_process(plugin_command("tap_fieldpulse", given, tmp_path, *only_customers))
     assert ended.returncode == status
     assert said in ended.stderr
     assert "  where: " in ended.stderr
@@ -78,7 +80,7 @@ def test_a_file_that_is_broken_or_missing_is_explained(
     path = tmp_path / "given"
     if text:
         path.write_text(text)
-    ended = run(command("tap_fieldpulse", config, tmp_path, f"--{name}", str(path)))
+    ended = run_process(plugin_command("tap_fieldpulse", config, tmp_path, f"--{name}", str(path)))
     assert ended.returncode == 2
     assert "Traceback" not in ended.stderr
 
@@ -90,7 +92,7 @@ def test_a_state_of_another_form_is_refused(config: Config, tmp_path: Path, text
     """It is not taken for no state: that would read everything again, and nobody would know why."""
     path = tmp_path / "given"
     path.write_text(text)
-    ended = run(command("tap_fieldpulse", config, tmp_path, "--state", str(path)))
+    ended = run_process(plugin_command("tap_fieldpulse", config, tmp_path, "--state", str(path)))
     assert ended.returncode == 2
     assert "--state" in ended.stderr
 
@@ -98,9 +100,9 @@ def test_a_state_of_another_form_is_refused(config: Config, tmp_path: Path, text
 def test_a_spent_quota_exits_3_and_keeps_what_was_read(box: Sandbox, config: Config, tmp_path: Path) -> None:
     """The streams before it are in the state."""
     box.fail(Fault("quota", path="/jobs"))
-    ended = run(command("tap_fieldpulse", config, tmp_path))
+    ended = run_process(plugin_command("tap_fieldpulse", config, tmp_path))
     assert ended.returncode == 3
-    kept = Emitted.read(ended.stdout).state["bookmarks"]
+    kept = RunResult(ended.stdout).state["bookmarks"]
     assert kept["customers"]["replication_key_value"]
     assert "replication_key_value" not in kept.get("jobs", {})
 
@@ -111,7 +113,7 @@ def test_a_signal_ends_the_run_at_once_and_never_looks_green(
 ) -> None:
     """128 + the signal, although a request hangs, and without a state for the stream that was not finished."""
     box.fail(Fault("slow", path="/customers", skip=3, seconds=60, times=9))
-    line = command("tap_fieldpulse", config | {"page_size": 5}, tmp_path, *only_customers)
+    line = plugin_command("tap_fieldpulse", config | {"page_size": 5}, tmp_path, *only_customers)
     with subprocess.Popen(line, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as process:
         assert process.stdout
         lines = [process.stdout.readline() for _ in range(3)]
@@ -127,7 +129,7 @@ def test_a_killed_run_has_emitted_no_bookmark(
 ) -> None:
     """SIGKILL leaves no time for anything, and nothing is needed."""
     box.fail(Fault("slow", path="/customers", skip=3, seconds=60, times=9))
-    line = command("tap_fieldpulse", config | {"page_size": 5}, tmp_path, *only_customers)
+    line = plugin_command("tap_fieldpulse", config | {"page_size": 5}, tmp_path, *only_customers)
     with subprocess.Popen(line, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True) as process:
         assert process.stdout
         lines = [process.stdout.readline() for _ in range(3)]
@@ -138,7 +140,7 @@ def test_a_killed_run_has_emitted_no_bookmark(
 
 def test_a_reader_that_goes_away_is_no_traceback(config: Config, tmp_path: Path) -> None:
     """When the target dies, the tap's own message must not bury the target's."""
-    line = command("tap_fieldpulse", config, tmp_path)
+    line = plugin_command("tap_fieldpulse", config, tmp_path)
     with subprocess.Popen(line, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as process:
         assert process.stdout
         assert process.stderr

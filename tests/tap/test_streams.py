@@ -13,7 +13,8 @@ from fieldpulse_api.resources.model import Resource
 from fieldpulse_api.values.custom_fields import PROPERTY
 from fieldpulse_sandbox.sandbox import Sandbox
 from tap_fieldpulse.tap import TapFieldPulse
-from tests.harness.plugins import Emitted, run_tap, selected
+from tests.harness.results import RunResult
+from tests.harness.tap_runner import run_tap, select_streams
 
 Config = dict[str, Any]
 
@@ -21,7 +22,7 @@ each = pytest.mark.parametrize("resource", RESOURCES, ids=lambda resource: resou
 
 
 @pytest.fixture(scope="module")
-def everything(shared: Sandbox) -> Emitted:
+def everything(shared: Sandbox) -> RunResult:
     """Return what a first run emits of every stream; the account's requests are those of the run."""
     shared.requests.clear()
     return run_tap(
@@ -30,13 +31,13 @@ def everything(shared: Sandbox) -> Emitted:
 
 
 @each
-def test_a_stream_emits_the_account_each_row_once(everything: Emitted, shared: Sandbox, resource: Resource) -> None:
+def test_a_stream_emits_the_account_each_row_once(everything: RunResult, shared: Sandbox, resource: Resource) -> None:
     """The ids that were emitted are the ids that are there."""
     assert sorted(everything.ids(resource.name)) == [row["id"] for row in shared.rows(resource.name)]
 
 
 @each
-def test_records_fit_the_schema_that_was_announced(everything: Emitted, resource: Resource) -> None:
+def test_records_fit_the_schema_that_was_announced(everything: RunResult, resource: Resource) -> None:
     """Also their formats, but for custom values, which people type: no loader is surprised."""
     schema = everything.schemas[resource.name]
     strict = Draft7Validator(schema, format_checker=Draft7Validator.FORMAT_CHECKER)
@@ -46,7 +47,7 @@ def test_records_fit_the_schema_that_was_announced(everything: Emitted, resource
 
 
 @each
-def test_a_finished_stream_has_a_bookmark_or_none_at_all(everything: Emitted, resource: Resource) -> None:
+def test_a_finished_stream_has_a_bookmark_or_none_at_all(everything: RunResult, resource: Resource) -> None:
     """Incremental streams: the newest change. Full-table streams: nothing to keep."""
     kept = everything.state["bookmarks"][resource.name]
     if resource.parent:
@@ -61,7 +62,7 @@ def test_a_finished_stream_has_a_bookmark_or_none_at_all(everything: Emitted, re
     assert kept == wanted
 
 
-def test_nothing_personal_of_users_and_no_token_is_emitted(everything: Emitted) -> None:
+def test_nothing_personal_of_users_and_no_token_is_emitted(everything: RunResult) -> None:
     """Positions, tokens and anything of team members beyond id and name stay where they are."""
     text = repr(everything.records)
     assert "last_known_location" not in text
@@ -72,7 +73,7 @@ def test_nothing_personal_of_users_and_no_token_is_emitted(everything: Emitted) 
             assert set(person) <= {"id", "first_name", "last_name"}
 
 
-def test_money_is_exact(everything: Emitted, shared: Sandbox) -> None:
+def test_money_is_exact(everything: RunResult, shared: Sandbox) -> None:
     """Six decimal places arrive as six decimal places."""
     emitted = {record["id"]: record["subtotal"] for record in everything.records["invoices"]}
     assert emitted == {row["id"]: row["subtotal"] for row in shared.rows("invoices")}
@@ -136,7 +137,7 @@ def test_a_deselected_property_is_not_emitted(box: Sandbox, config: Config) -> N
     """Selection works on our records as on any tap's, also inside an object; what is new is emitted all the same."""
     for row in box.rows("tags"):
         box.store.patch("tags", row["id"], {"brand_new": 1})
-    catalog = selected(TapFieldPulse(config=dict(config)), ["tags"])
+    catalog = select_streams(TapFieldPulse(config=dict(config)), ["tags"])
     for entry in catalog["streams"]:
         for one in entry["metadata"]:
             if one["breadcrumb"] == ["properties", "title"]:
@@ -163,7 +164,7 @@ def test_the_end_of_a_stream_is_one_line_of_figures(
     assert line.endswith("complete")
 
 
-def test_only_documented_parameters_are_sent_besides_page(shared: Sandbox, everything: Emitted) -> None:
+def test_only_documented_parameters_are_sent_besides_page(shared: Sandbox, everything: RunResult) -> None:
     """The server ignores what it does not know, so nothing is sent in the hope that it helps."""
     for request in shared.requests:
         values = {name for one in RESOURCES if one.path == request.path for name, _ in one.with_custom_fields_params}

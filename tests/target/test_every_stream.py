@@ -9,7 +9,8 @@ import pytest
 from fieldpulse_api.resources.catalogue import RESOURCES
 from fieldpulse_api.resources.model import Resource
 from fieldpulse_sandbox.sandbox import Sandbox
-from tests.harness.plugins import record, run_target, schema, singer
+from tests.harness.messages import record_message, schema_message, singer_lines
+from tests.harness.target_runner import run_target
 
 Config = dict[str, Any]
 Record = dict[str, Any]
@@ -108,8 +109,8 @@ def messages(box: Sandbox, *, only: str | None = None, **more: Record) -> str:
         known = {"external_id": stream, **values, **more.get(stream, {})}
         known |= {"user_id": box.rows("users")[0]["id"]} if stream == "timesheets" else {}
         if only in (None, stream):
-            parts += [schema(stream, *known), record(stream, **known)]
-    return singer(*parts)
+            parts += [schema_message(stream, *known), record_message(stream, **known)]
+    return singer_lines(*parts)
 
 
 def written(box: Sandbox, since: int) -> list[str]:
@@ -166,7 +167,7 @@ def test_a_changed_field_costs_one_put_that_sends_only_it(everything: Any, resou
     stamped = {"updated_at", "search_text", "total", "subtotal"}
     change = {resource.name: CHANGES[resource.name]}
     told = run_target(config, messages(box, only=resource.name, **change), folder)
-    assert told.counts == {"updated": 1}, told.said
+    assert told.counts == {"updated": 1}, told.stderr
     (sent,) = written(box, since)
     assert sent.startswith("PUT ")
     after = next(row for row in box.rows(resource.name) if row["id"] == before["id"])
@@ -181,8 +182,8 @@ def test_a_record_that_its_source_deleted_deletes_its_row(everything: Any) -> No
     gone = {stream: {"_sdc_deleted_at": "2026-05-04T00:00:00Z"} for stream in RECORDS}
     since = len(box.requests)
     told = run_target(config, messages(box, **gone), folder)
-    assert told.counts == {"deleted": len(WRITTEN) - 1, "rejected": 1}, told.said
-    assert "FieldPulse deletes no items" in told.said
+    assert told.counts == {"deleted": len(WRITTEN) - 1, "rejected": 1}, told.stderr
+    assert "FieldPulse deletes no items" in told.stderr
     assert all(one.startswith("DELETE ") for one in written(box, since))
     since = len(box.requests)
     again = run_target(config, messages(box, **gone), folder)

@@ -14,34 +14,37 @@ from hypothesis import strategies as st
 from fieldpulse_api.resources.catalogue import BY_NAME
 from fieldpulse_sandbox.sandbox import Sandbox
 from target_fieldpulse.target import TargetFieldPulse
+from tests.harness.commands import run_command
+from tests.harness.messages import record_message, schema_message, singer_lines, state_message
 from tests.harness.odd_values import ABSENT, BROKEN, odd
-from tests.harness.plugins import Ended, Written, command, end_of, record, schema, singer, state
+from tests.harness.processes import plugin_command
+from tests.harness.results import RunResult
 
 from .test_every_stream import RECORDS, WRITTEN
 
 Config = dict[str, Any]
-HEAD = schema("tags", "external_id", "id", "title", "color", "deleted_at")
-OK = record("tags", external_id="ok", title="Fine")
+HEAD = schema_message("tags", "external_id", "id", "title", "color", "deleted_at")
+OK = record_message("tags", external_id="ok", title="Fine")
 
 
 @pytest.fixture
 def files(target_config: Config, tmp_path: Path) -> list[str]:
-    return command("target_fieldpulse", target_config, tmp_path)[3:]
+    return plugin_command("target_fieldpulse", target_config, tmp_path)[3:]
 
 
-def write(files: list[str], text: str | bytes) -> Ended:
-    ended = end_of(TargetFieldPulse, *files, given=text if isinstance(text, bytes) else text.encode())
-    assert ended.is_foreseen, ended.said
+def write(files: list[str], text: str | bytes) -> RunResult:
+    ended = run_command(TargetFieldPulse, *files, stdin=text if isinstance(text, bytes) else text.encode())
+    assert ended.is_explained, ended.stderr
     return ended
 
 
-def counts(ended: Ended) -> dict[str, int]:
-    said = "\n".join(line for line in ended.said.splitlines() if "read " in line)
-    return Written([], said, ended.status).counts
+def counts(ended: RunResult) -> dict[str, int]:
+    said = "\n".join(line for line in ended.stderr.splitlines() if "read " in line)
+    return RunResult("", said, ended.status).counts
 
 
-def states(ended: Ended) -> list[Any]:
-    return [json.loads(line)["bookmarks"] for line in ended.written.splitlines()]
+def states(ended: RunResult) -> list[Any]:
+    return [json.loads(line)["bookmarks"] for line in ended.stdout.splitlines()]
 
 
 def line(value: str, name: str = "title") -> str:
@@ -61,7 +64,7 @@ def test_a_record_of_which_nobody_knows_what_was_meant_is_rejected(
     files: list[str], tmp_path: Path, box: Sandbox, value: str, name: str
 ) -> None:
     """The others are written, the state leaves, and the file of rejects holds the line as it came."""
-    text = singer(HEAD) + line(value, name) + singer(OK, state(1.5))
+    text = singer_lines(HEAD) + line(value, name) + singer_lines(OK, state_message(1.5))
     ended = write(files, text)
     assert (counts(ended), states(ended)) == ({"created": 1, "rejected": 1}, [1.5])
     kept = (tmp_path / "rejects.singer").read_text()
@@ -97,10 +100,12 @@ def test_a_record_of_which_nobody_knows_what_was_meant_is_rejected(
 )
 def test_a_line_that_is_no_message_ends_the_run_and_is_named(files: list[str], box: Sandbox, broken: str) -> None:
     """What was read before it is written and acknowledged; what comes behind it is not."""
-    behind = record("tags", external_id="behind", title="Behind")
-    ended = write(files, singer(HEAD, OK, state(1)) + broken + "\n" + singer(behind, state(2)))
+    behind = record_message("tags", external_id="behind", title="Behind")
+    ended = write(
+        files, singer_lines(HEAD, OK, state_message(1)) + broken + "\n" + singer_lines(behind, state_message(2))
+    )
     assert ended.status in (1, 2)
-    assert "line 4" in ended.said
+    assert "line 4" in ended.stderr
     assert "Behind" not in [row["title"] for row in box.rows("tags")]
     assert 2 not in states(ended)
 
@@ -110,8 +115,8 @@ def test_a_line_that_is_no_message_ends_the_run_and_is_named(files: list[str], b
 )
 def test_bytes_that_are_no_text_end_the_run_at_their_line(target_config: Config, tmp_path: Path, data: bytes) -> None:
     """Also in a process of its own, where they come in one block with the lines before them."""
-    line = command("target_fieldpulse", target_config, tmp_path)
-    given = singer(HEAD, OK, state(1)).encode() + data + b"\n"
+    line = plugin_command("target_fieldpulse", target_config, tmp_path)
+    given = singer_lines(HEAD, OK, state_message(1)).encode() + data + b"\n"
     ended = subprocess.run(line, input=given, capture_output=True, timeout=120, check=False)
     assert ended.returncode == 1
     assert "input · line 4" in ended.stderr.decode()
@@ -120,11 +125,11 @@ def test_bytes_that_are_no_text_end_the_run_at_their_line(target_config: Config,
 
 def test_an_input_that_was_cut_acknowledges_what_was_whole(files: list[str], box: Sandbox) -> None:
     """The last line ends in its middle."""
-    cut = singer(record("tags", external_id="cut", title="Cut"))[:-12]
-    ended = write(files, singer(HEAD, OK, state(1)) + cut)
+    cut = singer_lines(record_message("tags", external_id="cut", title="Cut"))[:-12]
+    ended = write(files, singer_lines(HEAD, OK, state_message(1)) + cut)
     assert ended.status == 1
     assert states(ended) in ([], [1])
-    assert "line 4" in ended.said
+    assert "line 4" in ended.stderr
     assert "Cut" not in [row["title"] for row in box.rows("tags")]
 
 
@@ -133,7 +138,7 @@ def test_an_input_that_was_cut_acknowledges_what_was_whole(files: list[str], box
 )
 def test_lines_may_come_in_any_dress(files: list[str], form: str) -> None:
     """A mark of the byte order, blank lines, carriage returns, no end of the last line."""
-    text = singer(HEAD, OK, state(1)).rstrip()
+    text = singer_lines(HEAD, OK, state_message(1)).rstrip()
     ended = write(files, text.replace("\n", "\r\n") if form == "CRLF" else form.replace("{}", text))
     assert (counts(ended), states(ended)) == ({"created": 1}, [1])
 
@@ -143,23 +148,25 @@ def test_a_record_of_20_mb_is_rejected_before_it_is_sent_or_written_without_what
     files: list[str], box: Sandbox, name: str
 ) -> None:
     """The gateway takes ten; the reason has the size, and not the value."""
-    ended = write(files, singer(HEAD) + line('"' + "x" * 20_000_000 + '"', name) + singer(OK))
+    ended = write(files, singer_lines(HEAD) + line('"' + "x" * 20_000_000 + '"', name) + singer_lines(OK))
     wanted = {"created": 2} if name == "nobody_knows" else {"created": 1, "rejected": 1}
     assert counts(ended) == wanted
     assert all(len(json.dumps(one.body)) < 1000 for one in box.requests)
-    assert "xxxx" not in ended.said
+    assert "xxxx" not in ended.stderr
 
 
 def test_a_record_of_100_000_columns_is_written(files: list[str]) -> None:
     """What is not written has no effect."""
-    wide = record("tags", external_id="wide", title="Wide", **{f"c{number}": number for number in range(100_000)})
-    assert counts(write(files, singer(HEAD, wide))) == {"created": 1}
+    wide = record_message(
+        "tags", external_id="wide", title="Wide", **{f"c{number}": number for number in range(100_000)}
+    )
+    assert counts(write(files, singer_lines(HEAD, wide))) == {"created": 1}
 
 
 @pytest.mark.parametrize("value", [1.25, None, [], {"a": {"b": 10**25}}, "x", -0.5])
 def test_a_state_comes_back_as_it_was(files: list[str], value: Any) -> None:
     """Of any shape: it is the tap's."""
-    assert states(write(files, singer(state(value)))) == [value]
+    assert states(write(files, singer_lines(state_message(value)))) == [value]
 
 
 @pytest.mark.parametrize("resource", WRITTEN, ids=lambda one: one.name)
@@ -185,8 +192,8 @@ def test_any_value_in_any_field_is_written_or_rejected(resource: Any, tmp_path_f
             base = {name: json.dumps(value) for name, value in plain if "external_id" not in name}
             named = [{"external_id": f'"k{number}"', **base, **row} for number, row in enumerate(rows)]
             lines = [raw(resource.name, values) for values in named]
-            text = singer(schema(resource.name, *names)) + "".join(lines) + singer(state(1))
-            ended = write(command("target_fieldpulse", config, folder)[3:], text)
+            text = singer_lines(schema_message(resource.name, *names)) + "".join(lines) + singer_lines(state_message(1))
+            ended = write(plugin_command("target_fieldpulse", config, folder)[3:], text)
             assert sum(counts(ended).values()) == len(rows)
             assert states(ended) == [1]
             rejects = folder / "rejects.singer"

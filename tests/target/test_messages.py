@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from fieldpulse_sandbox.sandbox import Sandbox
-from tests.harness.plugins import run_target
+from tests.harness.target_runner import run_target
 
 MESSAGES = Path(__file__).parent / "messages"
 Config = dict[str, Any]

@@ -22,8 +22,9 @@ from fieldpulse_api.http.settings import ClientSettings
 from fieldpulse_api.resources.catalogue import BY_NAME, RESOURCES
 from fieldpulse_api.resources.model import Resource
 from tap_fieldpulse.tap import TapFieldPulse
+from tests.harness.commands import run_command
 from tests.harness.odd_values import BROKEN, odd
-from tests.harness.plugins import Emitted, Ended, end_of
+from tests.harness.results import RunResult
 
 Config = dict[str, Any]
 LISTED = [resource for resource in RESOURCES if not resource.parent]
@@ -98,16 +99,16 @@ def settings_of(server: Answers) -> Config:
     return {"api_key": "key", "api_url": server.url, "requests_per_second": 50, "rate_limit_store": "memory"}
 
 
-def read(server: Answers, catalog: Config, name: str, folder: Path) -> Ended:
+def read(server: Answers, catalog: Config, name: str, folder: Path) -> RunResult:
     entry = json.loads(json.dumps(next(one for one in catalog["streams"] if one["tap_stream_id"] == name)))
     (folder / "config.json").write_text(json.dumps(settings_of(server)))
     (folder / "catalog.json").write_text(json.dumps({"streams": [entry]}))
-    ended = end_of(TapFieldPulse, f"--config={folder}/config.json", f"--catalog={folder}/catalog.json")
-    assert ended.is_foreseen, ended.said
+    ended = run_command(TapFieldPulse, f"--config={folder}/config.json", f"--catalog={folder}/catalog.json")
+    assert ended.is_explained, ended.stderr
     return ended
 
 
-def strict(text: str) -> Emitted:
+def strict(text: str) -> RunResult:
     """Read the output as a strict loader does."""
 
     def refuse(constant: str) -> None:
@@ -116,7 +117,7 @@ def strict(text: str) -> Emitted:
     for line in filter(None, text.split("\n")):
         json.loads(line, parse_constant=refuse)
         line.encode()
-    return Emitted.read(text)
+    return RunResult(text)
 
 
 def envelope(rows: list[str], count: str) -> bytes:
@@ -140,8 +141,8 @@ def test_rows_of_any_values_come_out_as_strict_json_and_none_is_lost(
         lines = ["{" + ",".join(f'"{name}":{value}' for name, value in row.items()) + "}" for row in texts]
         server.by_path = {resource.path: envelope(lines, str(len(lines)))}
         ended = read(server, catalog, resource.name, tmp_path)
-        emitted = strict(ended.written)
-        assert ended.status == 0, ended.said
+        emitted = strict(ended.stdout)
+        assert ended.status == 0, ended.stderr
         assert sorted(emitted.ids(resource.name)) == list(range(1, len(rows) + 1))
         validator = Draft7Validator(emitted.schemas[resource.name])
         unfit = {
@@ -149,7 +150,7 @@ def test_rows_of_any_values_come_out_as_strict_json_and_none_is_lost(
             for record in emitted.records[resource.name]
             for error in validator.iter_errors(record)
         }
-        assert all(f"values of {name}" in ended.said for name in unfit), unfit
+        assert all(f"values of {name}" in ended.stderr for name in unfit), unfit
 
     check()
 
@@ -162,9 +163,9 @@ def test_ids_and_counts_of_any_value_lose_no_row_in_silence(
     """A row comes out once, or the list fails and is named, or the list is said not to be proved complete."""
     server.by_path = {resource.path: envelope([f'{{"id":{one}}}' for one in identity], count)}
     ended = read(server, catalog, resource.name, tmp_path)
-    emitted = strict(ended.written)
+    emitted = strict(ended.stdout)
     if ended.status:
-        assert f"GET {resource.path}" in ended.said
+        assert f"GET {resource.path}" in ended.stderr
         return
     ids = emitted.ids(resource.name)
     assert len(ids) == len(set(ids)) <= len(identity)
@@ -185,7 +186,7 @@ def test_definitions_of_custom_fields_of_any_value_cost_no_row(
         BY_NAME["customers"].path: envelope([row], "1"),
     }
     ended = read(server, catalog, "customers", tmp_path_factory.mktemp("definitions"))
-    assert (ended.status, strict(ended.written).ids("customers")) == (0, [7]), ended.said
+    assert (ended.status, strict(ended.stdout).ids("customers")) == (0, [7]), ended.stderr
 
 
 @settings(max_examples=100)
@@ -214,7 +215,7 @@ def test_a_row_of_20_mb_or_of_many_levels_is_a_row(server: Answers, catalog: Con
     rows = ['{"id":1,"title":"' + "x" * 20_000_000 + '"}', '{"id":2,"brand_new":' + "[" * 100 + "]" * 100 + "}"]
     server.by_path = {"/tags": envelope(rows, "2")}
     ended = read(server, catalog, "tags", tmp_path)
-    assert (ended.status, strict(ended.written).ids("tags")) == (0, [1, 2]), ended.said[-500:]
+    assert (ended.status, strict(ended.stdout).ids("tags")) == (0, [1, 2]), ended.stderr[-500:]
 
 
 def test_a_row_of_levels_without_end_fails_its_list(server: Answers, catalog: Config, tmp_path: Path) -> None:
@@ -222,5 +223,5 @@ def test_a_row_of_levels_without_end_fails_its_list(server: Answers, catalog: Co
     server.by_path = {"/tags": envelope(['{"id":2,"brand_new":' + "[" * 900 + "]" * 900 + "}"], "1")}
     ended = read(server, catalog, "tags", tmp_path)
     assert ended.status == 1
-    assert "stream tags · row 2" in ended.said
-    assert "replication_key" not in repr(strict(ended.written).states)
+    assert "stream tags · row 2" in ended.stderr
+    assert "replication_key" not in repr(strict(ended.stdout).states)

@@ -22,7 +22,7 @@ from fieldpulse_api.http.client import Client, RetryPolicy
 from fieldpulse_api.http.settings import ClientSettings
 from fieldpulse_sandbox.sandbox import Sandbox
 from fieldpulse_sandbox.server.gateway import Request
-from tests.harness.plugins import run_tap
+from tests.harness.tap_runner import run_tap
 
 KEY = "key-canary-0123456789"
 ENVELOPE = b'{"error":false,"response":[]}'

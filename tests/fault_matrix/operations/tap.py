@@ -15,11 +15,12 @@ from tests.fault_matrix.accounts import can_prove, hidden_by
 from tests.fault_matrix.event_history import History
 from tests.fault_matrix.invariants import Fits, Warehouse, named, well_said
 from tests.fault_matrix.office import Clock, Row, Rows, rows_of, touch
-from tests.fault_matrix.plugins import Message, Told, run_tap
+from tests.fault_matrix.plugins import Message, run_tap
+from tests.harness.results import RunResult
 
 _UNSURE = "whether a row was deleted is not known"
 Config = dict[str, Any]
-Faulty = Callable[[Config, Message | None], Told]
+Faulty = Callable[[Config, Message | None], RunResult]
 
 
 @dataclass(frozen=True)
@@ -109,7 +110,7 @@ class Watch:
         touch(self._box, self._chance, self._reading.streams)
         self._clock.pass_by(self._chance.choice((0, 1, 7)))
 
-    def _plain(self, config: Config, state: Message | None) -> Told:
+    def _plain(self, config: Config, state: Message | None) -> RunResult:
         return run_tap(config, *self._reading.streams, *self._reading.more, state=state)
 
     def _rows(self) -> dict[str, Rows]:
@@ -118,28 +119,28 @@ class Watch:
     def _read(self, way: Faulty, *, is_calm: bool = False, is_last: bool = False) -> Iterator[str]:
         """Read in one way, and check it; `is_calm`: nothing goes wrong meanwhile."""
         before = self._rows()
-        told = way(self.config, self.house.state)
+        result = way(self.config, self.house.state)
         after = self._rows()
-        yield from well_said(told)
+        yield from well_said(result)
         tokens = self._tokens()
-        yield from self.house.load(told, before, after)
+        yield from self.house.load(result, before, after)
         for name, history in self._histories.items():
             if self._tokens()[name] != tokens[name]:
-                yield from self._told(history, name, told, before[name], after[name])
+                yield from self._told(history, name, result, before[name], after[name])
         if not is_calm:
             return
         behaviour = self._box.behaviour
         closed = [BY_NAME[name].path for name in self._reading.streams if name in behaviour.unavailable]
         if closed:
-            yield from named(told, closed)
+            yield from named(result, closed)
             return
-        is_proved = set(told.verdicts.values()) == {"complete"} and not told.error
+        is_proved = set(result.verdicts.values()) == {"complete"} and not result.error
         if can_prove(behaviour) and not is_proved:
-            yield f"nothing went wrong, and nothing was proved: {told.verdicts} {told.error}"
-        if told.error and not (isinstance(told.error, IncompleteRead) and self.config["completeness"] == "fail"):
-            yield f"nothing went wrong, and the run failed: {told.error}"
+            yield f"nothing went wrong, and nothing was proved: {result.verdicts} {result.error}"
+        if result.error and not (isinstance(result.error, IncompleteRead) and self.config["completeness"] == "fail"):
+            yield f"nothing went wrong, and the run failed: {result.error}"
         if is_proved or (is_last and not behaviour.shuffle_unsorted):
-            streams = [name for name in self._reading.streams if name in told.verdicts]
+            streams = [name for name in self._reading.streams if name in result.verdicts]
             yield from self.house.is_whole(after, streams, exactly=is_proved and self._reading.exactly)
 
     def _tokens(self) -> dict[str, int | None]:
@@ -147,15 +148,15 @@ class Watch:
         bookmarks = (self.house.state or {}).get("bookmarks", {})
         return {name: bookmarks.get(name, {}).get("snapshot") for name in self._reading.streams}
 
-    def _told(self, history: History, name: str, told: Told, before: Rows, after: Rows) -> Iterator[str]:
+    def _told(self, history: History, name: str, result: RunResult, before: Rows, after: Rows) -> Iterator[str]:
         """Take in the events of a run, and hold them against the account if that stood still and was read whole."""
-        events = [one["record"] for one in told.messages if one.get("stream") == "change_events" and "record" in one]
+        events = [one["record"] for one in result.messages if one.get("stream") == "change_events" and "record" in one]
         if history.has_begun:
             yield from history.load(one for one in events if one["stream"] == name)
-        if told.verdicts.get(name) != "complete" or told.status or before != after:
+        if result.verdicts.get(name) != "complete" or result.status or before != after:
             return
         if history.has_begun:
-            is_unsure = any(line.startswith(f"{name}: {_UNSURE}") for line in told.lines)
+            is_unsure = any(line.startswith(f"{name}: {_UNSURE}") for line in result.log_lines)
             yield from history.must_be(after, self.house.unseen(name) | {"updated_at"}, exactly=not is_unsure)
         else:
             history.begin({number: one for number, one in self.house.records[name].items() if number in after})

@@ -14,11 +14,12 @@ from fieldpulse_sandbox.sandbox import Sandbox
 from tests.fault_matrix.accounts import can_prove
 from tests.fault_matrix.invariants import LINKED, Due, adds_up, converged, never_twice, nothing_lost, refused, well_said
 from tests.fault_matrix.office import Rows, rows_of
-from tests.fault_matrix.plugins import Message, Told, report_of, run_target
-from tests.harness.plugins import record, schema, singer, state
+from tests.fault_matrix.plugins import Message, report_of, run_target
+from tests.harness.messages import record_message, schema_message, singer_lines, state_message
+from tests.harness.results import RunResult
 
 Config = dict[str, Any]
-Faulty = Callable[[Config, str], Told]
+Faulty = Callable[[Config, str], RunResult]
 _REPLAYS = 2
 
 
@@ -53,11 +54,11 @@ def text_of(records: list[Message], chance: Random | None = None) -> str:
     for number, one in enumerate(records, start=1):
         if one["stream"] != stream:
             stream = one["stream"]
-            parts.append(schema(stream, *sorted(names[stream])))
+            parts.append(schema_message(stream, *sorted(names[stream])))
         parts.append(one)
         if chance is None or chance.random() < 0.4 or number == len(records):
-            parts.append(state(number))
-    return singer(*parts)
+            parts.append(state_message(number))
+    return singer_lines(*parts)
 
 
 def _customers(tag: str, numbers: range, **more: Any) -> tuple[list[Message], list[Due]]:
@@ -65,7 +66,7 @@ def _customers(tag: str, numbers: range, **more: Any) -> tuple[list[Message], li
     for n in numbers:
         name = f"K{tag}x{n}"
         values = {"first_name": name, "email": f"{name.lower()}@example.com", **more}
-        records.append(record("customers", external_id=f"c{n}", **values))
+        records.append(record_message("customers", external_id=f"c{n}", **values))
         dues.append(Due("customers", (f"c{n}",), {"first_name": name}, values))
     return records, dues
 
@@ -76,12 +77,12 @@ def create(box: Sandbox, chance: Random, tag: str) -> Work:
 
 
 def alike(box: Sandbox, chance: Random, tag: str) -> Work:
-    """Create visits of one kind to one customer: some say the same, some are told apart by their notes."""
+    """Create visits of one kind to one customer: some say the same, some are result apart by their notes."""
     customer = chance.choice(sorted(rows_of(box, "customers")))
     number, twins = chance.randrange(2, 6), chance.randrange(2, 4)
     base = {"customer_id": customer, "job_type": f"Visit {tag}"}
-    records = [record("jobs", external_id=f"j{n}", notes=f"Note {n}", **base) for n in range(number)]
-    records += [record("jobs", external_id=f"t{n}", notes="Twin", **base) for n in range(twins)]
+    records = [record_message("jobs", external_id=f"j{n}", notes=f"Note {n}", **base) for n in range(number)]
+    records += [record_message("jobs", external_id=f"t{n}", notes="Twin", **base) for n in range(twins)]
     chance.shuffle(records)
     like = {"job_type": base["job_type"]}
     dues = [Due("jobs", (f"j{n}",), like | {"notes": f"Note {n}"}) for n in range(number)]
@@ -96,7 +97,7 @@ def update(box: Sandbox, chance: Random, tag: str) -> Work:
         for one in before:
             if turn == 0 or chance.random() < 0.5:
                 changed = {**one["record"], "notes": f"Turn {turn}", "company_name": f"Firm {turn}"}
-                records.append(record("customers", **changed))
+                records.append(record_message("customers", **changed))
     last = {one["record"]["external_id"]: one["record"] for one in records}
     final = [
         Due(
@@ -121,7 +122,8 @@ def match(box: Sandbox, chance: Random, tag: str) -> Work:
     known = [row for row in rows_of(box, "customers").values() if row["email"]]
     some = chance.sample(known, min(len(known), 5))
     records = [
-        record("customers", external_id=f"m{row['id']}", email=row["email"], company_name=f"Firm {tag}") for row in some
+        record_message("customers", external_id=f"m{row['id']}", email=row["email"], company_name=f"Firm {tag}")
+        for row in some
     ]
     dues = [
         Due("customers", (f"m{row['id']}",), {"email": row["email"]}, {"id": row["id"], "company_name": f"Firm {tag}"})
@@ -133,7 +135,7 @@ def match(box: Sandbox, chance: Random, tag: str) -> Work:
 def kept_key(box: Sandbox, chance: Random, tag: str) -> Work:
     """Create customers that are all called the same, with the source's key in a field of FieldPulse's."""
     number = chance.randrange(2, 8)
-    records = [record("customers", external_id=f"{tag}-{n}", first_name=f"Same {tag}") for n in range(number)]
+    records = [record_message("customers", external_id=f"{tag}-{n}", first_name=f"Same {tag}") for n in range(number)]
     due = Due("customers", tuple(f"{tag}-{n}" for n in range(number)), {"first_name": f"Same {tag}"})
     refused = "setting external_id_fields.customers" if "custom_fields" in box.behaviour.unavailable else ""
     return Work(records, [due], {"external_id_fields": {"customers": "Gate code"}}, refused=refused)
@@ -149,10 +151,10 @@ def children(box: Sandbox, chance: Random, tag: str) -> Work:
         records.append(customer)
         below = {"customer_external_id": key}
         records += [
-            record("jobs", external_id=f"j{n}", job_type=f"Job {tag} {n}", **below),
-            record("comments", external_id=f"n{n}", text=f"Comment {tag} {n}", job_external_id=f"j{n}"),
-            record("customer_contacts", external_id=f"p{n}", first_name=f"Con{tag}x{n}", **below),
-            record("assets", external_id=f"a{n}", title=f"Asset {tag} {n}", **below),
+            record_message("jobs", external_id=f"j{n}", job_type=f"Job {tag} {n}", **below),
+            record_message("comments", external_id=f"n{n}", text=f"Comment {tag} {n}", job_external_id=f"j{n}"),
+            record_message("customer_contacts", external_id=f"p{n}", first_name=f"Con{tag}x{n}", **below),
+            record_message("assets", external_id=f"a{n}", title=f"Asset {tag} {n}", **below),
         ]
         dues += [
             Due("jobs", (f"j{n}",), {"job_type": f"Job {tag} {n}"}),
@@ -168,7 +170,7 @@ def link(box: Sandbox, chance: Random, tag: str) -> Work:
     """Create lists of material, and connect each with a job."""
     jobs = chance.sample(sorted(rows_of(box, "jobs")), 3)
     records = [
-        record(
+        record_message(
             "material_lists",
             external_id=f"l{n}",
             title=f"Van {tag} {n}",
@@ -186,7 +188,7 @@ def link(box: Sandbox, chance: Random, tag: str) -> Work:
 def delete(box: Sandbox, chance: Random, tag: str) -> Work:
     """Delete customers that this target wrote."""
     before, dues = _customers(tag, range(chance.randrange(2, 8)))
-    gone = [record("customers", **one["record"], _sdc_deleted_at="2026-05-04T00:00:00Z") for one in before]
+    gone = [record_message("customers", **one["record"], _sdc_deleted_at="2026-05-04T00:00:00Z") for one in before]
     final = [Due("customers", due.keys, due.like, is_gone=True) for due in dues]
     return Work(gone, final, {"hard_delete": True}, before)
 
@@ -196,7 +198,7 @@ def move(box: Sandbox, chance: Random, tag: str) -> Work:
     ids = {row["name"]: row["id"] for row in box.rows("pipeline_statuses")}
     some = chance.sample(sorted(rows_of(box, "customers")), 4)
     moves = [(customer, chance.choice(sorted(ids))) for customer in (*some, *some[:2])]
-    records = [record("pipeline_statuses", customer_id=one, pipeline_status=name) for one, name in moves]
+    records = [record_message("pipeline_statuses", customer_id=one, pipeline_status=name) for one, name in moves]
     dues = [
         Due("customers", (str(one),), {"id": one}, {"pipeline_status_id": ids[name]})
         for one, name in dict(moves).items()
@@ -208,12 +210,16 @@ def money(box: Sandbox, chance: Random, tag: str) -> Work:
     """Create invoices, and payments of one that is there; two payments say the same."""
     customer = chance.choice(sorted(rows_of(box, "customers")))
     invoice = chance.choice(sorted(rows_of(box, "invoices")))
-    records = [record("invoices", external_id=f"i{n}", customer_id=customer, title=f"Bill {tag} {n}") for n in range(3)]
+    records = [
+        record_message("invoices", external_id=f"i{n}", customer_id=customer, title=f"Bill {tag} {n}") for n in range(3)
+    ]
     dues = [Due("invoices", (f"i{n}",), {"title": f"Bill {tag} {n}"}, is_money=True) for n in range(3)]
     whole = chance.randrange(10_000, 99_999)
     amounts = [f"{whole}.{n:02}" for n in (1, 2, 3, 3)]
     for n, amount in enumerate(amounts):
-        records.append(record("payments", external_id=f"p{n}", invoice_id=invoice, amount=amount, method="cash"))
+        records.append(
+            record_message("payments", external_id=f"p{n}", invoice_id=invoice, amount=amount, method="cash")
+        )
     dues += [Due("payments", (f"p{n}",), {"amount": amounts[n]}, is_money=True) for n in range(2)]
     dues.append(Due("payments", ("p2", "p3"), {"amount": amounts[2]}, is_money=True))
     return Work(records, dues)
@@ -262,12 +268,12 @@ class Writing:
         for _ in range(_REPLAYS):
             rejects = self._rejects.read_text("utf-8") if self._rejects.exists() else ""
             self._rejects.unlink(missing_ok=True)
-            told = run_target(self.config, self._text + rejects)
-            yield from well_said(told)
+            result = run_target(self.config, self._text + rejects)
+            yield from well_said(result)
             yield from never_twice(self._work.dues, self._rows())
         yield from adds_up(report_of(self._report), read=None, rejects=len(self._kept()))
         if self._work.refused:
-            yield from refused(told, self._work.dues, self._rows(), self._work.refused)
+            yield from refused(result, self._work.dues, self._rows(), self._work.refused)
         else:
             yield from converged(
                 self._work.dues, self._rows(), report_of(self._report), can_prove=can_prove(self._box.behaviour)
@@ -276,24 +282,24 @@ class Writing:
     def _first(self, faulty: Faulty) -> Iterator[str]:
         since = len(self._box.requests)
         self._report.unlink(missing_ok=True)
-        told = faulty(self.config, self._text)
+        result = faulty(self.config, self._text)
         rows, kept = self._rows(), self._kept()
-        yield from well_said(told)
+        yield from well_said(result)
         yield from never_twice(self._work.dues, rows)
-        yield from nothing_lost(self._work.dues, rows, self._acknowledged(told), kept_keys(kept))
+        yield from nothing_lost(self._work.dues, rows, self._acknowledged(result), kept_keys(kept))
         if self._report.exists():
-            is_read = told.status in (0, 1) and not told.errors
+            is_read = result.status in (0, 1) and not result.stderr
             read = Counter(one["stream"] for one in self._work.records) if is_read else None
             yield from adds_up(report_of(self._report), read=read, rejects=len(kept))
-        elif told.status >= 0:
-            yield f"the run ended with status {told.status} and no report"
+        elif result.status >= 0:
+            yield f"the run ended with status {result.status} and no report"
         written = [one for one in self._box.requests[since:] if one.method != "GET"]
         if written and not self._work.is_new:
             yield f"nothing had changed, and {len(written)} writes were sent"
 
-    def _acknowledged(self, told: Told) -> set[str]:
+    def _acknowledged(self, result: RunResult) -> set[str]:
         """Return the keys all whose records lie before the last state that was emitted."""
-        until = max((one["bookmarks"] for one in told.states), default=0)
+        until = max((one["bookmarks"] for one in result.states), default=0)
         behind = {key_in(one["record"]) for one in self._work.records[until:]}
         return {key_in(one["record"]) for one in self._work.records[:until]} - behind
 

@@ -17,22 +17,25 @@ from fieldpulse_sandbox.faults.fault import Fault
 from fieldpulse_sandbox.sandbox import Sandbox
 from fieldpulse_sandbox.server.gateway import Request
 from tap_fieldpulse.tap import TapFieldPulse
-from tests.harness.plugins import Emitted, Message, command, run, run_tap, selected
+from tests.harness.messages import Message
+from tests.harness.processes import plugin_command, run_process
+from tests.harness.results import RunResult
+from tests.harness.tap_runner import run_tap, select_streams
 
 Config = dict[str, Any]
 Brief = tuple[str, str, int]
 
 
-def briefs(emitted: Emitted) -> list[Brief]:
+def briefs(emitted: RunResult) -> list[Brief]:
     """Return what happened to which rows."""
     return sorted((one["event"], one["stream"], one["object_id"]) for one in emitted.records["change_events"])
 
 
-def watch(config: Config, *streams: str, state: Message | None = None) -> Emitted:
+def watch(config: Config, *streams: str, state: Message | None = None) -> RunResult:
     return run_tap(config, *streams, "change_events", state=state)
 
 
-def event(emitted: Emitted, kind: str) -> Message:
+def event(emitted: RunResult, kind: str) -> Message:
     (found,) = [one for one in emitted.records["change_events"] if one["event"] == kind]
     return found
 
@@ -203,7 +206,7 @@ def test_changes_during_runs_that_did_not_watch_are_found_afterwards(
 
 def test_events_hold_no_column_that_is_deselected_in_their_stream(box: Sandbox, watching: Config) -> None:
     """What a user keeps out of the warehouse must not come in by another door."""
-    catalog = selected(TapFieldPulse(config=dict(watching)), ["customers", "change_events"])
+    catalog = select_streams(TapFieldPulse(config=dict(watching)), ["customers", "change_events"])
     entry = next(one for one in catalog["streams"] if one["tap_stream_id"] == "customers")
     for one in entry["metadata"]:
         if one["breadcrumb"]:
@@ -320,15 +323,19 @@ def test_records_and_events_are_exact_whatever_the_server_does(box: Sandbox, wat
 def test_a_killed_run_loses_no_event(box: Sandbox, watching: Config, tmp_path: Path) -> None:
     """SIGKILL between the events and the state behind them: they come again, with the same ids."""
     catalog = tmp_path / "catalog.json"
-    catalog.write_text(_with_events(run(command("tap_fieldpulse", watching, tmp_path, "--discover")).stdout))
-    first = Emitted.read(run(command("tap_fieldpulse", watching, tmp_path, "--catalog", str(catalog))).stdout)
+    catalog.write_text(
+        _with_events(run_process(plugin_command("tap_fieldpulse", watching, tmp_path, "--discover")).stdout)
+    )
+    first = RunResult(
+        run_process(plugin_command("tap_fieldpulse", watching, tmp_path, "--catalog", str(catalog))).stdout
+    )
     state = tmp_path / "state.json"
     state.write_text(json.dumps(first.state))
     changed = [row["id"] for row in box.rows("jobs")[:25]]
     for one in changed:
         box.store.update("jobs", one, {"subtitle": "Changed"})
     box.fail(Fault("slow", path="/jobs", skip=2, seconds=60, times=9))
-    line = command("tap_fieldpulse", watching | {"page_size": 10}, tmp_path, "--catalog", str(catalog))
+    line = plugin_command("tap_fieldpulse", watching | {"page_size": 10}, tmp_path, "--catalog", str(catalog))
     line += ["--state", str(state)]
     with subprocess.Popen(line, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True) as process:
         assert process.stdout
@@ -337,9 +344,9 @@ def test_a_killed_run_loses_no_event(box: Sandbox, watching: Config, tmp_path: P
             lines.append(process.stdout.readline())
         process.send_signal(signal.SIGKILL)
         rest = process.stdout.read().splitlines(keepends=True)
-    killed = Emitted.read("".join(one for one in (*lines, *rest) if one.endswith("\n")))
+    killed = RunResult("".join(one for one in (*lines, *rest) if one.endswith("\n")))
     box._faults.queue.clear()
-    again = Emitted.read(run([*line]).stdout)
+    again = RunResult(run_process([*line]).stdout)
     assert [one["object_id"] for one in again.records["change_events"]] == changed[::-1]
     ids = {one["event_id"] for one in again.records["change_events"]}
     assert {one["event_id"] for one in killed.records["change_events"]} <= ids

@@ -14,7 +14,9 @@ from fieldpulse_api.resources.model import Resource
 from fieldpulse_sandbox.faults.fault import Fault
 from fieldpulse_sandbox.sandbox import Sandbox
 from fieldpulse_sandbox.server.gateway import Request
-from tests.harness.plugins import Emitted, command, run, run_tap
+from tests.harness.processes import plugin_command, run_process
+from tests.harness.results import RunResult
+from tests.harness.tap_runner import run_tap
 
 Config = dict[str, Any]
 SWEPT = [one for one in RESOURCES if "G" in one.operations]
@@ -26,7 +28,7 @@ def sweeping(watching: Config) -> Config:
     return watching | {"detect_deletes": True, "contacts_full_refresh_days": 0}
 
 
-def gone(emitted: Emitted, stream: str) -> list[int]:
+def gone(emitted: RunResult, stream: str) -> list[int]:
     """Return the ids that were reported as deleted."""
     return [record["id"] for record in emitted.records[stream] if record.get("deleted_at")]
 
@@ -137,14 +139,14 @@ def test_the_guard_is_an_exit_status_and_stops_no_other_stream(box: Sandbox, swe
     """A scheduler sees it; the rest of the run goes on, and the state is kept."""
     sweeping |= {"max_delete_percent": 0}
     catalog = tmp_path / "catalog.json"
-    ended = run(command("tap_fieldpulse", sweeping, tmp_path, "--discover"))
+    ended = run_process(plugin_command("tap_fieldpulse", sweeping, tmp_path, "--discover"))
     catalog.write_text(ended.stdout)
-    assert run(command("tap_fieldpulse", sweeping, tmp_path, "--catalog", str(catalog))).returncode == 0
+    assert run_process(plugin_command("tap_fieldpulse", sweeping, tmp_path, "--catalog", str(catalog))).returncode == 0
     box.store.delete("tags", box.rows("tags")[0]["id"])
-    ended = run(command("tap_fieldpulse", sweeping, tmp_path, "--catalog", str(catalog)))
+    ended = run_process(plugin_command("tap_fieldpulse", sweeping, tmp_path, "--catalog", str(catalog)))
     assert ended.returncode == 4
     assert "max_delete_percent" in ended.stderr
-    emitted = Emitted.read(ended.stdout)
+    emitted = RunResult(ended.stdout)
     assert emitted.records["vendors"]  # after tags
     assert emitted.state["bookmarks"]["tags"]["replication_key_value"]
 
@@ -228,7 +230,9 @@ def test_a_stream_map_that_cannot_take_a_deleted_row_is_the_users_turn(
     run_tap(sweeping, "jobs")
     lost = box.rows("jobs")[0]["id"]
     box.store.delete("jobs", lost)
-    ended = run(command("tap_fieldpulse", sweeping | {"stream_maps": {"jobs": {"n": "int(status) + 1"}}}, tmp_path))
+    ended = run_process(
+        plugin_command("tap_fieldpulse", sweeping | {"stream_maps": {"jobs": {"n": "int(status) + 1"}}}, tmp_path)
+    )
     assert ended.returncode == 2
     assert "setting stream_maps" in ended.stderr
     assert gone(run_tap(sweeping, "jobs"), "jobs") == [lost]

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from fieldpulse_sandbox.sandbox import Sandbox
-from tests.harness.plugins import run_tap
+from tests.harness.tap_runner import run_tap
 
 Config = dict[str, Any]
 

@@ -10,7 +10,7 @@ import pytest
 from fieldpulse_api.errors import ConfigError
 from fieldpulse_sandbox.faults.fault import Fault
 from fieldpulse_sandbox.sandbox import Sandbox
-from tests.harness.plugins import run_tap
+from tests.harness.tap_runner import run_tap
 
 Config = dict[str, Any]
 Fits = Callable[[dict[str, Any]], bool]

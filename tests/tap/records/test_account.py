@@ -12,7 +12,7 @@ from fieldpulse_sandbox.faults.fault import Fault
 from fieldpulse_sandbox.sandbox import Sandbox
 from tap_fieldpulse.records.discovery_sample import seen_schema
 from tap_fieldpulse.tap import TapFieldPulse
-from tests.harness.plugins import run_tap, selected
+from tests.harness.tap_runner import run_tap, select_streams
 
 Config = dict[str, Any]
 WITH_VALUES = [one.name for one in RESOURCES if one.custom_field_object]
@@ -51,7 +51,7 @@ def test_a_run_with_a_catalog_keeps_its_columns_and_says_what_changed_once(
     box: Sandbox, config: Config, caplog: pytest.LogCaptureFixture
 ) -> None:
     """Renamed, retyped, added: the values are carried, and announced where they stand."""
-    catalog = selected(TapFieldPulse(config=dict(config)), ["customers"])
+    catalog = select_streams(TapFieldPulse(config=dict(config)), ["customers"])
     box.store.patch("custom_fields", definition(box, "Gate code")["id"], {"name": "Door code"})
     box.store.patch("custom_fields", definition(box, "Number of units")["id"], {"field_widget_id": 3})
     box.store.create("custom_fields", {"name": "Brand new", "object": "customer", "field_widget_id": 1})
@@ -75,7 +75,7 @@ def test_definitions_that_cannot_be_read_leave_the_values_with_their_numbers(box
 
 def test_a_stream_without_custom_fields_asks_for_none(box: Sandbox, config: Config) -> None:
     """Five minutes are short, and requests are few."""
-    catalog = selected(TapFieldPulse(config={}, validate_config=False), ["tags"])
+    catalog = select_streams(TapFieldPulse(config={}, validate_config=False), ["tags"])
     run_tap(config, catalog=catalog)
     assert {request.path for request in box.requests} == {"/tags"}
 
@@ -159,7 +159,7 @@ def test_a_sampled_field_is_announced_typed_and_nullable_and_no_longer_unknown(
     for row in box.rows("tags"):
         new = {"count": 7, "price": 1.5, "on": True, "seen": "2026-03-09 18:22:41", "why": "x", "none": None}
         box.store.patch("tags", row["id"], new | {"deep": {"a": [1, None]}, "mixed": row["id"] % 2 or "odd"})
-    catalog = selected(TapFieldPulse(config=dict(config) | {"sample_on_discovery": True}), ["tags"])
+    catalog = select_streams(TapFieldPulse(config=dict(config) | {"sample_on_discovery": True}), ["tags"])
     box.requests.clear()
     emitted = run_tap(config | {"sample_on_discovery": True}, catalog=catalog)
     properties = emitted.schemas["tags"]["properties"]
@@ -197,7 +197,7 @@ def test_a_trimmed_catalog_stays_trimmed_and_says_so(
     box: Sandbox, config: Config, caplog: pytest.LogCaptureFixture
 ) -> None:
     """What is announced is emitted, and nothing else; labels that are asked for later are there."""
-    catalog = selected(TapFieldPulse(config={}, validate_config=False), ["jobs"])
+    catalog = select_streams(TapFieldPulse(config={}, validate_config=False), ["jobs"])
     entry = next(one for one in catalog["streams"] if one["tap_stream_id"] == "jobs")
     kept = ("id", "status", "updated_at")
     entry["schema"]["properties"] = {name: entry["schema"]["properties"][name] for name in kept}
@@ -211,7 +211,7 @@ def test_a_trimmed_catalog_stays_trimmed_and_says_so(
 
 def test_what_is_derived_is_not_selected_for_those_who_picked_columns(box: Sandbox, config: Config) -> None:
     """A catalog from before the labels, in which columns were deselected."""
-    catalog = selected(TapFieldPulse(config={}, validate_config=False), ["jobs"])
+    catalog = select_streams(TapFieldPulse(config={}, validate_config=False), ["jobs"])
     entry = next(one for one in catalog["streams"] if one["tap_stream_id"] == "jobs")
     for one in entry["metadata"]:
         if one["breadcrumb"]:

@@ -14,8 +14,9 @@ from hypothesis import strategies as st
 from fieldpulse_api.errors import ConfigError
 from fieldpulse_sandbox.sandbox import Sandbox
 from tap_fieldpulse.tap import TapFieldPulse
+from tests.harness.commands import run_command
 from tests.harness.odd_values import odd
-from tests.harness.plugins import end_of, run_tap, selected
+from tests.harness.tap_runner import run_tap, select_streams
 
 Config = dict[str, Any]
 Change = Any
@@ -28,7 +29,7 @@ def read_only(shared: Sandbox) -> Config:
 
 @pytest.fixture(scope="module")
 def entry(read_only: Config) -> Config:
-    catalog = selected(TapFieldPulse(config=dict(read_only)), ["tags"])
+    catalog = select_streams(TapFieldPulse(config=dict(read_only)), ["tags"])
     return next(one for one in catalog["streams"] if one["tap_stream_id"] == "tags")
 
 
@@ -55,9 +56,9 @@ def test_a_catalog_with_any_value_anywhere_is_refused_or_read(
     folder = tmp_path_factory.mktemp("catalog")
     (folder / "config.json").write_text(json.dumps(read_only))
     (folder / "catalog.json").write_text(json.dumps({"streams": [changed]}).replace('"VALUE"', value))
-    ended = end_of(TapFieldPulse, f"--config={folder}/config.json", f"--catalog={folder}/catalog.json")
-    assert ended.is_foreseen, ended.said
-    assert ended.status == 0 or "--catalog" in ended.said
+    ended = run_command(TapFieldPulse, f"--config={folder}/config.json", f"--catalog={folder}/catalog.json")
+    assert ended.is_explained, ended.stderr
+    assert ended.status == 0 or "--catalog" in ended.stderr
 
 
 @pytest.mark.parametrize(
@@ -99,5 +100,5 @@ def test_a_file_that_is_no_catalog_names_the_file(read_only: Config, tmp_path: P
     (tmp_path / "config.json").write_text(json.dumps(read_only))
     for text in ("", "[]", "null", '{"streams":', "{}", '{"streams":5}', '{"streams":[5]}', "[" * 100_000):
         (tmp_path / "catalog.json").write_text(text)
-        ended = end_of(TapFieldPulse, f"--config={tmp_path}/config.json", f"--catalog={tmp_path}/catalog.json")
-        assert (ended.status, ended.is_foreseen, "--catalog" in ended.said) == (2, True, True), ended.said
+        ended = run_command(TapFieldPulse, f"--config={tmp_path}/config.json", f"--catalog={tmp_path}/catalog.json")
+        assert (ended.status, ended.is_explained, "--catalog" in ended.stderr) == (2, True, True), ended.stderr

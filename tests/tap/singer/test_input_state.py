@@ -12,8 +12,10 @@ from hypothesis import strategies as st
 
 from fieldpulse_sandbox.sandbox import Sandbox
 from tap_fieldpulse.tap import TapFieldPulse
+from tests.harness.commands import run_command
 from tests.harness.odd_values import ABSENT, BROKEN, odd
-from tests.harness.plugins import Emitted, Ended, end_of, selected
+from tests.harness.results import RunResult
+from tests.harness.tap_runner import select_streams
 
 Config = dict[str, Any]
 KEYS = [
@@ -39,19 +41,19 @@ def command(shared: Sandbox, tmp_path_factory: pytest.TempPathFactory) -> tuple[
     config = {"api_key": shared.key, "api_url": shared.url, "requests_per_second": 50, "rate_limit_store": "memory"}
     config["snapshot_url"] = f"sqlite:///{folder}/snapshot.db"
     (folder / "config.json").write_text(json.dumps(config))
-    (folder / "catalog.json").write_text(json.dumps(selected(TapFieldPulse(config=dict(config)), ["tags"])))
+    (folder / "catalog.json").write_text(json.dumps(select_streams(TapFieldPulse(config=dict(config)), ["tags"])))
     files = [f"--{name}={folder}/{name}.json" for name in ("config", "catalog", "state")]
     return files, folder / "state.json"
 
 
-def run(command: tuple[list[str], Path], state: str) -> Ended:
+def run(command: tuple[list[str], Path], state: str) -> RunResult:
     words, path = command
     path.write_text(state)
-    return end_of(TapFieldPulse, *words)
+    return run_command(TapFieldPulse, *words)
 
 
-def is_whole(ended: Ended, shared: Sandbox) -> bool:
-    return Emitted.read(ended.written).ids("tags") == [row["id"] for row in shared.rows("tags")]
+def is_whole(ended: RunResult, shared: Sandbox) -> bool:
+    return RunResult(ended.stdout).ids("tags") == [row["id"] for row in shared.rows("tags")]
 
 
 @settings(max_examples=30, suppress_health_check=[HealthCheck.function_scoped_fixture])
@@ -65,7 +67,7 @@ def test_a_state_of_nobody_is_refused_or_reads_all(
         for stream, one in bookmarks.items()
     )
     ended = run(command, '{"bookmarks":{' + ",".join(streams) + "}}")
-    assert ended.is_foreseen, ended.said
+    assert ended.is_explained, ended.stderr
     assert ended.status == 2 or is_whole(ended, shared)
 
 
@@ -74,14 +76,14 @@ def test_a_state_of_nobody_is_refused_or_reads_all(
 def test_a_file_that_is_not_json_or_unclear_is_refused(command: tuple[list[str], Path], form: str, text: str) -> None:
     """In three parts, the option named, however deep it stands."""
     ended = run(command, form % text)
-    assert (ended.status, ended.is_foreseen, "--state" in ended.said) == (2, True, True), ended.said
+    assert (ended.status, ended.is_explained, "--state" in ended.stderr) == (2, True, True), ended.stderr
 
 
 @pytest.mark.parametrize("text", ["null", "[]", "5", '"x"', '{"a":1}', '{"bookmarks":[]}', '{"bookmarks":{"tags":[]}}'])
 def test_json_that_is_no_state_is_refused(command: tuple[list[str], Path], text: str) -> None:
     """A path, a list, the state of no tap."""
     ended = run(command, text)
-    assert (ended.status, ended.is_foreseen, "--state" in ended.said) == (2, True, True), ended.said
+    assert (ended.status, ended.is_explained, "--state" in ended.stderr) == (2, True, True), ended.stderr
 
 
 @pytest.mark.parametrize(
@@ -94,8 +96,8 @@ def test_a_bookmark_that_is_no_time_of_the_past_is_refused(command: tuple[list[s
     ended = run(
         command, json.dumps({"bookmarks": {"tags": {"replication_key": "updated_at", "replication_key_value": time}}})
     )
-    assert (ended.status, ended.is_foreseen) == (2, True)
-    assert "state · stream tags" in ended.said
+    assert (ended.status, ended.is_explained) == (2, True)
+    assert "state · stream tags" in ended.stderr
 
 
 def test_a_state_of_another_tap_reads_all_and_is_told_of(command: tuple[list[str], Path], shared: Sandbox) -> None:
@@ -103,10 +105,10 @@ def test_a_state_of_another_tap_reads_all_and_is_told_of(command: tuple[list[str
     state = {"contacts": {"since": "2026"}, "tags": {"partitions": [{"context": {"a": 1}}], "progress_markers": 5}}
     ended = run(command, json.dumps({"bookmarks": state}))
     assert (ended.status, is_whole(ended, shared)) == (0, True)
-    assert all(f"'{name}'" in ended.said for name in ("contacts", "tags.partitions", "tags.progress_markers"))
+    assert all(f"'{name}'" in ended.stderr for name in ("contacts", "tags.partitions", "tags.progress_markers"))
 
 
 def test_what_a_newer_version_kept_stays_in_the_state(command: tuple[list[str], Path]) -> None:
     """For when it comes back."""
     ended = run(command, json.dumps({"bookmarks": {"tags": {"of_a_newer_version": [1.25]}}}))
-    assert Emitted.read(ended.written).state["bookmarks"]["tags"]["of_a_newer_version"] == [1.25]
+    assert RunResult(ended.stdout).state["bookmarks"]["tags"]["of_a_newer_version"] == [1.25]

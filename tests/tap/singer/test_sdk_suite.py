@@ -10,7 +10,7 @@ from singer_sdk.testing import SuiteConfig, get_tap_test_class
 
 from fieldpulse_sandbox.sandbox import Sandbox
 from tap_fieldpulse.tap import TapFieldPulse
-from tests.harness.plugins import join_readers
+from tests.harness.tap_runner import join_prefetch_threads
 
 pytestmark = [
     # The suite warns of properties that no sample record has, and the sandbox has no live account's variety.
@@ -32,7 +32,7 @@ def _account() -> Iterator[None]:
     with Sandbox(customers=60, api_key=_CONFIG["api_key"]) as box:
         _CONFIG["api_url"] = box.url
         yield
-        join_readers()
+        join_prefetch_threads()
 
 
 TestTap = get_tap_test_class(

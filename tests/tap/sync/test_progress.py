@@ -14,7 +14,9 @@ import pytest
 from fieldpulse_sandbox.faults.fault import Fault
 from fieldpulse_sandbox.sandbox import Sandbox
 from tap_fieldpulse.sync import progress
-from tests.harness.plugins import Emitted, command, run_tap
+from tests.harness.processes import plugin_command
+from tests.harness.results import RunResult
+from tests.harness.tap_runner import run_tap
 
 
 def test_a_log_line_says_how_far_a_stream_is(
@@ -55,13 +57,13 @@ def test_a_terminal_gets_a_line_that_moves(box: Sandbox, config: dict[str, Any],
     """On stderr; stdout holds messages alone."""
     box.fail(Fault("slow", path="/customers", skip=3, seconds=0.5))
     ours, theirs = pty.openpty()
-    line = command("tap_fieldpulse", config | {"page_size": 10}, tmp_path)
+    line = plugin_command("tap_fieldpulse", config | {"page_size": 10}, tmp_path)
     output = tmp_path / "output"
     with output.open("w") as stdout, subprocess.Popen(line, stdout=stdout, stderr=theirs) as process:
         os.close(theirs)
         shown = _read_all(ours)
     assert process.returncode == 0
-    emitted = Emitted.read(output.read_text())
+    emitted = RunResult(output.read_text())
     assert "customers" in shown
     assert "/50 req" in shown
     assert len(emitted.records["customers"]) == 30

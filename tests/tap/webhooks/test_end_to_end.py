@@ -11,8 +11,8 @@ import pytest
 from fieldpulse_sandbox.behaviour.switches import Behaviour
 from fieldpulse_sandbox.sandbox import Sandbox
 from fieldpulse_sandbox.server.webhook_sender import SECRET
-from tests.harness.plugins import run_tap
 from tests.harness.receiver import TOKEN, receiving
+from tests.harness.tap_runner import run_tap
 
 
 @pytest.mark.parametrize("types", ["live", "documented"])

@@ -21,8 +21,10 @@ from fieldpulse_sandbox.schema.table_shapes import COMPANY_ID
 from tap_fieldpulse.tap import TapFieldPulse
 from tap_fieldpulse.webhooks.hinted_rows import Hints
 from tap_fieldpulse.webhooks.inbox import Inbox
-from tests.harness.plugins import Emitted, command, join_readers, run, run_tap, selected
+from tests.harness.processes import plugin_command, run_process
 from tests.harness.receiver import TOKEN, Json, created, delivery
+from tests.harness.results import RunResult
+from tests.harness.tap_runner import join_prefetch_threads, run_tap, select_streams
 
 Config = dict[str, Any]
 
@@ -240,7 +242,7 @@ def test_a_path_by_id_that_fails_is_left_to_the_list(client: Client, box: Sandbo
     box.fail(Fault("status", path=f"/jobs/{ids[0]}", times=99))
     hints = Hints([(one, one) for one in ids], client, BY_NAME["jobs"], ReadOptions(), logging.getLogger())
     hints.read()
-    join_readers()
+    join_prefetch_threads()
     assert "left to the list" in caplog.text
     box.fail(Fault("error200", path=f"/jobs/{ids[1]}", times=99))
     hints = Hints([(one, one) for one in ids[1:]], client, BY_NAME["jobs"], ReadOptions(), logging.getLogger())
@@ -254,11 +256,11 @@ def test_a_killed_run_reads_its_hints_again(box: Sandbox, receiving: Config, tmp
     receiving |= {"page_size": 5}
     tap = TapFieldPulse(config=receiving)
     catalog, state = tmp_path / "catalog.json", tmp_path / "state.json"
-    catalog.write_text(json.dumps(selected(tap, ["jobs"])))
+    catalog.write_text(json.dumps(select_streams(tap, ["jobs"])))
     tap.run.close()
-    line = [*command("tap_fieldpulse", receiving, tmp_path, "--catalog", str(catalog)), "--state", str(state)]
+    line = [*plugin_command("tap_fieldpulse", receiving, tmp_path, "--catalog", str(catalog)), "--state", str(state)]
     state.write_text("{}")
-    state.write_text(json.dumps(Emitted.read(run(line).stdout).state))
+    state.write_text(json.dumps(RunResult(run_process(line).stdout).state))
     late, *others = (row["id"] for row in box.rows("jobs"))
     box.store.patch("jobs", late, {"subtitle": "Late"})
     touch(box, others)  # so that the list has several pages to read
@@ -271,6 +273,6 @@ def test_a_killed_run_reads_its_hints_again(box: Sandbox, receiving: Config, tmp
         process.send_signal(signal.SIGKILL)
         assert '"hinted"' not in process.stdout.read()
     box._faults.queue.clear()
-    again = Emitted.read(run(line).stdout)
+    again = RunResult(run_process(line).stdout)
     assert late in again.ids("jobs")
     assert again.state["bookmarks"]["jobs"]["hinted"]

@@ -12,8 +12,9 @@ from fieldpulse_sandbox.sandbox import Sandbox
 from fieldpulse_sandbox.schema.table_shapes import COMPANY_ID
 from tap_fieldpulse.tap import TapFieldPulse
 from tap_fieldpulse.webhooks.inbox import Inbox
-from tests.harness.plugins import Emitted, run_tap
 from tests.harness.receiver import TOKEN, Json, age, created, delivery, moved
+from tests.harness.results import RunResult
+from tests.harness.tap_runner import run_tap
 
 Config = dict[str, Any]
 ACCOUNT = str(COMPANY_ID)
@@ -40,7 +41,7 @@ def there(config: Config, account: str = ACCOUNT) -> list[int]:
     return found
 
 
-def ids(emitted: Emitted) -> list[int]:
+def ids(emitted: RunResult) -> list[int]:
     """Return the ids that the deliveries name."""
     return [one["object_id"] for one in emitted.records[NAME]]
 

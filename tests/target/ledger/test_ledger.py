@@ -15,7 +15,8 @@ from fieldpulse_api.errors import ConfigError, RecordInvalid, RunLocked
 from fieldpulse_sandbox.sandbox import Sandbox
 from target_fieldpulse.ledger.ledger import Ledger
 from target_fieldpulse.planning.plan import Note
-from tests.harness.plugins import record, run_target, schema, singer
+from tests.harness.messages import record_message, schema_message, singer_lines
+from tests.harness.target_runner import run_target
 
 Make = Callable[[str], Ledger]
 
@@ -157,9 +158,9 @@ def test_the_file_is_private_and_holds_neither_key_nor_record(
     box: Sandbox, target_config: dict[str, Any], tmp_path: Path
 ) -> None:
     """Ids and hashes only."""
-    given = singer(
-        schema("customers", "external_id", "first_name", "email", "phone"),
-        record(
+    given = singer_lines(
+        schema_message("customers", "external_id", "first_name", "email", "phone"),
+        record_message(
             "customers", external_id="lead-1", first_name="Canaryname", email="canary@example.com", phone="+12145550199"
         ),
     )
@@ -173,8 +174,9 @@ def test_the_file_is_private_and_holds_neither_key_nor_record(
 
 def test_a_run_works_on_postgresql(postgres: str, box: Sandbox, target_config: dict[str, Any], tmp_path: Path) -> None:
     """The same target, another ledger_url, the same end: nothing is written twice."""
-    given = singer(
-        schema("customers", "external_id", "first_name"), record("customers", external_id="pg", first_name="P")
+    given = singer_lines(
+        schema_message("customers", "external_id", "first_name"),
+        record_message("customers", external_id="pg", first_name="P"),
     )
     config = target_config | {"ledger_url": postgres}
     assert run_target(config, given, tmp_path).counts == {"created": 1}

@@ -10,17 +10,18 @@ import pytest
 
 from fieldpulse_sandbox.faults.fault import Fault
 from fieldpulse_sandbox.sandbox import Sandbox
-from tests.harness.plugins import record, run_target, schema, singer, state
+from tests.harness.messages import record_message, schema_message, singer_lines, state_message
+from tests.harness.target_runner import run_target
 
 Config = dict[str, Any]
 
-HEAD = schema("customers", "external_id", "first_name", "email", "notes", "deleted_at", "tags", "status")
-JOBS = schema("jobs", "external_id", "customer_external_id", "job_type")
-MOVES = schema("pipeline_statuses", "customer_email", "pipeline_status")
+HEAD = schema_message("customers", "external_id", "first_name", "email", "notes", "deleted_at", "tags", "status")
+JOBS = schema_message("jobs", "external_id", "customer_external_id", "job_type")
+MOVES = schema_message("pipeline_statuses", "customer_email", "pipeline_status")
 
 
 def leads(number: int, **values: Any) -> list[Config]:
-    return [record("customers", external_id=f"g{one}", first_name=f"G{one}", **values) for one in range(number)]
+    return [record_message("customers", external_id=f"g{one}", first_name=f"G{one}", **values) for one in range(number)]
 
 
 def writes(box: Sandbox) -> list[str]:
@@ -32,11 +33,11 @@ def test_too_many_creates_stop_the_run_before_its_first_write(
     box: Sandbox, target_config: Config, tmp_path: Path, limit: Any, is_stopped: bool
 ) -> None:
     """Exit status 4, nothing sent, no state; at the limit all are created, and states leave."""
-    text = singer(HEAD, *leads(6), state(1))
+    text = singer_lines(HEAD, *leads(6), state_message(1))
     written = run_target(target_config | {"max_creates": limit}, text, tmp_path)
     if is_stopped:
         assert (written.status, written.states, [*written.counts]) == (4, [], ["skipped"])
-        assert "max_creates" in written.said
+        assert "max_creates" in written.stderr
         assert writes(box) == []
     else:
         assert (written.status, written.states, written.counts) == (0, [{"bookmarks": 1}], {"created": 6})
@@ -45,26 +46,26 @@ def test_too_many_creates_stop_the_run_before_its_first_write(
 def test_a_percentage_is_of_what_the_ledger_knows(box: Sandbox, target_config: Config, tmp_path: Path) -> None:
     """A source that suddenly deletes half of what was synced is stopped; a tenth passes."""
     config = target_config | {"hard_delete": True, "max_deletes": "10%"}
-    run_target(target_config, singer(HEAD, *leads(20)), tmp_path)
+    run_target(target_config, singer_lines(HEAD, *leads(20)), tmp_path)
     gone = [part | {"record": part["record"] | {"deleted_at": "2026-01-01"}} for part in leads(10)]
-    written = run_target(config, singer(HEAD, *gone), tmp_path)
+    written = run_target(config, singer_lines(HEAD, *gone), tmp_path)
     assert written.status == 4
-    assert "10 % of the 20" in written.said
+    assert "10 % of the 20" in written.stderr
     assert "DELETE" not in writes(box)
-    assert run_target(config, singer(HEAD, *gone[:2]), tmp_path).counts == {"deleted": 2}
+    assert run_target(config, singer_lines(HEAD, *gone[:2]), tmp_path).counts == {"deleted": 2}
 
 
 def test_updates_are_counted_by_stream_and_unchanged_records_are_none(
     box: Sandbox, target_config: Config, tmp_path: Path
 ) -> None:
     """Ten records that changed nothing pass a guard of one update."""
-    run_target(target_config, singer(HEAD, *leads(10)), tmp_path)
+    run_target(target_config, singer_lines(HEAD, *leads(10)), tmp_path)
     config = target_config | {"max_updates": 1}
-    assert run_target(config, singer(HEAD, *leads(10)), tmp_path).counts == {"unchanged": 10}
+    assert run_target(config, singer_lines(HEAD, *leads(10)), tmp_path).counts == {"unchanged": 10}
     changed = [*leads(1, notes="x"), *leads(10)[1:]]
-    assert run_target(config, singer(HEAD, *changed), tmp_path).counts == {"updated": 1, "unchanged": 9}
+    assert run_target(config, singer_lines(HEAD, *changed), tmp_path).counts == {"updated": 1, "unchanged": 9}
     since = len(writes(box))
-    assert run_target(config, singer(HEAD, *leads(10, notes="y")), tmp_path).status == 4
+    assert run_target(config, singer_lines(HEAD, *leads(10, notes="y")), tmp_path).status == 4
     assert len(writes(box)) == since
 
 
@@ -72,8 +73,8 @@ def test_updates_are_counted_by_stream_and_unchanged_records_are_none(
 def test_what_is_only_named_counts_too(box: Sandbox, target_config: Config, tmp_path: Path, limit: int) -> None:
     """Tags that would be created are foreseen, each once."""
     config = target_config | {"max_creates": limit, "create_missing_references": ["tags"]}
-    parts = [record("customers", external_id=f"t{n}", first_name="T", tags=[f"New {n % 9}"]) for n in range(9)]
-    written = run_target(config, singer(HEAD, *parts), tmp_path)
+    parts = [record_message("customers", external_id=f"t{n}", first_name="T", tags=[f"New {n % 9}"]) for n in range(9)]
+    written = run_target(config, singer_lines(HEAD, *parts), tmp_path)
     assert written.status == (4 if limit < 9 else 0)
     assert sum(str(row["title"]).startswith("New ") for row in box.rows("tags")) == (0 if limit < 9 else 9)
 
@@ -81,13 +82,16 @@ def test_what_is_only_named_counts_too(box: Sandbox, target_config: Config, tmp_
 @pytest.mark.parametrize(
     ("limits", "parts"),
     [
-        ({"max_updates": 0}, [record("customers", external_id="g", first_name="G", notes=note) for note in "ab"]),
+        (
+            {"max_updates": 0},
+            [record_message("customers", external_id="g", first_name="G", notes=note) for note in "ab"],
+        ),
         (
             {"max_creates": 2},
             [
                 *leads(2, email="new@example.com"),
                 MOVES,
-                record("pipeline_statuses", customer_email="new@example.com", pipeline_status="Won"),
+                record_message("pipeline_statuses", customer_email="new@example.com", pipeline_status="Won"),
                 HEAD,
                 *leads(4)[2:],
             ],
@@ -99,34 +103,38 @@ def test_records_that_need_one_another_are_foreseen(
     box: Sandbox, target_config: Config, tmp_path: Path, limits: Config, parts: list[Config]
 ) -> None:
     """As if those before had been written: nothing is sent where that would be too much."""
-    assert run_target(target_config | limits, singer(HEAD, *parts), tmp_path).status == 4
+    assert run_target(target_config | limits, singer_lines(HEAD, *parts), tmp_path).status == 4
     assert writes(box) == []
 
 
 def test_parents_and_children_of_one_run_pass_the_guards_together(target_config: Config, tmp_path: Path) -> None:
     """A job whose customer is created before it in the same run is planned, and written."""
-    text = singer(HEAD, *leads(1), JOBS, record("jobs", external_id="j", customer_external_id="g0", job_type="T"))
+    text = singer_lines(
+        HEAD, *leads(1), JOBS, record_message("jobs", external_id="j", customer_external_id="g0", job_type="T")
+    )
     assert run_target(target_config | {"max_creates": 1}, text, tmp_path).counts == {"created": 2}
 
 
 def test_more_than_can_be_held_is_stopped_at_the_limit(box: Sandbox, target_config: Config, tmp_path: Path) -> None:
     """The plan of 20,000 records is known; what comes behind is counted as it is written."""
     row = box.rows("customers")[0]
-    same = [record("customers", id=row["id"], first_name=row["first_name"])] * 20_000
-    run_target(target_config, singer(HEAD, same[0]), tmp_path)
-    text = singer(HEAD, *same, *leads(3))
+    same = [record_message("customers", id=row["id"], first_name=row["first_name"])] * 20_000
+    run_target(target_config, singer_lines(HEAD, same[0]), tmp_path)
+    text = singer_lines(HEAD, *same, *leads(3))
     written = run_target(target_config | {"max_creates": 2}, text, tmp_path)
     assert written.status == 4
     assert written.counts["unchanged"] > 19_000
     assert writes(box).count("POST") <= 2
 
 
-@pytest.mark.parametrize("text", ["", singer(HEAD), singer(HEAD, state(1))], ids=["nothing", "a schema", "a state"])
+@pytest.mark.parametrize(
+    "text", ["", singer_lines(HEAD), singer_lines(HEAD, state_message(1))], ids=["nothing", "a schema", "a state"]
+)
 def test_an_empty_input_deletes_nothing(box: Sandbox, target_config: Config, tmp_path: Path, text: str) -> None:
     """An extract that fails upstream looks like that; so does a version message of a tap."""
-    run_target(target_config, singer(HEAD, *leads(3)), tmp_path)
+    run_target(target_config, singer_lines(HEAD, *leads(3)), tmp_path)
     version = {"type": "ACTIVATE_VERSION", "stream": "customers", "version": 2}
-    for given in (text, singer(HEAD, version)):
+    for given in (text, singer_lines(HEAD, version)):
         assert run_target(target_config | {"hard_delete": True}, given, tmp_path).status == 0
     assert "DELETE" not in writes(box)
 
@@ -136,21 +144,21 @@ def test_deleted_records_are_skipped_unless_deleting_is_allowed(
 ) -> None:
     """And one that was never written is not looked for by its e-mail."""
     known = next(row for row in box.rows("customers") if row["email"])
-    run_target(target_config, singer(HEAD, *leads(1)), tmp_path)
+    run_target(target_config, singer_lines(HEAD, *leads(1)), tmp_path)
     (gone,) = leads(1, deleted_at="2026-01-01T00:00:00Z")
-    stranger = record("customers", external_id="s", email=known["email"], deleted_at="2026-01-01")
-    assert run_target(target_config, singer(HEAD, gone, stranger), tmp_path).counts == {"skipped": 2}
+    stranger = record_message("customers", external_id="s", email=known["email"], deleted_at="2026-01-01")
+    assert run_target(target_config, singer_lines(HEAD, gone, stranger), tmp_path).counts == {"skipped": 2}
     config = target_config | {"hard_delete": True}
-    assert run_target(config, singer(HEAD, gone, stranger), tmp_path).counts == {"deleted": 1, "skipped": 1}
+    assert run_target(config, singer_lines(HEAD, gone, stranger), tmp_path).counts == {"deleted": 1, "skipped": 1}
     assert any(row["id"] == known["id"] for row in box.rows("customers"))
-    assert run_target(config, singer(HEAD, *leads(1)), tmp_path).counts == {"created": 1}
+    assert run_target(config, singer_lines(HEAD, *leads(1)), tmp_path).counts == {"created": 1}
 
 
 def test_a_row_that_is_gone_already_is_as_it_should_be(box: Sandbox, target_config: Config, tmp_path: Path) -> None:
     """A 404 to a DELETE: somebody was faster, or the answer to the first try was lost."""
-    run_target(target_config, singer(HEAD, *leads(1)), tmp_path)
+    run_target(target_config, singer_lines(HEAD, *leads(1)), tmp_path)
     box.fail(Fault("drop", method="DELETE", after_commit=True))
-    gone = singer(HEAD, *leads(1, deleted_at="2026-01-01"))
+    gone = singer_lines(HEAD, *leads(1, deleted_at="2026-01-01"))
     assert run_target(target_config | {"hard_delete": True}, gone, tmp_path).counts == {"deleted": 1}
 
 
@@ -159,13 +167,13 @@ def test_a_plan_says_what_a_run_then_does(box: Sandbox, target_config: Config, t
     row = box.rows("customers")[1]
     box.store.patch("customers", row["id"], {"notes": "Canary before", "status": "lead"})
     gone = box.rows("customers")[2]
-    text = singer(
+    text = singer_lines(
         HEAD,
-        record("customers", id=row["id"], notes="Canary after", status="lost"),
-        record("customers", external_id="new", first_name="Canaryname"),
-        record("customers", id=gone["id"], deleted_at="2026-01-01"),
+        record_message("customers", id=row["id"], notes="Canary after", status="lost"),
+        record_message("customers", external_id="new", first_name="Canaryname"),
+        record_message("customers", id=gone["id"], deleted_at="2026-01-01"),
         JOBS,
-        record("jobs", external_id="j", customer_external_id="new", job_type="T"),
+        record_message("jobs", external_id="j", customer_external_id="new", job_type="T"),
     )
     path = tmp_path / "out" / "plan.jsonl"
     config = target_config | {"hard_delete": True}
@@ -187,9 +195,9 @@ def test_a_plan_says_what_a_run_then_does(box: Sandbox, target_config: Config, t
     assert (sums["requests"], sums["create"]) == (4, 2)
     assert sums["seconds"] == round((4 + sums["look_ups"]) / 50, 3)
     assert path.stat().st_mode & 0o777 == 0o600
-    assert "Canary" not in dry.said
-    assert "status 'lead' → 'lost'" in dry.said
-    assert "notes text of 13 characters → text of 12 characters" in dry.said
+    assert "Canary" not in dry.stderr
+    assert "status 'lead' → 'lost'" in dry.stderr
+    assert "notes text of 13 characters → text of 12 characters" in dry.stderr
     real = run_target(config, text, tmp_path)
     assert real.counts == dry.counts
     assert sorted(writes(box)) == ["DELETE", "POST", "POST", "PUT"]

@@ -8,15 +8,18 @@ from typing import Any, Literal
 import pytest
 
 from fieldpulse_sandbox.sandbox import Sandbox
-from tests.harness.plugins import record, run_target, schema, singer
+from tests.harness.messages import record_message, schema_message, singer_lines
+from tests.harness.target_runner import run_target
 
 Config = dict[str, Any]
 
-HEAD = schema("customers", "external_id", "first_name", "notes", "job_notes", "assigned_to", "custom_fields", "tags")
+HEAD = schema_message(
+    "customers", "external_id", "first_name", "notes", "job_notes", "assigned_to", "custom_fields", "tags"
+)
 
 
 def lead(**values: Any) -> str:
-    return singer(HEAD, record("customers", **{"external_id": "n", "first_name": "N", **values}))
+    return singer_lines(HEAD, record_message("customers", **{"external_id": "n", "first_name": "N", **values}))
 
 
 def newest(box: Sandbox) -> dict[str, Any]:
@@ -52,12 +55,14 @@ def test_a_field_that_fieldpulse_does_not_clear_rejects_the_record(
     keys = [f"k{number}" for number in range(3)]
 
     def leads(**values: Any) -> str:
-        return singer(HEAD, *(record("customers", external_id=key, first_name=key, **values) for key in keys))
+        return singer_lines(
+            HEAD, *(record_message("customers", external_id=key, first_name=key, **values) for key in keys)
+        )
 
     run_target(config, leads(assigned_to=user), tmp_path)
     written = run_target(config, leads(assigned_to=None, notes="Still"), tmp_path)
     assert (written.counts, written.status) == ({"rejected": 3}, 1)
-    assert "assigned_to: FieldPulse does not clear it" in written.said
+    assert "assigned_to: FieldPulse does not clear it" in written.stderr
     assert [row["notes"] for row in box.rows("customers") if row["first_name"] in keys] == ["Still"] * 3
 
 
@@ -71,10 +76,10 @@ def test_a_field_that_is_empty_needs_no_clearing_and_teaches_nothing(
     texts = {"a": "", "b": "Text"}
     run_target(
         config,
-        singer(HEAD, *(record("customers", external_id=k, first_name=k, notes=texts[k]) for k in keys)),
+        singer_lines(HEAD, *(record_message("customers", external_id=k, first_name=k, notes=texts[k]) for k in keys)),
         tmp_path,
     )
-    nulls = singer(HEAD, *(record("customers", external_id=k, first_name=k, notes=None) for k in keys))
+    nulls = singer_lines(HEAD, *(record_message("customers", external_id=k, first_name=k, notes=None) for k in keys))
     assert run_target(config | {"requests_per_second": 1}, nulls, tmp_path).status == 0
     assert [row["notes"] or "" for row in box.rows("customers") if row["first_name"] in keys] == ["", ""]
 
@@ -85,7 +90,7 @@ def test_only_what_is_empty_is_filled(box: Sandbox, target_config: Config, tmp_p
     box.store.patch("customers", row["id"], {"notes": "Theirs", "job_notes": "", "customfields": [], "tags": []})
     tag = box.rows("tags")[0]["id"]
     values = {"notes": "Ours", "job_notes": "Ours", "tags": [tag], "custom_fields": {"Gate code": "1"}}
-    text = singer(HEAD, record("customers", external_id="f", id=row["id"], first_name="Ours", **values))
+    text = singer_lines(HEAD, record_message("customers", external_id="f", id=row["id"], first_name="Ours", **values))
     config = target_config | {"fill_empty_only": True}
     assert run_target(config, text, tmp_path).counts == {"updated": 1}
     after = next(one for one in box.rows("customers") if one["id"] == row["id"])

@@ -10,7 +10,8 @@ import pytest
 
 from fieldpulse_sandbox.faults.fault import Fault
 from fieldpulse_sandbox.sandbox import Sandbox
-from tests.harness.plugins import record, run_target, schema, singer
+from tests.harness.messages import record_message, schema_message, singer_lines
+from tests.harness.target_runner import run_target
 
 Config = dict[str, Any]
 
@@ -19,7 +20,7 @@ CUSTOMER = ("external_id", "first_name", "pipeline_status", "lead_source", "tags
 
 
 def job(box: Sandbox, **values: Any) -> dict[str, Any]:
-    return record(
+    return record_message(
         "jobs", **{"external_id": "j", "customer_id": box.rows("customers")[0]["id"], "job_type": "T", **values}
     )
 
@@ -38,7 +39,7 @@ def test_a_customer_is_described_in_the_accounts_own_words(box: Sandbox, target_
     tag = next(row for row in box.rows("tags") if row["type"] == "customer")
     values = {"Gate code": "1234", "number_of_units": 3, "Service plan": True, "Preferred day": "monday"}
     leads = [
-        record(
+        record_message(
             "customers",
             external_id=f"n{number}",
             first_name=f"N{number}",
@@ -50,8 +51,8 @@ def test_a_customer_is_described_in_the_accounts_own_words(box: Sandbox, target_
         )
         for number in range(5)
     ]
-    written = run_target(target_config, singer(schema("customers", *CUSTOMER), *leads), tmp_path)
-    assert written.counts == {"created": 5}, written.said
+    written = run_target(target_config, singer_lines(schema_message("customers", *CUSTOMER), *leads), tmp_path)
+    assert written.counts == {"created": 5}, written.stderr
     row = newest(box, "customers")
     assert (row["pipeline_status_id"], row["lead_source_id"]) == (stage["id"], source["id"])
     assert (row["tags"], row["assigned_to"]) == ([tag["id"]], user["id"])
@@ -73,8 +74,10 @@ def test_a_job_status_is_a_name_of_the_workflow_a_label_or_a_code(
     if how == "label":
         for one in box.rows("job_statuses"):
             box.store.patch("job_statuses", one["id"], {"name": f"Own {one['id']}"})
-    written = run_target(target_config, singer(schema("jobs", *JOB), job(box, job_status=given)), tmp_path)
-    assert written.counts == {"created": 1}, written.said
+    written = run_target(
+        target_config, singer_lines(schema_message("jobs", *JOB), job(box, job_status=given)), tmp_path
+    )
+    assert written.counts == {"created": 1}, written.stderr
     row = newest(box, "jobs")
     if how == "name":
         assert row["status_id"] == status["id"]
@@ -87,7 +90,7 @@ def test_a_job_is_assigned_to_people_and_teams(box: Sandbox, target_config: Conf
     """By e-mail and title, several of each."""
     users, team = box.rows("users")[:2], box.rows("teams")[0]
     emails = [user["email"] for user in users]
-    text = singer(schema("jobs", *JOB), job(box, team=team["title"], assigned_to_email=emails))
+    text = singer_lines(schema_message("jobs", *JOB), job(box, team=team["title"], assigned_to_email=emails))
     assert run_target(target_config, text, tmp_path).counts == {"created": 1}
     told = [(one["user_id"], one["team_id"]) for one in newest(box, "jobs")["assignments"]]
     assert told == [(users[0]["id"], None), (users[1]["id"], None), (None, team["id"])]
@@ -113,11 +116,13 @@ def test_a_name_that_nobody_has_is_rejected_with_those_that_there_are(
     box: Sandbox, target_config: Config, tmp_path: Path, values: Config, said: str
 ) -> None:
     """And the nearest; a person's e-mail is neither repeated nor listed."""
-    written = run_target(target_config, singer(schema("jobs", *JOB, *values), job(box, **values)), tmp_path)
+    written = run_target(
+        target_config, singer_lines(schema_message("jobs", *JOB, *values), job(box, **values)), tmp_path
+    )
     assert written.counts == {"rejected": 1}
     kept = Path(target_config["rejects_path"]).read_text()
     assert said in json.loads(kept.splitlines()[-1])["rejected"]
-    assert "nobody@example.com" not in written.said
+    assert "nobody@example.com" not in written.stderr
     assert not any(one.method == "POST" for one in box.requests)
 
 
@@ -127,11 +132,13 @@ def test_a_missing_tag_is_created_once_however_many_records_name_it(
     """For the object type that names it, and never twice: not even where the answer to its create is lost."""
     box.fail(Fault("drop", method="POST", path="/tags", after_commit=True))
     leads = [
-        record("customers", external_id=f"t{number}", first_name=f"Tagged{number}", tags=["Brand  new", "brand NEW"])
+        record_message(
+            "customers", external_id=f"t{number}", first_name=f"Tagged{number}", tags=["Brand  new", "brand NEW"]
+        )
         for number in range(12)
     ]
     config = target_config | {"create_missing_references": ["tags"]}
-    text = singer(schema("customers", *CUSTOMER), *leads)
+    text = singer_lines(schema_message("customers", *CUSTOMER), *leads)
     assert run_target(config, text, tmp_path).counts == {"created": 12}
     (tag,) = [row for row in box.rows("tags") if row["title"] == "Brand new"]
     assert tag["type"] == "customer"
@@ -144,14 +151,15 @@ def test_what_the_api_cannot_create_is_no_choice_of_create_missing(target_config
     """Lead sources are read-only."""
     written = run_target(target_config | {"create_missing_references": ["lead_sources"]}, "", tmp_path)
     assert written.status == 2
-    assert "create_missing_references" in written.said
+    assert "create_missing_references" in written.stderr
 
 
 def test_lists_and_objects_may_come_as_json_text(box: Sandbox, target_config: Config, tmp_path: Path) -> None:
     """As warehouses hold them that have no type for them."""
     tag = next(row for row in box.rows("tags") if row["type"] == "job")
-    text = singer(
-        schema("jobs", *JOB), job(box, tags=json.dumps([tag["title"]]), custom_fields='{"Permit number": "P-1"}')
+    text = singer_lines(
+        schema_message("jobs", *JOB),
+        job(box, tags=json.dumps([tag["title"]]), custom_fields='{"Permit number": "P-1"}'),
     )
     assert run_target(target_config, text, tmp_path).counts == {"created": 1}
     row = newest(box, "jobs")
@@ -164,10 +172,10 @@ def test_a_custom_field_that_changes_replaces_its_value_and_leaves_the_others(
 ) -> None:
     """Also where FieldPulse replaces a value only by the id of its row."""
     box.behaviour.customfields_by_id = True
-    head = schema("customers", *CUSTOMER)
+    head = schema_message("customers", *CUSTOMER)
 
     def lead(**values: Any) -> str:
-        return singer(head, record("customers", external_id="c", first_name="C", custom_fields=values))
+        return singer_lines(head, record_message("customers", external_id="c", first_name="C", custom_fields=values))
 
     run_target(target_config, lead(**{"Gate code": "1", "Number of units": 2}), tmp_path)
     assert run_target(target_config, lead(**{"Gate code": "9", "Number of units": 2}), tmp_path).counts == {

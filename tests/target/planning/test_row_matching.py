@@ -9,16 +9,17 @@ import pytest
 
 from fieldpulse_sandbox.faults.fault import Fault
 from fieldpulse_sandbox.sandbox import Sandbox
-from tests.harness.plugins import record, run_target, schema, singer
+from tests.harness.messages import record_message, schema_message, singer_lines
+from tests.harness.target_runner import run_target
 
 Config = dict[str, Any]
 
-HEAD = schema("customers", "external_id", "first_name", "email", "phone", "display_name", "notes")
+HEAD = schema_message("customers", "external_id", "first_name", "email", "phone", "display_name", "notes")
 SETS = {"customers": [["email"], ["phone"], ["display_name"]]}
 
 
 def lead(**values: Any) -> str:
-    return singer(HEAD, record("customers", **{"external_id": "m", **values}))
+    return singer_lines(HEAD, record_message("customers", **{"external_id": "m", **values}))
 
 
 def posts(box: Sandbox) -> int:
@@ -78,10 +79,10 @@ def test_a_mode_says_what_may_be_done(
 ) -> None:
     """For all streams or by stream; what it leaves out is skipped, and counted."""
     parts = (
-        record("customers", external_id="hit", email="known@example.com", notes="x"),
-        record("customers", external_id="miss", first_name="M", email="miss@example.com"),
+        record_message("customers", external_id="hit", email="known@example.com", notes="x"),
+        record_message("customers", external_id="miss", first_name="M", email="miss@example.com"),
     )
-    counts = run_target(target_config | {"write_mode": mode}, singer(HEAD, *parts), tmp_path).counts
+    counts = run_target(target_config | {"write_mode": mode}, singer_lines(HEAD, *parts), tmp_path).counts
     assert counts == {hit: 1, miss: 1}
 
 
@@ -107,17 +108,17 @@ def test_a_wrong_setting_is_named_with_what_is_allowed(
     """Before anything is read; exit status 2, no traceback."""
     written = run_target(target_config | settings, lead(first_name="W"), tmp_path)
     assert written.status == 2
-    assert said in written.said
+    assert said in written.stderr
 
 
 def test_a_key_that_fieldpulse_keeps_outlives_the_ledger(box: Sandbox, target_config: Config, tmp_path: Path) -> None:
     """In a custom field of customers, in a column of items: without a ledger the same rows are found again."""
     config = target_config | {"external_id_fields": {"customers": "Gate code", "items": "external_id"}}
-    text = singer(
+    text = singer_lines(
         HEAD,
-        *(record("customers", external_id=f"crm-{n}", first_name="Twin") for n in range(3)),
-        schema("items", "external_id", "name"),
-        record("items", external_id="sku-1", name="Filter"),
+        *(record_message("customers", external_id=f"crm-{n}", first_name="Twin") for n in range(3)),
+        schema_message("items", "external_id", "name"),
+        record_message("items", external_id="sku-1", name="Filter"),
     )
     assert run_target(config, text, tmp_path).counts == {"created": 4}
     for path in tmp_path.glob("ledger.db*"):
@@ -141,10 +142,10 @@ def test_a_create_in_doubt_is_found_by_the_key_that_fieldpulse_keeps(
     box.store.create = create_twice  # type: ignore[method-assign]  # somebody else creates the like: the server's doing
     box.fail(Fault("drop", method="POST", path="/jobs", after_commit=True, times=3))
     customer = box.rows("customers")[0]["id"]
-    head = schema("jobs", "external_id", "customer_id", "job_type")
-    jobs = [record("jobs", external_id=f"v{n}", customer_id=customer, job_type="Visit") for n in range(4)]
+    head = schema_message("jobs", "external_id", "customer_id", "job_type")
+    jobs = [record_message("jobs", external_id=f"v{n}", customer_id=customer, job_type="Visit") for n in range(4)]
     config = target_config | {"external_id_fields": {"jobs": "Permit number"}}
-    assert run_target(config, singer(head, *jobs), tmp_path).counts == {"created": 4}
+    assert run_target(config, singer_lines(head, *jobs), tmp_path).counts == {"created": 4}
     ours = [row for row in box.store.tables["jobs"].rows.values() if row["job_type"] == "Visit" and row["customfields"]]
     assert sorted(row["customfields"][0]["value"] for row in ours) == ["v0", "v1", "v2", "v3"]
 
@@ -155,7 +156,7 @@ def test_a_custom_field_that_there_is_not_cannot_keep_keys(target_config: Config
         target_config | {"external_id_fields": {"customers": "CRM id"}}, lead(first_name="C"), tmp_path
     )
     assert written.status == 2
-    assert "Gate code" in written.said
+    assert "Gate code" in written.stderr
 
 
 def test_an_account_without_custom_fields_cannot_keep_keys(box: Sandbox, target_config: Config, tmp_path: Path) -> None:
@@ -164,5 +165,5 @@ def test_an_account_without_custom_fields_cannot_keep_keys(box: Sandbox, target_
     config = target_config | {"external_id_fields": {"customers": "Gate code"}}
     written = run_target(config, lead(first_name="C"), tmp_path)
     assert (written.status, written.states) == (2, [])
-    assert "where: setting external_id_fields.customers" in written.said
+    assert "where: setting external_id_fields.customers" in written.stderr
     assert {one.method for one in box.requests} == {"GET"}

@@ -14,12 +14,18 @@ import pytest
 
 from fieldpulse_sandbox.faults.fault import Fault
 from fieldpulse_sandbox.sandbox import Sandbox
-from tests.harness.plugins import command, record, run_target, schema, singer
+from tests.harness.messages import record_message, schema_message, singer_lines
+from tests.harness.processes import plugin_command
+from tests.harness.target_runner import run_target
 
 Config = dict[str, Any]
 
-HEAD = schema("customers", "external_id", "id", "first_name", "last_name", "email", "phone", "display_name", "notes")
-JOBS = schema("jobs", "external_id", "id", "customer_id", "job_type", "subtitle", "status_id", "job_status", "team")
+HEAD = schema_message(
+    "customers", "external_id", "id", "first_name", "last_name", "email", "phone", "display_name", "notes"
+)
+JOBS = schema_message(
+    "jobs", "external_id", "id", "customer_id", "job_type", "subtitle", "status_id", "job_status", "team"
+)
 
 
 def writes(box: Sandbox, since: int = 0) -> list[str]:
@@ -37,9 +43,10 @@ def test_a_row_that_does_not_show_enough_is_read_by_id(box: Sandbox, target_conf
     box.fail(Fault("drop", method="POST", path="/jobs", after_commit=True, times=2))
     customer = box.rows("customers")[0]["id"]
     jobs = [
-        record("jobs", external_id=f"j{n}", customer_id=customer, job_type="Lean", subtitle=f"s{n}") for n in range(3)
+        record_message("jobs", external_id=f"j{n}", customer_id=customer, job_type="Lean", subtitle=f"s{n}")
+        for n in range(3)
     ]
-    assert run_target(target_config, singer(JOBS, *jobs), tmp_path).counts == {"created": 3}
+    assert run_target(target_config, singer_lines(JOBS, *jobs), tmp_path).counts == {"created": 3}
     assert sorted(row["subtitle"] for row in table.rows.values() if row["job_type"] == "Lean") == ["s0", "s1", "s2"]
 
 
@@ -47,7 +54,9 @@ def test_a_list_that_is_refused_is_no_empty_list(box: Sandbox, target_config: Co
     """A create in doubt stays in doubt, and is settled by the next run."""
     box.fail(Fault("drop", method="POST", path="/jobs", after_commit=True))
     box.fail(Fault("status", method="GET", path="/jobs", status=404, skip=2))
-    text = singer(JOBS, record("jobs", external_id="j", customer_id=box.rows("customers")[0]["id"], job_type="Once"))
+    text = singer_lines(
+        JOBS, record_message("jobs", external_id="j", customer_id=box.rows("customers")[0]["id"], job_type="Once")
+    )
     assert run_target(target_config, text, tmp_path).status == 1
     assert run_target(target_config, text, tmp_path).counts == {"created": 1}
     assert sum(row["job_type"] == "Once" for row in box.rows("jobs")) == 1
@@ -65,7 +74,7 @@ def test_a_change_that_comes_late_does_not_win(box: Sandbox, target_config: Conf
             box.store.patch("customers", row["id"], {"notes": "old"})
 
     box.watch = come_late
-    text = singer(HEAD, record("customers", id=row["id"], notes="new"))
+    text = singer_lines(HEAD, record_message("customers", id=row["id"], notes="new"))
     assert run_target(target_config, text, tmp_path).counts == {"updated": 1}
     assert late.is_set()
     assert box.rows("customers")[0]["notes"] == "new"
@@ -75,26 +84,26 @@ def test_an_account_that_cannot_be_recognised_now_is_not_a_new_one(
     box: Sandbox, target_config: Config, tmp_path: Path
 ) -> None:
     """One list that is refused changes nothing; all of them stop the run."""
-    text = singer(HEAD, record("customers", external_id="a", first_name="A"))
+    text = singer_lines(HEAD, record_message("customers", external_id="a", first_name="A"))
     run_target(target_config, text, tmp_path)
     box.fail(Fault("status", method="GET", path="/users", status=404))
     assert run_target(target_config, text, tmp_path).counts == {"unchanged": 1}
     box.fail(Fault("status", method="GET", status=404, times=99))
     written = run_target(target_config, text, tmp_path)
     assert written.status == 2
-    assert "which account" in written.said
+    assert "which account" in written.stderr
 
 
 def test_what_a_killed_run_wrote_stands_in_the_audit(target_config: Config, tmp_path: Path) -> None:
     """The note of the ledger and that of the audit are one."""
     with Sandbox(customers=30, latency_ms=15) as box:
-        line = command("target_fieldpulse", target_config | {"api_url": box.url, "api_key": box.key}, tmp_path)
-        leads = [record("customers", external_id=f"a{n}", first_name="Audited") for n in range(300)]
+        line = plugin_command("target_fieldpulse", target_config | {"api_url": box.url, "api_key": box.key}, tmp_path)
+        leads = [record_message("customers", external_id=f"a{n}", first_name="Audited") for n in range(300)]
         with subprocess.Popen(
             line, stdin=subprocess.PIPE, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, text=True
         ) as process:
             assert process.stdin
-            process.stdin.write(singer(HEAD, *leads[:60]))
+            process.stdin.write(singer_lines(HEAD, *leads[:60]))
             process.stdin.flush()
             deadline = time.monotonic() + 30
             while len(named(box, "Audited")) < 20 and time.monotonic() < deadline:
@@ -113,7 +122,7 @@ def test_rejects_stay_private_whatever_the_file_was(target_config: Config, tmp_p
     path = Path(target_config["rejects_path"])
     path.write_text("")
     path.chmod(0o644)
-    run_target(target_config, singer(HEAD, record("customers", external_id="r")), tmp_path)
+    run_target(target_config, singer_lines(HEAD, record_message("customers", external_id="r")), tmp_path)
     assert path.stat().st_mode & 0o777 == 0o600
     assert json.loads(path.read_text().splitlines()[-1])["record"] == {"external_id": "r"}
 
@@ -126,11 +135,11 @@ def test_a_create_in_doubt_takes_no_row_that_says_more(
     invoice = box.rows("invoices")[0]["id"]
     box.fail(Fault("drop", method="POST", path="/payments", after_commit=committed))
     same = {"invoice_id": invoice, "amount": "33.00", "method": "cash"}
-    poor = record("payments", external_id="p1", notes="one", **same)
-    rich = record("payments", external_id="p2", notes="two", payment_date="2026-03-01T10:00:00Z", **same)
-    head = schema("payments", "external_id", "notes", "payment_date", *same)
+    poor = record_message("payments", external_id="p1", notes="one", **same)
+    rich = record_message("payments", external_id="p2", notes="two", payment_date="2026-03-01T10:00:00Z", **same)
+    head = schema_message("payments", "external_id", "notes", "payment_date", *same)
     config = target_config | {"requests_per_second": 4}
-    written = run_target(config, singer(head, poor, rich), tmp_path)
+    written = run_target(config, singer_lines(head, poor, rich), tmp_path)
     told = sorted(row["notes"] for row in box.rows("payments") if row["amount"] == "33.00")
     assert told == (["one", "two"] if committed else ["two"])
     assert written.counts == ({"created": 2} if committed else {"created": 1, "uncertain": 1})
@@ -145,10 +154,12 @@ def test_a_row_by_hand_that_says_more_is_not_taken(box: Sandbox, target_config: 
 
     box.store.create = create_by_hand  # type: ignore[method-assign]  # the server's doing, not ours
     box.fail(Fault("drop", method="POST", path="/jobs", after_commit=True))
-    text = singer(JOBS, record("jobs", external_id="j", customer_id=box.rows("customers")[0]["id"], job_type="Like"))
+    text = singer_lines(
+        JOBS, record_message("jobs", external_id="j", customer_id=box.rows("customers")[0]["id"], job_type="Like")
+    )
     written = run_target(target_config, text, tmp_path)
     assert written.counts == {"uncertain": 1}
-    assert "says more than was sent" in written.said
+    assert "says more than was sent" in written.stderr
 
 
 def test_a_tag_that_was_just_created_by_its_name_is_changed_by_its_record(
@@ -156,10 +167,15 @@ def test_a_tag_that_was_just_created_by_its_name_is_changed_by_its_record(
 ) -> None:
     """The jobs that name it come first; there is one tag."""
     customer = box.rows("customers")[0]["id"]
-    jobs = [record("jobs", external_id=f"j{n}", customer_id=customer, job_type="T", tags=["Hot"]) for n in range(5)]
-    tag = record("tags", external_id="t1", title="Hot", type="job", color="#ff0000")
-    text = singer(
-        schema("jobs", "external_id", "customer_id", "job_type", "tags"), *jobs, schema("tags", *tag["record"]), tag
+    jobs = [
+        record_message("jobs", external_id=f"j{n}", customer_id=customer, job_type="T", tags=["Hot"]) for n in range(5)
+    ]
+    tag = record_message("tags", external_id="t1", title="Hot", type="job", color="#ff0000")
+    text = singer_lines(
+        schema_message("jobs", "external_id", "customer_id", "job_type", "tags"),
+        *jobs,
+        schema_message("tags", *tag["record"]),
+        tag,
     )
     counts = run_target(target_config | {"create_missing_references": ["tags"]}, text, tmp_path).counts
     assert counts in ({"created": 5, "updated": 1}, {"created": 6})
@@ -172,8 +188,13 @@ def test_a_price_whose_answer_was_lost_is_sent_once_more(box: Sandbox, target_co
     line = invoice["line_items"][0]
     part = {"id": line["line_components"][0]["id"], "unit_cost": "1.5", "unit_price": "3"}
     box.fail(Fault("status", method="PUT", status=504))
-    prices = record("invoices", id=invoice["id"], price_update=[{"id": line["id"], "line_components": [part]}])
-    assert run_target(target_config, singer(schema("invoices", "id", "price_update"), prices), tmp_path).status == 0
+    prices = record_message("invoices", id=invoice["id"], price_update=[{"id": line["id"], "line_components": [part]}])
+    assert (
+        run_target(
+            target_config, singer_lines(schema_message("invoices", "id", "price_update"), prices), tmp_path
+        ).status
+        == 0
+    )
     assert [one.split("/")[-1] for one in writes(box)] == ["price-update"] * 3
 
 
@@ -184,21 +205,23 @@ def test_what_a_killed_run_sent_does_not_undo_what_is_sent_now(target_config: Co
         row = box.rows("customers")[0]["id"]
         box.fail(Fault("slow", method="PUT", after_commit=False, seconds=1.5))
         with subprocess.Popen(
-            command("target_fieldpulse", config, tmp_path),
+            plugin_command("target_fieldpulse", config, tmp_path),
             stdin=subprocess.PIPE,
             stdout=subprocess.DEVNULL,
             stderr=subprocess.DEVNULL,
             text=True,
         ) as process:
             assert process.stdin
-            process.stdin.write(singer(HEAD, record("customers", id=row, notes="old")))
+            process.stdin.write(singer_lines(HEAD, record_message("customers", id=row, notes="old")))
             process.stdin.flush()
             deadline = time.monotonic() + 30
             while not writes(box) and time.monotonic() < deadline:
                 time.sleep(0.01)
             process.kill()
-        text = singer(HEAD, record("customers", id=row, notes="new"))
+        text = singer_lines(HEAD, record_message("customers", id=row, notes="new"))
         assert run_target(config, text, tmp_path).counts == {"updated": 1}
         assert box.rows("customers")[0]["notes"] == "new"
-        again = singer(HEAD, record("customers", id=row, notes="newer"))  # it would outlast the test if it waited now
+        again = singer_lines(
+            HEAD, record_message("customers", id=row, notes="newer")
+        )  # it would outlast the test if it waited now
         assert run_target(config | {"uncertain_create_timeout_seconds": 3600}, again, tmp_path).counts == {"updated": 1}

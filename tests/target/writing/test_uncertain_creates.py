@@ -14,16 +14,18 @@ import pytest
 
 from fieldpulse_sandbox.faults.fault import Fault
 from fieldpulse_sandbox.sandbox import Sandbox
-from tests.harness.plugins import command, record, run_target, schema, singer, state
+from tests.harness.messages import record_message, schema_message, singer_lines, state_message
+from tests.harness.processes import plugin_command
+from tests.harness.target_runner import run_target
 
 Config = dict[str, Any]
 
-CUSTOMERS = schema("customers", "external_id", "first_name", "email")
-JOBS = schema("jobs", "external_id", "customer_external_id", "customer_id", "job_type", "notes", "start_time")
+CUSTOMERS = schema_message("customers", "external_id", "first_name", "email")
+JOBS = schema_message("jobs", "external_id", "customer_external_id", "customer_id", "job_type", "notes", "start_time")
 
 
 def lead(number: int) -> dict[str, Any]:
-    return record(
+    return record_message(
         "customers", external_id=f"d{number}", first_name=f"Doubt{number}", email=f"doubt{number}@example.com"
     )
 
@@ -43,7 +45,7 @@ def test_an_answer_that_is_lost_makes_no_second_customer(
 ) -> None:
     """Whether the create happened or not, there is one customer at the end, counted as created."""
     box.fail(Fault(kind, method="POST", after_commit=after_commit, status=500, skip=2, times=3))  # type: ignore[arg-type]
-    text = singer(CUSTOMERS, *(lead(number) for number in range(8)), state(1))
+    text = singer_lines(CUSTOMERS, *(lead(number) for number in range(8)), state_message(1))
     written = run_target(target_config, text, tmp_path)
     assert written.counts == {"created": 8}
     assert written.states == [{"bookmarks": 1}]
@@ -62,7 +64,7 @@ def test_creates_that_look_alike_keep_their_own_content(
         )
     customer = box.rows("customers")[0]["id"]
     visits = [
-        record(
+        record_message(
             "jobs",
             external_id=f"v{n}",
             customer_id=customer,
@@ -72,10 +74,10 @@ def test_creates_that_look_alike_keep_their_own_content(
         )
         for n in range(20)
     ]
-    assert run_target(target_config, singer(JOBS, *visits), tmp_path).counts == {"created": 20}
+    assert run_target(target_config, singer_lines(JOBS, *visits), tmp_path).counts == {"created": 20}
     there = sorted((row["notes"], row["start_time"]) for row in box.rows("jobs") if row["job_type"] == "Visit")
     assert there == sorted((f"n{n}", f"2026-05-{n + 1:02} 10:00:00") for n in range(20))
-    assert run_target(target_config, singer(JOBS, *visits), tmp_path).counts == {"unchanged": 20}
+    assert run_target(target_config, singer_lines(JOBS, *visits), tmp_path).counts == {"unchanged": 20}
 
 
 def test_a_schema_that_comes_again_takes_no_create_under_way(
@@ -83,26 +85,26 @@ def test_a_schema_that_comes_again_takes_no_create_under_way(
 ) -> None:
     """A tap whose schema changes between records makes a new sink; what is in flight is not in doubt for that."""
     box.fail(Fault("drop", method="POST", after_commit=True, times=3))
-    more = schema("customers", "external_id", "first_name", "email", "notes")
+    more = schema_message("customers", "external_id", "first_name", "email", "notes")
     parts = [part for n in range(6) for part in (CUSTOMERS if n % 2 else more, lead(n))]
-    assert run_target(target_config, singer(*parts), tmp_path).counts == {"created": 6}
+    assert run_target(target_config, singer_lines(*parts), tmp_path).counts == {"created": 6}
     assert doubted(box) == [f"Doubt{n}" for n in range(6)]
 
 
 def test_a_server_that_never_creates_ends_the_run(box: Sandbox, target_config: Config, tmp_path: Path) -> None:
     """Not sent for ever: after the third time it is FieldPulse's turn, and no state has left."""
     box.fail(Fault("drop", method="POST", times=99))
-    written = run_target(target_config, singer(CUSTOMERS, lead(1), state(1)), tmp_path)
+    written = run_target(target_config, singer_lines(CUSTOMERS, lead(1), state_message(1)), tmp_path)
     assert (written.status, written.states) == (1, [])
-    assert "carried out none" in written.said
+    assert "carried out none" in written.stderr
     assert sum(request.method == "POST" for request in box.requests) == 3
 
 
 def test_a_run_stopped_in_doubt_lets_no_state_pass(box: Sandbox, target_config: Config, tmp_path: Path) -> None:
     """The record comes again with the old state, and is created then."""
     box.fail(Fault("drop", method="POST", after_commit=False))
-    line = command("target_fieldpulse", target_config | {"uncertain_create_timeout_seconds": 60}, tmp_path)
-    text = singer(CUSTOMERS, lead(1), state(1), lead(2), state(2))
+    line = plugin_command("target_fieldpulse", target_config | {"uncertain_create_timeout_seconds": 60}, tmp_path)
+    text = singer_lines(CUSTOMERS, lead(1), state_message(1), lead(2), state_message(2))
     with subprocess.Popen(
         line, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
     ) as process:
@@ -121,16 +123,16 @@ def test_two_targets_at_once_do_not_write_the_same_records_twice(target_config: 
     """The second is told who has the ledger, and has sent nothing."""
     with Sandbox(customers=30, latency_ms=15) as box:
         config = target_config | {"api_url": box.url, "api_key": box.key}
-        line = command("target_fieldpulse", config, tmp_path)
+        line = plugin_command("target_fieldpulse", config, tmp_path)
         with subprocess.Popen(
             line, stdin=subprocess.PIPE, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, text=True
         ) as process:
-            _feed(process, singer(CUSTOMERS, *(lead(number) for number in range(200))), close=False)
+            _feed(process, singer_lines(CUSTOMERS, *(lead(number) for number in range(200))), close=False)
             _wait(lambda: len(doubted(box)) > 5)
-            second = run_target(config, singer(CUSTOMERS, lead(500)), tmp_path)
+            second = run_target(config, singer_lines(CUSTOMERS, lead(500)), tmp_path)
             process.kill()
         assert second.status == 4
-        assert str(process.pid) in second.said
+        assert str(process.pid) in second.stderr
         assert "Doubt500" not in doubted(box)
 
 
@@ -139,9 +141,9 @@ def test_a_state_that_cannot_leave_is_no_success(
     box: Sandbox, target_config: Config, tmp_path: Path, output: str
 ) -> None:
     """The runner would keep the old state and believe that all is well."""
-    line = " ".join(command("target_fieldpulse", target_config, tmp_path))
+    line = " ".join(plugin_command("target_fieldpulse", target_config, tmp_path))
     shell = f"{line} > {output}" if output != "closed" else f"{line} >&-"
-    text = singer(CUSTOMERS, lead(1), state(1))
+    text = singer_lines(CUSTOMERS, lead(1), state_message(1))
     ended = subprocess.run(["bash", "-c", shell], input=text, capture_output=True, text=True, timeout=60, check=False)
     assert ended.returncode != 0
     assert "Traceback" not in ended.stderr
@@ -160,10 +162,10 @@ def test_several_rows_that_may_be_the_one_are_left_uncertain(
     box.store.create = create_twice  # type: ignore[method-assign]  # the server's doing, not ours
     box.fail(Fault("drop", method="POST", path="/jobs", after_commit=True))
     customer = box.rows("customers")[0]["id"]
-    text = singer(
-        schema("jobs", "external_id", "customer_id", "job_type"),
-        record("jobs", external_id="u", customer_id=customer, job_type="Twin"),
-        state(1),
+    text = singer_lines(
+        schema_message("jobs", "external_id", "customer_id", "job_type"),
+        record_message("jobs", external_id="u", customer_id=customer, job_type="Twin"),
+        state_message(1),
     )
     written = run_target(target_config, text, tmp_path)
     assert (written.counts, written.status, written.states) == ({"uncertain": 1}, 1, [{"bookmarks": 1}])
@@ -178,12 +180,12 @@ def test_a_create_that_never_happened_is_forgotten_at_the_next_start(
 ) -> None:
     """A killed run leaves an intention; where nothing came of it, the record is created when it comes again."""
     box.fail(Fault("slow", method="POST", seconds=60))
-    line = command("target_fieldpulse", target_config, tmp_path)
+    line = plugin_command("target_fieldpulse", target_config, tmp_path)
     with subprocess.Popen(
         line, stdin=subprocess.PIPE, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, text=True
     ) as process:
         assert process.stdin
-        process.stdin.write(singer(CUSTOMERS, lead(1)))
+        process.stdin.write(singer_lines(CUSTOMERS, lead(1)))
         process.stdin.flush()
         _wait(
             lambda: (
@@ -193,7 +195,7 @@ def test_a_create_that_never_happened_is_forgotten_at_the_next_start(
         time.sleep(0.3)
         process.kill()
     time.sleep(0.4)
-    assert run_target(target_config, singer(CUSTOMERS, lead(1)), tmp_path).counts == {"created": 1}
+    assert run_target(target_config, singer_lines(CUSTOMERS, lead(1)), tmp_path).counts == {"created": 1}
 
 
 @pytest.mark.parametrize("seed", range(3))
@@ -204,13 +206,13 @@ def test_kill_9_at_any_moment_neither_loses_nor_doubles_a_record(
     chance = random.Random(seed)
     total = 90
     print(f"seed {seed}")  # noqa: T201
-    parts = [part for number in range(total) for part in (lead(number), state(number))]
+    parts = [part for number in range(total) for part in (lead(number), state_message(number))]
     with Sandbox(customers=30, latency_ms=15) as box:
         config = target_config | {"api_url": box.url, "api_key": box.key}
         done, kills = -1, 0
         while done < total - 1:
-            text = singer(CUSTOMERS, *parts[2 * (done + 1) :])
-            line = command("target_fieldpulse", config, tmp_path)
+            text = singer_lines(CUSTOMERS, *parts[2 * (done + 1) :])
+            line = plugin_command("target_fieldpulse", config, tmp_path)
             with subprocess.Popen(
                 line, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True
             ) as process:
@@ -231,13 +233,13 @@ def test_kill_9_at_any_moment_neither_loses_nor_doubles_a_record(
 
 def test_sigterm_ends_the_run_with_what_is_under_way_acknowledged(target_config: Config, tmp_path: Path) -> None:
     """Status 143, states only behind what FieldPulse has, and the last line adds up."""
-    parts = [part for number in range(400) for part in (lead(number), state(number))]
+    parts = [part for number in range(400) for part in (lead(number), state_message(number))]
     with Sandbox(customers=30, latency_ms=15) as box:
-        line = command("target_fieldpulse", target_config | {"api_url": box.url, "api_key": box.key}, tmp_path)
+        line = plugin_command("target_fieldpulse", target_config | {"api_url": box.url, "api_key": box.key}, tmp_path)
         with subprocess.Popen(
             line, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
         ) as process:
-            _feed(process, singer(CUSTOMERS, *parts), close=False)
+            _feed(process, singer_lines(CUSTOMERS, *parts), close=False)
             _wait(lambda: len(doubted(box)) > 20)
             process.send_signal(signal.SIGTERM)
             output, said = process.communicate(timeout=30)
