@@ -5,7 +5,7 @@ BIN := $(VENV)/bin
 CODE := fieldpulse_api fieldpulse_plugin tap_fieldpulse target_fieldpulse fieldpulse_cli fieldpulse_sandbox tests benchmarks scripts
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test matrix check fix sandbox snap record record-live bench
+.PHONY: help demo test matrix check fix docs sandbox snap record record-live bench
 
 help: ## list the tasks
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -19,18 +19,23 @@ test: $(VENV)/dev ## run the tests (no network beyond this machine, no key)
 matrix: $(VENV)/dev ## visit every point of the fault matrix, 11,700 (the tests take 240): about half an hour
 	$(BIN)/python -m tests.fault_matrix
 
-check: $(VENV)/dev ## what CI runs: format, lint, types, tests, generated docs
+check: $(VENV)/dev ## what CI runs: format, lint, types, imports, documentation, tests
 	$(BIN)/ruff format --check $(CODE)
 	$(BIN)/ruff check $(CODE)
 	$(BIN)/mypy
 	$(BIN)/lint-imports
 	$(BIN)/python -m scripts.docs --check
+	$(BIN)/sphinx-build -q -W --keep-going -b html docs docs/_build/html
 	$(BIN)/pytest -n auto
 
 fix: $(VENV)/dev ## format, repair what lint can, write the generated docs
 	$(BIN)/ruff format $(CODE)
 	$(BIN)/ruff check --fix $(CODE)
 	$(BIN)/python -m scripts.docs
+
+docs: $(VENV)/dev ## build the documentation and serve it at http://127.0.0.1:8000
+	$(BIN)/sphinx-build -q -W --keep-going -b html docs docs/_build/html
+	$(BIN)/python -m http.server --bind 127.0.0.1 --directory docs/_build/html 8000
 
 sandbox: $(VENV)/dev ## run a local FieldPulse account at http://127.0.0.1:8787 (key: sandbox-key)
 	$(BIN)/fieldpulse-sandbox

@@ -1,0 +1,116 @@
+"""Streams, their filters, and what the target writes, as tables."""
+
+from __future__ import annotations
+
+from fieldpulse_api.resources.catalogue import RESOURCES
+from fieldpulse_api.resources.model import Filter, Resource
+from tap_fieldpulse.singer import change_event_stream, webhook_event_stream
+
+from .tables import codes, table
+
+_EVENT_STREAMS = {
+    change_event_stream.NAME: "Changes of the streams above; must be selected",
+    webhook_event_stream.NAME: "Webhook deliveries as they came; must be selected",
+}
+
+
+def streams_table() -> str:
+    """Return every stream as a table."""
+    rows = [
+        (
+            f"[`{resource.name}`](data-dictionary.md#{resource.name})",
+            resource.title,
+            replication(resource),
+            writes(resource),
+            resource.evidence.name.lower(),
+        )
+        for resource in RESOURCES
+    ]
+    rows += [(f"`{name}`", title, "append", "", "") for name, title in _EVENT_STREAMS.items()]
+    return table(("stream", "what it is", "replication", "the target writes", "shape is"), rows)
+
+
+def writes_table() -> str:
+    """Return every stream that the target writes as a table."""
+    head = ("stream", "by name or your key", "required to create", "default `match`", "actions", "delete")
+    rows = []
+    for resource in RESOURCES:
+        if not (spec := resource.write_spec):
+            continue
+        by_name = dict.fromkeys(
+            name
+            for reference in spec.references
+            for name in reference.properties
+            if name not in spec.by_name or reference.is_list
+        )
+        required = [*spec.required, *([f"one of {', '.join(spec.require_any_of)}"] if spec.require_any_of else [])]
+        rows.append(
+            (
+                f"`{resource.name}`",
+                codes([*by_name, *(["custom_fields"] if resource.custom_field_object else [])]),
+                ", ".join(required),
+                " or ".join(" and ".join(fields) for fields in spec.match_sets),
+                codes(action.name for action in spec.actions),
+                "yes" if "D" in resource.operations else "no",
+            )
+        )
+    return table(head, rows)
+
+
+def filters_table() -> str:
+    """Return every filter of every stream as a table."""
+    rows = [
+        (f"`{resource.name}`", f"`{name}`", values, sent)
+        for resource in RESOURCES
+        for name, values, sent in filters_of(resource)
+    ]
+    return table(("stream", "filter", "values", "sent as"), rows)
+
+
+def filters_of(resource: Resource) -> list[tuple[str, str, str]]:
+    """Return name, values and query parameter of each filter of a stream; filters of one name are one."""
+    by_name: dict[str, list[Filter]] = {}
+    for each in resource.filters:
+        by_name.setdefault(each.name, []).append(each)
+    return [
+        (
+            name,
+            " or ".join(_values(resource, each) for each in filters),
+            " or ".join(dict.fromkeys(_sent_as(each) for each in filters)),
+        )
+        for name, filters in by_name.items()
+    ]
+
+
+def replication(resource: Resource) -> str:
+    """Return how a stream is replicated."""
+    if resource.parent:
+        return f"of changed `{resource.parent}`"
+    return f"incremental, `{resource.updated_column}`" if resource.updated_column else "full table"
+
+
+def writes(resource: Resource) -> str:
+    """Return which writes the target makes for a stream."""
+    if not resource.write_spec:
+        return ""
+    if resource.write_spec.target_resource:
+        return f"moves {resource.write_spec.target_resource}"
+    return "create, update, delete" if "D" in resource.operations else "create, update"
+
+
+def _values(resource: Resource, each: Filter) -> str:
+    if each.comparison:
+        return "a time or a day"
+    if each.stream:
+        return f"names or ids of `{each.stream}`"
+    if any(labels.column == each.columns[0] for labels in resource.code_labels):
+        return "labels or codes"
+    if each.query_param:
+        return ", ".join(each.allowed_values) or "codes"
+    return f"values of {codes(each.columns)}"
+
+
+def _sent_as(each: Filter) -> str:
+    if each.query_param is None:
+        return "not sent"
+    return f"`filter` on `{each.columns[0]}`" if each.query_param == "filter" else f"`{each.query_param}`"
