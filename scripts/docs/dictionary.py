@@ -13,6 +13,7 @@ from typing import Any
 from fieldpulse_api.resources.catalogue import BY_NAME, RESOURCES
 from fieldpulse_api.resources.model import Resource
 
+from .domains import domains, link
 from .streams import filters_of, replication, writes
 from .tables import codes, table
 
@@ -38,24 +39,29 @@ class Column:
 
 @dataclass(frozen=True)
 class Join:
-    """A field of one stream that holds the id of a row of another."""
+    """A field of one stream that holds the id of a row of another, or a list of such ids."""
 
     stream: str
     path: str
     other: str
+    is_list: bool
 
 
-def dictionary() -> str:
-    """Return one section for each stream."""
+def pages() -> Iterator[tuple[str, str]]:
+    """Yield one page for each business domain: its file name, and a section for each stream."""
     incoming: dict[str, list[Join]] = {}
     for join in joins():
         incoming.setdefault(join.other, []).append(join)
-    return "\n".join(_section(resource, incoming.get(resource.name, [])) for resource in RESOURCES)
+    for domain, (about, streams) in domains().items():
+        parts = [f"# Data dictionary: {domain}\n\n<!-- Written by `make fix` from the code. -->\n\n{about}\n"]
+        parts += [_diagram(streams)]
+        parts += [_section(resource, incoming.get(resource.name, [])) for resource in streams]
+        yield f"{domain}.md", "\n".join(parts)
 
 
 def relations() -> str:
-    """Return how the streams join: a diagram for each stream that others refer to, and a table."""
-    rows = [(f"`{join.stream}.{join.path}`", f"`{join.other}.id`") for join in joins()]
+    """Return how the streams join, as a table."""
+    rows = [(f"`{join.stream}.{join.path}`", f"[`{join.other}.id`]({link(join.other)})") for join in joins()]
     return table(("field", "joins"), rows)
 
 
@@ -71,7 +77,8 @@ def joins() -> list[Join]:
         for column in columns(resource):
             holder = re.sub("_type$", "_id", column.path)
             path = holder if holder in paths else column.path
-            found += [Join(resource.name, path, other) for other in column.references]
+            is_list = "[]" in path or column.type.startswith("array")
+            found += [Join(resource.name, path, other, is_list) for other in column.references]
     return list(dict.fromkeys(found))
 
 
@@ -99,7 +106,17 @@ def _type(schema: dict[str, Any]) -> str:
     name = next(each for each in types if each != "null")
     if name == "array" and "type" in schema.get("items", {}):
         return f"array of {_type(schema['items'])}"
-    return _TYPES.get(schema.get("format", ""), _NAMES.get(name, name))
+    return str(_TYPES.get(schema.get("format", ""), _NAMES.get(name, name)))
+
+
+def _diagram(streams: list[Resource]) -> str:
+    """Return the joins of these streams as a diagram, without authors: nearly every row has one."""
+    edges = sorted(
+        f'    {join.stream} }}o--{"o{" if join.is_list else "o|"} {join.other} : "{join.path}"\n'
+        for join in joins()
+        if BY_NAME[join.stream] in streams and "author" not in join.path
+    )
+    return f"```mermaid\nerDiagram\n{''.join(edges)}```\n"
 
 
 def _section(resource: Resource, incoming: list[Join]) -> str:
@@ -108,20 +125,27 @@ def _section(resource: Resource, incoming: list[Join]) -> str:
             f"`{column.path}`",
             column.type,
             _PLAIN_REFERENCE.sub("", column.description),
-            ", ".join(f"[`{name}.id`](#{name})" for name in column.references),
+            ", ".join(f"[`{name}.id`]({link(name, folder='')})" for name in column.references),
         )
         for column in columns(resource)
     ]
-    facts = [("primary key", f"`{resource.key}`"), ("replication", replication(resource))]
-    facts += [("read from", f"`GET {resource.path}`"), ("shape is", f"{resource.evidence.name.lower()}: {resource.source}")]
-    optional = [
+    referenced_by = ", ".join(f"[`{join.stream}.{join.path}`]({link(join.stream, folder='')})" for join in incoming)
+    facts = [
+        ("primary key", f"`{resource.key}`"),
+        ("replication", replication(resource)),
+        ("read from", f"`GET {resource.path}`"),
         ("the target writes", writes(resource)),
         ("filters", codes(name for name, _, _ in filters_of(resource))),
         ("labels (`add_labels`)", codes(f"{labels.column}_label" for labels in resource.code_labels)),
         ("custom fields", "object `custom_fields`" if resource.custom_field_object else ""),
         ("never emitted", codes(resource.excluded_fields)),
-        ("referenced by", ", ".join(f"[`{join.stream}.{join.path}`](#{join.stream})" for join in incoming)),
+        ("joined by", referenced_by),
+        ("evidence", f"{resource.evidence.name.lower()}: {resource.source}"),
     ]
-    facts += [(name, text) for name, text in optional if text]
     head = f"## {resource.name}\n\n{resource.title}.\n\n"
-    return head + table(("", ""), facts) + "\n" + table(("field", "type", "meaning", "joins"), rows)
+    return (
+        head
+        + table(("of the stream", ""), [(name, text) for name, text in facts if text])
+        + "\n"
+        + table(("field", "type", "meaning", "joins"), rows)
+    )

@@ -15,9 +15,10 @@ from pathlib import Path
 from tap_fieldpulse.tap import TapFieldPulse
 from target_fieldpulse.target import TargetFieldPulse
 
-from . import commands, dictionary, errors, sandbox, settings, streams
+from . import commands, dictionary, domains, errors, sandbox, settings, streams
 
 ROOT = Path(__file__).parent.parent.parent
+DICTIONARY = ROOT / "docs" / "tap" / "dictionary"
 BLOCKS: dict[str, Callable[[], str]] = {
     "tap settings": lambda: settings.table_of(TapFieldPulse),
     "target settings": lambda: settings.table_of(TargetFieldPulse),
@@ -26,8 +27,8 @@ BLOCKS: dict[str, Callable[[], str]] = {
     "streams": streams.streams_table,
     "filters": streams.filters_table,
     "writes": streams.writes_table,
+    "domains": domains.domains_list,
     "relations": dictionary.relations,
-    "data dictionary": dictionary.dictionary,
     "errors": errors.errors_table,
     "exit statuses": errors.exit_statuses_table,
     "fieldpulse help": commands.fieldpulse_help,
@@ -54,6 +55,8 @@ def documents() -> Iterator[tuple[Path, str]]:
     for plugin in (TapFieldPulse, TargetFieldPulse):
         plugin.append_builtin_config(plugin.config_jsonschema)
         yield ROOT / "plugins" / f"{plugin.name}.meltano.yml", settings.definition(plugin)
+    for name, text in dictionary.pages():
+        yield DICTIONARY / name, text
     written: set[str] = set()
     for path in pages():
         text = path.read_text("utf-8")

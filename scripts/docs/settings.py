@@ -102,7 +102,7 @@ def _type(schema: dict[str, Any]) -> str:
     if "enum" in schema:
         return " or ".join(f"`{value}`" for value in schema["enum"])
     types = schema["type"] if isinstance(schema["type"], list) else [schema["type"]]
-    return schema.get("format") or next(name for name in types if name != "null")
+    return str(schema.get("format") or next(name for name in types if name != "null"))
 
 
 def _default(name: str, schema: dict[str, Any]) -> str:

@@ -6,6 +6,7 @@ from fieldpulse_api.resources.catalogue import RESOURCES
 from fieldpulse_api.resources.model import Filter, Resource
 from tap_fieldpulse.singer import change_event_stream, webhook_event_stream
 
+from .domains import link
 from .tables import codes, table
 
 _EVENT_STREAMS = {
@@ -18,7 +19,7 @@ def streams_table() -> str:
     """Return every stream as a table."""
     rows = [
         (
-            f"[`{resource.name}`](data-dictionary.md#{resource.name})",
+            f"[`{resource.name}`]({link(resource.name)})",
             resource.title,
             replication(resource),
             writes(resource),

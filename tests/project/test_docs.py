@@ -1,105 +1,113 @@
-"""The documents say what the code says, and the Meltano project knows every setting."""
+"""The documentation says what the code says, and names only what exists."""
 
 from __future__ import annotations
 
 import re
 from pathlib import Path
-from typing import Any, cast
 
 import pytest
 import yaml
-from jsonschema import Draft7Validator
 
-from fieldpulse_api.resources.catalogue import BY_NAME
-from scripts.docs import documents
+from scripts.docs.documents import ROOT, documents, pages
+from scripts.docs.settings import Plugin
 from tap_fieldpulse.tap import TapFieldPulse
 from target_fieldpulse.target import TargetFieldPulse
 
-ROOT = Path(__file__).parent.parent.parent
+LONGEST_LINE = 200
+LONGEST_README = 150
+PACKAGES = (
+    *("fieldpulse_api", "fieldpulse_plugin", "fieldpulse_cli"),
+    *("tap_fieldpulse", "target_fieldpulse", "fieldpulse_sandbox"),
+)
 
 
 def test_generated_parts_are_fresh() -> None:
     """`make fix` writes them."""
-    assert [path.name for path, text in documents() if path.read_text("utf-8") != text] == []
+    assert [str(path) for path, text in documents() if not path.exists() or path.read_text("utf-8") != text] == []
+
+
+def test_every_page_of_the_dictionary_belongs_to_a_domain() -> None:
+    """A page of a domain that was renamed would stay behind."""
+    folder = ROOT / "docs" / "tap" / "dictionary"
+    assert set(folder.iterdir()) == {path for path, _ in documents() if path.parent == folder}
+
+
+def test_the_readme_is_short() -> None:
+    """It says what, why and how to begin; the rest is in docs/."""
+    assert len((ROOT / "README.md").read_text("utf-8").splitlines()) <= LONGEST_README
+
+
+@pytest.mark.parametrize("path", pages(), ids=lambda path: str(path.relative_to(ROOT)))
+def test_lines_are_short_outside_generated_tables(path: Path) -> None:
+    """Long lines are hard to review."""
+    written = re.sub(r"<!-- begin .*?<!-- end ", "", path.read_text("utf-8"), flags=re.DOTALL)
+    if "<!-- Written by `make fix`" not in written:
+        assert [line for line in written.splitlines() if len(line) > LONGEST_LINE] == []
 
 
 @pytest.mark.parametrize("plugin", [TapFieldPulse, TargetFieldPulse])
-def test_meltano_knows_every_setting(plugin: type[TapFieldPulse]) -> None:
-    """A setting that Meltano does not know cannot be set there; a key that it does not guard would be shown."""
+def test_meltano_knows_every_setting(plugin: Plugin) -> None:
+    """A setting that Meltano does not know cannot be set there; a secret that it does not guard would be shown."""
     text = (ROOT / "plugins" / f"{plugin.name}.meltano.yml").read_text("utf-8")
     (definition,) = next(iter(yaml.safe_load(text)["plugins"].values()))
     plugin.append_builtin_config(plugin.config_jsonschema)  # whichever test comes first
-    assert {one["name"] for one in definition["settings"]} == set(plugin.config_jsonschema["properties"])
-    secrets = {"api_key", "webhook_token", "webhook_secret"} & set(plugin.config_jsonschema["properties"])
-    assert {one["name"] for one in definition["settings"] if one.get("sensitive")} == secrets
-
-
-def test_the_yaml_to_paste_names_real_settings() -> None:
-    """What the README tells to paste works as it stands."""
-    pasted = pieces_of_yaml("plugins")
-    for plugin, kind in ((TapFieldPulse, "extractors"), (TargetFieldPulse, "loaders")):
-        (definition,) = pasted[kind]
-        assert definition["executable"] == plugin.name
-        assert {one["name"] for one in definition["settings"]} <= set(plugin.config_jsonschema["properties"])
-        assert set(definition["capabilities"]) <= {one.value for one in plugin.capabilities}
-
-
-def test_the_filters_to_paste_are_taken() -> None:
-    """By the setting's own schema, each of a name that its stream has."""
-    given = pieces_of_yaml("filters")
-    Draft7Validator(TapFieldPulse.config_jsonschema["properties"]["filters"]).validate(given)
-    for stream, some in given.items():
-        assert set(some) <= {one.name for one in BY_NAME[stream].filters}
-
-
-def pieces_of_yaml(name: str) -> dict[str, Any]:
-    """Return what stands under a key of the README's YAML."""
-    blocks = re.findall(r"```yaml\n(.*?)```", (ROOT / "README.md").read_text("utf-8"), re.DOTALL)
-    (found,) = [piece[name] for piece in map(yaml.safe_load, blocks) if name in piece]
-    return cast("dict[str, Any]", found)
-
-
-def test_every_task_of_the_makefile_is_told_of() -> None:
-    """`make` alone lists them all."""
-    text = (ROOT / "Makefile").read_text("utf-8")
-    listed = set(re.findall(r"^([a-z-]+):.*## ", text, re.MULTILINE))
-    assert {"demo", "test", "check", "fix", "sandbox", "snap", "record"} <= listed
-    assert listed == set(re.findall(r"^([a-z-]+):", text, re.MULTILINE))
-
-
-def test_links_in_the_documents_lead_somewhere() -> None:
-    """A file that a document names is there."""
-    for document in ("README.md", "AGENTS.md", "CHANGELOG.md"):
-        for name in re.findall(r"\]\(([^)#:]+)\)", (ROOT / document).read_text("utf-8")):
-            assert (ROOT / name).exists(), f"{document}: {name}"
+    properties = plugin.config_jsonschema["properties"]
+    assert {setting["name"] for setting in definition["settings"]} == set(properties)
+    secrets = {"api_key", "webhook_token", "webhook_secret"} & set(properties)
+    assert {setting["name"] for setting in definition["settings"] if setting.get("sensitive")} == secrets
 
 
 @pytest.mark.parametrize("plugin", ["tap", "target"])
 def test_every_default_is_of_the_kind_that_meltano_is_told(plugin: str) -> None:
     """Meltano reads a default as its kind, and fails on one that is not."""
-    definition = yaml.safe_load((ROOT / "plugins" / f"{plugin}-fieldpulse.meltano.yml").read_text("utf-8"))
-    (known,) = next(iter(definition["plugins"].values()))
+    text = (ROOT / "plugins" / f"{plugin}-fieldpulse.meltano.yml").read_text("utf-8")
+    (definition,) = next(iter(yaml.safe_load(text)["plugins"].values()))
     kinds = {"object": dict, "array": list, "string": str, "boolean": bool, "integer": int, "options": str}
     wrong = [
-        one["name"]
-        for one in known["settings"]
-        if one["kind"] in kinds and not isinstance(one.get("value", kinds[one["kind"]]()), kinds[one["kind"]])
+        setting["name"]
+        for setting in definition["settings"]
+        if (kind := kinds.get(setting["kind"])) and not isinstance(setting.get("value", kind()), kind)
     ]
     assert wrong == []
 
 
+def test_every_task_of_the_makefile_is_listed() -> None:
+    """`make` alone lists them all."""
+    text = (ROOT / "Makefile").read_text("utf-8")
+    listed = set(re.findall(r"^([a-z-]+):.*## ", text, re.MULTILINE))
+    assert {"demo", "test", "check", "fix", "docs", "sandbox", "snap", "record"} <= listed
+    assert listed == set(re.findall(r"^([a-z-]+):", text, re.MULTILINE))
+
+
+@pytest.mark.parametrize("path", [*pages(), ROOT / "AGENTS.md", ROOT / "CHANGELOG.md"], ids=lambda path: path.name)
+def test_links_lead_to_files_and_headings(path: Path) -> None:
+    """On GitHub too, where nothing checks them; addresses of other sites are not looked up."""
+    text = re.sub(r"```.*?```", "", path.read_text("utf-8"), flags=re.DOTALL)
+    broken = []
+    for link in re.findall(r"\]\(([^)\s]+)\)", text):
+        name, _, anchor = link.partition("#")
+        target = (path.parent / name).resolve() if name else path
+        if ":" in link:
+            continue
+        if not target.exists() or (anchor and anchor not in anchors_of(target)):
+            broken.append(link)
+    assert broken == []
+
+
 def test_the_facts_that_the_code_cites_exist() -> None:
     """`API facts 2.2` in a comment is a section of docs/api-facts.md."""
-    sections = set(
-        re.findall(r"^#+ (\d+(?:\.\d+)?) ", (ROOT / "docs" / "api-facts.md").read_text("utf-8"), re.MULTILINE)
-    )
-    packages = ("fieldpulse_api", "fieldpulse_plugin", "fieldpulse_cli", "fieldpulse_sandbox")
-    sources = [
-        path for name in (*packages, "tap_fieldpulse", "target_fieldpulse") for path in (ROOT / name).rglob("*.py")
-    ]
+    facts = (ROOT / "docs" / "api-facts.md").read_text("utf-8")
+    sections = set(re.findall(r"^#+ (\d+(?:\.\d+)?) ", facts, re.MULTILINE))
     cited = {
-        (number, path.name)
-        for path in sources
-        for number in re.findall(r"API facts (\d+(?:\.\d+)?)", path.read_text("utf-8"))
+        (section, path.name)
+        for package in PACKAGES
+        for path in (ROOT / package).rglob("*.py")
+        for section in re.findall(r"API facts (\d+(?:\.\d+)?)", path.read_text("utf-8"))
     }
-    assert sorted((number, name) for number, name in cited if number not in sections) == []
+    assert sorted((section, name) for section, name in cited if section not in sections) == []
+
+
+def anchors_of(path: Path) -> set[str]:
+    """Return the anchors that GitHub and Sphinx give to the headings of a page."""
+    headings = re.findall(r"^#+ (.*)$", path.read_text("utf-8"), re.MULTILINE)
+    return {re.sub(r"[^\w\- ]", "", heading.lower()).replace(" ", "-") for heading in headings}
