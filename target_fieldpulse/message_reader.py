@@ -14,14 +14,14 @@ from fieldpulse_api.values.strict_json import parse, text_fault
 _Message = dict[str, Any]
 
 
-class Fault(NamedTuple):
+class RecordFault(NamedTuple):
     """What is wrong with a record, and the line that it came in, which nothing else can hold as it was."""
 
-    what: str
+    reason: str
     line: str
 
 
-class Reader(GenericSingerReader[str]):
+class MessageReader(GenericSingerReader[str]):
     """Read one message a line; numbers with a point are Decimal. Blank lines say nothing.
 
     `fault` is that of the record that was read last: what it says is not what was meant, so it is rejected.
@@ -33,7 +33,7 @@ class Reader(GenericSingerReader[str]):
 
     def __init__(self) -> None:
         super().__init__()
-        self.fault: Fault | None = None
+        self.fault: RecordFault | None = None
         self._line = 0
 
     def process_lines(self, file_input: IO[str] | None, callbacks: dict[str, Callable[[_Message], None]]) -> Any:
@@ -58,7 +58,7 @@ class Reader(GenericSingerReader[str]):
         what = "; ".join(faults)
         if faults and (message["type"] != "RECORD" or is_torn):
             raise self._broken(f"has {what}")
-        self.fault = Fault(what, line) if faults else None
+        self.fault = RecordFault(what, line) if faults else None
         return message
 
     @property

@@ -10,7 +10,7 @@ from singer_sdk.sinks import RecordSink
 from fieldpulse_api.errors import UnsupportedStreamError
 from fieldpulse_api.resources.catalogue import BY_NAME
 from fieldpulse_api.values.custom_fields import PROPERTY
-from target_fieldpulse.records.parsed_record import DELETED, opened
+from target_fieldpulse.records.parsed_record import DELETED, parse_json_strings
 
 if TYPE_CHECKING:
     from .target import TargetFieldPulse
@@ -61,7 +61,7 @@ class FieldPulseSink(RecordSink):
     def process_record(self, record: Record, context: object) -> None:  # noqa: ARG002
         """Hand the record on; this waits while too many are under way."""
         write = self._resource.write_spec
-        record = dict(opened(write, record)) if write else record
+        record = dict(parse_json_strings(write, record)) if write else record
         self._run.submit(self._resource, self.schema, record, self._reader.fault)
 
 

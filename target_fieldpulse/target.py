@@ -25,7 +25,7 @@ from fieldpulse_plugin.sdk import FieldPulsePlugin
 from fieldpulse_plugin.settings import SHARED_SETTINGS
 from target_fieldpulse.run.run import Run
 
-from .message_reader import Reader
+from .message_reader import MessageReader
 from .settings import TARGET_SETTINGS
 from .sink import DiscardSink, FieldPulseSink
 
@@ -49,7 +49,7 @@ class TargetFieldPulse(FieldPulsePlugin, Target):
         PluginCapabilities.FLATTENING,
         PluginCapabilities.STRUCTURED_LOGGING,
     ]
-    message_reader_class = Reader
+    message_reader_class = MessageReader
 
     @cached_property
     def run(self) -> Run:
@@ -113,9 +113,9 @@ class TargetFieldPulse(FieldPulsePlugin, Target):
         super().process_endofpipe()
 
     @property
-    def reader(self) -> Reader:
+    def reader(self) -> MessageReader:
         """Return what reads the input."""
-        return cast("Reader", self.message_reader)
+        return cast("MessageReader", self.message_reader)
 
     def _malformed(self, part: str) -> InvalidInput:
         return InvalidInput(f"The {part} of a message is no object.", where=self.reader.where, hint=_LOOK)

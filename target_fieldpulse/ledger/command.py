@@ -12,7 +12,7 @@ import msgspec
 
 from fieldpulse_api.errors import ConfigError, RecordInvalid, got_and_allowed
 from fieldpulse_api.values.scalars import iso_timestamp
-from target_fieldpulse.planning.plan import Note
+from target_fieldpulse.planning.plan import LedgerKey
 from target_fieldpulse.settings import TARGET_SETTINGS
 
 from .ledger import Entry, Ledger
@@ -90,9 +90,9 @@ def settle(
         if not_created:
             one.forget(stream, key)
         elif made:
-            one.done(Note(stream, key, entry.said), row_id=None, above={})
+            one.done(LedgerKey(stream, key, entry.said), row_id=None, above={})
         else:
-            one.done(Note(stream, key), row_id=created, above=entry.above, status="adopted")
+            one.done(LedgerKey(stream, key), row_id=created, above=entry.above, status="adopted")
         click.echo(f"settled: {stream} {key}")
 
 

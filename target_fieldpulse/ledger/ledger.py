@@ -36,8 +36,8 @@ from sqlalchemy.exc import IntegrityError, SQLAlchemyError
 from fieldpulse_api.errors import ConfigError, RecordInvalid
 from fieldpulse_plugin.database import open_database
 from fieldpulse_plugin.run_lock import RunLock
-from target_fieldpulse.planning.plan import Note
-from target_fieldpulse.records.parsed_record import Said
+from target_fieldpulse.planning.plan import LedgerKey
+from target_fieldpulse.records.parsed_record import PropertyHashes
 
 Status = Literal["intended", "adopted", "done", "deleted", "running", "ended"]
 
@@ -91,7 +91,7 @@ class Entry:
     status: Status
     row_id: int | None
     above: Mapping[str, int]
-    said: Said
+    said: PropertyHashes
     marks: Mapping[str, str]
     after_id: int
     at: float
@@ -145,7 +145,7 @@ class Ledger:
         run = self.find(stream, _RUN)
         if run and run.status == "running":
             self.killed_by = time.time()
-        self.done(Note(stream, _RUN), row_id=None, above={}, status="running")
+        self.done(LedgerKey(stream, _RUN), row_id=None, above={}, status="running")
 
     def _upgrade(self) -> None:
         """Take over what version 1 knew: which rows there are and what is in doubt, not what was written to them."""
@@ -228,12 +228,12 @@ class Ledger:
         with self._begin() as connection:
             return int(connection.scalar(select(func.count()).select_from(_TABLE).where(*is_known)) or 0)
 
-    def intend(self, note: Note, *, above: Mapping[str, int], marks: Mapping[str, str], after_id: int) -> None:
+    def intend(self, note: LedgerKey, *, above: Mapping[str, int], marks: Mapping[str, str], after_id: int) -> None:
         """Commit that a create is about to be sent.
 
         Raises: Invalid when another process is creating the same key.
         """
-        values = {"status": "intended", "above": dict(above), "said": note.said, "marks": dict(marks)}
+        values = {"status": "intended", "above": dict(above), "said": note.property_hashes, "marks": dict(marks)}
         key = self._key(note.stream, note.key)
         try:
             with self._begin() as connection:
@@ -248,7 +248,7 @@ class Ledger:
 
     def done(
         self,
-        note: Note,
+        note: LedgerKey,
         *,
         row_id: int | None,
         above: Mapping[str, int],
@@ -260,7 +260,7 @@ class Ledger:
         With it goes what the audit says of it: both, or neither.
         """
         key = self._key(note.stream, note.key)
-        values = {"status": status, "row_id": row_id, "above": dict(above), "said": note.said, "marks": {}}
+        values = {"status": status, "row_id": row_id, "above": dict(above), "said": note.property_hashes, "marks": {}}
         with self._begin() as connection:
             changed = connection.execute(update(_TABLE).where(*self._is(key)).values(**values, at=time.time()))
             if not changed.rowcount:
@@ -289,7 +289,7 @@ class Ledger:
         """Close the connections, and let others have it. `is_clean`: nothing is under way any more."""
         for stream, one in self._holds.items():
             if is_clean:
-                self.done(Note(stream, _RUN), row_id=None, above={}, status="ended")
+                self.done(LedgerKey(stream, _RUN), row_id=None, above={}, status="ended")
             one.release()
         self._holds.clear()
         self._engine.dispose()

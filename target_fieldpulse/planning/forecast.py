@@ -10,10 +10,10 @@ from typing import Any
 from target_fieldpulse.ledger.ledger import Entry, Ledger
 
 from .lookups import Lookups
-from .plan import New, Plan
+from .plan import Plan, RowToCreate
 
 
-class Forecast:
+class PlannedState:
     """The ledger and the look-ups, as if plans had been carried out. Rows that would be created have ids below zero.
 
     May be used by many threads. While nothing is planned it is the ledger.
@@ -29,43 +29,45 @@ class Forecast:
         """Return what is known of a source key."""
         return self._entries.get((stream, source_key)) or self._ledger.find(stream, source_key)
 
-    def take(self, plan: Plan) -> int:
+    def apply(self, plan: Plan) -> int:
         """Take a plan for done, and return the id of its row."""
         is_deleted = plan.action == "delete"
         known = self._note(plan, is_deleted=is_deleted)
-        self._lookups.plan(plan.resource.name, plan.above, known, None if is_deleted else shown(plan))
+        self._lookups.add_planned(
+            plan.resource.name, plan.parent_ids, known, None if is_deleted else columns_written(plan)
+        )
         return known
 
-    def new(self, one: New) -> tuple[int, bool]:
+    def add_row(self, one: RowToCreate) -> tuple[int, bool]:
         """Take a row for created that records only name; return its id, and whether it was not there before."""
-        entry = self._entries.get((one.stream, one.note.key))
+        entry = self._entries.get((one.stream, one.ledger_key.key))
         if entry:
             return int(entry.row_id or 0), False
         with self._lock:
             self._created += 1
             known = -self._created
-            self._entries[one.stream, one.note.key] = _entry(one.stream, one.note.key, known, {}, {})
-        self._lookups.plan(one.stream, {}, known, dict(one.body))
+            self._entries[one.stream, one.ledger_key.key] = _entry(one.stream, one.ledger_key.key, known, {}, {})
+        self._lookups.add_planned(one.stream, {}, known, dict(one.body))
         return known, True
 
-    def forget(self) -> None:
+    def clear(self) -> None:
         """Begin in earnest: nothing that was planned is there."""
         self._entries.clear()
-        self._lookups.forget()
+        self._lookups.discard_planned()
 
     def _note(self, plan: Plan, *, is_deleted: bool) -> int:
-        note = plan.note
+        note = plan.ledger_key
         with self._lock:
             known = plan.row_id
             if known is None:
                 self._created += 1
                 known = -self._created
-            entry = _entry(note.stream, note.key, known, plan.above, note.said, is_deleted=is_deleted)
+            entry = _entry(note.stream, note.key, known, plan.parent_ids, note.property_hashes, is_deleted=is_deleted)
             self._entries[note.stream, note.key] = entry
         return known
 
 
-def shown(plan: Plan) -> Mapping[str, Any]:
+def columns_written(plan: Plan) -> Mapping[str, Any]:
     """Return what a row shows of what a plan writes: some columns have other names than their fields."""
     fields = plan.resource.write_spec.by_name if plan.resource.write_spec else {}
     return {fields[name].column if name in fields else name: value for name, value in plan.body.items()}

@@ -34,7 +34,7 @@ class Guards:
     def __bool__(self) -> bool:
         return bool(self._limits)
 
-    def take(self, action: Action, stream: str) -> None:
+    def count(self, action: Action, stream: str) -> None:
         """Count one more. Raises: GuardStopped when that is too many."""
         if action not in self._limits:
             return

@@ -16,7 +16,7 @@ from fieldpulse_api.resources.catalogue import BY_NAME
 from fieldpulse_api.resources.model import Resource
 from fieldpulse_api.resources.write_model import Field, FieldType
 from fieldpulse_api.values.custom_fields import RAW, entries_of
-from target_fieldpulse.records.field_codec import Wire
+from target_fieldpulse.records.field_codec import FieldCodec
 
 _OF_CUSTOM = f"{RAW[0]}:"
 _EXACT = "="
@@ -46,7 +46,7 @@ def cell(row: Mapping[str, Any], column: str) -> Any:
     return next((value for name in RAW for one, value in entries_of(row.get(name)) if one == wanted), None)
 
 
-def shows(row: Mapping[str, Any], column: str) -> bool:
+def has_column(row: Mapping[str, Any], column: str) -> bool:
     """Say whether a row shows a column at all, be it empty."""
     column = plain_column(column)
     if column.startswith(_OF_CUSTOM):
@@ -68,7 +68,7 @@ class Lookup:
     Raises: Invalid when the list could not be read whole: then nothing can be said to be missing in it.
     """
 
-    def __init__(self, resource: Resource, columns: Iterable[str], wire: Wire) -> None:
+    def __init__(self, resource: Resource, columns: Iterable[str], wire: FieldCodec) -> None:
         self._columns, self._wire, self._resource = tuple(columns), wire, resource
         self._fields = {name: field_of(resource, name) for name in self._columns}
         self._rows: dict[int, dict[str, Any]] = {}
@@ -76,15 +76,15 @@ class Lookup:
         self._indexes: dict[tuple[str, ...], defaultdict[tuple[str, ...], dict[int, None]]] = {}
         self._lock = threading.RLock()
         self.newest_id = 0
-        self.unseen: set[str] = set()
+        self.absent_columns: set[str] = set()
 
     def read(self, pages: Pages) -> None:
         """Take all rows in."""
         seen: set[str] = set()
         for row in (row for rows in FullScan(pages, ends_by_count=bool(pages.resource.parent)).rows() for row in rows):
-            self.put(int(row["id"]), row)
-            seen.update(name for name in self._columns if name not in seen and shows(row, name))
-        self.unseen = set(self._columns) - seen if self._rows else set()
+            self.upsert(int(row["id"]), row)
+            seen.update(name for name in self._columns if name not in seen and has_column(row, name))
+        self.absent_columns = set(self._columns) - seen if self._rows else set()
         self.newest_id = max(self._rows, default=0)
         if pages.tally.verdict == "incomplete":
             raise IncompleteRead(
@@ -93,7 +93,7 @@ class Lookup:
                 hint="run again",
             )
 
-    def put(self, row_id: int, values: Mapping[str, Any], *, is_planned: bool = False) -> None:
+    def upsert(self, row_id: int, values: Mapping[str, Any], *, is_planned: bool = False) -> None:
         """Say what a row holds now in some columns; what is only planned is forgotten by `forget`."""
         shown = {name: cell(values, name) for name in self._columns}
         with self._lock:
@@ -113,7 +113,7 @@ class Lookup:
                 if gone is not None:
                     index[self._key(columns, gone)].pop(row_id, None)
 
-    def forget(self) -> None:
+    def discard_planned(self) -> None:
         """Take back what was only planned."""
         with self._lock:
             for row_id, row in self._before.items():
@@ -130,7 +130,7 @@ class Lookup:
         columns = tuple(wanted)
         if not self._key(columns[:1], wanted)[0]:
             return []
-        hidden = ", ".join(plain_column(name) for name in columns if name in self.unseen)
+        hidden = ", ".join(plain_column(name) for name in columns if name in self.absent_columns)
         if hidden:
             raise RecordInvalid(
                 f"No row of {self._resource.name} shows {hidden}, so none can be found by it.",
@@ -164,7 +164,7 @@ class Lookup:
 
     def _key(self, columns: Iterable[str], row: Mapping[str, Any]) -> tuple[str, ...]:
         fields = (self._fields.get(name) or field_of(self._resource, name) for name in columns)
-        return tuple(self._wire.loose(one, row.get(name)) for one, name in zip(fields, columns))  # noqa: B905
+        return tuple(self._wire.match_key(one, row.get(name)) for one, name in zip(fields, columns))  # noqa: B905
 
 
 class Lookups:
@@ -173,7 +173,9 @@ class Lookups:
     `columns` are those that will be asked for, by stream.
     """
 
-    def __init__(self, client: Client, reading: ReadOptions, wire: Wire, columns: Mapping[str, Iterable[str]]) -> None:
+    def __init__(
+        self, client: Client, reading: ReadOptions, wire: FieldCodec, columns: Mapping[str, Iterable[str]]
+    ) -> None:
         self._client, self._reading, self._wire = client, reading, wire
         self._columns = {stream: tuple(dict.fromkeys(names)) for stream, names in columns.items()}
         self._locks: defaultdict[str, threading.Lock] = defaultdict(threading.Lock)
@@ -181,7 +183,7 @@ class Lookups:
         self._failed: dict[str, FieldPulseError] = {}
         self._planned: defaultdict[str, list[tuple[int, Mapping[str, Any] | None]]] = defaultdict(list)
 
-    def of(self, stream: str, above: Mapping[str, int] | None = None) -> Lookup:
+    def get(self, stream: str, above: Mapping[str, int] | None = None) -> Lookup:
         """Return the look-up of a list; `above` fills its path. Raises: Invalid; what `Client.get` raises."""
         resource = BY_NAME[stream]
         path = resource.path.format(**(above or {}))
@@ -192,11 +194,11 @@ class Lookups:
                 self._read[path] = self._make(resource, path)
             return self._read[path]
 
-    def put(self, stream: str, above: Mapping[str, int], row_id: int, values: Mapping[str, Any]) -> None:
+    def upsert(self, stream: str, above: Mapping[str, int], row_id: int, values: Mapping[str, Any]) -> None:
         """Take what was just written into a list that was read before, or is being read."""
         known = self._known(stream, above)
         if known:
-            known.put(row_id, values)
+            known.upsert(row_id, values)
 
     def remove(self, stream: str, above: Mapping[str, int], row_id: int) -> None:
         """Take a deleted row out of a list that was read before."""
@@ -204,21 +206,21 @@ class Lookups:
         if known:
             known.remove(row_id)
 
-    def plan(self, stream: str, above: Mapping[str, int], row_id: int, values: Mapping[str, Any] | None) -> None:
+    def add_planned(self, stream: str, above: Mapping[str, int], row_id: int, values: Mapping[str, Any] | None) -> None:
         """Take in what would be written, or with None deleted, until `forget`: also for a list that is read later."""
         path = BY_NAME[stream].path.format(**above)
         with self._locks[path]:
             self._planned[path].append((row_id, values))
             if path in self._read:
-                _plan(self._read[path], row_id, values)
+                _apply_planned(self._read[path], row_id, values)
 
-    def forget(self) -> None:
+    def discard_planned(self) -> None:
         """Take back everything that was only planned."""
         self._planned.clear()
         for path in [path for path in self._read if self._is_new(path)]:
             del self._read[path]
         for lookup in self._read.values():
-            lookup.forget()
+            lookup.discard_planned()
 
     def _known(self, stream: str, above: Mapping[str, int]) -> Lookup | None:
         path = BY_NAME[stream].path.format(**above)
@@ -234,7 +236,7 @@ class Lookups:
                 self._failed[path] = RecordInvalid(error.what, where=error.where, hint=error.hint)
                 raise self._failed[path] from None
         for row_id, values in self._planned[path]:
-            _plan(lookup, row_id, values)
+            _apply_planned(lookup, row_id, values)
         return lookup
 
     @staticmethod
@@ -248,8 +250,8 @@ class Lookups:
         return replace(self._reading, query=dict(resource.with_custom_fields_params)) if is_asked else self._reading
 
 
-def _plan(lookup: Lookup, row_id: int, values: Mapping[str, Any] | None) -> None:
+def _apply_planned(lookup: Lookup, row_id: int, values: Mapping[str, Any] | None) -> None:
     if values is None:
         lookup.remove(row_id, is_planned=True)
     else:
-        lookup.put(row_id, values, is_planned=True)
+        lookup.upsert(row_id, values, is_planned=True)

@@ -11,35 +11,35 @@ from fieldpulse_api.resources.model import Resource
 from fieldpulse_api.resources.write_model import Field, FieldType, WriteSpec
 from fieldpulse_api.values.text import normalized
 from target_fieldpulse.records.custom_field_entries import FIELD as VALUES
-from target_fieldpulse.records.custom_field_entries import lacking
-from target_fieldpulse.records.field_codec import Wire, encoded, refuse
-from target_fieldpulse.records.parsed_record import Record, Said
+from target_fieldpulse.records.custom_field_entries import missing_values
+from target_fieldpulse.records.field_codec import FieldCodec, canonical_json, refuse
+from target_fieldpulse.records.parsed_record import PropertyHashes, Record
 
 Body = dict[str, Any]
-Action = Literal["create", "finish", "update", "delete", "unchanged", "skip"]
+Action = Literal["create", "resume_create", "update", "delete", "unchanged", "skip"]
 
 
 @dataclass(frozen=True)
-class New:
+class RowToCreate:
     """In a body: the id of a row that is created first, since records name it and it is not there."""
 
     stream: str
     body: tuple[tuple[str, Any], ...]
 
     @property
-    def note(self) -> Note:
+    def ledger_key(self) -> LedgerKey:
         """Return under what the ledger keeps it: a hash of its name."""
-        name = encoded([normalized(value) for _, value in self.body])
-        return Note(self.stream, f"name:{hashlib.blake2b(name, digest_size=12).hexdigest()}")
+        name = canonical_json([normalized(value) for _, value in self.body])
+        return LedgerKey(self.stream, f"name:{hashlib.blake2b(name, digest_size=12).hexdigest()}")
 
 
 @dataclass(frozen=True)
-class Note:
+class LedgerKey:
     """Under what the ledger keeps a record, and what the record says."""
 
     stream: str
     key: str
-    said: Said = field(default_factory=dict)
+    property_hashes: PropertyHashes = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -54,28 +54,32 @@ class Plan:
 
     action: Action
     resource: Resource
-    note: Note
+    ledger_key: LedgerKey
     row_id: int | None = None
-    above: Mapping[str, int] = field(default_factory=dict)
+    parent_ids: Mapping[str, int] = field(default_factory=dict)
     body: Body = field(default_factory=dict)
-    again: Body = field(default_factory=dict)
-    calls: Mapping[str, list[Body]] = field(default_factory=dict)
+    resend: Body = field(default_factory=dict)
+    actions: Mapping[str, list[Body]] = field(default_factory=dict)
     changed: tuple[str, ...] = ()
-    why: str = ""
+    reason: str = ""
 
     @property
-    def missing(self) -> list[New]:
+    def rows_to_create(self) -> list[RowToCreate]:
         """Return the rows that are created first."""
         cells = (one for value in self.body.values() for one in (value if isinstance(value, list) else [value]))
-        return list(dict.fromkeys(one for one in cells if isinstance(one, New)))
+        return list(dict.fromkeys(one for one in cells if isinstance(one, RowToCreate)))
 
-    def with_rows(self, ids: Mapping[New, int]) -> Plan:
+    def with_row_ids(self, ids: Mapping[RowToCreate, int]) -> Plan:
         """Return the plan with the ids of rows that were created for it."""
 
         def swap(value: Any) -> Any:
             if isinstance(value, list):
-                return list(dict.fromkeys(map(swap, value))) if any(isinstance(one, New) for one in value) else value
-            return ids[value] if isinstance(value, New) else value
+                return (
+                    list(dict.fromkeys(map(swap, value)))
+                    if any(isinstance(one, RowToCreate) for one in value)
+                    else value
+                )
+            return ids[value] if isinstance(value, RowToCreate) else value
 
         return replace(self, body={name: swap(value) for name, value in self.body.items()}) if ids else self
 
@@ -85,8 +89,8 @@ class Plan:
         return self.action not in ("unchanged", "skip")
 
 
-def body_of(
-    write: WriteSpec, record: Record, filled: Mapping[str, Any], wire: Wire, wanted: set[str] | None = None
+def build_body(
+    write: WriteSpec, record: Record, filled: Mapping[str, Any], wire: FieldCodec, wanted: set[str] | None = None
 ) -> Body:
     """Return the fields that the record gives, as they are sent; `filled` are those that its references gave.
 
@@ -105,7 +109,7 @@ def body_of(
     return body
 
 
-def cleared(write: WriteSpec, record: Record, body: Body, wanted: set[str]) -> Body:
+def clear_nulls(write: WriteSpec, record: Record, body: Body, wanted: set[str]) -> Body:
     """Return the fields that a null of the record clears. Raises: Invalid for one that is required."""
     nulls: Body = {}
     for one in (write.by_name[name] for name in write.by_name if name in wanted and name not in body):
@@ -117,14 +121,16 @@ def cleared(write: WriteSpec, record: Record, body: Body, wanted: set[str]) -> B
     return nulls
 
 
-def creating(plan: Plan) -> Plan:
+def create_plan(plan: Plan) -> Plan:
     """Return the plan of a create, its body with the defaults. Raises: Invalid where a required field is lacking."""
     write = plan.resource.write_spec
-    whole = for_create(write, {**plan.above, **plan.body}) if write else plan.body
-    return replace(plan, action="create", body={name: value for name, value in whole.items() if name not in plan.above})
+    whole = create_body(write, {**plan.parent_ids, **plan.body}) if write else plan.body
+    return replace(
+        plan, action="create", body={name: value for name, value in whole.items() if name not in plan.parent_ids}
+    )
 
 
-def for_create(write: WriteSpec, body: Body, *, to: str = "to create") -> Body:
+def create_body(write: WriteSpec, body: Body, *, to: str = "to create") -> Body:
     """Return the body of a create, with the defaults. Raises: Invalid where a required field is lacking."""
     body = {**dict(write.defaults), **body}
     for name in write.required:
@@ -137,13 +143,13 @@ def for_create(write: WriteSpec, body: Body, *, to: str = "to create") -> Body:
     return body
 
 
-def differing(resource: Resource, body: Body, row: Mapping[str, Any], wire: Wire) -> list[str]:
+def differing_fields(resource: Resource, body: Body, row: Mapping[str, Any], wire: FieldCodec) -> list[str]:
     """Return the fields of a body that a row holds otherwise; custom fields are compared one by one."""
     fields = resource.write_spec.by_name if resource.write_spec else {}
     return [name for name, value in body.items() if not _is_held(fields.get(name, Field(name)), value, row, wire)]
 
 
-def _is_held(one: Field, value: Any, row: Mapping[str, Any], wire: Wire) -> bool:
+def _is_held(one: Field, value: Any, row: Mapping[str, Any], wire: FieldCodec) -> bool:
     if one.name == VALUES:
-        return not lacking(value, row)
-    return wire.is_same(one, value, row.get(one.column))
+        return not missing_values(value, row)
+    return wire.equals(one, value, row.get(one.column))

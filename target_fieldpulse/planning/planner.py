@@ -14,15 +14,15 @@ from target_fieldpulse.ledger.ledger import Entry
 from target_fieldpulse.records import parsed_record as records
 from target_fieldpulse.records.custom_field_entries import DEFINITION
 from target_fieldpulse.records.custom_field_entries import FIELD as VALUES
-from target_fieldpulse.records.custom_fields import CustomValues
+from target_fieldpulse.records.custom_fields import CustomFieldWriter
 from target_fieldpulse.records.field_codec import refuse
 from target_fieldpulse.records.parsed_record import Record
 from target_fieldpulse.writing.services import Means
 
 from . import plan as plans
-from .forecast import Forecast
+from .forecast import PlannedState
 from .lookups import Lookup, plain_column
-from .plan import Body, Note, Plan
+from .plan import Body, LedgerKey, Plan
 from .references import References
 
 _KEY = "external_id"
@@ -34,7 +34,9 @@ class Planner:
     Raises: Invalid for a record that is wrong; what reading the look-ups raises.
     """
 
-    def __init__(self, means: Means, forecast: Forecast, references: References, customs: CustomValues) -> None:
+    def __init__(
+        self, means: Means, forecast: PlannedState, references: References, customs: CustomFieldWriter
+    ) -> None:
         self._forecast, self._lookups, self._rules = forecast, means.lookups, means.rules
         self._wire, self._external_columns = means.wire, means.external
         self._references, self._customs = references, customs
@@ -43,66 +45,70 @@ class Planner:
         """Return what is to be done for a record."""
         write = _write_of(resource)
         if write.target_resource:
-            return self._move(resource, write, record)
+            return self._plan_row_change(resource, write, record)
         key = records.source_key(record)
         entry = self._forecast.find(resource.name, key)
         if records.is_deleted(record):
-            return self._delete(resource, record, Note(resource.name, key), entry)
-        now = self._said(resource, write, record)
+            return self._plan_delete(resource, record, LedgerKey(resource.name, key), entry)
+        now = self._property_hashes(resource, write, record)
         if entry and entry.status == "intended":
-            return self._whole("finish", resource, record, Note(resource.name, key, now))
+            return self._full_body_plan("resume_create", resource, record, LedgerKey(resource.name, key, now))
         known = records.row_id(record)
         if entry and entry.status != "deleted" and known in (None, entry.row_id):
-            note = Note(resource.name, key, records.merged(write, entry.said, now))
-            return self._again(resource, record, note, entry, now)
-        note = Note(resource.name, key, now)
+            note = LedgerKey(resource.name, key, records.merge_hashes(write, entry.said, now))
+            return self._plan_known(resource, record, note, entry, now)
+        note = LedgerKey(resource.name, key, now)
         if known is not None:
-            return self._update(resource, record, note, known=known, changed=records.news(now, {}), above={})
-        return self._first(resource, record, note)
+            return self._plan_update(
+                resource, record, note, known=known, changed=records.changed_properties(now, {}), above={}
+            )
+        return self._plan_new(resource, record, note)
 
-    def _first(self, resource: Resource, record: Record, note: Note) -> Plan:
+    def _plan_new(self, resource: Resource, record: Record, note: LedgerKey) -> Plan:
         """Plan a record that was never written: its row may be there all the same."""
-        whole = self._whole("create", resource, record, note)
+        whole = self._full_body_plan("create", resource, record, note)
         found = self._match(resource, whole, record)
         if found is not None:
-            changed = records.news(note.said, {})
-            return self._update(resource, record, note, known=found, changed=changed, above=whole.above)
+            changed = records.changed_properties(note.property_hashes, {})
+            return self._plan_update(resource, record, note, known=found, changed=changed, above=whole.parent_ids)
         if self._rules.mode(resource.name) == "update_only":
-            return Plan("skip", resource, note, why="write_mode is update_only, and FieldPulse has no such row")
-        return plans.creating(whole)
+            return Plan("skip", resource, note, reason="write_mode is update_only, and FieldPulse has no such row")
+        return plans.create_plan(whole)
 
-    def _again(self, resource: Resource, record: Record, note: Note, entry: Entry, now: records.Said) -> Plan:
+    def _plan_known(
+        self, resource: Resource, record: Record, note: LedgerKey, entry: Entry, now: records.PropertyHashes
+    ) -> Plan:
         """Plan a record whose row is known."""
         if entry.status == "adopted":
-            return self._whole("finish", resource, record, note)
-        changed = records.news(now, entry.said)
+            return self._full_body_plan("resume_create", resource, record, note)
+        changed = records.changed_properties(now, entry.said)
         if not changed or entry.row_id is None:
             return Plan("unchanged", resource, note, entry.row_id, entry.above)
-        return self._update(resource, record, note, known=entry.row_id, changed=changed, above=entry.above)
+        return self._plan_update(resource, record, note, known=entry.row_id, changed=changed, above=entry.above)
 
-    def _update(
+    def _plan_update(
         self,
         resource: Resource,
         record: Record,
-        note: Note,
+        note: LedgerKey,
         *,
         known: int,
         changed: tuple[str, ...],
         above: Mapping[str, int],
     ) -> Plan:
         if self._rules.mode(resource.name) == "create_only":
-            return Plan("skip", resource, note, known, why="write_mode is create_only, and FieldPulse has the row")
+            return Plan("skip", resource, note, known, reason="write_mode is create_only, and FieldPulse has the row")
         write = _write_of(resource)
         fields = records.fields_of(write, changed)
         wanted = {*fields, *write.always_resend, *resource.parent_keys}
         filled = self._references.resolve(write, record, wanted)
-        given = plans.body_of(write, record, filled, self._wire, wanted)
+        given = plans.build_body(write, record, filled, self._wire, wanted)
         if VALUES in fields:
-            given |= self._values(resource, record, given, changed=changed, is_new=False)
+            given |= self._custom_field_entries(resource, record, given, changed=changed, is_new=False)
         if _KEY in changed:
-            given |= self._external(resource, record, given)
-        above = self._above(resource, given, above)
-        nulls = plans.cleared(write, record, given, fields) if self._rules.clears else {}
+            given |= self._external_id_fields(resource, record, given)
+        above = self._extract_parent_ids(resource, given, above)
+        nulls = plans.clear_nulls(write, record, given, fields) if self._rules.clear_nulls else {}
         return Plan(
             "update",
             resource,
@@ -110,23 +116,25 @@ class Planner:
             known,
             above,
             body={name: value for name, value in given.items() if name in fields or name not in wanted} | nulls,
-            again={name: value for name, value in given.items() if name in write.always_resend},
-            calls=self._calls(write, record, changed),
+            resend={name: value for name, value in given.items() if name in write.always_resend},
+            actions=self._actions(write, record, changed),
             changed=changed,
         )
 
-    def _whole(self, action: plans.Action, resource: Resource, record: Record, note: Note) -> Plan:
+    def _full_body_plan(self, action: plans.Action, resource: Resource, record: Record, note: LedgerKey) -> Plan:
         """Plan everything that a record says, as for a row that is not there."""
         write = _write_of(resource)
-        body = plans.body_of(write, record, self._references.resolve(write, record), self._wire)
+        body = plans.build_body(write, record, self._references.resolve(write, record), self._wire)
         if VALUES in write.by_name:
-            body |= self._values(resource, record, body, changed=tuple(note.said), is_new=True)
-        body |= self._external(resource, record, body)
-        above = self._above(resource, body, {})
-        calls = self._calls(write, record, tuple(note.said))
-        return Plan(action, resource, note, above=above, body=body, calls=calls, changed=tuple(note.said))
+            body |= self._custom_field_entries(resource, record, body, changed=tuple(note.property_hashes), is_new=True)
+        body |= self._external_id_fields(resource, record, body)
+        above = self._extract_parent_ids(resource, body, {})
+        calls = self._actions(write, record, tuple(note.property_hashes))
+        return Plan(
+            action, resource, note, parent_ids=above, body=body, actions=calls, changed=tuple(note.property_hashes)
+        )
 
-    def _above(self, resource: Resource, body: Body, known: Mapping[str, int]) -> Mapping[str, int]:
+    def _extract_parent_ids(self, resource: Resource, body: Body, known: Mapping[str, int]) -> Mapping[str, int]:
         """Take the fields of the path out of a body. A row below another one cannot be moved to a third."""
         above = {**known}
         for name in resource.parent_keys:
@@ -138,13 +146,13 @@ class Planner:
             above.setdefault(name, int(given or 0))
         return above
 
-    def _said(self, resource: Resource, write: WriteSpec, record: Record) -> records.Said:
+    def _property_hashes(self, resource: Resource, write: WriteSpec, record: Record) -> records.PropertyHashes:
         """Return what a record says; its own key counts where FieldPulse keeps that."""
-        now = records.said(write, record, clears=self._rules.clears, fills=self._rules.fill_empty_only)
+        now = records.property_hashes(write, record, clears=self._rules.clear_nulls, fills=self._rules.fill_empty_only)
         key = records.external_id(record) if resource.name in self._external_columns else None
-        return now | records.hashed(_KEY, key) if key is not None else now
+        return now | records.hash_property(_KEY, key) if key is not None else now
 
-    def _values(
+    def _custom_field_entries(
         self, resource: Resource, record: Record, body: Body, *, changed: tuple[str, ...], is_new: bool
     ) -> Body:
         """Return the values of custom fields that changed; named ones go instead of those in the API's own form."""
@@ -155,26 +163,26 @@ class Planner:
             raise refuse(f"{PROPERTY} is no object of names and values", PROPERTY)
         named = {name: value for name, value in given.items() if f"{PROPERTY}.{name}" in changed}
         held = {one: value for name in RAW for one, value in entries_of(record.get(name))}
-        entries = self._customs.entries(resource.custom_field_object, named, held, clears=self._rules.clears)
+        entries = self._customs.entries(resource.custom_field_object, named, held, clears=self._rules.clear_nulls)
         body.pop(VALUES, None)
-        own = self._own_field(resource)
+        own = self._key_custom_field(resource)
         for entry in (one for one in entries if one[DEFINITION] == own):
             if entry["value"] not in ("", records.external_id(record)):
                 raise refuse(f"{PROPERTY} has another value for the field that keeps external_id", PROPERTY)
         kept = [one for one in entries if one[DEFINITION] != own and not (is_new and one["value"] == "")]
         return {VALUES: kept} if kept else {}
 
-    def _own_field(self, resource: Resource) -> int | None:
+    def _key_custom_field(self, resource: Resource) -> int | None:
         """Return the custom field that keeps the source's key."""
         name = plain_column(self._external_columns.get(resource.name, ""))
         return int(name.rpartition(":")[2]) if ":" in name else None
 
-    def _external(self, resource: Resource, record: Record, body: Body) -> Body:
+    def _external_id_fields(self, resource: Resource, record: Record, body: Body) -> Body:
         """Return where FieldPulse keeps the source's key."""
         column, key = self._external_columns.get(resource.name), records.external_id(record)
         if column is None or key is None:
             return {}
-        own = self._own_field(resource)
+        own = self._key_custom_field(resource)
         return (
             {VALUES: [*body.get(VALUES, ()), {DEFINITION: own, "value": key}]} if own else {plain_column(column): key}
         )
@@ -182,29 +190,31 @@ class Planner:
     def _match(self, resource: Resource, whole: Plan, record: Record) -> int | None:
         """Return the one row that the record means, by the first set of fields that finds any."""
         lookup = None
-        for fields, wanted in self._sets(resource, whole, record):
-            lookup = lookup or self._lookups.of(resource.name, whole.above)
+        for fields, wanted in self._match_sets(resource, whole, record):
+            lookup = lookup or self._lookups.get(resource.name, whole.parent_ids)
             found, name = lookup.find(wanted), " and ".join(fields)
             if len(found) > 1:
                 ids = ", ".join(map(str, found))
                 raise refuse(f"{name}: several rows have it: ids {ids}", name, "merge them, or give id")
             if found:
-                self._refuse_anothers(resource, lookup, found[0], record, name)
+                self._refuse_row_of_other_key(resource, lookup, found[0], record, name)
                 return found[0]
         return None
 
-    def _sets(self, resource: Resource, whole: Plan, record: Record) -> Iterator[tuple[tuple[str, ...], Body]]:
+    def _match_sets(self, resource: Resource, whole: Plan, record: Record) -> Iterator[tuple[tuple[str, ...], Body]]:
         """Yield the sets of fields that the record gives, as columns; the source's own key first."""
         column, key = self._external_columns.get(resource.name), records.external_id(record)
         if column and key is not None:
             yield (_KEY,), {column: key}
-        by_name, body = _write_of(resource).by_name, {**whole.above, **whole.body}
-        for fields in self._rules.match_of(resource):
+        by_name, body = _write_of(resource).by_name, {**whole.parent_ids, **whole.body}
+        for fields in self._rules.match_sets_of(resource):
             own = [by_name[name] for name in fields if name not in resource.parent_keys]
-            if own and all(self._wire.loose(by_name[name], body.get(name)) for name in fields):
+            if own and all(self._wire.match_key(by_name[name], body.get(name)) for name in fields):
                 yield fields, {one.column: body[one.name] for one in own}
 
-    def _refuse_anothers(self, resource: Resource, lookup: Lookup, found: int, record: Record, name: str) -> None:
+    def _refuse_row_of_other_key(
+        self, resource: Resource, lookup: Lookup, found: int, record: Record, name: str
+    ) -> None:
         """Refuse a row in which FieldPulse keeps the key of another record."""
         column, key = self._external_columns.get(resource.name), records.external_id(record)
         kept = lookup.cell(found, column) if column and key is not None else None
@@ -213,29 +223,31 @@ class Planner:
                 f"{name}: row {found} has it, and belongs to another external_id", name, "give id, or merge them"
             )
 
-    def _calls(self, write: WriteSpec, record: Record, changed: tuple[str, ...]) -> dict[str, list[Body]]:
+    def _actions(self, write: WriteSpec, record: Record, changed: tuple[str, ...]) -> dict[str, list[Body]]:
         links = {call.link for call in write.actions if call.name in changed and call.link}
         due = [call for call in write.actions if call.name in changed or call.link in links]
         wanted = [call for call in due if record.get(call.name) is not None]
-        return {call.name: [self._element(call, one) for one in _elements(call, record[call.name])] for call in wanted}
+        return {
+            call.name: [self._action_item(call, one) for one in _elements(call, record[call.name])] for call in wanted
+        }
 
-    def _element(self, call: Action, given: Mapping[str, Any]) -> Body:
+    def _action_item(self, call: Action, given: Mapping[str, Any]) -> Body:
         filled = self._references.resolve(call.item, given)
         try:
-            return plans.for_create(
-                call.item, plans.body_of(call.item, given, filled, self._wire), to="in each element"
+            return plans.create_body(
+                call.item, plans.build_body(call.item, given, filled, self._wire), to="in each element"
             )
         except RecordInvalid as error:
             raise refuse(f"{call.name}: {error.what}", call.name) from None
 
-    def _delete(self, resource: Resource, record: Record, note: Note, entry: Entry | None) -> Plan:
+    def _plan_delete(self, resource: Resource, record: Record, note: LedgerKey, entry: Entry | None) -> Plan:
         known = records.row_id(record) or (entry.row_id if entry else None)
         if known is None:
-            known = self._kept(resource, record)
+            known = self._row_with_external_id(resource, record)
         if entry and entry.status == "deleted" and known == entry.row_id:
             return Plan("unchanged", resource, note, known)
         if not self._rules.hard_delete:
-            return Plan("skip", resource, note, known, why="it is deleted at its source, and hard_delete is not set")
+            return Plan("skip", resource, note, known, reason="it is deleted at its source, and hard_delete is not set")
         if "D" not in resource.operations:
             raise refuse(f"FieldPulse deletes no {resource.name}", "deleted_at", "retire the row in another way")
         if entry and entry.status == "intended":
@@ -243,20 +255,22 @@ class Planner:
                 "its create is in doubt", "deleted_at", "send it without deleted_at once, or settle it by hand"
             )
         if known is None:
-            return Plan("skip", resource, note, why="it is deleted at its source, and was never written")
+            return Plan("skip", resource, note, reason="it is deleted at its source, and was never written")
         above = entry.above if entry and entry.row_id == known else {}
         if set(resource.parent_keys) - set(above):
             write = _write_of(resource)
-            above = self._above(resource, {**self._references.resolve(write, record, set(resource.parent_keys))}, {})
+            above = self._extract_parent_ids(
+                resource, {**self._references.resolve(write, record, set(resource.parent_keys))}, {}
+            )
         return Plan("delete", resource, note, known, above)
 
-    def _kept(self, resource: Resource, record: Record) -> int | None:
+    def _row_with_external_id(self, resource: Resource, record: Record) -> int | None:
         """Return the one row in which FieldPulse keeps the record's key: that is certain enough to delete it."""
         column, key = self._external_columns.get(resource.name), records.external_id(record)
-        found = self._lookups.of(resource.name).find({column: key}) if column and key is not None else []
+        found = self._lookups.get(resource.name).find({column: key}) if column and key is not None else []
         return found[0] if len(found) == 1 else None
 
-    def _move(self, resource: Resource, write: WriteSpec, record: Record) -> Plan:
+    def _plan_row_change(self, resource: Resource, write: WriteSpec, record: Record) -> Plan:
         """Plan a change of another resource's row: a move needs no key of its own, the row is its key."""
         if records.is_deleted(record):
             raise refuse(f"FieldPulse deletes no {resource.name}", "deleted_at")
@@ -265,20 +279,20 @@ class Planner:
         if target is None:
             row = write.reference(str(write.row_reference))
             raise refuse(f"none of {', '.join(row.properties)} is given", row.field)
-        body = plans.body_of(write, record, found, self._wire)
+        body = plans.build_body(write, record, found, self._wire)
         for name in write.required:
             if body.get(name) is None:
                 raise refuse(f"none of {', '.join(write.reference(name).properties)} is given", name)
-        note = Note(resource.name, moved_key(target), records.said(write, body))
+        note = LedgerKey(resource.name, row_ledger_key(target), records.property_hashes(write, body))
         entry = self._forecast.find(note.stream, note.key)
-        changed = records.news(note.said, entry.said if entry else {})
+        changed = records.changed_properties(note.property_hashes, entry.said if entry else {})
         action: plans.Action = "update" if changed else "unchanged"
         if changed and self._rules.mode(resource.name) == "create_only":
-            return Plan("skip", resource, note, target, why="write_mode is create_only, and a move changes a row")
+            return Plan("skip", resource, note, target, reason="write_mode is create_only, and a move changes a row")
         return Plan(action, BY_NAME[str(write.target_resource)], note, target, body=body, changed=changed)
 
 
-def moved_key(row: int) -> str:
+def row_ledger_key(row: int) -> str:
     """Return the ledger's key of a stream that changes rows of another: the row itself."""
     return f"id:{row}"
 

@@ -11,13 +11,13 @@ from fieldpulse_api.resources.catalogue import RESOURCES
 from fieldpulse_api.resources.write_model import ParentLookup, Reference, WriteSpec
 from fieldpulse_api.values.scalars import ConversionError, to_integer
 from fieldpulse_api.values.text import PERSONAL, normalized, object_type
-from target_fieldpulse.records.field_codec import refuse, shape
-from target_fieldpulse.records.parsed_record import Record, an_id, is_blank, ledger_key
+from target_fieldpulse.records.field_codec import describe, refuse
+from target_fieldpulse.records.parsed_record import Record, is_blank, ledger_key, to_row_id
 
-from .forecast import Forecast
+from .forecast import PlannedState
 from .lookups import Lookup, Lookups
-from .plan import New
-from .write_policy import Rules
+from .plan import RowToCreate
+from .write_policy import WritePolicy
 
 
 class References:
@@ -27,7 +27,9 @@ class References:
     to several rows, or to others than another one of the same record.
     """
 
-    def __init__(self, forecast: Forecast, lookups: Lookups, rules: Rules, external: Mapping[str, str]) -> None:
+    def __init__(
+        self, forecast: PlannedState, lookups: Lookups, rules: WritePolicy, external: Mapping[str, str]
+    ) -> None:
         self._forecast, self._lookups, self._rules, self._external = forecast, lookups, rules, external
 
     def resolve(self, write: WriteSpec, record: Record, wanted: set[str] | None = None) -> dict[str, Any]:
@@ -44,9 +46,9 @@ class References:
         if reference.list_item_key:
             if not is_blank(record.get(reference.field)):
                 raise _twice(reference.field, given)
-            filled[reference.field] = [*filled.get(reference.field, ()), *self._elements(reference, given, record)]
+            filled[reference.field] = [*filled.get(reference.field, ()), *self._list_items(reference, given, record)]
             return
-        found = self._found_by(reference, given, record)
+        found = self._resolve_property(reference, given, record)
         plain = {name: record.get(name) for name in found if name not in reference.properties}
         for name, value in found.items():
             said = filled.get(name, plain.get(name))
@@ -56,41 +58,41 @@ class References:
             raise _twice(reference.field, given)
         filled |= found
 
-    def _found_by(self, reference: Reference, given: str, record: Record) -> dict[str, Any]:
+    def _resolve_property(self, reference: Reference, given: str, record: Record) -> dict[str, Any]:
         value = record[given]
         if reference.is_list:
-            return {reference.field: list(dict.fromkeys(self._several(reference, value)))}
+            return {reference.field: list(dict.fromkeys(self._ids_of_list(reference, value)))}
         if given == reference.field:
-            return {reference.field: an_id(value, given)}
+            return {reference.field: to_row_id(value, given)}
         if given == reference.external_id_property:
-            return {reference.field: self._written(reference, given, str(value)), **dict(reference.also_sets)}
-        code = self._code(reference, value)
+            return {reference.field: self._row_written_for(reference, given, str(value)), **dict(reference.also_sets)}
+        code = self._code_of(reference, value)
         if code is not None and reference.code_labels:
             return {reference.code_labels.column: code}
-        found = self._named(reference, given, value)
-        return {reference.field: found, **self._group(reference.parent, found, record)}
+        found = self._row_named(reference, given, value)
+        return {reference.field: found, **self._parent_of(reference.parent, found, record)}
 
-    def _elements(self, reference: Reference, given: str, record: Record) -> list[dict[str, Any]]:
+    def _list_items(self, reference: Reference, given: str, record: Record) -> list[dict[str, Any]]:
         values = record[given] if isinstance(record[given], list) else [record[given]]
-        return [{str(reference.list_item_key): self._named(reference, given, one)} for one in values]
+        return [{str(reference.list_item_key): self._row_named(reference, given, one)} for one in values]
 
-    def _several(self, reference: Reference, values: Any) -> Iterator[int | New]:
+    def _ids_of_list(self, reference: Reference, values: Any) -> Iterator[int | RowToCreate]:
         name = reference.field
         for value in values if isinstance(values, list) else [values]:
             keys = ("id", "tag_id", str(reference.column), "name")
             one = next((value[key] for key in keys if value.get(key)), None) if isinstance(value, Mapping) else value
             if isinstance(one, str) and one.strip():
-                yield self._named(reference, name, one)
+                yield self._row_named(reference, name, one)
             elif _whole(one) is not None:
-                yield an_id(one, name)
+                yield to_row_id(one, name)
             else:
                 raise refuse(f"{name} has an element that is neither a name nor an id", name)
 
-    def _written(self, reference: Reference, given: str, key: str) -> int:
+    def _row_written_for(self, reference: Reference, given: str, key: str) -> int:
         entry = self._forecast.find(reference.stream, ledger_key(key))
         if entry and entry.row_id is not None and entry.status != "deleted":
             return entry.row_id
-        kept = self._kept(reference.stream, key)
+        kept = self._row_with_external_id(reference.stream, key)
         if kept is not None:
             return kept
         raise refuse(
@@ -99,13 +101,13 @@ class References:
             f"send the record of {reference.stream} first, in this run or an earlier one with this ledger",
         )
 
-    def _kept(self, stream: str, key: str) -> int | None:
+    def _row_with_external_id(self, stream: str, key: str) -> int | None:
         """Return the one row in which FieldPulse keeps a key, where the settings say that it does."""
         column = self._external.get(stream)
-        found = self._lookups.of(stream).find({column: key}) if column else []
+        found = self._lookups.get(stream).find({column: key}) if column else []
         return found[0] if len(found) == 1 else None
 
-    def _code(self, reference: Reference, value: Any) -> int | str | None:
+    def _code_of(self, reference: Reference, value: Any) -> int | str | None:
         """Return the code that a value is, or the label of; the account's own names go before labels."""
         if reference.code_labels is None:
             return None
@@ -123,10 +125,10 @@ class References:
             (code for code, label in reference.code_labels.pairs if normalized(label) == normalized(value)), None
         )
 
-    def _named(self, reference: Reference, given: str, value: Any) -> int | Any:
+    def _row_named(self, reference: Reference, given: str, value: Any) -> int | Any:
         if not isinstance(value, (str, int)) or isinstance(value, bool):
-            raise refuse(f"{given} is {shape(value)}, and not a name", given)
-        found = self._found(reference, value)
+            raise refuse(f"{given} is {describe(value)}, and not a name", given)
+        found = self._find_named(reference, value)
         if len(found) == 1:
             return found[0]
         if found:
@@ -137,12 +139,12 @@ class References:
                 str(reference.column): " ".join(str(value).split()),
                 **dict([reference.restrict_to] if reference.restrict_to else []),
             }
-            return New(reference.stream, tuple(named.items()))
+            return RowToCreate(reference.stream, tuple(named.items()))
         if reference.column == PERSONAL:  # neither the value nor the others
             raise refuse(f"{given}: no row of {reference.stream} has this e-mail", given)
-        raise refuse(f"{given} is {shape(value)}; {allowed_instead(value, self._names(reference))}", given)
+        raise refuse(f"{given} is {describe(value)}; {allowed_instead(value, self._allowed_names(reference))}", given)
 
-    def _names(self, reference: Reference) -> Iterator[str]:
+    def _allowed_names(self, reference: Reference) -> Iterator[str]:
         """Return what may be named: of rows with a type only those of the wanted one."""
         labels = reference.code_labels.by_code.values() if reference.code_labels else ()
         rows = self._lookup(reference).rows().values()
@@ -150,34 +152,36 @@ class References:
         fits = (row for row in rows if only is None or row.get(only[0]) in (only[1], None, ""))
         return iter(dict.fromkeys([*(str(row[column]) for row in fits if row.get(column)), *labels]))
 
-    def _found(self, reference: Reference, value: Any) -> list[int]:
+    def _find_named(self, reference: Reference, value: Any) -> list[int]:
         lookup, column = self._lookup(reference), str(reference.column)
         only = (
-            reference.restrict_to if reference.restrict_to and reference.restrict_to[0] not in lookup.unseen else None
+            reference.restrict_to
+            if reference.restrict_to and reference.restrict_to[0] not in lookup.absent_columns
+            else None
         )
         found = lookup.find({column: value, only[0]: only[1]} if only else {column: value})
         found = found or (lookup.find({column: value, only[0]: None}) if only else [])
         direct = _whole(value) if reference.is_list else None
         return found or ([direct] if direct in lookup.rows() else [])
 
-    def _group(self, group: ParentLookup | None, member: int, record: Record) -> dict[str, int]:
+    def _parent_of(self, group: ParentLookup | None, member: int, record: Record) -> dict[str, int]:
         """Return the row that a found one belongs to, the marked one of several."""
         if group is None or record.get(group.field) is not None:
             return {}
-        rows = self._lookups.of(group.stream).rows()
+        rows = self._lookups.get(group.stream).rows()
         owners = {row_id: row for row_id, row in rows.items() if member in map(_whole, row.get(group.members) or ())}
         first = [row_id for row_id, row in owners.items() if row.get(group.first)] or list(owners)
         return {group.field: first[0]} if first and (len(first) == 1 or owners[first[0]].get(group.first)) else {}
 
     def _lookup(self, reference: Reference) -> Lookup:
-        return self._lookups.of(reference.stream)
+        return self._lookups.get(reference.stream)
 
 
 def _twice(field: str, given: str) -> Exception:
     return refuse(f"{field} is given twice, and not the same: by {given} as well", given, "leave one of them out")
 
 
-def columns_asked(streams: Mapping[str, Any]) -> dict[str, list[str]]:
+def lookup_columns(streams: Mapping[str, Any]) -> dict[str, list[str]]:
     """Return the columns by which the references of all streams look rows up."""
     asked: defaultdict[str, list[str]] = defaultdict(list)
     for reference in (one for resource in RESOURCES if resource.write_spec for one in resource.write_spec.references):

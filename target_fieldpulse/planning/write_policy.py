@@ -13,7 +13,7 @@ from fieldpulse_api.resources.write_model import FieldType
 
 Mode = Literal["upsert", "create_only", "update_only"]
 MODES: tuple[Mode, ...] = ("upsert", "create_only", "update_only")
-OTHERWISE = "*"
+ALL_OTHERS = "*"
 """What stands for all streams that are not named."""
 
 
@@ -33,42 +33,42 @@ CREATABLE = _creatable()
 
 
 @dataclass(frozen=True)
-class Rules:
+class WritePolicy:
     """The settings that say what is written. `match` are sets of body fields, by stream, tried in order.
 
     `external` says, by stream, where FieldPulse keeps the source's key: a body field, or the name of a custom field.
     """
 
-    match: Mapping[str, tuple[tuple[str, ...], ...]] = field(default_factory=dict)
+    match_sets: Mapping[str, tuple[tuple[str, ...], ...]] = field(default_factory=dict)
     modes: Mapping[str, Mode] = field(default_factory=dict)
-    external: Mapping[str, str] = field(default_factory=dict)
+    external_id_fields: Mapping[str, str] = field(default_factory=dict)
     create_missing_references: frozenset[str] = frozenset()
-    clears: bool = False
+    clear_nulls: bool = False
     fill_empty_only: bool = False
     hard_delete: bool = False
 
     @classmethod
-    def read(cls, config: Mapping[str, Any]) -> Rules:
+    def from_config(cls, config: Mapping[str, Any]) -> WritePolicy:
         """Read the settings. Raises: BadSetting for a stream or a field that there is not."""
         return cls(
-            match={stream: _checked(stream, sets) for stream, sets in _by_stream(config["match"], "match")},
+            match_sets={stream: _checked(stream, sets) for stream, sets in _by_stream(config["match"], "match")},
             modes=_modes(config),
-            external=dict(_external(config)),
+            external_id_fields=dict(_external(config)),
             create_missing_references=frozenset(config["create_missing_references"]),
-            clears=config["null_policy"] == "clear",
+            clear_nulls=config["null_policy"] == "clear",
             fill_empty_only=config["fill_empty_only"],
             hard_delete=config["hard_delete"],
         )
 
-    def match_of(self, resource: Resource) -> tuple[tuple[str, ...], ...]:
+    def match_sets_of(self, resource: Resource) -> tuple[tuple[str, ...], ...]:
         """Return the sets of fields by which a stream's rows are found."""
-        return self.match.get(resource.name, resource.write_spec.match_sets if resource.write_spec else ())
+        return self.match_sets.get(resource.name, resource.write_spec.match_sets if resource.write_spec else ())
 
-    def columns(self, external: Mapping[str, str]) -> dict[str, list[str]]:
+    def match_columns(self, external: Mapping[str, str]) -> dict[str, list[str]]:
         """Return the columns by which rows are matched, by stream."""
         columns: dict[str, list[str]] = {}
         for resource in (one for one in RESOURCES if one.write_spec):
-            names = dict.fromkeys(name for fields in self.match_of(resource) for name in fields)
+            names = dict.fromkeys(name for fields in self.match_sets_of(resource) for name in fields)
             fields = resource.write_spec.by_name if resource.write_spec else {}
             own = [external[resource.name]] if resource.name in external else []
             columns[resource.name] = [*own, *(fields[name].column for name in names)]
@@ -76,7 +76,7 @@ class Rules:
 
     def mode(self, stream: str) -> Mode:
         """Return what may be done in a stream."""
-        return self.modes.get(stream, self.modes.get(OTHERWISE, "upsert"))
+        return self.modes.get(stream, self.modes.get(ALL_OTHERS, "upsert"))
 
 
 def _by_stream(given: Mapping[str, Any], setting: str, *also: str) -> Iterator[tuple[str, Any]]:
@@ -107,8 +107,8 @@ def _checked(stream: str, sets: list[list[str]]) -> tuple[tuple[str, ...], ...]:
 def _modes(config: Mapping[str, Any]) -> dict[str, Mode]:
     given = config["write_mode"]
     if isinstance(given, str):
-        given = {OTHERWISE: given}
-    modes = dict(_by_stream(given, "write_mode", OTHERWISE))
+        given = {ALL_OTHERS: given}
+    modes = dict(_by_stream(given, "write_mode", ALL_OTHERS))
     for stream, mode in modes.items():
         if mode not in MODES:
             what = f"There is no such mode: {got_and_allowed(mode, MODES)}."
@@ -119,15 +119,14 @@ def _modes(config: Mapping[str, Any]) -> dict[str, Mode]:
 def _external(config: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
     for stream, name in _by_stream(config["external_id_fields"], "external_id_fields"):
         resource = BY_NAME[stream]
-        if not resource.custom_field_object and name not in columns_for_keys(resource):
-            what = (
-                f"Rows of {stream} have no such column for keys: {got_and_allowed(name, columns_for_keys(resource))}."
-            )
+        if not resource.custom_field_object and name not in external_id_columns(resource):
+            columns = got_and_allowed(name, external_id_columns(resource))
+            what = f"Rows of {stream} have no such column for keys: {columns}."
             raise ConfigError(what, where=f"setting external_id_fields.{stream}", hint="correct the setting")
         yield stream, name
 
 
-def columns_for_keys(resource: Resource) -> list[str]:
+def external_id_columns(resource: Resource) -> list[str]:
     """Return the columns in which FieldPulse keeps keys of others; what people write is none."""
     return (
         [resource.write_spec.external_id_column]

@@ -17,12 +17,12 @@ DEFINITION = "field_instance_id"
 _FLAGS = {"true": ("1",), "false": ("0",)}
 
 
-def with_values(body: Mapping[str, Any], row: Mapping[str, Any]) -> dict[str, Any]:
+def merge_into_row(body: Mapping[str, Any], row: Mapping[str, Any]) -> dict[str, Any]:
     """Return a body whose custom fields replace those of a row."""
-    return {name: placed(value, row) if name == FIELD else value for name, value in body.items()}
+    return {name: with_value_ids(value, row) if name == FIELD else value for name, value in body.items()}
 
 
-def placed(entries: Entries, row: Mapping[str, Any]) -> Entries:
+def with_value_ids(entries: Entries, row: Mapping[str, Any]) -> Entries:
     """Return entries that replace those of a row: with the id of the value that is there."""
     ids = {}
     for entry in (one for name in RAW for one in row.get(name) or () if isinstance(one, dict) and one.get("id")):
@@ -30,13 +30,13 @@ def placed(entries: Entries, row: Mapping[str, Any]) -> Entries:
     return [({"id": ids[one[DEFINITION]]} if one.get(DEFINITION) in ids else {}) | one for one in entries]
 
 
-def lacking(entries: Entries, row: Mapping[str, Any]) -> Entries:
+def missing_values(entries: Entries, row: Mapping[str, Any]) -> Entries:
     """Return the entries whose values a row does not hold."""
     held = {definition: value for name in RAW for definition, value in entries_of(row.get(name))}
     return [one for one in entries if not _is_same(one["value"], held.get(one[DEFINITION]))]
 
 
-def gaps(entries: Entries, row: Mapping[str, Any]) -> Entries:
+def empty_fields(entries: Entries, row: Mapping[str, Any]) -> Entries:
     """Return the entries whose fields are empty in a row."""
     held = {definition for name in RAW for definition, value in entries_of(row.get(name)) if value not in (None, "")}
     return [one for one in entries if one[DEFINITION] not in held]

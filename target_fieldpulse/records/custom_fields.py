@@ -14,12 +14,12 @@ from fieldpulse_api.values.scalars import ConversionError, to_decimal_text
 from fieldpulse_api.values.text import normalized, property_name
 
 from .custom_field_entries import DEFINITION, Entries
-from .field_codec import refuse, shape
+from .field_codec import describe, refuse
 
 _NO_LIST = (403, 404)
 
 
-class CustomValues:
+class CustomFieldWriter:
     """The custom fields of the account, read when first asked for. May be used by many threads."""
 
     def __init__(self, client: Client, reading: ReadOptions) -> None:
@@ -103,16 +103,16 @@ def _written(definition: Definition, value: Any) -> str:
     if isinstance(value, bool):
         return str(int(value))
     if isinstance(value, (list, Mapping)):
-        raise refuse(f"{name} is {shape(value)}, and not one value", name)
+        raise refuse(f"{name} is {describe(value)}, and not one value", name)
     written = _number(value)
     if written is None and definition.kind == "number":
-        raise refuse(f"{name} is {shape(value)}, and a number in FieldPulse", name)
+        raise refuse(f"{name} is {describe(value)}, and a number in FieldPulse", name)
     if definition.kind == "number" or not isinstance(value, str):
         return written or ""
     if definition.allowed:
         choice = next((one for one in definition.allowed if normalized(one) == normalized(value)), None)
         if choice is None:
-            raise refuse(f"{name} is {shape(value)}; {allowed_instead(value, definition.allowed)}", name)
+            raise refuse(f"{name} is {describe(value)}; {allowed_instead(value, definition.allowed)}", name)
         return choice
     return value
 

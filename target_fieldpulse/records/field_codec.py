@@ -27,7 +27,7 @@ def refuse(reason: str, field: str, do: str = "correct the record at its source"
     return RecordInvalid(reason, where=f"field {field}", hint=do)
 
 
-class Wire:
+class FieldCodec:
     """Put values on the wire, and compare them. `region` is the country of phone numbers without a code.
 
     Raises: BadSetting for a region that there is not.
@@ -60,22 +60,22 @@ class Wire:
         try:
             wire = self._to_wire[field.type](value)
         except ConversionError:
-            raise refuse(f"{field.name} is {shape(value)}, and not {WANTED[field.type]}", field.name) from None
+            raise refuse(f"{field.name} is {describe(value)}, and not {TYPE_NAMES[field.type]}", field.name) from None
         if field.type is FieldType.OBJECT_TYPE:
             wire = _short(field, wire)
         if field.max_length and isinstance(wire, str) and len(wire) > field.max_length:
             raise refuse(f"{field.name} has {len(wire)} characters; at most {field.max_length} are taken", field.name)
         if field.allowed_values and wire not in (None, "") and wire not in field.allowed_values:
-            raise refuse(f"{field.name} is {shape(value)}; {_choice(field, value)}", field.name)
+            raise refuse(f"{field.name} is {describe(value)}; {_choice(field, value)}", field.name)
         return wire
 
-    def is_same(self, field: Field, value: Any, there: Any) -> bool:
+    def equals(self, field: Field, value: Any, there: Any) -> bool:
         """Say whether a row's cell holds what was put on the wire."""
         if field.type is FieldType.JSON:
-            return _holds(there, value)
-        return bool(self._exact(field, value) == self._exact(field, there))
+            return _contains(there, value)
+        return bool(self.normalized(field, value) == self.normalized(field, there))
 
-    def loose(self, field: Field, value: Any) -> str:
+    def match_key(self, field: Field, value: Any) -> str:
         """Return the form in which values are matched: case, spaces and a phone's punctuation do not count."""
         if value in (None, "", []):
             return ""
@@ -83,10 +83,11 @@ class Wire:
             return str(value)
         if field.type in (FieldType.PHONE, FieldType.E164):
             return self._number(value) or "".join(letter for letter in str(value) if letter.isdigit())
-        exact = self._exact(field, value)
+        exact = self.normalized(field, value)
         return " ".join(str(exact).casefold().split())
 
-    def _exact(self, field: Field, value: Any) -> Any:
+    def normalized(self, field: Field, value: Any) -> Any:
+        """Return the typed form in which two values of a field are compared; None for an empty one."""
         if value in (None, ""):
             return None
         try:
@@ -148,12 +149,12 @@ class Wire:
             return time.astimezone(self._zone).strftime("%Y-%m-%d")
 
 
-def shape(value: Any) -> str:
+def describe(value: Any) -> str:
     """Describe a value without showing it."""
     return f"text of {len(value)} characters" if isinstance(value, str) else f"of type {type(value).__name__}"
 
 
-def encoded(value: Any) -> bytes:
+def canonical_json(value: Any) -> bytes:
     """Return the one JSON text of a value, from which hashes are made."""
     return _JSON.encode(value)
 
@@ -180,13 +181,13 @@ def _short(field: Field, value: Any) -> str:
     return next((str(one) for one in field.allowed_values if object_type(one) == short), short)
 
 
-def _holds(there: Any, value: Any) -> bool:
+def _contains(there: Any, value: Any) -> bool:
     """Say whether JSON of a row has all that was written: rows add keys of their own to what they are given."""
     if isinstance(value, Mapping):
-        return isinstance(there, Mapping) and all(_holds(there.get(key), one) for key, one in value.items())
+        return isinstance(there, Mapping) and all(_contains(there.get(key), one) for key, one in value.items())
     if isinstance(value, list):
         there = [] if there is None else there
-        return isinstance(there, list) and len(there) == len(value) and all(map(_holds, there, value))
+        return isinstance(there, list) and len(there) == len(value) and all(map(_contains, there, value))
     if isinstance(there, Mapping):  # a tag is written by its id (contract 4.22)
         return value in (there.get("id"), there.get("tag_id"))
     return bool(value == there) or str(value) == str(there) or _is_number(value, there)
@@ -228,7 +229,7 @@ def _json(value: Any) -> Any:
     raise ConversionError
 
 
-WANTED: dict[FieldType, str] = {
+TYPE_NAMES: dict[FieldType, str] = {
     FieldType.TEXT: "text",
     FieldType.EMAIL: "an e-mail address",
     FieldType.PHONE: "a phone number",

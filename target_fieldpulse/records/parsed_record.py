@@ -17,10 +17,10 @@ from fieldpulse_api.values.scalars import ConversionError, to_integer, to_utc
 from fieldpulse_api.values.strict_json import text_fault
 
 from .custom_field_entries import FIELD as VALUES
-from .field_codec import encoded, refuse, shape
+from .field_codec import canonical_json, describe, refuse
 
 Record = Mapping[str, Any]
-Said = dict[str, str]
+PropertyHashes = dict[str, str]
 """What a record says: a hash for each property that has an effect, custom fields one by one."""
 
 DELETED = ("_sdc_deleted_at", "deleted_at")
@@ -36,10 +36,10 @@ def row_id(record: Record) -> int | None:
     """Return the FieldPulse id that the record carries. Raises: Invalid."""
     if record.get("id") is None:
         return None
-    return an_id(record["id"], "id")
+    return to_row_id(record["id"], "id")
 
 
-def an_id(value: Any, name: str) -> int:
+def to_row_id(value: Any, name: str) -> int:
     """Return an id of FieldPulse's. Raises: Invalid."""
     try:
         identity = to_integer(value)
@@ -66,7 +66,7 @@ def source_key(record: Record) -> str:
     return f"id:{identity}"
 
 
-def key_of(record: Record) -> str:
+def key_or_empty(record: Record) -> str:
     """Return the key of a record that may be wrong: nothing where it has none."""
     try:
         return source_key(record)
@@ -74,7 +74,7 @@ def key_of(record: Record) -> str:
         return ""
 
 
-def shown_key(key: str) -> str:
+def redacted_key(key: str) -> str:
     """Return a key as it may be printed: an address is nobody's to read in a log."""
     return "[…]" if "@" in key or key.startswith("+") else key
 
@@ -93,11 +93,11 @@ def external_id(record: Record) -> str | None:
     key = str(given)
     if not is_plain or len(key) > _LONGEST_KEY or any(letter < " " for letter in key) or text_fault(key):
         rule = f"text or a number of at most {_LONGEST_KEY} characters, without control characters"
-        raise refuse(f"external_id is {shape(given)}, and not {rule}", "external_id")
+        raise refuse(f"external_id is {describe(given)}, and not {rule}", "external_id")
     return key
 
 
-def opened(write: WriteSpec, record: Record) -> Record:
+def parse_json_strings(write: WriteSpec, record: Record) -> Record:
     """Return a record whose lists and objects are no JSON text, and whose times and numbers no empty text."""
     blank = {name for name, one in write.by_name.items() if one.type not in _TEXTS and record.get(name) == ""}
     record = {**record, **dict.fromkeys(blank)} if blank else record
@@ -126,7 +126,7 @@ def _is_time(name: str, value: Any) -> bool:
     try:
         return value != 0 and to_utc(value, timezone.utc) is not None
     except ConversionError:
-        raise refuse(f"{name} is {shape(value)}, and not a time in ISO 8601 form", name) from None
+        raise refuse(f"{name} is {describe(value)}, and not a time in ISO 8601 form", name) from None
 
 
 def is_blank(value: Any) -> bool:
@@ -134,12 +134,12 @@ def is_blank(value: Any) -> bool:
     return value in (None, "", []) or (isinstance(value, str) and not value.strip())
 
 
-def said(write: WriteSpec, record: Record, *, clears: bool = False, fills: bool = False) -> Said:
+def property_hashes(write: WriteSpec, record: Record, *, clears: bool = False, fills: bool = False) -> PropertyHashes:
     """Return what the record says of everything that can have an effect; nulls count where they clear.
 
     What only fills gaps is told apart from what is written for certain.
     """
-    found: Said = {}
+    found: PropertyHashes = {}
     for name in sorted(write.properties & record.keys()):
         _say(found, name, record[name], clears=clears)
     values = record.get(PROPERTY)
@@ -152,24 +152,24 @@ def said(write: WriteSpec, record: Record, *, clears: bool = False, fills: bool 
     return {name: f"~{one}" for name, one in found.items()} if fills else found
 
 
-def _say(found: Said, name: str, value: Any, *, clears: bool) -> None:
+def _say(found: PropertyHashes, name: str, value: Any, *, clears: bool) -> None:
     if value is not None or clears:
-        found |= hashed(name, value)
+        found |= hash_property(name, value)
 
 
-def hashed(name: str, value: Any) -> Said:
+def hash_property(name: str, value: Any) -> PropertyHashes:
     """Return what one property says."""
-    return {name: hashlib.blake2b(encoded(value), digest_size=6, person=b"fieldpulse").hexdigest()}
+    return {name: hashlib.blake2b(canonical_json(value), digest_size=6, person=b"fieldpulse").hexdigest()}
 
 
-def merged(write: WriteSpec, before: Said, now: Said) -> Said:
+def merge_hashes(write: WriteSpec, before: PropertyHashes, now: PropertyHashes) -> PropertyHashes:
     """Return what was ever said, the latest of each property; what is said of a link undoes what was said before."""
     links = {call.link for call in write.actions if call.name in now}
     undone = {call.name for call in write.actions if call.link and call.link in links}
     return {name: one for name, one in before.items() if name not in undone} | now
 
 
-def news(now: Said, before: Said) -> tuple[str, ...]:
+def changed_properties(now: PropertyHashes, before: PropertyHashes) -> tuple[str, ...]:
     """Return the properties that say something else than what was written last."""
     return tuple(name for name, value in now.items() if before.get(name) != value)
 

@@ -10,7 +10,7 @@ from typing import Any
 
 from fieldpulse_api.http.client import Client
 from target_fieldpulse.ledger.ledger import Ledger
-from target_fieldpulse.planning.plan import Note, Plan
+from target_fieldpulse.planning.plan import LedgerKey, Plan
 
 from .outcomes import Done, Outcome
 
@@ -39,14 +39,14 @@ class Audit:
 
     def row(self, plan: Plan, outcome: Outcome, row_id: int) -> dict[str, Any]:
         """Return what is audited of a plan that was carried out, to be written with the ledger's note of it."""
-        return self._row(plan.note.stream, plan.action, outcome) | {
-            "source_key": plan.note.key,
+        return self._row(plan.ledger_key.stream, plan.action, outcome) | {
+            "source_key": plan.ledger_key.key,
             "requests": self._requests(),
             "row_id": row_id,
             "changed": sorted(plan.changed),
         }
 
-    def note(self, note: Note, action: str, done: Done) -> None:
+    def note(self, note: LedgerKey, action: str, done: Done) -> None:
         """Note what became of a record that was not written."""
         requests = self._requests()
         if done.outcome == "unchanged" and not requests:

@@ -9,7 +9,7 @@ from typing import Any
 from fieldpulse_api.resources.catalogue import RESOURCES
 from fieldpulse_api.resources.write_model import Field, FieldType, Reference, WriteSpec
 from fieldpulse_api.values.text import normalized
-from target_fieldpulse.records.field_codec import Wire
+from target_fieldpulse.records.field_codec import FieldCodec
 from target_fieldpulse.records.parsed_record import Record
 
 from .keyed_executor import Key
@@ -28,7 +28,7 @@ _NAMING = _naming()
 
 
 def keys_written(
-    stream: str, write: WriteSpec, record: Record, match: tuple[tuple[str, ...], ...], wire: Wire
+    stream: str, write: WriteSpec, record: Record, match: tuple[tuple[str, ...], ...], wire: FieldCodec
 ) -> list[Key]:
     """Return what a record's write touches, so that two writes that name a row in one way never overlap."""
     if write.row_reference:
@@ -57,7 +57,7 @@ def keys_read(write: WriteSpec, record: Record) -> list[Key]:
     return own
 
 
-def _raw(write: WriteSpec, name: str, record: Record, wire: Wire) -> str:
+def _raw(write: WriteSpec, name: str, record: Record, wire: FieldCodec) -> str:
     """Return a field's value before anything is looked up, in the form in which it is compared."""
     properties = dict.fromkeys(
         [name, *(one for ref in write.references if ref.field == name for one in ref.properties)]
@@ -66,7 +66,7 @@ def _raw(write: WriteSpec, name: str, record: Record, wire: Wire) -> str:
     if given is None:
         return ""
     form = write.by_name[name] if given == name else Field(given, FieldType.TEXT)
-    return wire.loose(form, record[given])
+    return wire.match_key(form, record[given])
 
 
 def _given(reference: Reference, record: Record) -> list[str]:

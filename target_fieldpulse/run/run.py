@@ -12,10 +12,10 @@ from typing import Any
 from fieldpulse_api.errors import ConfigError, RecordError, RecordInvalid, UncertainWrite
 from fieldpulse_api.resources.catalogue import BY_NAME
 from fieldpulse_api.resources.model import Resource
-from target_fieldpulse.message_reader import Fault
+from target_fieldpulse.message_reader import RecordFault
 from target_fieldpulse.planning.guard_buffer import Held
-from target_fieldpulse.planning.plan import Note, Plan
-from target_fieldpulse.records.parsed_record import key_of, shown_key
+from target_fieldpulse.planning.plan import LedgerKey, Plan
+from target_fieldpulse.records.parsed_record import key_or_empty, redacted_key
 from target_fieldpulse.reporting.audit import WRITTEN
 from target_fieldpulse.reporting.outcomes import Done, Outcome, Outcomes
 from target_fieldpulse.reporting.private_files import check_place
@@ -69,7 +69,7 @@ class Run:
             if one.write_spec and not one.write_spec.target_resource:
                 self._parts.doubts.settle_all(one)
 
-    def submit(self, resource: Resource, schema: Schema, record: Record, fault: Fault | None = None) -> None:
+    def submit(self, resource: Resource, schema: Schema, record: Record, fault: RecordFault | None = None) -> None:
         """Read one record; this waits while too many are under way. One with a fault is rejected.
 
         Raises: what ended the run.
@@ -151,25 +151,25 @@ class Run:
         except RecordError:  # it will be again when its turn comes
             return
         if plan.writes:
-            for one in plan.missing:
-                if self._parts.forecast.new(one)[1]:
-                    self._guards.take("create", one.stream)
-            self._guards.take(plan.action, plan.note.stream)
-            self._parts.forecast.take(plan)
+            for one in plan.rows_to_create:
+                if self._parts.forecast.add_row(one)[1]:
+                    self._guards.count("create", one.stream)
+            self._guards.count(plan.action, plan.ledger_key.stream)
+            self._parts.forecast.apply(plan)
 
     def _release(self) -> None:
         """Begin to write what was held: the plan is within the guards, or too long to be known."""
         held, self._held = self._held, None
         if held:
             self._guards.reset()
-            self._parts.forecast.forget()
+            self._parts.forecast.clear()
             for start in held.take():
                 self.check()
                 start()
 
     def _start(self, resource: Resource, schema: Schema, record: Record, ticket: int) -> None:
         write = resource.write_spec
-        match = self._parts.rules.match_of(resource)
+        match = self._parts.rules.match_sets_of(resource)
         self._lanes.submit(
             lambda: self._work(resource, schema, record, ticket),
             writes=keys_written(resource.name, write, record, match, self._parts.wire) if write else (),
@@ -199,19 +199,21 @@ class Run:
             done = self._refused(resource, schema, record, error)
         if done.outcome not in WRITTEN:
             audit.note(
-                plan.note if plan else Note(resource.name, key_of(record)), plan.action if plan else "none", done
+                plan.ledger_key if plan else LedgerKey(resource.name, key_or_empty(record)),
+                plan.action if plan else "none",
+                done,
             )
         return done.outcome
 
-    def _reject(self, resource: Resource, schema: Schema, record: Record, fault: Fault) -> None:
-        error = RecordInvalid(f"the record has {fault.what}", where="input", hint="correct the record at its source")
+    def _reject(self, resource: Resource, schema: Schema, record: Record, fault: RecordFault) -> None:
+        error = RecordInvalid(f"the record has {fault.reason}", where="input", hint="correct the record at its source")
         done = self._refused(resource, schema, record, error, line=fault.line)
         self._outcomes.count(resource.name, done.outcome)
-        self._parts.audit.note(Note(resource.name, key_of(record)), "none", done)
+        self._parts.audit.note(LedgerKey(resource.name, key_or_empty(record)), "none", done)
 
     def _carry_out(self, plan: Plan) -> Done:
         if not self._is_dry:  # it shows what a guard would stop
-            self._guards.take(plan.action, plan.note.stream)
+            self._guards.count(plan.action, plan.ledger_key.stream)
         return self._parts.writer.carry_out(plan)
 
     def _refused(
@@ -228,7 +230,7 @@ class Run:
         if not self._is_dry:
             self._outcomes.reject(resource.name, schema, line or record, error)
         outcome: Outcome = "uncertain" if isinstance(error, UncertainWrite) else "rejected"
-        _LOGGER.warning("%s: %s %s: %s", outcome, resource.name, shown_key(key_of(record)), error.one_line)
+        _LOGGER.warning("%s: %s %s: %s", outcome, resource.name, redacted_key(key_or_empty(record)), error.one_line)
         return Done(outcome)
 
     def _let_out(self, state: State) -> None:

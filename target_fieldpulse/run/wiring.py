@@ -12,14 +12,14 @@ from fieldpulse_api.reading.pages import ReadOptions
 from fieldpulse_api.resources.catalogue import BY_NAME
 from fieldpulse_plugin.settings import client_settings
 from target_fieldpulse.ledger.ledger import Ledger
-from target_fieldpulse.planning.forecast import Forecast
+from target_fieldpulse.planning.forecast import PlannedState
 from target_fieldpulse.planning.guards import Guards
 from target_fieldpulse.planning.lookups import Lookups, custom_column, key_column
 from target_fieldpulse.planning.planner import Planner
-from target_fieldpulse.planning.references import References, columns_asked
-from target_fieldpulse.planning.write_policy import Rules, columns_for_keys
-from target_fieldpulse.records.custom_fields import CustomValues
-from target_fieldpulse.records.field_codec import Wire
+from target_fieldpulse.planning.references import References, lookup_columns
+from target_fieldpulse.planning.write_policy import WritePolicy, external_id_columns
+from target_fieldpulse.records.custom_fields import CustomFieldWriter
+from target_fieldpulse.records.field_codec import FieldCodec
 from target_fieldpulse.reporting.audit import Audit
 from target_fieldpulse.writing.create import Creates
 from target_fieldpulse.writing.dry_run import Preview
@@ -35,8 +35,8 @@ class Parts:
 
     def __init__(self, config: Mapping[str, Any], *, wait: Callable[[float], bool]) -> None:
         self.settings = client_settings(config)
-        self.rules = Rules.read(config)
-        self.wire = Wire(self.settings.zone, config["phone_region"])
+        self.rules = WritePolicy.from_config(config)
+        self.wire = FieldCodec(self.settings.zone, config["phone_region"])
         self._config, self._is_dry = config, config["dry_run"]
         self._wait = wait
         self.guards = Guards(config, self._known)
@@ -76,15 +76,15 @@ class Parts:
         return Audit(self.ledger, self.client, days=self._config["audit_days"], is_kept=not self._is_dry)
 
     @cached_property
-    def _customs(self) -> CustomValues:
-        return CustomValues(self.client, ReadOptions(zone=self.settings.zone))
+    def _customs(self) -> CustomFieldWriter:
+        return CustomFieldWriter(self.client, ReadOptions(zone=self.settings.zone))
 
     @cached_property
     def means(self) -> Means:
         """Return what the parts share."""
         reading = ReadOptions(zone=self.settings.zone)
-        external = {stream: self._external(stream, name) for stream, name in self.rules.external.items()}
-        columns = columns_asked(self.rules.columns(external))
+        external = {stream: self._external(stream, name) for stream, name in self.rules.external_id_fields.items()}
+        columns = lookup_columns(self.rules.match_columns(external))
         return Means(
             client=self.client,
             ledger=self.ledger,
@@ -98,7 +98,7 @@ class Parts:
 
     def _external(self, stream: str, name: str) -> str:
         resource = BY_NAME[stream]
-        if name in columns_for_keys(resource):
+        if name in external_id_columns(resource):
             return key_column(name)
         where = f"setting external_id_fields.{stream}"
         return key_column(custom_column(self._customs.text_field(str(resource.custom_field_object), name, where=where)))
@@ -109,9 +109,9 @@ class Parts:
         return References(self.forecast, self.means.lookups, self.rules, self.means.external)
 
     @cached_property
-    def forecast(self) -> Forecast:
+    def forecast(self) -> PlannedState:
         """Return what is known, and foreseen."""
-        return Forecast(self.ledger, self.means.lookups)
+        return PlannedState(self.ledger, self.means.lookups)
 
     @cached_property
     def planner(self) -> Planner:

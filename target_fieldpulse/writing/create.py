@@ -15,8 +15,8 @@ from fieldpulse_api.reading.pages import Pages
 from fieldpulse_api.resources.model import Resource
 from fieldpulse_api.values.scalars import ConversionError, to_integer
 from target_fieldpulse.planning.lookups import cell, field_of
-from target_fieldpulse.planning.plan import Note, Plan, creating, differing
-from target_fieldpulse.records.custom_field_entries import with_values
+from target_fieldpulse.planning.plan import LedgerKey, Plan, create_plan, differing_fields
+from target_fieldpulse.records.custom_field_entries import merge_into_row
 from target_fieldpulse.records.field_codec import refuse
 
 from .fingerprint import mark, marks_of
@@ -42,34 +42,34 @@ class Creates:
 
     def create(self, plan: Plan) -> int:
         """Create the row of a plan, and return its id."""
-        resource, note = plan.resource, plan.note
+        resource, note = plan.resource, plan.ledger_key
         marks = self._marks(plan)
-        after_id = self._after_id(resource, plan.above)
+        after_id = self._after_id(resource, plan.parent_ids)
         with self._turn(marks):
             for _ in range(_MOST_CREATES):
-                self._means.ledger.intend(note, above=plan.above, marks=marks, after_id=after_id)
+                self._means.ledger.intend(note, above=plan.parent_ids, marks=marks, after_id=after_id)
                 created = self._send(plan)
                 if created is not None:
                     return created
         raise ServerError(
             f"FieldPulse carried out none of {_MOST_CREATES} creates of the same record, and refused none.",
-            where=f"POST {_path(resource, plan.above)}",
+            where=f"POST {_path(resource, plan.parent_ids)}",
             hint="run again later; what was done is kept",
         )
 
     def finish(self, plan: Plan) -> int:
         """Go on with a create that an earlier run began and did not see the end of; return the row's id."""
-        resource, note = plan.resource, plan.note
+        resource, note = plan.resource, plan.ledger_key
         entry = self._means.ledger.find(note.stream, note.key)
         if entry is None:
-            return self.create(creating(plan))
+            return self.create(create_plan(plan))
         with self._turn(entry.marks):
             known = entry.row_id or self._doubts.settle(resource, entry)
             if known is None:
                 self._means.ledger.forget(note.stream, note.key)
         if known is None:
-            return self.create(creating(plan))
-        if dict(entry.above) != dict(plan.above):
+            return self.create(create_plan(plan))
+        if dict(entry.above) != dict(plan.parent_ids):
             names = ", ".join(resource.parent_keys)
             raise refuse(f"{names} has changed, and FieldPulse moves no row of {resource.name}", names)
         self._complete(plan, known, entry.above)
@@ -89,8 +89,8 @@ class Creates:
 
     def _send(self, plan: Plan) -> int | None:
         """Send a create that was noted; return the id of its row, or None when it was not carried out."""
-        resource, note = plan.resource, plan.note
-        path = _path(resource, plan.above)
+        resource, note = plan.resource, plan.ledger_key
+        path = _path(resource, plan.parent_ids)
         try:
             row = self._means.client.post(path, plan.body).data
             created = _id_of(row, path)
@@ -99,13 +99,13 @@ class Creates:
         except FieldPulseError:
             self._means.ledger.forget(note.stream, note.key)  # refused, or it never left: it did not happen
             raise
-        self._done(plan, created, plan.above)
+        self._done(plan, created, plan.parent_ids)
         self._created(resource, created)
-        self._means.lookups.put(resource.name, plan.above, created, row)  # with what FieldPulse made of it
+        self._means.lookups.upsert(resource.name, plan.parent_ids, created, row)  # with what FieldPulse made of it
         return created
 
     def _find_out(self, plan: Plan, unknown: UncertainWrite) -> int | None:
-        note = plan.note
+        note = plan.ledger_key
         entry = self._means.ledger.find(note.stream, note.key)
         created = None
         if entry:
@@ -115,7 +115,7 @@ class Creates:
             _LOGGER.warning("%s: %s It was not, and is sent again.", note.stream, unknown.what)
             return None
         _LOGGER.warning("%s: %s It was, as id %d.", note.stream, unknown.what, created)
-        self._complete(plan, created, plan.above)
+        self._complete(plan, created, plan.parent_ids)
         return created
 
     def _complete(self, plan: Plan, created: int, above: Mapping[str, int]) -> None:
@@ -123,22 +123,22 @@ class Creates:
         resource, wire = plan.resource, self._means.wire
         path = path_of(resource, above, created)
         row = self._means.row(resource, path)
-        lacking = {name: plan.body[name] for name in differing(resource, plan.body, row, wire)}
+        lacking = {name: plan.body[name] for name in differing_fields(resource, plan.body, row, wire)}
         if lacking:
-            self._puts.put(Place(resource, path, plan.body, row), with_values(lacking, row))
+            self._puts.put(Place(resource, path, plan.body, row), merge_into_row(lacking, row))
         self._done(plan, created, above)
 
     def _done(self, plan: Plan, created: int, above: Mapping[str, int]) -> None:
         """Note that the row is there. Calls come after the create, and may fail: what they say is not noted yet."""
-        said = {name: one for name, one in plan.note.said.items() if name not in plan.calls}
-        audit = None if plan.calls else self._means.audit.row(plan, "created", created)
-        note = Note(plan.note.stream, plan.note.key, said)
+        said = {name: one for name, one in plan.ledger_key.property_hashes.items() if name not in plan.actions}
+        audit = None if plan.actions else self._means.audit.row(plan, "created", created)
+        note = LedgerKey(plan.ledger_key.stream, plan.ledger_key.key, said)
         self._means.ledger.done(note, row_id=created, above=above, audit=audit)
 
     def _after_id(self, resource: Resource, above: Mapping[str, int]) -> int:
         """Return an id that is there already: what is created from now on lies above it."""
         if resource.parent:  # short lists, which are read for matches anyway
-            return self._means.lookups.of(resource.name, above).newest_id
+            return self._means.lookups.get(resource.name, above).newest_id
         with self._locks[resource.name]:
             if resource.name not in self._after_ids:
                 self._after_ids[resource.name] = newest_id(Pages(self._means.client, resource, self._means.reading))

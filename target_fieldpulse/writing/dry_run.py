@@ -14,14 +14,14 @@ import msgspec
 
 from fieldpulse_api.resources.write_model import Field, FieldType
 from fieldpulse_api.values.text import PERSONAL
-from target_fieldpulse.planning.forecast import Forecast
+from target_fieldpulse.planning.forecast import PlannedState
 from target_fieldpulse.planning.lookups import cell, custom_column
-from target_fieldpulse.planning.plan import Action, Body, New, Plan, differing
+from target_fieldpulse.planning.plan import Action, Body, Plan, RowToCreate, differing_fields
 from target_fieldpulse.records.custom_field_entries import DEFINITION
 from target_fieldpulse.records.custom_field_entries import FIELD as VALUES
-from target_fieldpulse.records.custom_fields import CustomValues
-from target_fieldpulse.records.field_codec import shape
-from target_fieldpulse.records.parsed_record import shown_key
+from target_fieldpulse.records.custom_fields import CustomFieldWriter
+from target_fieldpulse.records.field_codec import describe
+from target_fieldpulse.records.parsed_record import redacted_key
 from target_fieldpulse.reporting.outcomes import Done, Outcome
 from target_fieldpulse.reporting.private_files import open_private
 
@@ -40,7 +40,7 @@ _PUBLIC = (
 )
 _OUTCOMES: Mapping[Action, Outcome] = {
     "create": "created",
-    "finish": "created",
+    "resume_create": "created",
     "update": "updated",
     "delete": "deleted",
     "unchanged": "unchanged",
@@ -57,9 +57,9 @@ class Preview:
     def __init__(
         self,
         means: Means,
-        forecast: Forecast,
+        forecast: PlannedState,
         updates: Updates,
-        customs: CustomValues,
+        customs: CustomFieldWriter,
         *,
         path: str | None,
         requests_per_second: float,
@@ -72,26 +72,26 @@ class Preview:
 
     def carry_out(self, plan: Plan) -> Done:
         """Print what a plan would do, and say what would become of the record."""
-        about = f"{plan.note.stream} {shown_key(plan.note.key)}"
+        about = f"{plan.ledger_key.stream} {redacted_key(plan.ledger_key.key)}"
         if plan.action == "skip":
-            _LOGGER.info("dry run: %s is skipped: %s", about, plan.why)
+            _LOGGER.info("dry run: %s is skipped: %s", about, plan.reason)
         if not plan.writes:
             return Done(_OUTCOMES[plan.action], plan.row_id)
-        for one in plan.missing:
+        for one in plan.rows_to_create:
             self._make(one)
         row = self._row(plan)
         due = self._updates.due(plan, row) if plan.action == "update" else plan.body
-        known = self._forecast.take(plan)
-        if plan.action == "update" and not due and not plan.calls:
+        known = self._forecast.apply(plan)
+        if plan.action == "update" and not due and not plan.actions:
             return Done("unchanged", plan.row_id)
         fields, requests = self._changes(plan, due, row), self._requests(plan, due)
         self._add(plan.action, requests)
         told = ", ".join(f"{name} {_told(plan, name, one)}" for name, one in fields.items())
-        called = f" · {', '.join(plan.calls)}" if plan.calls else ""
+        called = f" · {', '.join(plan.actions)}" if plan.actions else ""
         row_is = f" (id {known})" if known > 0 else ""
         _LOGGER.info("dry run: would %s %s%s: %s%s", plan.action, about, row_is, told or "nothing else", called)
-        line = {"action": plan.action, "stream": plan.note.stream, "key": plan.note.key, "fields": fields}
-        self._write(line | {"id": known if known > 0 else None, "calls": plan.calls, "requests": requests})
+        line = {"action": plan.action, "stream": plan.ledger_key.stream, "key": plan.ledger_key.key, "fields": fields}
+        self._write(line | {"id": known if known > 0 else None, "calls": plan.actions, "requests": requests})
         return Done(_OUTCOMES[plan.action], plan.row_id, plan.changed)
 
     def close(self) -> None:
@@ -106,9 +106,9 @@ class Preview:
         if self._file >= 0:
             os.close(self._file)
 
-    def _make(self, one: New) -> None:
+    def _make(self, one: RowToCreate) -> None:
         """Show that a row would be created that records only name."""
-        if self._forecast.new(one)[1]:
+        if self._forecast.add_row(one)[1]:
             self._add("create", 1)
             _LOGGER.info("dry run: would create %s: it is only named", one.stream)
             fields = {name: {"old": None, "new": value} for name, value in one.body}
@@ -121,17 +121,17 @@ class Preview:
     def _row(self, plan: Plan) -> Mapping[str, Any]:
         """Return what is there, where something is."""
         known = plan.row_id or 0
-        if plan.action != "update" or min([known, *plan.above.values()]) <= 0:
+        if plan.action != "update" or min([known, *plan.parent_ids.values()]) <= 0:
             return {}
         with self._lock:
             self._reads += 1
-        return self._means.row(plan.resource, path_of(plan.resource, plan.above, known))
+        return self._means.row(plan.resource, path_of(plan.resource, plan.parent_ids, known))
 
     def _changes(self, plan: Plan, due: Body, row: Mapping[str, Any]) -> dict[str, dict[str, Any]]:
         """Return the old and the new value of each field that would be sent and differs; custom fields one by one."""
         fields = plan.resource.write_spec.by_name if plan.resource.write_spec else {}
         found = {}
-        for name in differing(plan.resource, due, row, self._means.wire):
+        for name in differing_fields(plan.resource, due, row, self._means.wire):
             if name == VALUES:
                 for entry in due[name]:
                     title = f"custom_fields.{self._customs.name_of(entry[DEFINITION])}"
@@ -144,12 +144,14 @@ class Preview:
     def _requests(self, plan: Plan, due: Body) -> int:
         """Return what carrying it out would cost, look-ups apart."""
         rules = plan.resource.write_spec
-        calls = [one for one in (rules.actions if rules else ()) if plan.calls.get(one.name)]
-        cost = sum(len(plan.calls[one.name]) if one.link else 1 for one in calls)
+        calls = [one for one in (rules.actions if rules else ()) if plan.actions.get(one.name)]
+        cost = sum(len(plan.actions[one.name]) if one.link else 1 for one in calls)
         if plan.action != "update":
             return 1 + cost
         lacking = (
-            rules and set(rules.always_resend) <= set(rules.required) and set(rules.always_resend) - {*due, *plan.again}
+            rules
+            and set(rules.always_resend) <= set(rules.required)
+            and set(rules.always_resend) - {*due, *plan.resend}
         )
         reads = self._updates.needs_row(plan) or bool(due and lacking)
         clears = any(value is None for value in due.values())
@@ -169,7 +171,7 @@ def _safe(field: Field | None, value: Any) -> str:
     """Return a value as it may be printed: what people wrote is only described."""
     if value in (None, "", [], {}):
         return "empty"
-    if isinstance(value, New):
+    if isinstance(value, RowToCreate):
         return f"new row of {value.stream}"
     is_public = field and field.name != PERSONAL and (field.type in _PUBLIC or field.allowed_values)
-    return repr(value) if is_public else shape(value)
+    return repr(value) if is_public else describe(value)

@@ -10,10 +10,10 @@ from dataclasses import replace
 
 from fieldpulse_api.errors import RowNotFound
 from fieldpulse_api.resources.catalogue import BY_NAME, RESOURCES
-from target_fieldpulse.planning.forecast import shown
+from target_fieldpulse.planning.forecast import columns_written
 from target_fieldpulse.planning.guards import Guards
-from target_fieldpulse.planning.plan import New, Plan, creating
-from target_fieldpulse.planning.planner import moved_key
+from target_fieldpulse.planning.plan import Plan, RowToCreate, create_plan
+from target_fieldpulse.planning.planner import row_ledger_key
 from target_fieldpulse.planning.write_policy import CREATABLE
 from target_fieldpulse.reporting.outcomes import Done
 
@@ -36,9 +36,9 @@ class Writer:
 
     def carry_out(self, plan: Plan) -> Done:
         """Do what a plan says, and say what became of the record."""
-        if plan.missing and plan.action == "update" and self._means.rules.fill_empty_only:
+        if plan.rows_to_create and plan.action == "update" and self._means.rules.fill_empty_only:
             plan = self._updates.filling(plan)
-        plan = plan.with_rows({one: self._make(one) for one in plan.missing})
+        plan = plan.with_row_ids({one: self._make(one) for one in plan.rows_to_create})
         if plan.action == "unchanged":
             return Done("unchanged", plan.row_id)
         if plan.action == "skip":
@@ -47,14 +47,17 @@ class Writer:
             return self._delete(plan)
         if plan.action == "update":
             return self._update(plan)
-        if plan.action == "create" and plan.note.stream in self._means.rules.create_missing_references:
+        if plan.action == "create" and plan.ledger_key.stream in self._means.rules.create_missing_references:
             return self._create_named(plan)
         return self._create(plan)
 
     def _create_named(self, plan: Plan) -> Done:
         """Create a row that other records may just have had created by its name: then it is changed instead."""
-        stream, body = plan.note.stream, plan.body
-        key = (stream, New(stream, tuple((name, body[name]) for name in CREATABLE[stream] if name in body)).note.key)
+        stream, body = plan.ledger_key.stream, plan.body
+        key = (
+            stream,
+            RowToCreate(stream, tuple((name, body[name]) for name in CREATABLE[stream] if name in body)).ledger_key.key,
+        )
         with self._naming[key]:
             made = self._made.get(key)
             if made is not None:
@@ -67,20 +70,20 @@ class Writer:
         created = self._creates.create(plan) if plan.action == "create" else self._creates.finish(plan)
         called = self._updates.call(plan, created)
         self._take_in(plan, created, (*plan.body, *called))
-        if plan.calls:  # else it was noted when the row was created
+        if plan.actions:  # else it was noted when the row was created
             audit = self._means.audit.row(plan, "created", created)
-            self._means.ledger.done(plan.note, row_id=created, above=plan.above, audit=audit)
+            self._means.ledger.done(plan.ledger_key, row_id=created, above=plan.parent_ids, audit=audit)
         return Done("created", created, plan.changed)
 
-    def _make(self, one: New) -> int:
+    def _make(self, one: RowToCreate) -> int:
         """Create a row that records only name, once however many do, and return its id."""
-        resource, note = BY_NAME[one.stream], one.note
+        resource, note = BY_NAME[one.stream], one.ledger_key
         key = (one.stream, note.key)
         with self._naming[key]:
             if key in self._made:
                 return self._made[key]
-            self._guards.take("create", one.stream)
-            plan = creating(Plan("create", resource, note, body=dict(one.body)))
+            self._guards.count("create", one.stream)
+            plan = create_plan(Plan("create", resource, note, body=dict(one.body)))
             entry = self._means.ledger.find(one.stream, note.key)
             if entry and entry.status == "done":  # it is not there any more, or is called otherwise
                 self._means.ledger.forget(one.stream, note.key)
@@ -96,29 +99,29 @@ class Writer:
         sent = self._updates.update(plan)
         self._take_in(plan, known, sent)
         audit = self._means.audit.row(plan, "updated", known) if sent else None
-        self._means.ledger.done(plan.note, row_id=known, above=plan.above, audit=audit)
+        self._means.ledger.done(plan.ledger_key, row_id=known, above=plan.parent_ids, audit=audit)
         return Done("updated" if sent else "unchanged", known, plan.changed if sent else ())
 
     def _delete(self, plan: Plan) -> Done:
         """Delete a row; one that is gone already is as it should be."""
         known = int(plan.row_id or 0)
         with suppress(RowNotFound):
-            self._means.client.delete(path_of(plan.resource, plan.above, known))
+            self._means.client.delete(path_of(plan.resource, plan.parent_ids, known))
         audit = self._means.audit.row(plan, "deleted", known)
-        self._means.ledger.done(plan.note, row_id=known, above=plan.above, status="deleted", audit=audit)
-        self._means.lookups.remove(plan.resource.name, plan.above, known)
+        self._means.ledger.done(plan.ledger_key, row_id=known, above=plan.parent_ids, status="deleted", audit=audit)
+        self._means.lookups.remove(plan.resource.name, plan.parent_ids, known)
         return Done("deleted", known)
 
     def _take_in(self, plan: Plan, known: int, fields: tuple[str, ...]) -> None:
         """Let the look-ups know what was written."""
         resource = plan.resource
         sent = replace(plan, body={name: value for name, value in plan.body.items() if name in fields})
-        self._means.lookups.put(resource.name, plan.above, known, shown(sent))
+        self._means.lookups.upsert(resource.name, plan.parent_ids, known, columns_written(sent))
 
     def _forget_moves(self, plan: Plan, known: int, fields: Iterable[str]) -> None:
         """Forget what another stream had written to the same fields of a row: it holds no more."""
         for other in RESOURCES:
             write = other.write_spec
-            is_same = write and write.target_resource == plan.resource.name and other.name != plan.note.stream
+            is_same = write and write.target_resource == plan.resource.name and other.name != plan.ledger_key.stream
             if write and is_same and set(write.by_name) & set(fields):
-                self._means.ledger.forget(other.name, moved_key(known))
+                self._means.ledger.forget(other.name, row_ledger_key(known))

@@ -8,30 +8,30 @@ from typing import Any
 
 from fieldpulse_api.resources.model import Resource
 from fieldpulse_api.resources.write_model import Field, FieldType
-from target_fieldpulse.planning.lookups import cell, field_of, plain_column, shows
-from target_fieldpulse.records.field_codec import Wire
+from target_fieldpulse.planning.lookups import cell, field_of, has_column, plain_column
+from target_fieldpulse.records.field_codec import FieldCodec
 
 _ZONES_DIFFER_BY = 900  # seconds: whole quarters of an hour
 
 
-def marks_of(resource: Resource, body: Mapping[str, Any], wire: Wire) -> dict[str, str]:
+def marks_of(resource: Resource, body: Mapping[str, Any], wire: FieldCodec) -> dict[str, str]:
     """Return hashes of the fields that recognise a row, so that the ledger need not hold them."""
     write = resource.write_spec
     named = [(write.by_name[name], body.get(name)) for name in write.fingerprint_fields] if write else []
     return {one.column: mark(one, value, wire) for one, value in named if value not in (None, "")}
 
 
-def mark(one: Field, value: Any, wire: Wire) -> str:
+def mark(one: Field, value: Any, wire: FieldCodec) -> str:
     """Return the hash of one value, apart from case and spaces; of a time what is the same in every zone."""
-    loose = wire.loose(one, value)
+    loose = wire.match_key(one, value)
     if one.type is FieldType.TIME and loose.isdigit():
         loose = str(int(loose) % _ZONES_DIFFER_BY)
     return hashlib.blake2b(loose.encode("utf-8", "surrogatepass"), digest_size=12, person=b"fieldpulse").hexdigest()
 
 
-def is_like(resource: Resource, row: Mapping[str, Any], marks: Mapping[str, str], wire: Wire) -> bool:
+def is_like(resource: Resource, row: Mapping[str, Any], marks: Mapping[str, str], wire: FieldCodec) -> bool:
     """Say whether a row carries what was sent, as far as it shows it."""
-    told = [(field_of(resource, name), cell(row, name), one) for name, one in marks.items() if shows(row, name)]
+    told = [(field_of(resource, name), cell(row, name), one) for name, one in marks.items() if has_column(row, name)]
     return bool(marks) and all(mark(field, value, wire) == wanted for field, value, wanted in told)
 
 
@@ -40,13 +40,13 @@ def is_surer(marks: Mapping[str, str], others: Mapping[str, str]) -> bool:
     return (_has_key(marks), len(marks)) > (_has_key(others), len(others))
 
 
-def says_more(resource: Resource, row: Mapping[str, Any], marks: Mapping[str, str], wire: Wire) -> bool:
+def says_more(resource: Resource, row: Mapping[str, Any], marks: Mapping[str, str], wire: FieldCodec) -> bool:
     """Say whether a row tells of itself what was not sent, and what FieldPulse cannot have put together from that."""
     if _has_key(marks) or resource.write_spec is None:
         return False
     fields = [resource.write_spec.by_name[name] for name in resource.write_spec.fingerprint_fields]
-    known = {word for one in fields if one.column in marks for word in wire.loose(one, row.get(one.column)).split()}
-    silent = (wire.loose(one, row.get(one.column)) for one in fields if one.column not in marks)
+    known = {word for one in fields if one.column in marks for word in wire.match_key(one, row.get(one.column)).split()}
+    silent = (wire.match_key(one, row.get(one.column)) for one in fields if one.column not in marks)
     return any(not set(value.split()) <= known for value in silent if value not in ("", "0"))
 
 
@@ -56,4 +56,4 @@ def _has_key(marks: Mapping[str, str]) -> bool:
 
 def hidden(row: Mapping[str, Any], marks: Mapping[str, str]) -> list[str]:
     """Return the columns that would tell a row apart, and that it does not show."""
-    return [name for name in marks if not shows(row, name)]
+    return [name for name in marks if not has_column(row, name)]

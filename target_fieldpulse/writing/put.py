@@ -10,8 +10,8 @@ from typing import Any
 from fieldpulse_api.errors import RecordInvalid, RowNotFound, UncertainWrite
 from fieldpulse_api.resources.model import Resource
 from fieldpulse_api.resources.write_model import Field, FieldType
-from target_fieldpulse.planning.lookups import shows
-from target_fieldpulse.planning.plan import Body, differing
+from target_fieldpulse.planning.lookups import has_column
+from target_fieldpulse.planning.plan import Body, differing_fields
 from target_fieldpulse.records.field_codec import refuse
 
 from .services import Means
@@ -118,7 +118,7 @@ class Puts:
 
     def _differing(self, place: Place, body: Body, row: Mapping[str, Any]) -> list[str]:
         fields = place.resource.write_spec.by_name if place.resource.write_spec else {}
-        names = differing(place.resource, body, row, self._means.wire)
+        names = differing_fields(place.resource, body, row, self._means.wire)
         return [fields[name].column if name in fields else name for name in names]
 
     @staticmethod
@@ -168,7 +168,7 @@ class Puts:
             if self._wait(self._settle_seconds):
                 break
             row = self._means.row(place.resource, place.path)
-            if not any(shows(row, column) for column in self._differing(place, body, row)):
+            if not any(has_column(row, column) for column in self._differing(place, body, row)):
                 return
         raise _unknown(place.path)
 

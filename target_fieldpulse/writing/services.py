@@ -12,8 +12,8 @@ from fieldpulse_api.reading.pages import ReadOptions
 from fieldpulse_api.resources.model import Resource
 from target_fieldpulse.ledger.ledger import Ledger
 from target_fieldpulse.planning.lookups import Lookups
-from target_fieldpulse.planning.write_policy import Rules
-from target_fieldpulse.records.field_codec import Wire
+from target_fieldpulse.planning.write_policy import WritePolicy
+from target_fieldpulse.records.field_codec import FieldCodec
 from target_fieldpulse.reporting.audit import Audit
 
 
@@ -25,8 +25,8 @@ class Means:
     ledger: Ledger
     lookups: Lookups
     reading: ReadOptions
-    wire: Wire
-    rules: Rules
+    wire: FieldCodec
+    rules: WritePolicy
     audit: Audit
     external: Mapping[str, str]
 

@@ -12,8 +12,8 @@ from fieldpulse_api.errors import RowNotFound, UncertainWrite
 from fieldpulse_api.reading.pages import Row
 from fieldpulse_api.resources.model import Resource
 from target_fieldpulse.ledger.ledger import Entry
-from target_fieldpulse.planning.plan import Note
-from target_fieldpulse.records.parsed_record import shown_key
+from target_fieldpulse.planning.plan import LedgerKey
+from target_fieldpulse.records.parsed_record import redacted_key
 
 from .fingerprint import hidden, is_like, is_surer, says_more
 from .new_rows import Board
@@ -105,7 +105,7 @@ class Doubts:
             alike = sum(other.marks == entry.marks and other.above == entry.above for other in pending)
             look = self._judge(resource, entry, free, alike=alike, is_open=len(free) < len(like))
             if look.found is not None:
-                note = Note(resource.name, entry.source_key)
+                note = LedgerKey(resource.name, entry.source_key)
                 self._ledger.done(note, row_id=look.found, above=entry.above, status="adopted")
             return look
 
@@ -147,6 +147,6 @@ def _has_values(entry: Entry) -> bool:
 def _unknown(resource: Resource, entry: Entry, why: str) -> UncertainWrite:
     return UncertainWrite(
         f"A create may have happened: {why}.",
-        where=f"stream {resource.name} · source key {shown_key(entry.source_key)}",
+        where=f"stream {resource.name} · source key {redacted_key(entry.source_key)}",
         hint="look at the newest rows in FieldPulse, and settle it with `fieldpulse ledger settle`",
     )

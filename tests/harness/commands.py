@@ -10,7 +10,7 @@ from contextlib import redirect_stderr, redirect_stdout
 
 from fieldpulse_plugin.exit_codes import report_error
 from tap_fieldpulse.tap import TapFieldPulse
-from target_fieldpulse.message_reader import Reader
+from target_fieldpulse.message_reader import MessageReader
 from target_fieldpulse.target import TargetFieldPulse
 
 from .results import RunResult
@@ -21,7 +21,7 @@ def run_command(plugin: type[TapFieldPulse | TargetFieldPulse], *arguments: str,
     """Run a plugin's command as its `main` does, but for the end of the process."""
     stdout, stderr = io.TextIOWrapper(io.BytesIO(), encoding="utf-8"), io.StringIO()
     before, sys.stdin = sys.stdin, io.TextIOWrapper(io.BytesIO(stdin), encoding="utf-8")
-    Reader.default_input, handlers = sys.stdin, list(logging.getLogger().handlers)
+    MessageReader.default_input, handlers = sys.stdin, list(logging.getLogger().handlers)
     try:
         with redirect_stdout(stdout), redirect_stderr(stderr), warnings.catch_warnings():
             try:
@@ -31,7 +31,7 @@ def run_command(plugin: type[TapFieldPulse | TargetFieldPulse], *arguments: str,
                 status = report_error(error)
     finally:
         join_prefetch_threads()
-        sys.stdin = Reader.default_input = before
+        sys.stdin = MessageReader.default_input = before
         sys.excepthook = sys.__excepthook__
         logging.captureWarnings(capture=False)
         logging.getLogger().handlers[:] = handlers

@@ -14,7 +14,7 @@ from sqlalchemy import Connection, create_engine, text
 from fieldpulse_api.errors import ConfigError, RecordInvalid, RunLocked
 from fieldpulse_sandbox.sandbox import Sandbox
 from target_fieldpulse.ledger.ledger import Ledger
-from target_fieldpulse.planning.plan import Note
+from target_fieldpulse.planning.plan import LedgerKey
 from tests.harness.messages import record_message, schema_message, singer_lines
 from tests.harness.target_runner import run_target
 
@@ -46,7 +46,7 @@ def _connected(url: str) -> Iterator[Connection]:
 
 
 def intend(ledger: Ledger, key: str = "k") -> None:
-    ledger.intend(Note("customers", key), above={}, marks={"email": "m"}, after_id=7)
+    ledger.intend(LedgerKey("customers", key), above={}, marks={"email": "m"}, after_id=7)
 
 
 def test_what_was_intended_is_in_doubt_until_it_is_done(make: Make) -> None:
@@ -60,7 +60,7 @@ def test_what_was_intended_is_in_doubt_until_it_is_done(make: Make) -> None:
         7,
         None,
     )
-    make("a").done(Note("customers", "k", {"email": "h"}), row_id=9, above={})
+    make("a").done(LedgerKey("customers", "k", {"email": "h"}), row_id=9, above={})
     assert make("a").in_doubt("customers") == []
     found = make("a").find("customers", "k")
     assert found
@@ -84,7 +84,7 @@ def test_a_key_can_be_intended_once(make: Make) -> None:
 
 def test_accounts_and_streams_are_kept_apart(make: Make) -> None:
     """Key 1 of one company is not key 1 of another."""
-    make("a").done(Note("customers", "1"), row_id=5, above={})
+    make("a").done(LedgerKey("customers", "1"), row_id=5, above={})
     assert make("b").find("customers", "1") is None
     assert make("a").find("jobs", "1") is None
     assert make("a").is_claimed("customers", 5)
@@ -147,7 +147,7 @@ def test_what_was_kept_before_the_account_was_known_is_taken_over(url: str, requ
     """A list that shows the company's id one day must not make the ledger forget."""
     name = request.node.name[:40]
     early = Ledger(url, f"{name}-address")
-    early.done(Note("customers", "k"), row_id=9, above={})
+    early.done(LedgerKey("customers", "k"), row_id=9, above={})
     early.close()
     late = Ledger(url, f"{name}-200001", formerly=f"{name}-address")
     assert late.find("customers", "k")

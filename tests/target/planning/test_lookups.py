@@ -4,20 +4,20 @@ from __future__ import annotations
 
 from fieldpulse_api.resources.catalogue import BY_NAME
 from target_fieldpulse.planning.lookups import Lookup
-from target_fieldpulse.records.field_codec import Wire
+from target_fieldpulse.records.field_codec import FieldCodec
 
 
 def lookup(*columns: str) -> Lookup:
-    return Lookup(BY_NAME["customers"], columns, Wire())
+    return Lookup(BY_NAME["customers"], columns, FieldCodec())
 
 
 def test_an_email_that_changed_belongs_to_nobody_any_more() -> None:
     """A match is made with what the row says since its last write, apart from case and spaces."""
     index = lookup("email")
-    index.put(1, {"email": "a@example.com"})
-    index.put(2, {"email": "b@example.com"})
+    index.upsert(1, {"email": "a@example.com"})
+    index.upsert(2, {"email": "b@example.com"})
     assert index.find({"email": "a@example.com"}) == [1]
-    index.put(1, {"email": "B@example.com "})
+    index.upsert(1, {"email": "B@example.com "})
     assert index.find({"email": "a@example.com"}) == []
     assert index.find({"email": " b@EXAMPLE.com"}) == [1, 2]
 
@@ -26,7 +26,7 @@ def test_a_phone_is_one_number_however_it_is_written() -> None:
     """With or without country code and punctuation; what is no number is compared by its digits."""
     index = lookup("phone")
     for number, phone in enumerate(["(214) 555-0110", "+1 214 555 0111", "555-0112"], start=1):
-        index.put(number, {"phone": phone})
+        index.upsert(number, {"phone": phone})
     assert index.find({"phone": "+12145550110"}) == [1]
     assert index.find({"phone": "214.555.0111"}) == [2]
     assert index.find({"phone": "5550112"}) == [3]
@@ -35,10 +35,10 @@ def test_a_phone_is_one_number_however_it_is_written() -> None:
 def test_a_set_of_columns_is_matched_as_a_whole() -> None:
     """A partial write changes its own column and keeps the others; a deleted row is gone."""
     index = lookup("first_name", "last_name")
-    index.put(1, {"first_name": "Ada", "last_name": "One"})
-    index.put(2, {"first_name": "Ada", "last_name": "Two"})
+    index.upsert(1, {"first_name": "Ada", "last_name": "One"})
+    index.upsert(2, {"first_name": "Ada", "last_name": "Two"})
     assert index.find({"first_name": "ada", "last_name": "ONE"}) == [1]
-    index.put(2, {"last_name": "One"})
+    index.upsert(2, {"last_name": "One"})
     assert index.find({"first_name": "ada", "last_name": "one"}) == [1, 2]
     index.remove(1)
     assert index.find({"first_name": "ada", "last_name": "one"}) == [2]
@@ -48,6 +48,6 @@ def test_a_set_of_columns_is_matched_as_a_whole() -> None:
 def test_a_custom_field_is_a_column() -> None:
     """So that the source's key can be found where FieldPulse keeps it; a write without it changes nothing."""
     index = lookup("customfields:7")
-    index.put(1, {"customfields": [{"id": 3, "field_instance_id": 7, "value": "crm-1"}]})
-    index.put(1, {"first_name": "Ada"})
+    index.upsert(1, {"customfields": [{"id": 3, "field_instance_id": 7, "value": "crm-1"}]})
+    index.upsert(1, {"first_name": "Ada"})
     assert index.find({"customfields:7": "CRM-1"}) == [1]
