@@ -9,7 +9,6 @@ from collections.abc import Iterable, Iterator, Mapping
 from contextlib import closing
 from importlib import metadata
 from pathlib import Path
-from types import FrameType
 from typing import Any
 
 import click
@@ -22,9 +21,10 @@ from fieldpulse_cli.doctor.account_check import MOST_REQUESTS, TRIES, Examinatio
 from fieldpulse_cli.doctor.findings import Finding
 from fieldpulse_cli.doctor.store_check import of_store
 from fieldpulse_cli.doctor.write_probe import PROMISE, WriteProbe
-from fieldpulse_plugin.exit_codes import run
-from fieldpulse_plugin.sdk import check_settings, from_environment, variables
+from fieldpulse_plugin.environment import environment_variables, settings_from_environment
+from fieldpulse_plugin.exit_codes import end_by_signal, run
 from fieldpulse_plugin.settings import SHARED_SETTINGS, client_settings
+from fieldpulse_plugin.validation import check_settings
 
 _PREFIXES = {"tap": "TAP_FIELDPULSE_", "target": "TARGET_FIELDPULSE_"}
 
@@ -43,8 +43,8 @@ def doctor(*, is_json: bool, profile: Path | None, write_probe: bool, yes: bool)
     """Check the key, the clocks, every list and the stores. Reads only; exit status 1 if anything fails."""
     if write_probe and not yes:
         click.confirm(f"{PROMISE}\nGo on?", abort=True, err=True)
-    signal.signal(signal.SIGTERM, _end)  # what was written to try it out is deleted then, too
-    environment = variables()
+    signal.signal(signal.SIGTERM, end_by_signal)  # what was written to try it out is deleted then, too
+    environment = environment_variables()
     prefix, config = _shared(environment)
     settings = client_settings(config)
     if profile:
@@ -87,10 +87,6 @@ def _check_path(path: Path) -> None:
         raise ConfigError(what, where=f"--profile {path}", hint="give a file in a folder that can be written") from None
 
 
-def _end(number: int, frame: FrameType | None) -> None:  # noqa: ARG001  as Python calls it
-    raise SystemExit(128 + number)
-
-
 def _of_this_machine(prefix: str, settings: ClientSettings, environment: Mapping[str, str]) -> Iterator[Finding]:
     """Yield what is found of the budget, and of the settings and the stores of each plugin that has settings here."""
     yield Finding("ok", "settings", "asked with", f"{prefix}…")
@@ -102,7 +98,7 @@ def _of_this_machine(prefix: str, settings: ClientSettings, environment: Mapping
         if not any(name.startswith(prefix) for name in environment):
             continue
         own = one.load()
-        config = from_environment(prefix, {**SHARED_SETTINGS, **own}, environment)
+        config = settings_from_environment(prefix, {**SHARED_SETTINGS, **own}, environment)
         try:
             _check(config, {**SHARED_SETTINGS, **own}, prefix)
         except ConfigError as error:
@@ -114,7 +110,7 @@ def _of_this_machine(prefix: str, settings: ClientSettings, environment: Mapping
 
 def _shared(environment: Mapping[str, str]) -> tuple[str, dict[str, Any]]:
     """Return the prefix of the plugin whose key is set, the tap's first, and what it shares. Raises: BadSetting."""
-    given = {one: from_environment(one, SHARED_SETTINGS, environment) for one in _PREFIXES.values()}
+    given = {one: settings_from_environment(one, SHARED_SETTINGS, environment) for one in _PREFIXES.values()}
     prefix = next((one for one, config in given.items() if has_key(config)), _PREFIXES["tap"])
     # A profile is what is being made: one from before says nothing here.
     shared = {one: value for one, value in given[prefix].items() if one in SHARED_SETTINGS and one != "profile_path"}

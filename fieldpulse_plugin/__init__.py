@@ -1,1 +1,1 @@
-"""What both plugins do at their edges: settings, exit statuses, stores, run locks."""
+"""Everything that tap and target share at their edges: settings, databases, locks, logs and exit statuses."""

@@ -7,6 +7,7 @@ import os
 import sys
 import traceback
 from pathlib import Path
+from types import FrameType
 from typing import NoReturn
 
 import click
@@ -36,6 +37,11 @@ def run(command: click.Command) -> NoReturn:
     os._exit(status)
 
 
+def end_by_signal(signal_number: int, frame: FrameType | None) -> NoReturn:  # noqa: ARG001  Python passes it
+    """End the process like a shell reports a signal: with 128 + its number. For `signal.signal`."""
+    raise SystemExit(128 + signal_number)
+
+
 def report_error(error: BaseException) -> int:
     """Say what ended a command, in three lines, and return its exit status."""
     if isinstance(error, SystemExit):
@@ -62,10 +68,6 @@ def _as_fieldpulse_error(error: BaseException) -> FieldPulseError:
     if isinstance(error, BrokenPipeError):
         what, where = "The process that reads this output has ended.", "standard output"
         return FieldPulseError(what, where=where, hint="look at its messages")
-    frames = traceback.extract_tb(error.__traceback__)
-    if any(Path(frame.filename).name == "mapper.py" for frame in frames):  # the SDK's; the expression is the user's
-        what = f"A stream map is wrong, or is for a stream that is not selected ({type(error).__name__})."
-        return UserError(what, where="setting stream_maps", hint="correct it, or select the stream")
     if isinstance(error, OSError):
         what = f"{error.strerror or type(error).__name__}."
         if error.filename or isinstance(error, FileNotFoundError):
@@ -74,7 +76,7 @@ def _as_fieldpulse_error(error: BaseException) -> FieldPulseError:
         return FieldPulseError(
             what, where="input or output", hint="look at the disk, or at the process behind the pipe"
         )
-    frame = frames[-1]
+    frame = traceback.extract_tb(error.__traceback__)[-1]
     where = f"{Path(frame.filename).name}:{frame.lineno} in {frame.name}"
     what = f"An error that nobody foresaw: {type(error).__name__}."
     return FieldPulseError(what, where=where, hint="report it with these lines")

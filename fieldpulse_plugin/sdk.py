@@ -1,163 +1,143 @@
-"""What both plugins do alike at their edges: settings that are wrong, and signals. Knows no Singer SDK."""
+"""The mixin that adapts the SDK's plugin classes: settings, stream maps and signals. All its private hooks are here."""
 
 from __future__ import annotations
 
-import difflib
-import logging
-import math
-import os
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from decimal import Decimal
 from pathlib import Path
-from typing import Any, ClassVar, cast
+from types import FrameType
+from typing import Any, ClassVar
 
-from dotenv import dotenv_values
-from jsonschema import Draft7Validator
-from jsonschema.exceptions import ValidationError
+import click
+from singer_sdk.exceptions import MappingError
+from singer_sdk.mapper import CustomStreamMap, PluginMapper
+from singer_sdk.plugin_base import PluginBase, _ConfigInput
+from typing_extensions import override
 
-from fieldpulse_api.errors import ConfigError, got_and_allowed
-from fieldpulse_api.values.strict_json import parse, read_object, text_fault
+from fieldpulse_api.errors import ConfigError
+from fieldpulse_api.http.api_key import ApiKey
+from fieldpulse_api.values.strict_json import read_object
 
-from .settings import client_settings
-
-_LOGGER = logging.getLogger(__name__)
-_TRUTH = {"true": True, "1": True, "yes": True, "on": True, "false": False, "0": False, "no": False, "off": False}
-_NEARLY = 0.85  # `dryrun` for `dry_run`, and not much more
-_NO_SETTINGS = ("LOGLEVEL",)  # the SDK's own
+from .environment import settings_from_environment
+from .exit_codes import end_by_signal
+from .settings import PluginSettings
+from .validation import check_settings
 
 Config = dict[str, Any]
+Record = dict[str, Any]
 
 
-class FieldPulsePlugin:
-    """A mixin that stands before the SDK's class."""
+class FieldPulsePlugin(PluginBase):
+    """A mixin that precedes `Tap` or `Target` in the bases of a plugin class."""
 
-    name: str
+    settings_class: ClassVar[type[PluginSettings]] = PluginSettings
+    settings: PluginSettings
     config_jsonschema: ClassVar[Config]
 
     @classmethod
-    def cb_config(cls, ctx: Any, param: Any, value: tuple[str, ...]) -> Any:
-        """Read the files of `--config`, the later ones over the earlier; `ENV` stands for the environment."""
-        given = super().cb_config(ctx, param, tuple(one for one in value if one == "ENV"))  # type: ignore[misc]
-        for path in (one for one in value if one != "ENV"):
-            given.config |= _read_config_file(path)
-        return given
+    @override
+    def cb_config(cls, ctx: click.Context, param: click.Option, value: tuple[str, ...]) -> _ConfigInput:
+        """Read the files of `--config`, later ones over earlier ones; `ENV` adds the environment."""
+        config_input = super().cb_config(ctx, param, tuple(path for path in value if path == "ENV"))
+        for path in value:
+            if path != "ENV":
+                config_input.config |= _read_config_file(path)
+        return config_input
 
     @property
+    @override
     def _env_var_config(self) -> Config:
-        """Return the settings of the environment; the SDK's own way takes any text for false and none for a number."""
-        self.append_builtin_config(self.config_jsonschema)  # type: ignore[attr-defined]
-        return from_environment(f"{self.name.upper().replace('-', '_')}_", self.config_jsonschema["properties"])
+        """Return the settings of the environment, typed; the SDK reads any text as False and no numbers."""
+        self.append_builtin_config(self.config_jsonschema)
+        prefix = f"{self.name.upper().replace('-', '_')}_"
+        return settings_from_environment(prefix, self.config_jsonschema["properties"])
 
+    @override
     def _validate_config(self, *, raise_errors: bool = True) -> list[str]:
-        """Refuse wrong settings without ever showing a secret, and fill in the defaults."""
-        config: Config = self._config  # type: ignore[attr-defined]
-        self.append_builtin_config(self.config_jsonschema)  # type: ignore[attr-defined]
-        # A file's 0.5 comes from the SDK as Decimal; here it is a float, as everywhere else.
+        """Validate the settings, fill in the defaults and parse them once, into `settings`.
+
+        The SDK passes `raise_errors=False` for discovery: then only the API key may be missing.
+        """
+        self.append_builtin_config(self.config_jsonschema)
+        config: Config = self._config
+        # The SDK parses a file's 0.5 as Decimal.
         config.update({name: float(value) for name, value in config.items() if isinstance(value, Decimal)})
-        if raise_errors:
-            where = f"configuration of {self.name}; `{self.name} --about` lists the settings"
-            check_settings(config, self.config_jsonschema, where=where)
-            client_settings(config)
+        check_settings(
+            config,
+            self.config_jsonschema,
+            where=f"configuration of {self.name}; `{self.name} --about` lists the settings",
+        )
         for name in [name for name, value in config.items() if value is None]:
-            del config[name]  # the SDK's own code takes a null for a value
+            del config[name]  # the SDK takes null for a value, not for an unset setting
         for name, schema in self.config_jsonschema["properties"].items():
             if "default" in schema:
                 config.setdefault(name, schema["default"])
+        self.settings = self.settings_class.from_config(config)
+        if raise_errors and self.settings.client is None:
+            ApiKey.from_config(config)  # raises the error that says how to set it
         return []
 
-    def _handle_termination(self, signum: int, frame: object) -> None:  # noqa: ARG002
-        """End with 128 + the signal's number, so that a killed run never looks green."""
-        raise SystemExit(128 + signum)
+    @override
+    def setup_mapper(self) -> None:
+        """Set up stream maps. A tap has to register its catalog afterwards."""
+        with _stream_map_errors():
+            self.mapper = _StreamMapper(dict(self.config), self.logger)
+
+    @override
+    def _handle_termination(self, signum: int, frame: FrameType | None) -> None:
+        """End with 128 + the signal's number; the SDK would end with 0, like a run that succeeded."""
+        end_by_signal(signum, frame)
 
 
-def variables() -> dict[str, str]:
-    """Return the variables of the environment, over those of a `.env` in this folder. Raises: BadSetting."""
+class _StreamMapper(PluginMapper):
+    """The SDK's mapper, with errors in the user's expressions raised as ConfigError."""
+
+    @override
+    def register_raw_stream_schema(
+        self, stream_name: str, schema: Config, key_properties: Sequence[str] | None
+    ) -> None:
+        with _stream_map_errors(stream_name):
+            super().register_raw_stream_schema(stream_name, schema, key_properties)
+        for stream_map in self.stream_maps[stream_name]:
+            if isinstance(stream_map, CustomStreamMap):
+                # The mapper creates its maps itself and has no hook for their class.
+                stream_map.transform = _checked(stream_map.transform, stream_name)  # type: ignore[method-assign, assignment]
+
+
+def _checked(transform: Callable[[Record], Record | None], stream_name: str) -> Callable[[Record], Record | None]:
+    def checked(record: Record) -> Record | None:
+        try:
+            return transform(record)
+        except Exception as error:  # noqa: BLE001  an expression can raise anything
+            raise ConfigError(
+                f"A stream map cannot be evaluated ({type(error).__name__}).",  # no text: it may quote the record
+                where=f"setting stream_maps · stream {stream_name}",
+                hint="correct it; in a deleted row, all properties except `id` and `deleted_at` are None",
+            ) from None
+
+    return checked
+
+
+@contextmanager
+def _stream_map_errors(stream_name: str | None = None) -> Iterator[None]:
     try:
-        given = {name: value for name, value in dotenv_values(".env").items() if value is not None}
-    except (OSError, ValueError) as error:
-        what = f"The file of variables cannot be read ({type(error).__name__})."
-        raise ConfigError(what, where=str(Path(".env").resolve()), hint="write it in UTF-8, or move it away") from None
-    return {**given, **os.environ}
+        yield
+    except (MappingError, NotImplementedError, SyntaxError, ValueError, TypeError) as error:
+        raise ConfigError(
+            f"A stream map is invalid: {error}",
+            where="setting stream_maps" + (f" · stream {stream_name}" if stream_name else ""),
+            hint="correct the setting",
+        ) from None
 
 
 def _read_config_file(path: str) -> Config:
     try:
         with Path(path).open(encoding="utf-8") as file:
             return read_object(file, f"--config {path}")
-    except (OSError, ValueError) as error:  # ValueError: a path that is none
-        what = f"The file cannot be read ({getattr(error, 'strerror', None) or type(error).__name__})."
-        raise ConfigError(what, where=f"--config {path}", hint="check the path") from None
-
-
-def from_environment(prefix: str, properties: Mapping[str, Any], environment: Mapping[str, str] = os.environ) -> Config:
-    """Return the settings that stand in the environment; text that is not of a setting's type stays text."""
-    config = {}
-    for variable, value in environment.items():
-        if variable.startswith(prefix) and not variable.endswith(_NO_SETTINGS):
-            name = variable.removeprefix(prefix).lower()
-            config[name] = _typed(value, properties.get(name, {}).get("type", "string"))
-    return config
-
-
-def _typed(value: str, kinds: Any) -> Any:
-    kind = next((one for one in ([kinds] if isinstance(kinds, str) else kinds) if one != "null"), "string")
-    try:
-        if kind == "number":
-            return float(value)
-        if kind == "integer":
-            return int(value)
-        if kind in ("object", "array"):
-            parsed = parse(value)
-            return value if parsed.faults else parsed.value
-    except ValueError:
-        return value
-    return _TRUTH.get(value.strip().lower(), value) if kind == "boolean" else value
-
-
-def check_settings(config: Config, schema: Mapping[str, Any], *, where: str) -> None:
-    """Raise BadSetting for settings that are wrong, also for a name that is nearly right: `dryrun` would write.
-
-    One that is unknown is only warned of.
-    """
-    known = schema["properties"]
-    unknown = sorted(set(config) - set(known))
-    slips = [name for name in unknown if difflib.get_close_matches(name, known, n=1, cutoff=_NEARLY)]
-    for name in set(unknown) - set(slips):
-        _LOGGER.warning("There is no setting of this name and it has no effect: %s", got_and_allowed(name, known))
-    wrong = [
-        *_unfit(config),
-        *_problems(config, schema),
-        *(f"there is no setting {name!r}: {got_and_allowed(name, known)}" for name in slips),
-    ]
-    if wrong:
-        raise ConfigError("; ".join(wrong) + ".", where=where, hint="correct the settings")
-
-
-def _unfit(config: Config) -> Iterator[str]:
-    """Yield what no rule of a schema finds: numbers that are none, and text that no file or request takes."""
-    for name, value in config.items():
-        if isinstance(value, float) and not math.isfinite(value):
-            yield f"setting {name!r} is no finite number"
-        fault = (text_fault(value) or ("a NUL" if "\0" in value else "")) if isinstance(value, str) else ""
-        if fault:
-            yield f"setting {name!r} has {fault}"
-
-
-def _problems(config: Config, schema: Mapping[str, Any]) -> Iterator[str]:
-    try:
-        for error in Draft7Validator(dict(schema)).iter_errors(config):
-            yield _describe(error, schema["properties"])
-    except AttributeError:  # the SDK's schema of `stream_maps.__else__` is none
-        yield "setting 'stream_maps.__else__' takes null and '__NULL__' alone"
-
-
-def _describe(error: ValidationError, known: Mapping[str, Any]) -> str:
-    wanted: Any = error.validator_value
-    if error.validator == "required":
-        missing = next(name for name in wanted if name not in cast("Config", error.instance))
-        return f"setting {missing!r} is missing"
-    name = ".".join(map(str, error.absolute_path)) or "configuration"
-    secret = known.get(str(error.absolute_path[0]) if error.absolute_path else "", {}).get("secret")
-    if error.validator == "enum" and not secret:
-        return f"setting {name!r}: {got_and_allowed(error.instance, wanted)}"
-    return f"setting {name!r} breaks the rule {error.validator}: {wanted}"
+    except (OSError, ValueError) as error:  # ValueError: a path with a NUL
+        raise ConfigError(
+            f"The file cannot be read ({getattr(error, 'strerror', None) or type(error).__name__}).",
+            where=f"--config {path}",
+            hint="check the path",
+        ) from None

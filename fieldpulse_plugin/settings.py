@@ -1,15 +1,18 @@
-"""Settings that tap and target share: their JSON Schema, and the client settings made from a configuration."""
+"""Settings that tap and target share: their JSON Schema, and their typed form, parsed once per process."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import dataclass, fields
 from datetime import timezone, tzinfo
 from typing import Any
 from zoneinfo import ZoneInfo
 
+from typing_extensions import Self
+
 from fieldpulse_api.account_profile import AccountProfile
 from fieldpulse_api.errors import ConfigError
-from fieldpulse_api.http.api_key import ApiKey
+from fieldpulse_api.http.api_key import ApiKey, has_key
 from fieldpulse_api.http.settings import API_URL, ClientSettings
 
 SHARED_SETTINGS: dict[str, dict[str, Any]] = {
@@ -72,6 +75,36 @@ SHARED_SETTINGS: dict[str, dict[str, Any]] = {
         "account seen so far.",
     },
 }
+
+
+@dataclass(frozen=True, kw_only=True)
+class PluginSettings:
+    """Settings that tap and target share. Each adds its own in a subclass, with fields named like the settings.
+
+    `client` is None without an API key, which discovery does not need. `zone` is the time zone of API timestamps that
+    carry none.
+    """
+
+    client: ClientSettings | None
+    zone: tzinfo
+    profile: AccountProfile
+
+    @classmethod
+    def from_config(cls, config: Mapping[str, Any]) -> Self:
+        """Return the settings of a validated configuration with its defaults filled in.
+
+        This reads the key file and the profile file. A setting without a default that is not given is None.
+
+        Raises: ConfigError.
+        """
+        client = client_settings(config) if has_key(config) else None
+        shared = {
+            "client": client,
+            "zone": time_zone(config),
+            "profile": client.profile if client else account_profile(config),
+        }
+        own = {field.name: config.get(field.name) for field in fields(cls) if field.name not in shared}
+        return cls(**shared, **own)  # type: ignore[arg-type]  # JSON Schema has checked the types
 
 
 def client_settings(config: Mapping[str, Any]) -> ClientSettings:

@@ -76,6 +76,7 @@ class TapFieldPulse(FieldPulsePlugin, Tap):
                 complete(entry, stream.schema, keys, stream.logger)
                 stream._mask = None  # noqa: SLF001  the SDK has just made it of what was selected before
         super().setup_mapper()
+        self.mapper.register_raw_streams_from_catalog(self.catalog)
 
     def sync_all(self) -> None:  # type: ignore[misc]  # the SDK has it final, and no hook at its end
         """Sync all streams. Raises: GuardStopped at the end, if a guard stopped a part of it."""

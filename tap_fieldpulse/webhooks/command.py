@@ -6,14 +6,15 @@ import re
 import signal
 import socket
 from contextlib import closing
-from types import FrameType
 from typing import Any
 
 import click
 
 from fieldpulse_api.errors import ConfigError, UserError
-from fieldpulse_plugin.sdk import check_settings, from_environment, variables
+from fieldpulse_plugin.environment import environment_variables, settings_from_environment
+from fieldpulse_plugin.exit_codes import end_by_signal
 from fieldpulse_plugin.settings import SHARED_SETTINGS
+from fieldpulse_plugin.validation import check_settings
 from tap_fieldpulse.settings import TAP_SETTINGS
 
 _PREFIX = "TAP_FIELDPULSE_"
@@ -47,7 +48,7 @@ def webhooks(host: str, port: int) -> None:
     from .inbox import Inbox  # noqa: PLC0415  other commands need no SQLAlchemy
 
     for number in (signal.SIGINT, signal.SIGTERM):  # uvicorn ends in order, and raises the signal again
-        signal.signal(number, _end)
+        signal.signal(number, end_by_signal)
     with closing(_listen(host, port)) as sock, closing(Inbox(config["snapshot_url"])) as inbox:
         receiver = Receiver(inbox, token=config["webhook_token"], secret=config.get("webhook_secret"), tell=_tell)
         server = uvicorn.Server(
@@ -78,7 +79,7 @@ def _tell(text: str) -> None:
 def _settings() -> dict[str, Any]:
     """Return the tap's settings. Raises: BadSetting, also for a token that may be guessed."""
     properties = {**SHARED_SETTINGS, **TAP_SETTINGS}
-    config = from_environment(_PREFIX, properties, variables())
+    config = settings_from_environment(_PREFIX, properties, environment_variables())
     if not _TOKEN.fullmatch(config.get("webhook_token", "")):
         raise ConfigError(
             "There is no webhook_token, or not one of 32 or more letters, digits, `-` and `_`.",
@@ -105,7 +106,3 @@ def _listen(host: str, port: int) -> socket.socket:
             hint="give another --host or --port",
         ) from None
     return sock
-
-
-def _end(number: int, frame: FrameType | None) -> None:  # noqa: ARG001  as Python calls it
-    raise SystemExit(128 + number)

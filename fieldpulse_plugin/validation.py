@@ -1,0 +1,67 @@
+"""Validation of settings, with messages that name the setting and never show a secret."""
+
+from __future__ import annotations
+
+import difflib
+import logging
+import math
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+from jsonschema import Draft7Validator
+from jsonschema.exceptions import ValidationError
+
+from fieldpulse_api.errors import ConfigError, got_and_allowed
+from fieldpulse_api.values.strict_json import text_fault
+
+_LOGGER = logging.getLogger(__name__)
+_TYPO_SIMILARITY = 0.85  # `dryrun` is taken for a misspelt `dry_run`; less similar names are only warned of
+
+
+def check_settings(config: Mapping[str, Any], schema: Mapping[str, Any], *, where: str) -> None:
+    """Raise ConfigError for invalid settings and for misspelt names; warn of unknown names.
+
+    A misspelt name is an error because its setting would silently keep the default: `dryrun: true` would write.
+    """
+    properties = schema["properties"]
+    unknown = sorted(set(config) - set(properties))
+    misspelt = [name for name in unknown if difflib.get_close_matches(name, properties, n=1, cutoff=_TYPO_SIMILARITY)]
+    for name in set(unknown) - set(misspelt):
+        _LOGGER.warning("Ignoring unknown setting %r.", name)
+    problems = [
+        *_unusable_values(config),
+        *_schema_violations(config, schema),
+        *(f"unknown setting {name!r}: {got_and_allowed(name, properties)}" for name in misspelt),
+    ]
+    if problems:
+        raise ConfigError("; ".join(problems) + ".", where=where, hint="correct the settings")
+
+
+def _unusable_values(config: Mapping[str, Any]) -> Iterator[str]:
+    """Yield what JSON Schema cannot express: NaN, infinity, lone surrogates, NUL."""
+    for name, value in config.items():
+        if isinstance(value, float) and not math.isfinite(value):
+            yield f"setting {name!r} is not a finite number"
+        if isinstance(value, str) and (fault := text_fault(value) or ("a NUL" if "\0" in value else "")):
+            yield f"setting {name!r} has {fault}"
+
+
+def _schema_violations(config: Mapping[str, Any], schema: Mapping[str, Any]) -> Iterator[str]:
+    try:
+        for error in Draft7Validator(dict(schema)).iter_errors(config):
+            yield _describe(error, schema["properties"])
+    except AttributeError:  # the SDK declares `stream_maps.__else__` with an invalid schema
+        yield "setting 'stream_maps.__else__' accepts only null and '__NULL__'"
+
+
+def _describe(error: ValidationError, properties: Mapping[str, Any]) -> str:
+    rule: Any = error.validator_value
+    instance: Any = error.instance
+    if error.validator == "required":
+        missing = next(name for name in rule if name not in instance)
+        return f"setting {missing!r} is missing"
+    name = ".".join(map(str, error.absolute_path)) or "configuration"
+    setting = str(error.absolute_path[0]) if error.absolute_path else ""
+    if error.validator == "enum" and not properties.get(setting, {}).get("secret"):
+        return f"setting {name!r}: {got_and_allowed(instance, rule)}"
+    return f"setting {name!r} violates {error.validator}: {rule}"  # no value: it may be secret
