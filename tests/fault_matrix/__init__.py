@@ -1,1 +1,1 @@
-"""The fault matrix: what must hold wherever a profile, a fault, an operation and a seed meet. `make matrix`."""
+"""The fault matrix: invariants checked at every (profile, fault scenario, operation, seed). `make matrix`."""

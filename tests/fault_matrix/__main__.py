@@ -1,4 +1,4 @@
-"""`python -m tests.fault_matrix`: every point of the fault matrix, on all processors; `--point` replays one."""
+"""Check every point of the fault matrix on all processors: `python -m tests.fault_matrix`. `--point` replays one."""
 
 from __future__ import annotations
 
@@ -15,52 +15,62 @@ from concurrent.futures import ProcessPoolExecutor, as_completed
 
 from tqdm import tqdm
 
-from .points import Point, slice_of, whole
-from .runner import visit, visited
+from .points import Point, all_points, sample_points
+from .runner import check_point, check_point_safely
 
 
 def main() -> int:
-    """Visit points, and say what did not hold, and where. Returns the exit status."""
+    """Check points and print what did not hold. Return the exit status."""
     parser = argparse.ArgumentParser(prog="python -m tests.fault_matrix", description=__doc__)
-    parser.add_argument("--point", type=Point.read, help="one point: profile/fault/operation/seed")
-    parser.add_argument("--only", default="", help="only points in whose names this regular expression is found")
-    parser.add_argument("--slice", action="store_true", help="only those that `make test` takes")
-    parser.add_argument("--seed", type=int, default=0, help="other places, accounts and records (default: 0)")
-    parser.add_argument("--jobs", type=int, default=os.cpu_count(), help="processes (default: one for each processor)")
-    given = parser.parse_args()
-    if given.point:
-        return _show(given.point, visit(given.point))
-    points = whole(given.seed)
-    points = [one for one in (slice_of(points) if given.slice else points) if re.search(given.only, str(one))]
-    print(f"{len(points)} points, seed {given.seed}, {given.jobs} processes", flush=True)
-    began = time.monotonic()
-    wrong = sum(_show(point, found) for point, found in _all(points, given.jobs))
-    _sum_up(points)
-    print(f"{len(points)} points, {wrong} of them wrong, in {time.monotonic() - began:.0f} s")
-    return 1 if wrong else 0
+    parser.add_argument("--point", type=Point.parse, help="check this point only: profile/scenario/operation/seed")
+    parser.add_argument("--only", default="", help="only points whose name matches this regular expression")
+    parser.add_argument("--slice", action="store_true", help="only the sample that `make test` checks")
+    parser.add_argument(
+        "--seed", type=int, default=0, help="another seed gives other faults, accounts and records (default: 0)"
+    )
+    parser.add_argument(
+        "--jobs", type=int, default=os.cpu_count(), help="number of processes (default: one for each processor)"
+    )
+    arguments = parser.parse_args()
+    if arguments.point:
+        return _print_failures(arguments.point, check_point(arguments.point))
+    points = all_points(arguments.seed)
+    points = [
+        point
+        for point in (sample_points(points) if arguments.slice else points)
+        if re.search(arguments.only, str(point))
+    ]
+    print(f"{len(points)} points, seed {arguments.seed}, {arguments.jobs} processes", flush=True)
+    started = time.monotonic()
+    failed = sum(_print_failures(point, failures) for point, failures in _check_all(points, arguments.jobs))
+    _print_summary(points)
+    print(f"{len(points)} points, {failed} failed, in {time.monotonic() - started:.0f} s")
+    return 1 if failed else 0
 
 
-def _all(points: list[Point], jobs: int) -> Iterator[tuple[Point, list[str]]]:
-    """Yield each point and what did not hold there, as they come."""
-    signal.signal(signal.SIGTERM, lambda *_: sys.exit(128 + signal.SIGTERM))  # else the processes would be left behind
+def _check_all(points: list[Point], jobs: int) -> Iterator[tuple[Point, list[str]]]:
+    """Yield each point with its failures, as they are finished."""
+    signal.signal(
+        signal.SIGTERM, lambda *_: sys.exit(128 + signal.SIGTERM)
+    )  # else the worker processes would be left behind
     pool = ProcessPoolExecutor(jobs, multiprocessing.get_context("spawn"))
     try:
-        under_way = {pool.submit(visited, point): point for point in points}
-        for one in tqdm(as_completed(under_way), total=len(points), unit=" points", disable=None):
-            yield under_way[one], one.result()
+        futures = {pool.submit(check_point_safely, point): point for point in points}
+        for future in tqdm(as_completed(futures), total=len(points), unit=" points", disable=None):
+            yield futures[future], future.result()
     finally:
         pool.shutdown(cancel_futures=True)
 
 
-def _show(point: Point, found: list[str]) -> int:
-    if found:
-        print(point.command, *found[:8], sep="\n    ", flush=True)
-    return 1 if found else 0
+def _print_failures(point: Point, failures: list[str]) -> int:
+    if failures:
+        print(point.command, *failures[:8], sep="\n    ", flush=True)
+    return 1 if failures else 0
 
 
-def _sum_up(points: Iterable[Point]) -> None:
-    for kind, name in (("profile", "profile"), ("fault", "trouble"), ("operation", "operation")):
-        counts = Counter(getattr(one, name) for one in points)
+def _print_summary(points: Iterable[Point]) -> None:
+    for kind, name in (("profile", "profile"), ("fault", "scenario"), ("operation", "operation")):
+        counts = Counter(getattr(point, name) for point in points)
         print(f"by {kind}:", ", ".join(f"{value} {number}" for value, number in counts.items()))
 
 

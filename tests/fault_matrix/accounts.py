@@ -1,4 +1,4 @@
-"""The accounts of the matrix: the sandbox's profiles, and each of its switches turned alone."""
+"""The accounts of the matrix: the sandbox's profiles, and the default account with one switch changed."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from typing import Any, Literal, get_args, get_origin, get_type_hints
 from fieldpulse_sandbox.behaviour.profiles import PROFILES
 from fieldpulse_sandbox.behaviour.switches import Behaviour
 
-_OTHERS: dict[str, tuple[Any, ...]] = {
+_SAMPLE_VALUES: dict[str, tuple[Any, ...]] = {
     "always_count": ((), ("customers", "jobs", "customer_contacts", "payments")),
     "page_cap": (4,),
     "default_limit": (3,),
@@ -25,52 +25,52 @@ _OTHERS: dict[str, tuple[Any, ...]] = {
     "skew_seconds": (7200.0, -7200.0),
 }
 _SWITCH = "switch:"
-_KINDS = get_type_hints(Behaviour)
+_TYPES = get_type_hints(Behaviour)
 
 
 def behaviour_of(profile: str) -> Behaviour:
-    """Return a behaviour of its own: that of a profile, or the default with one switch turned."""
+    """Return a copy of a profile's behaviour, or the default behaviour with one switch changed."""
     if not profile.startswith(_SWITCH):
         return replace(PROFILES[profile])
-    name, _, shown = profile.removeprefix(_SWITCH).partition("=")
-    return replace(Behaviour(), **{name: next(one for one in _others(name) if _shown(one) == shown)})
+    name, _, text = profile.removeprefix(_SWITCH).partition("=")
+    return replace(Behaviour(), **{name: next(value for value in _values_to_try(name) if _as_text(value) == text)})
 
 
-def hidden_by(behaviour: Behaviour) -> frozenset[str]:
-    """Return the columns, `stream.column`, that the account holds and its lists do not show, or show as others."""
+def hidden_columns(behaviour: Behaviour) -> frozenset[str]:
+    """Return the columns, as `stream.column`, that lists do not show, or show with other values."""
     result: tuple[str, ...] = ("invoices.status", "payments.status") if behaviour.unknown_codes else ()
     result += ("customers.tags", "jobs.tags") if behaviour.tags != "ids" else ()
     return frozenset((*behaviour.missing_columns, *result))
 
 
-def switches() -> list[str]:
-    """Return each switch at each value that is not its default, as profiles of their own; webhooks go elsewhere."""
-    names = [one.name for one in fields(Behaviour) if not one.name.startswith("webhook")]
-    return [f"{_SWITCH}{name}={_shown(one)}" for name in names for one in _others(name)]
+def switch_profiles() -> list[str]:
+    """Return a profile for each switch and each of its values but the default. Webhooks are sent elsewhere."""
+    names = [field.name for field in fields(Behaviour) if not field.name.startswith("webhook")]
+    return [f"{_SWITCH}{name}={_as_text(value)}" for name in names for value in _values_to_try(name)]
 
 
-def _others(name: str) -> Iterator[Any]:
+def _values_to_try(name: str) -> Iterator[Any]:
     default = getattr(Behaviour(), name)
-    values = _OTHERS.get(name) or _allowed(_KINDS[name])
-    return (one for one in values if (type(one), one) != (type(default), default))
+    values = _SAMPLE_VALUES.get(name) or _values_of_type(_TYPES[name])
+    return (value for value in values if (type(value), value) != (type(default), default))
 
 
-def _allowed(kind: Any) -> tuple[Any, ...]:
-    """Return the values of a type that has few."""
+def _values_of_type(kind: Any) -> tuple[Any, ...]:
+    """Return the values of a boolean, a literal, None, or a union of them."""
     if kind is bool:
         return (True, False)
     if kind is type(None):
         return (None,)
     if get_origin(kind) is Literal:
         return get_args(kind)
-    return tuple(one for part in get_args(kind) for one in _allowed(part))
+    return tuple(value for part in get_args(kind) for value in _values_of_type(part))
 
 
-def _shown(value: Any) -> str:
+def _as_text(value: Any) -> str:
     return "+".join(value) or "none" if isinstance(value, tuple) else str(value)
 
 
-def can_prove(behaviour: Behaviour) -> bool:
-    """Say whether this account shows where each of its lists ends, and keeps an order or counts."""
+def can_prove_completeness(behaviour: Behaviour) -> bool:
+    """Return whether this account shows the end of each list, and has a stable order or a count."""
     shows_end = behaviour.past_the_end in ("empty", "null")
     return (behaviour.count_key is not None or shows_end) and not behaviour.shuffle_unsorted

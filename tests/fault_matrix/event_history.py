@@ -1,49 +1,49 @@
-"""What change events alone make of a stream: each tells of one change, from what was result before."""
+"""The rows of a stream rebuilt from its change events: each event is one change, from the value before."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
-from .invariants import differing, plain
+from .invariants import different_columns, normalized
 from .office import Rows
 from .plugins import Message
 
 
-class History:
-    """The rows of one stream, by its events since a run that was complete.
+class EventHistory:
+    """The rows of one stream, rebuilt from its events since a complete run.
 
-    An event that is missing leaves a row as it was, one too many finds another row than it tells of.
+    A missing event leaves a row outdated; a superfluous event does not fit the row.
     """
 
     def __init__(self, stream: str) -> None:
         self._stream, self._rows = stream, dict[int, Message]()
-        self.has_begun = False
+        self.has_started = False
 
-    def begin(self, records: Mapping[int, Message]) -> None:
-        """Begin with what a complete run emitted: of that there are no events."""
-        self._rows, self.has_begun = dict(records), True
+    def start_with(self, records: Mapping[int, Message]) -> None:
+        """Start with the records of a complete run, which has no events."""
+        self._rows, self.has_started = dict(records), True
 
-    def load(self, events: Iterable[Message]) -> Iterator[str]:
-        """Take in the events of a run that counts, one whose state is kept."""
+    def apply(self, events: Iterable[Message]) -> Iterator[str]:
+        """Apply the events of a run whose state is used by the next run."""
         for event in events:
-            yield from (f"{self._stream} {event['object_id']}: {what}" for what in self._take(event))
+            yield from (f"{self._stream} {event['object_id']}: {what}" for what in self._apply(event))
 
-    def must_be(self, rows: Rows, without: frozenset[str], *, exactly: bool) -> Iterator[str]:
-        """Yield where this is not the account. `without` are columns whose changes are none, or not shown.
+    def differences(self, rows: Rows, without: frozenset[str], *, exactly: bool) -> Iterator[str]:
+        """Yield the differences from the account. `without` are columns whose changes cause no event, or are hidden.
 
-        `exactly`: the run does not say that it could not find out whether a row was deleted.
+        `exactly`: the run did not report that it is unsure about deleted rows.
         """
         for number in sorted({*rows} - {*self._rows}):
             yield f"{self._stream} {number} was created, and no event says so"
         for number in sorted({*self._rows} - {*rows}) if exactly else ():
             yield f"{self._stream} {number} was deleted, and no event says so"
         for number in sorted({*rows} & {*self._rows}):
-            columns = differing(rows[number], self._rows[number], without)
+            columns = different_columns(rows[number], self._rows[number], without)
             if columns:
                 yield f"{self._stream} {number}: no event says what happened to {', '.join(columns[:5])}"
 
-    def _take(self, event: Message) -> Iterator[str]:
+    def _apply(self, event: Message) -> Iterator[str]:
         number, kind, known = event["object_id"], event["event"], self._rows.get(event["object_id"])
         if kind == "created":
             if known is not None:
@@ -58,7 +58,8 @@ class History:
             wrong = [
                 name
                 for name in new
-                if plain(old[name]) == plain(new[name]) or plain(known.get(name)) != plain(old[name])
+                if normalized(old[name]) == normalized(new[name])
+                or normalized(known.get(name)) != normalized(old[name])
             ]
             if wrong or not new:
                 yield f"{kind}, and {', '.join(wrong) or 'nothing'} did not change from what is said"

@@ -1,4 +1,4 @@
-"""What goes wrong at a point: faults of one kind at seeded places, faults by rate, or the end of the process."""
+"""Fault scenarios: faults of one kind at seeded places, random faults at a rate, or a killed process."""
 
 from __future__ import annotations
 
@@ -13,82 +13,82 @@ TIMEOUT_SECONDS = 0.1
 
 
 @dataclass(frozen=True)
-class Trouble:
-    """One kind of fault.
+class FaultScenario:
+    """One fault scenario.
 
-    `given` goes to the sandbox, for `times` requests at most; `rate` is that of chaos; `signal` ends the process.
-    `is_slow` needs a short timeout; `of_reading` befalls only the tap: it changes the account, or is a refusal
-    that was carried out all the same, and what FieldPulse refuses is believed.
+    `fault_arguments` make faults in the sandbox, each for `max_times` requests at most. `random_rate` is the share of
+    requests with a random fault. `signal` ends the process. `is_slow` needs a short timeout. `reading_only` is for the
+    tap: the fault changes the account, or refuses a write that was carried out, and the target believes a refusal.
     """
 
-    given: dict[str, Any] = field(default_factory=dict)
-    rate: float = 0.0
+    fault_arguments: dict[str, Any] = field(default_factory=dict)
+    random_rate: float = 0.0
     signal: str = ""
     is_slow: bool = False
-    of_reading: bool = False
-    times: int = 12
+    reading_only: bool = False
+    max_times: int = 12
 
-    def faults(self, chance: Random, methods: tuple[str | None, ...]) -> list[Fault]:
-        """Return some faults at seeded places: one answer, a few in a row, or more than anybody waits for."""
+    def sample_faults(self, random: Random, methods: tuple[str | None, ...]) -> list[Fault]:
+        """Return 1 to 3 faults at seeded places: on one response, a few in a row, or more than there are attempts."""
         return [
             Fault(
-                **self.given,
-                method=chance.choice(methods),
-                skip=chance.choice((0, 1, 2, 3, 5, 8, 13, chance.randrange(30))),
-                times=min(self.times, chance.choice((1, 1, 2, 4, 12))),
-                seed=chance.randrange(1000),
+                **self.fault_arguments,
+                method=random.choice(methods),
+                skip=random.choice((0, 1, 2, 3, 5, 8, 13, random.randrange(30))),
+                times=min(self.max_times, random.choice((1, 1, 2, 4, 12))),
+                seed=random.randrange(1000),
             )
-            for _ in range(chance.randrange(1, 4) if self.given else 0)
+            for _ in range(random.randrange(1, 4) if self.fault_arguments else 0)
         ]
 
-    def chaos(self, chance: Random, *, without: frozenset[Kind]) -> Chaos | None:
-        """Return faults of all kinds but these at this rate; slow ones would take all the time there is."""
+    def random_faults(self, random: Random, *, without: frozenset[Kind]) -> Chaos | None:
+        """Return random faults of all kinds but these. Slow kinds are left out: they would take too long."""
         kinds = tuple(kind for kind in PASSING if kind not in without | {"slow", "drip"})
-        return Chaos(self.rate, chance.randrange(2**32), kinds) if self.rate else None
+        return Chaos(self.random_rate, random.randrange(2**32), kinds) if self.random_rate else None
 
 
-def _both(name: str, **given: Any) -> dict[str, Trouble]:
-    """Return a fault before a request is carried out, and after it."""
-    return {name: Trouble(given), f"{name}-after": Trouble(given | {"after_commit": True})}
+def _before_and_after(name: str, **arguments: Any) -> dict[str, FaultScenario]:
+    """Return two scenarios: the fault before a request is carried out, and after it."""
+    return {name: FaultScenario(arguments), f"{name}-after": FaultScenario(arguments | {"after_commit": True})}
 
 
-TROUBLES: dict[str, Trouble] = {
-    "none": Trouble(),
+SCENARIOS: dict[str, FaultScenario] = {
+    "none": FaultScenario(),
     **{
-        f"throttle{kind}".replace("_", "-"): Trouble({"kind": f"throttle{kind}"})
+        f"throttle{kind}".replace("_", "-"): FaultScenario({"kind": f"throttle{kind}"})
         for kind in ("", "_bare", "_past", "_hour", "_delta")
     },
-    "quota": Trouble({"kind": "quota"}),
+    "quota": FaultScenario({"kind": "quota"}),
     **{
-        name: one
+        name: scenario
         for status in (500, 502, 503, 504)
-        for name, one in _both(f"status-{status}", kind="status", status=status).items()
+        for name, scenario in _before_and_after(f"status-{status}", kind="status", status=status).items()
     },
-    **_both("drop", kind="drop"),
-    **_both("not-json", kind="not_json"),
-    **_both("html-502", kind="html_502"),
-    **_both("empty", kind="empty"),
-    "error200": Trouble({"kind": "error200"}),
-    "error200-after": Trouble({"kind": "error200", "after_commit": True}, of_reading=True),
-    **_both("redirect", kind="redirect"),
-    "cut": Trouble({"kind": "cut"}),
-    "truncated": Trouble({"kind": "truncated"}),
-    "text-type": Trouble({"kind": "text_type"}),
-    "bad-gzip": Trouble({"kind": "bad_gzip"}),
-    "huge-header": Trouble({"kind": "huge_header"}),
-    "slow": Trouble({"kind": "slow", "seconds": 0.3}, is_slow=True, times=1),
-    "slow-after": Trouble({"kind": "slow", "seconds": 0.3, "after_commit": True}, is_slow=True, times=1),
-    "drip": Trouble({"kind": "drip", "seconds": 0.3}, is_slow=True, times=1),
-    "endless": Trouble({"kind": "endless"}, is_slow=True, times=1),
-    "repeat": Trouble({"kind": "repeat"}),
-    "endless-list": Trouble({"kind": "endless_list"}),
+    **_before_and_after("drop", kind="drop"),
+    **_before_and_after("not-json", kind="not_json"),
+    **_before_and_after("html-502", kind="html_502"),
+    **_before_and_after("empty", kind="empty"),
+    "error200": FaultScenario({"kind": "error200"}),
+    "error200-after": FaultScenario({"kind": "error200", "after_commit": True}, reading_only=True),
+    **_before_and_after("redirect", kind="redirect"),
+    "cut": FaultScenario({"kind": "cut"}),
+    "truncated": FaultScenario({"kind": "truncated"}),
+    "text-type": FaultScenario({"kind": "text_type"}),
+    "bad-gzip": FaultScenario({"kind": "bad_gzip"}),
+    "huge-header": FaultScenario({"kind": "huge_header"}),
+    "slow": FaultScenario({"kind": "slow", "seconds": 0.3}, is_slow=True, max_times=1),
+    "slow-after": FaultScenario({"kind": "slow", "seconds": 0.3, "after_commit": True}, is_slow=True, max_times=1),
+    "drip": FaultScenario({"kind": "drip", "seconds": 0.3}, is_slow=True, max_times=1),
+    "endless": FaultScenario({"kind": "endless"}, is_slow=True, max_times=1),
+    "repeat": FaultScenario({"kind": "repeat"}),
+    "endless-list": FaultScenario({"kind": "endless_list"}),
     **{
-        f"slide-{what}": Trouble({"kind": "slide", "slide": what}, of_reading=True)
+        f"slide-{what}": FaultScenario({"kind": "slide", "slide": what}, reading_only=True)
         for what in ("touch", "insert", "delete", "any")
     },
-    "chaos-3": Trouble(rate=0.03),
-    "chaos-10": Trouble(rate=0.1),
-    "chaos-30": Trouble(rate=0.3),
-    "kill": Trouble(signal="SIGKILL"),
-    "term": Trouble(signal="SIGTERM"),
+    "chaos-3": FaultScenario(random_rate=0.03),
+    "chaos-10": FaultScenario(random_rate=0.1),
+    "chaos-30": FaultScenario(random_rate=0.3),
+    "kill": FaultScenario(signal="SIGKILL"),
+    "term": FaultScenario(signal="SIGTERM"),
 }

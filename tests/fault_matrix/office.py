@@ -1,4 +1,4 @@
-"""The account at a point: a sandbox on a clock that only the point moves, its rows, and who changes them meanwhile."""
+"""The office of the account: people who change rows while the plugins run, on a clock that only the test moves."""
 
 from __future__ import annotations
 
@@ -14,8 +14,8 @@ Row = dict[str, Any]
 Rows = dict[int, Row]
 
 
-class Clock:
-    """The server's clock, in UNIX seconds: whole ones, and no more of them than the point wants."""
+class OfficeClock:
+    """The server's clock, in whole UNIX seconds. It moves only by `advance`."""
 
     def __init__(self) -> None:
         self._now = float(int(time.time()))
@@ -23,13 +23,13 @@ class Clock:
     def __call__(self) -> float:
         return self._now
 
-    def pass_by(self, seconds: int) -> None:
-        """Let time pass."""
+    def advance(self, seconds: int) -> None:
+        """Move the clock forward."""
         self._now += seconds
 
 
 def rows_of(box: Sandbox, stream: str) -> Rows:
-    """Return the rows that a list of the API can show, by their ids."""
+    """Return the rows that a list of the API can show, by id."""
     resource = BY_NAME[stream]
     rows = box.rows(stream)
     if resource.parent:
@@ -38,26 +38,30 @@ def rows_of(box: Sandbox, stream: str) -> Rows:
     return {row["id"]: row for row in rows}
 
 
-def touch(box: Sandbox, chance: Random, streams: Iterable[str]) -> None:
-    """Change, create and delete a few rows of some streams, as the people in the office do."""
+def edit_rows(box: Sandbox, random: Random, streams: Iterable[str]) -> None:
+    """Change, create and delete a few rows of these streams, as people in the office do."""
     for stream in streams:
         resource = BY_NAME[stream]
-        there = sorted(rows_of(box, stream))
+        row_ids = sorted(rows_of(box, stream))
         parent = f"{BY_NAME[resource.parent].singular}_id" if resource.parent else ""
-        touched = set()
-        if not there:
+        parents = set()
+        if not row_ids:
             continue
-        columns = [name for name in ("notes", "description", "about") if name in box.store.get(stream, there[0])]
+        columns = [name for name in ("notes", "description", "about") if name in box.store.get(stream, row_ids[0])]
         column = columns[0] if columns else ""
-        for number in chance.sample(there, min(len(there), chance.randrange(4))) if column else ():
-            box.store.update(stream, number, {column: f"Changed {chance.randrange(10**6)}"})
-            touched.add(box.store.get(stream, number).get(parent))
-        for _ in range(chance.randrange(3)):
-            like = box.store.get(stream, chance.choice(there))
-            kept = {name: like[name] for name in (parent, "job_type", "title", "name", "status") if name in like}
-            touched.add(box.store.create(stream, kept).get(parent))
-        for number in chance.sample(there, min(len(there), chance.randrange(3))) if "D" in resource.operations else ():
-            touched.add(box.store.delete(stream, number).get(parent))
-        for number in touched if resource.parent else ():  # assumed: what happens to a contact stamps its customer
-            if number in box.store.tables[resource.parent].rows:
-                box.store.update(resource.parent, number, {})
+        for row_id in random.sample(row_ids, min(len(row_ids), random.randrange(4))) if column else ():
+            box.store.update(stream, row_id, {column: f"Changed {random.randrange(10**6)}"})
+            parents.add(box.store.get(stream, row_id).get(parent))
+        for _ in range(random.randrange(3)):
+            template = box.store.get(stream, random.choice(row_ids))
+            values = {
+                name: template[name] for name in (parent, "job_type", "title", "name", "status") if name in template
+            }
+            parents.add(box.store.create(stream, values).get(parent))
+        for row_id in (
+            random.sample(row_ids, min(len(row_ids), random.randrange(3))) if "D" in resource.operations else ()
+        ):
+            parents.add(box.store.delete(stream, row_id).get(parent))
+        for row_id in parents if resource.parent else ():  # inferred: a change to a contact also updates its customer
+            if row_id in box.store.tables[resource.parent].rows:
+                box.store.update(resource.parent, row_id, {})

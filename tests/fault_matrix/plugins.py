@@ -1,4 +1,4 @@
-"""The plugins in this process, with a client that waits on a clock of its own, and everything that they said."""
+"""The plugins in this process, with a client that never really sleeps."""
 
 from __future__ import annotations
 
@@ -30,11 +30,11 @@ from tests.harness.tap_runner import join_prefetch_threads, select_streams
 Config = Mapping[str, Any]
 Message = dict[str, Any]
 
-_SHORT = RetryPolicy(max_attempts=5, max_seconds=60, first_wait_seconds=0.001)
-_BEYOND = 100_000.0  # requests per second
+_SHORT_RETRIES = RetryPolicy(max_attempts=5, max_seconds=60, first_wait_seconds=0.001)
+_UNLIMITED = 100_000.0  # requests per second
 
 
-class Timeless(ClientSettings):
+class UnsleepingSettings(ClientSettings):
     """Settings whose rate limiter sleeps on a fake clock: throttled requests keep their order and cost no time."""
 
     @override
@@ -45,14 +45,14 @@ class Timeless(ClientSettings):
         def sleep(seconds: float) -> None:
             jumped[0] += seconds
 
-        return ProcessRateLimiter(_BEYOND, clock=lambda: time.monotonic() + jumped[0], sleep=sleep)
+        return ProcessRateLimiter(_UNLIMITED, clock=lambda: time.monotonic() + jumped[0], sleep=sleep)
 
 
-def client_of(config: Config) -> Client:
-    """Return a client that repeats as the real one does, sooner."""
+def fast_client(config: Config) -> Client:
+    """Return a client that retries as the real one does, but sooner."""
     settings = client_settings(config)
-    timeless = Timeless(**{field.name: getattr(settings, field.name) for field in fields(settings)})
-    return Client(timeless, retry_policy=_SHORT)
+    timeless = UnsleepingSettings(**{field.name: getattr(settings, field.name) for field in fields(settings)})
+    return Client(timeless, retry_policy=_SHORT_RETRIES)
 
 
 class QuickTap(TapFieldPulse):
@@ -60,9 +60,9 @@ class QuickTap(TapFieldPulse):
 
     @cached_property
     def run(self) -> TapRun:
-        """Return what the streams share."""
+        """Return the shared objects of the run."""
         run: TapRun = super().run
-        run.client = client_of(self.config)
+        run.client = fast_client(self.config)
         return run
 
 
@@ -71,9 +71,9 @@ class QuickTarget(TargetFieldPulse):
 
     @cached_property
     def run(self) -> TargetRun:
-        """Return the one run."""
+        """Return the run."""
         run: TargetRun = super().run
-        run._parts.client = client_of(self.config)
+        run._parts.client = fast_client(self.config)
         return run
 
 
@@ -104,16 +104,16 @@ def _captured() -> Iterator[tuple[list[str], io.StringIO]]:
 
 
 @cache
-def _entries() -> dict[str, Message]:
+def _catalog_entries() -> dict[str, Message]:
     catalog = select_streams(TapFieldPulse(config={}, validate_config=False), [])
     return {entry["tap_stream_id"]: entry for entry in catalog["streams"]}
 
 
 def catalog_of(*streams: str) -> Message:
-    """Return a catalog of these streams alone: the SDK's cost is by the stream."""
-    catalog = {"streams": [json.loads(json.dumps(_entries()[name])) for name in streams]}
+    """Return a catalog of these streams only: the SDK's set-up costs time per stream."""
+    catalog = {"streams": [json.loads(json.dumps(_catalog_entries()[name])) for name in streams]}
     for entry in catalog["streams"]:
-        next(one for one in entry["metadata"] if not one["breadcrumb"])["metadata"]["selected"] = True
+        next(metadata for metadata in entry["metadata"] if not metadata["breadcrumb"])["metadata"]["selected"] = True
     return catalog
 
 
@@ -126,7 +126,7 @@ def run_tap(config: Config, *streams: str, state: Message | None = None) -> RunR
         try:
             tap = QuickTap(config=dict(config), catalog=catalog_of(*streams), state=state)
             tap.sync_all()
-        except Exception as error:  # noqa: BLE001  what it is, is judged later
+        except Exception as error:  # noqa: BLE001  the invariants judge it
             result.error, result.status = error, 1
         finally:
             join_prefetch_threads()
@@ -153,7 +153,7 @@ def run_target(config: Config, text: str) -> RunResult:
     return result
 
 
-def report_of(path: Path) -> Message:
+def read_report(path: Path) -> Message:
     """Return the report of a run of the target."""
     report: Message = json.loads(path.read_text("utf-8"))
     return report

@@ -1,4 +1,4 @@
-"""What a point of the matrix is, which there are, and which of them every test run takes."""
+"""The points of the matrix, and the sample of them that every test run checks."""
 
 from __future__ import annotations
 
@@ -6,43 +6,43 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from random import Random
 
-from tests.fault_matrix.operations.tap import READINGS
-from tests.fault_matrix.operations.target import WORKS
+from tests.fault_matrix.operations.tap import READ_OPERATIONS
+from tests.fault_matrix.operations.target import WRITE_OPERATIONS
 
-from .accounts import PROFILES, switches
-from .fault_scenarios import TROUBLES, Trouble
+from .accounts import PROFILES, switch_profiles
+from .fault_scenarios import SCENARIOS, FaultScenario
 
-_SEEDS = 2
-_DEATHS = 4
-_SWITCH_TROUBLES = 4  # of those that each switch meets in each operation
-_SLICE = 230
-_LEAST = 3
+_SEEDS_PER_SCENARIO = 2
+_KILL_SEEDS = 4
+_SCENARIOS_PER_SWITCH = 4  # random ones, for each switch and operation
+_SAMPLE_SIZE = 230
+_MIN_PER_SCENARIO = 3
 
-OPERATIONS = (*READINGS, *WORKS)
+OPERATIONS = (*READ_OPERATIONS, *WRITE_OPERATIONS)
 
 
 @dataclass(frozen=True)
 class Point:
-    """One point: everything at it follows from these."""
+    """One point: an account profile, a fault scenario, an operation, and the seed of everything random."""
 
     profile: str
-    trouble: str
+    scenario: str
     operation: str
     seed: int
 
     def __str__(self) -> str:
-        return f"{self.profile}/{self.trouble}/{self.operation}/{self.seed}"
+        return f"{self.profile}/{self.scenario}/{self.operation}/{self.seed}"
 
     @classmethod
-    def read(cls, text: str) -> Point:
-        """Return the point of a text. Raises: ValueError."""
-        profile, trouble, operation, seed = text.rsplit("/", 3)  # a profile may hold one: a time zone does
-        known = {"profile": [*PROFILES, *switches()], "fault": [*TROUBLES], "operation": [*OPERATIONS]}
-        for (kind, names), given in zip(known.items(), (profile, trouble, operation), strict=True):
-            if given not in names:
-                msg = f"there is no {kind} {given!r}; there are {', '.join(names)}"
+    def parse(cls, text: str) -> Point:
+        """Return the point with this name. Raises: ValueError."""
+        profile, scenario, operation, seed = text.rsplit("/", 3)  # a profile may contain a slash, as in a time zone
+        allowed = {"profile": [*PROFILES, *switch_profiles()], "fault": [*SCENARIOS], "operation": [*OPERATIONS]}
+        for (kind, names), name in zip(allowed.items(), (profile, scenario, operation), strict=True):
+            if name not in names:
+                msg = f"unknown {kind} {name!r}; allowed: {', '.join(names)}"
                 raise ValueError(msg)
-        return cls(profile, trouble, operation, int(seed))
+        return cls(profile, scenario, operation, int(seed))
 
     @property
     def command(self) -> str:
@@ -50,40 +50,42 @@ class Point:
         return f"python -m tests.fault_matrix --point '{self}'"
 
 
-def whole(seed: int = 0) -> list[Point]:
-    """Return all points: each profile with every fault, each switch with some; `seed` makes others of them."""
-    return [*_of_profiles(seed), *_of_switches(seed)]
+def all_points(seed: int = 0) -> list[Point]:
+    """Return all points: each profile with every scenario, each switch with some. Another seed gives other points."""
+    return [*_points_of_profiles(seed), *_points_of_switches(seed)]
 
 
-def slice_of(points: list[Point]) -> list[Point]:
-    """Return a small share of the points, always the same, with some of each fault."""
-    chance = Random(0)
-    found: list[Point] = []
-    for name in TROUBLES:
-        some = [one for one in points if one.trouble == name]
-        found += chance.sample(some, max(_LEAST, len(some) * _SLICE // len(points)))
-    return found
+def sample_points(points: list[Point]) -> list[Point]:
+    """Return a small sample of the points, always the same, with some of each scenario."""
+    random = Random(0)
+    sample: list[Point] = []
+    for name in SCENARIOS:
+        candidates = [point for point in points if point.scenario == name]
+        sample += random.sample(candidates, max(_MIN_PER_SCENARIO, len(candidates) * _SAMPLE_SIZE // len(points)))
+    return sample
 
 
-def _of_profiles(seed: int) -> Iterator[Point]:
+def _points_of_profiles(seed: int) -> Iterator[Point]:
     for profile in PROFILES:
-        for name, trouble in TROUBLES.items():
+        for name, trouble in SCENARIOS.items():
             for operation in OPERATIONS:
-                for number in range(_seeds(trouble, operation)):
-                    yield Point(profile, name, operation, seed * _DEATHS + number)
+                for number in range(_seed_count(trouble, operation)):
+                    yield Point(profile, name, operation, seed * _KILL_SEEDS + number)
 
 
-def _seeds(trouble: Trouble, operation: str) -> int:
-    """Return how many seeds a fault has in an operation: none where it would change what the operation counts on."""
-    if trouble.of_reading and (operation not in READINGS or READINGS[operation].is_stamped):
+def _seed_count(trouble: FaultScenario, operation: str) -> int:
+    """Return the number of seeds of a scenario in an operation: 0 if it breaks an assumption of the operation."""
+    if trouble.reading_only and (operation not in READ_OPERATIONS or READ_OPERATIONS[operation].needs_update_times):
         return 0
-    return _DEATHS if trouble.signal else _SEEDS
+    return _KILL_SEEDS if trouble.signal else _SEEDS_PER_SCENARIO
 
 
-def _of_switches(seed: int) -> Iterator[Point]:
-    for profile in switches():
+def _points_of_switches(seed: int) -> Iterator[Point]:
+    for profile in switch_profiles():
         for operation in OPERATIONS:
-            chance = Random(f"{profile} {operation} {seed}")
-            kinds = [name for name, one in TROUBLES.items() if not one.signal and _seeds(one, operation)]
-            for name in ("none", *chance.sample(kinds[1:], _SWITCH_TROUBLES - 1)):
+            random = Random(f"{profile} {operation} {seed}")
+            names = [
+                name for name, scenario in SCENARIOS.items() if not scenario.signal and _seed_count(scenario, operation)
+            ]
+            for name in ("none", *random.sample(names[1:], _SCENARIOS_PER_SWITCH - 1)):
                 yield Point(profile, name, operation, seed)

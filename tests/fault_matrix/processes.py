@@ -1,6 +1,6 @@
-"""The plugins as real processes that a signal ends at a seeded moment.
+"""The plugins as real processes, killed by a signal at a seeded moment.
 
-Each is forked from a server that has the modules loaded, so that it begins at once.
+Each is forked from a process that has the modules loaded, so that it starts at once.
 """
 
 from __future__ import annotations
@@ -23,21 +23,21 @@ from tests.harness.results import RunResult
 from .plugins import Message, catalog_of
 
 Config = dict[str, Any]
-_PATIENCE_SECONDS = 100
+_TIMEOUT_SECONDS = 100
 
 
 @dataclass
-class Death:
+class Kill:
     """The signal that ends a process, `seconds` after its request number `after` has arrived."""
 
     signal: str
     box: Sandbox
-    after: int
+    after_requests: int
     seconds: float
 
-    def await_moment(self, process: BaseProcess) -> None:
-        """End the process when its time has come, or let it end by itself before."""
-        left = self.after
+    def run_until_killed(self, process: BaseProcess) -> None:
+        """Run the process until the signal, or until it ends by itself."""
+        left = self.after_requests
 
         def watch(_: Request) -> None:
             nonlocal left
@@ -51,7 +51,7 @@ class Death:
 
         self.box.watch = watch
         process.start()
-        process.join(_PATIENCE_SECONDS)
+        process.join(_TIMEOUT_SECONDS)
         self.box.watch = None
         if process.is_alive():
             process.kill()
@@ -60,27 +60,29 @@ class Death:
             raise TimeoutError(msg)
 
 
-def tap(config: Config, streams: tuple[str, ...], state: Message | None, death: Death, folder: Path) -> RunResult:
-    """Run the tap until its end."""
-    words = ["--catalog", _file(folder, "catalog", catalog_of(*streams))]
-    words += ["--state", _file(folder, "state", state)] if state else []
-    return _run("tap_fieldpulse", config, words, death, folder)
+def run_tap_process(
+    config: Config, streams: tuple[str, ...], state: Message | None, kill: Kill, folder: Path
+) -> RunResult:
+    """Run the tap until it ends or is killed."""
+    arguments = ["--catalog", _file(folder, "catalog", catalog_of(*streams))]
+    arguments += ["--state", _file(folder, "state", state)] if state else []
+    return _run("tap_fieldpulse", config, arguments, kill, folder)
 
 
-def target(config: Config, text: str, death: Death, folder: Path) -> RunResult:
-    """Run the target on an input until its end."""
+def run_target_process(config: Config, text: str, kill: Kill, folder: Path) -> RunResult:
+    """Run the target on an input until it ends or is killed."""
     (folder / "input").write_text(text)
-    return _run("target_fieldpulse", config, ["--input", str(folder / "input")], death, folder)
+    return _run("target_fieldpulse", config, ["--input", str(folder / "input")], kill, folder)
 
 
-def _run(module: str, config: Config, words: list[str], death: Death, folder: Path) -> RunResult:
-    line = [module, "--config", _file(folder, "config", config), *words]
+def _run(module: str, config: Config, arguments: list[str], kill: Kill, folder: Path) -> RunResult:
+    line = [module, "--config", _file(folder, "config", config), *arguments]
     context = multiprocessing.get_context("forkserver")
     context.set_forkserver_preload(
         ["tests.fault_matrix.plugins", "tap_fieldpulse.__main__", "target_fieldpulse.__main__"]
     )
     process = context.Process(target=_main, args=(line, str(folder)), daemon=True)
-    death.await_moment(process)
+    kill.run_until_killed(process)
     log = (folder / "errors").read_text("utf-8", "replace")
     output = (folder / "output").read_text("utf-8")
     return RunResult(output, status=process.exitcode or 0, log_lines=tuple(log.splitlines()))
@@ -93,7 +95,7 @@ def _file(folder: Path, name: str, value: Any) -> str:
 
 
 def _main(line: list[str], folder: str) -> None:
-    """Be the command, in the process that was forked."""
+    """Run the command in the forked process."""
     for number, name in enumerate(("output", "errors"), start=1):
         os.dup2(os.open(f"{folder}/{name}", os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), number)
     sys.argv = line

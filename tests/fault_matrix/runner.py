@@ -1,4 +1,4 @@
-"""One point visited: the account set up, the operation carried out, and what did not hold."""
+"""One point: set up the account, carry out the operation, and return the invariants that did not hold."""
 
 from __future__ import annotations
 
@@ -15,124 +15,128 @@ import pytest
 from fieldpulse_sandbox.faults.fault import Fault, Kind
 from fieldpulse_sandbox.faults.random_faults import Chaos
 from fieldpulse_sandbox.sandbox import Sandbox
-from tests.fault_matrix.operations.tap import READINGS, Config, Watch
-from tests.fault_matrix.operations.target import WORKS, Writing
+from tests.fault_matrix.operations.tap import READ_OPERATIONS, Config, TapCheck
+from tests.fault_matrix.operations.target import WRITE_OPERATIONS, TargetCheck
 from tests.harness.results import RunResult
 
 from . import processes
 from .accounts import behaviour_of
-from .fault_scenarios import TIMEOUT_SECONDS, TROUBLES
-from .office import Clock
+from .fault_scenarios import SCENARIOS, TIMEOUT_SECONDS
+from .office import OfficeClock
 from .plugins import Message, run_tap, run_target
 from .points import Point
-from .server_pulse import Pulse
+from .server_pulse import ServerPulse
 
-_SETTLE_SECONDS = (2.0, 8.0, 30.0)
-"""How long a create may still be carried out, where answers come late: the next where the server stood still."""
-_STANDSTILL = 1 / 8  # of that time: no longer may the server have done nothing
+_UNCERTAIN_CREATE_TIMEOUTS = (2.0, 8.0, 30.0)
+"""Seconds for slow scenarios, tried in turn: the next one if the server was late in the last."""
+_MAX_DELAY_SHARE = 1 / 8  # of that timeout: a longer delay of the server makes the result worthless
 _MEMORY = Path("/dev/shm")
 
 
-def visit(point: Point) -> list[str]:
-    """Return what does not hold at a point."""
-    trouble = TROUBLES[point.trouble]
-    if trouble.signal:
-        lived = _Visit(point)
-        lived.run()
-        return _Visit(point, sent=lived.sent).run()
-    if not trouble.is_slow or point.operation in READINGS:
-        return _Visit(point).run()
-    for seconds in _SETTLE_SECONDS:
-        one = _Visit(point, uncertain_create_timeout_seconds=seconds)
-        found = one.run()
-        if one.stood_still < seconds * _STANDSTILL:
-            return found
-    msg = f"the server stood still for {one.stood_still:.1f} s: this machine is too busy to tell"
+def check_point(point: Point) -> list[str]:
+    """Return a description of each invariant that does not hold at a point."""
+    scenario = SCENARIOS[point.scenario]
+    if scenario.signal:
+        complete = _PointRun(point)
+        complete.run()
+        return _PointRun(point, request_count=complete.request_count).run()
+    if not scenario.is_slow or point.operation in READ_OPERATIONS:
+        return _PointRun(point).run()
+    for seconds in _UNCERTAIN_CREATE_TIMEOUTS:
+        run = _PointRun(point, uncertain_create_timeout_seconds=seconds)
+        failures = run.run()
+        if run.longest_delay_seconds < seconds * _MAX_DELAY_SHARE:
+            return failures
+    msg = f"the server was late by {run.longest_delay_seconds:.1f} s: this machine is too busy for slow scenarios"
     raise TimeoutError(msg)
 
 
-def visited(point: Point) -> list[str]:
-    """Visit a point; that the matrix itself fails there is one more thing that is wrong."""
+def check_point_safely(point: Point) -> list[str]:
+    """Check a point; an exception in the matrix itself counts as a failure of the point."""
     try:
-        return visit(point)
+        return check_point(point)
     except Exception:  # noqa: BLE001  one point must not end the others
         return [f"the matrix failed: {traceback.format_exc()}"]
 
 
-class _Visit:
-    """One visit.
+class _PointRun:
+    """One run of a point.
 
-    `sent` is how many requests the run that things befall sends: found out by a run that lives, and known before one
-    that is killed. `stood_still` is by how many seconds the server was late, at most.
+    `request_count` is the number of requests of the run with faults: a run that is to be killed needs it from a run
+    that was not. `longest_delay_seconds` is the longest delay of the server.
     """
 
-    def __init__(self, point: Point, *, sent: int = 0, uncertain_create_timeout_seconds: float = 0) -> None:
-        self._point, self._trouble = point, TROUBLES[point.trouble]
+    def __init__(self, point: Point, *, request_count: int = 0, uncertain_create_timeout_seconds: float = 0) -> None:
+        self._point, self._scenario = point, SCENARIOS[point.scenario]
         self._settle_seconds = uncertain_create_timeout_seconds
-        self.sent, self.stood_still = sent, 0.0
-        self._chance, self._clock = Random(str(point)), Clock()
+        self.request_count, self.longest_delay_seconds = request_count, 0.0
+        self._random, self._clock = Random(str(point)), OfficeClock()
 
     def run(self) -> list[str]:
-        """Return what does not hold."""
-        behaviour, chance = behaviour_of(self._point.profile), self._chance
-        customers = chance.choice((6, 12)) if behaviour.honour_limit else 30  # several pages, where a page has 20 rows
-        seed = chance.randrange(8)
+        """Return a description of each invariant that does not hold."""
+        behaviour, random = behaviour_of(self._point.profile), self._random
+        customers = random.choice((6, 12)) if behaviour.honour_limit else 30  # more than one page of 20 rows
+        seed = random.randrange(8)
         self._box = Sandbox(customers=customers, seed=seed, behaviour=behaviour, clock=self._clock)
         self._folder = Path(tempfile.mkdtemp(prefix="fieldpulse-matrix-", dir=_MEMORY if _MEMORY.is_dir() else None))
-        pulse = Pulse(self._box)
+        pulse = ServerPulse(self._box)
         try:
             with self._box, pulse, pytest.MonkeyPatch.context() as environment:
-                environment.setenv("SSL_CERT_DIR", str(self._folder))  # empty: real certificates take 30 ms a client
-                return self._read() if self._point.operation in READINGS else self._write()
+                environment.setenv(
+                    "SSL_CERT_DIR", str(self._folder)
+                )  # empty: loading real certificates takes 30 ms a client
+                return self._read() if self._point.operation in READ_OPERATIONS else self._write()
         finally:
-            self.stood_still = pulse.stood_still
+            self.longest_delay_seconds = pulse.longest_delay_seconds
             shutil.rmtree(self._folder, ignore_errors=True)
 
     def _read(self) -> list[str]:
-        reading, trouble, chance = READINGS[self._point.operation], self._trouble, self._chance
-        watch = Watch(self._box, self._clock, reading, chance, self._folder)
-        streams = (*reading.streams, *reading.more)
+        reading, scenario, random = READ_OPERATIONS[self._point.operation], self._scenario, self._random
+        watch = TapCheck(self._box, self._clock, reading, random, self._folder)
+        streams = (*reading.streams, *reading.extra_streams)
 
         def faulty(config: Config, state: Message | None) -> RunResult:
-            if trouble.signal and self.sent:
-                return processes.tap(config, streams, state, self._death(), self._folder)
-            short = {"timeout_seconds": TIMEOUT_SECONDS} if trouble.is_slow else {}
-            without: frozenset[Kind] = frozenset({"slide"} if reading.is_stamped else ())
-            with self._struck(trouble.faults(chance, ("GET",)), trouble.chaos(chance, without=without)):
+            if scenario.signal and self.request_count:
+                return processes.run_tap_process(config, streams, state, self._kill(), self._folder)
+            short = {"timeout_seconds": TIMEOUT_SECONDS} if scenario.is_slow else {}
+            without: frozenset[Kind] = frozenset({"slide"} if reading.needs_update_times else ())
+            with self._inject(
+                scenario.sample_faults(random, ("GET",)), scenario.random_faults(random, without=without)
+            ):
                 return run_tap({**config, **short}, *streams, state=state)
 
         return list(watch.run(faulty))
 
     def _write(self) -> list[str]:
-        trouble, chance = self._trouble, self._chance
-        work = WORKS[self._point.operation](self._box, chance, f"{self._point.seed}z")
-        writing = Writing(self._box, work, chance, self._folder)
+        scenario, random = self._scenario, self._random
+        work = WRITE_OPERATIONS[self._point.operation](self._box, random, f"{self._point.seed}z")
+        writing = TargetCheck(self._box, work, random, self._folder)
 
         def faulty(config: Config, text: str) -> RunResult:
-            if trouble.signal and self.sent:
-                return processes.target(config, text, self._death(), self._folder)
+            if scenario.signal and self.request_count:
+                return processes.run_target_process(config, text, self._kill(), self._folder)
             slow = {"timeout_seconds": TIMEOUT_SECONDS, "uncertain_create_timeout_seconds": self._settle_seconds}
-            faults = trouble.faults(chance, (None, "GET", "POST", "POST", "PUT", "DELETE"))
-            with self._struck(faults, trouble.chaos(chance, without=frozenset({"slide", "error200"}))):
-                return run_target({**config, **(slow if trouble.is_slow else {})}, text)
+            faults = scenario.sample_faults(random, (None, "GET", "POST", "POST", "PUT", "DELETE"))
+            with self._inject(faults, scenario.random_faults(random, without=frozenset({"slide", "error200"}))):
+                return run_target({**config, **(slow if scenario.is_slow else {})}, text)
 
         return list(writing.run(faulty))
 
     @contextmanager
-    def _struck(self, faults: list[Fault], chaos: Chaos | None) -> Iterator[None]:
-        """Let faults befall a run, and no longer."""
+    def _inject(self, faults: list[Fault], chaos: Chaos | None) -> Iterator[None]:
+        """Inject faults during the block, and no longer."""
         before = len(self._box.requests)
-        for one in faults:
-            self._box.fail(one)
+        for fault in faults:
+            self._box.fail(fault)
         self._box._faults.chaos = chaos
         try:
             yield
         finally:
             self._box._faults.chaos = None
             self._box._faults.queue.clear()
-            self.sent = len(self._box.requests) - before
+            self.request_count = len(self._box.requests) - before
 
-    def _death(self) -> processes.Death:
-        after = self._chance.randrange(1, self.sent + 1)
-        seconds = self._chance.choice((0.0, self._chance.random() / 50))
-        return processes.Death(self._trouble.signal, self._box, after=after, seconds=seconds)
+    def _kill(self) -> processes.Kill:
+        after = self._random.randrange(1, self.request_count + 1)
+        seconds = self._random.choice((0.0, self._random.random() / 50))
+        return processes.Kill(self._scenario.signal, self._box, after_requests=after, seconds=seconds)

@@ -1,4 +1,4 @@
-"""Whether the server was on time: what it does late then is this machine's doing, and no fault of anybody's."""
+"""A check that the server was on time. A late response on an overloaded machine is no error of the plugins."""
 
 from __future__ import annotations
 
@@ -9,28 +9,28 @@ from fieldpulse_sandbox.sandbox import Sandbox
 _EVERY_SECONDS = 0.02
 
 
-class Pulse:
-    """The beat of a sandbox's thread, for as long as the `with` lasts.
+class ServerPulse:
+    """A timer in the sandbox's event loop, running for the length of the `with` block.
 
-    `stood_still` is by how many seconds a beat came late, at most.
+    `longest_delay_seconds` is the longest delay of a tick.
     """
 
     def __init__(self, box: Sandbox) -> None:
         self._box, self._is_over = box, False
-        self.stood_still = 0.0
+        self.longest_delay_seconds = 0.0
 
     def __enter__(self) -> None:
-        """Begin."""
+        """Start the timer."""
         loop = self._box._server._loop
         assert loop
-        loop.call_soon_threadsafe(self._beat, loop, loop.time())
+        loop.call_soon_threadsafe(self._tick, loop, loop.time())
 
     def __exit__(self, *exc: object) -> None:
-        """End."""
+        """Stop the timer."""
         self._is_over = True
 
-    def _beat(self, loop: asyncio.AbstractEventLoop, due: float) -> None:
+    def _tick(self, loop: asyncio.AbstractEventLoop, due: float) -> None:
         now = loop.time()
-        self.stood_still = max(self.stood_still, now - due)
+        self.longest_delay_seconds = max(self.longest_delay_seconds, now - due)
         if not self._is_over:
-            loop.call_at(now + _EVERY_SECONDS, self._beat, loop, now + _EVERY_SECONDS)
+            loop.call_at(now + _EVERY_SECONDS, self._tick, loop, now + _EVERY_SECONDS)

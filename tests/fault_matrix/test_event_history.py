@@ -1,4 +1,4 @@
-"""What is wrong with change events is found out: one too few, one too many, or of something else."""
+"""The check of change events fails for a missing, a superfluous and a wrong event."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from .event_history import History
+from .event_history import EventHistory
 from .plugins import Message
 
 BEFORE = {1: {"id": 1, "notes": "a", "status": 1}, 2: {"id": 2, "notes": "b", "status": 1}}
@@ -35,9 +35,9 @@ RIGHT = [
 
 
 def wrong(events: list[Message]) -> list[str]:
-    history = History("jobs")
-    history.begin(BEFORE)
-    return [*history.load(events), *history.must_be(AFTER, frozenset(), exactly=True)]
+    history = EventHistory("jobs")
+    history.start_with(BEFORE)
+    return [*history.apply(events), *history.differences(AFTER, frozenset(), exactly=True)]
 
 
 def test_each_change_once_makes_the_account() -> None:
@@ -48,7 +48,7 @@ def test_each_change_once_makes_the_account() -> None:
 @pytest.mark.parametrize("number", range(4))
 def test_an_event_too_few_or_too_many_is_found_out(number: int) -> None:
     """Of any kind."""
-    assert wrong([one for one in RIGHT if one is not RIGHT[number]])
+    assert wrong([other for other in RIGHT if other is not RIGHT[number]])
     assert wrong([*RIGHT, RIGHT[number]])
 
 

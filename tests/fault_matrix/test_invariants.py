@@ -1,4 +1,4 @@
-"""Each invariant can fail: what it forbids is result to it, and it says so."""
+"""Each invariant can fail: given a violation, the check reports it."""
 
 from __future__ import annotations
 
@@ -8,9 +8,20 @@ from typing import Any
 import pytest
 
 from fieldpulse_api.errors import UnexpectedResponse
+from tests.harness.messages import singer_lines
 from tests.harness.results import RunResult
 
-from .invariants import Due, Warehouse, adds_up, converged, named, never_twice, nothing_lost, refused, well_said
+from .invariants import (
+    Expectation,
+    Warehouse,
+    converged,
+    counts_add_up,
+    names_unavailable_list,
+    no_duplicates,
+    no_lost_records,
+    no_unexpected_error,
+    refused_by_setting,
+)
 from .plugins import Message
 
 ROWS = {"jobs": {n: {"id": n, "notes": f"n{n}", "updated_at": f"2026-05-0{n} 12:00:00"} for n in (1, 2, 3)}}
@@ -61,7 +72,7 @@ def test_a_reading_that_is_wrong_is_found_out(messages: list[Message], wrong: st
 
 
 def test_a_deleted_row_must_be_gone_if_a_run_that_ended_well_saw_it() -> None:
-    """Not one that only a run that failed emitted: what that one saw does not count."""
+    """A row that only a failed run emitted is exempt: the observations of that run do not count."""
     fewer = {"jobs": {n: ROWS["jobs"][n] for n in (1, 2)}}
     failed = RunResult.of_messages([record(3)])
     failed.status, failed.error = 1, UnexpectedResponse("No.", where="GET /jobs page 2", hint="x")
@@ -75,44 +86,44 @@ def test_a_deleted_row_must_be_gone_if_a_run_that_ended_well_saw_it() -> None:
         house = Warehouse(("jobs",))
         assert list(house.load(first, ROWS, ROWS)) == []
         assert list(house.load(RunResult.of_messages([record(1), record(2)], SAID), fewer, fewer)) == []
-        assert list(house.is_whole(fewer, ["jobs"], exactly=True)) == wrong
+        assert list(house.differences(fewer, ["jobs"], exactly=True)) == wrong
 
 
 def test_a_run_that_ends_without_a_word_is_found_out() -> None:
     """Nothing said of a stream, and an error that is none of ours."""
     assert loaded(record(1), said="") == ["the run ended well and said nothing of jobs"]
     result = RunResult(error=KeyError("jobs"))
-    assert "nobody foresaw" in next(Warehouse(("jobs",)).load(result, ROWS, ROWS))
-    assert list(well_said(RunResult(stderr="Traceback (most recent call last):\n  x")))
+    assert "an unexpected error" in next(Warehouse(("jobs",)).load(result, ROWS, ROWS))
+    assert list(no_unexpected_error(RunResult(stderr="Traceback (most recent call last):\n  x")))
 
 
 def test_a_list_that_there_is_not_must_end_the_run() -> None:
     """With an error that names it."""
     error = UnexpectedResponse("No.", where="GET /teams page 1", hint="x")
-    assert list(named(RunResult(error=error), ["/teams"])) == []
-    assert list(named(RunResult(error=error), ["/users"]))
-    assert list(named(RunResult(), ["/teams"]))
+    assert list(names_unavailable_list(RunResult(error=error), ["/teams"])) == []
+    assert list(names_unavailable_list(RunResult(error=error), ["/users"]))
+    assert list(names_unavailable_list(RunResult(), ["/teams"]))
 
 
 def test_a_writing_that_is_wrong_is_found_out() -> None:
     """Two rows for a key, a record acknowledged and lost, numbers that do not add up, a replay that changes nothing."""
     once, twice = {"jobs": {1: {"id": 1, "notes": "k"}}}, {"jobs": {n: {"id": n, "notes": "k"} for n in (1, 2)}}
-    due, none = [Due("jobs", ("k",), {"notes": "k"})], {"jobs": {}}
-    assert (list(never_twice(due, once)), list(never_twice(due, twice))) == ([], ["jobs: 2 rows for 1 keys (k)"])
-    assert list(nothing_lost(due, none, set(), set())) == list(nothing_lost(due, none, {"k"}, {"k"})) == []
-    assert list(nothing_lost(due, none, {"k"}, set()))
+    due, none = [Expectation("jobs", ("k",), {"notes": "k"})], {"jobs": {}}
+    assert (list(no_duplicates(due, once)), list(no_duplicates(due, twice))) == ([], ["jobs: 2 rows for 1 keys (k)"])
+    assert list(no_lost_records(due, none, set(), set())) == list(no_lost_records(due, none, {"k"}, {"k"})) == []
+    assert list(no_lost_records(due, none, {"k"}, set()))
     counts = {"read": 2, "created": 1, "rejected": 1, "uncertain": 0}
-    assert not list(adds_up({"streams": {"jobs": counts}}, read={"jobs": 2}, rejects=1))
-    assert list(adds_up({"streams": {"jobs": counts | {"read": 3}}}, read=None, rejects=1))
-    assert list(adds_up({"streams": {"jobs": counts}}, read={"jobs": 3}, rejects=1))
-    assert list(adds_up({"streams": {"jobs": counts}}, read={"jobs": 2}, rejects=0))
+    assert not list(counts_add_up({"streams": {"jobs": counts}}, read={"jobs": 2}, rejects=1))
+    assert list(counts_add_up({"streams": {"jobs": counts | {"read": 3}}}, read=None, rejects=1))
+    assert list(counts_add_up({"streams": {"jobs": counts}}, read={"jobs": 3}, rejects=1))
+    assert list(counts_add_up({"streams": {"jobs": counts}}, read={"jobs": 2}, rejects=0))
     assert list(converged(due, none, {"streams": {"jobs": counts}}))
 
 
 def test_only_money_may_stay_in_doubt_and_must_say_so() -> None:
     """Not other records, and not money of which nothing is said."""
     report = {"streams": {"payments": {"uncertain": 1}}}
-    money, other = (Due("payments", ("p",), {"amount": "1"}, is_money=is_money) for is_money in (True, False))
+    money, other = (Expectation("payments", ("p",), {"amount": "1"}, is_money=is_money) for is_money in (True, False))
     none: dict[str, Any] = {"payments": {}}
     assert list(converged([money], none, report)) == []
     assert list(converged([other], none, report))
@@ -122,10 +133,10 @@ def test_only_money_may_stay_in_doubt_and_must_say_so() -> None:
 
 def test_an_input_that_cannot_be_written_must_be_refused_by_its_setting() -> None:
     """Not go on, not fail for another reason, not take a record."""
-    due, none = [Due("jobs", ("k",), {"notes": "k"})], {"jobs": {}}
+    due, none = [Expectation("jobs", ("k",), {"notes": "k"})], {"jobs": {}}
     right = RunResult(stderr="No.\n  where: setting match.jobs\n  do:    x", status=2)
-    assert list(refused(right, due, none, "setting match.jobs")) == []
-    assert list(refused(right, due, none, "setting match.customers"))
-    assert list(refused(replace(right, status=0), due, none, "setting match.jobs"))
-    assert list(refused(replace(right, messages=[state(1)]), due, none, "setting match.jobs"))
-    assert list(refused(right, due, {"jobs": {1: {"id": 1, "notes": "k"}}}, "setting match.jobs"))
+    assert list(refused_by_setting(right, due, none, "setting match.jobs")) == []
+    assert list(refused_by_setting(right, due, none, "setting match.customers"))
+    assert list(refused_by_setting(replace(right, status=0), due, none, "setting match.jobs"))
+    assert list(refused_by_setting(replace(right, stdout=singer_lines(state(1))), due, none, "setting match.jobs"))
+    assert list(refused_by_setting(right, due, {"jobs": {1: {"id": 1, "notes": "k"}}}, "setting match.jobs"))

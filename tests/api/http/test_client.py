@@ -16,7 +16,7 @@ from fieldpulse_api.http.settings import ClientSettings
 from fieldpulse_sandbox.behaviour.switches import Behaviour
 from fieldpulse_sandbox.faults.fault import Fault
 from fieldpulse_sandbox.sandbox import Sandbox
-from tests.fault_matrix.plugins import client_of
+from tests.fault_matrix.plugins import fast_client
 
 CUSTOMER = {"first_name": "Ada"}
 
@@ -55,7 +55,7 @@ def test_a_bad_key_is_the_users_turn_whatever_its_status(box: Sandbox, status: i
 def test_a_create_that_is_throttled_for_long_is_sent_in_the_end(box: Sandbox) -> None:
     """What was refused with 429 was not carried out, however often: nothing is in doubt."""
     box.fail(Fault("throttle_past", method="POST", times=30))
-    with closing(client_of({"api_key": box.key, "api_url": box.url})) as one:
+    with closing(fast_client({"api_key": box.key, "api_url": box.url})) as one:
         assert one.post("/customers", CUSTOMER).data["first_name"] == "Ada"
         assert one.request_count == customers_posted(box) == 31
 

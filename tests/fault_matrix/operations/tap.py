@@ -1,4 +1,4 @@
-"""What the tap does at a point: runs with and without faults, while people in the office go on working."""
+"""Operations of the tap: runs with and without faults, while people in the office change rows."""
 
 from __future__ import annotations
 
@@ -11,152 +11,162 @@ from typing import Any
 from fieldpulse_api.errors import IncompleteRead
 from fieldpulse_api.resources.catalogue import BY_NAME
 from fieldpulse_sandbox.sandbox import Sandbox
-from tests.fault_matrix.accounts import can_prove, hidden_by
-from tests.fault_matrix.event_history import History
-from tests.fault_matrix.invariants import Fits, Warehouse, named, well_said
-from tests.fault_matrix.office import Clock, Row, Rows, rows_of, touch
+from tests.fault_matrix.accounts import can_prove_completeness, hidden_columns
+from tests.fault_matrix.event_history import EventHistory
+from tests.fault_matrix.invariants import PassesFilter, Warehouse, names_unavailable_list, no_unexpected_error
+from tests.fault_matrix.office import OfficeClock, Row, Rows, edit_rows, rows_of
 from tests.fault_matrix.plugins import Message, run_tap
 from tests.harness.results import RunResult
 
 _UNSURE = "whether a row was deleted is not known"
 Config = dict[str, Any]
-Faulty = Callable[[Config, Message | None], RunResult]
+RunWithFaults = Callable[[Config, Message | None], RunResult]
 
 
 @dataclass(frozen=True)
-class Reading:
-    """One way to read. `goes_on`: a run without faults came before; `exactly`: deleted rows are found.
+class ReadOperation:
+    """One way to read.
 
-    `is_stamped`: only rows that are stamped, or whose parents are, come again, so nothing may change without that.
+    `after_first_run`: a run without faults comes before. `finds_deletes`: deleted rows are detected.
+    `needs_update_times`: a changed row is read again only if its time, or its parent's, changed too.
     """
 
     streams: tuple[str, ...]
     config: Config = field(default_factory=dict)
-    goes_on: bool = False
-    exactly: bool = False
-    is_stamped: bool = False
-    more: tuple[str, ...] = ()
-    fits: Fits = lambda _stream, _row: True
+    after_first_run: bool = False
+    finds_deletes: bool = False
+    needs_update_times: bool = False
+    extra_streams: tuple[str, ...] = ()
+    passes_filter: PassesFilter = lambda _stream, _row: True
 
 
 def _is_lead(stream: str, row: Row) -> bool:
     return row["status"] == ("lead" if stream == "customers" else 1)
 
 
-READINGS: dict[str, Reading] = {
-    "tap-full": Reading(("customers", "jobs")),
-    "tap-tables": Reading(("users", "teams", "lead_sources", "job_statuses")),
-    "tap-incremental": Reading(("customers", "jobs"), goes_on=True),
-    "tap-busy": Reading(("invoices", "payments"), {"pages_in_flight": 2}, goes_on=True),
-    "tap-children": Reading(("customer_contacts",), {"contacts_full_refresh_days": 0}),
-    "tap-children-again": Reading(("customer_contacts",), goes_on=True, is_stamped=True),
-    "tap-details": Reading(("jobs",), {"detail_streams": ["jobs"]}, goes_on=True),
-    "tap-deletes": Reading(
-        ("customers", "jobs"), {"detect_deletes": True, "max_delete_percent": 100}, goes_on=True, exactly=True
-    ),
-    "tap-events": Reading(
+READ_OPERATIONS: dict[str, ReadOperation] = {
+    "tap-full": ReadOperation(("customers", "jobs")),
+    "tap-tables": ReadOperation(("users", "teams", "lead_sources", "job_statuses")),
+    "tap-incremental": ReadOperation(("customers", "jobs"), after_first_run=True),
+    "tap-busy": ReadOperation(("invoices", "payments"), {"pages_in_flight": 2}, after_first_run=True),
+    "tap-children": ReadOperation(("customer_contacts",), {"contacts_full_refresh_days": 0}),
+    "tap-children-again": ReadOperation(("customer_contacts",), after_first_run=True, needs_update_times=True),
+    "tap-details": ReadOperation(("jobs",), {"detail_streams": ["jobs"]}, after_first_run=True),
+    "tap-deletes": ReadOperation(
         ("customers", "jobs"),
         {"detect_deletes": True, "max_delete_percent": 100},
-        goes_on=True,
-        exactly=True,
-        more=("change_events",),
+        after_first_run=True,
+        finds_deletes=True,
     ),
-    "tap-filters": Reading(
+    "tap-events": ReadOperation(
+        ("customers", "jobs"),
+        {"detect_deletes": True, "max_delete_percent": 100},
+        after_first_run=True,
+        finds_deletes=True,
+        extra_streams=("change_events",),
+    ),
+    "tap-filters": ReadOperation(
         ("customers", "jobs"),
         {"filters": {"customers": {"status": ["lead"]}, "jobs": {"status": [1]}}},
-        goes_on=True,
-        fits=_is_lead,
+        after_first_run=True,
+        passes_filter=_is_lead,
     ),
 }
 
 
-class Watch:
-    """One point of the tap: `run` yields what is wrong."""
+class TapCheck:
+    """The check of one point of the tap."""
 
-    def __init__(self, box: Sandbox, clock: Clock, reading: Reading, chance: Random, folder: Path) -> None:
-        self._box, self._clock, self._reading, self._chance = box, clock, reading, chance
+    def __init__(self, box: Sandbox, clock: OfficeClock, reading: ReadOperation, random: Random, folder: Path) -> None:
+        self._box, self._clock, self._reading, self._random = box, clock, reading, random
         self.config: Config = {
             "api_key": box.key,
             "api_url": box.url,
             "rate_limit_store": "memory",
             "requests_per_second": 50,
-            "page_size": chance.choice((3, 4, 5, 7, 10, 100)),
-            "pages_in_flight": chance.choice((1, 2, 16)),
+            "page_size": random.choice((3, 4, 5, 7, 10, 100)),
+            "pages_in_flight": random.choice((1, 2, 16)),
             "lookback_seconds": 0,
-            "completeness": chance.choice(("warn", "fail")),
+            "completeness": random.choice(("warn", "fail")),
             "timezone": box.behaviour.times_zone,
             "snapshot_url": f"sqlite:///{folder}/snapshot.db",
             **reading.config,
         }
-        self.house = Warehouse(reading.streams, reading.fits, hidden_by(box.behaviour))
-        self._histories = {name: History(name) for name in reading.streams if reading.more}
+        self.warehouse = Warehouse(reading.streams, reading.passes_filter, hidden_columns(box.behaviour))
+        self._histories = {name: EventHistory(name) for name in reading.streams if reading.extra_streams}
 
-    def run(self, faulty: Faulty) -> Iterator[str]:
-        """Read without faults, with them, and without again, while rows change between the runs.
+    def run(self, faulty: RunWithFaults) -> Iterator[str]:
+        """Run without faults, with faults, and twice without again, while rows change between the runs.
 
-        In the end nothing moves: all rows of what was read to its end must have come then, whatever the verdict.
+        Nothing changes before the last run: every row of each stream that was read must be there, whatever the verdict.
         """
-        if self._reading.goes_on:
-            yield from self._read(self._plain, is_calm=True)
-            self._work()
+        if self._reading.after_first_run:
+            yield from self._read(self._run_without_faults, is_calm=True)
+            self._office_works()
         yield from self._read(faulty)
-        if self._chance.random() < 0.7:
-            self._work()
-        yield from self._read(self._plain, is_calm=True)
-        yield from self._read(self._plain, is_calm=True, is_last=True)
+        if self._random.random() < 0.7:
+            self._office_works()
+        yield from self._read(self._run_without_faults, is_calm=True)
+        yield from self._read(self._run_without_faults, is_calm=True, is_last=True)
 
-    def _work(self) -> None:
-        self._clock.pass_by(self._chance.choice((0, 1, 7)))
-        touch(self._box, self._chance, self._reading.streams)
-        self._clock.pass_by(self._chance.choice((0, 1, 7)))
+    def _office_works(self) -> None:
+        self._clock.advance(self._random.choice((0, 1, 7)))
+        edit_rows(self._box, self._random, self._reading.streams)
+        self._clock.advance(self._random.choice((0, 1, 7)))
 
-    def _plain(self, config: Config, state: Message | None) -> RunResult:
-        return run_tap(config, *self._reading.streams, *self._reading.more, state=state)
+    def _run_without_faults(self, config: Config, state: Message | None) -> RunResult:
+        return run_tap(config, *self._reading.streams, *self._reading.extra_streams, state=state)
 
     def _rows(self) -> dict[str, Rows]:
         return {name: rows_of(self._box, name) for name in self._reading.streams}
 
-    def _read(self, way: Faulty, *, is_calm: bool = False, is_last: bool = False) -> Iterator[str]:
-        """Read in one way, and check it; `is_calm`: nothing goes wrong meanwhile."""
+    def _read(self, way: RunWithFaults, *, is_calm: bool = False, is_last: bool = False) -> Iterator[str]:
+        """Run once and check the result. `is_calm`: there are no faults."""
         before = self._rows()
-        result = way(self.config, self.house.state)
+        result = way(self.config, self.warehouse.state)
         after = self._rows()
-        yield from well_said(result)
-        tokens = self._tokens()
-        yield from self.house.load(result, before, after)
+        yield from no_unexpected_error(result)
+        tokens = self._snapshot_generations()
+        yield from self.warehouse.load(result, before, after)
         for name, history in self._histories.items():
-            if self._tokens()[name] != tokens[name]:
-                yield from self._told(history, name, result, before[name], after[name])
+            if self._snapshot_generations()[name] != tokens[name]:
+                yield from self._check_events(history, name, result, before[name], after[name])
         if not is_calm:
             return
         behaviour = self._box.behaviour
         closed = [BY_NAME[name].path for name in self._reading.streams if name in behaviour.unavailable]
         if closed:
-            yield from named(result, closed)
+            yield from names_unavailable_list(result, closed)
             return
         is_proved = set(result.verdicts.values()) == {"complete"} and not result.error
-        if can_prove(behaviour) and not is_proved:
+        if can_prove_completeness(behaviour) and not is_proved:
             yield f"nothing went wrong, and nothing was proved: {result.verdicts} {result.error}"
         if result.error and not (isinstance(result.error, IncompleteRead) and self.config["completeness"] == "fail"):
             yield f"nothing went wrong, and the run failed: {result.error}"
         if is_proved or (is_last and not behaviour.shuffle_unsorted):
             streams = [name for name in self._reading.streams if name in result.verdicts]
-            yield from self.house.is_whole(after, streams, exactly=is_proved and self._reading.exactly)
+            yield from self.warehouse.differences(after, streams, exactly=is_proved and self._reading.finds_deletes)
 
-    def _tokens(self) -> dict[str, int | None]:
-        """Return by stream which run's snapshot the state names: events of another are detected again."""
-        bookmarks = (self.house.state or {}).get("bookmarks", {})
+    def _snapshot_generations(self) -> dict[str, int | None]:
+        """Return the snapshot generation of each stream in the state. Events of other generations are emitted again."""
+        bookmarks = (self.warehouse.state or {}).get("bookmarks", {})
         return {name: bookmarks.get(name, {}).get("snapshot") for name in self._reading.streams}
 
-    def _told(self, history: History, name: str, result: RunResult, before: Rows, after: Rows) -> Iterator[str]:
-        """Take in the events of a run, and hold them against the account if that stood still and was read whole."""
-        events = [one["record"] for one in result.messages if one.get("stream") == "change_events" and "record" in one]
-        if history.has_begun:
-            yield from history.load(one for one in events if one["stream"] == name)
+    def _check_events(
+        self, history: EventHistory, name: str, result: RunResult, before: Rows, after: Rows
+    ) -> Iterator[str]:
+        """Apply the events of a run, and compare with the account if it did not change and was read whole."""
+        events = [event for event in result.records["change_events"] if event["stream"] == name]
+        if history.has_started:
+            yield from history.apply(events)
         if result.verdicts.get(name) != "complete" or result.status or before != after:
             return
-        if history.has_begun:
+        if history.has_started:
             is_unsure = any(line.startswith(f"{name}: {_UNSURE}") for line in result.log_lines)
-            yield from history.must_be(after, self.house.unseen(name) | {"updated_at"}, exactly=not is_unsure)
+            yield from history.differences(
+                after, self.warehouse.columns_not_listed(name) | {"updated_at"}, exactly=not is_unsure
+            )
         else:
-            history.begin({number: one for number, one in self.house.records[name].items() if number in after})
+            history.start_with(
+                {row_id: record for row_id, record in self.warehouse.records[name].items() if row_id in after}
+            )

@@ -1,4 +1,4 @@
-"""What the target does at a point: an input written while things go wrong, and written again when they do not."""
+"""Operations of the target: an input written with faults, and written again without."""
 
 from __future__ import annotations
 
@@ -11,140 +11,154 @@ from random import Random
 from typing import Any
 
 from fieldpulse_sandbox.sandbox import Sandbox
-from tests.fault_matrix.accounts import can_prove
-from tests.fault_matrix.invariants import LINKED, Due, adds_up, converged, never_twice, nothing_lost, refused, well_said
+from tests.fault_matrix.accounts import can_prove_completeness
+from tests.fault_matrix.invariants import (
+    LINKS,
+    Expectation,
+    converged,
+    counts_add_up,
+    no_duplicates,
+    no_lost_records,
+    no_unexpected_error,
+    refused_by_setting,
+)
 from tests.fault_matrix.office import Rows, rows_of
-from tests.fault_matrix.plugins import Message, report_of, run_target
+from tests.fault_matrix.plugins import Message, read_report, run_target
 from tests.harness.messages import record_message, schema_message, singer_lines, state_message
 from tests.harness.results import RunResult
 
 Config = dict[str, Any]
-Faulty = Callable[[Config, str], RunResult]
+RunWithFaults = Callable[[Config, str], RunResult]
 _REPLAYS = 2
 
 
 @dataclass(frozen=True)
-class Work:
-    """What is written. `before` is written without faults; `is_new`: the other records say something new.
+class WriteOperation:
+    """One input and the rows that it must lead to.
 
-    `refused` is the setting for which the input is refused whole, where the account cannot do what it asks for.
+    `written_before` is written first, without faults. `has_changes`: the records differ from it. `refused_setting` is
+    the setting that the run must refuse, where the account cannot do what it asks for.
     """
 
     records: list[Message]
-    dues: list[Due]
+    expectations: list[Expectation]
     config: Config = field(default_factory=dict)
-    before: list[Message] = field(default_factory=list)
-    is_new: bool = True
-    refused: str = ""
+    written_before: list[Message] = field(default_factory=list)
+    has_changes: bool = True
+    refused_setting: str = ""
 
 
-def key_in(values: Message) -> str:
-    """Return by what a record is known here."""
+def key_of(values: Message) -> str:
+    """Return the key of a record in these checks."""
     return str(values.get("external_id") or values.get("customer_id"))
 
 
-def text_of(records: list[Message], chance: Random | None = None) -> str:
-    """Return an input: a SCHEMA before each change of stream, and sometimes a STATE that says how many came before."""
+def input_of(records: list[Message], random: Random | None = None) -> str:
+    """Return an input: a SCHEMA before each change of stream, and now and then a STATE with the number of records."""
     parts: list[Message] = []
     names = {
-        one["stream"]: {name for each in records if each["stream"] == one["stream"] for name in each["record"]}
-        for one in records
+        stream: {name for message in records if message["stream"] == stream for name in message["record"]}
+        for stream in {message["stream"] for message in records}
     }
     stream = ""
-    for number, one in enumerate(records, start=1):
-        if one["stream"] != stream:
-            stream = one["stream"]
+    for number, message in enumerate(records, start=1):
+        if message["stream"] != stream:
+            stream = message["stream"]
             parts.append(schema_message(stream, *sorted(names[stream])))
-        parts.append(one)
-        if chance is None or chance.random() < 0.4 or number == len(records):
+        parts.append(message)
+        if random is None or random.random() < 0.4 or number == len(records):
             parts.append(state_message(number))
     return singer_lines(*parts)
 
 
-def _customers(tag: str, numbers: range, **more: Any) -> tuple[list[Message], list[Due]]:
+def _customers(tag: str, numbers: range, **more: Any) -> tuple[list[Message], list[Expectation]]:
     records, dues = [], []
     for n in numbers:
         name = f"K{tag}x{n}"
         values = {"first_name": name, "email": f"{name.lower()}@example.com", **more}
         records.append(record_message("customers", external_id=f"c{n}", **values))
-        dues.append(Due("customers", (f"c{n}",), {"first_name": name}, values))
+        dues.append(Expectation("customers", (f"c{n}",), {"first_name": name}, values))
     return records, dues
 
 
-def create(box: Sandbox, chance: Random, tag: str) -> Work:
+def create(box: Sandbox, random: Random, tag: str) -> WriteOperation:
     """Create customers."""
-    return Work(*_customers(tag, range(chance.randrange(2, 12))))
+    return WriteOperation(*_customers(tag, range(random.randrange(2, 12))))
 
 
-def alike(box: Sandbox, chance: Random, tag: str) -> Work:
-    """Create visits of one kind to one customer: some say the same, some are result apart by their notes."""
-    customer = chance.choice(sorted(rows_of(box, "customers")))
-    number, twins = chance.randrange(2, 6), chance.randrange(2, 4)
+def create_similar(box: Sandbox, random: Random, tag: str) -> WriteOperation:
+    """Create similar jobs of one customer: some are equal, some differ only in their notes."""
+    customer = random.choice(sorted(rows_of(box, "customers")))
+    number, twins = random.randrange(2, 6), random.randrange(2, 4)
     base = {"customer_id": customer, "job_type": f"Visit {tag}"}
     records = [record_message("jobs", external_id=f"j{n}", notes=f"Note {n}", **base) for n in range(number)]
     records += [record_message("jobs", external_id=f"t{n}", notes="Twin", **base) for n in range(twins)]
-    chance.shuffle(records)
+    random.shuffle(records)
     like = {"job_type": base["job_type"]}
-    dues = [Due("jobs", (f"j{n}",), like | {"notes": f"Note {n}"}) for n in range(number)]
-    return Work(records, [*dues, Due("jobs", tuple(f"t{n}" for n in range(twins)), like | {"notes": "Twin"})])
+    dues = [Expectation("jobs", (f"j{n}",), like | {"notes": f"Note {n}"}) for n in range(number)]
+    return WriteOperation(
+        records, [*dues, Expectation("jobs", tuple(f"t{n}" for n in range(twins)), like | {"notes": "Twin"})]
+    )
 
 
-def update(box: Sandbox, chance: Random, tag: str) -> Work:
-    """Change customers that are known, some of them twice."""
-    before, dues = _customers(tag, range(chance.randrange(2, 8)))
+def update(box: Sandbox, random: Random, tag: str) -> WriteOperation:
+    """Update customers that the target wrote, some of them twice."""
+    before, dues = _customers(tag, range(random.randrange(2, 8)))
     records = []
     for turn in range(2):
-        for one in before:
-            if turn == 0 or chance.random() < 0.5:
-                changed = {**one["record"], "notes": f"Turn {turn}", "company_name": f"Firm {turn}"}
+        for message in before:
+            if turn == 0 or random.random() < 0.5:
+                changed = {**message["record"], "notes": f"Turn {turn}", "company_name": f"Firm {turn}"}
                 records.append(record_message("customers", **changed))
-    last = {one["record"]["external_id"]: one["record"] for one in records}
+    last = {message["record"]["external_id"]: message["record"] for message in records}
     final = [
-        Due(
+        Expectation(
             "customers",
             due.keys,
-            due.like,
+            due.match,
             {"notes": last[due.keys[0]]["notes"], "company_name": last[due.keys[0]]["company_name"]},
         )
         for due in dues
     ]
-    return Work(records, final, before=before)
+    return WriteOperation(records, final, written_before=before)
 
 
-def unchanged(box: Sandbox, chance: Random, tag: str) -> Work:
-    """Write the same again."""
-    records, dues = _customers(tag, range(chance.randrange(2, 8)))
-    return Work(records, dues, before=records, is_new=False)
+def unchanged(box: Sandbox, random: Random, tag: str) -> WriteOperation:
+    """Write unchanged records again."""
+    records, dues = _customers(tag, range(random.randrange(2, 8)))
+    return WriteOperation(records, dues, written_before=records, has_changes=False)
 
 
-def match(box: Sandbox, chance: Random, tag: str) -> Work:
-    """Change customers that FieldPulse has already, found by their e-mail."""
+def match(box: Sandbox, random: Random, tag: str) -> WriteOperation:
+    """Update existing customers, matched by e-mail."""
     known = [row for row in rows_of(box, "customers").values() if row["email"]]
-    some = chance.sample(known, min(len(known), 5))
+    some = random.sample(known, min(len(known), 5))
     records = [
         record_message("customers", external_id=f"m{row['id']}", email=row["email"], company_name=f"Firm {tag}")
         for row in some
     ]
     dues = [
-        Due("customers", (f"m{row['id']}",), {"email": row["email"]}, {"id": row["id"], "company_name": f"Firm {tag}"})
+        Expectation(
+            "customers", (f"m{row['id']}",), {"email": row["email"]}, {"id": row["id"], "company_name": f"Firm {tag}"}
+        )
         for row in some
     ]
-    return Work(records, dues)
+    return WriteOperation(records, dues)
 
 
-def kept_key(box: Sandbox, chance: Random, tag: str) -> Work:
-    """Create customers that are all called the same, with the source's key in a field of FieldPulse's."""
-    number = chance.randrange(2, 8)
+def create_with_stored_key(box: Sandbox, random: Random, tag: str) -> WriteOperation:
+    """Create customers of the same name, with the source's key stored in a custom field."""
+    number = random.randrange(2, 8)
     records = [record_message("customers", external_id=f"{tag}-{n}", first_name=f"Same {tag}") for n in range(number)]
-    due = Due("customers", tuple(f"{tag}-{n}" for n in range(number)), {"first_name": f"Same {tag}"})
+    due = Expectation("customers", tuple(f"{tag}-{n}" for n in range(number)), {"first_name": f"Same {tag}"})
     refused = "setting external_id_fields.customers" if "custom_fields" in box.behaviour.unavailable else ""
-    return Work(records, [due], {"external_id_fields": {"customers": "Gate code"}}, refused=refused)
+    return WriteOperation(records, [due], {"external_id_fields": {"customers": "Gate code"}}, refused_setting=refused)
 
 
-def children(box: Sandbox, chance: Random, tag: str) -> Work:
-    """Create customers, and what hangs on them by their external ids, mixed."""
-    customers, dues = _customers(tag, range(chance.randrange(2, 5)), tags=[f"Tag {tag}"])
-    dues = [Due("customers", due.keys, due.like) for due in dues]
+def create_children(box: Sandbox, random: Random, tag: str) -> WriteOperation:
+    """Create customers and their children by external id, in mixed order."""
+    customers, dues = _customers(tag, range(random.randrange(2, 5)), tags=[f"Tag {tag}"])
+    dues = [Expectation("customers", due.keys, due.match) for due in dues]
     records = []
     for n, customer in enumerate(customers):
         key = customer["record"]["external_id"]
@@ -157,18 +171,18 @@ def children(box: Sandbox, chance: Random, tag: str) -> Work:
             record_message("assets", external_id=f"a{n}", title=f"Asset {tag} {n}", **below),
         ]
         dues += [
-            Due("jobs", (f"j{n}",), {"job_type": f"Job {tag} {n}"}),
-            Due("comments", (f"n{n}",), {"text": f"Comment {tag} {n}"}),
-            Due("customer_contacts", (f"p{n}",), {"first_name": f"Con{tag}x{n}"}),
-            Due("assets", (f"a{n}",), {"title": f"Asset {tag} {n}"}),
+            Expectation("jobs", (f"j{n}",), {"job_type": f"Job {tag} {n}"}),
+            Expectation("comments", (f"n{n}",), {"text": f"Comment {tag} {n}"}),
+            Expectation("customer_contacts", (f"p{n}",), {"first_name": f"Con{tag}x{n}"}),
+            Expectation("assets", (f"a{n}",), {"title": f"Asset {tag} {n}"}),
         ]
-    dues.append(Due("tags", ("tag",), {"title": f"Tag {tag}"}))
-    return Work(records, dues, {"create_missing_references": ["tags"]})
+    dues.append(Expectation("tags", ("tag",), {"title": f"Tag {tag}"}))
+    return WriteOperation(records, dues, {"create_missing_references": ["tags"]})
 
 
-def link(box: Sandbox, chance: Random, tag: str) -> Work:
-    """Create lists of material, and connect each with a job."""
-    jobs = chance.sample(sorted(rows_of(box, "jobs")), 3)
+def link(box: Sandbox, random: Random, tag: str) -> WriteOperation:
+    """Create material lists, and link each to a job."""
+    jobs = random.sample(sorted(rows_of(box, "jobs")), 3)
     records = [
         record_message(
             "material_lists",
@@ -179,60 +193,64 @@ def link(box: Sandbox, chance: Random, tag: str) -> Work:
         for n, job in enumerate(jobs)
     ]
     dues = [
-        Due("material_lists", (f"l{n}",), {"title": f"Van {tag} {n}"}, {LINKED: [f"job {job}"]}, is_money=True)
+        Expectation("material_lists", (f"l{n}",), {"title": f"Van {tag} {n}"}, {LINKS: [f"job {job}"]}, is_money=True)
         for n, job in enumerate(jobs)
     ]
-    return Work(records, dues)
+    return WriteOperation(records, dues)
 
 
-def delete(box: Sandbox, chance: Random, tag: str) -> Work:
+def delete(box: Sandbox, random: Random, tag: str) -> WriteOperation:
     """Delete customers that this target wrote."""
-    before, dues = _customers(tag, range(chance.randrange(2, 8)))
-    gone = [record_message("customers", **one["record"], _sdc_deleted_at="2026-05-04T00:00:00Z") for one in before]
-    final = [Due("customers", due.keys, due.like, is_gone=True) for due in dues]
-    return Work(gone, final, {"hard_delete": True}, before)
+    before, dues = _customers(tag, range(random.randrange(2, 8)))
+    deletes = [
+        record_message("customers", **message["record"], _sdc_deleted_at="2026-05-04T00:00:00Z") for message in before
+    ]
+    final = [Expectation("customers", due.keys, due.match, is_deleted=True) for due in dues]
+    return WriteOperation(deletes, final, {"hard_delete": True}, before)
 
 
-def move(box: Sandbox, chance: Random, tag: str) -> Work:
+def move(box: Sandbox, random: Random, tag: str) -> WriteOperation:
     """Move customers through the pipeline, some of them twice."""
     ids = {row["name"]: row["id"] for row in box.rows("pipeline_statuses")}
-    some = chance.sample(sorted(rows_of(box, "customers")), 4)
-    moves = [(customer, chance.choice(sorted(ids))) for customer in (*some, *some[:2])]
-    records = [record_message("pipeline_statuses", customer_id=one, pipeline_status=name) for one, name in moves]
-    dues = [
-        Due("customers", (str(one),), {"id": one}, {"pipeline_status_id": ids[name]})
-        for one, name in dict(moves).items()
+    some = random.sample(sorted(rows_of(box, "customers")), 4)
+    moves = [(customer, random.choice(sorted(ids))) for customer in (*some, *some[:2])]
+    records = [
+        record_message("pipeline_statuses", customer_id=customer, pipeline_status=name) for customer, name in moves
     ]
-    return Work(records, dues)
+    dues = [
+        Expectation("customers", (str(customer),), {"id": customer}, {"pipeline_status_id": ids[name]})
+        for customer, name in dict(moves).items()
+    ]
+    return WriteOperation(records, dues)
 
 
-def money(box: Sandbox, chance: Random, tag: str) -> Work:
-    """Create invoices, and payments of one that is there; two payments say the same."""
-    customer = chance.choice(sorted(rows_of(box, "customers")))
-    invoice = chance.choice(sorted(rows_of(box, "invoices")))
+def money(box: Sandbox, random: Random, tag: str) -> WriteOperation:
+    """Create invoices, and payments of an existing invoice; two payments are equal."""
+    customer = random.choice(sorted(rows_of(box, "customers")))
+    invoice = random.choice(sorted(rows_of(box, "invoices")))
     records = [
         record_message("invoices", external_id=f"i{n}", customer_id=customer, title=f"Bill {tag} {n}") for n in range(3)
     ]
-    dues = [Due("invoices", (f"i{n}",), {"title": f"Bill {tag} {n}"}, is_money=True) for n in range(3)]
-    whole = chance.randrange(10_000, 99_999)
+    dues = [Expectation("invoices", (f"i{n}",), {"title": f"Bill {tag} {n}"}, is_money=True) for n in range(3)]
+    whole = random.randrange(10_000, 99_999)
     amounts = [f"{whole}.{n:02}" for n in (1, 2, 3, 3)]
     for n, amount in enumerate(amounts):
         records.append(
             record_message("payments", external_id=f"p{n}", invoice_id=invoice, amount=amount, method="cash")
         )
-    dues += [Due("payments", (f"p{n}",), {"amount": amounts[n]}, is_money=True) for n in range(2)]
-    dues.append(Due("payments", ("p2", "p3"), {"amount": amounts[2]}, is_money=True))
-    return Work(records, dues)
+    dues += [Expectation("payments", (f"p{n}",), {"amount": amounts[n]}, is_money=True) for n in range(2)]
+    dues.append(Expectation("payments", ("p2", "p3"), {"amount": amounts[2]}, is_money=True))
+    return WriteOperation(records, dues)
 
 
-WORKS: dict[str, Callable[[Sandbox, Random, str], Work]] = {
+WRITE_OPERATIONS: dict[str, Callable[[Sandbox, Random, str], WriteOperation]] = {
     "target-create": create,
-    "target-alike": alike,
+    "target-alike": create_similar,
     "target-update": update,
     "target-unchanged": unchanged,
     "target-match": match,
-    "target-key": kept_key,
-    "target-children": children,
+    "target-key": create_with_stored_key,
+    "target-children": create_children,
     "target-link": link,
     "target-delete": delete,
     "target-move": move,
@@ -240,12 +258,12 @@ WORKS: dict[str, Callable[[Sandbox, Random, str], Work]] = {
 }
 
 
-class Writing:
-    """One point of the target: `run` yields what is wrong."""
+class TargetCheck:
+    """The check of one point of the target."""
 
-    def __init__(self, box: Sandbox, work: Work, chance: Random, folder: Path) -> None:
-        self._box, self._work, self._folder = box, work, folder
-        self._text = text_of(work.records, chance)
+    def __init__(self, box: Sandbox, work: WriteOperation, random: Random, folder: Path) -> None:
+        self._box, self._operation, self._folder = box, work, folder
+        self._text = input_of(work.records, random)
         self._rejects, self._report = folder / "rejects.singer", folder / "report.json"
         self.config: Config = {
             "api_key": box.key,
@@ -260,63 +278,68 @@ class Writing:
             **work.config,
         }
 
-    def run(self, faulty: Faulty) -> Iterator[str]:
-        """Write what goes before; the input with faults; the input and the rejects again without."""
-        if self._work.before:
-            yield from well_said(run_target(self.config, text_of(self._work.before)))
-        yield from self._first(faulty)
+    def run(self, faulty: RunWithFaults) -> Iterator[str]:
+        """Write the records before, then the input with faults, then the input and the rejects twice without."""
+        if self._operation.written_before:
+            yield from no_unexpected_error(run_target(self.config, input_of(self._operation.written_before)))
+        yield from self._run_with_faults(faulty)
         for _ in range(_REPLAYS):
             rejects = self._rejects.read_text("utf-8") if self._rejects.exists() else ""
             self._rejects.unlink(missing_ok=True)
             result = run_target(self.config, self._text + rejects)
-            yield from well_said(result)
-            yield from never_twice(self._work.dues, self._rows())
-        yield from adds_up(report_of(self._report), read=None, rejects=len(self._kept()))
-        if self._work.refused:
-            yield from refused(result, self._work.dues, self._rows(), self._work.refused)
+            yield from no_unexpected_error(result)
+            yield from no_duplicates(self._operation.expectations, self._rows())
+        yield from counts_add_up(read_report(self._report), read=None, rejects=len(self._rejected_records()))
+        if self._operation.refused_setting:
+            yield from refused_by_setting(
+                result, self._operation.expectations, self._rows(), self._operation.refused_setting
+            )
         else:
             yield from converged(
-                self._work.dues, self._rows(), report_of(self._report), can_prove=can_prove(self._box.behaviour)
+                self._operation.expectations,
+                self._rows(),
+                read_report(self._report),
+                can_prove=can_prove_completeness(self._box.behaviour),
             )
 
-    def _first(self, faulty: Faulty) -> Iterator[str]:
+    def _run_with_faults(self, faulty: RunWithFaults) -> Iterator[str]:
         since = len(self._box.requests)
         self._report.unlink(missing_ok=True)
         result = faulty(self.config, self._text)
-        rows, kept = self._rows(), self._kept()
-        yield from well_said(result)
-        yield from never_twice(self._work.dues, rows)
-        yield from nothing_lost(self._work.dues, rows, self._acknowledged(result), kept_keys(kept))
+        rows, kept = self._rows(), self._rejected_records()
+        yield from no_unexpected_error(result)
+        yield from no_duplicates(self._operation.expectations, rows)
+        yield from no_lost_records(self._operation.expectations, rows, self._acknowledged_keys(result), keys_of(kept))
         if self._report.exists():
             is_read = result.status in (0, 1) and not result.stderr
-            read = Counter(one["stream"] for one in self._work.records) if is_read else None
-            yield from adds_up(report_of(self._report), read=read, rejects=len(kept))
+            read = Counter(message["stream"] for message in self._operation.records) if is_read else None
+            yield from counts_add_up(read_report(self._report), read=read, rejects=len(kept))
         elif result.status >= 0:
             yield f"the run ended with status {result.status} and no report"
-        written = [one for one in self._box.requests[since:] if one.method != "GET"]
-        if written and not self._work.is_new:
+        written = [request for request in self._box.requests[since:] if request.method != "GET"]
+        if written and not self._operation.has_changes:
             yield f"nothing had changed, and {len(written)} writes were sent"
 
-    def _acknowledged(self, result: RunResult) -> set[str]:
-        """Return the keys all whose records lie before the last state that was emitted."""
-        until = max((one["bookmarks"] for one in result.states), default=0)
-        behind = {key_in(one["record"]) for one in self._work.records[until:]}
-        return {key_in(one["record"]) for one in self._work.records[:until]} - behind
+    def _acknowledged_keys(self, result: RunResult) -> set[str]:
+        """Return the keys all of whose records come before the last emitted STATE."""
+        until = max((state["bookmarks"] for state in result.states), default=0)
+        behind = {key_of(message["record"]) for message in self._operation.records[until:]}
+        return {key_of(message["record"]) for message in self._operation.records[:until]} - behind
 
-    def _kept(self) -> list[Message]:
-        """Return the records in the file of rejects."""
+    def _rejected_records(self) -> list[Message]:
+        """Return the records in the rejects file."""
         if not self._rejects.exists():
             return []
         messages = [json.loads(line) for line in self._rejects.read_text("utf-8").splitlines()]
-        return [one["record"] for one in messages if one["type"] == "RECORD"]
+        return [message["record"] for message in messages if message["type"] == "RECORD"]
 
     def _rows(self) -> dict[str, Rows]:
-        rows = {name: rows_of(self._box, name) for name in {due.stream for due in self._work.dues}}
-        for number, row in rows.get("material_lists", {}).items():
-            row[LINKED] = [f"{one.entity} {one.entity_id}" for one in self._box.links(number)]
+        rows = {name: rows_of(self._box, name) for name in {due.stream for due in self._operation.expectations}}
+        for row_id, row in rows.get("material_lists", {}).items():
+            row[LINKS] = [f"{link.entity} {link.entity_id}" for link in self._box.links(row_id)]
         return rows
 
 
-def kept_keys(records: list[Message]) -> set[str]:
-    """Return the keys of some records."""
-    return {key_in(one) for one in records}
+def keys_of(records: list[Message]) -> set[str]:
+    """Return the keys of these records."""
+    return {key_of(record) for record in records}
