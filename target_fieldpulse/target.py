@@ -23,13 +23,13 @@ from fieldpulse_api.resources.catalogue import BY_NAME, WRITABLE
 from fieldpulse_plugin.exit_codes import report_error
 from fieldpulse_plugin.sdk import FieldPulsePlugin
 from fieldpulse_plugin.settings import SHARED_SETTINGS
-from target_fieldpulse.run.run import Run
+from target_fieldpulse.run.run import TargetRun
 
 from .message_reader import MessageReader
 from .settings import TARGET_SETTINGS
 from .sink import DiscardSink, FieldPulseSink
 
-_LOOK = "look at what produces the input; nothing behind this message was written"
+_CHECK_INPUT = "look at what produces the input; nothing behind this message was written"
 _JSON = msgspec.json.Encoder(decimal_format="number")
 _BROKEN_INPUT = (InvalidJSONSchema, InvalidRecord, MissingKeyPropertiesError, RecordsWithoutSchemaException)
 
@@ -52,9 +52,9 @@ class TargetFieldPulse(FieldPulsePlugin, Target):
     message_reader_class = MessageReader
 
     @cached_property
-    def run(self) -> Run:
+    def run(self) -> TargetRun:
         """Return the one run of this process."""
-        return Run(self.config, self._write_state_message)
+        return TargetRun(self.config, self._write_state_message)
 
     @classmethod
     def append_builtin_config(cls, config_jsonschema: dict[str, Any]) -> None:
@@ -70,7 +70,7 @@ class TargetFieldPulse(FieldPulsePlugin, Target):
             return FieldPulseSink
         if stream_name not in BY_NAME and self.config["unknown_streams"] == "discard":
             return DiscardSink
-        raise _refused(stream_name)
+        raise _unsupported(stream_name)
 
     def _process_schema_message(self, message_dict: dict[str, Any]) -> None:
         self._assert_line_requires(message_dict, requires={"stream", "schema"})
@@ -80,7 +80,7 @@ class TargetFieldPulse(FieldPulsePlugin, Target):
         super()._process_schema_message(message_dict)
 
     def _process_record_message(self, message_dict: dict[str, Any]) -> None:
-        self.run.check()
+        self.run.raise_if_failed()
         if not isinstance(message_dict.get("record", {}), dict):
             raise self._malformed("record")
         super()._process_record_message(message_dict)
@@ -88,7 +88,7 @@ class TargetFieldPulse(FieldPulsePlugin, Target):
     def _process_state_message(self, message_dict: dict[str, Any]) -> None:
         """Queue the state; the SDK's own way would let it out after five minutes, whatever was written."""
         self._assert_line_requires(message_dict, requires={"value"})
-        self.run.state(message_dict["value"])
+        self.run.queue_state(message_dict["value"])
 
     def _write_state_message(self, state: Any) -> None:
         """Write a state as it came; the SDK's own way takes no number with a point."""
@@ -109,7 +109,7 @@ class TargetFieldPulse(FieldPulsePlugin, Target):
     def process_endofpipe(self) -> None:
         """Wait for every write."""
         self.run.finish()
-        self.run.check()
+        self.run.raise_if_failed()
         super().process_endofpipe()
 
     @property
@@ -118,15 +118,17 @@ class TargetFieldPulse(FieldPulsePlugin, Target):
         return cast("MessageReader", self.message_reader)
 
     def _malformed(self, part: str) -> InvalidInput:
-        return InvalidInput(f"The {part} of a message is no object.", where=self.reader.where, hint=_LOOK)
+        return InvalidInput(f"The {part} of a message is no object.", where=self.reader.where, hint=_CHECK_INPUT)
 
-    def _explained(self, error: BaseException) -> BaseException:
+    def _as_input_error(self, error: BaseException) -> BaseException:
         """Return the SDK's errors about the input as ours: theirs hold what was read."""
         if isinstance(error, RecordsWithoutSchemaException):
-            return InvalidInput("A record came before the schema of its stream.", where=self.reader.where, hint=_LOOK)
+            return InvalidInput(
+                "A record came before the schema of its stream.", where=self.reader.where, hint=_CHECK_INPUT
+            )
         if isinstance(error, _BROKEN_INPUT):
             what = f"The input is not what the Singer specification asks for ({type(error).__name__})."
-            return InvalidInput(what, where=self.reader.where, hint=_LOOK)
+            return InvalidInput(what, where=self.reader.where, hint=_CHECK_INPUT)
         return error
 
     @classmethod
@@ -147,11 +149,11 @@ class TargetFieldPulse(FieldPulsePlugin, Target):
             target.listen(file_input)
         except BaseException as error:  # noqa: BLE001  also a signal's SystemExit
             run.finish(is_stopped=True)
-            sys.exit(run.close(report_error(target._explained(error))))
+            sys.exit(run.close(report_error(target._as_input_error(error))))
         sys.exit(run.close())
 
 
-def _refused(stream_name: str) -> UnsupportedStreamError:
+def _unsupported(stream_name: str) -> UnsupportedStreamError:
     resource = BY_NAME.get(stream_name)
     if resource is None:
         what, do = (

@@ -31,18 +31,18 @@ def ledger(context: click.Context, ledger_url: str | None, account: str | None) 
 
 @ledger.command("list")
 @click.option("--stream", help="Only this stream.")
-@click.option("--in-doubt", is_flag=True, help="Only creates and links whose outcome is unknown.")
+@click.option("--pending", is_flag=True, help="Only creates and links whose outcome is unknown.")
 @click.pass_obj
-def list_entries(where: tuple[str, str | None], stream: str | None, *, in_doubt: bool) -> None:
+def list_entries(where: tuple[str, str | None], stream: str | None, *, pending: bool) -> None:
     """List what is known: stream, key, status, FieldPulse's id, and since when."""
-    with _opened(where) as one:
+    with _open_ledger(where) as one:
         shown = 0
         for entry in one.entries(stream):
-            if entry.status == "intended" or not in_doubt:
+            if entry.status == "pending" or not pending:
                 shown += 1
-                status = "in doubt" if entry.status == "intended" else entry.status
+                status = entry.status
                 click.echo(
-                    f"{entry.stream:20} {entry.source_key:40} {status:9} {entry.row_id or '':>12} {_since(entry)}"
+                    f"{entry.stream:20} {entry.source_key:40} {status:9} {entry.row_id or '':>12} {_updated_at(entry)}"
                 )
         click.echo(f"{shown} entries of account {one.account}", err=True)
 
@@ -52,22 +52,22 @@ def list_entries(where: tuple[str, str | None], stream: str | None, *, in_doubt:
 @click.pass_obj
 def export(where: tuple[str, str | None], stream: str | None) -> None:
     """Write the ledger as JSON lines: which of your keys is which row of FieldPulse."""
-    with _opened(where) as one:
+    with _open_ledger(where) as one:
         for entry in one.entries(stream):
             line = {
                 "account": one.account,
                 "stream": entry.stream,
                 "external_id": entry.source_key,
                 "id": entry.row_id,
-                "status": "in_doubt" if entry.status == "intended" else entry.status,
-                "at": _since(entry),
+                "status": entry.status,
+                "at": _updated_at(entry),
             }
             click.echo(msgspec.json.encode(line))
 
 
 @ledger.command()
-@click.option("--stream", required=True, help="The stream, as `list --in-doubt` shows it.")
-@click.option("--key", required=True, help="The key, as `list --in-doubt` shows it.")
+@click.option("--stream", required=True, help="The stream, as `list --pending` shows it.")
+@click.option("--key", required=True, help="The key, as `list --pending` shows it.")
 @click.option("--created", type=click.IntRange(min=1), help="It happened: the id of the row in FieldPulse.")
 @click.option("--not-created", is_flag=True, help="It did not happen: the record is created when it comes again.")
 @click.option("--made", is_flag=True, help="The link was made (for keys of links, which have no row).")
@@ -78,26 +78,26 @@ def settle(
     """Say what became of a create or a link whose outcome is unknown."""
     if (created is not None) + not_created + made != 1:
         raise click.UsageError("give one of --created, --not-created, --made")
-    with _opened(where) as one:
-        one.hold(stream, writes=False)
+    with _open_ledger(where) as one:
+        one.lock_stream(stream, writes=False)
         entry = one.find(stream, key)
-        if entry is None or entry.status != "intended" or (not not_created and made == bool(entry.marks)):
+        if entry is None or entry.status != "pending" or (not not_created and made == bool(entry.fingerprint)):
             raise RecordInvalid(
                 f"Nothing of stream {stream} is in doubt under this key in that way.",
                 where=f"ledger of account {one.account} · key {key}",
-                hint="look at `fieldpulse ledger list --in-doubt`; links are settled with --made or --not-created",
+                hint="look at `fieldpulse ledger list --pending`; links are settled with --made or --not-created",
             )
         if not_created:
             one.forget(stream, key)
         elif made:
-            one.done(LedgerKey(stream, key, entry.said), row_id=None, above={})
+            one.upsert(LedgerKey(stream, key, entry.property_hashes), row_id=None, parent_ids={})
         else:
-            one.done(LedgerKey(stream, key), row_id=created, above=entry.above, status="adopted")
+            one.upsert(LedgerKey(stream, key), row_id=created, parent_ids=entry.parent_ids, status="linked")
         click.echo(f"settled: {stream} {key}")
 
 
 @contextmanager
-def _opened(where: tuple[str, str | None]) -> Iterator[Ledger]:
+def _open_ledger(where: tuple[str, str | None]) -> Iterator[Ledger]:
     """Open the ledger of the one account that is meant. Raises: BadSetting."""
     url, account = where
     known = Ledger.accounts(url)
@@ -113,5 +113,5 @@ def _opened(where: tuple[str, str | None]) -> Iterator[Ledger]:
         yield one
 
 
-def _since(entry: Entry) -> str:
-    return iso_timestamp(datetime.fromtimestamp(entry.at, timezone.utc))
+def _updated_at(entry: Entry) -> str:
+    return iso_timestamp(datetime.fromtimestamp(entry.updated_at, timezone.utc))

@@ -79,11 +79,11 @@ def _entry(
     return Entry(
         stream=stream,
         source_key=key,
-        status="deleted" if is_deleted else "done",
+        status="deleted" if is_deleted else "written",
         row_id=known,
-        above=above,
-        said=said,
-        marks={},
-        after_id=0,
-        at=time.time(),
+        parent_ids=above,
+        property_hashes=said,
+        fingerprint={},
+        max_id_before=0,
+        updated_at=time.time(),
     )

@@ -17,7 +17,7 @@ from target_fieldpulse.records.custom_field_entries import FIELD as VALUES
 from target_fieldpulse.records.custom_fields import CustomFieldWriter
 from target_fieldpulse.records.field_codec import refuse
 from target_fieldpulse.records.parsed_record import Record
-from target_fieldpulse.writing.services import Means
+from target_fieldpulse.writing.services import WriteServices
 
 from . import plan as plans
 from .forecast import PlannedState
@@ -35,10 +35,10 @@ class Planner:
     """
 
     def __init__(
-        self, means: Means, forecast: PlannedState, references: References, customs: CustomFieldWriter
+        self, means: WriteServices, forecast: PlannedState, references: References, customs: CustomFieldWriter
     ) -> None:
         self._forecast, self._lookups, self._rules = forecast, means.lookups, means.rules
-        self._wire, self._external_columns = means.wire, means.external
+        self._wire, self._external_columns = means.codec, means.key_columns
         self._references, self._customs = references, customs
 
     def plan(self, resource: Resource, record: Record) -> Plan:
@@ -51,11 +51,11 @@ class Planner:
         if records.is_deleted(record):
             return self._plan_delete(resource, record, LedgerKey(resource.name, key), entry)
         now = self._property_hashes(resource, write, record)
-        if entry and entry.status == "intended":
+        if entry and entry.status == "pending":
             return self._full_body_plan("resume_create", resource, record, LedgerKey(resource.name, key, now))
         known = records.row_id(record)
         if entry and entry.status != "deleted" and known in (None, entry.row_id):
-            note = LedgerKey(resource.name, key, records.merge_hashes(write, entry.said, now))
+            note = LedgerKey(resource.name, key, records.merge_hashes(write, entry.property_hashes, now))
             return self._plan_known(resource, record, note, entry, now)
         note = LedgerKey(resource.name, key, now)
         if known is not None:
@@ -79,12 +79,12 @@ class Planner:
         self, resource: Resource, record: Record, note: LedgerKey, entry: Entry, now: records.PropertyHashes
     ) -> Plan:
         """Plan a record whose row is known."""
-        if entry.status == "adopted":
+        if entry.status == "linked":
             return self._full_body_plan("resume_create", resource, record, note)
-        changed = records.changed_properties(now, entry.said)
+        changed = records.changed_properties(now, entry.property_hashes)
         if not changed or entry.row_id is None:
-            return Plan("unchanged", resource, note, entry.row_id, entry.above)
-        return self._plan_update(resource, record, note, known=entry.row_id, changed=changed, above=entry.above)
+            return Plan("unchanged", resource, note, entry.row_id, entry.parent_ids)
+        return self._plan_update(resource, record, note, known=entry.row_id, changed=changed, above=entry.parent_ids)
 
     def _plan_update(
         self,
@@ -250,13 +250,13 @@ class Planner:
             return Plan("skip", resource, note, known, reason="it is deleted at its source, and hard_delete is not set")
         if "D" not in resource.operations:
             raise refuse(f"FieldPulse deletes no {resource.name}", "deleted_at", "retire the row in another way")
-        if entry and entry.status == "intended":
+        if entry and entry.status == "pending":
             raise refuse(
                 "its create is in doubt", "deleted_at", "send it without deleted_at once, or settle it by hand"
             )
         if known is None:
             return Plan("skip", resource, note, reason="it is deleted at its source, and was never written")
-        above = entry.above if entry and entry.row_id == known else {}
+        above = entry.parent_ids if entry and entry.row_id == known else {}
         if set(resource.parent_keys) - set(above):
             write = _write_of(resource)
             above = self._extract_parent_ids(
@@ -285,7 +285,7 @@ class Planner:
                 raise refuse(f"none of {', '.join(write.reference(name).properties)} is given", name)
         note = LedgerKey(resource.name, row_ledger_key(target), records.property_hashes(write, body))
         entry = self._forecast.find(note.stream, note.key)
-        changed = records.changed_properties(note.property_hashes, entry.said if entry else {})
+        changed = records.changed_properties(note.property_hashes, entry.property_hashes if entry else {})
         action: plans.Action = "update" if changed else "unchanged"
         if changed and self._rules.mode(resource.name) == "create_only":
             return Plan("skip", resource, note, target, reason="write_mode is create_only, and a move changes a row")

@@ -12,32 +12,32 @@ from fieldpulse_api.http.client import Client
 from target_fieldpulse.ledger.ledger import Ledger
 from target_fieldpulse.planning.plan import LedgerKey, Plan
 
-from .outcomes import Done, Outcome
+from .outcomes import Outcome, WriteResult
 
 _DAY_SECONDS = 86_400
-_MOST_KEPT = 200
-WRITTEN: tuple[Outcome, ...] = ("created", "updated", "deleted")
+_MAX_BUFFERED_ROWS = 200
+WRITTEN_OUTCOMES: tuple[Outcome, ...] = ("created", "updated", "deleted")
 """Outcomes that are audited together with the ledger's own note of them."""
 
 
 class Audit:
     """A row for each record that was not simply unchanged, and one for all those that were. For many threads."""
 
-    def __init__(self, ledger: Ledger, client: Client, *, days: int, is_kept: bool) -> None:
-        self.run = uuid.uuid4().hex
-        self._ledger, self._client, self._is_kept = ledger, client, is_kept
+    def __init__(self, ledger: Ledger, client: Client, *, days: int, is_enabled: bool) -> None:
+        self.run_id = uuid.uuid4().hex
+        self._ledger, self._client, self._is_enabled = ledger, client, is_enabled
         self._rows: list[dict[str, Any]] = []
         self._unchanged: Counter[str] = Counter()
         self._lock = threading.Lock()
-        self._here = threading.local()
-        if is_kept:
-            ledger.audited_until(time.time() - days * _DAY_SECONDS)
+        self._thread = threading.local()
+        if is_enabled:
+            ledger.delete_audit_before(time.time() - days * _DAY_SECONDS)
 
-    def begin(self) -> None:
+    def start_record(self) -> None:
         """Say that this thread begins to carry out a record: its requests are counted from now."""
-        self._here.before = self._client.requests_of_this_thread
+        self._thread.before = self._client.requests_of_this_thread
 
-    def row(self, plan: Plan, outcome: Outcome, row_id: int) -> dict[str, Any]:
+    def written_row(self, plan: Plan, outcome: Outcome, row_id: int) -> dict[str, Any]:
         """Return what is audited of a plan that was carried out, to be written with the ledger's note of it."""
         return self._row(plan.ledger_key.stream, plan.action, outcome) | {
             "source_key": plan.ledger_key.key,
@@ -46,7 +46,7 @@ class Audit:
             "changed": sorted(plan.changed),
         }
 
-    def note(self, note: LedgerKey, action: str, done: Done) -> None:
+    def append(self, note: LedgerKey, action: str, done: WriteResult) -> None:
         """Note what became of a record that was not written."""
         requests = self._requests()
         if done.outcome == "unchanged" and not requests:
@@ -57,7 +57,7 @@ class Audit:
         row |= {"source_key": note.key, "requests": requests, "row_id": done.row_id}
         with self._lock:
             self._rows.append(row)
-            is_much = len(self._rows) >= _MOST_KEPT
+            is_much = len(self._rows) >= _MAX_BUFFERED_ROWS
         if is_much:
             self.flush()
 
@@ -65,8 +65,8 @@ class Audit:
         """Write what was noted."""
         with self._lock:
             rows, self._rows = self._rows, []
-        if self._is_kept:
-            self._ledger.audit(rows)
+        if self._is_enabled:
+            self._ledger.append_audit(rows)
 
     def close(self) -> None:
         """Write everything."""
@@ -77,12 +77,12 @@ class Audit:
 
     def _requests(self) -> int:
         return self._client.requests_of_this_thread - getattr(
-            self._here, "before", self._client.requests_of_this_thread
+            self._thread, "before", self._client.requests_of_this_thread
         )
 
     def _row(self, stream: str, action: str, outcome: str) -> dict[str, Any]:
         return {
-            "run": self.run,
+            "run": self.run_id,
             "at": time.time(),
             "stream": stream,
             "source_key": None,

@@ -15,7 +15,7 @@ import msgspec
 
 from fieldpulse_api.errors import FieldPulseError
 
-from .private_files import check_place, open_private
+from .private_files import check_writable, open_private
 
 Outcome = Literal["created", "updated", "deleted", "unchanged", "skipped", "rejected", "uncertain"]
 OUTCOMES: tuple[Outcome, ...] = get_args(Outcome)
@@ -24,7 +24,7 @@ _JSON = msgspec.json.Encoder(decimal_format="number")
 
 
 @dataclass(frozen=True)
-class Done:
+class WriteResult:
     """What became of a record: the row that it is, and the properties that were written."""
 
     outcome: Outcome
@@ -38,54 +38,54 @@ class Outcomes:
     def __init__(self, rejects_path: str) -> None:
         self._read: Counter[str] = Counter()
         self._counts: defaultdict[str, Counter[Outcome]] = defaultdict(Counter)
-        self._under_way: Counter[str] = Counter()
+        self._in_progress: Counter[str] = Counter()
         self._lock = threading.Lock()
-        self._rejects = Rejects(Path(rejects_path))
+        self._rejects = RejectsFile(Path(rejects_path))
 
     def __getitem__(self, outcome: Outcome) -> int:
         return sum(counts[outcome] for counts in self._counts.values())
 
-    def read(self, stream: str) -> None:
+    def count_read(self, stream: str) -> None:
         """Count a record that was read."""
         with self._lock:
             self._read[stream] += 1
 
-    def count(self, stream: str, outcome: Outcome, number: int = 1) -> None:
+    def count_outcome(self, stream: str, outcome: Outcome, number: int = 1) -> None:
         """Count records that ended in this way."""
         with self._lock:
             self._counts[stream][outcome] += number
 
     @contextmanager
-    def under_way(self, stream: str) -> Iterator[None]:
+    def in_progress(self, stream: str) -> Iterator[None]:
         """Say that a record is being written: one that still is when the run closes ended nobody knows how."""
         with self._lock:
-            self._under_way[stream] += 1
+            self._in_progress[stream] += 1
         try:
             yield
         finally:
             with self._lock:
-                self._under_way[stream] -= 1
+                self._in_progress[stream] -= 1
 
     def reject(
         self, stream: str, schema: Mapping[str, Any], record: Mapping[str, Any] | str, error: FieldPulseError
     ) -> None:
         """Keep a record that was not written, safely on disk, with the reason beside it; text is a message's line."""
         with self._lock:
-            self._rejects.write(stream, schema, record, error.one_line)
+            self._rejects.append(stream, schema, record, error.one_line)
 
     def close(self) -> dict[str, dict[str, int]]:
         """Close the file and return the counts by stream; what was read and never begun counts as skipped."""
         self._rejects.close()
         for stream in self._read:
-            self.count(stream, "uncertain", self._under_way[stream])
-            self.count(stream, "skipped", self._read[stream] - sum(self._counts[stream].values()))
+            self.count_outcome(stream, "uncertain", self._in_progress[stream])
+            self.count_outcome(stream, "skipped", self._read[stream] - sum(self._counts[stream].values()))
         return {
             stream: {"read": read, **{one: self._counts[stream][one] for one in OUTCOMES}}
             for stream, read in self._read.items()
         }
 
 
-class Rejects:
+class RejectsFile:
     """A file of Singer messages: a SCHEMA before a stream's first record, and `rejected` beside each record.
 
     What the file holds already is not appended again: a record that is rejected every five minutes
@@ -93,12 +93,12 @@ class Rejects:
     """
 
     def __init__(self, path: Path) -> None:
-        check_place(path, "rejects_path")
+        check_writable(path, "rejects_path")
         self._path, self._file = path, -1
-        self._held: set[int] = set()
+        self._line_hashes: set[int] = set()
         self._schemas: dict[str, Mapping[str, Any]] = {}
 
-    def write(self, stream: str, schema: Mapping[str, Any], record: Mapping[str, Any] | str, reason: str) -> None:
+    def append(self, stream: str, schema: Mapping[str, Any], record: Mapping[str, Any] | str, reason: str) -> None:
         """Append a record. On return it is on the disk."""
         if self._file < 0:
             self._file = self._open()
@@ -106,9 +106,9 @@ class Rejects:
             line = _with_reason(record.strip().encode(), reason)
         else:
             line = _JSON.encode({"type": "RECORD", "stream": stream, "record": record, "rejected": reason}) + b"\n"
-        if hash(line) in self._held:
+        if hash(line) in self._line_hashes:
             return
-        self._held.add(hash(line))
+        self._line_hashes.add(hash(line))
         if self._schemas.get(stream) != schema:
             self._schemas[stream] = schema
             head = {"type": "SCHEMA", "stream": stream, "schema": schema, "key_properties": []}
@@ -127,7 +127,7 @@ class Rejects:
         if self._path.exists():
             with self._path.open("rb") as before:
                 for line in before:
-                    self._held.add(hash(line))
+                    self._line_hashes.add(hash(line))
                     is_torn = not line.endswith(b"\n")
         file = open_private(self._path, "rejects_path", adds=True)
         if is_torn:  # a run was killed while it wrote

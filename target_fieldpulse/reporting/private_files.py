@@ -10,26 +10,26 @@ from fieldpulse_api.errors import ConfigError
 
 def open_private(path: Path, setting: str, *, adds: bool) -> int:
     """Open a file for writing, to add to it or anew, and return its number. Raises: BadSetting."""
-    check_place(path, setting)
+    check_writable(path, setting)
     try:
         file = os.open(path, os.O_CREAT | os.O_WRONLY | (os.O_APPEND if adds else os.O_TRUNC), 0o600)
     except OSError as error:
-        raise _bad(error, path, setting) from None
+        raise _cannot_write(error, path, setting) from None
     os.fchmod(file, 0o600)
     return file
 
 
-def check_place(path: Path, setting: str) -> None:
+def check_writable(path: Path, setting: str) -> None:
     """Make the folder of a file, before a run needs it. Raises: BadSetting where the file cannot be."""
     try:
         path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
         if path.is_dir() or not os.access(path.parent, os.W_OK):
             raise PermissionError(0, "there is a folder" if path.is_dir() else "the folder cannot be written")
     except OSError as error:
-        raise _bad(error, path, setting) from None
+        raise _cannot_write(error, path, setting) from None
 
 
-def _bad(error: OSError, path: Path, setting: str) -> ConfigError:
+def _cannot_write(error: OSError, path: Path, setting: str) -> ConfigError:
     return ConfigError(
         f"The file cannot be written ({error.strerror}).",
         where=f"setting {setting} · {path}",

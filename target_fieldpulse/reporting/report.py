@@ -21,13 +21,13 @@ Counts = Mapping[str, Mapping[str, int]]
 """By stream: how many records were read, and what became of them."""
 
 
-class Clock:
+class RunTimer:
     """When a run began, and how long it took."""
 
     def __init__(self) -> None:
         self._began, self._tick = datetime.now(timezone.utc), time.monotonic()
 
-    def told(self) -> dict[str, Any]:
+    def facts(self) -> dict[str, Any]:
         """Return what a report says of it, and which version ran."""
         seconds = round(time.monotonic() - self._tick, 3)
         return {
@@ -37,12 +37,12 @@ class Clock:
         }
 
 
-def total(counts: Counts) -> dict[str, int]:
+def totals(counts: Counts) -> dict[str, int]:
     """Return the sums of all streams."""
     return {name: sum(one[name] for one in counts.values()) for name in ("read", *OUTCOMES)}
 
 
-def table(counts: Counts) -> Iterator[str]:
+def summary_table(counts: Counts) -> Iterator[str]:
     """Yield the lines of a table: a row for each stream."""
     names = ("read", *OUTCOMES)
     width = max([len("stream"), *map(len, counts)])
@@ -51,9 +51,9 @@ def table(counts: Counts) -> Iterator[str]:
         yield f"{stream:{width}}  " + "  ".join(f"{one[name]:>9,}" for name in names)
 
 
-def last_line(counts: Counts) -> str:
+def closing_line(counts: Counts) -> str:
     """Return the run's last line, which adds up."""
-    sums = total(counts)
+    sums = totals(counts)
     return f"read {sums['read']} = " + " + ".join(f"{sums[one]} {one}" for one in OUTCOMES)
 
 

@@ -6,10 +6,10 @@ import threading
 from collections.abc import Callable, Hashable, Iterable
 from concurrent.futures import Future, ThreadPoolExecutor, wait
 
-Key = tuple[Hashable, ...]
+OrderingKey = tuple[Hashable, ...]
 
 
-class Lanes:
+class KeyedExecutor:
     """A bounded pool in which work on one key is done in the order in which it came.
 
     A worker that waits for earlier work holds its place; that cannot lock up, since what it waits
@@ -20,21 +20,23 @@ class Lanes:
         """Work with so many threads; what has not begun when `stopped` is set is not begun."""
         self._stopped = stopped
         self._pool = ThreadPoolExecutor(workers, thread_name_prefix="fieldpulse-write")
-        self._room = threading.BoundedSemaphore(2 * workers)
+        self._capacity = threading.BoundedSemaphore(2 * workers)
         self._lock = threading.Lock()
-        self._last: dict[Key, Future[None]] = {}
+        self._last_by_key: dict[OrderingKey, Future[None]] = {}
         self._running: set[Future[None]] = set()
 
-    def submit(self, work: Callable[[], None], *, writes: Iterable[Key], after: Iterable[Key] = ()) -> None:
+    def submit(
+        self, work: Callable[[], None], *, writes: Iterable[OrderingKey], after: Iterable[OrderingKey] = ()
+    ) -> None:
         """Do `work` once all earlier work that writes one of these keys has ended. Blocks while too much waits."""
-        self._room.acquire()
+        self._capacity.acquire()
         writes = tuple(writes)
         with self._lock:
-            earlier = {self._last[key] for key in (*writes, *after) if key in self._last}
+            earlier = {self._last_by_key[key] for key in (*writes, *after) if key in self._last_by_key}
             future = self._pool.submit(self._run, work, earlier)
             self._running.add(future)
-            self._last.update(dict.fromkeys(writes, future))
-        future.add_done_callback(lambda done: self._forget(done, writes))
+            self._last_by_key.update(dict.fromkeys(writes, future))
+        future.add_done_callback(lambda done: self._remove(done, writes))
 
     def finish(self, seconds: float | None = None) -> None:
         """Wait until everything has ended, at most `seconds`."""
@@ -48,10 +50,10 @@ class Lanes:
         if not self._stopped.is_set():
             work()
 
-    def _forget(self, done: Future[None], writes: tuple[Key, ...]) -> None:
+    def _remove(self, done: Future[None], writes: tuple[OrderingKey, ...]) -> None:
         with self._lock:
             self._running.discard(done)
             for key in writes:
-                if self._last.get(key) is done:
-                    del self._last[key]
-        self._room.release()
+                if self._last_by_key.get(key) is done:
+                    del self._last_by_key[key]
+        self._capacity.release()

@@ -12,10 +12,10 @@ from fieldpulse_api.values.text import normalized
 from target_fieldpulse.records.field_codec import FieldCodec
 from target_fieldpulse.records.parsed_record import Record
 
-from .keyed_executor import Key
+from .keyed_executor import OrderingKey
 
 
-def _naming() -> dict[str, set[str]]:
+def _name_columns() -> dict[str, set[str]]:
     """Return the columns by which records of other streams name a stream's rows."""
     found: defaultdict[str, set[str]] = defaultdict(set)
     for reference in (one for resource in RESOURCES if resource.write_spec for one in resource.write_spec.references):
@@ -24,32 +24,36 @@ def _naming() -> dict[str, set[str]]:
     return found
 
 
-_NAMING = _naming()
+_NAME_COLUMNS = _name_columns()
 
 
 def keys_written(
     stream: str, write: WriteSpec, record: Record, match: tuple[tuple[str, ...], ...], wire: FieldCodec
-) -> list[Key]:
+) -> list[OrderingKey]:
     """Return what a record's write touches, so that two writes that name a row in one way never overlap."""
     if write.row_reference:
         row = write.reference(write.row_reference)
-        return [key for name in _given(row, record) for key in _keys(row, name, record[name])]
-    keys: list[Key] = [
+        return [
+            key for name in _properties_with_values(row, record) for key in _reference_keys(row, name, record[name])
+        ]
+    keys: list[OrderingKey] = [
         (stream, name, str(record[name])) for name in ("id", "external_id") if record.get(name) is not None
     ]
-    named = (column for column in _NAMING.get(stream, ()) if record.get(column) is not None)
+    named = (column for column in _NAME_COLUMNS.get(stream, ()) if record.get(column) is not None)
     keys += [(stream, (column,), (normalized(record[column]),)) for column in named]
     for fields in match:
-        values = tuple(_raw(write, name, record, wire) for name in fields)
+        values = tuple(_match_value(write, name, record, wire) for name in fields)
         if all(values):
             keys.append((stream, fields, values))
     return keys
 
 
-def keys_read(write: WriteSpec, record: Record) -> list[Key]:
+def keys_read(write: WriteSpec, record: Record) -> list[OrderingKey]:
     """Return what must have been written before a record can be."""
-    given_by = ((reference, name) for reference in write.references for name in _given(reference, record))
-    own = [key for reference, name in given_by for key in _keys(reference, name, record[name])]
+    given_by = (
+        (reference, name) for reference in write.references for name in _properties_with_values(reference, record)
+    )
+    own = [key for reference, name in given_by for key in _reference_keys(reference, name, record[name])]
     for call in write.actions:
         given = record.get(call.name)
         elements = [one for one in given if isinstance(one, Mapping)] if isinstance(given, list) else []
@@ -57,7 +61,7 @@ def keys_read(write: WriteSpec, record: Record) -> list[Key]:
     return own
 
 
-def _raw(write: WriteSpec, name: str, record: Record, wire: FieldCodec) -> str:
+def _match_value(write: WriteSpec, name: str, record: Record, wire: FieldCodec) -> str:
     """Return a field's value before anything is looked up, in the form in which it is compared."""
     properties = dict.fromkeys(
         [name, *(one for ref in write.references if ref.field == name for one in ref.properties)]
@@ -69,11 +73,11 @@ def _raw(write: WriteSpec, name: str, record: Record, wire: FieldCodec) -> str:
     return wire.match_key(form, record[given])
 
 
-def _given(reference: Reference, record: Record) -> list[str]:
+def _properties_with_values(reference: Reference, record: Record) -> list[str]:
     return [name for name in reference.properties if record.get(name) is not None]
 
 
-def _keys(reference: Reference, name: str, value: Any) -> list[Key]:
+def _reference_keys(reference: Reference, name: str, value: Any) -> list[OrderingKey]:
     if name == reference.external_id_property:
         return [(reference.stream, "external_id", str(value))]
     if name != reference.name_property:

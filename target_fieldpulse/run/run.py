@@ -16,28 +16,28 @@ from target_fieldpulse.message_reader import RecordFault
 from target_fieldpulse.planning.guard_buffer import Held
 from target_fieldpulse.planning.plan import LedgerKey, Plan
 from target_fieldpulse.records.parsed_record import key_or_empty, redacted_key
-from target_fieldpulse.reporting.audit import WRITTEN
-from target_fieldpulse.reporting.outcomes import Done, Outcome, Outcomes
-from target_fieldpulse.reporting.private_files import check_place
-from target_fieldpulse.reporting.report import Clock, last_line, table, write_report
+from target_fieldpulse.reporting.audit import WRITTEN_OUTCOMES
+from target_fieldpulse.reporting.outcomes import Outcome, Outcomes, WriteResult
+from target_fieldpulse.reporting.private_files import check_writable
+from target_fieldpulse.reporting.report import RunTimer, closing_line, summary_table, write_report
 
-from .keyed_executor import Lanes
+from .keyed_executor import KeyedExecutor
 from .ordering_keys import keys_read, keys_written
-from .state_queue import Acknowledged, State
+from .state_queue import State, StateQueue
 from .wiring import Parts
 
 _LOGGER = logging.getLogger(__name__)
-_LAST_SECONDS = 20.0  # what a stopped run gives its requests under way
+_MAX_SHUTDOWN_SECONDS = 20.0  # what a stopped run gives its requests under way
 
 Record = dict[str, Any]
 Schema = Mapping[str, Any]
 
 
-class Stopped(Exception):
+class RunStopped(Exception):
     """The run was stopped while the outcome of a create was being found out."""
 
 
-class Run:
+class TargetRun:
     """Take records in, write them side by side, and let states out behind them. A dry run lets none out."""
 
     def __init__(self, config: Mapping[str, Any], emit: Callable[[State], None]) -> None:
@@ -46,14 +46,14 @@ class Run:
         self._guards = self._parts.guards
         self._config, self._is_dry = config, config["dry_run"]
         self._report_path = _report_path(config)
-        self._clock = Clock()
+        self._timer = RunTimer()
         if config.get("plan_path") and not self._is_dry:
             _LOGGER.warning("plan_path has an effect only with dry_run: this run writes")
-        self._emit = emit
+        self._emit_state = emit
         self._outcomes = Outcomes(config["rejects_path"])
-        self._acknowledged = Acknowledged(self._let_out)
-        self._lanes = Lanes(math.ceil(self._parts.settings.requests_per_second), self._stopped)
-        self._held: Held | None = Held() if self._guards and not self._is_dry else None
+        self._states = StateQueue(self._write_state)
+        self._executor = KeyedExecutor(math.ceil(self._parts.settings.requests_per_second), self._stopped)
+        self._guard_buffer: Held | None = Held() if self._guards and not self._is_dry else None
         self._prepared: set[str] = set()
         self._fatal: BaseException | None = None
 
@@ -65,7 +65,7 @@ class Run:
         named = {one.stream for one in resource.write_spec.references} & self._parts.rules.create_missing_references
         for one in (BY_NAME[stream] for stream in sorted({resource.name, *named} - self._prepared)):
             self._prepared.add(one.name)  # a SCHEMA may come again, while creates are under way
-            self._parts.ledger.hold(one.name)
+            self._parts.ledger.lock_stream(one.name)
             if one.write_spec and not one.write_spec.target_resource:
                 self._parts.doubts.settle_all(one)
 
@@ -74,30 +74,30 @@ class Run:
 
         Raises: what ended the run.
         """
-        self.check()
-        self._outcomes.read(resource.name)
-        ticket = self._acknowledged.begin()
+        self.raise_if_failed()
+        self._outcomes.count_read(resource.name)
+        ticket = self._states.open_ticket()
         if fault:
             self._reject(resource, schema, record, fault)
-            self._acknowledged.end(ticket)
+            self._states.close_ticket(ticket)
             return
-        if self._held is None:
+        if self._guard_buffer is None:
             self._start(resource, schema, record, ticket)
             return
-        self._foresee(resource, record)
-        if self._held.put(lambda: self._start(resource, schema, record, ticket)):
-            self._release()
+        self._count_planned(resource, record)
+        if self._guard_buffer.put(lambda: self._start(resource, schema, record, ticket)):
+            self._release_buffered()
 
     def skip(self, stream: str) -> None:
         """Count a record that is not to be written."""
-        self._outcomes.read(stream)
-        self._outcomes.count(stream, "skipped")
+        self._outcomes.count_read(stream)
+        self._outcomes.count_outcome(stream, "skipped")
 
-    def state(self, state: State) -> None:
+    def queue_state(self, state: State) -> None:
         """Take in a state."""
-        self._acknowledged.state(state)
+        self._states.append(state)
 
-    def check(self) -> None:
+    def raise_if_failed(self) -> None:
         """Raise what ended the run, if anything did."""
         if self._fatal:
             raise self._fatal
@@ -107,8 +107,8 @@ class Run:
         if is_stopped:
             self._stopped.set()
         else:
-            self._release()
-        self._lanes.finish(_LAST_SECONDS if is_stopped else None)
+            self._release_buffered()
+        self._executor.finish(_MAX_SHUTDOWN_SECONDS if is_stopped else None)
 
     def close(self, status: int | None = None) -> int:
         """Close everything, say the last line, write the report, and return the exit status.
@@ -121,9 +121,9 @@ class Run:
             is_bad = self._outcomes["uncertain"] or (self._outcomes["rejected"] and self._config["on_reject"] == "fail")
             status = 1 if is_bad else 0
         self._parts.close(is_clean=is_clean)
-        for line in table(counts):
+        for line in summary_table(counts):
             _LOGGER.info("%s", line)
-        _LOGGER.info("%s", last_line(counts))
+        _LOGGER.info("%s", closing_line(counts))
         if self._report_path:
             try:
                 write_report(self._report_path, self._report(counts, status))
@@ -134,8 +134,8 @@ class Run:
     def _report(self, counts: Mapping[str, Mapping[str, int]], status: int) -> Record:
         parts = self._parts
         return {
-            "run": parts.audit.run if parts.is_open else None,
-            **self._clock.told(),
+            "run": parts.audit.run_id if parts.is_open else None,
+            **self._timer.facts(),
             "account": parts.ledger.account if parts.is_open else None,
             "dry_run": self._is_dry,
             "exit_status": status,
@@ -144,7 +144,7 @@ class Run:
             "streams": counts,
         }
 
-    def _foresee(self, resource: Resource, record: Record) -> None:
+    def _count_planned(self, resource: Resource, record: Record) -> None:
         """Count what a record will do, before anything is sent. Raises: GuardStopped when it would be too much."""
         try:
             plan = self._parts.planner.plan(resource, record)
@@ -157,20 +157,20 @@ class Run:
             self._guards.count(plan.action, plan.ledger_key.stream)
             self._parts.forecast.apply(plan)
 
-    def _release(self) -> None:
+    def _release_buffered(self) -> None:
         """Begin to write what was held: the plan is within the guards, or too long to be known."""
-        held, self._held = self._held, None
+        held, self._guard_buffer = self._guard_buffer, None
         if held:
             self._guards.reset()
             self._parts.forecast.clear()
             for start in held.take():
-                self.check()
+                self.raise_if_failed()
                 start()
 
     def _start(self, resource: Resource, schema: Schema, record: Record, ticket: int) -> None:
         write = resource.write_spec
         match = self._parts.rules.match_sets_of(resource)
-        self._lanes.submit(
+        self._executor.submit(
             lambda: self._work(resource, schema, record, ticket),
             writes=keys_written(resource.name, write, record, match, self._parts.wire) if write else (),
             after=keys_read(write, record) if write else (),
@@ -179,11 +179,13 @@ class Run:
     def _work(self, resource: Resource, schema: Schema, record: Record, ticket: int) -> None:
         stream = resource.name
         try:
-            with self._outcomes.under_way(stream):
-                self._outcomes.count(stream, self._write(resource, schema, record))
-            self._acknowledged.end(ticket)
-        except Stopped:
-            self._outcomes.count(stream, "uncertain")  # the ledger has it; its ticket stays open: no state passes it
+            with self._outcomes.in_progress(stream):
+                self._outcomes.count_outcome(stream, self._write(resource, schema, record))
+            self._states.close_ticket(ticket)
+        except RunStopped:
+            self._outcomes.count_outcome(
+                stream, "uncertain"
+            )  # the ledger has it; its ticket stays open: no state passes it
         except BaseException as error:  # noqa: BLE001  whatever it is ends the run instead of vanishing in a thread
             self._fatal = self._fatal or error
             self._stopped.set()
@@ -191,14 +193,14 @@ class Run:
     def _write(self, resource: Resource, schema: Schema, record: Record) -> Outcome:
         plan, audit = None, self._parts.audit
         try:
-            audit.begin()
+            audit.start_record()
             plan = self._parts.planner.plan(resource, record)
-            audit.begin()  # look-ups are everybody's
-            done = self._carry_out(plan)
+            audit.start_record()  # look-ups are everybody's
+            done = self._execute(plan)
         except (RecordError, UncertainWrite) as error:
-            done = self._refused(resource, schema, record, error)
-        if done.outcome not in WRITTEN:
-            audit.note(
+            done = self._record_refusal(resource, schema, record, error)
+        if done.outcome not in WRITTEN_OUTCOMES:
+            audit.append(
                 plan.ledger_key if plan else LedgerKey(resource.name, key_or_empty(record)),
                 plan.action if plan else "none",
                 done,
@@ -207,16 +209,16 @@ class Run:
 
     def _reject(self, resource: Resource, schema: Schema, record: Record, fault: RecordFault) -> None:
         error = RecordInvalid(f"the record has {fault.reason}", where="input", hint="correct the record at its source")
-        done = self._refused(resource, schema, record, error, line=fault.line)
-        self._outcomes.count(resource.name, done.outcome)
-        self._parts.audit.note(LedgerKey(resource.name, key_or_empty(record)), "none", done)
+        done = self._record_refusal(resource, schema, record, error, line=fault.line)
+        self._outcomes.count_outcome(resource.name, done.outcome)
+        self._parts.audit.append(LedgerKey(resource.name, key_or_empty(record)), "none", done)
 
-    def _carry_out(self, plan: Plan) -> Done:
+    def _execute(self, plan: Plan) -> WriteResult:
         if not self._is_dry:  # it shows what a guard would stop
             self._guards.count(plan.action, plan.ledger_key.stream)
-        return self._parts.writer.carry_out(plan)
+        return self._parts.writer.execute(plan)
 
-    def _refused(
+    def _record_refusal(
         self,
         resource: Resource,
         schema: Schema,
@@ -224,21 +226,21 @@ class Run:
         error: RecordError | UncertainWrite,
         *,
         line: str | None = None,
-    ) -> Done:
+    ) -> WriteResult:
         if isinstance(error, UncertainWrite) and self._stopped.is_set():
-            raise Stopped from None
+            raise RunStopped from None
         if not self._is_dry:
             self._outcomes.reject(resource.name, schema, line or record, error)
         outcome: Outcome = "uncertain" if isinstance(error, UncertainWrite) else "rejected"
         _LOGGER.warning("%s: %s %s: %s", outcome, resource.name, redacted_key(key_or_empty(record)), error.one_line)
-        return Done(outcome)
+        return WriteResult(outcome)
 
-    def _let_out(self, state: State) -> None:
+    def _write_state(self, state: State) -> None:
         """Emit a state, once what is behind it stands in the audit."""
         if not self._is_dry:
             if self._parts.is_open:  # nothing was read of a stream that is written if not
                 self._parts.audit.flush()
-            self._emit(state)
+            self._emit_state(state)
 
 
 def _report_path(config: Mapping[str, Any]) -> Path | None:
@@ -246,7 +248,7 @@ def _report_path(config: Mapping[str, Any]) -> Path | None:
     if not config.get("report_path"):
         return None
     path = Path(config["report_path"])
-    check_place(path, "report_path")
+    check_writable(path, "report_path")
     if path.resolve() in {Path(config[name]).resolve() for name in ("rejects_path", "plan_path") if config.get(name)}:
         what = "The report would be written over another file of the run."
         raise ConfigError(what, where=f"setting report_path · {path}", hint="give it a path of its own")

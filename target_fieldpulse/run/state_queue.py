@@ -10,7 +10,7 @@ from typing import Any
 State = dict[str, Any]
 
 
-class Acknowledged:
+class StateQueue:
     """Tickets for records, and the states queued behind them. `emit` is called in order, by one thread at a time."""
 
     def __init__(self, emit: Callable[[State], None]) -> None:
@@ -20,20 +20,20 @@ class Acknowledged:
         self._open: dict[int, None] = {}
         self._states: deque[tuple[int, State]] = deque()
 
-    def begin(self) -> int:
+    def open_ticket(self) -> int:
         """Return the ticket of a record that was read."""
         with self._lock:
             self._issued += 1
             self._open[self._issued] = None
             return self._issued
 
-    def end(self, ticket: int) -> None:
+    def close_ticket(self, ticket: int) -> None:
         """Give a ticket back: its record is written, skipped, or safe among the rejects."""
         with self._lock:
             del self._open[ticket]
             self._release()
 
-    def state(self, state: State) -> None:
+    def append(self, state: State) -> None:
         """Queue a state behind the records read so far."""
         with self._lock:
             self._states.append((self._issued, state))

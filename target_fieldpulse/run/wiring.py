@@ -21,13 +21,13 @@ from target_fieldpulse.planning.write_policy import WritePolicy, external_id_col
 from target_fieldpulse.records.custom_fields import CustomFieldWriter
 from target_fieldpulse.records.field_codec import FieldCodec
 from target_fieldpulse.reporting.audit import Audit
-from target_fieldpulse.writing.create import Creates
-from target_fieldpulse.writing.dry_run import Preview
-from target_fieldpulse.writing.executor import Writer
-from target_fieldpulse.writing.put import Puts
-from target_fieldpulse.writing.services import Means
-from target_fieldpulse.writing.uncertain_creates import Doubts
-from target_fieldpulse.writing.update import Updates
+from target_fieldpulse.writing.create import RowCreator
+from target_fieldpulse.writing.dry_run import DryRun
+from target_fieldpulse.writing.executor import PlanExecutor
+from target_fieldpulse.writing.put import PutSender
+from target_fieldpulse.writing.services import WriteServices
+from target_fieldpulse.writing.uncertain_creates import UncertainCreates
+from target_fieldpulse.writing.update import RowUpdater
 
 
 class Parts:
@@ -68,32 +68,32 @@ class Parts:
     @cached_property
     def ledger(self) -> Ledger:
         """Return the ledger of the account that the key belongs to."""
-        return Ledger(self._config["ledger_url"], account_of(self.client), formerly=address_name(self.client))
+        return Ledger(self._config["ledger_url"], account_of(self.client), former_account=address_name(self.client))
 
     @cached_property
     def audit(self) -> Audit:
         """Return the audit."""
-        return Audit(self.ledger, self.client, days=self._config["audit_days"], is_kept=not self._is_dry)
+        return Audit(self.ledger, self.client, days=self._config["audit_days"], is_enabled=not self._is_dry)
 
     @cached_property
     def _customs(self) -> CustomFieldWriter:
         return CustomFieldWriter(self.client, ReadOptions(zone=self.settings.zone))
 
     @cached_property
-    def means(self) -> Means:
+    def means(self) -> WriteServices:
         """Return what the parts share."""
         reading = ReadOptions(zone=self.settings.zone)
         external = {stream: self._external(stream, name) for stream, name in self.rules.external_id_fields.items()}
         columns = lookup_columns(self.rules.match_columns(external))
-        return Means(
+        return WriteServices(
             client=self.client,
             ledger=self.ledger,
             lookups=Lookups(self.client, reading, self.wire, columns),
-            reading=reading,
-            wire=self.wire,
+            read_options=reading,
+            codec=self.wire,
             rules=self.rules,
             audit=self.audit,
-            external=external,
+            key_columns=external,
         )
 
     def _external(self, stream: str, name: str) -> str:
@@ -106,7 +106,7 @@ class Parts:
     @cached_property
     def references(self) -> References:
         """Return the references."""
-        return References(self.forecast, self.means.lookups, self.rules, self.means.external)
+        return References(self.forecast, self.means.lookups, self.rules, self.means.key_columns)
 
     @cached_property
     def forecast(self) -> PlannedState:
@@ -119,36 +119,36 @@ class Parts:
         return Planner(self.means, self.forecast, self.references, self._customs)
 
     @cached_property
-    def doubts(self) -> Doubts:
+    def doubts(self) -> UncertainCreates:
         """Return who settles doubts."""
         seconds, wait = self._config["uncertain_create_timeout_seconds"], self._wait
-        return Doubts(self.means, uncertain_create_timeout_seconds=seconds, wait=wait)
+        return UncertainCreates(self.means, uncertain_create_timeout_seconds=seconds, wait=wait)
 
     @cached_property
-    def _updates(self) -> Updates:
-        return Updates(self.means, self._puts)
+    def _updates(self) -> RowUpdater:
+        return RowUpdater(self.means, self._puts)
 
     @cached_property
-    def _puts(self) -> Puts:
-        return Puts(
+    def _puts(self) -> PutSender:
+        return PutSender(
             self.means,
             uncertain_create_timeout_seconds=self._config["uncertain_create_timeout_seconds"],
             wait=self._wait,
         )
 
     @cached_property
-    def _preview(self) -> Preview:
+    def _preview(self) -> DryRun:
         seconds = self.settings.requests_per_second
         path = self._config.get("plan_path")
-        return Preview(self.means, self.forecast, self._updates, self._customs, path=path, requests_per_second=seconds)
+        return DryRun(self.means, self.forecast, self._updates, self._customs, path=path, requests_per_second=seconds)
 
     @cached_property
-    def writer(self) -> Writer | Preview:
+    def writer(self) -> PlanExecutor | DryRun:
         """Return who carries plans out, or in a dry run shows them."""
         self.planner  # noqa: B018  opened with it
         if self._is_dry:
             return self._preview
-        return Writer(self.means, Creates(self.means, self.doubts, self._puts), self._updates, self.guards)
+        return PlanExecutor(self.means, RowCreator(self.means, self.doubts, self._puts), self._updates, self.guards)
 
     def _known(self, stream: str) -> int:
-        return self.ledger.known(stream)  # not before there is a ledger
+        return self.ledger.row_count(stream)  # not before there is a ledger

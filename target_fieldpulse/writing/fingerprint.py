@@ -14,46 +14,52 @@ from target_fieldpulse.records.field_codec import FieldCodec
 _ZONES_DIFFER_BY = 900  # seconds: whole quarters of an hour
 
 
-def marks_of(resource: Resource, body: Mapping[str, Any], wire: FieldCodec) -> dict[str, str]:
+def fingerprint_of(resource: Resource, body: Mapping[str, Any], wire: FieldCodec) -> dict[str, str]:
     """Return hashes of the fields that recognise a row, so that the ledger need not hold them."""
     write = resource.write_spec
     named = [(write.by_name[name], body.get(name)) for name in write.fingerprint_fields] if write else []
-    return {one.column: mark(one, value, wire) for one, value in named if value not in (None, "")}
+    return {one.column: hash_value(one, value, wire) for one, value in named if value not in (None, "")}
 
 
-def mark(one: Field, value: Any, wire: FieldCodec) -> str:
+def hash_value(field: Field, value: Any, wire: FieldCodec) -> str:
     """Return the hash of one value, apart from case and spaces; of a time what is the same in every zone."""
-    loose = wire.match_key(one, value)
-    if one.type is FieldType.TIME and loose.isdigit():
+    loose = wire.match_key(field, value)
+    if field.type is FieldType.TIME and loose.isdigit():
         loose = str(int(loose) % _ZONES_DIFFER_BY)
     return hashlib.blake2b(loose.encode("utf-8", "surrogatepass"), digest_size=12, person=b"fieldpulse").hexdigest()
 
 
-def is_like(resource: Resource, row: Mapping[str, Any], marks: Mapping[str, str], wire: FieldCodec) -> bool:
+def matches(resource: Resource, row: Mapping[str, Any], fingerprint: Mapping[str, str], wire: FieldCodec) -> bool:
     """Say whether a row carries what was sent, as far as it shows it."""
-    told = [(field_of(resource, name), cell(row, name), one) for name, one in marks.items() if has_column(row, name)]
-    return bool(marks) and all(mark(field, value, wire) == wanted for field, value, wanted in told)
+    told = [
+        (field_of(resource, name), cell(row, name), one) for name, one in fingerprint.items() if has_column(row, name)
+    ]
+    return bool(fingerprint) and all(hash_value(field, value, wire) == wanted for field, value, wanted in told)
 
 
-def is_surer(marks: Mapping[str, str], others: Mapping[str, str]) -> bool:
+def is_more_specific(fingerprint: Mapping[str, str], other: Mapping[str, str]) -> bool:
     """Say whether one create says more of its row than another: by the source's key, or in more columns."""
-    return (_has_key(marks), len(marks)) > (_has_key(others), len(others))
+    return (_has_key(fingerprint), len(fingerprint)) > (_has_key(other), len(other))
 
 
-def says_more(resource: Resource, row: Mapping[str, Any], marks: Mapping[str, str], wire: FieldCodec) -> bool:
+def has_extra_data(
+    resource: Resource, row: Mapping[str, Any], fingerprint: Mapping[str, str], wire: FieldCodec
+) -> bool:
     """Say whether a row tells of itself what was not sent, and what FieldPulse cannot have put together from that."""
-    if _has_key(marks) or resource.write_spec is None:
+    if _has_key(fingerprint) or resource.write_spec is None:
         return False
     fields = [resource.write_spec.by_name[name] for name in resource.write_spec.fingerprint_fields]
-    known = {word for one in fields if one.column in marks for word in wire.match_key(one, row.get(one.column)).split()}
-    silent = (wire.match_key(one, row.get(one.column)) for one in fields if one.column not in marks)
+    known = {
+        word for one in fields if one.column in fingerprint for word in wire.match_key(one, row.get(one.column)).split()
+    }
+    silent = (wire.match_key(one, row.get(one.column)) for one in fields if one.column not in fingerprint)
     return any(not set(value.split()) <= known for value in silent if value not in ("", "0"))
 
 
-def _has_key(marks: Mapping[str, str]) -> bool:
-    return any(name != plain_column(name) for name in marks)
+def _has_key(fingerprint: Mapping[str, str]) -> bool:
+    return any(name != plain_column(name) for name in fingerprint)
 
 
-def hidden(row: Mapping[str, Any], marks: Mapping[str, str]) -> list[str]:
+def unobservable_columns(row: Mapping[str, Any], fingerprint: Mapping[str, str]) -> list[str]:
     """Return the columns that would tell a row apart, and that it does not show."""
-    return [name for name in marks if not has_column(row, name)]
+    return [name for name in fingerprint if not has_column(row, name)]

@@ -13,54 +13,64 @@ from fieldpulse_api.reading.pages import Pages, Row
 from fieldpulse_api.resources.catalogue import BY_NAME
 from fieldpulse_api.resources.model import Resource
 
-from .services import Means, path_of
+from .services import WriteServices, row_path
 
 
 @dataclass(frozen=True)
-class Arrivals:
+class NewRows:
     """What one reading found. `is_whole`: a row that was there when it began must be among them."""
 
-    number: int
-    after_id: int
+    read_number: int
+    max_id_before: int
     rows: list[Row]
     is_whole: bool
 
 
-class Board:
+class NewRowReader:
     """The readings of a run. May be used by many threads."""
 
-    def __init__(self, means: Means) -> None:
-        self._means = means
+    def __init__(self, services: WriteServices) -> None:
+        self._services = services
         self._locks: defaultdict[str, threading.Lock] = defaultdict(threading.Lock)
-        self._begun: defaultdict[str, int] = defaultdict(int)
-        self._last: dict[str, Arrivals] = {}
+        self._read_numbers: defaultdict[str, int] = defaultdict(int)
+        self._last: dict[str, NewRows] = {}
 
-    def read(self, resource: Resource, above: Mapping[str, int], after_id: int, *, values: bool) -> Arrivals:
+    def read(
+        self, resource: Resource, parent_ids: Mapping[str, int], max_id_before: int, *, with_custom_fields: bool
+    ) -> NewRows:
         """Return the rows above an id, from a reading that begins now, whoever makes it; `values` shows custom fields.
 
         Raises: UnexpectedReply where the list is gone and cannot be; what `Client.get` raises.
         """
-        path = resource.path.format(**above)
-        seen = self._begun[path]
+        path = resource.path.format(**parent_ids)
+        seen = self._read_numbers[path]
         with self._locks[path]:
             last = self._last.get(path)
-            if last and last.number > seen and last.after_id <= after_id:
+            if last and last.read_number > seen and last.max_id_before <= max_id_before:
                 return last
-            self._begun[path] += 1
-            number = self._begun[path]
-            rows, is_whole = self._rows(resource, above, path, after_id, values=values)
-            self._last[path] = Arrivals(number, after_id, rows, is_whole)
+            self._read_numbers[path] += 1
+            number = self._read_numbers[path]
+            rows, is_whole = self._read_list(
+                resource, parent_ids, path, max_id_before, with_custom_fields=with_custom_fields
+            )
+            self._last[path] = NewRows(number, max_id_before, rows, is_whole)
             return self._last[path]
 
-    def _rows(
-        self, resource: Resource, above: Mapping[str, int], path: str, after_id: int, *, values: bool
+    def _read_list(
+        self,
+        resource: Resource,
+        parent_ids: Mapping[str, int],
+        path: str,
+        max_id_before: int,
+        *,
+        with_custom_fields: bool,
     ) -> tuple[list[Row], bool]:
-        query = dict(resource.with_custom_fields_params) if values else {}
-        pages = Pages(self._means.client, resource, replace(self._means.reading, query=query), path)
+        query = dict(resource.with_custom_fields_params) if with_custom_fields else {}
+        pages = Pages(self._services.client, resource, replace(self._services.read_options, query=query), path)
         try:
-            rows = [row for page in IncrementalScan(pages, resource.key, after_id + 1).rows() for row in page]
+            rows = [row for page in IncrementalScan(pages, resource.key, max_id_before + 1).rows() for row in page]
         except RowNotFound as error:
-            if resource.parent and self._is_gone(BY_NAME[resource.parent], above):
+            if resource.parent and self._is_gone(BY_NAME[resource.parent], parent_ids):
                 return [], True  # nothing can be below a row that is gone
             raise UnexpectedResponse(
                 error.what, where=error.where, hint="run again later; what was done is kept"
@@ -70,9 +80,9 @@ class Board:
         is_whole = tally.verdict == "complete" or (tally.verdict == "unproven" and tally.server_count is not None)
         return rows, is_whole
 
-    def _is_gone(self, parent: Resource, above: Mapping[str, int]) -> bool:
+    def _is_gone(self, parent: Resource, parent_ids: Mapping[str, int]) -> bool:
         try:
-            self._means.client.get(path_of(parent, {}, next(iter(above.values()))))
+            self._services.client.get(row_path(parent, {}, next(iter(parent_ids.values()))))
         except RowNotFound:
             return True
         return False

@@ -14,172 +14,176 @@ from target_fieldpulse.planning.lookups import has_column
 from target_fieldpulse.planning.plan import Body, differing_fields
 from target_fieldpulse.records.field_codec import refuse
 
-from .services import Means
+from .services import WriteServices
 
-_KEPT = "kept"
+NOT_CLEARABLE = "kept"
 """FieldPulse clears the field by nothing that we know."""
 _EMPTY: tuple[Any, ...] = (None, "", [])
-_UNSET: dict[FieldType, tuple[Any, ...]] = {
+_ZERO_VALUES: dict[FieldType, tuple[Any, ...]] = {
     FieldType.BOOLEAN: (False,),
     FieldType.INTEGER: (0,),
     FieldType.DECIMAL: (0,),
 }
 """What is empty besides, in columns that are never null."""
-_MOST_LOOKS = 3
+_MAX_ATTEMPTS = 3
 
-Ways = dict[str, Any]
+ClearValues = dict[str, Any]
 """What clears a field: null, the empty text, or `_KEPT`."""
 
 
 @dataclass(frozen=True)
-class Place:
+class PutTarget:
     """Where a PUT goes. `again` are fields that it may have to repeat, `row` is what is there, where that was read."""
 
     resource: Resource
     path: str
-    again: Mapping[str, Any] = field(default_factory=dict)
+    resend: Mapping[str, Any] = field(default_factory=dict)
     row: Mapping[str, Any] | None = None
 
 
-class Puts:
+class PutSender:
     """Change rows. May be used by many threads.
 
     What an account wants repeated, and how its fields are cleared, is found out once in a run (question 10).
     """
 
-    def __init__(self, means: Means, *, uncertain_create_timeout_seconds: float, wait: Callable[[float], bool]) -> None:
+    def __init__(
+        self, services: WriteServices, *, uncertain_create_timeout_seconds: float, wait: Callable[[float], bool]
+    ) -> None:
         """Write. `uncertain_create_timeout_seconds` is how long after it was sent a PUT may still be carried out."""
-        self._means, self._settle_seconds, self._wait = means, uncertain_create_timeout_seconds, wait
-        self._repeating: set[str] = set()
-        self._clearing: dict[tuple[str, str], Any] = {}
+        self._services, self._timeout_seconds, self._wait = services, uncertain_create_timeout_seconds, wait
+        self._resending_streams: set[str] = set()
+        self._known_clear_values: dict[tuple[str, str], Any] = {}
 
-    def put(self, place: Place, body: Body) -> bool:
+    def send(self, target: PutTarget, body: Body) -> bool:
         """Send fields of a row; None clears one. Return whether there was anything to send.
 
         Raises: Invalid, also when FieldPulse keeps a field that was to be cleared: the rest is written then.
         """
         nulls = [name for name, value in body.items() if value is None]
-        known = {name: self._clearing[place.resource.name, name] for name in nulls if self._is_known(place, name)}
-        ways = self._ways(place, nulls, known) if nulls else {}
+        known = {
+            name: self._known_clear_values[target.resource.name, name] for name in nulls if self._is_known(target, name)
+        }
+        ways = self._clear_values(target, nulls, known) if nulls else {}
         sent = {name: value for name, value in body.items() if value is not None}
-        whole = {**sent, **{name: way for name, way in ways.items() if way != _KEPT}}
-        self._send(place, whole)
+        whole = {**sent, **{name: way for name, way in ways.items() if way != NOT_CLEARABLE}}
+        self._send(target, whole)
         unknown = [name for name in ways if name not in known]  # another thread may have found it out meanwhile
         if unknown:
-            ways |= self._find_out(place, {name: ways[name] for name in unknown})
-        kept = ", ".join(name for name, way in ways.items() if way == _KEPT)
+            ways |= self._learn_clear_values(target, {name: ways[name] for name in unknown})
+        kept = ", ".join(name for name, way in ways.items() if way == NOT_CLEARABLE)
         if kept:
             raise refuse(f"{kept}: FieldPulse does not clear it; the rest was written", kept, "clear it in FieldPulse")
         return bool(whole)
 
-    def put_whole(self, path: str, body: Body) -> None:
+    def send_action(self, path: str, body: Body) -> None:
         """Send a PUT of its own. One that was not answered may be carried out late: then it is sent once more.
 
         Raises: OutcomeUnknown where it is never answered, or the run is stopped.
         """
-        self._let_the_dead_rest()
-        for _ in range(_MOST_LOOKS):
-            if not self._means.client.put(path, body).was_retried:
+        self._wait_for_killed_run()
+        for _ in range(_MAX_ATTEMPTS):
+            if not self._services.client.put(path, body).was_retried:
                 return
-            if self._wait(self._settle_seconds):
+            if self._wait(self._timeout_seconds):
                 break
-        raise _unknown(path)
+        raise _uncertain(path)
 
-    def _ways(self, place: Place, names: list[str], known: Ways) -> Ways:
+    def _clear_values(self, place: PutTarget, names: list[str], known: ClearValues) -> ClearValues:
         """Return what clears these fields, or what is tried first. Those that are empty need nothing."""
-        doubtful = [name for name in names if known.get(name, _KEPT) == _KEPT]
-        row = (place.row or self._means.row(place.resource, place.path)) if doubtful else {}
+        doubtful = [name for name in names if known.get(name, NOT_CLEARABLE) == NOT_CLEARABLE]
+        row = (place.row or self._services.read_row(place.resource, place.path)) if doubtful else {}
         empty = {name for name in doubtful if self._is_empty(place, row, name)}
-        return {name: known.get(name, self._first_try(place, name)) for name in names if name not in empty}
+        return {name: known.get(name, self._first_clear_value(place, name)) for name in names if name not in empty}
 
-    def _first_try(self, place: Place, name: str) -> Any:
+    def _first_clear_value(self, place: PutTarget, name: str) -> Any:
         """Return null, unless the profile says that texts are not cleared by it."""
         fields = place.resource.write_spec.by_name if place.resource.write_spec else {}
         is_text = name in fields and fields[name].type is FieldType.TEXT
-        return "" if is_text and self._means.client.settings.profile.writes.null_clears is False else None
+        return "" if is_text and self._services.client.settings.profile.writes.null_clears is False else None
 
-    def _find_out(self, place: Place, ways: Ways) -> Ways:
+    def _learn_clear_values(self, place: PutTarget, ways: ClearValues) -> ClearValues:
         """See whether these fields were cleared by what was sent, else whether they are by the other way."""
-        left = self._left(place, ways)
+        left = self._not_cleared(place, ways)
         if left:
             others = {name: None if ways[name] == "" else "" for name in left}
             self._send(place, others)
-            kept = self._left(place, left)
-            ways |= {name: _KEPT if name in kept else other for name, other in others.items()}
-        self._clearing.update({(place.resource.name, name): way for name, way in ways.items()})
+            kept = self._not_cleared(place, left)
+            ways |= {name: NOT_CLEARABLE if name in kept else other for name, other in others.items()}
+        self._known_clear_values.update({(place.resource.name, name): way for name, way in ways.items()})
         return ways
 
-    def _left(self, place: Place, names: Iterable[str]) -> list[str]:
-        row = self._means.row(place.resource, place.path)
+    def _not_cleared(self, place: PutTarget, names: Iterable[str]) -> list[str]:
+        row = self._services.read_row(place.resource, place.path)
         return [name for name in names if not self._is_empty(place, row, name)]
 
-    def _is_known(self, place: Place, name: str) -> bool:
-        return (place.resource.name, name) in self._clearing
+    def _is_known(self, place: PutTarget, name: str) -> bool:
+        return (place.resource.name, name) in self._known_clear_values
 
-    def _differing(self, place: Place, body: Body, row: Mapping[str, Any]) -> list[str]:
+    def _differing(self, place: PutTarget, body: Body, row: Mapping[str, Any]) -> list[str]:
         fields = place.resource.write_spec.by_name if place.resource.write_spec else {}
-        names = differing_fields(place.resource, body, row, self._means.wire)
+        names = differing_fields(place.resource, body, row, self._services.codec)
         return [fields[name].column if name in fields else name for name in names]
 
     @staticmethod
-    def _is_empty(place: Place, row: Mapping[str, Any], name: str) -> bool:
+    def _is_empty(place: PutTarget, row: Mapping[str, Any], name: str) -> bool:
         field = place.resource.write_spec.by_name[name] if place.resource.write_spec else Field(name)
         cell = row.get(field.column)
         if field.type is FieldType.DECIMAL and isinstance(cell, str) and cell:
             return not cell.strip("0.")
-        return cell in _EMPTY or cell in _UNSET.get(field.type, ())
+        return cell in _EMPTY or cell in _ZERO_VALUES.get(field.type, ())
 
-    def _send(self, place: Place, body: Body) -> None:
+    def _send(self, place: PutTarget, body: Body) -> None:
         if not body:
             return
-        self._let_the_dead_rest()
+        self._wait_for_killed_run()
         rules, name = place.resource.write_spec, place.resource.name
         missing = [one for one in (rules.always_resend if rules else ()) if one not in body]
         is_always = rules is not None and set(rules.always_resend) <= set(rules.required)
-        if missing and (is_always or name in self._repeating):
-            body, missing = self._with(place, missing, body), []
+        if missing and (is_always or name in self._resending_streams):
+            body, missing = self._add_required_fields(place, missing, body), []
         try:
-            self._surely(place, body)
+            self._put_and_verify(place, body)
         except RowNotFound:
             raise
         except RecordInvalid:
             if not missing:
                 raise
-            self._surely(place, self._with(place, missing, body))
-            self._repeating.add(name)  # this account wants them with every PUT
+            self._put_and_verify(place, self._add_required_fields(place, missing, body))
+            self._resending_streams.add(name)  # this account wants them with every PUT
 
-    def _let_the_dead_rest(self) -> None:
+    def _wait_for_killed_run(self) -> None:
         """Wait until nothing that a killed run sent can be carried out any more: it would undo what is sent now."""
-        killed_by = self._means.ledger.killed_by
-        left = (killed_by or 0) + self._settle_seconds - time.time()
+        killed_by = self._services.ledger.killed_before
+        left = (killed_by or 0) + self._timeout_seconds - time.time()
         if left > 0 and self._wait(left):
             raise UncertainWrite(
                 "The run was stopped before anything was sent.", where="PUT", hint="run again: the record comes again"
             )
 
-    def _surely(self, place: Place, body: Body) -> None:
+    def _put_and_verify(self, place: PutTarget, body: Body) -> None:
         """Send a PUT. One that was not answered may be carried out late, over a newer one: then the row is looked at.
 
         Raises: OutcomeUnknown where it will not hold, or the run is stopped.
         """
-        for _ in range(_MOST_LOOKS):
-            if not self._means.client.put(place.path, body).was_retried:
+        for _ in range(_MAX_ATTEMPTS):
+            if not self._services.client.put(place.path, body).was_retried:
                 return
-            if self._wait(self._settle_seconds):
+            if self._wait(self._timeout_seconds):
                 break
-            row = self._means.row(place.resource, place.path)
+            row = self._services.read_row(place.resource, place.path)
             if not any(has_column(row, column) for column in self._differing(place, body, row)):
                 return
-        raise _unknown(place.path)
+        raise _uncertain(place.path)
 
-    def _with(self, place: Place, missing: list[str], body: Body) -> Body:
+    def _add_required_fields(self, place: PutTarget, missing: list[str], body: Body) -> Body:
         """Return a body with what must go along: as the record says, else as the row holds it."""
-        given = {name: place.again[name] for name in missing if place.again.get(name) not in _EMPTY}
+        given = {name: place.resend[name] for name in missing if place.resend.get(name) not in _EMPTY}
         lacking = [name for name in missing if name not in given]
-        row = (place.row or self._means.row(place.resource, place.path)) if lacking else {}
+        row = (place.row or self._services.read_row(place.resource, place.path)) if lacking else {}
         return {**{name: row[name] for name in lacking if row.get(name) not in _EMPTY}, **given, **body}
 
 
-def _unknown(path: str) -> UncertainWrite:
+def _uncertain(path: str) -> UncertainWrite:
     what = "Whether a change was carried out is unknown."
     return UncertainWrite(what, where=f"PUT {path}", hint="run again later: it is sent again")

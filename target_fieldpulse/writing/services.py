@@ -18,19 +18,19 @@ from target_fieldpulse.reporting.audit import Audit
 
 
 @dataclass(frozen=True)
-class Means:
+class WriteServices:
     """All of it may be used by many threads. `external` are the columns with the source's keys, by stream."""
 
     client: Client
     ledger: Ledger
     lookups: Lookups
-    reading: ReadOptions
-    wire: FieldCodec
+    read_options: ReadOptions
+    codec: FieldCodec
     rules: WritePolicy
     audit: Audit
-    external: Mapping[str, str]
+    key_columns: Mapping[str, str]
 
-    def row(self, resource: Resource, path: str) -> Mapping[str, Any]:
+    def read_row(self, resource: Resource, path: str) -> Mapping[str, Any]:
         """Read a row by id, with its custom fields. Raises: NotFound; UnexpectedReply; what `Client.get` raises."""
         row = self.client.get(path, dict(resource.with_custom_fields_params)).data
         if not isinstance(row, dict):
@@ -41,6 +41,6 @@ class Means:
         return row
 
 
-def path_of(resource: Resource, above: Mapping[str, int], row_id: int) -> str:
+def row_path(resource: Resource, parent_ids: Mapping[str, int], row_id: int) -> str:
     """Return the path of a row."""
-    return str(resource.item_path).format(**above, id=row_id)
+    return str(resource.item_path).format(**parent_ids, id=row_id)

@@ -22,7 +22,7 @@ from fieldpulse_api.http.settings import ClientSettings
 from fieldpulse_plugin.settings import client_settings
 from tap_fieldpulse.sync.context import Run as TapRun
 from tap_fieldpulse.tap import TapFieldPulse
-from target_fieldpulse.run.run import Run as TargetRun
+from target_fieldpulse.run.run import TargetRun
 from target_fieldpulse.target import TargetFieldPulse
 from tests.harness.results import RunResult
 from tests.harness.tap_runner import join_prefetch_threads, select_streams

@@ -46,25 +46,25 @@ def _connected(url: str) -> Iterator[Connection]:
 
 
 def intend(ledger: Ledger, key: str = "k") -> None:
-    ledger.intend(LedgerKey("customers", key), above={}, marks={"email": "m"}, after_id=7)
+    ledger.add_pending(LedgerKey("customers", key), parent_ids={}, fingerprint={"email": "m"}, max_id_before=7)
 
 
 def test_what_was_intended_is_in_doubt_until_it_is_done(make: Make) -> None:
     """Also for the next process that opens the ledger."""
     intend(make("a"))
-    (entry,) = make("a").in_doubt("customers")
-    assert (entry.source_key, entry.status, entry.marks, entry.after_id, entry.row_id) == (
+    (entry,) = make("a").pending("customers")
+    assert (entry.source_key, entry.status, entry.fingerprint, entry.max_id_before, entry.row_id) == (
         "k",
-        "intended",
+        "pending",
         {"email": "m"},
         7,
         None,
     )
-    make("a").done(LedgerKey("customers", "k", {"email": "h"}), row_id=9, above={})
-    assert make("a").in_doubt("customers") == []
+    make("a").upsert(LedgerKey("customers", "k", {"email": "h"}), row_id=9, parent_ids={})
+    assert make("a").pending("customers") == []
     found = make("a").find("customers", "k")
     assert found
-    assert (found.status, found.row_id, found.said, found.marks) == ("done", 9, {"email": "h"}, {})
+    assert (found.status, found.row_id, found.property_hashes, found.fingerprint) == ("written", 9, {"email": "h"}, {})
 
 
 def test_what_did_not_happen_is_forgotten(make: Make) -> None:
@@ -84,7 +84,7 @@ def test_a_key_can_be_intended_once(make: Make) -> None:
 
 def test_accounts_and_streams_are_kept_apart(make: Make) -> None:
     """Key 1 of one company is not key 1 of another."""
-    make("a").done(LedgerKey("customers", "1"), row_id=5, above={})
+    make("a").upsert(LedgerKey("customers", "1"), row_id=5, parent_ids={})
     assert make("b").find("customers", "1") is None
     assert make("a").find("jobs", "1") is None
     assert make("a").is_claimed("customers", 5)
@@ -94,41 +94,15 @@ def test_accounts_and_streams_are_kept_apart(make: Make) -> None:
 def test_one_run_at_a_time_has_a_stream_of_an_account(make: Make) -> None:
     """A second one is told who has it; another stream's, or another account's, is not in the way."""
     first, second = make("a"), make("a")
-    first.hold("customers")
+    first.lock_stream("customers")
     with pytest.raises(RunLocked, match=f"Another run has the ledger.*process {os.getpid()}") as caught:
-        second.hold("customers")
+        second.lock_stream("customers")
     assert caught.value.exit_status == 4
     assert "customers" in caught.value.where
-    second.hold("jobs")
-    make("b").hold("customers")
+    second.lock_stream("jobs")
+    make("b").lock_stream("customers")
     first.close()
-    second.hold("customers")
-
-
-def test_a_ledger_of_the_version_before_keeps_what_it_knew(url: str, request: pytest.FixtureRequest) -> None:
-    """Which rows there are, and what is in doubt; not what was written to them, which is written once more."""
-    account = request.node.name[:50]
-    with _connected(url) as connection:
-        connection.execute(
-            text(
-                "create table fieldpulse_ledger_1 (account varchar(64), stream varchar(64), source_key varchar(512), "
-                "status varchar(16), row_id bigint, digest varchar(64), marks json, after_id bigint, at float, "
-                "primary key (account, stream, source_key))"
-            )
-        )
-        rows = [("k", "done", 9, "{}"), ("d", "intended", None, '{"email": "m", "phone": "n"}')]
-        for key, status, row_id, marks in rows:
-            values = {"account": account, "key": key, "status": status, "row_id": row_id, "marks": marks}
-            row = "(:account, 'customers', :key, :status, :row_id, 'x', :marks, 7, 1.5)"
-            connection.execute(text(f"insert into fieldpulse_ledger_1 values {row}"), values)
-    ledger = Ledger(url, account)
-    found = ledger.find("customers", "k")
-    assert found
-    assert (found.status, found.row_id, found.said) == ("done", 9, {})
-    (doubt,) = ledger.in_doubt("customers")
-    assert (doubt.marks, doubt.after_id) == ({"email": "m"}, 7)
-    ledger.close()
-    Ledger(url, account).close()
+    second.lock_stream("customers")
 
 
 def test_a_ledger_of_a_newer_version_is_refused(url: str, request: pytest.FixtureRequest) -> None:
@@ -147,9 +121,9 @@ def test_what_was_kept_before_the_account_was_known_is_taken_over(url: str, requ
     """A list that shows the company's id one day must not make the ledger forget."""
     name = request.node.name[:40]
     early = Ledger(url, f"{name}-address")
-    early.done(LedgerKey("customers", "k"), row_id=9, above={})
+    early.upsert(LedgerKey("customers", "k"), row_id=9, parent_ids={})
     early.close()
-    late = Ledger(url, f"{name}-200001", formerly=f"{name}-address")
+    late = Ledger(url, f"{name}-200001", former_account=f"{name}-address")
     assert late.find("customers", "k")
     late.close()
 

@@ -10,13 +10,13 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from target_fieldpulse.run.keyed_executor import Lanes
-from target_fieldpulse.run.state_queue import Acknowledged
+from target_fieldpulse.run.keyed_executor import KeyedExecutor
+from target_fieldpulse.run.state_queue import StateQueue
 
 
 def test_work_on_one_key_is_done_in_order() -> None:
     """However many workers there are."""
-    lanes, done = Lanes(8, threading.Event()), []
+    lanes, done = KeyedExecutor(8, threading.Event()), []
     for number in range(200):
         lanes.submit(lambda number=number: done.append((number % 5, number)), writes=[("k", number % 5)])  # type: ignore[misc]
     lanes.finish()
@@ -28,7 +28,7 @@ def test_work_on_one_key_is_done_in_order() -> None:
 
 def test_what_is_read_waits_for_what_is_written() -> None:
     """A job waits for its customer, two jobs of one customer do not wait for each other."""
-    lanes, parent, together = Lanes(4, threading.Event()), threading.Event(), threading.Barrier(2, timeout=10)
+    lanes, parent, together = KeyedExecutor(4, threading.Event()), threading.Event(), threading.Barrier(2, timeout=10)
     order: list[str] = []
     lanes.submit(lambda: (parent.wait(10), order.append("customer")), writes=[("customer", 1)])  # type: ignore[arg-type,func-returns-value,return-value]
     for _ in range(2):
@@ -41,7 +41,7 @@ def test_what_is_read_waits_for_what_is_written() -> None:
 def test_a_stopped_lane_begins_nothing_new() -> None:
     """What is under way ends, what waits does not start."""
     stopped, gate, done = threading.Event(), threading.Event(), []
-    lanes = Lanes(1, stopped)
+    lanes = KeyedExecutor(1, stopped)
     lanes.submit(lambda: (gate.wait(10), done.append(1)), writes=[])  # type: ignore[arg-type,func-returns-value,return-value]
     lanes.submit(lambda: done.append(2), writes=[])
     stopped.set()
@@ -52,7 +52,7 @@ def test_a_stopped_lane_begins_nothing_new() -> None:
 
 def test_too_much_work_makes_the_reader_wait() -> None:
     """A tap that is faster than the API must not fill the memory."""
-    lanes, gate, taken = Lanes(1, threading.Event()), threading.Event(), []
+    lanes, gate, taken = KeyedExecutor(1, threading.Event()), threading.Event(), []
 
     def fill() -> None:
         for number in range(4):
@@ -73,21 +73,21 @@ def test_too_much_work_makes_the_reader_wait() -> None:
 def test_a_state_leaves_when_all_records_before_it_have_ended(parts: list[str], chance: random.Random) -> None:
     """Records end in any order, between states and after them: a state is never early, never twice, and not lost."""
     emitted: list[dict[str, int]] = []
-    acknowledged = Acknowledged(emitted.append)
+    acknowledged = StateQueue(emitted.append)
     under_way: list[int] = []
     behind: dict[int, set[int]] = {}
     for number, part in enumerate(parts):
         if part == "record":
-            under_way.append(acknowledged.begin())
+            under_way.append(acknowledged.open_ticket())
         elif part == "state":
             behind[number] = set(under_way)
-            acknowledged.state({"n": number})
+            acknowledged.append({"n": number})
         elif under_way:
-            acknowledged.end(under_way.pop(chance.randrange(len(under_way))))
+            acknowledged.close_ticket(under_way.pop(chance.randrange(len(under_way))))
         assert all(not behind[one["n"]] & set(under_way) for one in emitted)
     chance.shuffle(under_way)
     while under_way:
-        acknowledged.end(under_way.pop())
+        acknowledged.close_ticket(under_way.pop())
         assert all(not behind[one["n"]] & set(under_way) for one in emitted)
     numbers = [one["n"] for one in emitted]
     assert numbers == sorted(set(numbers))
@@ -98,12 +98,12 @@ def test_a_state_leaves_when_all_records_before_it_have_ended(parts: list[str], 
 def test_a_state_between_two_records_waits_only_for_the_first(order: list[int]) -> None:
     """What comes behind a state does not hold it back."""
     emitted: list[dict[str, int]] = []
-    acknowledged = Acknowledged(emitted.append)
-    tickets = {1: acknowledged.begin()}
-    acknowledged.state({"n": 1})
-    tickets[2] = acknowledged.begin()
+    acknowledged = StateQueue(emitted.append)
+    tickets = {1: acknowledged.open_ticket()}
+    acknowledged.append({"n": 1})
+    tickets[2] = acknowledged.open_ticket()
     seen: Callable[[], int] = lambda: len(emitted)  # noqa: E731
-    acknowledged.end(tickets[order[0]])
+    acknowledged.close_ticket(tickets[order[0]])
     assert seen() == (1 if order[0] == 1 else 0)
-    acknowledged.end(tickets[order[1]])
+    acknowledged.close_ticket(tickets[order[1]])
     assert seen() == 1

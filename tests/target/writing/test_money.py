@@ -59,7 +59,7 @@ def test_a_payment_that_is_not_found_is_never_sent_again(
         assert (written.counts, written.status) == ({"uncertain": 1}, 1)
         assert "fieldpulse ledger settle" in written.stderr
     assert sum(one.method == "POST" for one in box.requests) == 1
-    assert "payments" in ledger(target_config, "list", "--in-doubt").stdout
+    assert "payments" in ledger(target_config, "list", "--pending").stdout
     if happened:
         values = {"invoice_id": box.rows("invoices")[0]["id"], "amount": "12.50", "method": "card"}
         row = box.store.create("payments", values)
@@ -88,7 +88,7 @@ def test_the_ledger_is_listed_and_exported(box: Sandbox, target_config: Config, 
     run_target(target_config, singer_lines(PAYMENTS, payment(box, "p1"), payment(box, "p2")), tmp_path)
     lines = [json.loads(line) for line in ledger(target_config, "export", "--stream", "payments").stdout.splitlines()]
     assert {line["external_id"]: line["id"] for line in lines}.keys() == {"p1", "p2"}
-    assert {line["status"] for line in lines} == {"done"}
+    assert {line["status"] for line in lines} == {"written"}
     assert "2 entries of account" in ledger(target_config, "list").stderr
 
 
@@ -133,7 +133,7 @@ def test_a_link_in_doubt_is_not_made_twice(box: Sandbox, target_config: Config, 
     row = max(box.rows("material_lists"), key=lambda one: int(one["id"]))
     assert len(box.links(row["id"])) == 1
     key = f"link:{row['id']}:job:{linked(box)[1]}"
-    assert key in ledger(target_config, "list", "--in-doubt").stdout
+    assert key in ledger(target_config, "list", "--pending").stdout
     assert ledger(target_config, "settle", "--stream", "material_lists", "--key", key, "--made").returncode == 0
     run_target(target_config, text, tmp_path)
     assert run_target(target_config, text, tmp_path).counts == {"unchanged": 1}
