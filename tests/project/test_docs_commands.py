@@ -1,0 +1,284 @@
+"""Every command and snippet of the README and of docs/ works, or says what it needs.
+
+Shell blocks of a page run in order, in one shell, in a folder of their own, against a sandbox of their own. A block
+whose first line is a comment "Needs …" or "Changes …" is not run: the reader sees the reason. A line of output that a
+block shows must appear in the real output.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import subprocess
+import sys
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
+from fnmatch import fnmatchcase
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+from jsonschema import Draft7Validator
+from sqlalchemy import create_engine, text
+
+from fieldpulse_api.resources.catalogue import BY_NAME, RESOURCES
+from fieldpulse_plugin.environment import environment_variables
+from fieldpulse_sandbox.sandbox import Sandbox
+from scripts.docs.documents import ROOT, pages
+from scripts.docs.settings import Plugin
+from tap_fieldpulse.tap import TapFieldPulse
+from target_fieldpulse.target import TargetFieldPulse
+from tests.harness.tap_runner import run_tap
+
+SANDBOX_URL = "http://127.0.0.1:8787"
+MARK = re.compile(r"# (Needs|Changes) .*: not run by the tests\.$")
+PLUGINS: Mapping[str, Plugin] = {"extractors": TapFieldPulse, "loaders": TargetFieldPulse}
+SQL_TYPES = {"integer": "bigint", "number": "numeric", "boolean": "boolean", "array": "jsonb", "object": "jsonb"}
+SQL_FORMATS = {"x-singer.decimal": "numeric", "date-time": "timestamptz", "date": "date"}
+
+# Starting a sandbox must end: it is stopped once it listens.
+START_SANDBOX = """
+fieldpulse-sandbox() {
+    coproc box { exec fieldpulse-sandbox "$@" --port 0; }
+    local pid=$box_PID line
+    read -r line <&"${box[0]}"
+    echo "$line"
+    kill "$pid"
+    wait "$pid"
+    [[ $line == *url=http* ]]
+}
+"""
+
+
+@dataclass(frozen=True)
+class Block:
+    """One fenced block of a page; `file` is the name under which the text before it says to save it."""
+
+    page: Path
+    line_number: int
+    language: str
+    content: str
+    file: str | None
+
+    def __str__(self) -> str:
+        return f"{self.page.relative_to(ROOT)}:{self.line_number}"
+
+    @property
+    def is_run(self) -> bool:
+        """Return whether the block carries no mark that it needs something."""
+        return not MARK.match(self.content.splitlines()[0])
+
+
+@dataclass(frozen=True)
+class Step:
+    """One command of a shell block, and the output that the block shows."""
+
+    block: Block
+    command: str
+    output: tuple[str, ...]
+
+
+def blocks_of(page: Path) -> Iterator[Block]:
+    """Yield every fenced block of a page."""
+    content = page.read_text("utf-8")
+    for fence in re.finditer(r"^```(\S*)\n(.*?)^```$", content, re.DOTALL | re.MULTILINE):
+        before = content[: fence.start()].rstrip().rpartition("\n\n")[2]
+        named = re.search(r"as\s+`([\w.-]+)`:$", before)
+        line_number = content.count("\n", 0, fence.start()) + 1
+        yield Block(page, line_number, fence[1], fence[2], named[1] if named else None)
+
+
+BLOCKS = [block for page in pages() for block in blocks_of(page)]
+
+
+def blocks(*languages: str) -> list[Block]:
+    """Return the blocks in these languages."""
+    return [block for block in BLOCKS if block.language in languages]
+
+
+def steps_of(block: Block) -> Iterator[Step]:
+    """Yield the commands of a shell block: `$ ` begins one, `> ` goes on with it, all else is output."""
+    command, output = "", []
+    for line in block.content.splitlines():
+        if line.startswith("$ "):
+            if command:
+                yield Step(block, command, tuple(output))
+            command, output = line[2:], []
+        elif line.startswith("> "):
+            command += "\n" + line[2:]
+        else:
+            assert command, f"{block}: begins with neither a command nor a mark"
+            output.append(line)
+    yield Step(block, command, tuple(output))
+
+
+def test_every_block_is_of_a_language_that_is_tested() -> None:
+    """`text` is output, `mermaid` a picture, `ini` an .env file; a block without a language is nothing."""
+    tested = {"console", "json", "yaml", "sql", "python", "ini", "text", "mermaid", "{toctree}"}
+    assert [str(block) for block in BLOCKS if block.language not in tested] == []
+
+
+@pytest.mark.parametrize(
+    "page",
+    [page for page in pages() if any(block.is_run for block in blocks_of(page) if block.language == "console")],
+    ids=lambda page: str(page.relative_to(ROOT)),
+)
+def test_commands_work(page: Path, tmp_path: Path) -> None:
+    """In their order, with the files that the page says to save."""
+    with Sandbox(customers=20) as box:
+        own = [block for block in blocks_of(page) if block.is_run]
+        for block in own:
+            if block.file:
+                (tmp_path / block.file).write_text(block.content.replace(SANDBOX_URL, box.url))
+        steps = [step for block in own if block.language == "console" for step in steps_of(block)]
+        for step, (status, output) in zip(steps, run_in_one_shell(steps, box.url, tmp_path), strict=True):
+            assert status == 0, f"{step.block}: {step.command}\n{output}"
+            missing = [line for line in step.output if not shows(output, line)]
+            assert missing == [], f"{step.block}: {step.command}\n{output}"
+
+
+def run_in_one_shell(steps: list[Step], url: str, folder: Path) -> list[tuple[int, str]]:
+    """Run commands in one shell; return the status and the output of each."""
+    ends = "\x1e"
+    script = START_SANDBOX + "".join(f"{step.command}\nprintf '{ends}%s{ends}' $?\n" for step in steps)
+    environment = {
+        "PATH": f"{Path(sys.executable).parent}:{os.defpath}",
+        "PYTHONPATH": str(ROOT),
+        "HOME": str(folder),
+        "TMPDIR": str(folder),
+    }
+    ended = subprocess.run(
+        ["bash"],
+        input=script.replace(SANDBOX_URL, url),
+        cwd=folder,
+        env=environment,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+        timeout=100,
+        check=False,
+    )
+    parts = ended.stdout.split(ends)
+    return [(int(status), output) for output, status in zip(parts[::2], parts[1::2], strict=False)]
+
+
+def shows(output: str, line: str) -> bool:
+    """Return whether a line of a block is in the output; spaces do not count, and … stands for anything."""
+    pattern = " ".join(line.replace("…", "*").split())
+    return any(fnmatchcase(" ".join(real.split()), f"*{pattern}*") for real in output.splitlines())
+
+
+@pytest.mark.parametrize("block", blocks("json"), ids=str)
+def test_json_is_configuration_or_records(block: Block) -> None:
+    """A configuration has known settings of a plugin; a record has properties that the target knows."""
+    if (block.file or "").endswith(".singer"):
+        messages = [json.loads(line) for line in block.content.splitlines()]
+    else:
+        messages = [json.loads(block.content)]
+    for message in messages:
+        if message.get("type") == "RECORD":
+            check_record(message["stream"], message["record"])
+        elif "type" not in message and block.file != "switches.json":
+            check_settings(message)
+
+
+@pytest.mark.parametrize("block", blocks("yaml"), ids=str)
+def test_yaml_has_known_settings(block: Block) -> None:
+    """Of Meltano definitions and of settings alike."""
+    content = yaml.safe_load(block.content)
+    for kind, definitions in content.pop("plugins", {}).items():
+        (definition,) = definitions
+        check_definition(PLUGINS[kind], definition)
+    check_settings(content.pop("config", {}))
+    content.pop("select", None)
+    check_settings(content)
+
+
+@pytest.mark.parametrize("block", blocks("ini"), ids=str)
+def test_environment_files_have_known_variables(block: Block, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """As the plugins read them."""
+    (tmp_path / ".env").write_text(block.content)
+    monkeypatch.chdir(tmp_path)
+    known = {
+        f"{prefix}_FIELDPULSE_{name}".upper()
+        for prefix, plugin in (("tap", TapFieldPulse), ("target", TargetFieldPulse))
+        for name in plugin.config_jsonschema["properties"]
+    }
+    assert {line.partition("=")[0] for line in block.content.splitlines()} <= known & set(environment_variables())
+
+
+@pytest.mark.parametrize("block", blocks("python"), ids=str)
+def test_python_runs(block: Block) -> None:
+    """As a script of its own would."""
+    exec(compile(block.content, str(block), "exec"), {})
+
+
+@pytest.fixture(scope="module")
+def query(postgres: str) -> Iterator[Callable[[str], int]]:
+    """Load every stream of an account into PostgreSQL; return what runs a query there and counts its rows."""
+    with Sandbox(customers=60) as box:
+        emitted = run_tap({"api_key": box.key, "api_url": box.url, "rate_limit_store": "memory"})
+    engine = create_engine(postgres.replace("postgresql://", "postgresql+psycopg://"))
+    with engine.begin() as connection:
+        connection.execute(text("create schema documentation"))
+        connection.execute(text("set search_path to documentation"))
+        for stream, schema in emitted.schemas.items():
+            columns = ", ".join(f'"{name}" {sql_type(column)}' for name, column in schema["properties"].items())
+            connection.execute(text(f"create table {stream} ({columns})"))
+            if records := emitted.records[stream]:
+                load = (
+                    f"insert into {stream} select * from jsonb_populate_recordset(null::{stream}, cast(:rows as jsonb))"
+                )
+                connection.execute(text(load), {"rows": json.dumps(records)})
+
+        def run(statement: str) -> int:
+            return len(connection.execute(text(statement)).all())
+
+        yield run
+        connection.rollback()
+    engine.dispose()
+
+
+@pytest.mark.parametrize("block", blocks("sql"), ids=str)
+def test_queries_return_rows(block: Block, query: Callable[[str], int]) -> None:
+    """On tables as a loader makes them."""
+    assert query(block.content.rstrip().rstrip(";")) > 0
+
+
+def sql_type(column: Mapping[str, Any]) -> str:
+    """Return the type of a column for a property of a schema."""
+    types = [column["type"]] if isinstance(column["type"], str) else column["type"]
+    if column.get("format") in SQL_FORMATS:
+        return SQL_FORMATS[column["format"]]
+    kinds = {name for name in types if name != "null"}
+    return SQL_TYPES.get(kinds.pop(), "text") if len(kinds) == 1 else "jsonb"
+
+
+def check_settings(values: Mapping[str, Any]) -> None:
+    """Check settings against the plugin that has them."""
+    for plugin in PLUGINS.values():
+        plugin.append_builtin_config(plugin.config_jsonschema)
+    homes = [plugin for plugin in PLUGINS.values() if set(values) <= set(plugin.config_jsonschema["properties"])]
+    assert homes, f"no plugin has all of {sorted(values)}"
+    Draft7Validator({"properties": homes[0].config_jsonschema["properties"]}).validate(dict(values))
+    for stream, filters in values.get("filters", {}).items():
+        assert set(filters) <= {each.name for each in BY_NAME[stream].filters}
+
+
+def check_definition(plugin: Plugin, definition: Mapping[str, Any]) -> None:
+    """Check a Meltano definition against its plugin."""
+    assert (definition["name"], definition["executable"]) == (plugin.name, plugin.name)
+    assert {setting["name"] for setting in definition["settings"]} <= set(plugin.config_jsonschema["properties"])
+    assert set(definition["capabilities"]) <= {capability.value for capability in plugin.capabilities}
+    streams = {pattern.partition(".")[0] for pattern in definition.get("select", [])}
+    assert streams <= {resource.name for resource in RESOURCES}
+    check_settings(definition.get("config", {}))
+
+
+def check_record(stream: str, record: Mapping[str, Any]) -> None:
+    """Check that the target knows each property of a record."""
+    spec = BY_NAME[stream].write_spec
+    assert spec is not None, stream
+    assert set(record) <= spec.properties | {"id", "external_id", "custom_fields"}
