@@ -5,7 +5,6 @@ Nothing becomes right or wrong by it: what it says does not work is not tried ag
 
 from __future__ import annotations
 
-from dataclasses import replace
 from pathlib import Path
 from typing import Any, Literal
 
@@ -108,8 +107,3 @@ class AccountProfile(msgspec.Struct, kw_only=True):
     def of(self, resource: Resource) -> ListFacts:
         """Return what is known of a list."""
         return self.lists.get(resource.name, ListFacts())
-
-    def adjusted(self, resource: Resource) -> Resource:
-        """Return a catalogue entry without what this account was found not to do."""
-        unsorted = frozenset(column for column, does in self.of(resource).sorts.items() if not does)
-        return replace(resource, unsorted_columns=unsorted) if unsorted else resource

@@ -15,6 +15,7 @@ from typing import Any, get_type_hints
 from zoneinfo import available_timezones
 
 from fieldpulse_api.resources.catalogue import BY_NAME
+from fieldpulse_api.resources.model import WritableResource
 from fieldpulse_sandbox.behaviour.profiles import PROFILES, profile_of
 from fieldpulse_sandbox.behaviour.switches import Behaviour
 from fieldpulse_sandbox.faults.fault import KINDS, Fault
@@ -171,5 +172,5 @@ def _columns(name: str) -> set[str]:
     return {
         *SHAPES[name],
         *resource.schema["properties"],
-        *(resource.write_spec.by_name if resource.write_spec else ()),
+        *(resource.write_spec.by_name if isinstance(resource, WritableResource) else ()),
     }

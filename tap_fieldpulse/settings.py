@@ -5,9 +5,10 @@ from __future__ import annotations
 from typing import Any
 
 from fieldpulse_api.resources.catalogue import BY_NAME
+from fieldpulse_api.resources.model import Operation
 from tap_fieldpulse.changes.change_event import ALWAYS_FOR
 
-_WITH_DETAILS = [one.name for one in BY_NAME.values() if "G" in one.operations]
+_WITH_DETAILS = [one.name for one in BY_NAME.values() if Operation.GET in one.operations]
 _FILTERED = [one.name for one in BY_NAME.values() if one.filters]
 _VALUE = {"type": ["string", "integer"]}
 

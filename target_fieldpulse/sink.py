@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 from singer_sdk.sinks import RecordSink
 
 from fieldpulse_api.errors import UnsupportedStreamError
-from fieldpulse_api.resources.catalogue import BY_NAME
+from fieldpulse_api.resources.catalogue import WRITABLE
 from fieldpulse_api.values.custom_fields import PROPERTY
 from target_fieldpulse.records.parsed_record import DELETED, parse_json_strings
 
@@ -24,16 +24,14 @@ class FieldPulseSink(RecordSink):
     def __init__(self, target: TargetFieldPulse, stream_name: str, schema: Record, key_properties: Any) -> None:
         super().__init__(target, stream_name, schema, key_properties)
         self._run, self._reader = target.run, target.reader
-        self._resource = BY_NAME[stream_name]
+        self._resource = WRITABLE[stream_name]
 
     def setup(self) -> None:
         """Refuse a schema whose records could never be written, and name the properties that have no effect."""
         write = self._resource.write_spec
         properties = set(self.schema["properties"])
-        needed = (
-            write.reference(write.row_reference).properties if write and write.row_reference else ("external_id", "id")
-        )
-        if write is None or not properties & set(needed):
+        needed = write.reference(write.row_reference).properties if write.row_reference else ("external_id", "id")
+        if not properties & set(needed):
             raise UnsupportedStreamError(
                 f"Stream {self.stream_name} says of no record which one it is.",
                 where=f"SCHEMA of {self.stream_name}",

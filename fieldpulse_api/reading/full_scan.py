@@ -113,7 +113,7 @@ class FullScan:
             self._before = one
 
     def _read(self, one: ScanPass, keep: Callable[[Row], bool]) -> Iterator[list[Row]]:
-        order = self._pages.resource.sort_params(self._pages.resource.key, "asc")
+        order = self._pages.sort_params("id", "asc")
         first = self._begin(one)
         pages_expected = -(-first.server_count // len(first.ids)) + 1 if first.server_count and first.ids else None
         for page in self._pages.read_after(
@@ -132,7 +132,7 @@ class FullScan:
     def _begin(self, one: ScanPass) -> Page:
         """Read the first page; where there are more, mark where the list ends first, and count then."""
         resource = self._pages.resource
-        order = resource.sort_params(resource.key, "asc")
+        order = resource.sort_params("id", "asc")
         first = self._pages.read(order, 1)
         one.server_count = first.server_count
         if (
@@ -141,7 +141,7 @@ class FullScan:
             or not self._pages.reading.check_completeness
         ):
             return first
-        end = self._pages.read(resource.sort_params(resource.key, "desc"), 1, limit=1)
+        end = self._pages.read(resource.sort_params("id", "desc"), 1, limit=1)
         first = self._pages.read(order, 1)
         if end.server_count is not None and first.server_count is not None:
             one.server_count = max(end.server_count, first.server_count)

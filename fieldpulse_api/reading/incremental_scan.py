@@ -51,7 +51,7 @@ class IncrementalScan:
         unless counts and order show that none can have slid over a page's edge.
         """
         outcome: Outcome = "unsorted"
-        if self._pages.resource.sort_params(self._column, "desc"):
+        if self._pages.sort_params(self._column, "desc"):
             for _ in range(_MOST_DESCENTS):
                 outcome = yield from self._descend()
                 if outcome != "again" or not self._pages.reading.check_completeness:
@@ -63,7 +63,7 @@ class IncrementalScan:
             yield from FullScan(self._pages).rows(self._is_new)
 
     def _descend(self) -> Generator[list[Row], None, Outcome]:
-        order = self._pages.resource.sort_params(self._column, "desc")
+        order = self._pages.sort_params(self._column, "desc")
         descent = _DescendingPass(self._pages.read(order, 1))
         if self._top is None and descent.first.rows:
             self._top = self._mark(descent.first.rows[0])
@@ -106,11 +106,11 @@ class IncrementalScan:
 
     def _came_later(self, mark: Mark) -> bool:
         """Say whether a row came after the reading began: by its id, which, unlike a time, never changes."""
-        return self._column == self._pages.resource.key and self._top is not None and mark > self._top
+        return self._column == "id" and self._top is not None and mark > self._top
 
     def _is_sorted_by_server(self, descent: _DescendingPass) -> bool:
         """Ask in the other direction: an order by luck, or by something else, shows there."""
-        oldest = self._pages.read(self._pages.resource.sort_params(self._column, "asc"), 1, limit=1, count=False)
+        oldest = self._pages.read(self._pages.sort_params(self._column, "asc"), 1, limit=1, count=False)
         marks = [self._mark(row) for row in oldest.rows]
         if not marks or marks[0] is None:
             return False
@@ -128,7 +128,7 @@ class IncrementalScan:
 
     def _mark(self, row: Row) -> Mark:
         try:
-            if self._column == self._pages.resource.key:
+            if self._column == "id":
                 return to_integer(row.get(self._column))
             return to_utc(row.get(self._column), self._pages.reading.zone)
         except ConversionError:
@@ -152,8 +152,8 @@ def _descends(page: Page, marks: list[Mark], descent: _DescendingPass) -> bool:
 
 def newest_id(pages: Pages) -> int:
     """Return the highest id of a list, 0 for an empty one; the whole list is read where the server does not sort."""
-    key = pages.resource.key
-    newest, oldest = (pages.read(pages.resource.sort_params(key, way), 1) for way in ("desc", "asc"))
+    key = "id"
+    newest, oldest = (pages.read(pages.sort_params(key, way), 1) for way in ("desc", "asc"))
     last, first = newest.ids, oldest.ids
     if not last and not first:
         return 0

@@ -10,7 +10,7 @@ from typing import Any, Literal
 
 from fieldpulse_api.errors import UnexpectedResponse
 from fieldpulse_api.http.client import ApiResponse, Client
-from fieldpulse_api.resources.model import Resource
+from fieldpulse_api.resources.model import Direction, Resource
 from fieldpulse_api.values.scalars import ConversionError, to_integer
 
 from .prefetch import map_in_order
@@ -65,13 +65,18 @@ class Pages:
     """
 
     def __init__(self, client: Client, resource: Resource, reading: ReadOptions, path: str | None = None) -> None:
-        self.resource, self.reading, self.tally = client.settings.profile.adjusted(resource), reading, ScanStats()
+        self.resource, self.reading, self.tally = resource, reading, ScanStats()
         self._client, self._path = client, path or resource.path
 
     def without(self, query: Mapping[str, str]) -> Pages:
         """Return the same list without some of its query, and with a tally of its own."""
         kept = {name: value for name, value in self.reading.query.items() if name not in query}
         return Pages(self._client, self.resource, replace(self.reading, query=kept), self._path)
+
+    def sort_params(self, column: str, direction: Direction) -> dict[str, str]:
+        """Return the query for an order; empty if none is documented or this account ignores sorting by the column."""
+        does_sort = self._client.settings.profile.of(self.resource).sorts.get(column, True)
+        return self.resource.sort_params(column, direction) if does_sort else {}
 
     def read(self, order: Mapping[str, str], number: int, *, limit: int | None = None, count: bool = True) -> Page:
         """Read page `number`, from 1. `count` asks for the server's count where that is documented."""

@@ -23,7 +23,7 @@ def read_row(client: Client, resource: Resource, row: Row) -> Row | None:
         found = client.get(path, dict(resource.with_custom_fields_params)).data
     except RowNotFound:
         return None
-    if not isinstance(found, dict) or str(found.get(resource.key)) != str(row[resource.key]):
+    if not isinstance(found, dict) or str(found.get("id")) != str(row["id"]):
         raise UnexpectedResponse(
             "FieldPulse answered with something that is not the row it was asked for.",
             where=f"GET {path} · stream {resource.name}",

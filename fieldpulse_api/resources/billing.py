@@ -2,7 +2,15 @@
 
 from __future__ import annotations
 
-from .model import ANY_COLUMN, Evidence, Filter, Resource
+from .model import (
+    ANY_COLUMN,
+    LIST_AND_GET,
+    LIST_ONLY,
+    Evidence,
+    Filter,
+    Resource,
+    WritableResource,
+)
 from .shorthand import ASSIGNMENTS, STATUS_EVENTS, fields_of, row_of, time_range
 from .write_model import Action, CodeLabels, Field, FieldType, WriteSpec
 
@@ -39,7 +47,7 @@ _DOCUMENT_FILTERS = (
 )
 
 
-ESTIMATES = Resource(
+ESTIMATES = WritableResource(
     name="estimates",
     path="/estimates",
     item_path="/estimates/{id}",
@@ -58,7 +66,7 @@ ESTIMATES = Resource(
     ),
 )
 
-INVOICES = Resource(
+INVOICES = WritableResource(
     name="invoices",
     path="/invoices",
     item_path="/invoices/{id}",
@@ -90,7 +98,7 @@ INVOICES = Resource(
     ),
 )
 
-PAYMENTS = Resource(
+PAYMENTS = WritableResource(
     name="payments",
     path="/payments",
     item_path="/payments/{id}",
@@ -121,7 +129,7 @@ CONTRACTS = Resource(
     path="/contracts",
     item_path="/contracts/{id}",
     title="Contract texts for estimates and invoices",
-    operations="LG",
+    operations=LIST_AND_GET,
     supports_page=False,
     updated_column=None,
     evidence=Evidence.INFERRED,
@@ -135,7 +143,7 @@ def _qb_classes(singular: str) -> Resource:
         name=f"{singular}_qb_classes",
         path=f"/{singular}s/qb-classes",
         title=f"QuickBooks classes of {singular}s",
-        operations="L",
+        operations=LIST_ONLY,
         updated_column=None,
         supports_sort=False,
         supports_count=False,

@@ -11,7 +11,7 @@ question 22), an entry requires the fields that identify the created row.
 from __future__ import annotations
 
 from . import billing, customers, inventory, jobs, organization
-from .model import Resource
+from .model import Resource, WritableResource
 
 RESOURCES: tuple[Resource, ...] = (
     customers.CUSTOMERS,
@@ -46,4 +46,6 @@ RESOURCES: tuple[Resource, ...] = (
     organization.COMPANY_PROFILES,
 )
 BY_NAME: dict[str, Resource] = {resource.name: resource for resource in RESOURCES}
-WRITABLE: tuple[str, ...] = tuple(resource.name for resource in RESOURCES if resource.write_spec)
+WRITABLE: dict[str, WritableResource] = {
+    resource.name: resource for resource in RESOURCES if isinstance(resource, WritableResource)
+}

@@ -2,14 +2,20 @@
 
 from __future__ import annotations
 
-from .model import Evidence, Filter, Resource
+from .model import (
+    LIST_ONLY,
+    Evidence,
+    Filter,
+    Resource,
+    WritableResource,
+)
 from .shorthand import fields_of, row_of, tags_by_title, user_by_email
 from .write_model import Field, FieldType, Reference, WriteSpec
 
 CUSTOMER_STATUSES = ("lead", "opportunity", "current customer", "lost", "other")
 
 
-CUSTOMERS = Resource(
+CUSTOMERS = WritableResource(
     name="customers",
     path="/customers",
     item_path="/customers/{id}",
@@ -79,7 +85,7 @@ CUSTOMERS = Resource(
     ),
 )
 
-CUSTOMER_CONTACTS = Resource(
+CUSTOMER_CONTACTS = WritableResource(
     name="customer_contacts",
     path="/customers/{customer_id}/customer-contact",
     item_path="/customers/{customer_id}/customer-contact/{id}",
@@ -105,7 +111,7 @@ CUSTOMER_CONTACTS = Resource(
     ),
 )
 
-LOCATIONS = Resource(
+LOCATIONS = WritableResource(
     name="locations",
     path="/locations",
     item_path="/locations/{id}",
@@ -135,7 +141,7 @@ LOCATIONS = Resource(
     ),
 )
 
-TAGS = Resource(
+TAGS = WritableResource(
     name="tags",
     path="/tags",
     item_path="/tags/{id}",
@@ -154,17 +160,17 @@ LEAD_SOURCES = Resource(
     name="lead_sources",
     path="/lead-source",
     title="Where leads come from",
-    operations="L",
+    operations=LIST_ONLY,
     updated_column=None,
     evidence=Evidence.VERIFIED,
     source="payload of 2024",
 )
 
-PIPELINE_STATUSES = Resource(
+PIPELINE_STATUSES = WritableResource(
     name="pipeline_statuses",
     path="/pipeline-status",
     title="Stages of the sales pipeline; written, it moves a customer to a stage",
-    operations="L",
+    operations=LIST_ONLY,
     updated_column=None,
     evidence=Evidence.INFERRED,
     source="no sample; customers refer to it",

@@ -2,7 +2,14 @@
 
 from __future__ import annotations
 
-from .model import Evidence, Resource
+from .model import (
+    ALL_OPERATIONS,
+    LIST_AND_GET,
+    Evidence,
+    Operation,
+    Resource,
+    WritableResource,
+)
 from .shorthand import ASSIGNMENTS, fields_of, row_of, tags_by_title, user_by_email
 from .write_model import Action, Field, FieldType, Reference, WriteSpec
 
@@ -37,12 +44,12 @@ def _link_action(name: str, preposition: str, *extra_fields: Field, link: str = 
     )
 
 
-ITEMS = Resource(
+ITEMS = WritableResource(
     name="items",
     path="/items",
     item_path="/items/{id}",
     title="Items and services of the price book, with stock",
-    operations="LGCU",
+    operations=ALL_OPERATIONS - {Operation.DELETE},
     custom_field_object="item",
     evidence=Evidence.VERIFIED,
     source="17,536 live rows of 2026 for the main keys, the rest from the documented body",
@@ -81,7 +88,7 @@ ITEMS = Resource(
     ),
 )
 
-MATERIAL_LISTS = Resource(
+MATERIAL_LISTS = WritableResource(
     name="material_lists",
     path="/material-lists",
     item_path="/material-list/{id}",
@@ -109,7 +116,7 @@ MATERIAL_LISTS = Resource(
     ),
 )
 
-PURCHASE_ORDERS = Resource(
+PURCHASE_ORDERS = WritableResource(
     name="purchase_orders",
     path="/purchase-orders",
     item_path="/purchase-orders/{id}",
@@ -146,14 +153,14 @@ VENDORS = Resource(
     path="/vendors",
     item_path="/vendors/{id}",
     title="Vendors of materials",
-    operations="LG",
+    operations=LIST_AND_GET,
     supports_page=False,
     updated_column=None,
     evidence=Evidence.OBSERVED,
     source="id and timestamps observed; the name from vendor code",
 )
 
-ASSETS = Resource(
+ASSETS = WritableResource(
     name="assets",
     path="/assets",
     item_path="/assets/{id}",
@@ -187,7 +194,7 @@ ASSETS = Resource(
     ),
 )
 
-ASSET_CATEGORIES = Resource(
+ASSET_CATEGORIES = WritableResource(
     name="asset_categories",
     path="/assets-category",
     item_path="/assets-category/{id}",

@@ -2,7 +2,13 @@
 
 from __future__ import annotations
 
-from .model import Evidence, Filter, Resource
+from .model import (
+    LIST_ONLY,
+    Evidence,
+    Filter,
+    Resource,
+    WritableResource,
+)
 from .shorthand import ASSIGNMENTS, STATUS_EVENTS, fields_of, row_of, tags_by_title, time_range, user_by_email
 from .write_model import CodeLabels, Field, FieldType, ParentLookup, Reference, WriteSpec
 
@@ -17,7 +23,7 @@ _WORKFLOW = ParentLookup(
 _COMMENTABLE = {"customer": "customer", "job": "job", "project": "project", "subtask": "subtasks", "invoice": "invoice"}
 
 
-JOBS = Resource(
+JOBS = WritableResource(
     name="jobs",
     path="/jobs",
     item_path="/jobs/{id}",
@@ -100,7 +106,7 @@ JOB_STATUS_WORKFLOWS = Resource(
     name="job_status_workflows",
     path="/jobs/status-workflows",
     title="Workflows of job statuses, with their statuses",
-    operations="L",
+    operations=LIST_ONLY,
     supports_page=False,
     updated_column=None,
     evidence=Evidence.VERIFIED,
@@ -111,14 +117,14 @@ JOB_STATUSES = Resource(
     name="job_statuses",
     path="/jobs/status-workflow-statuses",
     title="The account's own job statuses: what jobs.status_id refers to",
-    operations="L",
+    operations=LIST_ONLY,
     supports_page=False,
     updated_column=None,
     evidence=Evidence.VERIFIED,
     source="payload of 2024",
 )
 
-SUBTASKS = Resource(
+SUBTASKS = WritableResource(
     name="subtasks",
     path="/subtasks",
     item_path="/subtasks/{id}",
@@ -147,7 +153,7 @@ SUBTASKS = Resource(
     ),
 )
 
-PROJECTS = Resource(
+PROJECTS = WritableResource(
     name="projects",
     path="/projects",
     item_path="/projects/{id}",
@@ -171,7 +177,7 @@ PROJECTS = Resource(
     ),
 )
 
-COMMENTS = Resource(
+COMMENTS = WritableResource(
     name="comments",
     path="/comments",
     item_path="/comments/{id}",
@@ -191,7 +197,7 @@ COMMENTS = Resource(
     ),
 )
 
-TIMESHEETS = Resource(
+TIMESHEETS = WritableResource(
     name="timesheets",
     path="/timesheets",
     item_path="/timesheets/{id}",

@@ -17,12 +17,29 @@ ANY_COLUMN = "*"
 
 
 class Evidence(str, Enum):
-    """How well a fact about the API is known, best first."""
+    """How well a fact about the API is known, best first (API facts 0.1)."""
 
-    VERIFIED = "V"
-    DOCUMENTED = "D"
-    OBSERVED = "O"
-    INFERRED = "I"
+    VERIFIED = "verified"
+    DOCUMENTED = "documented"
+    OBSERVED = "observed"
+    INFERRED = "inferred"
+
+
+class Operation(str, Enum):
+    """What the API documents for the rows of a resource: list them, or get, create, update or delete one."""
+
+    LIST = "list"
+    GET = "get"
+    CREATE = "create"
+    UPDATE = "update"
+    DELETE = "delete"
+
+
+ALL_OPERATIONS = frozenset(Operation)
+LIST_ONLY = frozenset({Operation.LIST})
+LIST_AND_GET = frozenset({Operation.LIST, Operation.GET})
+_BY_ID = frozenset({Operation.GET, Operation.UPDATE, Operation.DELETE})
+_WRITES = frozenset({Operation.CREATE, Operation.UPDATE, Operation.DELETE})
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -55,7 +72,6 @@ class Resource:
     `page` are documented. `never` are row keys that are not emitted, at any depth. `custom` is the
     object type whose custom fields the rows have values of, and `ask_values` what a list must be
     asked with to show them. `webhooks` are the vendor's events of a row, without the noun before them.
-    `unsorted` are columns by which an account was found not to sort.
     """
 
     name: str
@@ -63,7 +79,7 @@ class Resource:
     title: str
     evidence: Evidence
     source: str
-    operations: str = "LGCUD"
+    operations: frozenset[Operation] = ALL_OPERATIONS
     item_path: str | None = None
     create_path: str | None = None
     parent: str | None = None
@@ -78,8 +94,6 @@ class Resource:
     code_labels: tuple[CodeLabels, ...] = ()
     filters: tuple[Filter, ...] = ()
     webhook_events: tuple[str, ...] = ()
-    write_spec: WriteSpec | None = None
-    unsorted_columns: frozenset[str] = frozenset()
 
     def __post_init__(self) -> None:
         """Refuse an entry that contradicts itself, when the catalogue is imported."""
@@ -91,23 +105,10 @@ class Resource:
     def _contradictions(self) -> list[tuple[bool, str]]:
         return [
             (not self.name.isidentifier() or self.name != self.name.lower(), "name is not snake_case"),
-            (not self.operations.startswith("L"), "a resource without a list has no stream"),
-            (bool(set(self.operations) & set("GUD")) != bool(self.item_path), "item_path and operations disagree"),
+            (Operation.LIST not in self.operations, "a resource without a list has no stream"),
+            (bool(self.operations & _BY_ID) != bool(self.item_path), "item_path and operations disagree"),
             (("{" in self.path) != bool(self.parent), "path and parent disagree"),
-            (
-                bool(self.write_spec and not self.write_spec.target_resource and "U" not in self.operations),
-                "written but not writable",
-            ),
-            (
-                bool(self.write_spec and set(self.parent_keys) - set(self.write_spec.by_name)),
-                "its path needs a field it lacks",
-            ),
         ]
-
-    @property
-    def key(self) -> str:
-        """Return the name of the primary key: `id` in every list (V)."""
-        return "id"
 
     @cached_property
     def parent_keys(self) -> tuple[str, ...]:
@@ -117,7 +118,7 @@ class Resource:
     @property
     def is_read_only(self) -> bool:
         """Say whether the API documents no write at all."""
-        return not set(self.operations) & set("CUD")
+        return not self.operations & _WRITES
 
     @property
     def singular(self) -> str:
@@ -155,14 +156,27 @@ class Resource:
         the other way round: a server that ignores the column and heeds `id` then cannot look as if it sorted, for
         newer rows mostly have higher ids.
         """
-        if column in self.unsorted_columns:
-            return {}
         if column in self.sort_by or ANY_COLUMN in self.sort_by:
             return {"sort_by": column, "sort_dir": direction}
         if not self.supports_sort:
             return {}
         first = {"sort[0][attribute]": column, "sort[0][order]": direction}
-        if column == self.key:
+        if column == "id":
             return first
         other: Direction = "asc" if direction == "desc" else "desc"
-        return first | {"sort[1][attribute]": self.key, "sort[1][order]": other}
+        return first | {"sort[1][attribute]": "id", "sort[1][order]": other}
+
+
+@dataclass(frozen=True, kw_only=True)
+class WritableResource(Resource):
+    """A resource that the target can write, with the rules of its write bodies."""
+
+    write_spec: WriteSpec
+
+    def _contradictions(self) -> list[tuple[bool, str]]:
+        is_own = self.write_spec.target_resource is None
+        return [
+            *super()._contradictions(),
+            (is_own and Operation.UPDATE not in self.operations, "it has a write_spec but no update"),
+            (not set(self.parent_keys) <= set(self.write_spec.by_name), "its path needs a field that it lacks"),
+        ]

@@ -2,7 +2,13 @@
 
 from __future__ import annotations
 
-from .model import Evidence, Resource
+from .model import (
+    LIST_AND_GET,
+    LIST_ONLY,
+    Evidence,
+    Resource,
+    WritableResource,
+)
 from .shorthand import fields_of
 from .write_model import CodeLabels, Field, FieldType, WriteSpec
 
@@ -17,7 +23,7 @@ USERS = Resource(
     name="users",
     path="/users",
     title="Users of the account",
-    operations="L",
+    operations=LIST_ONLY,
     updated_column=None,
     supports_page=False,
     excluded_fields=("last_known_location",),
@@ -30,7 +36,7 @@ TEAMS = Resource(
     name="teams",
     path="/teams",
     title="Teams, with the ids and names of members and managers",
-    operations="L",
+    operations=LIST_ONLY,
     updated_column=None,
     evidence=Evidence.VERIFIED,
     source="payload of 2024",
@@ -41,13 +47,13 @@ COMPANY_PROFILES = Resource(
     path="/company-profile",
     item_path="/company-profile/{id}",
     title="The company itself",
-    operations="LG",
+    operations=LIST_AND_GET,
     updated_column=None,
     evidence=Evidence.INFERRED,
     source="no sample",
 )
 
-CUSTOM_FIELDS = Resource(
+CUSTOM_FIELDS = WritableResource(
     name="custom_fields",
     path="/custom-fields",
     item_path="/custom-fields/{id}",

@@ -158,6 +158,10 @@ class WriteSpec:
         """Return the body fields by their names."""
         return {field.name: field for field in self.fields}
 
+    def column_of(self, name: str) -> str:
+        """Return the row column of a body field; a name that is no body field is its own column."""
+        return self.by_name[name].column if name in self.by_name else name
+
     def reference(self, name: str) -> Reference:
         """Return the reference that fills `name`."""
         return next(ref for ref in self.references if ref.field == name)

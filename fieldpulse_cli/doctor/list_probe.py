@@ -44,7 +44,7 @@ class Probe:
         self.resource, self.facts = resource, ListFacts()
         self.first: Page | None = None
         self.error: FieldPulseError | None = None
-        self.column = resource.updated_column or resource.key
+        self.column = resource.updated_column or "id"
         self.path, self.asked_at = resource.path, datetime.now(timezone.utc)
         self._client, self._reading = client, reading
         self.fears_filters = self.has_failed = False

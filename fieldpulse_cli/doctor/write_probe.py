@@ -173,7 +173,7 @@ class WriteProbe:
         """Look for a row of the name that is only ours: among the newest, then in the whole list."""
         pages = Pages(self._client, resource, ReadOptions(check_completeness=False))
         try:
-            rows = chain(pages.read(resource.sort_params(resource.key, "desc"), 1).rows, *FullScan(pages).rows())
+            rows = chain(pages.read(resource.sort_params("id", "desc"), 1).rows, *FullScan(pages).rows())
             own = {int(row["id"]) for row in rows if self._name in row.values()}
         except FieldPulseError:
             own = set()

@@ -11,6 +11,7 @@ from starlette.requests import Request as HttpRequest
 from starlette.routing import Route
 
 from fieldpulse_api.resources.catalogue import RESOURCES
+from fieldpulse_api.resources.model import Operation, WritableResource
 from fieldpulse_sandbox.behaviour.switches import Behaviour
 from fieldpulse_sandbox.data.store import Missing
 from fieldpulse_sandbox.data.table import BackendError
@@ -70,18 +71,18 @@ def _routes(backend: Backend) -> list[Route]:
     """Return a route for each operation of the catalogue; fixed paths come before those with an id."""
     routes = [Route("/version", backend.version, methods=["GET"])]
     for resource in RESOURCES:
-        endpoints: dict[str, tuple[str | None, str, Endpoint]] = {
-            "L": (resource.path, "GET", backend.list),
-            "G": (resource.item_path, "GET", backend.get),
-            "C": (resource.create_path or resource.path, "POST", backend.create),
-            "U": (resource.item_path, "PUT", backend.update),
-            "D": (resource.item_path, "DELETE", backend.delete),
+        endpoints: dict[Operation, tuple[str | None, str, Endpoint]] = {
+            Operation.LIST: (resource.path, "GET", backend.list),
+            Operation.GET: (resource.item_path, "GET", backend.get),
+            Operation.CREATE: (resource.create_path or resource.path, "POST", backend.create),
+            Operation.UPDATE: (resource.item_path, "PUT", backend.update),
+            Operation.DELETE: (resource.item_path, "DELETE", backend.delete),
         }
-        for operation in resource.operations:
-            path, method, endpoint = endpoints[operation]
-            name = f"{method} {resource.name}"
-            routes.append(Route(str(path), backend.offered(resource, endpoint), methods=[method], name=name))
-        for call in resource.write_spec.actions if resource.write_spec else ():
+        for operation, (path, method, endpoint) in endpoints.items():
+            if operation in resource.operations:
+                name = f"{method} {resource.name}"
+                routes.append(Route(str(path), backend.offered(resource, endpoint), methods=[method], name=name))
+        for call in resource.write_spec.actions if isinstance(resource, WritableResource) else ():
             answer = backend.offered(resource, partial(backend.call, call))
             routes.append(Route(call.path, answer, methods=[method_of(call)], name=call.name))
     return sorted(routes, key=lambda route: route.path.count("{"))

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from fieldpulse_api.resources.model import Resource
+from fieldpulse_api.resources.model import Resource, WritableResource
 from fieldpulse_api.resources.write_model import FieldType, WriteSpec
 from fieldpulse_sandbox.schema.column_rules import extras
 from fieldpulse_sandbox.schema.table_shapes import SHAPES
@@ -45,7 +45,7 @@ def validated(store: Store, resource: Resource, body: Body, *, before: Row, beha
 
     Raises: Refused.
     """
-    rules = resource.write_spec or NOTHING
+    rules = resource.write_spec if isinstance(resource, WritableResource) else NOTHING
     problems = _absent(rules, body, creating=not before, names_again=resource.name in behaviour.repeat_any_of)
     if not before:
         problems += lacking(_also_required(resource.name, behaviour), body)

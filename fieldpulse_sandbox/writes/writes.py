@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from fieldpulse_api.resources.model import Resource, WritableResource
 from fieldpulse_sandbox.data.conditions import CLASSES
 from fieldpulse_sandbox.data.custom_field_values import merged
 from fieldpulse_sandbox.schema.column_rules import WRITE_ONLY
@@ -15,7 +16,6 @@ from .field_values import TEXTS
 from .validation import NOTHING, Body, validated
 
 if TYPE_CHECKING:
-    from fieldpulse_api.resources.model import Resource
     from fieldpulse_sandbox.behaviour.switches import Behaviour
     from fieldpulse_sandbox.data.store import Store
     from fieldpulse_sandbox.seed import Row
@@ -66,7 +66,7 @@ class Writes:
 
     def _said(self, resource: Resource, body: Body) -> Body:
         """Return what of a PUT's body counts: nulls, and empty texts, may be no change."""
-        ruled = (resource.write_spec or NOTHING).by_name
+        ruled = (resource.write_spec if isinstance(resource, WritableResource) else NOTHING).by_name
         others = {name for name, field in ruled.items() if field.type not in TEXTS}
         is_emptied = self.behaviour.put_empty or self.behaviour.put_null == "empty"
         is_cleared = self.behaviour.put_null == "clear"

@@ -131,7 +131,7 @@ def _section(resource: Resource, incoming: list[Join]) -> str:
     ]
     referenced_by = ", ".join(f"[`{join.stream}.{join.path}`]({link(join.stream, folder='')})" for join in incoming)
     facts = [
-        ("primary key", f"`{resource.key}`"),
+        ("primary key", "`id`"),
         ("replication", replication(resource)),
         ("read from", f"`GET {resource.path}`"),
         ("the target writes", writes(resource)),
@@ -140,7 +140,7 @@ def _section(resource: Resource, incoming: list[Join]) -> str:
         ("custom fields", "object `custom_fields`" if resource.custom_field_object else ""),
         ("never emitted", codes(resource.excluded_fields)),
         ("joined by", referenced_by),
-        ("evidence", f"{resource.evidence.name.lower()}: {resource.source}"),
+        ("evidence", f"{resource.evidence.value}: {resource.source}"),
     ]
     head = f"## {resource.name}\n\n{resource.title}.\n\n"
     return (

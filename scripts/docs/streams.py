@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from fieldpulse_api.resources.catalogue import RESOURCES
-from fieldpulse_api.resources.model import Filter, Resource
+from fieldpulse_api.resources.catalogue import RESOURCES, WRITABLE
+from fieldpulse_api.resources.model import Filter, Operation, Resource, WritableResource
 from tap_fieldpulse.singer import change_event_stream, webhook_event_stream
 
 from .domains import link
@@ -23,7 +23,7 @@ def streams_table() -> str:
             resource.title,
             replication(resource),
             writes(resource),
-            resource.evidence.name.lower(),
+            resource.evidence.value,
         )
         for resource in RESOURCES
     ]
@@ -35,9 +35,8 @@ def writes_table() -> str:
     """Return every stream that the target writes as a table."""
     head = ("stream", "by name or your key", "required to create", "default `match`", "actions", "delete")
     rows = []
-    for resource in RESOURCES:
-        if not (spec := resource.write_spec):
-            continue
+    for resource in WRITABLE.values():
+        spec = resource.write_spec
         by_name = dict.fromkeys(
             name
             for reference in spec.references
@@ -52,7 +51,7 @@ def writes_table() -> str:
                 ", ".join(required),
                 " or ".join(" and ".join(fields) for fields in spec.match_sets),
                 codes(action.name for action in spec.actions),
-                "yes" if "D" in resource.operations else "no",
+                "yes" if Operation.DELETE in resource.operations else "no",
             )
         )
     return table(head, rows)
@@ -92,11 +91,11 @@ def replication(resource: Resource) -> str:
 
 def writes(resource: Resource) -> str:
     """Return which writes the target makes for a stream."""
-    if not resource.write_spec:
+    if not isinstance(resource, WritableResource):
         return ""
     if resource.write_spec.target_resource:
         return f"moves {resource.write_spec.target_resource}"
-    return "create, update, delete" if "D" in resource.operations else "create, update"
+    return "create, update, delete" if Operation.DELETE in resource.operations else "create, update"
 
 
 def _values(resource: Resource, each: Filter) -> str:

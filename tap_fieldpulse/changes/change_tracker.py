@@ -42,7 +42,7 @@ class Memory:
         self.wants_old = not snapshot.is_filled or (has_events and not is_gapless)
         self._snapshot, self._resource, self._filters = snapshot, resource, filters
         self._is_refiltered = is_refiltered
-        self._path_needs = tuple(set(re.findall(r"{(\w+)}", resource.item_path or "")) - {resource.key})
+        self._path_needs = tuple(set(re.findall(r"{(\w+)}", resource.item_path or "")) - {"id"})
 
     @cached_property
     def _known(self) -> set[int]:
@@ -107,4 +107,4 @@ class Memory:
         return events.pack({name: record.get(name) for name in self._path_needs}) if self._path_needs else None
 
     def _has_contents(self, row: Row) -> bool:
-        return not set(row) <= {self._resource.key, *self._path_needs}
+        return not set(row) <= {"id", *self._path_needs}

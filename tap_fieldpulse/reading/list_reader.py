@@ -133,8 +133,8 @@ class OwnList:
         """
         if not self.ids:
             return True
-        column = self._bookmark.column if self._bookmark else self._pages.resource.key
-        page = self._pages.without(self._sent).read(self._pages.resource.sort_params(column, "desc"), 1, count=False)
+        column = self._bookmark.column if self._bookmark else "id"
+        page = self._pages.without(self._sent).read(self._pages.sort_params(column, "desc"), 1, count=False)
         self.tally.pages += 1
         hidden = [row for row, one in zip(page.rows, page.ids) if one not in self.ids and self._filters.fit(row)]  # noqa: B905
         return any(self.is_new(row) and self._is_older(row) for row in hidden)

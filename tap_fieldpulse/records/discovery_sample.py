@@ -77,4 +77,4 @@ def sample(client: Client, resource: Resource, reading: ReadOptions, logger: log
 
 def _page(pages: Pages) -> list[Row]:
     resource = pages.resource
-    return pages.read(resource.sort_params(resource.key, "desc"), 1, count=False).rows
+    return pages.read(resource.sort_params("id", "desc"), 1, count=False).rows

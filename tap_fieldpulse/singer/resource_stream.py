@@ -34,7 +34,7 @@ class FieldPulseStream(Stream):
 
     def __init__(self, tap: TapFieldPulse, resource: Resource) -> None:
         super().__init__(tap, name=resource.name)
-        self.primary_keys = [resource.key]
+        self.primary_keys = ["id"]
         self.replication_key = resource.updated_column
         self._resource, self._fieldpulse = resource, tap
         self._source: Source | None = None

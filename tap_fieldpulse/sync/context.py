@@ -24,7 +24,7 @@ from fieldpulse_api.reading.account import account_of
 from fieldpulse_api.reading.pages import Pages, ReadOptions
 from fieldpulse_api.reading.single_rows import Details
 from fieldpulse_api.resources.catalogue import BY_NAME
-from fieldpulse_api.resources.model import Resource
+from fieldpulse_api.resources.model import Operation, Resource
 from fieldpulse_api.values.custom_fields import PROPERTY, CustomFields, Definition, read_definitions
 from fieldpulse_api.values.text import NameIndex, read_name_index
 from fieldpulse_plugin.settings import account_profile, client_settings, time_zone
@@ -138,7 +138,7 @@ class Run:
     ) -> Source:
         """Put together the reading of one stream."""
         resource, filters = BY_NAME[name], self._filters(BY_NAME[name])
-        sweeps = has_deletes and "G" in resource.operations
+        sweeps = has_deletes and Operation.GET in resource.operations
         if has_deletes and not sweeps:
             logger.info("%s: deleted rows are not looked for: FieldPulse has no path by id for it", name)
         memory = None

@@ -11,7 +11,7 @@ from fieldpulse_api.http.client import Client
 from fieldpulse_api.reading.pages import ReadOptions, Row
 from fieldpulse_api.reading.prefetch import map_in_order
 from fieldpulse_api.reading.single_rows import read_row
-from fieldpulse_api.resources.model import Resource
+from fieldpulse_api.resources.model import Operation, Resource
 
 from .inbox import number_of
 
@@ -44,7 +44,7 @@ class Hints:
     @staticmethod
     def are_for(resource: Resource) -> bool:
         """Say whether rows can be read by nothing but their ids."""
-        return resource.item_path is not None and resource.parent is None and "G" in resource.operations
+        return resource.item_path is not None and resource.parent is None and Operation.GET in resource.operations
 
     @staticmethod
     def since(state: Mapping[str, Any]) -> int:
@@ -93,6 +93,6 @@ class Hints:
 
     def _ask(self, identity: int) -> Row | None:
         try:
-            return read_row(self._client, self._resource, {self._resource.key: identity})
+            return read_row(self._client, self._resource, {"id": identity})
         except RecordError:  # the list tells whether there is such a row
             return None

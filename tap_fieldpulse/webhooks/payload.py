@@ -16,6 +16,7 @@ from typing import Any
 import msgspec
 
 from fieldpulse_api.resources.catalogue import RESOURCES
+from fieldpulse_api.resources.model import Operation
 from fieldpulse_api.values.scalars import ConversionError, to_integer, to_text
 
 UNKNOWN = "unknown"
@@ -25,7 +26,9 @@ _EVENTS = {
     for ending in one.webhook_events
 }
 """The vendor's events: trigger in lower case → name."""
-_NOUNS = sorted(((one.webhook_noun.lower(), one.singular) for one in RESOURCES if "G" in one.operations), reverse=True)
+_NOUNS = sorted(
+    ((one.webhook_noun.lower(), one.singular) for one in RESOURCES if Operation.GET in one.operations), reverse=True
+)
 """What an event may be of: beginning of a trigger → object type, longer ones before those that they begin with."""
 _COMPANY = re.compile(r"_(\d{1,18})\s*\Z", re.ASCII)
 _DEEPEST = 32

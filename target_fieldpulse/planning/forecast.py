@@ -69,8 +69,8 @@ class PlannedState:
 
 def columns_written(plan: Plan) -> Mapping[str, Any]:
     """Return what a row shows of what a plan writes: some columns have other names than their fields."""
-    fields = plan.resource.write_spec.by_name if plan.resource.write_spec else {}
-    return {fields[name].column if name in fields else name: value for name, value in plan.body.items()}
+    write = plan.resource.write_spec
+    return {write.column_of(name): value for name, value in plan.body.items()}
 
 
 def _entry(

@@ -13,7 +13,7 @@ from fieldpulse_api.http.client import Client
 from fieldpulse_api.reading.full_scan import FullScan
 from fieldpulse_api.reading.pages import Pages, ReadOptions
 from fieldpulse_api.resources.catalogue import BY_NAME
-from fieldpulse_api.resources.model import Resource
+from fieldpulse_api.resources.model import Resource, WritableResource
 from fieldpulse_api.resources.write_model import Field, FieldType
 from fieldpulse_api.values.custom_fields import RAW, entries_of
 from target_fieldpulse.records.field_codec import FieldCodec
@@ -58,7 +58,7 @@ def field_of(resource: Resource, column: str) -> Field:
     """Return how the values of a column are compared."""
     if column.startswith(_EXACT):
         return Field(column, FieldType.KEY)
-    fields = resource.write_spec.fields if resource.write_spec else ()
+    fields = resource.write_spec.fields if isinstance(resource, WritableResource) else ()
     return next((one for one in fields if one.column == column), Field(column))
 
 

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any, Literal
 
-from fieldpulse_api.resources.model import Resource
+from fieldpulse_api.resources.model import WritableResource
 from fieldpulse_api.resources.write_model import Field, FieldType, WriteSpec
 from fieldpulse_api.values.text import normalized
 from target_fieldpulse.records.custom_field_entries import FIELD as VALUES
@@ -53,7 +53,7 @@ class Plan:
     """
 
     action: Action
-    resource: Resource
+    resource: WritableResource
     ledger_key: LedgerKey
     row_id: int | None = None
     parent_ids: Mapping[str, int] = field(default_factory=dict)
@@ -143,9 +143,9 @@ def create_body(write: WriteSpec, body: Body, *, to: str = "to create") -> Body:
     return body
 
 
-def differing_fields(resource: Resource, body: Body, row: Mapping[str, Any], wire: FieldCodec) -> list[str]:
+def differing_fields(resource: WritableResource, body: Body, row: Mapping[str, Any], wire: FieldCodec) -> list[str]:
     """Return the fields of a body that a row holds otherwise; custom fields are compared one by one."""
-    fields = resource.write_spec.by_name if resource.write_spec else {}
+    fields = resource.write_spec.by_name
     return [name for name, value in body.items() if not _is_held(fields.get(name, Field(name)), value, row, wire)]
 
 

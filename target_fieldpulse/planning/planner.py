@@ -6,8 +6,8 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from fieldpulse_api.errors import RecordInvalid
-from fieldpulse_api.resources.catalogue import BY_NAME
-from fieldpulse_api.resources.model import Resource
+from fieldpulse_api.resources.catalogue import WRITABLE
+from fieldpulse_api.resources.model import Operation, WritableResource
 from fieldpulse_api.resources.write_model import Action, WriteSpec
 from fieldpulse_api.values.custom_fields import PROPERTY, RAW, entries_of
 from target_fieldpulse.ledger.ledger import Entry
@@ -41,9 +41,9 @@ class Planner:
         self._wire, self._external_columns = means.codec, means.key_columns
         self._references, self._customs = references, customs
 
-    def plan(self, resource: Resource, record: Record) -> Plan:
+    def plan(self, resource: WritableResource, record: Record) -> Plan:
         """Return what is to be done for a record."""
-        write = _write_of(resource)
+        write = resource.write_spec
         if write.target_resource:
             return self._plan_row_change(resource, write, record)
         key = records.source_key(record)
@@ -64,7 +64,7 @@ class Planner:
             )
         return self._plan_new(resource, record, note)
 
-    def _plan_new(self, resource: Resource, record: Record, note: LedgerKey) -> Plan:
+    def _plan_new(self, resource: WritableResource, record: Record, note: LedgerKey) -> Plan:
         """Plan a record that was never written: its row may be there all the same."""
         whole = self._full_body_plan("create", resource, record, note)
         found = self._match(resource, whole, record)
@@ -76,7 +76,7 @@ class Planner:
         return plans.create_plan(whole)
 
     def _plan_known(
-        self, resource: Resource, record: Record, note: LedgerKey, entry: Entry, now: records.PropertyHashes
+        self, resource: WritableResource, record: Record, note: LedgerKey, entry: Entry, now: records.PropertyHashes
     ) -> Plan:
         """Plan a record whose row is known."""
         if entry.status == "linked":
@@ -88,7 +88,7 @@ class Planner:
 
     def _plan_update(
         self,
-        resource: Resource,
+        resource: WritableResource,
         record: Record,
         note: LedgerKey,
         *,
@@ -98,7 +98,7 @@ class Planner:
     ) -> Plan:
         if self._rules.mode(resource.name) == "create_only":
             return Plan("skip", resource, note, known, reason="write_mode is create_only, and FieldPulse has the row")
-        write = _write_of(resource)
+        write = resource.write_spec
         fields = records.fields_of(write, changed)
         wanted = {*fields, *write.always_resend, *resource.parent_keys}
         filled = self._references.resolve(write, record, wanted)
@@ -121,9 +121,11 @@ class Planner:
             changed=changed,
         )
 
-    def _full_body_plan(self, action: plans.Action, resource: Resource, record: Record, note: LedgerKey) -> Plan:
+    def _full_body_plan(
+        self, action: plans.Action, resource: WritableResource, record: Record, note: LedgerKey
+    ) -> Plan:
         """Plan everything that a record says, as for a row that is not there."""
-        write = _write_of(resource)
+        write = resource.write_spec
         body = plans.build_body(write, record, self._references.resolve(write, record), self._wire)
         if VALUES in write.by_name:
             body |= self._custom_field_entries(resource, record, body, changed=tuple(note.property_hashes), is_new=True)
@@ -134,7 +136,9 @@ class Planner:
             action, resource, note, parent_ids=above, body=body, actions=calls, changed=tuple(note.property_hashes)
         )
 
-    def _extract_parent_ids(self, resource: Resource, body: Body, known: Mapping[str, int]) -> Mapping[str, int]:
+    def _extract_parent_ids(
+        self, resource: WritableResource, body: Body, known: Mapping[str, int]
+    ) -> Mapping[str, int]:
         """Take the fields of the path out of a body. A row below another one cannot be moved to a third."""
         above = {**known}
         for name in resource.parent_keys:
@@ -146,14 +150,14 @@ class Planner:
             above.setdefault(name, int(given or 0))
         return above
 
-    def _property_hashes(self, resource: Resource, write: WriteSpec, record: Record) -> records.PropertyHashes:
+    def _property_hashes(self, resource: WritableResource, write: WriteSpec, record: Record) -> records.PropertyHashes:
         """Return what a record says; its own key counts where FieldPulse keeps that."""
         now = records.property_hashes(write, record, clears=self._rules.clear_nulls, fills=self._rules.fill_empty_only)
         key = records.external_id(record) if resource.name in self._external_columns else None
         return now | records.hash_property(_KEY, key) if key is not None else now
 
     def _custom_field_entries(
-        self, resource: Resource, record: Record, body: Body, *, changed: tuple[str, ...], is_new: bool
+        self, resource: WritableResource, record: Record, body: Body, *, changed: tuple[str, ...], is_new: bool
     ) -> Body:
         """Return the values of custom fields that changed; named ones go instead of those in the API's own form."""
         given = record.get(PROPERTY)
@@ -172,12 +176,12 @@ class Planner:
         kept = [one for one in entries if one[DEFINITION] != own and not (is_new and one["value"] == "")]
         return {VALUES: kept} if kept else {}
 
-    def _key_custom_field(self, resource: Resource) -> int | None:
+    def _key_custom_field(self, resource: WritableResource) -> int | None:
         """Return the custom field that keeps the source's key."""
         name = plain_column(self._external_columns.get(resource.name, ""))
         return int(name.rpartition(":")[2]) if ":" in name else None
 
-    def _external_id_fields(self, resource: Resource, record: Record, body: Body) -> Body:
+    def _external_id_fields(self, resource: WritableResource, record: Record, body: Body) -> Body:
         """Return where FieldPulse keeps the source's key."""
         column, key = self._external_columns.get(resource.name), records.external_id(record)
         if column is None or key is None:
@@ -187,7 +191,7 @@ class Planner:
             {VALUES: [*body.get(VALUES, ()), {DEFINITION: own, "value": key}]} if own else {plain_column(column): key}
         )
 
-    def _match(self, resource: Resource, whole: Plan, record: Record) -> int | None:
+    def _match(self, resource: WritableResource, whole: Plan, record: Record) -> int | None:
         """Return the one row that the record means, by the first set of fields that finds any."""
         lookup = None
         for fields, wanted in self._match_sets(resource, whole, record):
@@ -201,19 +205,21 @@ class Planner:
                 return found[0]
         return None
 
-    def _match_sets(self, resource: Resource, whole: Plan, record: Record) -> Iterator[tuple[tuple[str, ...], Body]]:
+    def _match_sets(
+        self, resource: WritableResource, whole: Plan, record: Record
+    ) -> Iterator[tuple[tuple[str, ...], Body]]:
         """Yield the sets of fields that the record gives, as columns; the source's own key first."""
         column, key = self._external_columns.get(resource.name), records.external_id(record)
         if column and key is not None:
             yield (_KEY,), {column: key}
-        by_name, body = _write_of(resource).by_name, {**whole.parent_ids, **whole.body}
+        by_name, body = resource.write_spec.by_name, {**whole.parent_ids, **whole.body}
         for fields in self._rules.match_sets_of(resource):
             own = [by_name[name] for name in fields if name not in resource.parent_keys]
             if own and all(self._wire.match_key(by_name[name], body.get(name)) for name in fields):
                 yield fields, {one.column: body[one.name] for one in own}
 
     def _refuse_row_of_other_key(
-        self, resource: Resource, lookup: Lookup, found: int, record: Record, name: str
+        self, resource: WritableResource, lookup: Lookup, found: int, record: Record, name: str
     ) -> None:
         """Refuse a row in which FieldPulse keeps the key of another record."""
         column, key = self._external_columns.get(resource.name), records.external_id(record)
@@ -240,7 +246,7 @@ class Planner:
         except RecordInvalid as error:
             raise refuse(f"{call.name}: {error.what}", call.name) from None
 
-    def _plan_delete(self, resource: Resource, record: Record, note: LedgerKey, entry: Entry | None) -> Plan:
+    def _plan_delete(self, resource: WritableResource, record: Record, note: LedgerKey, entry: Entry | None) -> Plan:
         known = records.row_id(record) or (entry.row_id if entry else None)
         if known is None:
             known = self._row_with_external_id(resource, record)
@@ -248,7 +254,7 @@ class Planner:
             return Plan("unchanged", resource, note, known)
         if not self._rules.hard_delete:
             return Plan("skip", resource, note, known, reason="it is deleted at its source, and hard_delete is not set")
-        if "D" not in resource.operations:
+        if Operation.DELETE not in resource.operations:
             raise refuse(f"FieldPulse deletes no {resource.name}", "deleted_at", "retire the row in another way")
         if entry and entry.status == "pending":
             raise refuse(
@@ -258,19 +264,19 @@ class Planner:
             return Plan("skip", resource, note, reason="it is deleted at its source, and was never written")
         above = entry.parent_ids if entry and entry.row_id == known else {}
         if set(resource.parent_keys) - set(above):
-            write = _write_of(resource)
+            write = resource.write_spec
             above = self._extract_parent_ids(
                 resource, {**self._references.resolve(write, record, set(resource.parent_keys))}, {}
             )
         return Plan("delete", resource, note, known, above)
 
-    def _row_with_external_id(self, resource: Resource, record: Record) -> int | None:
+    def _row_with_external_id(self, resource: WritableResource, record: Record) -> int | None:
         """Return the one row in which FieldPulse keeps the record's key: that is certain enough to delete it."""
         column, key = self._external_columns.get(resource.name), records.external_id(record)
         found = self._lookups.get(resource.name).find({column: key}) if column and key is not None else []
         return found[0] if len(found) == 1 else None
 
-    def _plan_row_change(self, resource: Resource, write: WriteSpec, record: Record) -> Plan:
+    def _plan_row_change(self, resource: WritableResource, write: WriteSpec, record: Record) -> Plan:
         """Plan a change of another resource's row: a move needs no key of its own, the row is its key."""
         if records.is_deleted(record):
             raise refuse(f"FieldPulse deletes no {resource.name}", "deleted_at")
@@ -289,18 +295,12 @@ class Planner:
         action: plans.Action = "update" if changed else "unchanged"
         if changed and self._rules.mode(resource.name) == "create_only":
             return Plan("skip", resource, note, target, reason="write_mode is create_only, and a move changes a row")
-        return Plan(action, BY_NAME[str(write.target_resource)], note, target, body=body, changed=changed)
+        return Plan(action, WRITABLE[str(write.target_resource)], note, target, body=body, changed=changed)
 
 
 def row_ledger_key(row: int) -> str:
     """Return the ledger's key of a stream that changes rows of another: the row itself."""
     return f"id:{row}"
-
-
-def _write_of(resource: Resource) -> WriteSpec:
-    if resource.write_spec is None:
-        raise TypeError(resource.name)  # a sink is made for writable streams only
-    return resource.write_spec
 
 
 def _elements(call: Action, given: Any) -> list[Mapping[str, Any]]:

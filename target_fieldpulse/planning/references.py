@@ -7,7 +7,7 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from fieldpulse_api.errors import allowed_instead
-from fieldpulse_api.resources.catalogue import RESOURCES
+from fieldpulse_api.resources.catalogue import WRITABLE
 from fieldpulse_api.resources.write_model import ParentLookup, Reference, WriteSpec
 from fieldpulse_api.values.scalars import ConversionError, to_integer
 from fieldpulse_api.values.text import PERSONAL, normalized, object_type
@@ -184,7 +184,7 @@ def _twice(field: str, given: str) -> Exception:
 def lookup_columns(streams: Mapping[str, Any]) -> dict[str, list[str]]:
     """Return the columns by which the references of all streams look rows up."""
     asked: defaultdict[str, list[str]] = defaultdict(list)
-    for reference in (one for resource in RESOURCES if resource.write_spec for one in resource.write_spec.references):
+    for reference in (one for resource in WRITABLE.values() for one in resource.write_spec.references):
         only = [reference.restrict_to[0]] if reference.restrict_to else []
         asked[reference.stream] += [*([reference.column] if reference.column else []), *only]
         if reference.parent:

@@ -7,8 +7,8 @@ from dataclasses import dataclass, field
 from typing import Any, Literal, cast
 
 from fieldpulse_api.errors import ConfigError, got_and_allowed
-from fieldpulse_api.resources.catalogue import BY_NAME, RESOURCES, WRITABLE
-from fieldpulse_api.resources.model import Resource
+from fieldpulse_api.resources.catalogue import WRITABLE
+from fieldpulse_api.resources.model import WritableResource
 from fieldpulse_api.resources.write_model import FieldType
 
 Mode = Literal["upsert", "create_only", "update_only"]
@@ -20,9 +20,8 @@ ALL_OTHERS = "*"
 def _creatable() -> dict[str, tuple[str, ...]]:
     """Return the streams whose rows can be created from nothing but how records name them, and those columns."""
     found: dict[str, tuple[str, ...]] = {}
-    writes = [resource.write_spec for resource in RESOURCES if resource.write_spec]
-    for reference in (one for write in writes for one in write.references if one.column):
-        write = BY_NAME[reference.stream].write_spec
+    for reference in (one for resource in WRITABLE.values() for one in resource.write_spec.references if one.column):
+        write = WRITABLE[reference.stream].write_spec if reference.stream in WRITABLE else None
         if write and not write.target_resource and write.required == (reference.column,):
             columns = (*found.get(reference.stream, ()), reference.column, *(reference.restrict_to or ())[:1])
             found[reference.stream] = tuple(dict.fromkeys(columns))
@@ -60,16 +59,16 @@ class WritePolicy:
             hard_delete=config["hard_delete"],
         )
 
-    def match_sets_of(self, resource: Resource) -> tuple[tuple[str, ...], ...]:
+    def match_sets_of(self, resource: WritableResource) -> tuple[tuple[str, ...], ...]:
         """Return the sets of fields by which a stream's rows are found."""
-        return self.match_sets.get(resource.name, resource.write_spec.match_sets if resource.write_spec else ())
+        return self.match_sets.get(resource.name, resource.write_spec.match_sets)
 
     def match_columns(self, external: Mapping[str, str]) -> dict[str, list[str]]:
         """Return the columns by which rows are matched, by stream."""
         columns: dict[str, list[str]] = {}
-        for resource in (one for one in RESOURCES if one.write_spec):
+        for resource in WRITABLE.values():
             names = dict.fromkeys(name for fields in self.match_sets_of(resource) for name in fields)
-            fields = resource.write_spec.by_name if resource.write_spec else {}
+            fields = resource.write_spec.by_name
             own = [external[resource.name]] if resource.name in external else []
             columns[resource.name] = [*own, *(fields[name].column for name in names)]
         return columns
@@ -88,12 +87,8 @@ def _by_stream(given: Mapping[str, Any], setting: str, *also: str) -> Iterator[t
 
 
 def _checked(stream: str, sets: list[list[str]]) -> tuple[tuple[str, ...], ...]:
-    write = BY_NAME[stream].write_spec
-    known = (
-        [one.name for one in write.fields if one.type is not FieldType.JSON]
-        if write and not write.target_resource
-        else []
-    )
+    write = WRITABLE[stream].write_spec
+    known = [one.name for one in write.fields if one.type is not FieldType.JSON] if not write.target_resource else []
     if not known:
         what = "This stream changes rows of another, and matches none of its own."
         raise ConfigError(what, where=f"setting match.{stream}", hint="leave it out")
@@ -118,7 +113,7 @@ def _modes(config: Mapping[str, Any]) -> dict[str, Mode]:
 
 def _external(config: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
     for stream, name in _by_stream(config["external_id_fields"], "external_id_fields"):
-        resource = BY_NAME[stream]
+        resource = WRITABLE[stream]
         if not resource.custom_field_object and name not in external_id_columns(resource):
             columns = got_and_allowed(name, external_id_columns(resource))
             what = f"Rows of {stream} have no such column for keys: {columns}."
@@ -126,10 +121,7 @@ def _external(config: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
         yield stream, name
 
 
-def external_id_columns(resource: Resource) -> list[str]:
+def external_id_columns(resource: WritableResource) -> list[str]:
     """Return the columns in which FieldPulse keeps keys of others; what people write is none."""
-    return (
-        [resource.write_spec.external_id_column]
-        if resource.write_spec and resource.write_spec.external_id_column
-        else []
-    )
+    column = resource.write_spec.external_id_column
+    return [column] if column else []

@@ -6,7 +6,7 @@ from collections import defaultdict
 from collections.abc import Mapping
 from typing import Any
 
-from fieldpulse_api.resources.catalogue import RESOURCES
+from fieldpulse_api.resources.catalogue import WRITABLE
 from fieldpulse_api.resources.write_model import Field, FieldType, Reference, WriteSpec
 from fieldpulse_api.values.text import normalized
 from target_fieldpulse.records.field_codec import FieldCodec
@@ -18,7 +18,7 @@ from .keyed_executor import OrderingKey
 def _name_columns() -> dict[str, set[str]]:
     """Return the columns by which records of other streams name a stream's rows."""
     found: defaultdict[str, set[str]] = defaultdict(set)
-    for reference in (one for resource in RESOURCES if resource.write_spec for one in resource.write_spec.references):
+    for reference in (one for resource in WRITABLE.values() for one in resource.write_spec.references):
         if reference.column:
             found[reference.stream].add(reference.column)
     return found

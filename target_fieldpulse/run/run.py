@@ -10,8 +10,8 @@ from pathlib import Path
 from typing import Any
 
 from fieldpulse_api.errors import ConfigError, RecordError, RecordInvalid, UncertainWrite
-from fieldpulse_api.resources.catalogue import BY_NAME
-from fieldpulse_api.resources.model import Resource
+from fieldpulse_api.resources.catalogue import WRITABLE
+from fieldpulse_api.resources.model import WritableResource
 from target_fieldpulse.message_reader import RecordFault
 from target_fieldpulse.planning.guard_buffer import Held
 from target_fieldpulse.planning.plan import LedgerKey, Plan
@@ -57,19 +57,21 @@ class TargetRun:
         self._prepared: set[str] = set()
         self._fatal: BaseException | None = None
 
-    def prepare(self, resource: Resource) -> None:
+    def prepare(self, resource: WritableResource) -> None:
         """Get ready to write a stream: which account this is, and what earlier runs left in doubt."""
         self._parts.open()
-        if self._is_dry or not resource.write_spec:
+        if self._is_dry:
             return
         named = {one.stream for one in resource.write_spec.references} & self._parts.rules.create_missing_references
-        for one in (BY_NAME[stream] for stream in sorted({resource.name, *named} - self._prepared)):
+        for one in (WRITABLE[stream] for stream in sorted({resource.name, *named} - self._prepared)):
             self._prepared.add(one.name)  # a SCHEMA may come again, while creates are under way
             self._parts.ledger.lock_stream(one.name)
-            if one.write_spec and not one.write_spec.target_resource:
+            if not one.write_spec.target_resource:
                 self._parts.doubts.settle_all(one)
 
-    def submit(self, resource: Resource, schema: Schema, record: Record, fault: RecordFault | None = None) -> None:
+    def submit(
+        self, resource: WritableResource, schema: Schema, record: Record, fault: RecordFault | None = None
+    ) -> None:
         """Read one record; this waits while too many are under way. One with a fault is rejected.
 
         Raises: what ended the run.
@@ -144,7 +146,7 @@ class TargetRun:
             "streams": counts,
         }
 
-    def _count_planned(self, resource: Resource, record: Record) -> None:
+    def _count_planned(self, resource: WritableResource, record: Record) -> None:
         """Count what a record will do, before anything is sent. Raises: GuardStopped when it would be too much."""
         try:
             plan = self._parts.planner.plan(resource, record)
@@ -167,16 +169,16 @@ class TargetRun:
                 self.raise_if_failed()
                 start()
 
-    def _start(self, resource: Resource, schema: Schema, record: Record, ticket: int) -> None:
+    def _start(self, resource: WritableResource, schema: Schema, record: Record, ticket: int) -> None:
         write = resource.write_spec
         match = self._parts.rules.match_sets_of(resource)
         self._executor.submit(
             lambda: self._work(resource, schema, record, ticket),
-            writes=keys_written(resource.name, write, record, match, self._parts.wire) if write else (),
-            after=keys_read(write, record) if write else (),
+            writes=keys_written(resource.name, write, record, match, self._parts.wire),
+            after=keys_read(write, record),
         )
 
-    def _work(self, resource: Resource, schema: Schema, record: Record, ticket: int) -> None:
+    def _work(self, resource: WritableResource, schema: Schema, record: Record, ticket: int) -> None:
         stream = resource.name
         try:
             with self._outcomes.in_progress(stream):
@@ -190,7 +192,7 @@ class TargetRun:
             self._fatal = self._fatal or error
             self._stopped.set()
 
-    def _write(self, resource: Resource, schema: Schema, record: Record) -> Outcome:
+    def _write(self, resource: WritableResource, schema: Schema, record: Record) -> Outcome:
         plan, audit = None, self._parts.audit
         try:
             audit.start_record()
@@ -207,7 +209,7 @@ class TargetRun:
             )
         return done.outcome
 
-    def _reject(self, resource: Resource, schema: Schema, record: Record, fault: RecordFault) -> None:
+    def _reject(self, resource: WritableResource, schema: Schema, record: Record, fault: RecordFault) -> None:
         error = RecordInvalid(f"the record has {fault.reason}", where="input", hint="correct the record at its source")
         done = self._record_refusal(resource, schema, record, error, line=fault.line)
         self._outcomes.count_outcome(resource.name, done.outcome)
@@ -220,7 +222,7 @@ class TargetRun:
 
     def _record_refusal(
         self,
-        resource: Resource,
+        resource: WritableResource,
         schema: Schema,
         record: Record,
         error: RecordError | UncertainWrite,

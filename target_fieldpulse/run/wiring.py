@@ -9,7 +9,7 @@ from typing import Any
 from fieldpulse_api.http.client import Client
 from fieldpulse_api.reading.account import account_of, address_name
 from fieldpulse_api.reading.pages import ReadOptions
-from fieldpulse_api.resources.catalogue import BY_NAME
+from fieldpulse_api.resources.catalogue import WRITABLE
 from fieldpulse_plugin.settings import client_settings
 from target_fieldpulse.ledger.ledger import Ledger
 from target_fieldpulse.planning.forecast import PlannedState
@@ -97,7 +97,7 @@ class Parts:
         )
 
     def _external(self, stream: str, name: str) -> str:
-        resource = BY_NAME[stream]
+        resource = WRITABLE[stream]
         if name in external_id_columns(resource):
             return key_column(name)
         where = f"setting external_id_fields.{stream}"

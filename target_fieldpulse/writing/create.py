@@ -12,7 +12,7 @@ from typing import Any
 from fieldpulse_api.errors import FieldPulseError, ServerError, UncertainWrite
 from fieldpulse_api.reading.incremental_scan import newest_id
 from fieldpulse_api.reading.pages import Pages
-from fieldpulse_api.resources.model import Resource
+from fieldpulse_api.resources.model import WritableResource
 from fieldpulse_api.values.scalars import ConversionError, to_integer
 from target_fieldpulse.planning.lookups import cell, field_of
 from target_fieldpulse.planning.plan import LedgerKey, Plan, create_plan, differing_fields
@@ -137,7 +137,7 @@ class RowCreator:
         note = LedgerKey(plan.ledger_key.stream, plan.ledger_key.key, said)
         self._services.ledger.upsert(note, row_id=created, parent_ids=above, audit=audit)
 
-    def _max_id_before(self, resource: Resource, parent_ids: Mapping[str, int]) -> int:
+    def _max_id_before(self, resource: WritableResource, parent_ids: Mapping[str, int]) -> int:
         """Return an id that is there already: what is created from now on lies above it."""
         if resource.parent:  # short lists, which are read for matches anyway
             return self._services.lookups.get(resource.name, parent_ids).newest_id
@@ -148,14 +148,14 @@ class RowCreator:
                 )
             return self._max_ids[resource.name]
 
-    def _observe_id(self, resource: Resource, created: int) -> None:
+    def _observe_id(self, resource: WritableResource, created: int) -> None:
         """Take note that what is created from now on lies above a row."""
         if not resource.parent:
             with self._locks[resource.name]:
                 self._max_ids[resource.name] = max(created, self._max_ids[resource.name])
 
 
-def _create_path(resource: Resource, parent_ids: Mapping[str, int]) -> str:
+def _create_path(resource: WritableResource, parent_ids: Mapping[str, int]) -> str:
     return (resource.create_path or resource.path).format(**parent_ids)
 
 

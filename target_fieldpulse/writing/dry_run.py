@@ -129,7 +129,7 @@ class DryRun:
 
     def _changes(self, plan: Plan, due: Body, row: Mapping[str, Any]) -> dict[str, dict[str, Any]]:
         """Return the old and the new value of each field that would be sent and differs; custom fields one by one."""
-        fields = plan.resource.write_spec.by_name if plan.resource.write_spec else {}
+        write = plan.resource.write_spec
         found = {}
         for name in differing_fields(plan.resource, due, row, self._services.codec):
             if name == VALUES:
@@ -137,14 +137,14 @@ class DryRun:
                     title = f"custom_fields.{self._custom_fields.name_of(entry[DEFINITION])}"
                     found[title] = {"old": cell(row, custom_column(entry[DEFINITION])), "new": entry["value"]}
             else:
-                column = fields[name].column if name in fields else name
+                column = write.column_of(name)
                 found[name] = {"old": row.get(column), "new": due[name]}
         return found
 
     def _request_count(self, plan: Plan, due: Body) -> int:
         """Return what carrying it out would cost, look-ups apart."""
         rules = plan.resource.write_spec
-        calls = [one for one in (rules.actions if rules else ()) if plan.actions.get(one.name)]
+        calls = [one for one in rules.actions if plan.actions.get(one.name)]
         cost = sum(len(plan.actions[one.name]) if one.link else 1 for one in calls)
         if plan.action != "update":
             return 1 + cost
@@ -163,7 +163,7 @@ class DryRun:
 
 
 def _change_text(plan: Plan, name: str, change: Mapping[str, Any]) -> str:
-    field = plan.resource.write_spec.by_name.get(name) if plan.resource.write_spec else None
+    field = plan.resource.write_spec.by_name.get(name)
     return f"{_redacted(field, change['old'])} → {_redacted(field, change['new'])}"
 
 

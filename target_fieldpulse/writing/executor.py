@@ -9,7 +9,7 @@ from contextlib import suppress
 from dataclasses import replace
 
 from fieldpulse_api.errors import RowNotFound
-from fieldpulse_api.resources.catalogue import BY_NAME, RESOURCES
+from fieldpulse_api.resources.catalogue import WRITABLE
 from target_fieldpulse.planning.forecast import columns_written
 from target_fieldpulse.planning.guards import Guards
 from target_fieldpulse.planning.plan import Plan, RowToCreate, create_plan
@@ -77,7 +77,7 @@ class PlanExecutor:
 
     def _create_missing(self, one: RowToCreate) -> int:
         """Create a row that records only name, once however many do, and return its id."""
-        resource, note = BY_NAME[one.stream], one.ledger_key
+        resource, note = WRITABLE[one.stream], one.ledger_key
         key = (one.stream, note.key)
         with self._name_locks[key]:
             if key in self._created_by_name:
@@ -124,8 +124,8 @@ class PlanExecutor:
 
     def _forget_other_streams_writes(self, plan: Plan, known: int, fields: Iterable[str]) -> None:
         """Forget what another stream had written to the same fields of a row: it holds no more."""
-        for other in RESOURCES:
+        for other in WRITABLE.values():
             write = other.write_spec
-            is_same = write and write.target_resource == plan.resource.name and other.name != plan.ledger_key.stream
-            if write and is_same and set(write.by_name) & set(fields):
+            is_same = write.target_resource == plan.resource.name and other.name != plan.ledger_key.stream
+            if is_same and set(write.by_name) & set(fields):
                 self._services.ledger.forget(other.name, row_ledger_key(known))

@@ -6,7 +6,7 @@ import hashlib
 from collections.abc import Mapping
 from typing import Any
 
-from fieldpulse_api.resources.model import Resource
+from fieldpulse_api.resources.model import WritableResource
 from fieldpulse_api.resources.write_model import Field, FieldType
 from target_fieldpulse.planning.lookups import cell, field_of, has_column, plain_column
 from target_fieldpulse.records.field_codec import FieldCodec
@@ -14,10 +14,10 @@ from target_fieldpulse.records.field_codec import FieldCodec
 _ZONES_DIFFER_BY = 900  # seconds: whole quarters of an hour
 
 
-def fingerprint_of(resource: Resource, body: Mapping[str, Any], wire: FieldCodec) -> dict[str, str]:
+def fingerprint_of(resource: WritableResource, body: Mapping[str, Any], wire: FieldCodec) -> dict[str, str]:
     """Return hashes of the fields that recognise a row, so that the ledger need not hold them."""
     write = resource.write_spec
-    named = [(write.by_name[name], body.get(name)) for name in write.fingerprint_fields] if write else []
+    named = [(write.by_name[name], body.get(name)) for name in write.fingerprint_fields]
     return {one.column: hash_value(one, value, wire) for one, value in named if value not in (None, "")}
 
 
@@ -29,7 +29,9 @@ def hash_value(field: Field, value: Any, wire: FieldCodec) -> str:
     return hashlib.blake2b(loose.encode("utf-8", "surrogatepass"), digest_size=12, person=b"fieldpulse").hexdigest()
 
 
-def matches(resource: Resource, row: Mapping[str, Any], fingerprint: Mapping[str, str], wire: FieldCodec) -> bool:
+def matches(
+    resource: WritableResource, row: Mapping[str, Any], fingerprint: Mapping[str, str], wire: FieldCodec
+) -> bool:
     """Say whether a row carries what was sent, as far as it shows it."""
     told = [
         (field_of(resource, name), cell(row, name), one) for name, one in fingerprint.items() if has_column(row, name)
@@ -43,10 +45,10 @@ def is_more_specific(fingerprint: Mapping[str, str], other: Mapping[str, str]) -
 
 
 def has_extra_data(
-    resource: Resource, row: Mapping[str, Any], fingerprint: Mapping[str, str], wire: FieldCodec
+    resource: WritableResource, row: Mapping[str, Any], fingerprint: Mapping[str, str], wire: FieldCodec
 ) -> bool:
     """Say whether a row tells of itself what was not sent, and what FieldPulse cannot have put together from that."""
-    if _has_key(fingerprint) or resource.write_spec is None:
+    if _has_key(fingerprint):
         return False
     fields = [resource.write_spec.by_name[name] for name in resource.write_spec.fingerprint_fields]
     known = {

@@ -68,7 +68,7 @@ class NewRowReader:
         query = dict(resource.with_custom_fields_params) if with_custom_fields else {}
         pages = Pages(self._services.client, resource, replace(self._services.read_options, query=query), path)
         try:
-            rows = [row for page in IncrementalScan(pages, resource.key, max_id_before + 1).rows() for row in page]
+            rows = [row for page in IncrementalScan(pages, "id", max_id_before + 1).rows() for row in page]
         except RowNotFound as error:
             if resource.parent and self._is_gone(BY_NAME[resource.parent], parent_ids):
                 return [], True  # nothing can be below a row that is gone

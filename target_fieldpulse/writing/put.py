@@ -8,8 +8,8 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from fieldpulse_api.errors import RecordInvalid, RowNotFound, UncertainWrite
-from fieldpulse_api.resources.model import Resource
-from fieldpulse_api.resources.write_model import Field, FieldType
+from fieldpulse_api.resources.model import WritableResource
+from fieldpulse_api.resources.write_model import FieldType
 from target_fieldpulse.planning.lookups import has_column
 from target_fieldpulse.planning.plan import Body, differing_fields
 from target_fieldpulse.records.field_codec import refuse
@@ -35,7 +35,7 @@ ClearValues = dict[str, Any]
 class PutTarget:
     """Where a PUT goes. `again` are fields that it may have to repeat, `row` is what is there, where that was read."""
 
-    resource: Resource
+    resource: WritableResource
     path: str
     resend: Mapping[str, Any] = field(default_factory=dict)
     row: Mapping[str, Any] | None = None
@@ -98,7 +98,7 @@ class PutSender:
 
     def _first_clear_value(self, place: PutTarget, name: str) -> Any:
         """Return null, unless the profile says that texts are not cleared by it."""
-        fields = place.resource.write_spec.by_name if place.resource.write_spec else {}
+        fields = place.resource.write_spec.by_name
         is_text = name in fields and fields[name].type is FieldType.TEXT
         return "" if is_text and self._services.client.settings.profile.writes.null_clears is False else None
 
@@ -121,13 +121,13 @@ class PutSender:
         return (place.resource.name, name) in self._known_clear_values
 
     def _differing(self, place: PutTarget, body: Body, row: Mapping[str, Any]) -> list[str]:
-        fields = place.resource.write_spec.by_name if place.resource.write_spec else {}
+        write = place.resource.write_spec
         names = differing_fields(place.resource, body, row, self._services.codec)
-        return [fields[name].column if name in fields else name for name in names]
+        return [write.column_of(name) for name in names]
 
     @staticmethod
     def _is_empty(place: PutTarget, row: Mapping[str, Any], name: str) -> bool:
-        field = place.resource.write_spec.by_name[name] if place.resource.write_spec else Field(name)
+        field = place.resource.write_spec.by_name[name]
         cell = row.get(field.column)
         if field.type is FieldType.DECIMAL and isinstance(cell, str) and cell:
             return not cell.strip("0.")
@@ -138,8 +138,8 @@ class PutSender:
             return
         self._wait_for_killed_run()
         rules, name = place.resource.write_spec, place.resource.name
-        missing = [one for one in (rules.always_resend if rules else ()) if one not in body]
-        is_always = rules is not None and set(rules.always_resend) <= set(rules.required)
+        missing = [one for one in rules.always_resend if one not in body]
+        is_always = set(rules.always_resend) <= set(rules.required)
         if missing and (is_always or name in self._resending_streams):
             body, missing = self._add_required_fields(place, missing, body), []
         try:

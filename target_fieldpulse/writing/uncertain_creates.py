@@ -10,7 +10,7 @@ from dataclasses import dataclass
 
 from fieldpulse_api.errors import RowNotFound, UncertainWrite
 from fieldpulse_api.reading.pages import Row
-from fieldpulse_api.resources.model import Resource
+from fieldpulse_api.resources.model import WritableResource
 from target_fieldpulse.ledger.ledger import Entry
 from target_fieldpulse.planning.plan import LedgerKey
 from target_fieldpulse.records.parsed_record import redacted_key
@@ -47,7 +47,7 @@ class UncertainCreates:
         self._stream_started_at: dict[str, float] = {}
         self._lock = threading.Lock()
 
-    def settle_all(self, resource: Resource) -> None:
+    def settle_all(self, resource: WritableResource) -> None:
         """Adopt what earlier runs created without learning of it; from now on nobody else writes the stream."""
         self._stream_started_at[resource.name] = time.time()
         lists: defaultdict[tuple[tuple[str, int], ...], list[Entry]] = defaultdict(list)
@@ -59,7 +59,7 @@ class UncertainCreates:
             for entry in sorted(entries, key=lambda entry: len(entry.fingerprint), reverse=True):
                 self._match(resource, entry, rows)
 
-    def settle(self, resource: Resource, entry: Entry, *, failed_at: float | None = None) -> int | None:
+    def settle(self, resource: WritableResource, entry: Entry, *, failed_at: float | None = None) -> int | None:
         """Return the id of the row that a create made, or None when it is sure to have made none.
 
         Units:  `failed_at` is when this run lost the answer, in epoch seconds; None for an earlier run's
@@ -80,7 +80,7 @@ class UncertainCreates:
             is_over = left <= (-self._timeout_seconds if look.is_pending_elsewhere else 0)
             if look.reason and (is_over or not look.is_pending_elsewhere):
                 raise _uncertain(resource, entry, look.reason)
-            if is_over and resource.write_spec and resource.write_spec.is_money:
+            if is_over and resource.write_spec.is_money:
                 raise _uncertain(resource, entry, "no new row looks like it, and what moves money is not sent twice")
             if is_over:
                 if arrivals.is_whole:
@@ -89,12 +89,12 @@ class UncertainCreates:
             if self._wait(left if left > 0 else _POLL_SECONDS):
                 raise _uncertain(resource, entry, "the run was stopped before that could be found out")
 
-    def _rows(self, resource: Resource, entry: Entry) -> list[Row]:
+    def _rows(self, resource: WritableResource, entry: Entry) -> list[Row]:
         return self._new_rows.read(
             resource, entry.parent_ids, entry.max_id_before, with_custom_fields=_needs_custom_fields(entry)
         ).rows
 
-    def _match(self, resource: Resource, entry: Entry, rows: Iterable[Row]) -> MatchResult:
+    def _match(self, resource: WritableResource, entry: Entry, rows: Iterable[Row]) -> MatchResult:
         """Claim the row that carries what was sent, one row for one source key; else say why none can be claimed.
 
         Creates that look alike are in doubt together: as many rows as there are of them may be theirs. A row that
@@ -121,7 +121,9 @@ class UncertainCreates:
                 self._ledger.upsert(note, row_id=look.row_id, parent_ids=entry.parent_ids, status="linked")
             return look
 
-    def _judge(self, resource: Resource, entry: Entry, free: list[Row], *, alike: int, is_open: bool) -> MatchResult:
+    def _judge(
+        self, resource: WritableResource, entry: Entry, free: list[Row], *, alike: int, is_open: bool
+    ) -> MatchResult:
         plain = [row for row in free if not has_extra_data(resource, row, entry.fingerprint, self._services.codec)]
         if any(unobservable_columns(row, entry.fingerprint) for row in free):
             return MatchResult(reason="a new row may be it, and does not show enough to tell")
@@ -136,13 +138,13 @@ class UncertainCreates:
             is_pending_elsewhere=is_open,
         )
 
-    def _is_free(self, resource: Resource, entry: Entry, row: Row) -> bool:
+    def _is_free(self, resource: WritableResource, entry: Entry, row: Row) -> bool:
         return self._fits(resource, row, entry) and not self._ledger.is_claimed(resource.name, int(row["id"]))
 
-    def _fits(self, resource: Resource, row: Row, entry: Entry) -> bool:
+    def _fits(self, resource: WritableResource, row: Row, entry: Entry) -> bool:
         return int(row["id"]) > entry.max_id_before and matches(resource, row, entry.fingerprint, self._services.codec)
 
-    def _with_hidden_columns(self, resource: Resource, entry: Entry, row: Row) -> Row:
+    def _with_hidden_columns(self, resource: WritableResource, entry: Entry, row: Row) -> Row:
         """Return a row with what only the row by id shows, where that could tell it apart."""
         if not unobservable_columns(row, entry.fingerprint) or not matches(
             resource, row, entry.fingerprint, self._services.codec
@@ -159,7 +161,7 @@ def _needs_custom_fields(entry: Entry) -> bool:
     return any(":" in name for name in entry.fingerprint)
 
 
-def _uncertain(resource: Resource, entry: Entry, why: str) -> UncertainWrite:
+def _uncertain(resource: WritableResource, entry: Entry, why: str) -> UncertainWrite:
     return UncertainWrite(
         f"A create may have happened: {why}.",
         where=f"stream {resource.name} · source key {redacted_key(entry.source_key)}",

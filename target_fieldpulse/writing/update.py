@@ -8,7 +8,7 @@ from dataclasses import replace
 from typing import Any
 
 from fieldpulse_api.errors import FieldPulseError, UncertainWrite
-from fieldpulse_api.resources.model import Resource
+from fieldpulse_api.resources.model import WritableResource
 from fieldpulse_api.resources.write_model import Action
 from target_fieldpulse.planning.plan import Body, LedgerKey, Plan
 from target_fieldpulse.records.custom_field_entries import FIELD as VALUES
@@ -56,15 +56,15 @@ class RowUpdater:
             return {name: one for name, one in plan.body.items() if name != VALUES} | (
                 {VALUES: values} if values else {}
             )
-        fields = plan.resource.write_spec.by_name if plan.resource.write_spec else {}
-        columns = {name: fields[name].column if name in fields else name for name in plan.body}
+        write = plan.resource.write_spec
+        columns = {name: write.column_of(name) for name in plan.body}
         body = {name: value for name, value in plan.body.items() if row.get(columns[name]) in _EMPTY}
         values = empty_fields(plan.body.get(VALUES, []), row)
         return {name: value for name, value in body.items() if name != VALUES} | ({VALUES: values} if values else {})
 
     def run_actions(self, plan: Plan, row_id: int) -> tuple[str, ...]:
         """Send the calls of a record, and return the names of those that were needed."""
-        calls = plan.resource.write_spec.actions if plan.resource.write_spec else ()
+        calls = plan.resource.write_spec.actions
         return tuple(
             call.name for call in calls if plan.actions.get(call.name) and self._run_action(plan, call, row_id)
         )
@@ -77,7 +77,7 @@ class RowUpdater:
         sent = [self._link(plan.resource, action, path, row_id, one) for one in elements]
         return any(sent)
 
-    def _link(self, resource: Resource, action: Action, path: str, row_id: int, element: Body) -> bool:
+    def _link(self, resource: WritableResource, action: Action, path: str, row_id: int, element: Body) -> bool:
         """Make or undo a link, once: whether FieldPulse takes the same one twice is not known."""
         ledger = self._services.ledger
         about = ":".join(str(element[name]) for name in action.item.required[:_LINK_KEY_FIELDS])

@@ -8,6 +8,7 @@ from random import Random
 from typing import Any
 
 from fieldpulse_api.resources.catalogue import BY_NAME
+from fieldpulse_api.resources.model import Operation
 from fieldpulse_sandbox.sandbox import Sandbox
 
 Row = dict[str, Any]
@@ -59,7 +60,9 @@ def edit_rows(box: Sandbox, random: Random, streams: Iterable[str]) -> None:
             }
             parents.add(box.store.create(stream, values).get(parent))
         for row_id in (
-            random.sample(row_ids, min(len(row_ids), random.randrange(3))) if "D" in resource.operations else ()
+            random.sample(row_ids, min(len(row_ids), random.randrange(3)))
+            if Operation.DELETE in resource.operations
+            else ()
         ):
             parents.add(box.store.delete(stream, row_id).get(parent))
         for row_id in parents if resource.parent else ():  # inferred: a change to a contact also updates its customer

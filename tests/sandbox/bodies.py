@@ -4,14 +4,14 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from fieldpulse_api.resources.catalogue import RESOURCES
+from fieldpulse_api.resources.catalogue import WRITABLE
 from fieldpulse_api.resources.write_model import Field, FieldType, WriteSpec
 
 if TYPE_CHECKING:
     from fieldpulse_api.resources.model import Resource
     from fieldpulse_sandbox.sandbox import Sandbox
 
-WRITTEN = [resource for resource in RESOURCES if resource.write_spec and not resource.write_spec.target_resource]
+WRITTEN = [resource for resource in WRITABLE.values() if not resource.write_spec.target_resource]
 SAMPLES: dict[FieldType, Any] = {
     FieldType.TEXT: "Proof",
     FieldType.EMAIL: "nova@example.com",
@@ -27,8 +27,7 @@ SAMPLES: dict[FieldType, Any] = {
 
 def rules(resource: Resource) -> WriteSpec:
     """Return what the catalogue says of writing this resource."""
-    assert resource.write_spec
-    return resource.write_spec
+    return WRITABLE[resource.name].write_spec
 
 
 def table_of(resource: Resource, name: str) -> str | None:

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from fieldpulse_api.resources.catalogue import RESOURCES
+from fieldpulse_api.resources.catalogue import WRITABLE
 from fieldpulse_api.resources.model import Resource
 from fieldpulse_sandbox.sandbox import Sandbox
 from tests.harness.messages import record_message, schema_message, singer_lines
@@ -86,7 +86,7 @@ CHANGES: dict[str, Record] = {
     "purchase_orders": {"comment": "Changed"},
     "assets": {"model": "Changed"},
 }
-WRITTEN = [resource for resource in RESOURCES if resource.write_spec and not resource.write_spec.target_resource]
+WRITTEN = [resource for resource in WRITABLE.values() if not resource.write_spec.target_resource]
 SHOWN: dict[tuple[str, str], Any] = {
     ("customers", "email"): "Every@example.com",
     ("customer_contacts", "phone"): "+12145550111",

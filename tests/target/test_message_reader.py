@@ -11,7 +11,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from fieldpulse_api.resources.catalogue import BY_NAME
+from fieldpulse_api.resources.catalogue import WRITABLE
 from fieldpulse_sandbox.sandbox import Sandbox
 from target_fieldpulse.target import TargetFieldPulse
 from tests.harness.commands import run_command
@@ -172,7 +172,7 @@ def test_a_state_comes_back_as_it_was(files: list[str], value: Any) -> None:
 @pytest.mark.parametrize("resource", WRITTEN, ids=lambda one: one.name)
 def test_any_value_in_any_field_is_written_or_rejected(resource: Any, tmp_path_factory: pytest.TempPathFactory) -> None:
     """Every stream that can be written; all records are accounted for, and one that is fine is written beside them."""
-    write_of = BY_NAME[resource.name].write_spec
+    write_of = WRITABLE[resource.name].write_spec
     names = sorted({*write_of.properties, "id", "external_id", "custom_fields", "deleted_at"})
 
     with Sandbox(customers=5) as box:

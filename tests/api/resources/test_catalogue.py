@@ -9,7 +9,7 @@ import pytest
 from jsonschema import Draft7Validator
 
 from fieldpulse_api.resources.catalogue import BY_NAME, RESOURCES, WRITABLE
-from fieldpulse_api.resources.model import Evidence, Resource
+from fieldpulse_api.resources.model import LIST_AND_GET, LIST_ONLY, Evidence, Operation, Resource, WritableResource
 from fieldpulse_api.resources.write_model import FieldType
 
 NAMES = [
@@ -46,6 +46,7 @@ NAMES = [
 ]
 
 each = pytest.mark.parametrize("resource", RESOURCES, ids=lambda resource: resource.name)
+each_writable = pytest.mark.parametrize("resource", WRITABLE.values(), ids=lambda resource: resource.name)
 
 
 def test_the_catalogue_has_every_list_of_the_api_once() -> None:
@@ -84,24 +85,24 @@ def test_the_replication_key_is_a_time_of_the_schema(resource: Resource) -> None
         assert resource.schema["properties"][resource.updated_column]["format"] == "date-time"
 
 
-@each
-def test_what_the_writer_refers_to_exists(resource: Resource) -> None:
-    """A reference leads to a stream, and every rule names a field of the body."""
-    if write := resource.write_spec:
-        own = {name for name, *_ in write.defaults} | {name for fields in write.match_sets for name in fields}
-        rules = own | {*write.required, *write.require_any_of, *write.always_resend, *write.fingerprint_fields}
-        assert rules <= set(write.by_name)
-        for reference in write.references:
-            assert reference.stream in BY_NAME
-            assert {*reference.fields} <= set(write.by_name) | {write.row_reference}
-            assert not reference.column or reference.column in BY_NAME[reference.stream].schema["properties"]
-
-
-@each
-def test_a_create_in_doubt_can_be_recognised(resource: Resource) -> None:
-    """What every create has is part of what it is recognised by; a create without marks would be sent again."""
+@each_writable
+def test_every_reference_and_rule_of_a_write_spec_names_something_that_exists(resource: WritableResource) -> None:
+    """A reference names a stream and its column, and every rule names a field of the body."""
     write = resource.write_spec
-    if write and not write.target_resource:
+    named = {name for name, *_ in write.defaults} | {name for fields in write.match_sets for name in fields}
+    rules = named | {*write.required, *write.require_any_of, *write.always_resend, *write.fingerprint_fields}
+    assert rules <= set(write.by_name)
+    for reference in write.references:
+        assert reference.stream in BY_NAME
+        assert {*reference.fields} <= set(write.by_name) | {write.row_reference}
+        assert not reference.column or reference.column in BY_NAME[reference.stream].schema["properties"]
+
+
+@each_writable
+def test_every_create_has_a_fingerprint(resource: WritableResource) -> None:
+    """Every create has a fingerprint field: without a fingerprint, an uncertain create would be repeated."""
+    write = resource.write_spec
+    if not write.target_resource:
         always = set(write.required) - set(resource.parent_keys)
         assert always & set(write.fingerprint_fields) or set(write.require_any_of) <= set(write.fingerprint_fields)
         assert all(write.by_name[name].type is not FieldType.JSON for name in write.fingerprint_fields)
@@ -111,8 +112,8 @@ def test_a_create_in_doubt_can_be_recognised(resource: Resource) -> None:
     ("wrong", "reason"),
     [
         ({"name": "Jobs"}, "snake_case"),
-        ({"operations": "GU", "item_path": "/jobs/{id}"}, "without a list"),
-        ({"operations": "LG"}, "item_path and operations disagree"),
+        ({"operations": frozenset({Operation.GET}), "item_path": "/jobs/{id}"}, "without a list"),
+        ({"operations": LIST_AND_GET}, "item_path and operations disagree"),
         ({"path": "/customers/{customer_id}/jobs"}, "path and parent disagree"),
     ],
 )
@@ -124,7 +125,7 @@ def test_an_entry_that_contradicts_itself_is_refused(wrong: dict[str, Any], reas
         "title": "",
         "evidence": Evidence.VERIFIED,
         "source": "",
-        "operations": "L",
+        "operations": LIST_ONLY,
     }
     with pytest.raises(ValueError, match=reason):
         Resource(**(entry | wrong))

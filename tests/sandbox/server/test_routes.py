@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from fieldpulse_api.resources.catalogue import RESOURCES
+from fieldpulse_api.resources.model import Operation
 from fieldpulse_sandbox.behaviour.switches import Behaviour
 from fieldpulse_sandbox.sandbox import Sandbox
 from fieldpulse_sandbox.schema.table_shapes import DETAIL_ONLY, NEVER_SHOWN, SHAPES
@@ -42,7 +43,7 @@ def test_a_list_answers_rows_in_the_envelope(read: Client, resource: Resource) -
 @every_resource
 def test_a_row_by_id_exists_only_where_documented(read: Client, resource: Resource) -> None:
     """GET by id answers the row where the vendor documents it."""
-    if "G" not in resource.operations:
+    if Operation.GET not in resource.operations:
         assert read.get(f"{resource.path}/1").status == 403
         return
     path = str(resource.item_path).format(**_first(read.box, resource))
@@ -63,7 +64,9 @@ def test_a_missing_row_is_404_in_the_style_of_the_backend(read: Client, resource
 
 
 @pytest.mark.parametrize(
-    "resource", [resource for resource in RESOURCES if "G" in resource.operations], ids=lambda resource: resource.name
+    "resource",
+    [resource for resource in RESOURCES if Operation.GET in resource.operations],
+    ids=lambda resource: resource.name,
 )
 def test_a_row_that_was_removed_is_404_by_id(box: Sandbox, ask: Client, resource: Resource) -> None:
     """What a test takes out of the store is gone by id as well, and nothing else is."""
@@ -88,7 +91,7 @@ def test_contacts_go_with_their_customer(box: Sandbox, ask: Client) -> None:
 
 @pytest.mark.parametrize(
     "resource",
-    [resource for resource in RESOURCES if "C" not in resource.operations or resource.create_path],
+    [resource for resource in RESOURCES if Operation.CREATE not in resource.operations or resource.create_path],
     ids=lambda resource: resource.name,
 )
 def test_an_operation_that_is_not_documented_is_an_unknown_route(read: Client, resource: Resource) -> None:

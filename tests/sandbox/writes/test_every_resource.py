@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from fieldpulse_api.resources.model import Operation
 from fieldpulse_api.resources.write_model import Field, FieldType
 from fieldpulse_sandbox.sandbox import Sandbox
 from fieldpulse_sandbox.schema.table_shapes import BASE_CLASS
@@ -79,7 +80,7 @@ def test_a_row_lives_from_create_to_delete(box: Sandbox, ask: Client, resource: 
     path = item_path.replace("{id}", str(row["id"]))
     assert ask.get(path).rows["id"] == row["id"]
     assert [one["id"] for one in box.rows(resource.name)] == [*before, row["id"]]
-    if "D" not in resource.operations:
+    if Operation.DELETE not in resource.operations:
         assert ask("DELETE", path).status == 403
         return
     gone = ask("DELETE", path)

@@ -10,7 +10,7 @@ import pytest
 
 from fieldpulse_api.errors import SafetyLimitReached
 from fieldpulse_api.resources.catalogue import RESOURCES
-from fieldpulse_api.resources.model import Resource
+from fieldpulse_api.resources.model import Operation, Resource
 from fieldpulse_sandbox.faults.fault import Fault
 from fieldpulse_sandbox.sandbox import Sandbox
 from fieldpulse_sandbox.server.gateway import Request
@@ -19,7 +19,7 @@ from tests.harness.results import RunResult
 from tests.harness.tap_runner import run_tap
 
 Config = dict[str, Any]
-SWEPT = [one for one in RESOURCES if "G" in one.operations]
+SWEPT = [one for one in RESOURCES if Operation.GET in one.operations]
 
 
 @pytest.fixture
