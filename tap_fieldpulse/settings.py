@@ -6,7 +6,7 @@ from typing import Any
 
 from fieldpulse_api.resources.catalogue import BY_NAME
 from fieldpulse_api.resources.model import Operation
-from tap_fieldpulse.changes.change_event import ALWAYS_FOR
+from tap_fieldpulse.changes.change_event import DEFAULT_EVENT_STREAMS
 
 _WITH_DETAILS = [one.name for one in BY_NAME.values() if Operation.GET in one.operations]
 _FILTERED = [one.name for one in BY_NAME.values() if one.filters]
@@ -110,11 +110,11 @@ TAP_SETTINGS: dict[str, dict[str, Any]] = {
     },
     "change_event_streams": {
         "type": "array",
-        "items": {"type": "string", "enum": sorted(set(BY_NAME) - set(ALWAYS_FOR))},
+        "items": {"type": "string", "enum": sorted(set(BY_NAME) - set(DEFAULT_EVENT_STREAMS))},
         "default": [],
         "title": "Change events for",
         "description": "The streams whose changes the stream `change_events` reports besides those of "
-        f"{', '.join(ALWAYS_FOR)}.",
+        f"{', '.join(DEFAULT_EVENT_STREAMS)}.",
     },
     "snapshot_url": {
         "type": "string",

@@ -16,14 +16,14 @@ from fieldpulse_api.resources.catalogue import RESOURCES
 from fieldpulse_api.values.strict_json import read_object
 from fieldpulse_plugin.sdk import FieldPulsePlugin
 from fieldpulse_plugin.settings import SHARED_SETTINGS
-from tap_fieldpulse.singer.change_event_stream import NAME, ChangeEvents
-from tap_fieldpulse.singer.input_catalog import complete, read_catalog
+from tap_fieldpulse.singer.change_event_stream import NAME, ChangeEventStream
+from tap_fieldpulse.singer.input_catalog import complete_entry, read_catalog
 from tap_fieldpulse.singer.input_state import read_state
-from tap_fieldpulse.singer.resource_stream import FieldPulseStream
+from tap_fieldpulse.singer.resource_stream import ResourceStream
 from tap_fieldpulse.singer.webhook_event_stream import NAME as WEBHOOK_EVENTS
-from tap_fieldpulse.singer.webhook_event_stream import WebhookEvents, confirmed
-from tap_fieldpulse.sync.context import Run
-from tap_fieldpulse.sync.stream_sync import Source, State
+from tap_fieldpulse.singer.webhook_event_stream import WebhookEventStream, confirmed_sequence
+from tap_fieldpulse.sync.context import SyncContext
+from tap_fieldpulse.sync.stream_sync import State, StreamSync
 
 from .settings import TAP_SETTINGS
 
@@ -60,12 +60,16 @@ class TapFieldPulse(FieldPulsePlugin, Tap):
     def load_state(self, state: dict[str, Any]) -> None:
         """Take the state of the run before. Raises: BadSetting for what is no state of a tap."""
         kept = read_state(state, _EVENTS, self.logger)
-        self.run.has_state = bool(kept["bookmarks"])
+        self.context.has_any_state = bool(kept["bookmarks"])
         super().load_state(kept)
 
     def discover_streams(self) -> list[Stream]:
         """Return a stream for every resource, and those of events; no request is needed yet."""
-        return [*(FieldPulseStream(self, resource) for resource in RESOURCES), ChangeEvents(self), WebhookEvents(self)]
+        return [
+            *(ResourceStream(self, resource) for resource in RESOURCES),
+            ChangeEventStream(self),
+            WebhookEventStream(self),
+        ]
 
     def setup_mapper(self) -> None:
         """Let the catalog announce what this account has beyond it: what is emitted is what was announced."""
@@ -73,16 +77,16 @@ class TapFieldPulse(FieldPulsePlugin, Tap):
             stream = self.streams.get(entry.tap_stream_id)
             if stream is not None and stream.selected:
                 keys = {*stream.primary_keys, *([stream.replication_key] if stream.replication_key else [])}
-                complete(entry, stream.schema, keys, stream.logger)
+                complete_entry(entry, stream.schema, keys, stream.logger)
                 stream._mask = None  # noqa: SLF001  the SDK has just made it of what was selected before
         super().setup_mapper()
         self.mapper.register_raw_streams_from_catalog(self.catalog)
 
     def sync_all(self) -> None:  # type: ignore[misc]  # the SDK has it final, and no hook at its end
         """Sync all streams. Raises: GuardStopped at the end, if a guard stopped a part of it."""
-        self.run.check_filters()
+        self.context.check_filters()
         has_events = self.streams[WEBHOOK_EVENTS].selected
-        self.run.confirmed = confirmed(self.state.get("bookmarks", {}), has_events=has_events)
+        self.context.confirmed_sequence = confirmed_sequence(self.state.get("bookmarks", {}), has_events=has_events)
         super().sync_all()
         if self._stopped:
             raise self._stopped[0]
@@ -114,32 +118,32 @@ class TapFieldPulse(FieldPulsePlugin, Tap):
         return []
 
     @cached_property
-    def run(self) -> Run:
+    def context(self) -> SyncContext:
         """Return what the streams of this run share."""
         given = self.input_catalog
         schemas = {entry.tap_stream_id: entry.schema.to_dict() for entry in given.streams} if given else None
-        return Run(self.config, schemas, self.logger)
+        return SyncContext(self.config, schemas, self.logger)
 
     @property
-    def change_events(self) -> ChangeEvents:
+    def change_events(self) -> ChangeEventStream:
         """Return the stream of change events."""
-        return cast("ChangeEvents", self.streams[NAME])
+        return cast("ChangeEventStream", self.streams[NAME])
 
-    def source(self, stream: FieldPulseStream, state: State, logger: Logger, *, is_incremental: bool) -> Source:
+    def stream_sync(self, stream: ResourceStream, state: State, logger: Logger, *, is_incremental: bool) -> StreamSync:
         """Return the reading of one stream. `logger` is that of the stream that emits what it finds."""
         is_trial = stream.ABORT_AT_RECORD_COUNT is not None  # by `--test`: it must leave no store behind
-        return self.run.source(
+        return self.context.stream_sync(
             stream.name,
             state,
             logger,
             is_incremental=is_incremental,
-            has_events=self.change_events.selected and stream.name in self.run.watched and not is_trial,
+            has_events=self.change_events.selected and stream.name in self.context.event_streams and not is_trial,
             has_deletes=self.config["detect_deletes"] and not is_trial,
             has_hints=not is_trial,
         )
 
-    def has_left(self, source: Source) -> None:
+    def on_state_emitted(self, source: StreamSync) -> None:
         """Note that the state behind a source has been emitted, and what stopped a part of it."""
-        source.has_left()
-        if source.stopped:
-            self._stopped.append(source.stopped)
+        source.on_state_emitted()
+        if source.delete_limit_error:
+            self._stopped.append(source.delete_limit_error)

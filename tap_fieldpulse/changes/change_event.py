@@ -16,10 +16,10 @@ from fieldpulse_api.resources.model import Resource
 from fieldpulse_api.values.custom_fields import RAW, entries_of
 from fieldpulse_api.values.scalars import iso_timestamp
 
-Kind = Literal["created", "updated", "status_changed", "deleted"]
+ChangeKind = Literal["created", "updated", "status_changed", "deleted"]
 Record = dict[str, Any]
 
-ALWAYS_FOR = ("customers", "estimates", "invoices", "jobs")
+DEFAULT_EVENT_STREAMS = ("customers", "estimates", "invoices", "jobs")
 """The streams whose changes are always looked for."""
 _NO_CHANGE = ("updated_at",)  # alone it is none: the vendor's webhooks do not fire for it either (contract 5)
 _ANYTHING = ["object", "array", "string", "number", "integer", "boolean", "null"]
@@ -57,13 +57,13 @@ EVENT_SCHEMA: dict[str, Any] = {
 class Change:
     """What happened to a row. `fields` are the columns that changed."""
 
-    kind: Kind
+    kind: ChangeKind
     fields: tuple[str, ...] = ()
     old: Any = None
     new: Any = None
 
 
-def contents(record: Record) -> Record:
+def comparable_contents(record: Record) -> Record:
     """Return what of a record is compared: custom values by their definitions, so that a new name is no change."""
     kept = {name: value for name, value in record.items() if name not in RAW}
     values = {str(one): value for name in RAW for one, value in entries_of(record.get(name)) if value not in (None, "")}
@@ -83,7 +83,7 @@ def unpack(body: bytes) -> Record:
     return record
 
 
-NOTHING = pack({})
+EMPTY_CONTENTS = pack({})
 
 
 def changes(resource: Resource, before: Record, after: Record) -> list[Change]:
@@ -105,7 +105,7 @@ def changes(resource: Resource, before: Record, after: Record) -> list[Change]:
     return found
 
 
-def event(resource: Resource, change: Change, record: Record, *, generation: int, now: datetime) -> Record:
+def change_event(resource: Resource, change: Change, record: Record, *, generation: int, now: datetime) -> Record:
     """Return the record of a change. One that is detected again, after a run that was killed, gets the same id."""
     plural = resource.name.replace("_", " ").upper()
     trigger, message = {
@@ -133,13 +133,13 @@ def event(resource: Resource, change: Change, record: Record, *, generation: int
     }
 
 
-def of_a_row(resource: Resource, known: Mapping[int, bytes | None], record: Record) -> list[Change]:
+def changes_of_row(resource: Resource, known: Mapping[int, bytes | None], record: Record) -> list[Change]:
     """Return the changes of a row that was read; of one whose contents were not kept, nothing is known."""
     identity = int(record["id"])
     if identity not in known:
         return [Change("created")]
     before = known[identity]
-    return changes(resource, unpack(before), contents(record)) if before is not None else []
+    return changes(resource, unpack(before), comparable_contents(record)) if before is not None else []
 
 
 def _status_update(change: Change) -> str:

@@ -12,38 +12,38 @@ from fieldpulse_api.reading.prefetch import map_in_order
 from fieldpulse_api.reading.single_rows import read_row
 from fieldpulse_api.resources.model import Resource
 from fieldpulse_api.values.scalars import iso_timestamp
-from tap_fieldpulse.reading.list_reader import List, is_trashed
+from tap_fieldpulse.reading.list_reader import ListReader, is_marked_deleted
 from tap_fieldpulse.records.record_builder import Record
 
 from . import change_event as events
 from .snapshot import StreamSnapshot
 
 
-class Sweep:
+class DeleteDetector:
     """Look for deleted rows of one resource, where the whole list was read and proved complete."""
 
     def __init__(
-        self, client: Client, resource: Resource, reading: ReadOptions, logger: logging.Logger, *, most_percent: float
+        self, client: Client, resource: Resource, reading: ReadOptions, logger: logging.Logger, *, max_percent: float
     ) -> None:
         self._client, self._resource, self._reading, self._logger = client, resource, reading, logger
-        self._most_percent = most_percent
+        self._most_percent = max_percent
 
-    def missing(self, known: set[int], read: List) -> list[int]:
+    def missing_ids(self, known: set[int], read: ListReader) -> list[int]:
         """Return the ids that are known and were not read; none where the list was not read whole and proved."""
-        if read.is_whole and read.tally.verdict == "complete":
-            return sorted(known - read.ids)
-        if read.is_whole:
-            verdict = read.tally.verdict
+        if read.reads_full_list and read.stats.verdict == "complete":
+            return sorted(known - read.row_ids)
+        if read.reads_full_list:
+            verdict = read.stats.verdict
             self._logger.warning("%s: deleted rows were not looked for: the list is %s", self._resource.name, verdict)
         return []
 
-    def gone(self, missing: list[int], known: int, snapshot: StreamSnapshot) -> list[Row]:
+    def confirm_deleted(self, missing: list[int], known: int, snapshot: StreamSnapshot) -> list[Row]:
         """Return what was last known of the missing rows that are gone.
 
         Raises: GuardStopped when they are more than `most_percent` of those known; it asks no further then.
         """
-        bodies = snapshot.bodies(missing)
-        rows = (events.unpack(body or events.NOTHING) | {"id": one} for one, body in bodies.items())
+        bodies = snapshot.read_bodies(missing)
+        rows = (events.unpack(body or events.EMPTY_CONTENTS) | {"id": one} for one, body in bodies.items())
         gone: list[Row] = []
         there = 0
         for row, is_gone in map_in_order(self._ask, rows, at_most=self._reading.pages_in_flight):
@@ -57,7 +57,7 @@ class Sweep:
         return gone
 
     @staticmethod
-    def record(row: Row, now: datetime) -> Record:
+    def delete_record(row: Row, now: datetime) -> Record:
         """Return the record that says so: the key, and when it was seen. Nothing else is known."""
         return {"id": row["id"], "deleted_at": iso_timestamp(now)}
 
@@ -72,12 +72,12 @@ class Sweep:
     def _ask(self, row: Row) -> tuple[Row, bool]:
         try:
             found = read_row(self._client, self._resource, row)
-            return row, found is None or is_trashed(found, self._reading.zone)
+            return row, found is None or is_marked_deleted(found, self._reading.zone)
         except UnexpectedResponse as error:
             self._logger.warning("%s: whether a row was deleted is not known: %s", self._resource.name, error.one_line)
             return row, False
 
 
-def is_delete(record: Record) -> bool:
+def is_delete_record(record: Record) -> bool:
     """Say whether a record is one of a row that is gone."""
     return {name for name, value in record.items() if value is not None} == {"id", "deleted_at"}

@@ -40,7 +40,7 @@ _ROWS = Table(
     Column("stream", String(64), primary_key=True),
     Column("row_id", BigInteger, primary_key=True, autoincrement=False),
     Column("generation", Integer, primary_key=True, autoincrement=False),
-    Column("is_gone", Boolean, nullable=False),
+    Column("is_deleted", Boolean, nullable=False),
     Column("body", LargeBinary),
 )
 _STREAMS = Table(
@@ -48,9 +48,9 @@ _STREAMS = Table(
     _METADATA,
     Column("account", String(64), primary_key=True),
     Column("stream", String(64), primary_key=True),
-    Column("counts", Integer, nullable=False),
-    Column("left", Integer, nullable=False),
-    Column("filled", Integer, nullable=False),
+    Column("confirmed", Integer, nullable=False),
+    Column("emitted", Integer, nullable=False),
+    Column("baseline", Integer, nullable=False),
 )
 _AT_ONCE = 500  # ids in one statement
 
@@ -71,10 +71,10 @@ class Snapshot:
             self._engine.dispose()
             raise
 
-    def stream(self, name: str, token: int | None, *, has_state: bool) -> StreamSnapshot:
+    def open_stream(self, name: str, state_generation: int | None, *, has_state: bool) -> StreamSnapshot:
         """Begin a generation of a stream. `token` is the one that the state names, if there is a state that does."""
         with translate_db_errors("snapshot"):
-            return StreamSnapshot(self._engine.connect(), self._account, name, token, has_state=has_state)
+            return StreamSnapshot(self._engine.connect(), self._account, name, state_generation, has_state=has_state)
 
     def close(self) -> None:
         """Close the connections, and let others have it."""
@@ -89,67 +89,71 @@ class StreamSnapshot:
     """
 
     def __init__(
-        self, connection: Connection, account: str, stream: str, token: int | None, *, has_state: bool
+        self, connection: Connection, account: str, stream: str, state_generation: int | None, *, has_state: bool
     ) -> None:
         self._connection = connection
-        self._is_ours = (_ROWS.c.account == account, _ROWS.c.stream == stream)
-        self._is_us = (_STREAMS.c.account == account, _STREAMS.c.stream == stream)
+        self._is_row_of_stream = (_ROWS.c.account == account, _ROWS.c.stream == stream)
+        self._is_stream = (_STREAMS.c.account == account, _STREAMS.c.stream == stream)
         self._key = {"account": account, "stream": stream}
-        counts, left, filled = self._begin()
-        self.is_ahead = token is not None and token < counts
-        if token is not None:
-            counts = max(counts, min(token, counts + 1))
+        confirmed, emitted, baseline = self._begin()
+        self.newer_than_state = state_generation is not None and state_generation < confirmed
+        if state_generation is not None:
+            confirmed = max(confirmed, min(state_generation, confirmed + 1))
         elif not has_state:
-            counts = max(counts, left)
-        self._discard_after(counts)
-        self._settle(counts)
-        self.generation = counts + 1
-        self.is_filled = 0 < filled <= counts
-        self._filled = filled if self.is_filled else 0
-        values = {"counts": counts, "left": max(left, counts), "filled": self._filled}
-        connection.execute(update(_STREAMS).where(*self._is_us).values(**values))
+            confirmed = max(confirmed, emitted)
+        self._discard_after(confirmed)
+        self._compact(confirmed)
+        self.generation = confirmed + 1
+        self.has_baseline = 0 < baseline <= confirmed
+        self._baseline = baseline if self.has_baseline else 0
+        values = {"confirmed": confirmed, "emitted": max(emitted, confirmed), "baseline": self._baseline}
+        connection.execute(update(_STREAMS).where(*self._is_stream).values(**values))
         connection.commit()
 
-    def ids(self) -> set[int]:
+    def row_ids(self) -> set[int]:
         """Return the ids of all rows that are known."""
         gone: set[int] = set()
         known: set[int] = set()
         with translate_db_errors("snapshot"):
-            for row in self._connection.execute(select(_ROWS.c.row_id, _ROWS.c.is_gone).where(*self._is_ours)):
-                (gone if row.is_gone else known).add(row.row_id)
+            for row in self._connection.execute(
+                select(_ROWS.c.row_id, _ROWS.c.is_deleted).where(*self._is_row_of_stream)
+            ):
+                (gone if row.is_deleted else known).add(row.row_id)
         return known - gone
 
-    def bodies(self, ids: Iterable[int]) -> dict[int, bytes | None]:
+    def read_bodies(self, ids: Iterable[int]) -> dict[int, bytes | None]:
         """Return the contents of those rows that are known, the newest that were put; None where only the id is."""
         found: dict[int, bytes | None] = {}
         with translate_db_errors("snapshot"):
             for some in _chunks(ids):
-                query = select(_ROWS).where(*self._is_ours, _ROWS.c.row_id.in_(some)).order_by(_ROWS.c.generation)
+                query = (
+                    select(_ROWS).where(*self._is_row_of_stream, _ROWS.c.row_id.in_(some)).order_by(_ROWS.c.generation)
+                )
                 for row in self._connection.execute(query):
                     found[row.row_id] = row.body
-                    if row.is_gone:
+                    if row.is_deleted:
                         del found[row.row_id]
         return found
 
-    def put(self, rows: Mapping[int, bytes | None]) -> None:
+    def upsert(self, rows: Mapping[int, bytes | None]) -> None:
         """Take rows in."""
-        self._write(rows, is_gone=False)
+        self._write(rows, is_deleted=False)
 
-    def forget(self, ids: Iterable[int]) -> None:
+    def mark_deleted(self, ids: Iterable[int]) -> None:
         """Note rows as gone."""
-        self._write(dict.fromkeys(ids), is_gone=True)
+        self._write(dict.fromkeys(ids), is_deleted=True)
 
-    def finish(self, *, is_whole: bool) -> None:
+    def commit(self, *, is_full_list: bool) -> None:
         """Keep the generation. `is_whole` says that the whole list was taken in."""
-        filled = self._filled or (self.generation if is_whole else 0)
+        baseline = self._baseline or (self.generation if is_full_list else 0)
         with translate_db_errors("snapshot"):
-            self._connection.execute(update(_STREAMS).where(*self._is_us).values(filled=filled))
+            self._connection.execute(update(_STREAMS).where(*self._is_stream).values(baseline=baseline))
             self._connection.commit()
 
-    def has_left(self) -> None:
+    def on_state_emitted(self) -> None:
         """Note that the STATE that names this generation has left."""
         with translate_db_errors("snapshot"):
-            self._connection.execute(update(_STREAMS).where(*self._is_us).values(left=self.generation))
+            self._connection.execute(update(_STREAMS).where(*self._is_stream).values(emitted=self.generation))
             self._connection.commit()
 
     def close(self) -> None:
@@ -157,29 +161,31 @@ class StreamSnapshot:
         self._connection.close()
 
     def _begin(self) -> tuple[int, int, int]:
-        row = self._connection.execute(select(_STREAMS).where(*self._is_us)).one_or_none()
+        row = self._connection.execute(select(_STREAMS).where(*self._is_stream)).one_or_none()
         if row:
-            return row.counts, row.left, row.filled
-        self._connection.execute(insert(_STREAMS).values(**self._key, counts=0, left=0, filled=0))
+            return row.confirmed, row.emitted, row.baseline
+        self._connection.execute(insert(_STREAMS).values(**self._key, confirmed=0, emitted=0, baseline=0))
         return 0, 0, 0
 
     def _discard_after(self, generation: int) -> None:
-        self._connection.execute(delete(_ROWS).where(*self._is_ours, _ROWS.c.generation > generation))
+        self._connection.execute(delete(_ROWS).where(*self._is_row_of_stream, _ROWS.c.generation > generation))
 
-    def _settle(self, generation: int) -> None:
+    def _compact(self, generation: int) -> None:
         """Drop what the last generation that counts has overtaken, and what it says is gone."""
         newer = _ROWS.alias()
         is_same = and_(*(newer.c[name] == _ROWS.c[name] for name in ("account", "stream", "row_id")))
         overtaken = exists().where(is_same, newer.c.generation == generation)
-        self._connection.execute(delete(_ROWS).where(*self._is_ours, _ROWS.c.generation < generation, overtaken))
-        self._connection.execute(delete(_ROWS).where(*self._is_ours, _ROWS.c.is_gone))
+        self._connection.execute(
+            delete(_ROWS).where(*self._is_row_of_stream, _ROWS.c.generation < generation, overtaken)
+        )
+        self._connection.execute(delete(_ROWS).where(*self._is_row_of_stream, _ROWS.c.is_deleted))
 
-    def _write(self, rows: Mapping[int, bytes | None], *, is_gone: bool) -> None:
-        own = {**self._key, "generation": self.generation, "is_gone": is_gone}
+    def _write(self, rows: Mapping[int, bytes | None], *, is_deleted: bool) -> None:
+        own = {**self._key, "generation": self.generation, "is_deleted": is_deleted}
         with translate_db_errors("snapshot"):
             for some in _chunks(rows):
                 is_before = (_ROWS.c.generation == self.generation, _ROWS.c.row_id.in_(some))
-                self._connection.execute(delete(_ROWS).where(*self._is_ours, *is_before))
+                self._connection.execute(delete(_ROWS).where(*self._is_row_of_stream, *is_before))
                 self._connection.execute(insert(_ROWS), [{**own, "row_id": one, "body": rows[one]} for one in some])
 
 

@@ -27,7 +27,7 @@ def read_time(value: object, where: str) -> datetime | None:
         raise error from None
 
 
-SKEW = timedelta(days=1)  # no two clocks differ by more
+MAX_CLOCK_SKEW = timedelta(days=1)  # no two clocks differ by more
 _FIRST = datetime.min.replace(tzinfo=timezone.utc)
 
 
@@ -36,12 +36,12 @@ class Bookmark:
     """The bookmark of one stream while it is read: what it was, and the newest time emitted so far."""
 
     column: str
-    old: datetime | None
+    previous: datetime | None
     newest: datetime | None = None
     stream: str = ""
 
     @classmethod
-    def of(cls, state: Mapping[str, Any], column: str, stream: str) -> Bookmark:
+    def from_state(cls, state: Mapping[str, Any], column: str, stream: str) -> Bookmark:
         """Read the bookmark of a stream's state; one of another column does not count."""
         if state.get("replication_key") != column:
             return cls(column, None, stream=stream)
@@ -50,24 +50,26 @@ class Bookmark:
 
     def since(self, start_date: datetime | None, lookback_seconds: float) -> datetime | None:
         """Return the time from which on rows are wanted; None for all."""
-        if self.old is None:
+        if self.previous is None:
             return start_date
-        looked_back = max(self.old, _FIRST + timedelta(seconds=lookback_seconds)) - timedelta(seconds=lookback_seconds)
+        looked_back = max(self.previous, _FIRST + timedelta(seconds=lookback_seconds)) - timedelta(
+            seconds=lookback_seconds
+        )
         return max(looked_back, start_date) if start_date else looked_back
 
-    def note(self, time: datetime) -> None:
+    def observe(self, time: datetime) -> None:
         """Take the time of a row into account."""
         if self.newest is None or time > self.newest:
             self.newest = time
 
-    def state(self, server_clock: datetime | None) -> dict[str, str]:
+    def next_state(self, server_clock: datetime | None) -> dict[str, str]:
         """Return the new state: the newest time emitted, never later than the server's clock when the walk began.
 
         What changed during the walk is read again next time. It never moves back.
 
         Raises: BadSetting for one from the future: what changes until then would never be read.
         """
-        if self.old and server_clock and self.old - server_clock > SKEW:
+        if self.previous and server_clock and self.previous - server_clock > MAX_CLOCK_SKEW:
             raise ConfigError(
                 "The bookmark is later than FieldPulse's clock: what changes until then would not be read.",
                 where=f"state · stream {self.stream}",
@@ -76,5 +78,5 @@ class Bookmark:
         newest = self.newest
         if newest and server_clock:
             newest = min(newest, server_clock)
-        times = [time for time in (newest, self.old) if time]
+        times = [time for time in (newest, self.previous) if time]
         return {"replication_key": self.column, "replication_key_value": iso_timestamp(max(times))} if times else {}

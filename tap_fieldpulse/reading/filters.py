@@ -37,7 +37,7 @@ class Filters:
     tests: tuple[Test, ...] = ()
     digest: str | None = None
 
-    def fit(self, row: Row) -> bool:
+    def matches(self, row: Row) -> bool:
         """Say whether a row is wanted."""
         return all(test(row) for test in self.tests)
 
@@ -58,8 +58,8 @@ def read_filters(resource: Resource, given: Mapping[str, Any], names: Names, zon
             raise ConfigError(
                 f"There is no such filter: {got_and_allowed(name, offered)}.", where=where, hint="correct the setting"
             )
-        wanted = [_Wanted(one, _labels_of(resource, one), names, zone) for one in offered[name]]
-        wanted[-1].takes_any_id = True
+        wanted = [_FilterValues(one, _labels_of(resource, one), names, zone) for one in offered[name]]
+        wanted[-1].accepts_any_id = True
         for single in value if isinstance(value, list) else [value]:
             _assign(single, wanted, where)
         used = [one for one in wanted if one.ids or one.words or one.limits]
@@ -67,13 +67,13 @@ def read_filters(resource: Resource, given: Mapping[str, Any], names: Names, zon
             raise ConfigError("The filter names no value.", where=where, hint="name some, or leave the filter out")
         if len(used) == 1:
             query |= used[0].query(sum(key.endswith("[attribute]") for key in query))
-        tests.append(_any([one.fits for one in used]))
+        tests.append(_any([one.matches for one in used]))
     text = json.dumps(given, sort_keys=True, default=str)
     digest = hashlib.sha256(text.encode("utf-8", "surrogatepass")).hexdigest()[:16]
     return Filters(query, tuple(tests), digest if given else None)
 
 
-class _Wanted:
+class _FilterValues:
     """The values that one filter is to let through."""
 
     def __init__(self, one: Filter, labels: CodeLabels | None, names: Names, zone: tzinfo) -> None:
@@ -81,10 +81,10 @@ class _Wanted:
         self.ids: set[int] = set()
         self.words: set[str] = set()
         self.limits: list[datetime] = []
-        self.takes_any_id = False
+        self.accepts_any_id = False
         self._labels, self._names, self._zone = labels, names, zone
 
-    def take(self, value: Any) -> bool:
+    def add(self, value: Any) -> bool:
         """Take a value in, if this filter knows it."""
         if self.filter.comparison:
             limit = _limit(value, self.filter.comparison, self._zone)
@@ -95,7 +95,7 @@ class _Wanted:
         self.words |= words
         return bool(ids or words)
 
-    def allowed(self) -> Iterator[str]:
+    def allowed_names(self) -> Iterator[str]:
         """Yield the values that may be named; nobody's e-mail or name among them."""
         yield from self.filter.allowed_values
         yield from self._labels.by_code.values() if self._labels else ()
@@ -103,7 +103,7 @@ class _Wanted:
             for columns in self.filter.name_columns:
                 yield from self._names(self.filter.stream, columns).names
 
-    def fits(self, row: Row) -> bool:
+    def matches(self, row: Row) -> bool:
         """Say whether a row is let through."""
         return any(self._is_wanted(cell) for path in self.filter.columns for cell in _cells(row, path.split(".")))
 
@@ -138,7 +138,7 @@ class _Wanted:
     def _known(self, value: Any) -> tuple[set[int], set[str]]:
         """Return the ids or codes that a value means, and the words."""
         word, identity = normalized(value), _id(value)
-        itself = {identity} if identity is not None and self.takes_any_id else set()
+        itself = {identity} if identity is not None and self.accepts_any_id else set()
         if self._labels:
             codes = {code for code, label in self._labels.pairs if word in (normalized(label), normalized(code))}
             return {code for code in codes if isinstance(code, int)} or itself, set()
@@ -171,15 +171,15 @@ class _Wanted:
         return time >= min(self.limits) if self.filter.comparison == ">=" else time <= max(self.limits)
 
 
-def _assign(value: Any, wanted: list[_Wanted], where: str) -> None:
+def _assign(value: Any, wanted: list[_FilterValues], where: str) -> None:
     """Give a value to the first filter of a name that knows it."""
     is_value = isinstance(value, (str, int)) and not isinstance(value, bool) and value != ""
-    if is_value and any(one.take(value) for one in wanted):
+    if is_value and any(one.add(value) for one in wanted):
         return
     if any(one.filter.comparison for one in wanted):
         what, do = "A time is not in ISO 8601 form.", "give it like 2026-01-31 or 2026-01-31T00:00:00Z"
         raise ConfigError(what, where=where, hint=do)
-    names = list(dict.fromkeys(name for one in wanted for name in one.allowed()))
+    names = list(dict.fromkeys(name for one in wanted for name in one.allowed_names()))
     choice = f": {allowed_instead(value, names)}" if names else ""  # of persons, none is listed
     raise ConfigError(f"Nothing has this name{choice}.", where=where, hint="correct the setting; an id will do, too")
 

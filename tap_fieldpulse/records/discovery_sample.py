@@ -20,7 +20,7 @@ Schema = dict[str, Any]
 _TEXT = {"type": ["string", "null"]}
 
 
-def seen_schema(values: Iterable[Any]) -> Schema:
+def infer_schema(values: Iterable[Any]) -> Schema:
     """Return a nullable schema that takes all the values; text, where they are of several types or none.
 
     '' stands for null, and [] for an empty object too (contract 4.0).
@@ -30,10 +30,10 @@ def seen_schema(values: Iterable[Any]) -> Schema:
         given = [value for value in given if value != []]
     kinds = {type_name(value) for value in given}
     if kinds == {"object"}:
-        return {"type": ["object", "null"], "properties": properties_of(given)}
+        return {"type": ["object", "null"], "properties": infer_properties(given)}
     if kinds == {"array"}:
         elements = [one for value in given for one in value]
-        return {"type": ["array", "null"], "items": seen_schema(elements) if elements else {}}
+        return {"type": ["array", "null"], "items": infer_schema(elements) if elements else {}}
     if kinds == {"date-time"}:
         return {**_TEXT, "format": "date-time"}
     if kinds == {"boolean"}:
@@ -43,16 +43,18 @@ def seen_schema(values: Iterable[Any]) -> Schema:
     return dict(_TEXT)
 
 
-def properties_of(rows: Iterable[Mapping[str, Any]]) -> dict[str, Schema]:
+def infer_properties(rows: Iterable[Mapping[str, Any]]) -> dict[str, Schema]:
     """Return a schema for each field of some rows."""
     values: dict[str, list[Any]] = {}
     for row in rows:
         for name, value in row.items():
             values.setdefault(name, []).append(value)
-    return {name: seen_schema(each) for name, each in sorted(values.items())}
+    return {name: infer_schema(each) for name, each in sorted(values.items())}
 
 
-def sample(client: Client, resource: Resource, reading: ReadOptions, logger: logging.Logger) -> dict[str, Schema]:
+def sample_unknown_fields(
+    client: Client, resource: Resource, reading: ReadOptions, logger: logging.Logger
+) -> dict[str, Schema]:
     """Read the newest page of a list, and return a schema for each field that the catalogue does not know.
 
     Of a list below each row of a parent it is the newest parent's. A list that cannot be read is passed over.
@@ -70,9 +72,9 @@ def sample(client: Client, resource: Resource, reading: ReadOptions, logger: log
     except (ServiceError, RecordError) as error:
         logger.warning("%s: no sample was read: %s", resource.name, error.one_line)
         return {}
-    shaper = Shaper(resource.schema, never=resource.excluded_fields, zone=reading.zone)
+    shaper = Shaper(resource.schema, excluded=resource.excluded_fields, zone=reading.zone)
     shaped = [shaper(row) for row in rows]
-    return properties_of({name: row[name] for name in shaper.unknown if name in row} for row in shaped)
+    return infer_properties({name: row[name] for name in shaper.unknown_fields if name in row} for row in shaped)
 
 
 def _page(pages: Pages) -> list[Row]:

@@ -17,7 +17,7 @@ from .shaper import Shaper
 Record = dict[str, Any]
 
 
-class Form:
+class RecordBuilder:
     """Shape rows. `custom` are the account's custom fields, if any; `more` are properties beyond the catalogue's.
 
     `has_labels` puts `…_label` beside each code.
@@ -28,14 +28,14 @@ class Form:
         resource: Resource,
         *,
         zone: tzinfo,
-        custom: CustomFields | None = None,
-        more: Mapping[str, Any] | None = None,
-        has_labels: bool = False,
+        custom_fields: CustomFields | None = None,
+        extra_properties: Mapping[str, Any] | None = None,
+        add_labels: bool = False,
     ) -> None:
-        base = resource.schema | {"properties": {**resource.schema["properties"], **(more or {})}}
-        self.custom, self._name = custom, resource.name
-        self._shaper = Shaper(base, never=resource.excluded_fields, zone=zone)
-        self._labels = resource.code_labels if has_labels else ()
+        base = resource.schema | {"properties": {**resource.schema["properties"], **(extra_properties or {})}}
+        self.custom_fields, self._name = custom_fields, resource.name
+        self._shaper = Shaper(base, excluded=resource.excluded_fields, zone=zone)
+        self._labels = resource.code_labels if add_labels else ()
         self._unlabelled: Counter[str] = Counter()
         self.schema = base | {"properties": {**base["properties"], **dict(self._derived())}}
 
@@ -53,10 +53,10 @@ class Form:
                 hint="report it: the API has changed",
             ) from None
 
-    def complete(self, record: Record, row: Row) -> Record:
+    def add_derived(self, record: Record, row: Row) -> Record:
         """Add to a record what is derived: custom fields by name, labels."""
-        if self.custom:
-            record[PROPERTY] = self.custom.values(row)
+        if self.custom_fields:
+            record[PROPERTY] = self.custom_fields.values(row)
         for labels in self._labels:
             code = record.get(labels.column)
             label = labels.by_code.get(code) if isinstance(code, (int, str)) else None
@@ -65,24 +65,24 @@ class Form:
                 self._unlabelled[f"{labels.column} {code}" if isinstance(code, int) else labels.column] += 1
         return record
 
-    def notes(self) -> Iterator[str]:
+    def warnings(self) -> Iterator[str]:
         """Yield what was noticed of the rows, for a warning each."""
-        unfit = self._shaper.unfit + (self.custom.unfit if self.custom else Counter())
+        unfit = self._shaper.misfits + (self.custom_fields.unfit if self.custom_fields else Counter())
         for name, count in sorted(unfit.items()):
             yield f"{count} values of {name} do not fit the type and were emitted as they came"
-        if self._shaper.unknown:
-            seen = sorted(self._shaper.unknown.items())
+        if self._shaper.unknown_fields:
+            seen = sorted(self._shaper.unknown_fields.items())
             names = ", ".join(f"{name} ({' or '.join(sorted(kinds))})" for name, kinds in seen)
             yield f"fields that the catalogue does not know were emitted as they came: {names}"
-        if self.custom and self.custom.nameless:
-            names = ", ".join(f"{name} ({count})" for name, count in sorted(self.custom.nameless.items()))
+        if self.custom_fields and self.custom_fields.nameless:
+            names = ", ".join(f"{name} ({count})" for name, count in sorted(self.custom_fields.nameless.items()))
             yield f"values of custom fields without a definition were emitted as text: {names}"
         if self._unlabelled:
             codes = ", ".join(f"{code} ({count})" for code, count in sorted(self._unlabelled.items()))
             yield f"codes that have no known label: {codes}"
 
     def _derived(self) -> Iterator[tuple[str, Any]]:
-        if self.custom:
-            yield PROPERTY, self.custom.schema
+        if self.custom_fields:
+            yield PROPERTY, self.custom_fields.schema
         for labels in self._labels:
             yield f"{labels.column}_label", {"type": ["string", "null"], "description": f"Label of {labels.column}"}

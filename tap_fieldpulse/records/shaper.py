@@ -55,10 +55,12 @@ class Shaper:
     `YYYY-MM-DDTHH:MM:SS.ffffffZ`.
     """
 
-    def __init__(self, schema: Mapping[str, Any], *, never: tuple[str, ...] = (), zone: tzinfo = timezone.utc) -> None:
-        self.unfit: Counter[str] = Counter()
-        self.unknown: defaultdict[str, set[str]] = defaultdict(set)
-        self._never, self._zone = frozenset({_POSITION, *never}), zone
+    def __init__(
+        self, schema: Mapping[str, Any], *, excluded: tuple[str, ...] = (), zone: tzinfo = timezone.utc
+    ) -> None:
+        self.misfits: Counter[str] = Counter()
+        self.unknown_fields: defaultdict[str, set[str]] = defaultdict(set)
+        self._never, self._zone = frozenset({_POSITION, *excluded}), zone
         self._shape = self._object(schema, "")
 
     def __call__(self, row: dict[str, Any]) -> dict[str, Any]:
@@ -93,7 +95,7 @@ class Shaper:
                     record[name] = value if fits else self._convert(rule, value, path + name)
                 elif is_open and not self._forbidden(name):
                     if not path:  # deeper ones stay inside their object, where no loader can drop them
-                        self.unknown[name].add(type_name(value))
+                        self.unknown_fields[name].add(type_name(value))
                     record[name] = self._clean(value)
             return record
 
@@ -113,7 +115,7 @@ class Shaper:
         try:
             return value if value.__class__ is rule.fits else rule.convert(value)
         except ConversionError:
-            self.unfit[path.rstrip(".")] += 1
+            self.misfits[path.rstrip(".")] += 1
             return self._clean(value)
 
     def _clean(self, value: Any) -> Any:

@@ -15,12 +15,12 @@ from tap_fieldpulse.records.record_builder import Record
 if TYPE_CHECKING:
     from tap_fieldpulse.tap import TapFieldPulse
 
-    from .resource_stream import FieldPulseStream
+    from .resource_stream import ResourceStream
 
 NAME = "change_events"
 
 
-class ChangeEvents(Stream):
+class ChangeEventStream(Stream):
     """What changed since the run before, one record for each change. Selected on request only: it needs a store."""
 
     STATE_MSG_FREQUENCY = sys.maxsize
@@ -43,15 +43,15 @@ class ChangeEvents(Stream):
         if self.ABORT_AT_RECORD_COUNT is not None:  # a trial of all streams: it must leave no store behind
             return
         kept = self.stream_state.setdefault("sources", {})
-        for name in self._fieldpulse.run.watched:
-            stream = cast("FieldPulseStream", self._fieldpulse.streams[name])
-            if stream.selected or self._fieldpulse.run.lacks(BY_NAME[name], self.logger):
+        for name in self._fieldpulse.context.event_streams:
+            stream = cast("ResourceStream", self._fieldpulse.streams[name])
+            if stream.selected or self._fieldpulse.context.is_unavailable(BY_NAME[name], self.logger):
                 continue
-            source = self._fieldpulse.source(stream, kept.setdefault(name, {}), self.logger, is_incremental=True)
+            source = self._fieldpulse.stream_sync(stream, kept.setdefault(name, {}), self.logger, is_incremental=True)
             for batch in source.batches():
                 yield from batch.events
             self._fieldpulse.state_writer.write_state(self.tap_state)
-            self._fieldpulse.has_left(source)
+            self._fieldpulse.on_state_emitted(source)
 
     def _write_schema_message(self) -> None:
         """Write the schema once, whoever comes first."""

@@ -118,7 +118,7 @@ def _wrong(rule: str, place: str) -> ConfigError:
     )
 
 
-def complete(entry: CatalogEntry, ours: dict[str, Any], keys: set[str], logger: Logger) -> None:
+def complete_entry(entry: CatalogEntry, ours: dict[str, Any], keys: set[str], logger: Logger) -> None:
     """Let an entry announce its keys, and what is derived for it: custom fields by name, labels.
 
     Its own properties stay. Other columns that it lacks are not emitted: it was trimmed, or is older than they

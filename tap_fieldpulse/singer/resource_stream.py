@@ -18,15 +18,15 @@ from singer_sdk.streams import Stream
 
 from fieldpulse_api.errors import ConfigError
 from fieldpulse_api.resources.model import Resource
-from tap_fieldpulse.changes.delete_detection import is_delete
+from tap_fieldpulse.changes.delete_detection import is_delete_record
 from tap_fieldpulse.records.record_builder import Record
-from tap_fieldpulse.sync.stream_sync import Source
+from tap_fieldpulse.sync.stream_sync import StreamSync
 
 if TYPE_CHECKING:
     from tap_fieldpulse.tap import TapFieldPulse
 
 
-class FieldPulseStream(Stream):
+class ResourceStream(Stream):
     """The stream of one resource."""
 
     TYPE_CONFORMANCE_LEVEL = TypeConformanceLevel.NONE  # `Form` has done it, at a sixth of the cost
@@ -37,12 +37,12 @@ class FieldPulseStream(Stream):
         self.primary_keys = ["id"]
         self.replication_key = resource.updated_column
         self._resource, self._fieldpulse = resource, tap
-        self._source: Source | None = None
+        self._source: StreamSync | None = None
 
     @cached_property
     def schema(self) -> dict[str, Any]:
         """Return the schema on this account; where it has custom fields, that asks FieldPulse for them."""
-        return self._fieldpulse.run.form(self.name).schema
+        return self._fieldpulse.context.record_builder(self.name).schema
 
     @property
     def is_timestamp_replication_key(self) -> bool:
@@ -51,11 +51,11 @@ class FieldPulseStream(Stream):
 
     def get_records(self, context: object) -> Iterable[Record]:  # noqa: ARG002
         """Yield the records; the events that they show leave before them."""
-        if self._fieldpulse.run.lacks(self._resource, self.logger):
+        if self._fieldpulse.context.is_unavailable(self._resource, self.logger):
             return
         is_incremental = self.replication_method == "INCREMENTAL"
         state = self.stream_state
-        self._source = self._fieldpulse.source(self, state, self.logger, is_incremental=is_incremental)
+        self._source = self._fieldpulse.stream_sync(self, state, self.logger, is_incremental=is_incremental)
         with metrics.http_request_counter(self.name, self._resource.path) as requests:
             for batch in self._source.batches():
                 self._fieldpulse.change_events.write(filter(None, map(self._shown, batch.events)))
@@ -66,7 +66,7 @@ class FieldPulseStream(Stream):
         """Let the state out, and only then the snapshot behind it move."""
         super().finalize_state_progress_markers(state)
         if self._source:
-            self._fieldpulse.has_left(self._source)
+            self._fieldpulse.on_state_emitted(self._source)
             self._source = None
 
     def _process_record(self, record: Record, child_context: object = None, partition_context: object = None) -> None:
@@ -74,7 +74,7 @@ class FieldPulseStream(Stream):
 
     def _generate_record_messages(self, record: Record) -> Generator[RecordMessage, None, None]:
         """Write a record; where nothing is deselected, without looking at each property: a quarter of the cost."""
-        is_gone = is_delete(record)
+        is_gone = is_delete_record(record)
         if not self._is_whole:
             pop_deselected_record_properties(record, self.schema, self.mask)
         for stream_map in self.stream_maps:
@@ -115,7 +115,7 @@ class FieldPulseStream(Stream):
 
     def _filled(self, record: Record) -> Record:
         """Return a record as maps can take it: of a deleted row with all its columns, empty."""
-        return dict.fromkeys(self.schema["properties"]) | record if is_delete(record) else record
+        return dict.fromkeys(self.schema["properties"]) | record if is_delete_record(record) else record
 
     @cached_property
     def _is_whole(self) -> bool:

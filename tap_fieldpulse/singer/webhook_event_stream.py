@@ -9,8 +9,8 @@ from singer_sdk.helpers.conform import TypeConformanceLevel
 from singer_sdk.streams import Stream
 
 from tap_fieldpulse.records.record_builder import Record
-from tap_fieldpulse.webhooks.hinted_rows import Hints
-from tap_fieldpulse.webhooks.inbox import number_of
+from tap_fieldpulse.webhooks.hinted_rows import HintedRows
+from tap_fieldpulse.webhooks.inbox import valid_sequence
 
 if TYPE_CHECKING:
     from tap_fieldpulse.tap import TapFieldPulse
@@ -45,7 +45,7 @@ WEBHOOK_SCHEMA: dict[str, Any] = {
 }
 
 
-class WebhookEvents(Stream):
+class WebhookEventStream(Stream):
     """The deliveries that `fieldpulse webhooks` has stored since the run before. Selected on request only."""
 
     TYPE_CONFORMANCE_LEVEL = TypeConformanceLevel.NONE  # they are of their types
@@ -60,14 +60,14 @@ class WebhookEvents(Stream):
 
     def get_records(self, context: object) -> Iterable[Record]:  # noqa: ARG002
         """Yield the deliveries, in the order in which they were stored."""
-        run = self._fieldpulse.run
+        run = self._fieldpulse.context
         if self.ABORT_AT_RECORD_COUNT is not None:  # a trial of all streams: it must leave no store behind
             return
         if run.inbox is None:
             self.logger.info("%s: nothing is received without a webhook_token", NAME)
             return
         since = _number(self.stream_state) if self.replication_method == "INCREMENTAL" else 0
-        yield from run.inbox.after(run.account, since)
+        yield from run.inbox.read_after(run.account, since)
 
     def _increment_stream_state(self, latest_record: Record, *, context: object = None) -> None:  # noqa: ARG002
         """Note the number that was emitted; the SDK's own way would take `start_date` for one."""
@@ -77,12 +77,12 @@ class WebhookEvents(Stream):
         """Write nothing: as above."""
 
 
-def confirmed(bookmarks: Mapping[str, Mapping[str, Any]], *, has_events: bool) -> int:
+def confirmed_sequence(bookmarks: Mapping[str, Mapping[str, Any]], *, has_events: bool) -> int:
     """Return the number up to which a state has read the deliveries: as events where they are wanted, else as hints."""
     if has_events:
         return _number(bookmarks.get(NAME, {}))
-    return max((Hints.since(one) for one in bookmarks.values()), default=0)
+    return max((HintedRows.last_sequence(one) for one in bookmarks.values()), default=0)
 
 
 def _number(state: Mapping[str, Any]) -> int:
-    return number_of(state.get("replication_key_value") if state.get("replication_key") == _KEY else None)
+    return valid_sequence(state.get("replication_key_value") if state.get("replication_key") == _KEY else None)

@@ -28,26 +28,26 @@ from fieldpulse_api.resources.model import Operation, Resource
 from fieldpulse_api.values.custom_fields import PROPERTY, CustomFields, Definition, read_definitions
 from fieldpulse_api.values.text import NameIndex, read_name_index
 from fieldpulse_plugin.settings import account_profile, client_settings, time_zone
-from tap_fieldpulse.changes.change_event import ALWAYS_FOR
-from tap_fieldpulse.changes.change_tracker import Memory
-from tap_fieldpulse.changes.delete_detection import Sweep
+from tap_fieldpulse.changes.change_event import DEFAULT_EVENT_STREAMS
+from tap_fieldpulse.changes.change_tracker import ChangeTracker
+from tap_fieldpulse.changes.delete_detection import DeleteDetector
 from tap_fieldpulse.changes.snapshot import Snapshot
 from tap_fieldpulse.reading.bookmark import Bookmark, read_time
 from tap_fieldpulse.reading.filters import Filters, read_filters
-from tap_fieldpulse.reading.list_reader import ChildList, List, OwnList, Rounds
-from tap_fieldpulse.records.discovery_sample import sample
-from tap_fieldpulse.records.record_builder import Form
-from tap_fieldpulse.webhooks.hinted_rows import Hints
+from tap_fieldpulse.reading.list_reader import ChildListReader, ChildRefreshPolicy, ListReader, ResourceListReader
+from tap_fieldpulse.records.discovery_sample import sample_unknown_fields
+from tap_fieldpulse.records.record_builder import RecordBuilder
+from tap_fieldpulse.webhooks.hinted_rows import HintedRows
 from tap_fieldpulse.webhooks.inbox import UNREAD_DAYS, Inbox
 
-from .stream_sync import Parts, Source, State
+from .stream_sync import State, StreamSync, StreamSyncParts
 
 Schema = dict[str, Any]
 
 _MOST_ROWS = 100  # on a page (D)
 
 
-class Run:
+class SyncContext:
     """What is known of the account and of what is wanted of it. `catalog` are the schemas that the user gave.
 
     `has_state` says that a state was given, of whatever streams; `confirmed` is the delivery up to which it has read.
@@ -55,9 +55,9 @@ class Run:
 
     def __init__(self, config: Mapping[str, Any], catalog: Mapping[str, Schema] | None, logger: logging.Logger) -> None:
         self.config = config
-        self.has_state, self.confirmed = False, 0
+        self.has_any_state, self.confirmed_sequence = False, 0
         self._catalog, self._logger = catalog, logger
-        self._forms: dict[str, Form] = {}
+        self._forms: dict[str, RecordBuilder] = {}
         self._index = cache(self._read_index)
 
     @cached_property
@@ -70,12 +70,12 @@ class Run:
         """Return what was found out about the account before."""
         return account_profile(self.config)
 
-    def lacks(self, resource: Resource, logger: logging.Logger) -> bool:
+    def is_unavailable(self, resource: Resource, logger: logging.Logger) -> bool:
         """Say whether the account lacks a list, if its profile says so: plans change, so it is asked for once."""
         if not self.profile.lacks(resource):
             return False
         try:
-            Pages(self.client, resource, self.reading).read({}, 1, limit=1, count=False)
+            Pages(self.client, resource, self.read_options).read({}, 1, limit=1, count=False)
         except FieldPulseError as error:
             if is_unknown_path(error):
                 logger.warning("%s: not read: this account lacks it, as its profile says", resource.name)
@@ -88,7 +88,7 @@ class Run:
         return time_zone(self.config)
 
     @cached_property
-    def reading(self) -> ReadOptions:
+    def read_options(self) -> ReadOptions:
         """Return how lists are read."""
         return ReadOptions(
             page_size=self.config["page_size"],
@@ -110,22 +110,22 @@ class Run:
         if not self.account.isdecimal():
             self._logger.warning("The company's id is not known: no delivery of a webhook can be told to be of it")
         inbox = Inbox(self.config["snapshot_url"])
-        if unread := inbox.forget(self.account, self.confirmed):
+        if unread := inbox.purge(self.account, self.confirmed_sequence):
             self._logger.warning("%d deliveries of webhooks were deleted unread, after %d days", unread, UNREAD_DAYS)
         return inbox
 
     @property
-    def watched(self) -> list[str]:
+    def event_streams(self) -> list[str]:
         """Return the streams whose changes are wanted as events."""
-        return sorted({*ALWAYS_FOR, *self.config["change_event_streams"]})
+        return sorted({*DEFAULT_EVENT_STREAMS, *self.config["change_event_streams"]})
 
-    def form(self, name: str) -> Form:
+    def record_builder(self, name: str) -> RecordBuilder:
         """Return the form of a stream's records; where the account has custom fields, it is asked for them, once."""
         if name not in self._forms:
-            self._forms[name] = self._make_form(BY_NAME[name])
+            self._forms[name] = self._make_record_builder(BY_NAME[name])
         return self._forms[name]
 
-    def source(
+    def stream_sync(
         self,
         name: str,
         state: State,
@@ -135,7 +135,7 @@ class Run:
         has_events: bool,
         has_deletes: bool,
         has_hints: bool,
-    ) -> Source:
+    ) -> StreamSync:
         """Put together the reading of one stream."""
         resource, filters = BY_NAME[name], self._filters(BY_NAME[name])
         sweeps = has_deletes and Operation.GET in resource.operations
@@ -143,16 +143,18 @@ class Run:
             logger.info("%s: deleted rows are not looked for: FieldPulse has no path by id for it", name)
         memory = None
         if sweeps or has_events:
-            memory = self._memory(resource, filters, state, logger, has_events=has_events)
-        must_be_whole = (sweeps and not resource.parent) or (memory is not None and has_events and memory.wants_old)
+            memory = self._change_tracker(resource, filters, state, logger, has_events=has_events)
+        must_be_whole = (sweeps and not resource.parent) or (
+            memory is not None and has_events and memory.needs_full_comparison
+        )
         percent = self.config["max_delete_percent"]
-        parts = Parts(
+        parts = StreamSyncParts(
             client=self.client,
-            reading=self.reading,
+            read_options=self.read_options,
             resource=resource,
-            form=self.form(name),
+            record_builder=self.record_builder(name),
             filters=filters,
-            list=self._list(
+            list_reader=self._list_reader(
                 resource,
                 state,
                 replace(filters, query={}) if has_events or must_be_whole else filters,  # to know what did not fit
@@ -160,13 +162,17 @@ class Run:
                 must_be_whole=must_be_whole,
                 without_deleted=sweeps,
             ),
-            details=Details(self.client, resource, self.reading) if name in self.config["detail_streams"] else None,
-            memory=memory,
-            sweep=Sweep(self.client, resource, self.reading, logger, most_percent=percent) if sweeps else None,
-            hints=self._hints(resource, state, logger) if has_hints else None,
+            details=Details(self.client, resource, self.read_options)
+            if name in self.config["detail_streams"]
+            else None,
+            tracker=memory,
+            delete_detector=DeleteDetector(self.client, resource, self.read_options, logger, max_percent=percent)
+            if sweeps
+            else None,
+            hinted_rows=self._hinted_rows(resource, state, logger) if has_hints else None,
             must_be_complete=self.config["completeness"] == "fail",
         )
-        return Source(parts, state, logger)
+        return StreamSync(parts, state, logger)
 
     def check_filters(self) -> None:
         """Raise BadSetting for filters that there are not."""
@@ -186,46 +192,50 @@ class Run:
         if inbox := vars(self).get("inbox"):
             inbox.close()
 
-    def _memory(
+    def _change_tracker(
         self, resource: Resource, filters: Filters, state: State, logger: logging.Logger, *, has_events: bool
-    ) -> Memory:
+    ) -> ChangeTracker:
         token = state.get("snapshot")
-        snapshot = self._snapshot.stream(resource.name, token if type(token) is int else None, has_state=self.has_state)
-        if snapshot.is_ahead:
+        snapshot = self._snapshot.open_stream(
+            resource.name, token if type(token) is int else None, has_state=self.has_any_state
+        )
+        if snapshot.newer_than_state:
             logger.warning(
                 "%s: the snapshot is ahead of the state: what it saw since then is not reported again. Give each "
                 "pipeline and environment a snapshot_url of its own",
                 resource.name,
             )
-        return Memory(
+        return ChangeTracker(
             snapshot,
             resource,
             filters,
-            has_events=has_events,
-            is_gapless=state.get("events") is True,
-            is_refiltered=state.get("filters") != filters.digest,
+            tracks_changes=has_events,
+            tracked_last_run=state.get("events") is True,
+            filters_changed=state.get("filters") != filters.digest,
         )
 
     @cached_property
     def _snapshot(self) -> Snapshot:
         return Snapshot(self.config["snapshot_url"], self.account)
 
-    def _hints(self, resource: Resource, state: State, logger: logging.Logger) -> Hints | None:
-        if self.inbox is None or not Hints.are_for(resource):
+    def _hinted_rows(self, resource: Resource, state: State, logger: logging.Logger) -> HintedRows | None:
+        if self.inbox is None or not HintedRows.supports(resource):
             return None
-        named = self.inbox.named(self.account, resource.singular, Hints.since(state), at_most=Hints.MOST + 1)
-        return Hints(named, self.client, resource, self.reading, logger)
+        named = self.inbox.named_rows(
+            self.account, resource.singular, HintedRows.last_sequence(state), at_most=HintedRows.MAX_ROWS + 1
+        )
+        return HintedRows(named, self.client, resource, self.read_options, logger)
 
     @cached_property
     def _definitions(self) -> list[Definition]:
         """Return the account's custom fields; none where its plan does not let them be read."""
         try:
-            return read_definitions(self.client, self.reading)
+            return read_definitions(self.client, self.read_options)
         except (RecordError, UnexpectedResponse, AuthenticationError) as error:  # of a bad key the first list will tell
             self._logger.warning("The custom fields have no names, and are carried by their ids: %s", error.one_line)
             return []
 
-    def _list(
+    def _list_reader(
         self,
         resource: Resource,
         state: State,
@@ -234,36 +244,36 @@ class Run:
         is_incremental: bool,
         must_be_whole: bool,
         without_deleted: bool,
-    ) -> List:
-        reading = replace(self.reading, query=dict(resource.with_custom_fields_params))
+    ) -> ListReader:
+        reading = replace(self.read_options, query=dict(resource.with_custom_fields_params))
         if not resource.supports_page:  # what does not fit on the first page may never come
             reading = replace(reading, page_size=_MOST_ROWS)
         lookback_seconds = self.config["lookback_seconds"]
         if resource.parent:
-            rounds = Rounds(timedelta(days=self.config["contacts_full_refresh_days"]), lookback_seconds)
+            rounds = ChildRefreshPolicy(timedelta(days=self.config["contacts_full_refresh_days"]), lookback_seconds)
             resources = (resource, BY_NAME[resource.parent])
-            return ChildList(
+            return ChildListReader(
                 self.client,
                 resources,
                 reading,
                 state,
                 rounds,
-                must_be_whole=must_be_whole,
-                without_deleted=without_deleted,
+                must_read_all=must_be_whole,
+                skip_deleted=without_deleted,
             )
         bookmark = since = None
         if is_incremental and resource.updated_column:
-            bookmark = Bookmark.of(state, resource.updated_column, resource.name)
-            if bookmark.old and state.get("filters") != filters.digest:
+            bookmark = Bookmark.from_state(state, resource.updated_column, resource.name)
+            if bookmark.previous and state.get("filters") != filters.digest:
                 self._logger.info("%s: the filters were changed, so all rows count as new", resource.name)
-                bookmark.old = None
+                bookmark.previous = None
             since = bookmark.since(read_time(self.config.get("start_date"), "setting start_date"), lookback_seconds)
-        return OwnList(
+        return ResourceListReader(
             Pages(self.client, resource, reading),
             bookmark=bookmark,
             since=since,
-            must_be_whole=must_be_whole,
-            without_deleted=without_deleted,
+            must_read_all=must_be_whole,
+            skip_deleted=without_deleted,
             filters=filters,
         )
 
@@ -272,9 +282,9 @@ class Run:
         return read_filters(resource, given, self._index, self.zone) if given else Filters()
 
     def _read_index(self, stream: str, columns: str) -> NameIndex:
-        return read_name_index(self.client, self.reading, stream, columns)
+        return read_name_index(self.client, self.read_options, stream, columns)
 
-    def _make_form(self, resource: Resource) -> Form:
+    def _make_record_builder(self, resource: Resource) -> RecordBuilder:
         given = (self._catalog or {}).get(resource.name, {}).get("properties", {})
         custom = None
         if resource.custom_field_object and self.config["custom_fields"] == "typed" and has_key(self.config):
@@ -287,5 +297,7 @@ class Run:
         known_names = {*resource.schema["properties"], PROPERTY, *labels}
         more = {name: schema for name, schema in given.items() if name not in known_names}
         if self._catalog is None and self.config["sample_on_discovery"] and has_key(self.config):
-            more = sample(self.client, resource, self.reading, self._logger)
-        return Form(resource, zone=self.zone, custom=custom, more=more, has_labels=self.config["add_labels"])
+            more = sample_unknown_fields(self.client, resource, self.read_options, self._logger)
+        return RecordBuilder(
+            resource, zone=self.zone, custom_fields=custom, extra_properties=more, add_labels=self.config["add_labels"]
+        )

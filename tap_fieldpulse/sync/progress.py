@@ -13,7 +13,7 @@ from typing import Any
 
 from tqdm import tqdm
 
-from tap_fieldpulse.reading.list_reader import List
+from tap_fieldpulse.reading.list_reader import ListReader
 
 _SECONDS_BETWEEN = 30.0
 _SECONDS_BETWEEN_FRAMES = 0.25
@@ -29,12 +29,12 @@ class Progress:
     def __init__(
         self,
         stream: str,
-        reading: List,
+        list_reader: ListReader,
         requests: Callable[[], int],
         requests_per_second: float,
         logger: logging.Logger,
     ) -> None:
-        self._stream, self._list, self._requests = stream, reading, requests
+        self._stream, self._list, self._requests = stream, list_reader, requests
         self._budget, self._logger = requests_per_second, logger
         self._began = time.monotonic()
         self._bar: tqdm[Any] | None = None

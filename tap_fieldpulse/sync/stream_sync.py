@@ -14,12 +14,12 @@ from fieldpulse_api.http.client import Client
 from fieldpulse_api.reading.pages import ReadOptions, Row
 from fieldpulse_api.reading.single_rows import Details
 from fieldpulse_api.resources.model import Resource
-from tap_fieldpulse.changes.change_tracker import Memory
-from tap_fieldpulse.changes.delete_detection import Sweep
+from tap_fieldpulse.changes.change_tracker import ChangeTracker
+from tap_fieldpulse.changes.delete_detection import DeleteDetector
 from tap_fieldpulse.reading.filters import Filters
-from tap_fieldpulse.reading.list_reader import List
-from tap_fieldpulse.records.record_builder import Form, Record
-from tap_fieldpulse.webhooks.hinted_rows import Hints
+from tap_fieldpulse.reading.list_reader import ListReader
+from tap_fieldpulse.records.record_builder import Record, RecordBuilder
+from tap_fieldpulse.webhooks.hinted_rows import HintedRows
 
 from .progress import Progress
 
@@ -35,7 +35,7 @@ class Batch:
 
 
 @dataclass(frozen=True, kw_only=True)
-class Parts:
+class StreamSyncParts:
     """What a source is put together from.
 
     `memory` is there if deletes or events are looked for, `hints` if webhooks are received.
@@ -43,19 +43,19 @@ class Parts:
     """
 
     client: Client
-    reading: ReadOptions
+    read_options: ReadOptions
     resource: Resource
-    form: Form
+    record_builder: RecordBuilder
     filters: Filters
-    list: List
+    list_reader: ListReader
     details: Details | None
-    memory: Memory | None
-    sweep: Sweep | None
-    hints: Hints | None
+    tracker: ChangeTracker | None
+    delete_detector: DeleteDetector | None
+    hinted_rows: HintedRows | None
     must_be_complete: bool
 
 
-class Source:
+class StreamSync:
     """Read one resource, batch by batch; `state` is the stream's, and moves when the end was reached.
 
     `stopped` is the guard that stopped the sweep, if one did: the rest goes on.
@@ -63,18 +63,23 @@ class Source:
     Raises: Incomplete, where the setting `completeness` wants it; what reading raises.
     """
 
-    def __init__(self, parts: Parts, state: State, logger: logging.Logger) -> None:
-        self.stopped: SafetyLimitReached | None = None
+    def __init__(self, parts: StreamSyncParts, state: State, logger: logging.Logger) -> None:
+        self.delete_limit_error: SafetyLimitReached | None = None
         self._parts, self._state, self._logger = parts, state, logger
-        self._resource, self._form, self._list, self._memory = parts.resource, parts.form, parts.list, parts.memory
+        self._resource, self._record_builder, self._list_reader, self._tracker = (
+            parts.resource,
+            parts.record_builder,
+            parts.list_reader,
+            parts.tracker,
+        )
         self._late: list[Record] = []
-        self._records = self._events = self._in_vain = self._gone = 0
+        self._records = self._events = self._filtered_out = self._deleted = 0
 
     @property
     def requests(self) -> int:
         """Return how many requests the list, and the rows by id, have cost so far."""
-        by_id = (self._parts.details, self._parts.hints)
-        return self._list.tally.pages + sum(one.requests for one in by_id if one)
+        by_id = (self._parts.details, self._parts.hinted_rows)
+        return self._list_reader.stats.pages + sum(one.requests for one in by_id if one)
 
     def batches(self) -> Iterator[Batch]:
         """Yield what is to be emitted, and then move the state and say what was read and proved."""
@@ -86,34 +91,34 @@ class Source:
                 yield batch
             self._end(time.monotonic() - began)
         except BaseException:
-            if self._memory:
-                self._memory.close()
+            if self._tracker:
+                self._tracker.close()
             raise
 
-    def has_left(self) -> None:
+    def on_state_emitted(self) -> None:
         """Note that the state has been emitted."""
-        if self._memory:
-            self._memory.has_left()
+        if self._tracker:
+            self._tracker.on_state_emitted()
 
     def _batches(self) -> Iterator[Batch]:
         rate = self._parts.client.settings.requests_per_second
-        with Progress(self._resource.name, self._list, lambda: self.requests, rate, self._logger):
-            listed = self._list.rows()
-            if self._parts.hints:
-                listed = yield from self._hinted(self._parts.hints, listed)
+        with Progress(self._resource.name, self._list_reader, lambda: self.requests, rate, self._logger):
+            listed = self._list_reader.rows()
+            if self._parts.hinted_rows:
+                listed = yield from self._hinted(self._parts.hinted_rows, listed)
             pages = self._wanted(listed)
             for rows in self._parts.details.complete(pages) if self._parts.details else pages:
                 yield self._batch(rows)
                 yield from self._late_events()
             yield from self._late_events()
-            if self._memory and self._parts.sweep:
-                yield from self._deleted(self._memory, self._parts.sweep)
+            if self._tracker and self._parts.delete_detector:
+                yield from self._delete_batches(self._tracker, self._parts.delete_detector)
 
-    def _hinted(self, hints: Hints, listed: Iterator[list[Row]]) -> Generator[Batch, None, Iterator[list[Row]]]:
+    def _hinted(self, hints: HintedRows, listed: Iterator[list[Row]]) -> Generator[Batch, None, Iterator[list[Row]]]:
         """Yield the rows that webhooks named, as the list shows rows, unless details are wanted; return the list."""
         hints.read()
         first = next(listed, [])
-        hints.keep(self._parts.filters.fit, columns=None if self._parts.details else {*chain(*first)})
+        hints.restrict_to(self._parts.filters.matches, columns=None if self._parts.details else {*chain(*first)})
         for rows in hints.rows():
             yield self._batch(rows)
         return chain([first] if first else [], listed)
@@ -124,45 +129,45 @@ class Source:
             wanted: list[Row] = []
             others: list[Row] = []
             for row in rows:
-                if self._parts.hints and self._parts.hints.have_shown(row):
+                if self._parts.hinted_rows and self._parts.hinted_rows.covers(row):
                     continue
-                is_wanted = self._is_new(row) and self._parts.filters.fit(row)
+                is_wanted = self._is_new(row) and self._parts.filters.matches(row)
                 (wanted if is_wanted else others).append(row)
             self._look_at(others)
             if wanted:
                 yield wanted
 
     def _is_new(self, row: Row) -> bool:
-        is_news = self._memory is not None and self._list.is_whole and self._memory.is_news(row)
-        return self._list.is_new(row) or is_news
+        is_news = self._tracker is not None and self._list_reader.reads_full_list and self._tracker.is_unknown(row)
+        return self._list_reader.is_changed_since_bookmark(row) or is_news
 
     def _look_at(self, rows: list[Row]) -> None:
         """Remember what is needed of rows that become no records, and note what the old ones among them show."""
         silent: list[Row] = []
         telling: list[Row] = []
         for row in rows:
-            fits, is_new = self._parts.filters.fit(row), self._list.is_new(row)
-            self._in_vain += is_new and not fits
-            if fits and self._memory and self._memory.wants_old:
+            fits, is_new = self._parts.filters.matches(row), self._list_reader.is_changed_since_bookmark(row)
+            self._filtered_out += is_new and not fits
+            if fits and self._tracker and self._tracker.needs_full_comparison:
                 telling.append(row)
-            elif self._memory and self._memory.has_events and (is_new or self._memory.wants_old):
+            elif self._tracker and self._tracker.tracks_changes and (is_new or self._tracker.needs_full_comparison):
                 silent.append(row)
-        if self._memory and silent:
-            self._memory.take([self._form.shape(row) for row in silent], is_silent=True)
-        if self._memory and telling:
-            self._late += self._taken(self._memory, telling).events
+        if self._tracker and silent:
+            self._tracker.observe([self._record_builder.shape(row) for row in silent], store_only=True)
+        if self._tracker and telling:
+            self._late += self._taken(self._tracker, telling).events
 
     def _batch(self, rows: list[Row]) -> Batch:
-        if self._memory:
-            return self._taken(self._memory, rows)
-        return Batch([self._form.complete(self._form.shape(row), row) for row in rows])
+        if self._tracker:
+            return self._taken(self._tracker, rows)
+        return Batch([self._record_builder.add_derived(self._record_builder.shape(row), row) for row in rows])
 
-    def _taken(self, memory: Memory, rows: list[Row]) -> Batch:
+    def _taken(self, memory: ChangeTracker, rows: list[Row]) -> Batch:
         """Take rows in as they are, before what is derived of them, which may change without them."""
-        records = [self._form.shape(row) for row in rows]
-        found = memory.take(records)
-        for record, row in zip(records, rows):  # noqa: B905  made as one
-            self._form.complete(record, row)
+        records = [self._record_builder.shape(row) for row in rows]
+        found = memory.observe(records)
+        for record, row in zip(records, rows, strict=True):
+            self._record_builder.add_derived(record, row)
         return Batch(records, found)
 
     def _late_events(self) -> Iterator[Batch]:
@@ -170,19 +175,19 @@ class Source:
         if late:
             yield Batch([], late)
 
-    def _deleted(self, memory: Memory, sweep: Sweep) -> Iterator[Batch]:
+    def _delete_batches(self, memory: ChangeTracker, sweep: DeleteDetector) -> Iterator[Batch]:
         try:
-            for records, found in memory.gone(sweep, self._list):
-                self._gone += len(records)
+            for records, found in memory.find_deleted(sweep, self._list_reader):
+                self._deleted += len(records)
                 yield Batch(records, found)
         except SafetyLimitReached as error:
             self._logger.error("%s", error)  # noqa: TRY400  it is foreseen
-            self.stopped = error
+            self.delete_limit_error = error
 
     def _end(self, seconds: float) -> None:
-        tally = self._list.tally
+        tally = self._list_reader.stats
         name = self._resource.name
-        for note in [*tally.notes, *self._form.notes()]:
+        for note in [*tally.notes, *self._record_builder.warnings()]:
             self._logger.warning("%s: %s", name, note)
         counted = "unknown" if tally.server_count is None else tally.server_count
         self._logger.info(
@@ -200,24 +205,24 @@ class Source:
         )
         if tally.vanished:
             self._logger.info("%s: %d of the parents were deleted while they were read", name, tally.vanished)
-        if tally.verdict != "complete" and self._parts.reading.check_completeness:
+        if tally.verdict != "complete" and self._parts.read_options.check_completeness:
             self._say_unproved()
         else:
             self._move_state()
-        if self._parts.hints:
-            self._state.update(self._parts.hints.state())
-        if self._memory:
-            self._memory.finish(is_whole=self._list.is_whole and tally.verdict != "incomplete")
-            self._state["snapshot"] = self._memory.generation
+        if self._parts.hinted_rows:
+            self._state.update(self._parts.hinted_rows.next_state())
+        if self._tracker:
+            self._tracker.commit(is_full_list=self._list_reader.reads_full_list and tally.verdict != "incomplete")
+            self._state["snapshot"] = self._tracker.generation
 
     def _more_figures(self) -> str:
-        details, memory = self._parts.details, self._memory
+        details, memory = self._parts.details, self._tracker
         figures = {
-            "in_vain": self._in_vain if self._parts.filters.tests else None,
+            "in_vain": self._filtered_out if self._parts.filters.tests else None,
             "details": details.requests if details else None,
-            "hinted": self._parts.hints.requests if self._parts.hints else None,
-            "deleted": self._gone if self._parts.sweep else None,
-            "events": self._events if memory and memory.has_events else None,
+            "hinted": self._parts.hinted_rows.requests if self._parts.hinted_rows else None,
+            "deleted": self._deleted if self._parts.delete_detector else None,
+            "events": self._events if memory and memory.tracks_changes else None,
         }
         return "".join(f"{name}={value} " for name, value in figures.items() if value is not None)
 
@@ -226,13 +231,13 @@ class Source:
 
         What does not hold any more becomes null: a runner that merges states would keep a key that is only left out.
         """
-        has_events = True if self._memory and self._memory.has_events else None
+        has_events = True if self._tracker and self._tracker.tracks_changes else None
         more = {"filters": self._parts.filters.digest, "events": has_events}
-        self._state.update(self._list.state())
+        self._state.update(self._list_reader.next_state())
         self._state.update({name: one for name, one in more.items() if one is not None or name in self._state})
 
     def _say_unproved(self) -> None:
-        tally = self._list.tally
+        tally = self._list_reader.stats
         counted = "does not count them" if tally.server_count is None else f"counts {tally.server_count}"
         error = IncompleteRead(
             f"Stream {self._resource.name} is {tally.verdict}: {tally.records} rows were read, the server {counted}.",

@@ -8,34 +8,34 @@ from .inbox import Inbox
 from .payload import Delivery
 
 
-class Full(Exception):
+class QueueFull(Exception):
     """As many deliveries wait to be stored as may."""
 
 
-class Storing:
+class BatchWriter:
     """Store deliveries for an event loop, in a thread. At most `at_most` wait, those under way included."""
 
-    def __init__(self, inbox: Inbox, *, at_most: int) -> None:
-        self._inbox, self._at_most = inbox, at_most
+    def __init__(self, inbox: Inbox, *, max_waiting: int) -> None:
+        self._inbox, self._at_most = inbox, max_waiting
         self._waiting: list[tuple[Delivery | None, asyncio.Future[None]]] = []
         self._held = 0
         self._checked: asyncio.Future[None] | None = None
         self._work: asyncio.Task[None] | None = None
 
-    async def store(self, delivery: Delivery) -> None:
+    async def append(self, delivery: Delivery) -> None:
         """Return when a delivery is durable.
 
         Raises: Full; what `Inbox.add` raises.
         """
         if self._held >= self._at_most:
-            raise Full
+            raise QueueFull
         self._held += 1
         try:
             await self._wait(delivery)
         finally:
             self._held -= 1
 
-    async def check(self) -> None:
+    async def check_writable(self) -> None:
         """Return when the store has been found writable. All who ask meanwhile share one check, and take no place.
 
         Raises: what `Inbox.add` raises.
@@ -56,7 +56,7 @@ class Storing:
             some, self._waiting = self._waiting, []
             failure: Exception | None = None
             try:
-                await asyncio.to_thread(self._inbox.add, [one for one, _ in some if one])
+                await asyncio.to_thread(self._inbox.append, [one for one, _ in some if one])
             except Exception as error:  # noqa: BLE001  each of those who wait raises it
                 failure = error
             for _, stored in some:

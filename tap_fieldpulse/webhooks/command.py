@@ -37,7 +37,7 @@ def webhooks(host: str, port: int) -> None:
     try:
         import uvicorn  # noqa: PLC0415  of the extra
 
-        from .connection import Incoming  # noqa: PLC0415  as above
+        from .connection import TimedConnection  # noqa: PLC0415  as above
         from .server import Receiver  # noqa: PLC0415  as above
     except ImportError:
         raise UserError(
@@ -54,7 +54,7 @@ def webhooks(host: str, port: int) -> None:
         server = uvicorn.Server(
             uvicorn.Config(
                 receiver,
-                http=Incoming,
+                http=TimedConnection,
                 lifespan="off",
                 ws="none",
                 log_level="warning",
@@ -69,7 +69,7 @@ def webhooks(host: str, port: int) -> None:
         try:
             server.run(sockets=[sock])
         finally:
-            receiver.tell()
+            receiver.report()
 
 
 def _tell(text: str) -> None:

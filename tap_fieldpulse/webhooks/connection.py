@@ -6,10 +6,10 @@ import asyncio
 
 from uvicorn.protocols.http.h11_impl import H11Protocol
 
-_PATIENCE_SECONDS = 10
+_HEAD_TIMEOUT_SECONDS = 10
 
 
-class Incoming(H11Protocol):
+class TimedConnection(H11Protocol):
     """A connection on which the head of a request must be whole in time; uvicorn waits for one, and for ever.
 
     The time begins with the connection, and again with each answer; nothing that is sent meanwhile prolongs it.
@@ -20,11 +20,11 @@ class Incoming(H11Protocol):
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]  # as uvicorn has it
         """Wait for the first head."""
         super().connection_made(transport)
-        self._deadline = self.loop.call_later(_PATIENCE_SECONDS, transport.abort)
+        self._deadline = self.loop.call_later(_HEAD_TIMEOUT_SECONDS, transport.abort)
 
     def on_response_complete(self) -> None:
         """Wait for the next head; it may be there already."""
-        self._deadline = self.loop.call_later(_PATIENCE_SECONDS, self.transport.abort)
+        self._deadline = self.loop.call_later(_HEAD_TIMEOUT_SECONDS, self.transport.abort)
         super().on_response_complete()
 
     def handle_events(self) -> None:

@@ -13,19 +13,19 @@ from fieldpulse_api.reading.prefetch import map_in_order
 from fieldpulse_api.reading.single_rows import read_row
 from fieldpulse_api.resources.model import Operation, Resource
 
-from .inbox import number_of
+from .inbox import valid_sequence
 
 _STATE = "hinted"
 
 
-class Hints:
+class HintedRows:
     """The rows of one resource that were named. What is gone, or cannot be read by id, is left to the list.
 
     Shape: `named` are ids, each with the number of the last delivery that named it, the last named first. The state
     is the highest number: what was named up to it was read, or left to the list.
     """
 
-    MOST: ClassVar[int] = 1000
+    MAX_ROWS: ClassVar[int] = 1000
     """How many rows are read by id; each is a request."""
 
     def __init__(
@@ -42,21 +42,21 @@ class Hints:
         self._rows: dict[int, Row] = {}
 
     @staticmethod
-    def are_for(resource: Resource) -> bool:
+    def supports(resource: Resource) -> bool:
         """Say whether rows can be read by nothing but their ids."""
         return resource.item_path is not None and resource.parent is None and Operation.GET in resource.operations
 
     @staticmethod
-    def since(state: Mapping[str, Any]) -> int:
+    def last_sequence(state: Mapping[str, Any]) -> int:
         """Return the number behind which deliveries are new to a stream."""
-        return number_of(state.get(_STATE))
+        return valid_sequence(state.get(_STATE))
 
     def read(self) -> None:
         """Read the rows."""
-        ids = [one for one, _ in self._named[: self.MOST]]
+        ids = [one for one, _ in self._named[: self.MAX_ROWS]]
         if len(ids) < len(self._named):
             self._logger.info(
-                "%s: webhooks named more than %d rows: the list shows the rest", self._resource.name, self.MOST
+                "%s: webhooks named more than %d rows: the list shows the rest", self._resource.name, self.MAX_ROWS
             )
         try:
             for row in map_in_order(self._ask, ids, at_most=self._reading.pages_in_flight):
@@ -67,7 +67,7 @@ class Hints:
             name = self._resource.name
             self._logger.warning("%s: rows that webhooks named are left to the list: %s", name, error.one_line)
 
-    def keep(self, fit: Callable[[Row], bool], *, columns: Collection[str] | None) -> None:
+    def restrict_to(self, fit: Callable[[Row], bool], *, columns: Collection[str] | None) -> None:
         """Keep the rows that fit, with these columns only, if any are given."""
         fitting = {one: row for one, row in self._rows.items() if fit(row)}
         if columns:
@@ -82,12 +82,12 @@ class Hints:
         for start in range(0, len(rows), self._reading.page_size):
             yield rows[start : start + self._reading.page_size]
 
-    def have_shown(self, row: Row) -> bool:
+    def covers(self, row: Row) -> bool:
         """Say whether a row of the list holds nothing that the row by id did not."""
         shown = self._rows.get(int(row["id"]))
         return shown is not None and row.items() <= shown.items()
 
-    def state(self) -> dict[str, int]:
+    def next_state(self) -> dict[str, int]:
         """Return what is noted of the deliveries, where there were any."""
         return {_STATE: self._named[0][1]} if self._named else {}
 

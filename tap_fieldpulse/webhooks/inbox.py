@@ -84,7 +84,7 @@ class Inbox:
         with translate_db_errors(STORE):
             self._begin()
 
-    def add(self, deliveries: Sequence[Delivery]) -> int:
+    def append(self, deliveries: Sequence[Delivery]) -> int:
         """Store deliveries, all or none, and return how many are new; one that is there already is counted on it."""
         now = iso_timestamp(datetime.now(timezone.utc))
         times = Counter(one.key for one in deliveries)
@@ -106,7 +106,7 @@ class Inbox:
                 connection.execute(insert(_DELIVERIES), list(new.values()))
         return len(new)
 
-    def after(self, account: str, sequence: int) -> Iterator[dict[str, Any]]:
+    def read_after(self, account: str, sequence: int) -> Iterator[dict[str, Any]]:
         """Yield what was stored behind a number, in the order of the numbers."""
         rows: list[dict[str, Any]] = [{"sequence": sequence}]
         while rows:
@@ -116,7 +116,7 @@ class Inbox:
                 rows = [dict(one) for one in connection.execute(query).mappings()]
             yield from rows
 
-    def named(self, account: str, object_type: str, sequence: int, *, at_most: int) -> list[tuple[int, int]]:
+    def named_rows(self, account: str, object_type: str, sequence: int, *, at_most: int) -> list[tuple[int, int]]:
         """Return ids that were named behind a number, each with the last number that named it, the last named first."""
         last = func.max(_DELIVERIES.c.sequence)
         is_wanted = (
@@ -128,7 +128,7 @@ class Inbox:
         with translate_db_errors(STORE), self._engine.connect() as connection:
             return [(one, number) for one, number in connection.execute(query.order_by(last.desc()).limit(at_most))]
 
-    def forget(self, account: str, sequence: int) -> int:
+    def purge(self, account: str, sequence: int) -> int:
         """Delete what an account has read, 7 days after it came, and the rest after 30; return how many those are.
 
         It has read up to a number that has come back in a state.
@@ -153,7 +153,7 @@ class Inbox:
             connection.execute(insert(_LAST).values(only=1, sequence=time.time_ns() // 1000))
 
 
-def number_of(value: object) -> int:
+def valid_sequence(value: object) -> int:
     """Return the number of a delivery that a state names, 0 for what is none."""
     return value if type(value) is int and 0 < value < _MOST else 0
 

@@ -37,7 +37,7 @@ _MOST_DIGITS = 60
 _DECODER = msgspec.json.Decoder(float_hook=Decimal)
 
 
-class NoDelivery(ValueError):
+class InvalidDelivery(ValueError):
     """A body is no delivery; the text is a word that says why, and nothing of what is in it."""
 
 
@@ -80,10 +80,10 @@ def read_delivery(body: bytes) -> Delivery:
     said = _decoded(body)
     trigger, message, data, company = (_of(said, name) for name in ("trigger", "message", "data", "company"))
     if not (isinstance(trigger, str) and trigger.strip() and isinstance(message, str) and isinstance(data, dict)):
-        raise NoDelivery("keys")
+        raise InvalidDelivery("keys")
     found = _COMPANY.search(company) if isinstance(company, str) else None
     if not found:
-        raise NoDelivery("company")
+        raise InvalidDelivery("company")
     row = data["object"] if isinstance(data.get("object"), dict) else data
     name = _normal(trigger)
     return Delivery(
@@ -108,9 +108,9 @@ def _decoded(body: bytes) -> Mapping[str, Any]:
     try:
         said = _DECODER.decode(body)
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError, ArithmeticError):
-        raise NoDelivery("json") from None
+        raise InvalidDelivery("json") from None
     if not isinstance(said, dict):
-        raise NoDelivery("json")
+        raise InvalidDelivery("json")
     _check(said)
     return said
 
@@ -118,11 +118,11 @@ def _decoded(body: bytes) -> Mapping[str, Any]:
 def _check(value: Any, depth: int = 0) -> None:
     """Refuse what a store or a loader chokes on: NUL, numbers beyond 18 digits or 60 places, deep nesting."""
     if depth > _DEEPEST:
-        raise NoDelivery("nested")
+        raise InvalidDelivery("nested")
     if isinstance(value, str) and "\0" in value:
-        raise NoDelivery("text")
+        raise InvalidDelivery("text")
     if _is_huge(value):
-        raise NoDelivery("number")
+        raise InvalidDelivery("number")
     if isinstance(value, (dict, list)):
         for one in chain(value, value.values()) if isinstance(value, dict) else value:
             _check(one, depth + 1)
@@ -136,7 +136,7 @@ def _is_huge(value: Any) -> bool:
 
 def _of(said: Mapping[str, Any], name: str) -> Any:
     if name not in said:
-        raise NoDelivery("keys")
+        raise InvalidDelivery("keys")
     return said[name]
 
 
@@ -146,7 +146,7 @@ def _id_of(row: Mapping[str, Any]) -> int:
     except ConversionError:
         number = None
     if number is None or not 0 < number < _LARGEST:
-        raise NoDelivery("object")
+        raise InvalidDelivery("object")
     return number
 
 

@@ -14,11 +14,11 @@ from starlette.requests import ClientDisconnect, Request
 from starlette.responses import Response
 from starlette.types import Receive, Scope, Send
 
-from .batch_writer import Full, Storing
+from .batch_writer import BatchWriter, QueueFull
 from .inbox import Inbox
-from .payload import NoDelivery, read_delivery
+from .payload import InvalidDelivery, read_delivery
 
-LARGEST_BODY = 256 * 1024
+MAX_BODY_BYTES = 256 * 1024
 """Bytes. A delivery of the vendor's is some 500."""
 _MOST_WAITING = 500
 _SECONDS_BETWEEN = 60.0
@@ -41,13 +41,13 @@ class Receiver:
         token: str,
         secret: str | None = None,
         tell: Callable[[str], None],
-        at_most: int = _MOST_WAITING,
-        patience_seconds: float = 10,
+        max_waiting: int = _MOST_WAITING,
+        body_timeout_seconds: float = 10,
     ) -> None:
         self.counts: Counter[str] = Counter()
         self._path, self._secret = f"/{token}".encode(), secret.encode() if secret else None
         self._tell, self._told_at = tell, -_SECONDS_BETWEEN
-        self._storing, self._patience_seconds = Storing(inbox, at_most=at_most), patience_seconds
+        self._storing, self._patience_seconds = BatchWriter(inbox, max_waiting=max_waiting), body_timeout_seconds
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer one request, without a body: there is nothing to say to who should not be here."""
@@ -57,12 +57,12 @@ class Receiver:
         now = asyncio.get_running_loop().time()
         if now - self._told_at >= _SECONDS_BETWEEN:
             self._told_at = now
-            self.tell()
+            self.report()
         # A body that was not read to its end must not be taken for the next request.
         headers = {} if status < 400 else {"connection": "close"}  # noqa: PLR2004  HTTP's own border
         await Response(status_code=status, headers=headers)(scope, receive, send)
 
-    def tell(self) -> None:
+    def report(self) -> None:
         """Tell how many of what was answered so far."""
         self._tell(", ".join(f"{number} {reason}" for reason, number in sorted(self.counts.items())) or "nothing came")
 
@@ -79,7 +79,7 @@ class Receiver:
     async def _health(self, request: Request) -> Answer:
         if request.method not in ("GET", "HEAD"):
             return 405, "not a POST"
-        return await _stored(self._storing.check(), "health")
+        return await _stored(self._storing.check_writable(), "health")
 
     async def _take(self, request: Request) -> Answer:
         try:
@@ -94,15 +94,15 @@ class Receiver:
             return 401, "not signed"
         try:
             delivery = read_delivery(body)
-        except NoDelivery as error:
+        except InvalidDelivery as error:
             return 400, f"no delivery: {error}"
-        return await _stored(self._storing.store(delivery), "taken")
+        return await _stored(self._storing.append(delivery), "taken")
 
 
 async def _stored(storing: Awaitable[None], reason: str) -> Answer:
     try:
         await storing
-    except Full:
+    except QueueFull:
         return 503, "too many at once"
     except Exception as error:  # noqa: BLE001  whatever it is, the vendor is to send the delivery again
         return 503, f"not stored: {type(error).__name__}"
@@ -114,7 +114,7 @@ async def _body(request: Request) -> bytes | None:
     body = bytearray()
     async for part in request.stream():
         body += part
-        if len(body) > LARGEST_BODY:
+        if len(body) > MAX_BODY_BYTES:
             return None
     return bytes(body)
 

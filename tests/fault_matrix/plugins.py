@@ -20,7 +20,7 @@ from fieldpulse_api.http.client import Client, RetryPolicy
 from fieldpulse_api.http.rate_limiter import ProcessRateLimiter, RateLimiter
 from fieldpulse_api.http.settings import ClientSettings
 from fieldpulse_plugin.settings import client_settings
-from tap_fieldpulse.sync.context import Run as TapRun
+from tap_fieldpulse.sync.context import SyncContext
 from tap_fieldpulse.tap import TapFieldPulse
 from target_fieldpulse.run.run import TargetRun
 from target_fieldpulse.target import TargetFieldPulse
@@ -59,11 +59,11 @@ class QuickTap(TapFieldPulse):
     """The tap with that client."""
 
     @cached_property
-    def run(self) -> TapRun:
+    def context(self) -> SyncContext:
         """Return the shared objects of the run."""
-        run: TapRun = super().run
-        run.client = fast_client(self.config)
-        return run
+        context: SyncContext = super().context
+        context.client = fast_client(self.config)
+        return context
 
 
 class QuickTarget(TargetFieldPulse):
@@ -131,7 +131,7 @@ def run_tap(config: Config, *streams: str, state: Message | None = None) -> RunR
         finally:
             join_prefetch_threads()
             if tap:
-                tap.run.close()
+                tap.context.close()
     output.flush()
     output.seek(0)
     result.stdout, result.stderr, result.log_lines = output.read(), stderr.getvalue(), tuple(lines)

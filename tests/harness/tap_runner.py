@@ -36,7 +36,7 @@ def run_tap(
             tap.sync_all()
     finally:
         join_prefetch_threads()
-        tap.run.close()
+        tap.context.close()
     output.seek(0)
     return RunResult(output.read())
 

@@ -102,11 +102,11 @@ def test_a_list_is_what_the_catalogue_says(place: str, name: str) -> None:
     client, resource = Client(client_settings(settings(ADDRESS[place]))), BY_NAME[name]
     page = Pages(client, resource, ReadOptions(page_size=3)).read(resource.sort_params("id", "asc"), 1)
     client.close()
-    shaper = Shaper(resource.schema, never=resource.excluded_fields)
+    shaper = Shaper(resource.schema, excluded=resource.excluded_fields)
     for row in page.rows:
         Draft7Validator(resource.schema, format_checker=Draft7Validator.FORMAT_CHECKER).validate(shaper(row))
-    assert not shaper.unfit
-    assert not shaper.unknown
+    assert not shaper.misfits
+    assert not shaper.unknown_fields
     assert place == "live" or page.rows
 
 

@@ -19,13 +19,13 @@ def snapshot(url: str, request: pytest.FixtureRequest) -> Iterator[Snapshot]:
 
 
 def begin(snapshot: Snapshot, token: int | None, *, has_state: bool = False) -> StreamSnapshot:
-    return snapshot.stream("jobs", token, has_state=has_state)
+    return snapshot.open_stream("jobs", token, has_state=has_state)
 
 
 def finish(one: StreamSnapshot, *, whole: bool = True, left: bool = True) -> int:
-    one.finish(is_whole=whole)
+    one.commit(is_full_list=whole)
     if left:
-        one.has_left()
+        one.on_state_emitted()
     one.close()
     return one.generation
 
@@ -33,33 +33,33 @@ def finish(one: StreamSnapshot, *, whole: bool = True, left: bool = True) -> int
 def test_a_generation_counts_when_its_token_comes_back(snapshot: Snapshot) -> None:
     """Rows, changed rows and gone rows."""
     one = begin(snapshot, None)
-    one.put({1: b"a", 2: b"b", 3: None})
+    one.upsert({1: b"a", 2: b"b", 3: None})
     token = finish(one)
     one = begin(snapshot, token)
-    assert one.ids() == {1, 2, 3}
-    assert one.bodies([1, 2, 3, 4]) == {1: b"a", 2: b"b", 3: None}
-    assert one.is_filled
-    one.put({1: b"A", 4: b"d"})
-    one.forget([2])
-    assert one.ids() == {1, 3, 4}
-    assert one.bodies([1, 2]) == {1: b"A"}
+    assert one.row_ids() == {1, 2, 3}
+    assert one.read_bodies([1, 2, 3, 4]) == {1: b"a", 2: b"b", 3: None}
+    assert one.has_baseline
+    one.upsert({1: b"A", 4: b"d"})
+    one.mark_deleted([2])
+    assert one.row_ids() == {1, 3, 4}
+    assert one.read_bodies([1, 2]) == {1: b"A"}
     later = finish(one)
     one = begin(snapshot, later)
-    assert one.bodies(range(9)) == {1: b"A", 3: None, 4: b"d"}
+    assert one.read_bodies(range(9)) == {1: b"A", 3: None, 4: b"d"}
     finish(one)
 
 
 def test_what_the_state_does_not_name_never_was(snapshot: Snapshot) -> None:
     """The target died before it stored the state: everything is as it was before that run."""
     one = begin(snapshot, None)
-    one.put({1: b"a", 2: b"b"})
+    one.upsert({1: b"a", 2: b"b"})
     token = finish(one)
     one = begin(snapshot, token)
-    one.put({1: b"A", 3: b"c"})
-    one.forget([2])
+    one.upsert({1: b"A", 3: b"c"})
+    one.mark_deleted([2])
     finish(one)
     one = begin(snapshot, token)
-    assert one.bodies(range(9)) == {1: b"a", 2: b"b"}
+    assert one.read_bodies(range(9)) == {1: b"a", 2: b"b"}
     assert one.generation == token + 1
     finish(one)
 
@@ -68,35 +68,35 @@ def test_a_run_that_was_killed_never_was(snapshot: Snapshot) -> None:
     """It did not finish."""
     token = finish(begin(snapshot, None))
     one = begin(snapshot, token)
-    one.put({1: b"a"})
+    one.upsert({1: b"a"})
     one.close()
     one = begin(snapshot, token)
-    assert one.ids() == set()
+    assert one.row_ids() == set()
     one.close()
 
 
 def test_without_a_token_the_last_that_left_counts(snapshot: Snapshot) -> None:
     """A run that ended, but whose state never left, does not."""
     one = begin(snapshot, None)
-    one.put({1: b"a"})
+    one.upsert({1: b"a"})
     finish(one)
     one = begin(snapshot, None)
-    assert one.ids() == {1}
-    one.put({2: b"b"})
+    assert one.row_ids() == {1}
+    one.upsert({2: b"b"})
     finish(one, left=False)
     one = begin(snapshot, None)
-    assert one.ids() == {1}
+    assert one.row_ids() == {1}
     finish(one)
 
 
 def test_a_state_that_names_no_generation_takes_none_for_granted(snapshot: Snapshot) -> None:
     """The run before was the first with a snapshot, and the target died before it stored the state."""
     one = begin(snapshot, None, has_state=True)
-    one.put({1: b"a"})
+    one.upsert({1: b"a"})
     finish(one)
     one = begin(snapshot, None, has_state=True)
-    assert one.ids() == set()
-    assert not one.is_filled
+    assert one.row_ids() == set()
+    assert not one.has_baseline
     finish(one)
 
 
@@ -106,21 +106,21 @@ def test_a_token_of_another_time_takes_nothing_back(snapshot: Snapshot, token: i
     state = None
     for number in range(3):
         one = begin(snapshot, state)
-        one.put({number: b"x"})
+        one.upsert({number: b"x"})
         state = finish(one)
     finish(begin(snapshot, state))
     one = begin(snapshot, token)
-    assert one.ids() == {0, 1, 2}
+    assert one.row_ids() == {0, 1, 2}
     finish(one)
 
 
 def test_a_first_filling_that_was_not_taken_is_none(snapshot: Snapshot) -> None:
     """The list is read whole again."""
     one = begin(snapshot, None)
-    one.put({1: b"a"})
+    one.upsert({1: b"a"})
     token = finish(one, left=False)
     again = begin(snapshot, None)
-    assert not again.is_filled
+    assert not again.has_baseline
     again.close()
     assert token == again.generation
 
@@ -128,11 +128,11 @@ def test_a_first_filling_that_was_not_taken_is_none(snapshot: Snapshot) -> None:
 def test_rows_that_are_put_twice_are_there_once(snapshot: Snapshot) -> None:
     """A row may come again within a run, and many at once."""
     one = begin(snapshot, None)
-    one.put(dict.fromkeys(range(1200), b"a"))
-    one.forget([7])
-    one.put({7: b"b"})
-    assert len(one.ids()) == 1200
-    assert one.bodies([7]) == {7: b"b"}
+    one.upsert(dict.fromkeys(range(1200), b"a"))
+    one.mark_deleted([7])
+    one.upsert({7: b"b"})
+    assert len(one.row_ids()) == 1200
+    assert one.read_bodies([7]) == {7: b"b"}
     finish(one)
 
 
@@ -140,9 +140,9 @@ def test_accounts_and_streams_do_not_see_each_other(url: str) -> None:
     """One database may hold them all."""
     for account, stream in (("one", "jobs"), ("one", "customers"), ("two", "jobs")):
         snapshot = Snapshot(url, f"{account}-apart")
-        part = snapshot.stream(stream, None, has_state=False)
-        assert part.ids() == set()
-        part.put({1: b"a"})
+        part = snapshot.open_stream(stream, None, has_state=False)
+        assert part.row_ids() == set()
+        part.upsert({1: b"a"})
         finish(part)
         snapshot.close()
 

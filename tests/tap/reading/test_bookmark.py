@@ -16,30 +16,30 @@ STATE = {"replication_key": "updated_at", "replication_key_value": "2026-03-09T1
 def bookmark(*emitted: str, old: datetime | None = None) -> Bookmark:
     one = Bookmark("updated_at", old)
     for value in emitted:
-        one.note(datetime.fromisoformat(value.replace("Z", "+00:00")))
+        one.observe(datetime.fromisoformat(value.replace("Z", "+00:00")))
     return one
 
 
 def test_a_bookmark_is_the_newest_time_in_any_order() -> None:
     """Newest-first and by id, the result is the same."""
     one = bookmark("2026-03-09T10:00:00.500000Z", "2026-03-09T11:00:00.000000Z", "2026-03-09T09:00:00.000000Z")
-    assert one.state(NOON)["replication_key_value"] == "2026-03-09T11:00:00.000000Z"
+    assert one.next_state(NOON)["replication_key_value"] == "2026-03-09T11:00:00.000000Z"
 
 
 def test_a_bookmark_is_never_later_than_the_servers_clock_when_the_walk_began() -> None:
     """A row that changed during the walk is read again; so is one from a clock that runs ahead."""
-    assert bookmark("2026-03-09T18:00:00.000000Z").state(NOON) == STATE
+    assert bookmark("2026-03-09T18:00:00.000000Z").next_state(NOON) == STATE
 
 
 def test_a_bookmark_never_moves_back() -> None:
     """The newest row may have been deleted: a lookback then reads older rows only."""
-    assert bookmark("2026-03-09T11:00:00.000000Z", old=NOON).state(NOON + timedelta(days=1)) == STATE
+    assert bookmark("2026-03-09T11:00:00.000000Z", old=NOON).next_state(NOON + timedelta(days=1)) == STATE
 
 
 def test_nothing_emitted_keeps_the_bookmark_and_makes_none() -> None:
     """An empty list has no newest row."""
-    assert bookmark(old=NOON).state(NOON) == STATE
-    assert bookmark().state(NOON) == {}
+    assert bookmark(old=NOON).next_state(NOON) == STATE
+    assert bookmark().next_state(NOON) == {}
 
 
 def test_a_bookmark_at_the_beginning_of_time_can_be_looked_behind() -> None:
@@ -67,12 +67,12 @@ def test_reading_starts_at_the_bookmark_less_the_lookback_but_not_before_the_sta
 
 def test_the_bookmark_of_another_column_does_not_count() -> None:
     """Somebody changed the replication key: what was read by the old one proves nothing."""
-    assert Bookmark.of(STATE | {"replication_key": "created_at"}, "updated_at", "jobs").old is None
-    assert Bookmark.of(STATE, "updated_at", "jobs").old == NOON
+    assert Bookmark.from_state(STATE | {"replication_key": "created_at"}, "updated_at", "jobs").previous is None
+    assert Bookmark.from_state(STATE, "updated_at", "jobs").previous == NOON
 
 
 def test_a_state_that_cannot_be_read_is_the_users_turn() -> None:
     """A state of another tap is refused, and not taken for none."""
     with pytest.raises(ConfigError) as caught:
-        Bookmark.of(STATE | {"replication_key_value": "page 7"}, "updated_at", "jobs")
+        Bookmark.from_state(STATE | {"replication_key_value": "page 7"}, "updated_at", "jobs")
     assert "state" in caught.value.where

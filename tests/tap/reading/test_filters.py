@@ -97,7 +97,7 @@ PAYMENT = {"id": 1, "status": 4, "payment_date": "2026-03-31 13:00:00"}
 )
 def test_a_row_is_judged_by_names_and_ids(stream: str, row: dict[str, Any], given: dict[str, Any], fits: bool) -> None:
     """As people know things: case does not matter, a day includes its end, a row without the value does not fit."""
-    assert filters(stream, **given).fit(row) is fits
+    assert filters(stream, **given).matches(row) is fits
 
 
 @pytest.mark.parametrize(

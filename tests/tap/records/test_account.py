@@ -10,7 +10,7 @@ import pytest
 from fieldpulse_api.resources.catalogue import RESOURCES
 from fieldpulse_sandbox.faults.fault import Fault
 from fieldpulse_sandbox.sandbox import Sandbox
-from tap_fieldpulse.records.discovery_sample import seen_schema
+from tap_fieldpulse.records.discovery_sample import infer_schema
 from tap_fieldpulse.tap import TapFieldPulse
 from tests.harness.tap_runner import run_tap, select_streams
 
@@ -236,4 +236,4 @@ def test_what_is_derived_is_not_selected_for_those_who_picked_columns(box: Sandb
 )
 def test_what_was_seen_decides_the_type_and_empty_text_does_not(values: list[Any], wanted: str) -> None:
     """'' is null on rows that the web form saved (contract 4.0)."""
-    assert seen_schema(values)["type"] == [wanted, "null"]
+    assert infer_schema(values)["type"] == [wanted, "null"]

@@ -80,8 +80,8 @@ def test_a_value_is_emitted_in_its_declared_form(name: str, wire: object, emitte
     """Every form that the contract shows for a type becomes the one form of it."""
     shaper = Shaper(SCHEMA)
     assert shaper({"id": 1, name: wire}) == {"id": 1, name: emitted}
-    assert not shaper.unfit
-    assert not shaper.unknown
+    assert not shaper.misfits
+    assert not shaper.unknown_fields
 
 
 @pytest.mark.parametrize(
@@ -107,14 +107,14 @@ def test_a_value_that_does_not_fit_is_emitted_as_it_came_and_counted(name: str, 
     """Nothing is dropped and nothing is guessed."""
     shaper = Shaper(SCHEMA)
     assert shaper({"id": 1, name: wire}) == {"id": 1, name: wire}
-    assert shaper.unfit == {name: 1}
+    assert shaper.misfits == {name: 1}
 
 
 def test_an_unknown_field_passes_through_and_is_named() -> None:
     """What the vendor adds tomorrow is in the warehouse tomorrow."""
     shaper = Shaper(SCHEMA)
     assert shaper({"id": 1, "new_thing": {"a": 1}}) == {"id": 1, "new_thing": {"a": 1}}
-    assert set(shaper.unknown) == {"new_thing"}
+    assert set(shaper.unknown_fields) == {"new_thing"}
 
 
 def test_secrets_and_positions_are_dropped_at_any_depth() -> None:
@@ -152,16 +152,16 @@ def test_no_json_value_breaks_the_shaping_of_a_row(row: dict[str, Any]) -> None:
 @pytest.mark.parametrize("resource", RESOURCES, ids=lambda resource: resource.name)
 def test_shaping_a_record_again_changes_nothing(resource: Resource, shared: Any) -> None:
     """The emitted form is a form that the schema takes, so it is stable."""
-    shaper = Shaper(resource.schema, never=resource.excluded_fields)
+    shaper = Shaper(resource.schema, excluded=resource.excluded_fields)
     for row in shared.rows(resource.name)[:5]:
         record = shaper(row)
         assert shaper(record) == record
-        assert not shaper.unfit
+        assert not shaper.misfits
 
 
 def test_users_never_show_where_they_are(shared: Any) -> None:
     """The live position of an employee is nobody's business."""
-    shaper = Shaper(BY_NAME["users"].schema, never=BY_NAME["users"].excluded_fields)
+    shaper = Shaper(BY_NAME["users"].schema, excluded=BY_NAME["users"].excluded_fields)
     rows = shared.rows("users")
     assert any(row.get("last_known_location") for row in rows)
     assert all("last_known_location" not in shaper(row) for row in rows)

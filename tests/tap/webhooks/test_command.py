@@ -20,7 +20,7 @@ from tests.harness.receiver import COMMAND, TOKEN, created, environment, post, r
 def counted(url: str, account: str) -> Counter[int]:
     """Return how often each id is in the store."""
     inbox = Inbox(url)
-    found = Counter(row["object_id"] for row in inbox.after(account, 0))
+    found = Counter(row["object_id"] for row in inbox.read_after(account, 0))
     inbox.close()
     return found
 

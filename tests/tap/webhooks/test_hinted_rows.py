@@ -19,7 +19,7 @@ from fieldpulse_sandbox.faults.fault import Fault
 from fieldpulse_sandbox.sandbox import Sandbox
 from fieldpulse_sandbox.schema.table_shapes import COMPANY_ID
 from tap_fieldpulse.tap import TapFieldPulse
-from tap_fieldpulse.webhooks.hinted_rows import Hints
+from tap_fieldpulse.webhooks.hinted_rows import HintedRows
 from tap_fieldpulse.webhooks.inbox import Inbox
 from tests.harness.processes import plugin_command, run_process
 from tests.harness.receiver import TOKEN, Json, created, delivery
@@ -38,7 +38,7 @@ def receiving(watching: Config) -> Config:
 def deliver(config: Config, *said: Json) -> None:
     """Let the receiver have taken deliveries."""
     inbox = Inbox(str(config["snapshot_url"]))
-    inbox.add([delivery(one) for one in said])
+    inbox.append([delivery(one) for one in said])
     inbox.close()
 
 
@@ -230,24 +230,24 @@ def test_without_a_token_nothing_is_opened_or_asked(box: Sandbox, watching: Conf
 def test_more_than_a_thousand_are_left_to_the_list(client: Client, box: Sandbox) -> None:
     """The last named are read; none is named again."""
     ids = [(one, 5000 - one) for one in range(1, 1004)]
-    hints = Hints(ids, client, BY_NAME["jobs"], ReadOptions(), logging.getLogger())
+    hints = HintedRows(ids, client, BY_NAME["jobs"], ReadOptions(), logging.getLogger())
     hints.read()
     assert sorted(by_id(box)) == list(range(1, 1001))
-    assert hints.state() == {"hinted": 4999}
+    assert hints.next_state() == {"hinted": 4999}
 
 
 def test_a_path_by_id_that_fails_is_left_to_the_list(client: Client, box: Sandbox, caplog: Any) -> None:
     """With a warning; nothing depends on a hint."""
     ids = [row["id"] for row in box.rows("jobs")]
     box.fail(Fault("status", path=f"/jobs/{ids[0]}", times=99))
-    hints = Hints([(one, one) for one in ids], client, BY_NAME["jobs"], ReadOptions(), logging.getLogger())
+    hints = HintedRows([(one, one) for one in ids], client, BY_NAME["jobs"], ReadOptions(), logging.getLogger())
     hints.read()
     join_prefetch_threads()
     assert "left to the list" in caplog.text
     box.fail(Fault("error200", path=f"/jobs/{ids[1]}", times=99))
-    hints = Hints([(one, one) for one in ids[1:]], client, BY_NAME["jobs"], ReadOptions(), logging.getLogger())
+    hints = HintedRows([(one, one) for one in ids[1:]], client, BY_NAME["jobs"], ReadOptions(), logging.getLogger())
     hints.read()
-    hints.keep(lambda row: True, columns=None)
+    hints.restrict_to(lambda row: True, columns=None)
     assert [row["id"] for rows in hints.rows() for row in rows] == ids[2:]
 
 
@@ -257,7 +257,7 @@ def test_a_killed_run_reads_its_hints_again(box: Sandbox, receiving: Config, tmp
     tap = TapFieldPulse(config=receiving)
     catalog, state = tmp_path / "catalog.json", tmp_path / "state.json"
     catalog.write_text(json.dumps(select_streams(tap, ["jobs"])))
-    tap.run.close()
+    tap.context.close()
     line = [*plugin_command("tap_fieldpulse", receiving, tmp_path, "--catalog", str(catalog)), "--state", str(state)]
     state.write_text("{}")
     state.write_text(json.dumps(RunResult(run_process(line).stdout).state))

@@ -34,60 +34,60 @@ def inbox(url: str) -> Iterator[Inbox]:
 
 def test_what_is_stored_is_read_in_the_order_of_the_numbers(inbox: Inbox, account: str) -> None:
     """With all that was said."""
-    assert inbox.add([delivery(created(one, account=account)) for one in (3, 1)]) == 2
-    assert inbox.add([delivery(moved(2, 5, account=account))]) == 1
-    rows = list(inbox.after(account, 0))
+    assert inbox.append([delivery(created(one, account=account)) for one in (3, 1)]) == 2
+    assert inbox.append([delivery(moved(2, 5, account=account))]) == 1
+    rows = list(inbox.read_after(account, 0))
     assert [row["object_id"] for row in rows] == [3, 1, 2]
     numbers = [row["sequence"] for row in rows]
     assert numbers == sorted(set(numbers))
     said = {name: value for name, value in vars(delivery(moved(2, 5, account=account))).items() if name != "account"}
     assert rows[2].items() >= said.items()
     assert set(rows[2]) == set(WEBHOOK_SCHEMA["properties"])
-    assert [row["object_id"] for row in inbox.after(account, numbers[0])] == [1, 2]
+    assert [row["object_id"] for row in inbox.read_after(account, numbers[0])] == [1, 2]
 
 
 def test_a_delivery_that_comes_again_is_counted_on_the_first(inbox: Inbox, account: str) -> None:
     """In one transaction or in several."""
     one = delivery(created(1, account=account))
-    assert inbox.add([one, one]) == 1
-    assert inbox.add([one, delivery(created(2, account=account)), one]) == 1
-    assert [(row["object_id"], row["deliveries"]) for row in inbox.after(account, 0)] == [(1, 4), (2, 1)]
+    assert inbox.append([one, one]) == 1
+    assert inbox.append([one, delivery(created(2, account=account)), one]) == 1
+    assert [(row["object_id"], row["deliveries"]) for row in inbox.read_after(account, 0)] == [(1, 4), (2, 1)]
 
 
 def test_ids_are_named_once_and_the_last_first(inbox: Inbox, account: str) -> None:
     """Of one kind of object, behind a number."""
     said = [created(1), created(2), moved(1, 5), created(9, noun="Invoice"), moved(3, 5)]
-    inbox.add([delivery(one | {"company": f"_{account}"}) for one in said])
-    named = inbox.named(account, "job", 0, at_most=9)
+    inbox.append([delivery(one | {"company": f"_{account}"}) for one in said])
+    named = inbox.named_rows(account, "job", 0, at_most=9)
     assert [one for one, _ in named] == [3, 1, 2]
-    assert inbox.named(account, "job", named[1][1], at_most=9) == named[:1]
-    assert inbox.named(account, "job", 0, at_most=2) == named[:2]
-    assert inbox.named(account, "job", named[0][1], at_most=9) == []
+    assert inbox.named_rows(account, "job", named[1][1], at_most=9) == named[:1]
+    assert inbox.named_rows(account, "job", 0, at_most=2) == named[:2]
+    assert inbox.named_rows(account, "job", named[0][1], at_most=9) == []
 
 
 def test_accounts_do_not_see_each_other(inbox: Inbox, account: str) -> None:
     """A receiver may serve several."""
-    inbox.add([delivery(created(1, account=account)), delivery(created(2, account=f"9{account}"))])
-    assert [row["object_id"] for row in inbox.after(account, 0)] == [1]
-    assert [one for one, _ in inbox.named(f"9{account}", "job", 0, at_most=9)] == [2]
+    inbox.append([delivery(created(1, account=account)), delivery(created(2, account=f"9{account}"))])
+    assert [row["object_id"] for row in inbox.read_after(account, 0)] == [1]
+    assert [one for one, _ in inbox.named_rows(f"9{account}", "job", 0, at_most=9)] == [2]
 
 
 def test_only_what_is_confirmed_and_old_is_forgotten(tmp_path: Path) -> None:
     """Seven days after it came; thirty days after, all the rest, whoever's it is, and their number is told."""
     inbox = Inbox(f"sqlite:///{tmp_path}/store.db")
-    inbox.add([delivery(created(one)) for one in (1, 2, 3)])
-    inbox.add([delivery(created(4, account="2"))])
-    numbers = [row["sequence"] for row in inbox.after("1", 0)]
-    assert inbox.forget("1", numbers[2]) == 0
-    assert len(list(inbox.after("1", 0))) == 3
+    inbox.append([delivery(created(one)) for one in (1, 2, 3)])
+    inbox.append([delivery(created(4, account="2"))])
+    numbers = [row["sequence"] for row in inbox.read_after("1", 0)]
+    assert inbox.purge("1", numbers[2]) == 0
+    assert len(list(inbox.read_after("1", 0))) == 3
     age(tmp_path / "store-webhooks.db", days=29)
-    assert inbox.forget("1", numbers[1]) == 0
-    assert [row["object_id"] for row in inbox.after("1", 0)] == [3]
-    assert [row["object_id"] for row in inbox.after("2", 0)] == [4]
-    inbox.add([delivery(created(5, account="2"))])
+    assert inbox.purge("1", numbers[1]) == 0
+    assert [row["object_id"] for row in inbox.read_after("1", 0)] == [3]
+    assert [row["object_id"] for row in inbox.read_after("2", 0)] == [4]
+    inbox.append([delivery(created(5, account="2"))])
     age(tmp_path / "store-webhooks.db", days=31, at_most=2)
-    assert inbox.forget("1", numbers[1]) == 2
-    assert [row["object_id"] for one in "12" for row in inbox.after(one, 0)] == [5]
+    assert inbox.purge("1", numbers[1]) == 2
+    assert [row["object_id"] for one in "12" for row in inbox.read_after(one, 0)] == [5]
     inbox.close()
 
 
@@ -96,8 +96,8 @@ def test_a_store_that_was_lost_goes_on_above_its_numbers(tmp_path: Path) -> None
     numbers = []
     for folder in ("one", "two"):
         inbox = Inbox(f"sqlite:///{tmp_path}/{folder}/store.db")
-        inbox.add([delivery(created(1)), delivery(created(2))])
-        numbers += [row["sequence"] for row in inbox.after("1", 0)]
+        inbox.append([delivery(created(1)), delivery(created(2))])
+        numbers += [row["sequence"] for row in inbox.read_after("1", 0)]
         inbox.close()
     assert numbers == sorted(set(numbers))
 
@@ -109,7 +109,7 @@ def test_a_reader_misses_nothing_of_several_writers(url: str, account: str) -> N
     def write(first: int) -> None:
         inbox = Inbox(url)
         for start in range(first, first + 60, 3):
-            inbox.add([delivery(created(one, account=account)) for one in range(start, start + 3)])
+            inbox.append([delivery(created(one, account=account)) for one in range(start, start + 3)])
         inbox.close()
 
     writers = [threading.Thread(target=write, args=(one * 1000 + 1,)) for one in range(3)]
@@ -118,7 +118,7 @@ def test_a_reader_misses_nothing_of_several_writers(url: str, account: str) -> N
         writer.start()
     while True:
         is_last = not any(writer.is_alive() for writer in writers)
-        for row in reader.after(account, last):
+        for row in reader.read_after(account, last):
             seen.append(row["object_id"])
             last = row["sequence"]
         if is_last:
@@ -141,7 +141,7 @@ def test_several_may_open_a_new_store_at_once(url: str, account: str) -> None:
     def opened(number: int) -> int:
         together.wait()
         inbox = Inbox(url)
-        new = inbox.add([delivery(created(number, account=account))])
+        new = inbox.append([delivery(created(number, account=account))])
         inbox.close()
         return new
 
@@ -157,7 +157,7 @@ def test_a_run_that_has_the_snapshot_does_not_keep_deliveries_out(tmp_path: Path
     run.execute("begin immediate")
     run.execute("insert into t values (1)")
     inbox = Inbox(url)
-    assert inbox.add([delivery(created(1))]) == 1
+    assert inbox.append([delivery(created(1))]) == 1
     inbox.close()
     run.close()
 

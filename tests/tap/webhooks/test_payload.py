@@ -9,7 +9,7 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from tap_fieldpulse.webhooks.payload import NoDelivery, read_delivery
+from tap_fieldpulse.webhooks.payload import InvalidDelivery, read_delivery
 from tests.harness.receiver import Json, created, delivery, moved
 
 EVENTS = [
@@ -133,7 +133,7 @@ def test_without_a_time_all_that_is_shown_tells_changes_apart() -> None:
 )
 def test_a_body_that_is_no_delivery_is_refused_with_a_word(body: bytes, reason: str) -> None:
     """The word says nothing of what was in it."""
-    with pytest.raises(NoDelivery) as caught:
+    with pytest.raises(InvalidDelivery) as caught:
         read_delivery(body)
     assert str(caught.value) == reason
 
@@ -154,7 +154,7 @@ def test_a_body_that_is_no_delivery_is_refused_with_a_word(body: bytes, reason: 
 )
 def test_each_documented_key_is_needed(wrong: Json, reason: str) -> None:
     """What names no object of an account is no hint."""
-    with pytest.raises(NoDelivery, match=reason):
+    with pytest.raises(InvalidDelivery, match=reason):
         delivery(created(7) | wrong)
 
 
@@ -163,7 +163,7 @@ def test_any_body_is_a_delivery_or_refused(body: bytes) -> None:
     """And nothing else happens."""
     try:
         read_delivery(body)
-    except NoDelivery:
+    except InvalidDelivery:
         return
 
 
@@ -175,7 +175,7 @@ def test_whatever_is_taken_can_be_stored(trigger: Any, message: Any, data: Any, 
     said = {"trigger": trigger, "message": message, "data": data, "company": company}
     try:
         found = delivery(said)
-    except NoDelivery:
+    except InvalidDelivery:
         return
     for value in vars(found).values():
         assert value is None or isinstance(value, int) or "\0" not in value.encode().decode()

@@ -17,7 +17,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from tap_fieldpulse.webhooks.inbox import Inbox
-from tap_fieldpulse.webhooks.server import LARGEST_BODY, Receiver
+from tap_fieldpulse.webhooks.server import MAX_BODY_BYTES, Receiver
 from tests.harness.receiver import TOKEN, created, moved
 
 GOOD = json.dumps(created(7)).encode()
@@ -67,7 +67,7 @@ async def ask(
 
 def stored(inbox: Inbox) -> list[int]:
     """Return the ids that were stored."""
-    return [row["object_id"] for row in inbox.after("1", 0)]
+    return [row["object_id"] for row in inbox.read_after("1", 0)]
 
 
 def test_a_delivery_is_stored_before_it_is_answered(inbox: Inbox) -> None:
@@ -104,7 +104,7 @@ def test_only_a_post_to_the_token_is_taken(inbox: Inbox, path: str, method: str,
 def test_a_body_is_bounded(inbox: Inbox) -> None:
     """By what comes, not by what was announced; the rest of one that is too large is not read."""
     app = receiver(inbox)
-    padded = GOOD + b" " * (LARGEST_BODY - len(GOOD))
+    padded = GOOD + b" " * (MAX_BODY_BYTES - len(GOOD))
     assert asyncio.run(ask(app, padded)) == 200
     assert asyncio.run(ask(app, padded, b" ", ends=False)) == 413
 
@@ -195,7 +195,7 @@ def test_nothing_is_told_but_counts(inbox: Inbox) -> None:
     asyncio.run(ask(app, json.dumps(moved(7, "Canary", notes="Canary")).encode()))
     asyncio.run(ask(app, b'{"canary": 1}'))
     asyncio.run(ask(app, GOOD, path="/canary"))
-    app.tell()
+    app.report()
     assert told == ["1 taken", "1 no delivery: keys, 1 not found, 1 taken"]
 
 

@@ -29,14 +29,14 @@ def receiving(watching: Config) -> Config:
 
 def deliver(config: Config, *said: Json) -> None:
     inbox = Inbox(str(config["snapshot_url"]))
-    inbox.add([delivery(one) for one in said])
+    inbox.append([delivery(one) for one in said])
     inbox.close()
 
 
 def there(config: Config, account: str = ACCOUNT) -> list[int]:
     """Return the ids that the stored deliveries name."""
     inbox = Inbox(str(config["snapshot_url"]))
-    found = [row["object_id"] for row in inbox.after(account, 0)]
+    found = [row["object_id"] for row in inbox.read_after(account, 0)]
     inbox.close()
     return found
 
