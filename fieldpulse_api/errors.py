@@ -32,15 +32,19 @@ _PERSONAL = re.compile(r"\"[^\"]*\"|“[^”]*”|(?<!\w)'[^']*'(?!\w)|\S+@\S+|\
 
 
 class FieldPulseError(Exception):
-    """What happened, where, and what to do: all three, always. Never a key, a body or personal data."""
+    """What happened, where, and what to do: all three, always. Never a key, a body or personal data.
+
+    `http_status` is that of the response, if there was one; `is_retryable`: the same request may be sent again.
+    """
 
     exit_status = 1
-    is_retryable = False  # set on one error when the same request may be sent again
-    http_status: int | None = None  # HTTP's, set on one error where FieldPulse answered
 
-    def __init__(self, what: str, *, where: str, hint: str) -> None:
+    def __init__(
+        self, what: str, *, where: str, hint: str, is_retryable: bool = False, http_status: int | None = None
+    ) -> None:
         super().__init__(what)
         self.what, self.where, self.hint = what, where, hint
+        self.is_retryable, self.http_status = is_retryable, http_status
 
     @property
     def one_line(self) -> str:

@@ -6,7 +6,8 @@ import ipaddress
 from dataclasses import dataclass, field
 from datetime import timezone, tzinfo
 from typing import Literal
-from urllib.parse import urlsplit
+
+import httpx
 
 from fieldpulse_api.account_profile import AccountProfile
 from fieldpulse_api.errors import ConfigError
@@ -55,14 +56,13 @@ def is_loopback(host: str) -> bool:
 
 def _checked_url(url: str) -> str:
     try:
-        parts = urlsplit(url)
-        host, _ = parts.hostname or "", parts.port  # `port` raises ValueError for one that is not a number
-    except ValueError:
-        host = ""
+        parsed = httpx.URL(url)
+    except (httpx.InvalidURL, UnicodeError):
+        parsed = httpx.URL("")
     # The URL appears in logs, so it must hold no password; a query or fragment would swallow the path.
     has_only_path = url.isprintable() and not set(url) & set(" ?#@")
-    is_encrypted = parts.scheme == "https" or (parts.scheme == "http" and is_loopback(host)) if host else False
-    if all(host.split(".")) and has_only_path and is_encrypted:
+    is_encrypted = parsed.scheme == "https" or (parsed.scheme == "http" and is_loopback(parsed.host))
+    if all(parsed.host.split(".")) and has_only_path and is_encrypted:
         return url.rstrip("/")
     raise ConfigError(
         "`api_url` must be an https:// URL without credentials, query or fragment.",

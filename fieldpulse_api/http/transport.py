@@ -1,99 +1,137 @@
-"""What requests go through: proxies and CAs as the environment has them, no redirects, answers that end."""
+"""The HTTP transport of the client: it counts requests and bounds every response.
+
+A transport is httpx's seam for this: the authenticator and the client above it see only complete, decompressed
+responses, and tests can replace the server below it.
+"""
 
 from __future__ import annotations
 
 import logging
-import sys
+import threading
 import time
 import zlib
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
+from contextlib import closing
 from typing import cast
+from urllib.request import getproxies, proxy_bypass
 
 import httpx
 
-from fieldpulse_api.errors import ConfigError
+from fieldpulse_api.errors import ConfigError, RequestLimitReached
 
-from .auth import ThrottledAuthenticator
 from .settings import ClientSettings, is_loopback
 
-logging.getLogger("httpx").setLevel(logging.WARNING)  # it logs every URL at INFO
+# httpx logs every URL with its query at INFO, and httpcore every step of a connection at DEBUG.
+logging.getLogger("httpx").setLevel(logging.WARNING)
+logging.getLogger("httpcore").setLevel(logging.WARNING)
 
-_MOST_BYTES = 64 * 2**20  # the gateway sends 10 MB at most (AWS)
-_AT_ONCE = 2**20
-_GZIP = 31  # zlib's number for it
+_MAX_RESPONSE_BYTES = 64 * 2**20  # decompressed; the gateway itself sends 10 MB at most
+_DECOMPRESSED_CHUNK_BYTES = 2**20
+_GZIP_WINDOW_BITS = 31  # zlib's value for the gzip format
+_BODY_FRAMING = (b"content-encoding", b"content-length", b"transfer-encoding")
 
 
-def make_http_client(settings: ClientSettings, sending: Callable[[], None]) -> httpx.Client:
-    """Return the connections to an account, every request in a slot of the budget and with the key.
+class BoundedTransport(httpx.BaseTransport):
+    """Count the requests of a transport, and read each of its responses whole, within limits.
 
-    `sending` is called before each request, also one that is sent again because it was throttled.
-
-    Raises: BadSetting where the address, or the environment's proxy or certificates, are wrong.
+    Limits: `max_requests` in all; for one response 64 MiB after decompression, and `timeout_seconds` between its
+            headers and its end, which httpx's own time-out, one for each read, does not bound.
+    Raises: RequestLimitReached, before a request is sent; httpx.ReadError, ReadTimeout or DecodingError for a response
+            that exceeds a limit, or is not in the encoding that it declares.
     """
 
-    def bound(answer: httpx.Response) -> None:
-        answer.stream = _BoundedStream(answer, settings.timeout_seconds)
+    def __init__(
+        self, transport: httpx.BaseTransport, *, timeout_seconds: float, max_requests: int | None = None
+    ) -> None:
+        self.request_count = 0
+        self._transport, self._timeout_seconds, self._max_requests = transport, timeout_seconds, max_requests
+        self._count_lock, self._this_thread = threading.Lock(), threading.local()
 
+    @property
+    def requests_of_this_thread(self) -> int:
+        """Return how many requests the calling thread has sent."""
+        return cast("int", getattr(self._this_thread, "request_count", 0))
+
+    def handle_request(self, request: httpx.Request) -> httpx.Response:
+        """Send one request and return its response, read whole and decompressed."""
+        self._count_request()
+        with closing(self._transport.handle_request(request)) as response:
+            body = b"".join(_bounded(_decompressed(response), time.monotonic() + self._timeout_seconds))
+        headers = [(name, value) for name, value in response.headers.raw if name.lower() not in _BODY_FRAMING]
+        return httpx.Response(response.status_code, headers=headers, content=body, extensions=response.extensions)
+
+    def close(self) -> None:
+        """Close the connections."""
+        self._transport.close()
+
+    def _count_request(self) -> None:
+        with self._count_lock:
+            if self.request_count == self._max_requests:
+                raise RequestLimitReached(
+                    f"The request limit of {self._max_requests} is reached.",
+                    where="this command",
+                    hint="nothing: it sends no more requests than this",
+                )
+            self.request_count += 1
+        self._this_thread.request_count = self.requests_of_this_thread + 1
+
+
+def open_transport(settings: ClientSettings, max_requests: int | None = None) -> BoundedTransport:
+    """Return a transport to the API, with the proxy and the certificates that the environment names.
+
+    Raises: ConfigError if the environment's proxy or certificates are not usable.
+    """
     try:
-        host = httpx.URL(settings.api_url).host
-    except (httpx.InvalidURL, UnicodeError):
-        raise ConfigError(
-            "The API's address is none.", where="setting api_url", hint="correct the host's name"
-        ) from None
-    try:
-        return httpx.Client(
-            auth=ThrottledAuthenticator(settings.api_key, settings.rate_limiter),
-            timeout=settings.timeout_seconds,
+        transport = httpx.HTTPTransport(
+            proxy=_environment_proxy(httpx.URL(settings.api_url)),
             limits=httpx.Limits(max_connections=256, max_keepalive_connections=64),
-            headers={"accept": "application/json", "accept-encoding": "gzip"},
-            event_hooks={"request": [lambda _: sending()], "response": [bound]},
-            max_redirects=sys.maxsize,  # none is followed, but httpx counts what is sent again after a 429
-            # This machine is never behind a proxy: it would see the key in the clear.
-            mounts={f"all://{f'[{host}]' if ':' in host else host}": None} if is_loopback(host) else None,
         )
     except (httpx.InvalidURL, ImportError, OSError, ValueError) as error:
         raise ConfigError(
-            f"The network cannot be set up as the environment says ({type(error).__name__}).",
+            f"The proxy or the certificates of the environment are not usable ({type(error).__name__}).",
             where="environment · HTTPS_PROXY, ALL_PROXY, NO_PROXY, SSL_CERT_FILE, SSL_CERT_DIR",
-            hint="correct them: a proxy is like http://proxy:3128, a file or folder of certificates is in PEM form",
+            hint="correct them: a proxy is like http://proxy:3128, certificates are files or folders in PEM form",
         ) from None
+    return BoundedTransport(transport, timeout_seconds=settings.timeout_seconds, max_requests=max_requests)
 
 
-class _BoundedStream(httpx.SyncByteStream):
-    """The bytes of an answer, unpacked, where they come in good time and are not more than any page has."""
+def _environment_proxy(url: httpx.URL) -> str | None:
+    """Return the proxy for a URL; httpx reads the environment only where it makes its transports itself."""
+    # Requests to this machine are not encrypted: a proxy would see the key.
+    if is_loopback(url.host) or proxy_bypass(url.host):
+        return None
+    proxies = getproxies()
+    proxy = proxies.get(url.scheme) or proxies.get("all")
+    return f"http://{proxy}" if proxy and "://" not in proxy else proxy
 
-    def __init__(self, answer: httpx.Response, seconds: float) -> None:
-        self._stream = cast("httpx.SyncByteStream", answer.stream)
-        self._packed = answer.headers.pop("content-encoding", "identity").strip().lower()
-        self._until = time.monotonic() + seconds
 
-    def __iter__(self) -> Iterator[bytes]:
-        size = 0
-        for chunk in self._unpacked():
-            size += len(chunk)
-            if size > _MOST_BYTES:
-                raise httpx.ReadError("the answer is too long")
-            yield chunk
-            if time.monotonic() > self._until:
-                raise httpx.ReadTimeout("the answer takes too long")
+def _bounded(chunks: Iterator[bytes], deadline: float) -> Iterator[bytes]:
+    size = 0
+    for chunk in chunks:
+        size += len(chunk)
+        if size > _MAX_RESPONSE_BYTES:
+            raise httpx.ReadError("the response is too long")
+        yield chunk
+        if time.monotonic() > deadline:
+            raise httpx.ReadTimeout("the response takes too long")
 
-    def _unpacked(self) -> Iterator[bytes]:
-        """Yield the bytes by the megabyte: httpx unpacks as much at once as came, whatever becomes of it."""
-        if self._packed == "identity":
-            yield from self._stream
-            return
-        if self._packed != "gzip":
-            raise httpx.DecodingError("the answer is packed as nobody asked")
-        unpacking = zlib.decompressobj(wbits=_GZIP)
-        try:
-            for chunk in self._stream:
-                while chunk and not unpacking.eof:
-                    yield unpacking.decompress(chunk, _AT_ONCE)
-                    chunk = unpacking.unconsumed_tail  # noqa: PLW2901  what is left of it
-        except zlib.error:
-            raise httpx.DecodingError("the answer is not packed as it says") from None
-        if not unpacking.eof:
-            raise httpx.DecodingError("the answer ends in the middle")
 
-    def close(self) -> None:
-        self._stream.close()
+def _decompressed(response: httpx.Response) -> Iterator[bytes]:
+    """Yield the body in chunks of 1 MiB at most; httpx would decompress whatever one read brought at once."""
+    encoding = response.headers.get("content-encoding", "identity").strip().lower()
+    if encoding == "identity":
+        yield from response.iter_raw()
+        return
+    if encoding != "gzip":
+        raise httpx.DecodingError("the response has an encoding that was not asked for")
+    decompressor = zlib.decompressobj(wbits=_GZIP_WINDOW_BITS)
+    try:
+        for chunk in response.iter_raw():
+            compressed = chunk
+            while compressed and not decompressor.eof:
+                yield decompressor.decompress(compressed, _DECOMPRESSED_CHUNK_BYTES)
+                compressed = decompressor.unconsumed_tail
+    except zlib.error:
+        raise httpx.DecodingError("the response is not in the encoding that it declares") from None
+    if not decompressor.eof:
+        raise httpx.DecodingError("the response ends too early")

@@ -9,7 +9,8 @@ from itertools import count as count_from
 from typing import Any, Literal
 
 from fieldpulse_api.errors import UnexpectedResponse
-from fieldpulse_api.http.client import ApiResponse, Client
+from fieldpulse_api.http.client import Client
+from fieldpulse_api.http.responses import ApiResponse
 from fieldpulse_api.resources.model import Direction, Resource
 from fieldpulse_api.values.scalars import ConversionError, to_integer
 

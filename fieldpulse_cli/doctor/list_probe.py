@@ -15,7 +15,8 @@ from typing import Any, Literal
 
 from fieldpulse_api.account_profile import ListFacts
 from fieldpulse_api.errors import FieldPulseError, QuotaExceeded, RequestLimitReached
-from fieldpulse_api.http.client import COUNT_NAMES, Client, is_unknown_path
+from fieldpulse_api.http.client import Client
+from fieldpulse_api.http.responses import COUNT_NAMES, is_unknown_path
 from fieldpulse_api.reading.pages import Page, Pages, ReadOptions
 from fieldpulse_api.resources.model import Resource
 

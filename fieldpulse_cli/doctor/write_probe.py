@@ -13,7 +13,8 @@ from typing import Any
 
 from fieldpulse_api.account_profile import WriteFacts
 from fieldpulse_api.errors import FieldPulseError, RecordError, RowNotFound, UncertainWrite, UnexpectedResponse
-from fieldpulse_api.http.client import ApiResponse, Client
+from fieldpulse_api.http.client import Client
+from fieldpulse_api.http.responses import ApiResponse
 from fieldpulse_api.reading.full_scan import FullScan
 from fieldpulse_api.reading.pages import Pages, ReadOptions
 from fieldpulse_api.resources.catalogue import BY_NAME

@@ -19,7 +19,8 @@ from fieldpulse_api.errors import (
     got_and_allowed,
 )
 from fieldpulse_api.http.api_key import has_key
-from fieldpulse_api.http.client import Client, is_unknown_path
+from fieldpulse_api.http.client import Client
+from fieldpulse_api.http.responses import is_unknown_path
 from fieldpulse_api.reading.account import account_of
 from fieldpulse_api.reading.pages import Pages, ReadOptions
 from fieldpulse_api.reading.single_rows import Details

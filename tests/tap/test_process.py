@@ -46,7 +46,7 @@ def test_discovery_needs_no_key(tmp_path: Path) -> None:
     ("wrong", "status", "said"),
     [
         ({"api_key": None}, 2, "api_key"),
-        ({"api_key": "canary-key"}, 2, "refused the API key"),
+        ({"api_key": "canary-key"}, 2, "rejected the API key"),
         ({"api_url": "http://api.example.com"}, 2, "api_url"),
         ({"requests_per_second": 51}, 2, "requests_per_second"),
         ({"rate_limit_store": "reddis"}, 2, "allowed: file, memory"),

@@ -10,8 +10,8 @@ import pytest
 
 from fieldpulse_api import errors
 from fieldpulse_api.http.api_key import ApiKey
-from fieldpulse_api.http.auth import seconds_until_reset
 from fieldpulse_api.http.client import Client, RetryPolicy
+from fieldpulse_api.http.responses import seconds_until_reset
 from fieldpulse_api.http.settings import ClientSettings
 from fieldpulse_sandbox.behaviour.switches import Behaviour
 from fieldpulse_sandbox.faults.fault import Fault
