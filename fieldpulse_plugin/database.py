@@ -1,10 +1,16 @@
-"""Opening a store: SQLite in a file that only its owner can read, or PostgreSQL by its URL."""
+"""Databases behind the stores: SQLite in a private file, or PostgreSQL, by SQLAlchemy URL.
+
+All are closed before the process ends. Until its last connection closes, SQLite keeps what was written in a second
+file beside the database (`…-wal`), and a copy of the database alone would be empty.
+"""
 
 from __future__ import annotations
 
 import os
+import threading
+import weakref
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
@@ -12,79 +18,110 @@ import backoff
 from sqlalchemy import MetaData, create_engine, event
 from sqlalchemy.engine import URL, Engine, make_url
 from sqlalchemy.exc import ArgumentError, DBAPIError, NoSuchModuleError, SQLAlchemyError
+from sqlalchemy.pool import ConnectionPoolEntry
 
 from fieldpulse_api.errors import ConfigError
 
+_engines: weakref.WeakSet[Engine] = weakref.WeakSet()
+_threads_of_connections: dict[ConnectionPoolEntry, int] = {}  # of those that are in use
 
-def open_database(text: str, tables: MetaData, *, store: str) -> Engine:
-    """Return the database behind an SQLAlchemy URL, with its tables. `store` is named by errors, and by `<store>_url`.
 
-    Raises: BadSetting.
+def open_database(url: str, tables: MetaData, *, store: str) -> Engine:
+    """Return the engine for an SQLAlchemy URL, with its tables created.
+
+    `store` is `ledger` or `snapshot`; the setting `<store>_url` holds the URL.
+
+    Raises: ConfigError.
     """
-    engine = engine_of(text, store=store)
+    engine = engine_of(url, store=store)
     try:
         if engine.dialect.name == "sqlite":
             path = Path(str(engine.url.database))
             path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
             os.close(os.open(path, os.O_CREAT | os.O_RDWR, 0o600))
-        _make(tables, engine)
+        _create_tables(tables, engine)
     except (OSError, SQLAlchemyError, ValueError) as error:
-        raise _closed(store, error) from None
+        raise _cannot_open(store, error) from None
     return engine
 
 
-def _is_lasting(error: Exception) -> bool:
-    """Say whether an error is none of those that another process causes that opens the same new store."""
-    return not any(words in str(error) for words in ("already exists", "database is locked"))
-
-
-@backoff.on_exception(
-    backoff.constant, DBAPIError, interval=0.1, max_tries=20, max_time=60, giveup=_is_lasting, logger=None
-)
-def _make(tables: MetaData, engine: Engine) -> None:
-    tables.create_all(engine)
-
-
-def engine_of(text: str, *, store: str) -> Engine:
-    """Return the database behind an SQLAlchemy URL, before anything was made in it. Raises: BadSetting."""
+def engine_of(url: str, *, store: str) -> Engine:
+    """Return the engine for an SQLAlchemy URL; this creates nothing. Raises: ConfigError."""
     try:
-        url = make_url(text)
-        if url.drivername in ("postgresql", "postgres"):
-            url = url.set(drivername="postgresql+psycopg")
-        return _sqlite(url) if url.drivername.startswith("sqlite") else create_engine(url)
+        parsed = make_url(url)
+        if parsed.drivername in ("postgresql", "postgres"):
+            parsed = parsed.set(drivername="postgresql+psycopg")
+        engine = _sqlite_engine(parsed) if parsed.drivername.startswith("sqlite") else create_engine(parsed)
     except (ArgumentError, NoSuchModuleError, ImportError, ValueError) as error:
-        raise _closed(store, error) from None
+        raise _cannot_open(store, error) from None
+    _engines.add(engine)
+    event.listen(engine, "checkout", _note_checkout)
+    event.listen(engine, "checkin", _note_checkin)
+    return engine
 
 
-def _closed(store: str, error: Exception) -> ConfigError:
-    return ConfigError(
-        f"The {store} cannot be opened ({type(error).__name__}).",
-        where=f"setting {store}_url",
-        hint=f"give sqlite:///path/to/{store}.db, or postgresql://… with the extra `postgres` installed",
-    )
+def close_databases() -> None:
+    """Close the databases of this process. To be called last, by the thread that used them.
+
+    A connection that a worker thread is using stays open: to close it in the middle of a statement would crash SQLite.
+    """
+    for connection, thread in list(_threads_of_connections.items()):
+        if thread == threading.get_ident():
+            with suppress(SQLAlchemyError):
+                connection.invalidate()
+    for engine in list(_engines):
+        engine.dispose()
 
 
 @contextmanager
 def translate_db_errors(store: str) -> Iterator[None]:
-    """Raise BadSetting for what goes wrong with a store that is open. `store` is named as above."""
+    """Raise ConfigError for errors of an open database. `store` is as in `open_database`."""
     try:
         yield
     except SQLAlchemyError as error:
         raise ConfigError(
             f"The {store} cannot be read or written ({type(error).__name__}).",
             where=f"setting {store}_url",
-            hint="look at the disk or the database; the run can then be repeated",
+            hint="check the disk or the database server, then run again",
         ) from None
 
 
-def _sqlite(url: URL) -> Engine:
+def _is_lasting(error: Exception) -> bool:
+    """Return whether an error has another cause than a second process that creates the same tables."""
+    return not any(text in str(error) for text in ("already exists", "database is locked"))
+
+
+@backoff.on_exception(
+    backoff.constant, DBAPIError, interval=0.1, max_tries=20, max_time=60, giveup=_is_lasting, logger=None
+)
+def _create_tables(tables: MetaData, engine: Engine) -> None:
+    tables.create_all(engine)
+
+
+def _sqlite_engine(url: URL) -> Engine:
     if url.database is None or url.database in ("", ":memory:"):
-        raise ArgumentError("a store in memory forgets")
+        raise ArgumentError("a database in memory would be lost with the process")
     engine = create_engine(url)
 
     @event.listens_for(engine, "connect")
-    def _set(connection: Any, _: Any) -> None:
+    def _set_pragmas(connection: Any, _: Any) -> None:
         for pragma in ("busy_timeout=30000", "journal_mode=WAL", "synchronous=FULL"):
             connection.execute(f"PRAGMA {pragma}")
 
     return engine
+
+
+def _note_checkout(_connection: object, entry: ConnectionPoolEntry, _proxy: object) -> None:
+    _threads_of_connections[entry] = threading.get_ident()
+
+
+def _note_checkin(_connection: object, entry: ConnectionPoolEntry) -> None:
+    _threads_of_connections.pop(entry, None)
+
+
+def _cannot_open(store: str, error: Exception) -> ConfigError:
+    return ConfigError(
+        f"The {store} database cannot be opened ({type(error).__name__}).",
+        where=f"setting {store}_url",
+        hint=f"use sqlite:///path/to/{store}.db, or postgresql://… with the extra `postgres` installed",
+    )

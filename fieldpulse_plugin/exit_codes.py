@@ -1,9 +1,10 @@
-"""How a command ends: its exit status, and an error as three lines instead of a traceback."""
+"""The end of a process: its exit status, and one log record that says what went wrong, where, and what to do."""
 
 from __future__ import annotations
 
 import logging
 import os
+import signal
 import sys
 import traceback
 from pathlib import Path
@@ -12,24 +13,37 @@ from typing import NoReturn
 
 import click
 
-from fieldpulse_api.errors import FieldPulseError, UserError
+from fieldpulse_api.errors import FieldPulseError, UserError, without_personal_data
+
+from .console_log import configure_console
+from .database import close_databases
 
 EXIT_STATUSES: dict[int | str, str] = {
-    0: "all well",
-    1: "something is incomplete, rejected or uncertain, or FieldPulse failed; what was done is kept",
+    0: "success",
+    1: "something is incomplete, rejected or uncertain, or FieldPulse failed; completed work is kept",
     2: "settings, key, catalog or streams must change",
-    3: "the month's requests are spent; state is kept",
+    3: "the month's requests are used up; state is kept",
     4: "a safety limit (`max_…`) stopped the run, or another run uses the store",
-    "128+n": "ended by signal n (143: SIGTERM, 130: SIGINT); what was not finished is not in the state",
+    "128+n": "ended by signal n (143: SIGTERM, 130: SIGINT); unfinished work is not in the state",
 }
+_LOGGER = logging.getLogger(__name__)
 
 
 def run(command: click.Command) -> NoReturn:
-    """Run a command and end the process, at once: requests still under way are not waited for."""
-    status = _status(command)
+    """Run a command and end the process with its exit status.
+
+    Worker threads are not waited for, because a request under way can take another minute.
+    """
+    configure_console()
+    try:
+        result = command.main(standalone_mode=False)
+        status = result if isinstance(result, int) else 0
+    except BaseException as error:  # noqa: BLE001  the last resort: no traceback reaches the user
+        status = report_error(error)
+    close_databases()
     try:
         for stream in (sys.stdout, sys.stderr):
-            if stream is not None:  # it may be closed from the start
+            if stream is not None:  # None in a process that started with it closed
                 stream.flush()
     except OSError:
         status = status or 1
@@ -37,46 +51,68 @@ def run(command: click.Command) -> NoReturn:
     os._exit(status)
 
 
+class EndedBySignal(SystemExit):
+    """A signal ended the process; its exit status is what a shell reports, 128 + the signal's number."""
+
+    def __init__(self, signal_number: int) -> None:
+        super().__init__(128 + signal_number)
+        self.signal_name = signal.Signals(signal_number).name
+
+
 def end_by_signal(signal_number: int, frame: FrameType | None) -> NoReturn:  # noqa: ARG001  Python passes it
-    """End the process like a shell reports a signal: with 128 + its number. For `signal.signal`."""
-    raise SystemExit(128 + signal_number)
+    """Raise EndedBySignal. A handler for `signal.signal`."""
+    raise EndedBySignal(signal_number)
 
 
 def report_error(error: BaseException) -> int:
-    """Say what ended a command, in three lines, and return its exit status."""
+    """Log what ended a command, as one record, and return the exit status.
+
+    The record's message is one line; `what`, `where` and `hint` are also in its `extra`, for structured logs. A signal
+    is no error, and is logged as a warning. An exit with a status of its own was explained where it was raised, and is
+    not logged.
+    """
+    if isinstance(error, (KeyboardInterrupt, click.Abort)):
+        error = EndedBySignal(signal.SIGINT)
+    if isinstance(error, EndedBySignal):
+        _LOGGER.warning("Stopped by %s.", error.signal_name)
     if isinstance(error, SystemExit):
         return error.code if isinstance(error.code, int) else int(bool(error.code))
-    if isinstance(error, (KeyboardInterrupt, click.Abort)):
-        return 130
-    if isinstance(error, click.ClickException):
-        error = UserError(error.format_message(), where="the command line", hint="see --help")
-    if not isinstance(error, FieldPulseError):
-        error = _as_fieldpulse_error(error)
-    click.echo(str(error), err=True)
-    return error.exit_status
-
-
-def _status(command: click.Command) -> int:
-    try:
-        returned = command.main(standalone_mode=False)
-    except BaseException as error:  # noqa: BLE001  the last resort: one place, no traceback
-        return report_error(error)
-    return returned if isinstance(returned, int) else 0
+    described = error if isinstance(error, FieldPulseError) else _as_fieldpulse_error(error)
+    extra = {"what": described.what, "where": described.where, "hint": described.hint}
+    _LOGGER.error("%s", described.one_line, extra=extra)
+    _LOGGER.debug("%s", _traceback(error))
+    return described.exit_status
 
 
 def _as_fieldpulse_error(error: BaseException) -> FieldPulseError:
+    if isinstance(error, click.ClickException):
+        return UserError(error.format_message().rstrip(".") + ".", where="the command line", hint="see --help")
     if isinstance(error, BrokenPipeError):
-        what, where = "The process that reads this output has ended.", "standard output"
-        return FieldPulseError(what, where=where, hint="look at its messages")
+        return FieldPulseError(
+            "The process that reads this output has ended.",
+            where="standard output",
+            hint="look for the error of that process",
+        )
     if isinstance(error, OSError):
         what = f"{error.strerror or type(error).__name__}."
         if error.filename or isinstance(error, FileNotFoundError):
             where = str(error.filename or "the command line")
             return UserError(what, where=where, hint="check the path: --config, --catalog or --state")
-        return FieldPulseError(
-            what, where="input or output", hint="look at the disk, or at the process behind the pipe"
-        )
+        return FieldPulseError(what, where="input or output", hint="check the disk, or the process behind the pipe")
     frame = traceback.extract_tb(error.__traceback__)[-1]
-    where = f"{Path(frame.filename).name}:{frame.lineno} in {frame.name}"
-    what = f"An error that nobody foresaw: {type(error).__name__}."
-    return FieldPulseError(what, where=where, hint="report it with these lines")
+    return FieldPulseError(
+        f"Unexpected error: {type(error).__name__}. This is a bug in singer-fieldpulse.",
+        where=f"{Path(frame.filename).name}:{frame.lineno} in {frame.name}",
+        hint="rerun with LOGLEVEL=DEBUG for the traceback, and report it",
+    )
+
+
+def _traceback(error: BaseException) -> str:
+    """Return the traceback, of causes too, without personal data that an error's text may quote."""
+    parts = []
+    cause: BaseException | None = error
+    while cause is not None:
+        frames = "".join(traceback.format_tb(cause.__traceback__))
+        parts.append(f"Traceback:\n{frames}{type(cause).__name__}: {without_personal_data(str(cause))}")
+        cause = cause.__cause__ or (None if cause.__suppress_context__ else cause.__context__)
+    return "\ncaused by: ".join(parts)

@@ -19,6 +19,7 @@ from fieldpulse_api.errors import ConfigError
 from fieldpulse_api.http.api_key import ApiKey
 from fieldpulse_api.values.strict_json import read_object
 
+from .console_log import adapt_sdk_logging
 from .environment import settings_from_environment
 from .exit_codes import end_by_signal
 from .settings import PluginSettings
@@ -44,6 +45,13 @@ class FieldPulsePlugin(PluginBase):
             if path != "ENV":
                 config_input.config |= _read_config_file(path)
         return config_input
+
+    @classmethod
+    @override
+    def get_singer_command(cls) -> click.Command:
+        """Return the command. The SDK calls this right after it has configured logging."""
+        adapt_sdk_logging()
+        return super().get_singer_command()
 
     @property
     @override

@@ -284,6 +284,6 @@ def refused_by_setting(
 def no_unexpected_error(result: RunResult) -> Iterator[str]:
     """Yield tracebacks and unexpected errors."""
     text = "\n".join([*result.log_lines, result.stderr])
-    if "Traceback" in text or "nobody foresaw" in text:
-        found = re.search(r".*(nobody foresaw|Traceback).*\n?.*\n?.*", text)
+    if "Traceback" in text or "This is a bug" in text:
+        found = re.search(r".*(This is a bug|Traceback).*\n?.*\n?.*", text)
         yield f"an unexpected error: {found[0] if found else text[:300]}"

@@ -95,7 +95,7 @@ def test_one_run_at_a_time_has_a_stream_of_an_account(make: Make) -> None:
     """A second one is told who has it; another stream's, or another account's, is not in the way."""
     first, second = make("a"), make("a")
     first.lock_stream("customers")
-    with pytest.raises(RunLocked, match=f"Another run has the ledger.*process {os.getpid()}") as caught:
+    with pytest.raises(RunLocked, match=f"The ledger is locked by another run .process {os.getpid()}") as caught:
         second.lock_stream("customers")
     assert caught.value.exit_status == 4
     assert "customers" in caught.value.where
