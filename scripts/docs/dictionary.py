@@ -14,7 +14,7 @@ from fieldpulse_api.resources.catalogue import BY_NAME, RESOURCES
 from fieldpulse_api.resources.model import Resource
 
 from .domains import domains, link
-from .streams import filters_of, replication, writes
+from .streams import EVENT_STREAMS, filters_of, replication, writes
 from .tables import codes, table
 
 _REFERENCE = re.compile(r"\((\w+)\.id\)")
@@ -48,7 +48,7 @@ class Join:
 
 
 def pages() -> Iterator[tuple[str, str]]:
-    """Yield one page for each business domain: its file name, and a section for each stream."""
+    """Yield one page for each business domain, and one for events: its file name, and a section for each stream."""
     incoming: dict[str, list[Join]] = {}
     for join in joins():
         incoming.setdefault(join.other, []).append(join)
@@ -57,6 +57,7 @@ def pages() -> Iterator[tuple[str, str]]:
         parts += [_diagram(streams)]
         parts += [_section(resource, incoming.get(resource.name, [])) for resource in streams]
         yield f"{domain}.md", "\n".join(parts)
+    yield "events.md", _events_page()
 
 
 def relations() -> str:
@@ -110,13 +111,15 @@ def _type(schema: dict[str, Any]) -> str:
 
 
 def _diagram(streams: list[Resource]) -> str:
-    """Return the joins of these streams as a diagram, without authors: nearly every row has one."""
-    edges = sorted(
-        f'    {join.stream} }}o--{"o{" if join.is_list else "o|"} {join.other} : "{join.path}"\n'
-        for join in joins()
-        if BY_NAME[join.stream] in streams and "author" not in join.path
-    )
-    return f"```mermaid\nerDiagram\n{''.join(edges)}```\n"
+    """Return the joins of these streams as a diagram: one line for two streams, without authors and embedded rows."""
+    lines: dict[tuple[str, str], str] = {}
+    for join in joins():
+        is_embedded = join.path.endswith(".id") or join.path.count(".") > 1
+        if BY_NAME[join.stream] in streams and not is_embedded and "author" not in join.path:
+            end = "o{" if join.is_list else "o|"
+            line = f'    {join.stream} }}o--{end} {join.other} : "{join.path}"\n'
+            lines.setdefault((join.stream, join.other), line)
+    return f"```mermaid\nerDiagram\n{''.join(lines.values())}```\n"
 
 
 def _section(resource: Resource, incoming: list[Join]) -> str:
@@ -149,3 +152,15 @@ def _section(resource: Resource, incoming: list[Join]) -> str:
         + "\n"
         + table(("field", "type", "meaning", "joins"), rows)
     )
+
+
+def _events_page() -> str:
+    parts = ["# Data dictionary: events\n\n<!-- Written by `make fix` from the code. -->\n"]
+    for name, (title, primary_key, schema) in EVENT_STREAMS.items():
+        rows = [
+            (f"`{field}`", _type(of_field), of_field["description"]) for field, of_field in schema["properties"].items()
+        ]
+        facts = [("primary key", f"`{primary_key}`"), ("replication", "append"), ("selected", "only on request")]
+        parts.append(f"## {name}\n\n{title}.\n\n{table(('of the stream', ''), facts)}")
+        parts.append(table(("field", "type", "meaning"), rows))
+    return "\n".join(parts)

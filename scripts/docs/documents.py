@@ -22,8 +22,7 @@ DICTIONARY = ROOT / "docs" / "tap" / "dictionary"
 BLOCKS: dict[str, Callable[[], str]] = {
     "tap settings": lambda: settings.table_of(TapFieldPulse),
     "target settings": lambda: settings.table_of(TargetFieldPulse),
-    "meltano extractor": lambda: settings.snippet(TapFieldPulse),
-    "meltano loader": lambda: settings.snippet(TargetFieldPulse),
+    "meltano definitions": settings.snippet,
     "streams": streams.streams_table,
     "filters": streams.filters_table,
     "writes": streams.writes_table,

@@ -10,6 +10,8 @@ from fieldpulse_api import resources
 from fieldpulse_api.resources.catalogue import BY_NAME, RESOURCES
 from fieldpulse_api.resources.model import Resource
 
+from .tables import codes
+
 
 def link(stream: str, folder: str = "dictionary/") -> str:
     """Return the address of a stream's section."""
@@ -31,7 +33,8 @@ def domains() -> dict[str, tuple[str, list[Resource]]]:
 
 def domains_list() -> str:
     """Return the pages of the data dictionary as a list."""
-    return "".join(
-        f"- [{domain}](dictionary/{domain}.md): {', '.join(f'`{resource.name}`' for resource in streams)}\n"
+    lines = [
+        f"- [{domain}](dictionary/{domain}.md): {codes(resource.name for resource in streams)}\n"
         for domain, (_, streams) in domains().items()
-    )
+    ]
+    return "".join([*lines, "- [events](dictionary/events.md): changes and webhook deliveries\n"])

@@ -38,17 +38,18 @@ def definition(plugin: Plugin) -> str:
     return f"# Written by `make fix` from the code.\n{text}"
 
 
-def snippet(plugin: Plugin) -> str:
-    """Return the definition of a plugin as YAML to paste: every setting, one a line, without descriptions."""
-    pasted = _plugin(plugin, "-e ${MELTANO_PROJECT_ROOT}/../singer-fieldpulse", _short)
-    lines = ["plugins:", f"  {_kind(plugin)}:"]
-    for name, value in pasted.items():
-        lead = "  - " if name == "name" else "    "
-        if name == "settings":
-            lines += ["    settings:", *(f"    - {_flow(setting)}" for setting in value)]
-        else:
-            lines.append(f"{lead}{name}: {_flow(value) if isinstance(value, list) else value}")
-    return "```yaml\n" + "\n".join(lines) + "\n```\n"
+def snippet() -> str:
+    """Return the definitions of both plugins as YAML to paste: every setting on a line, without descriptions."""
+    lines = ["plugins:"]
+    for plugin in (TapFieldPulse, TargetFieldPulse):
+        lines += [f"  {_kind(plugin)}:"]
+        for name, value in _plugin(plugin, "-e ${MELTANO_PROJECT_ROOT}/../singer-fieldpulse", _short).items():
+            if name == "settings":
+                lines += ["    settings:", *(f"    - {_flow(setting)}" for setting in value)]
+            else:
+                text = _flow(value) if isinstance(value, list) else value
+                lines.append(f"  {'-' if name == 'name' else ' '} {name}: {text}")
+    return "\n".join(["```yaml", *lines, "```\n"])
 
 
 def _plugin(plugin: Plugin, pip_url: str, setting: Any) -> dict[str, Any]:

@@ -2,17 +2,21 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from fieldpulse_api.resources.catalogue import RESOURCES, WRITABLE
 from fieldpulse_api.resources.model import Filter, Operation, Resource, WritableResource
+from tap_fieldpulse.changes.change_event import EVENT_SCHEMA
 from tap_fieldpulse.singer import change_event_stream, webhook_event_stream
 
 from .domains import link
 from .tables import codes, table
 
-_EVENT_STREAMS = {
-    change_event_stream.NAME: "Changes of the streams above; must be selected",
-    webhook_event_stream.NAME: "Webhook deliveries as they came; must be selected",
+EVENT_STREAMS: dict[str, tuple[str, str, dict[str, Any]]] = {
+    change_event_stream.NAME: ("Changes of the other streams", "event_id", EVENT_SCHEMA),
+    webhook_event_stream.NAME: ("Webhook deliveries as they came", "event_key", webhook_event_stream.WEBHOOK_SCHEMA),
 }
+"""Title, primary key and schema of the streams that are no lists of the API."""
 
 
 def streams_table() -> str:
@@ -27,7 +31,10 @@ def streams_table() -> str:
         )
         for resource in RESOURCES
     ]
-    rows += [(f"`{name}`", title, "append", "", "") for name, title in _EVENT_STREAMS.items()]
+    rows += [
+        (f"[`{name}`](dictionary/events.md#{name})", f"{title}; only on request", "append", "", "")
+        for name, (title, _, _) in EVENT_STREAMS.items()
+    ]
     return table(("stream", "what it is", "replication", "the target writes", "shape is"), rows)
 
 
