@@ -1,7 +1,7 @@
-"""How fast tap and target are against the sandbox, and how much memory they take. `make bench`.
+"""Speed and memory of tap and target against the sandbox. `make bench`.
 
 Both run as real processes against a sandbox process with latency and a hard limit of 50 requests in any second.
-Figures are of this machine at this moment: compare ratios, such as the share of the budget that was used.
+The figures depend on the machine: compare ratios, such as the used share of the rate limit.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ KEY = "bench-key"
 
 
 def main() -> None:
-    """Measure reading with 100 ms of latency, and writing with 120 ms."""
+    """Measure reading at a latency of 100 ms, and writing at 120 ms."""
     folder = Path(tempfile.mkdtemp(prefix="fieldpulse-bench-"))
     stream = sys.argv[1] if len(sys.argv) > 1 else "jobs"
     customers = int(sys.argv[2]) if len(sys.argv) > 2 else 40_000  # noqa: PLR2004
@@ -33,27 +33,27 @@ def main() -> None:
 
 
 def read(folder: Path, url: str, stream: str) -> None:
-    """Read one stream whole."""
+    """Measure the full read of one stream."""
     config = _file(folder, "tap.json", {"api_key": KEY, "api_url": url, "requests_per_second": RATE})
     tap = [sys.executable, "-m", "tap_fieldpulse"]
     catalog = json.loads(subprocess.run([*tap, "--discover"], capture_output=True, check=True, text=True).stdout)
     for entry in catalog["streams"]:
-        root = next(one for one in entry["metadata"] if not one["breadcrumb"])
+        root = next(metadata for metadata in entry["metadata"] if not metadata["breadcrumb"])
         root["metadata"]["selected"] = entry["tap_stream_id"] == stream
     command = [*tap, "--config", config, "--catalog", _file(folder, "catalog.json", catalog)]
-    began = time.monotonic()
+    started = time.monotonic()
     ended = subprocess.run(command, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, check=True, text=True)
-    seconds = time.monotonic() - began
-    found = re.search(r"records=(\d+) pages=(\d+)", ended.stderr)
-    records, pages = (int(number) for number in found.groups()) if found else (0, 0)
+    seconds = time.monotonic() - started
+    match = re.search(r"records=(\d+) pages=(\d+)", ended.stderr)
+    records, pages = (int(number) for number in match.groups()) if match else (0, 0)
     print(
-        f"read  {stream}: {records:,} records, {pages} requests in {seconds:.1f} s, start included: "
-        f"{records / seconds:,.0f} records/s, {pages / seconds / RATE:.0%} of the budget, at most {_peak():.0f} MiB"
+        f"read  {stream}: {records:,} records, {pages} requests in {seconds:.1f} s with start-up: "
+        f"{records / seconds:,.0f} records/s, {pages / seconds / RATE:.0%} of the limit, peak memory {_peak():.0f} MiB"
     )
 
 
 def write(folder: Path, url: str, records: int) -> None:
-    """Create customers, and send the same again."""
+    """Measure creating customers, and sending the same records again."""
     settings = {"api_key": KEY, "api_url": url, "requests_per_second": RATE}
     paths = {"ledger_url": f"sqlite:///{folder}/ledger.db", "rejects_path": f"{folder}/rejects.singer"}
     config = _file(folder, "target.json", settings | paths)
@@ -64,34 +64,45 @@ def write(folder: Path, url: str, records: int) -> None:
         for number in range(records)
     ]
     text = "".join(json.dumps(line) + "\n" for line in lines)
-    for act in ("create", "unchanged"):
-        began = time.monotonic()
+    for action in ("create", "unchanged"):
+        started = time.monotonic()
         command = [sys.executable, "-m", "target_fieldpulse", "--config", config]
         ended = subprocess.run(command, input=text, capture_output=True, check=True, text=True)
-        seconds = time.monotonic() - began
+        seconds = time.monotonic() - started
         print(
-            f"write {act}: {records:,} records in {seconds:.1f} s, start included: {records / seconds:,.0f} records/s, "
-            f"{records / seconds / RATE:.0%} of the budget · {ended.stderr.strip().splitlines()[-1].split('| ')[-1]}"
+            f"write {action}: {records:,} records in {seconds:.1f} s with start-up, "
+            f"{records / seconds:,.0f} records/s, "
+            f"{records / seconds / RATE:.0%} of the limit · {ended.stderr.strip().splitlines()[-1].split('| ')[-1]}"
         )
 
 
 @contextmanager
 def sandbox(*, customers: int, latency_ms: int) -> Iterator[str]:
     """Run a sandbox process and yield its address once it listens."""
-    words = ["--port", "0", "--api-key", KEY, "--customers", str(customers), "--latency-ms", str(latency_ms), "--quiet"]
-    command = [sys.executable, "-m", "fieldpulse_sandbox", *words]
+    options = [
+        "--port",
+        "0",
+        "--api-key",
+        KEY,
+        "--customers",
+        str(customers),
+        "--latency-ms",
+        str(latency_ms),
+        "--quiet",
+    ]
+    command = [sys.executable, "-m", "fieldpulse_sandbox", *options]
     with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as process:
         try:
-            found = re.search(r"url=(\S+)", process.stdout.readline() if process.stdout else "")
-            if not found:
+            match = re.search(r"url=(\S+)", process.stdout.readline() if process.stdout else "")
+            if not match:
                 raise SystemExit("the sandbox did not start")
-            yield found[1]
+            yield match[1]
         finally:
             process.terminate()
 
 
 def _peak() -> float:
-    """Return the largest resident size of a child that has ended, in MiB: the tap's, while the sandbox still runs."""
+    """Return the largest resident size of an ended child in MiB: the tap's, since the sandbox still runs."""
     return resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss / 1024
 
 

@@ -1,10 +1,10 @@
-"""Values that no program expects: what tests of bad input draw from."""
+"""Unusual values for tests of bad input."""
 
 from __future__ import annotations
 
 from hypothesis import strategies as st
 
-ODD = [
+ODD_VALUES = [
     "null",
     "true",
     "false",
@@ -48,8 +48,8 @@ ODD = [
     "[" * 50 + "]" * 50,
     '"' + "y" * 3000 + '"',
 ]
-"""JSON that is valid, and seldom meant."""
-BROKEN = [
+"""Valid JSON that is seldom intended."""
+BROKEN_VALUES = [
     "NaN",
     "Infinity",
     "-Infinity",
@@ -59,8 +59,8 @@ BROKEN = [
     '{"a":1,"a":2}',
     "[" * 120 + "]" * 120,
 ]
-"""JSON to some, of which nobody knows what was meant."""
-ABSENT = ["", "{", "[" * 100_000, "0x10", "01", "'x'", '"\\x"', "\x00"]
-"""No JSON at all."""
+"""Text that some JSON parsers accept, with an unclear meaning."""
+NO_JSON = ["", "{", "[" * 100_000, "0x10", "01", "'x'", '"\\x"', "\x00"]
+"""Text that is not JSON."""
 
-odd = st.sampled_from(ODD)
+odd = st.sampled_from(ODD_VALUES)

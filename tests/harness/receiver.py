@@ -1,4 +1,4 @@
-"""Deliveries of webhooks as the vendor sends them, and the receiver as a real process."""
+"""Webhook deliveries as the vendor sends them, and the receiver as a real process."""
 
 from __future__ import annotations
 
@@ -19,14 +19,15 @@ from typing import IO, Any
 from urllib.parse import urlsplit
 
 from fieldpulse_api.values.scalars import iso_timestamp
+from tap_fieldpulse.webhooks.inbox import Inbox
 from tap_fieldpulse.webhooks.payload import Delivery, read_delivery
 
 TOKEN = "a-token-of-the-tests-0123456789-abcdef"
 Json = dict[str, Any]
 
 
-def created(number: int, *, noun: str = "Job", account: str = "1", **values: Any) -> Json:
-    """Return what is posted when a row is created."""
+def created_delivery(number: int, *, noun: str = "Job", account: str = "1", **values: Any) -> Json:
+    """Return the delivery that FieldPulse sends for a created row."""
     row = {"id": number, "updated_at": "2026-03-09 18:22:41", **values}
     plural = f"{noun.upper()}S"
     return {
@@ -37,8 +38,8 @@ def created(number: int, *, noun: str = "Job", account: str = "1", **values: Any
     }
 
 
-def moved(number: int, new: Any, *, old: Any = 1, account: str = "1", **values: Any) -> Json:
-    """Return what is posted when a job gets another status."""
+def status_delivery(number: int, new: Any, *, old: Any = 1, account: str = "1", **values: Any) -> Json:
+    """Return the delivery that FieldPulse sends for a changed job status."""
     row = {"id": number, "status_id": new, "updated_at": "2026-03-09 18:22:41", **values}
     return {
         "trigger": "Job Workflow Custom Status Update",
@@ -48,13 +49,20 @@ def moved(number: int, new: Any, *, old: Any = 1, account: str = "1", **values: 
     }
 
 
-def delivery(said: Json) -> Delivery:
-    """Return the delivery that a body says."""
-    return read_delivery(json.dumps(said).encode())
+def parse_delivery(body: Json) -> Delivery:
+    """Return the parsed delivery of a body."""
+    return read_delivery(json.dumps(body).encode())
 
 
-def age(file: Path, *, days: int, at_most: int = 1000) -> None:
-    """Let the first deliveries of a store have come so many days ago."""
+def store_deliveries(url: str, *bodies: Json) -> None:
+    """Store deliveries as the receiver does."""
+    inbox = Inbox(url)
+    inbox.append([parse_delivery(body) for body in bodies])
+    inbox.close()
+
+
+def age_deliveries(file: Path, *, days: int, at_most: int = 1000) -> None:
+    """Set the time of the first deliveries in a store to `days` ago."""
     then = iso_timestamp(datetime.now(timezone.utc) - timedelta(days=days))
     first = "select sequence from fieldpulse_deliveries_1 order by sequence limit ?"
     with closing(sqlite3.connect(file)) as store, store:
@@ -64,13 +72,13 @@ def age(file: Path, *, days: int, at_most: int = 1000) -> None:
         )
 
 
-def post(url: str, said: Json, headers: dict[str, str] | None = None) -> int:
-    """Post a delivery, and return the status of the answer. Raises: OSError, HTTPException."""
+def post_delivery(url: str, body: Json, headers: dict[str, str] | None = None) -> int:
+    """Post a delivery and return the HTTP status. Raises: OSError, HTTPException."""
     parts = urlsplit(url)
     connection = http.client.HTTPConnection(str(parts.hostname), parts.port, timeout=60)
     try:
         connection.request(
-            "POST", parts.path, json.dumps(said), {"content-type": "application/json", **(headers or {})}
+            "POST", parts.path, json.dumps(body), {"content-type": "application/json", **(headers or {})}
         )
         return connection.getresponse().status
     finally:
@@ -78,8 +86,8 @@ def post(url: str, said: Json, headers: dict[str, str] | None = None) -> int:
 
 
 @dataclass
-class Receiving:
-    """A receiver that runs. `address` is without the token."""
+class ReceiverProcess:
+    """A running receiver. `address` does not contain the token."""
 
     process: subprocess.Popen[str]
     address: str
@@ -87,16 +95,16 @@ class Receiving:
 
     @property
     def url(self) -> str:
-        """Return where deliveries go."""
+        """Return the URL for deliveries."""
         return f"{self.address}/{TOKEN}"
 
-    def end(self, number: int) -> int:
-        """Send a signal, and return the exit status."""
-        self.process.send_signal(number)
+    def stop(self, signal_number: int) -> int:
+        """Send a signal and return the exit status."""
+        self.process.send_signal(signal_number)
         return self.process.wait(timeout=60)
 
-    def said(self) -> str:
-        """Return what it has written."""
+    def log(self) -> str:
+        """Return the log so far."""
         self._errors.seek(0)
         return self._errors.read()
 
@@ -111,15 +119,15 @@ COMMAND = [sys.executable, "-m", "fieldpulse_cli.main", "webhooks", "--port", "0
 
 
 @contextmanager
-def receiving(url: str, **settings: str) -> Iterator[Receiving]:
-    """Start a receiver with its store at this address, and kill it in the end if it still runs."""
+def run_receiver(url: str, **settings: str) -> Iterator[ReceiverProcess]:
+    """Run a receiver with its store at this URL; kill it at the end if it still runs."""
     given = environment(webhook_token=TOKEN, snapshot_url=url, **settings)
     with (
         tempfile.NamedTemporaryFile("w+") as errors,
         subprocess.Popen(COMMAND, env=given, stderr=errors, text=True) as process,
     ):
         try:
-            yield Receiving(process, _address(process, Path(errors.name)), errors)
+            yield ReceiverProcess(process, _address(process, Path(errors.name)), errors)
         finally:
             process.kill()
 
@@ -127,5 +135,5 @@ def receiving(url: str, **settings: str) -> Iterator[Receiving]:
 def _address(process: subprocess.Popen[str], errors: Path) -> str:
     while "/<webhook_token>\n" not in (text := errors.read_text()):
         assert process.poll() is None, text
-        time.sleep(0.01)  # leave the processor to it
+        time.sleep(0.01)  # let the receiver have the processor
     return text.split("listening at ")[1].split("/<")[0]

@@ -1,4 +1,4 @@
-"""What is taken out of traffic before a cassette is written; of a real account, everything that anybody said."""
+"""Personal data is removed from traffic before a cassette is written; of a live account, all free text."""
 
 from __future__ import annotations
 
@@ -23,23 +23,23 @@ _DROPPED = re.compile(r"token|password|secret|last_known_location", re.IGNORECAS
 
 
 def scrub(text: str) -> str:
-    """Replace every e-mail and phone number, whatever field it is in."""
+    """Replace every e-mail and phone number in any field."""
     return _PHONE.sub('"+15550000000"', _EMAIL.sub("scrubbed@example.com", text))
 
 
 def scrub_live(text: str) -> str:
-    """Keep the shape of a real account's rows: keys, types, ids, times, amounts, codes; nothing anybody wrote."""
+    """Keep the structure of a live account's rows: keys, types, ids, times, amounts, codes; no free text."""
     try:
-        return json.dumps(_clean(json.loads(text), ""))
+        return json.dumps(_scrub_value(json.loads(text), ""))
     except ValueError:
         return scrub(text)
 
 
-def _clean(value: Any, column: str) -> Any:
+def _scrub_value(value: Any, column: str) -> Any:
     if isinstance(value, dict):
-        return {name: _clean(one, name) for name, one in value.items() if not _DROPPED.search(name)}
+        return {name: _scrub_value(item, name) for name, item in value.items() if not _DROPPED.search(name)}
     if isinstance(value, list):
-        return [_clean(one, column) for one in value]
+        return [_scrub_value(item, column) for item in value]
     if isinstance(value, float):
         return 0.5
     if isinstance(value, str) and column not in _KEPT_COLUMNS and not _KEPT.fullmatch(value):

@@ -18,7 +18,7 @@ from tap_fieldpulse.tap import TapFieldPulse
 from target_fieldpulse.target import TargetFieldPulse
 from tests.harness.commands import run_command
 from tests.harness.messages import record_message, schema_message, singer_lines
-from tests.harness.odd_values import ABSENT, BROKEN, odd
+from tests.harness.odd_values import BROKEN_VALUES, NO_JSON, odd
 from tests.harness.tap_runner import select_streams
 
 Config = dict[str, Any]
@@ -81,10 +81,10 @@ def test_text_of_the_environment_that_is_no_setting_is_refused(
 
 
 @plugins
-@pytest.mark.parametrize("text", [*BROKEN, *ABSENT, "[]", "null", "5", '"x"'], ids=lambda text: text[:20])
+@pytest.mark.parametrize("text", [*BROKEN_VALUES, *NO_JSON, "[]", "null", "5", '"x"'], ids=lambda text: text[:20])
 def test_a_file_that_is_no_configuration_is_refused(plugin: Plugin, text: str, folder: Path) -> None:
     """With the file's name, and nothing of what is in it."""
-    ended = run_command(plugin, *words(plugin, folder, f'{{"x":{text}}}' if text in BROKEN else text))
+    ended = run_command(plugin, *words(plugin, folder, f'{{"x":{text}}}' if text in BROKEN_VALUES else text))
     assert (ended.status, ended.is_explained) == (2, True), ended.stderr
     assert "config.json" in ended.stderr
 

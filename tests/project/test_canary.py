@@ -1,4 +1,4 @@
-"""Nothing of a person, and no key, is anywhere but where it must be."""
+"""Personal data and keys appear only in records and rejects, never in logs, states, the ledger or cassettes."""
 
 from __future__ import annotations
 
@@ -21,14 +21,14 @@ CASSETTES = sorted((Path(__file__).parent.parent.parent / "cassettes").rglob("*.
 
 @pytest.fixture
 def canary(box: Sandbox) -> Sandbox:
-    """Return an account with a person who must not be seen, in a row of every odd kind."""
+    """Return an account in which a person's e-mail and phone stand in several columns, one of them unknown."""
     row = box.rows("customers")[0]
     box.store.patch("customers", row["id"], {"email": EMAIL, "phone": PHONE, "assigned_to": EMAIL, "surprise": EMAIL})
     return box
 
 
 def test_the_tap_shows_a_person_in_records_only(canary: Sandbox, config: dict[str, Any], tmp_path: Path) -> None:
-    """Warnings name fields and counts, also of a value that does not fit."""
+    """Warnings name columns and counts, also for a value of the wrong type."""
     canary.fail(Fault("not_json", path="/customers"))
     ended = run_process(plugin_command("tap_fieldpulse", config, tmp_path))
     assert ended.returncode == 0
@@ -42,7 +42,7 @@ def test_the_tap_shows_a_person_in_records_only(canary: Sandbox, config: dict[st
 def test_the_target_shows_a_person_in_its_rejects_only(
     canary: Sandbox, target_config: dict[str, Any], tmp_path: Path
 ) -> None:
-    """Created, refused by us, refused by the server with their words, in doubt: on no way is it told."""
+    """No outcome shows it: created, refused by the target, refused by the server, uncertain."""
     properties = ("external_id", "first_name", "email", "phone", "status")
     text = singer_lines(
         schema_message("customers", *properties),
@@ -64,7 +64,7 @@ def test_the_target_shows_a_person_in_its_rejects_only(
 
 @pytest.mark.parametrize("path", CASSETTES, ids=lambda path: path.stem)
 def test_no_cassette_holds_a_key_an_email_or_a_phone(path: Path) -> None:
-    """They are taken out when a cassette is written."""
+    """They are removed when a cassette is written."""
     text = path.read_text("utf-8")
     assert "cassette-key" not in text
     assert "canary" not in text
@@ -73,16 +73,16 @@ def test_no_cassette_holds_a_key_an_email_or_a_phone(path: Path) -> None:
 
 
 def test_there_are_cassettes_for_tap_and_target() -> None:
-    """The check above is of something."""
+    """The check above has something to check."""
     names = {path.stem for path in CASSETTES}
     assert {"the_tap_reads_parents_children_and_people", "the_target_creates_changes_and_moves"} <= names
     assert len(names) > 30
 
 
-def test_a_live_recording_keeps_shapes_and_nothing_that_was_said() -> None:
+def test_a_live_recording_keeps_structure_and_no_free_text() -> None:
     """Keys, types, ids, times, amounts and codes; no name, address or note."""
-    said = {"first_name": "Ada", "zip": "75001", "deep": [{"note": "call 214 555 0100"}], "lat": 32.81234}
+    personal = {"first_name": "Ada", "zip": "75001", "deep": [{"note": "call 214 555 0100"}], "lat": 32.81234}
     kept = {"id": 7, "status": "lead", "total": "200.00", "at": "2026-03-09 18:22:41", "notes": ""}
-    live = json.loads(scrub_live(json.dumps({"response": [said | kept | {"api_token": "t"}]})))
+    live = json.loads(scrub_live(json.dumps({"response": [personal | kept | {"api_token": "t"}]})))
     taken = {"first_name": "scrubbed", "zip": "scrubbed", "deep": [{"note": "scrubbed"}], "lat": 0.5}
     assert live == {"response": [taken | kept]}

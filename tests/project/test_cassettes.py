@@ -1,7 +1,7 @@
-"""Recorded traffic, replayed without any network; every interaction is played.
+"""Recorded traffic, replayed without a network; every interaction is played.
 
-What was recorded on the sandbox shows that the code agrees with our belief about the API; only what was
-recorded live shows that the belief is right. `make record`, `make record-live`.
+Sandbox cassettes show that the code agrees with our model of the API; only live ones show that the model is right.
+`make record`, `make record-live`.
 """
 
 from __future__ import annotations
@@ -39,7 +39,7 @@ pytestmark = [pytest.mark.vcr, pytest.mark.block_network]
 
 
 def recorded_lists() -> list[tuple[str, str]]:
-    """Return every list of the sandbox, and of a live account those that somebody has recorded (or is recording)."""
+    """Return every list of the sandbox, and the lists of a live account that were recorded (or are being recorded)."""
     names = [resource.name for resource in RESOURCES if not resource.parent]
     live = [name for name in names if LIVE_KEY or (FOLDER / "live" / "lists" / f"{name}.yaml").exists()]
     return [("sandbox", name) for name in names if not LIVE_KEY] + [("live", name) for name in live]
@@ -47,7 +47,7 @@ def recorded_lists() -> list[tuple[str, str]]:
 
 @pytest.fixture(scope="module")
 def vcr_config() -> dict[str, Any]:
-    """Match the whole request, and take out what must not be kept."""
+    """Match the whole request, and remove keys and personal data."""
 
     def clean_request(request: Any) -> Any:
         if request.body:
@@ -57,8 +57,8 @@ def vcr_config() -> dict[str, Any]:
     def clean_response(response: dict[str, Any]) -> dict[str, Any]:
         body = response["body"]["string"].decode()
         response["body"]["string"] = (scrub_live if LIVE_KEY else scrub)(body).encode()
-        kept = {"date", "content-type", "ratelimit-reset"}
-        response["headers"] = {name: one for name, one in response["headers"].items() if name.lower() in kept}
+        headers = {"date", "content-type", "ratelimit-reset"}
+        response["headers"] = {name: value for name, value in response["headers"].items() if name.lower() in headers}
         return response
 
     return {
@@ -71,7 +71,7 @@ def vcr_config() -> dict[str, Any]:
 
 @pytest.fixture
 def vcr_cassette_dir() -> str:
-    """Return the root: the path below it says what was recorded where."""
+    """Return the root folder; the path below it says where a cassette was recorded."""
     return str(FOLDER)
 
 
@@ -85,11 +85,11 @@ def default_cassette_name(request: pytest.FixtureRequest) -> str:
 
 
 @pytest.fixture(autouse=True)
-def _all_is_played(vcr: Cassette) -> Iterator[None]:
-    """Fail when something recorded was not asked for again."""
+def _every_interaction_is_played(vcr: Cassette) -> Iterator[None]:
+    """Fail if a recorded interaction was not played."""
     yield
     if vcr.write_protected:
-        assert vcr.all_played, "the cassette holds what nobody asks for: `make record`"
+        assert vcr.all_played, "the cassette has interactions that were not requested: `make record`"
 
 
 def settings(address: str = SMALL) -> dict[str, Any]:
@@ -97,8 +97,8 @@ def settings(address: str = SMALL) -> dict[str, Any]:
 
 
 @pytest.mark.parametrize(("place", "name"), recorded_lists())
-def test_a_list_is_what_the_catalogue_says(place: str, name: str) -> None:
-    """The first rows of a list fit the schema after shaping, with no field unknown and no value unfit."""
+def test_the_rows_of_a_list_fit_its_schema(place: str, name: str) -> None:
+    """The first rows of a list fit the schema after shaping: no unknown column, no value of another type."""
     client, resource = Client(client_settings(settings(ADDRESS[place]))), BY_NAME[name]
     page = Pages(client, resource, ReadOptions(page_size=3)).read(resource.sort_params("id", "asc"), 1)
     client.close()
@@ -111,7 +111,7 @@ def test_a_list_is_what_the_catalogue_says(place: str, name: str) -> None:
 
 
 def test_the_tap_reads_parents_children_and_people() -> None:
-    """A whole run over five streams."""
+    """A complete run over five streams."""
     emitted = run_tap(settings(), "customers", "customer_contacts", "jobs", "teams", "users")
     numbers = {name: len(records) for name, records in emitted.records.items()}
     assert numbers == {"customers": 6, "customer_contacts": 3, "jobs": 9, "teams": 3, "users": 12}
@@ -119,7 +119,7 @@ def test_the_tap_reads_parents_children_and_people() -> None:
 
 
 def test_the_target_creates_changes_and_moves(tmp_path: Path) -> None:
-    """A customer, the same customer changed, a job for it, and a move, in one run."""
+    """A customer, the same customer changed, a job for it, and a pipeline move, in one run."""
     text = singer_lines(
         schema_message("customers", "external_id", "first_name", "email", "phone"),
         record_message(

@@ -16,7 +16,7 @@ from fieldpulse_sandbox.sandbox import Sandbox
 from target_fieldpulse.target import TargetFieldPulse
 from tests.harness.commands import run_command
 from tests.harness.messages import record_message, schema_message, singer_lines, state_message
-from tests.harness.odd_values import ABSENT, BROKEN, odd
+from tests.harness.odd_values import BROKEN_VALUES, NO_JSON, odd
 from tests.harness.processes import plugin_command
 from tests.harness.results import RunResult
 
@@ -58,7 +58,7 @@ def raw(stream: str, values: dict[str, str]) -> str:
     return f'{{"type":"RECORD","stream":"{stream}","record":{{{record}}}}}\n'
 
 
-@pytest.mark.parametrize("value", BROKEN)
+@pytest.mark.parametrize("value", BROKEN_VALUES)
 @pytest.mark.parametrize("name", ["title", "external_id", "id", "nobody_knows", "deleted_at"])
 def test_a_record_of_which_nobody_knows_what_was_meant_is_rejected(
     files: list[str], tmp_path: Path, box: Sandbox, value: str, name: str
@@ -78,7 +78,7 @@ def test_a_record_of_which_nobody_knows_what_was_meant_is_rejected(
 @pytest.mark.parametrize(
     "broken",
     [
-        *ABSENT[1:],
+        *NO_JSON[1:],
         "[]",
         "5",
         "{}",

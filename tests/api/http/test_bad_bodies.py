@@ -23,7 +23,7 @@ from fieldpulse_api.resources.catalogue import BY_NAME, RESOURCES
 from fieldpulse_api.resources.model import Resource
 from tap_fieldpulse.tap import TapFieldPulse
 from tests.harness.commands import run_command
-from tests.harness.odd_values import BROKEN, odd
+from tests.harness.odd_values import BROKEN_VALUES, odd
 from tests.harness.results import RunResult
 
 Config = dict[str, Any]
@@ -193,7 +193,7 @@ def test_definitions_of_custom_fields_of_any_value_cost_no_row(
 @given(
     method=st.sampled_from(["get", "post", "put", "delete"]),
     form=st.sampled_from(FORMS),
-    value=odd | st.sampled_from(BROKEN),
+    value=odd | st.sampled_from(BROKEN_VALUES),
     data=st.sampled_from([b"", b"<html>", b"\xff", b'{"error":false,"response":["\xed\xa0\x80"]}']) | st.none(),
 )
 def test_any_answer_is_an_envelope_or_an_error_of_ours(

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from fieldpulse_sandbox.sandbox import Sandbox
 from tap_fieldpulse.tap import TapFieldPulse
 from tests.harness.commands import run_command
-from tests.harness.odd_values import ABSENT, BROKEN, odd
+from tests.harness.odd_values import BROKEN_VALUES, NO_JSON, odd
 from tests.harness.results import RunResult
 from tests.harness.tap_runner import select_streams
 
@@ -71,7 +71,7 @@ def test_a_state_of_nobody_is_refused_or_reads_all(
     assert ended.status == 2 or is_whole(ended, shared)
 
 
-@pytest.mark.parametrize("text", [*BROKEN, *ABSENT], ids=lambda text: text[:20])
+@pytest.mark.parametrize("text", [*BROKEN_VALUES, *NO_JSON], ids=lambda text: text[:20])
 @pytest.mark.parametrize("form", ["%s", '{"bookmarks":{"tags":%s}}', '{"bookmarks":{"tags":{"x":%s}}}'])
 def test_a_file_that_is_not_json_or_unclear_is_refused(command: tuple[list[str], Path], form: str, text: str) -> None:
     """In three parts, the option named, however deep it stands."""

@@ -14,7 +14,7 @@ from pathlib import Path
 import pytest
 
 from tap_fieldpulse.webhooks.inbox import Inbox
-from tests.harness.receiver import COMMAND, TOKEN, created, environment, post, receiving
+from tests.harness.receiver import COMMAND, TOKEN, created_delivery, environment, post_delivery, run_receiver
 
 
 def counted(url: str, account: str) -> Counter[int]:
@@ -44,7 +44,7 @@ class Burst:
     def _post(self, number: int) -> None:
         while True:
             try:
-                status = post(self._url, created(number, account=self._account))
+                status = post_delivery(self._url, created_delivery(number, account=self._account))
             except (OSError, http.client.HTTPException):
                 return
             if status == 200:
@@ -58,29 +58,29 @@ class Burst:
 def test_what_was_answered_with_200_is_there_after_any_end(url: str, number: signal.Signals) -> None:
     """In the middle of a burst, and once; sent again to the next receiver, it is still there once."""
     account = str(7000 + number)
-    with receiving(url) as one:
+    with run_receiver(url) as one:
         burst = Burst(one.url, account)
         assert burst.are_many.wait(60)
-        status = one.end(number)
+        status = one.stop(number)
         burst.end()
     assert status == (-number if number == signal.SIGKILL else 128 + number)
     kept = counted(url, account)
     assert set(burst.taken) <= set(kept)
     assert set(kept.values()) == {1}
-    with receiving(url) as one:
-        assert {post(one.url, created(number, account=account)) for number in burst.taken} == {200}
-        assert one.end(signal.SIGTERM) == 143
+    with run_receiver(url) as one:
+        assert {post_delivery(one.url, created_delivery(number, account=account)) for number in burst.taken} == {200}
+        assert one.stop(signal.SIGTERM) == 143
     assert counted(url, account) == kept
 
 
 def test_nothing_of_a_delivery_and_no_token_is_said(tmp_path: Path) -> None:
     """Only how many there were."""
-    with receiving(f"sqlite:///{tmp_path}/store.db") as one:
-        assert post(one.url, created(7, notes="canary")) == 200
-        assert post(f"{one.address}/canary", created(7)) == 404
-        assert post(one.url, {"trigger": "canary"}) == 400
-        one.end(signal.SIGTERM)
-        said = one.said()
+    with run_receiver(f"sqlite:///{tmp_path}/store.db") as one:
+        assert post_delivery(one.url, created_delivery(7, notes="canary")) == 200
+        assert post_delivery(f"{one.address}/canary", created_delivery(7)) == 404
+        assert post_delivery(one.url, {"trigger": "canary"}) == 400
+        one.stop(signal.SIGTERM)
+        said = one.log()
     assert said.splitlines()[-2] == "fieldpulse webhooks: 1 no delivery: keys, 1 not found, 1 taken"
     assert TOKEN not in said
     assert "canary" not in said
@@ -89,7 +89,7 @@ def test_nothing_of_a_delivery_and_no_token_is_said(tmp_path: Path) -> None:
 
 def test_a_body_that_is_refused_unread_is_not_the_next_request(tmp_path: Path) -> None:
     """Its connection is closed."""
-    with receiving(f"sqlite:///{tmp_path}/store.db") as one:
+    with run_receiver(f"sqlite:///{tmp_path}/store.db") as one:
         host, port = one.address.removeprefix("http://").split(":")
         with socket.create_connection((host, int(port)), timeout=60) as connection:
             connection.sendall(b"POST /x HTTP/1.1\r\nhost: x\r\ncontent-length: 100000000\r\n\r\n")
@@ -102,7 +102,7 @@ def test_a_body_that_is_refused_unread_is_not_the_next_request(tmp_path: Path) -
 def test_a_connection_without_a_whole_head_is_closed(tmp_path: Path) -> None:
     """Before the first request as behind an answer, whether nothing comes or a little now and then."""
     request = b"GET /health HTTP/1.1\r\nhost: x\r\n\r\n"
-    with receiving(f"sqlite:///{tmp_path}/store.db") as one, ExitStack() as stack:
+    with run_receiver(f"sqlite:///{tmp_path}/store.db") as one, ExitStack() as stack:
         host, port = one.address.removeprefix("http://").split(":")
         address = (host, int(port))
         silent, slow, later = (stack.enter_context(socket.create_connection(address, timeout=60)) for _ in range(3))

@@ -11,7 +11,7 @@ import pytest
 from fieldpulse_sandbox.behaviour.switches import Behaviour
 from fieldpulse_sandbox.sandbox import Sandbox
 from fieldpulse_sandbox.server.webhook_sender import SECRET
-from tests.harness.receiver import TOKEN, receiving
+from tests.harness.receiver import TOKEN, run_receiver
 from tests.harness.tap_runner import run_tap
 
 
@@ -22,7 +22,7 @@ def test_a_change_that_was_posted_is_read_by_id(tmp_path: Path, types: Any, is_s
     store = f"sqlite:///{tmp_path}/store.db"
     behaviour = Behaviour(webhook_types=types, webhook_signature=is_signed, webhook_twice=True)
     secret = {"webhook_secret": SECRET} if is_signed else {}
-    with receiving(store, **secret) as one, Sandbox(customers=20, behaviour=behaviour, webhook_url=one.url) as box:
+    with run_receiver(store, **secret) as one, Sandbox(customers=20, behaviour=behaviour, webhook_url=one.url) as box:
         config = {"api_key": box.key, "api_url": box.url, "requests_per_second": 50, "rate_limit_store": "memory"}
         config |= {"snapshot_url": store, "webhook_token": TOKEN}
         streams = ("jobs", "estimates", "invoices", "webhook_events")
@@ -37,7 +37,7 @@ def test_a_change_that_was_posted_is_read_by_id(tmp_path: Path, types: Any, is_s
         box.requests.clear()
         emitted = run_tap(config, *streams, state=state)
         paths = [request.path for request in box.requests]
-        assert one.end(signal.SIGTERM) == 143
+        assert one.stop(signal.SIGTERM) == 143
     assert [(row["event"], row["object_id"]) for row in emitted.records["webhook_events"]] == [
         ("job_workflow_custom_status_update", job),
         ("job_start_time_update", job),

@@ -20,9 +20,8 @@ from fieldpulse_sandbox.sandbox import Sandbox
 from fieldpulse_sandbox.schema.table_shapes import COMPANY_ID
 from tap_fieldpulse.tap import TapFieldPulse
 from tap_fieldpulse.webhooks.hinted_rows import HintedRows
-from tap_fieldpulse.webhooks.inbox import Inbox
 from tests.harness.processes import plugin_command, run_process
-from tests.harness.receiver import TOKEN, Json, created, delivery
+from tests.harness.receiver import TOKEN, Json, created_delivery, store_deliveries
 from tests.harness.results import RunResult
 from tests.harness.tap_runner import join_prefetch_threads, run_tap, select_streams
 
@@ -35,16 +34,13 @@ def receiving(watching: Config) -> Config:
     return watching | {"webhook_token": TOKEN}
 
 
-def deliver(config: Config, *said: Json) -> None:
-    """Let the receiver have taken deliveries."""
-    inbox = Inbox(str(config["snapshot_url"]))
-    inbox.append([delivery(one) for one in said])
-    inbox.close()
+def deliver(config: Config, *bodies: Json) -> None:
+    store_deliveries(str(config["snapshot_url"]), *bodies)
 
 
 def named(*ids: int, noun: str = "Job", at: str = "2026-11-01 00:00:00") -> list[Json]:
     """Return deliveries that name rows of the sandbox's account."""
-    return [created(one, noun=noun, account=str(COMPANY_ID), updated_at=at) for one in ids]
+    return [created_delivery(one, noun=noun, account=str(COMPANY_ID), updated_at=at) for one in ids]
 
 
 def by_id(box: Sandbox, path: str = "/jobs/") -> list[int]:

@@ -15,7 +15,7 @@ import pytest
 from fieldpulse_api.errors import ConfigError
 from tap_fieldpulse.singer.webhook_event_stream import WEBHOOK_SCHEMA
 from tap_fieldpulse.webhooks.inbox import Inbox
-from tests.harness.receiver import age, created, delivery, moved
+from tests.harness.receiver import age_deliveries, created_delivery, parse_delivery, status_delivery
 
 
 @pytest.fixture
@@ -34,13 +34,17 @@ def inbox(url: str) -> Iterator[Inbox]:
 
 def test_what_is_stored_is_read_in_the_order_of_the_numbers(inbox: Inbox, account: str) -> None:
     """With all that was said."""
-    assert inbox.append([delivery(created(one, account=account)) for one in (3, 1)]) == 2
-    assert inbox.append([delivery(moved(2, 5, account=account))]) == 1
+    assert inbox.append([parse_delivery(created_delivery(one, account=account)) for one in (3, 1)]) == 2
+    assert inbox.append([parse_delivery(status_delivery(2, 5, account=account))]) == 1
     rows = list(inbox.read_after(account, 0))
     assert [row["object_id"] for row in rows] == [3, 1, 2]
     numbers = [row["sequence"] for row in rows]
     assert numbers == sorted(set(numbers))
-    said = {name: value for name, value in vars(delivery(moved(2, 5, account=account))).items() if name != "account"}
+    said = {
+        name: value
+        for name, value in vars(parse_delivery(status_delivery(2, 5, account=account))).items()
+        if name != "account"
+    }
     assert rows[2].items() >= said.items()
     assert set(rows[2]) == set(WEBHOOK_SCHEMA["properties"])
     assert [row["object_id"] for row in inbox.read_after(account, numbers[0])] == [1, 2]
@@ -48,16 +52,22 @@ def test_what_is_stored_is_read_in_the_order_of_the_numbers(inbox: Inbox, accoun
 
 def test_a_delivery_that_comes_again_is_counted_on_the_first(inbox: Inbox, account: str) -> None:
     """In one transaction or in several."""
-    one = delivery(created(1, account=account))
+    one = parse_delivery(created_delivery(1, account=account))
     assert inbox.append([one, one]) == 1
-    assert inbox.append([one, delivery(created(2, account=account)), one]) == 1
+    assert inbox.append([one, parse_delivery(created_delivery(2, account=account)), one]) == 1
     assert [(row["object_id"], row["deliveries"]) for row in inbox.read_after(account, 0)] == [(1, 4), (2, 1)]
 
 
 def test_ids_are_named_once_and_the_last_first(inbox: Inbox, account: str) -> None:
     """Of one kind of object, behind a number."""
-    said = [created(1), created(2), moved(1, 5), created(9, noun="Invoice"), moved(3, 5)]
-    inbox.append([delivery(one | {"company": f"_{account}"}) for one in said])
+    said = [
+        created_delivery(1),
+        created_delivery(2),
+        status_delivery(1, 5),
+        created_delivery(9, noun="Invoice"),
+        status_delivery(3, 5),
+    ]
+    inbox.append([parse_delivery(one | {"company": f"_{account}"}) for one in said])
     named = inbox.named_rows(account, "job", 0, at_most=9)
     assert [one for one, _ in named] == [3, 1, 2]
     assert inbox.named_rows(account, "job", named[1][1], at_most=9) == named[:1]
@@ -67,7 +77,12 @@ def test_ids_are_named_once_and_the_last_first(inbox: Inbox, account: str) -> No
 
 def test_accounts_do_not_see_each_other(inbox: Inbox, account: str) -> None:
     """A receiver may serve several."""
-    inbox.append([delivery(created(1, account=account)), delivery(created(2, account=f"9{account}"))])
+    inbox.append(
+        [
+            parse_delivery(created_delivery(1, account=account)),
+            parse_delivery(created_delivery(2, account=f"9{account}")),
+        ]
+    )
     assert [row["object_id"] for row in inbox.read_after(account, 0)] == [1]
     assert [one for one, _ in inbox.named_rows(f"9{account}", "job", 0, at_most=9)] == [2]
 
@@ -75,17 +90,17 @@ def test_accounts_do_not_see_each_other(inbox: Inbox, account: str) -> None:
 def test_only_what_is_confirmed_and_old_is_forgotten(tmp_path: Path) -> None:
     """Seven days after it came; thirty days after, all the rest, whoever's it is, and their number is told."""
     inbox = Inbox(f"sqlite:///{tmp_path}/store.db")
-    inbox.append([delivery(created(one)) for one in (1, 2, 3)])
-    inbox.append([delivery(created(4, account="2"))])
+    inbox.append([parse_delivery(created_delivery(one)) for one in (1, 2, 3)])
+    inbox.append([parse_delivery(created_delivery(4, account="2"))])
     numbers = [row["sequence"] for row in inbox.read_after("1", 0)]
     assert inbox.purge("1", numbers[2]) == 0
     assert len(list(inbox.read_after("1", 0))) == 3
-    age(tmp_path / "store-webhooks.db", days=29)
+    age_deliveries(tmp_path / "store-webhooks.db", days=29)
     assert inbox.purge("1", numbers[1]) == 0
     assert [row["object_id"] for row in inbox.read_after("1", 0)] == [3]
     assert [row["object_id"] for row in inbox.read_after("2", 0)] == [4]
-    inbox.append([delivery(created(5, account="2"))])
-    age(tmp_path / "store-webhooks.db", days=31, at_most=2)
+    inbox.append([parse_delivery(created_delivery(5, account="2"))])
+    age_deliveries(tmp_path / "store-webhooks.db", days=31, at_most=2)
     assert inbox.purge("1", numbers[1]) == 2
     assert [row["object_id"] for one in "12" for row in inbox.read_after(one, 0)] == [5]
     inbox.close()
@@ -96,7 +111,7 @@ def test_a_store_that_was_lost_goes_on_above_its_numbers(tmp_path: Path) -> None
     numbers = []
     for folder in ("one", "two"):
         inbox = Inbox(f"sqlite:///{tmp_path}/{folder}/store.db")
-        inbox.append([delivery(created(1)), delivery(created(2))])
+        inbox.append([parse_delivery(created_delivery(1)), parse_delivery(created_delivery(2))])
         numbers += [row["sequence"] for row in inbox.read_after("1", 0)]
         inbox.close()
     assert numbers == sorted(set(numbers))
@@ -109,7 +124,7 @@ def test_a_reader_misses_nothing_of_several_writers(url: str, account: str) -> N
     def write(first: int) -> None:
         inbox = Inbox(url)
         for start in range(first, first + 60, 3):
-            inbox.append([delivery(created(one, account=account)) for one in range(start, start + 3)])
+            inbox.append([parse_delivery(created_delivery(one, account=account)) for one in range(start, start + 3)])
         inbox.close()
 
     writers = [threading.Thread(target=write, args=(one * 1000 + 1,)) for one in range(3)]
@@ -141,7 +156,7 @@ def test_several_may_open_a_new_store_at_once(url: str, account: str) -> None:
     def opened(number: int) -> int:
         together.wait()
         inbox = Inbox(url)
-        new = inbox.append([delivery(created(number, account=account))])
+        new = inbox.append([parse_delivery(created_delivery(number, account=account))])
         inbox.close()
         return new
 
@@ -157,7 +172,7 @@ def test_a_run_that_has_the_snapshot_does_not_keep_deliveries_out(tmp_path: Path
     run.execute("begin immediate")
     run.execute("insert into t values (1)")
     inbox = Inbox(url)
-    assert inbox.append([delivery(created(1))]) == 1
+    assert inbox.append([parse_delivery(created_delivery(1))]) == 1
     inbox.close()
     run.close()
 

@@ -10,7 +10,7 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 from tap_fieldpulse.webhooks.payload import InvalidDelivery, read_delivery
-from tests.harness.receiver import Json, created, delivery, moved
+from tests.harness.receiver import Json, created_delivery, parse_delivery, status_delivery
 
 EVENTS = [
     *("Job Created", "Job Custom Status Update", "Job Workflow Custom Status Update"),
@@ -40,23 +40,26 @@ def test_there_are_eleven_events() -> None:
 @pytest.mark.parametrize("trigger", EVENTS)
 def test_each_documented_event_is_known(trigger: str) -> None:
     """By its name, and by what it is of."""
-    found = delivery(created(7) | {"trigger": trigger})
+    found = parse_delivery(created_delivery(7) | {"trigger": trigger})
     assert found.event == trigger.lower().replace(" ", "_")
     assert (found.object_type, found.object_id, found.account) == (trigger.split(maxsplit=1)[0].lower(), 7, "1")
 
 
 def test_a_created_row_is_the_data_itself() -> None:
     """There is no old and no new value of it."""
-    found = delivery(created(7, job_type="Repair"))
+    found = parse_delivery(created_delivery(7, job_type="Repair"))
     assert (found.old_value, found.new_value, found.updated_at) == (None, None, "2026-03-09 18:22:41")
     assert json.loads(found.data)["job_type"] == "Repair"
 
 
 def test_an_update_says_the_values_before_and_now() -> None:
     """As text, whatever they are."""
-    assert (delivery(moved(7, 5)).old_value, delivery(moved(7, 5)).new_value) == ("1", "5")
-    assert delivery(moved(7, {"a": None}, old="On The Way")).new_value == '{"a":null}'
-    assert delivery(moved(7, None, old="On The Way")).old_value == "On The Way"
+    assert (parse_delivery(status_delivery(7, 5)).old_value, parse_delivery(status_delivery(7, 5)).new_value) == (
+        "1",
+        "5",
+    )
+    assert parse_delivery(status_delivery(7, {"a": None}, old="On The Way")).new_value == '{"a":null}'
+    assert parse_delivery(status_delivery(7, None, old="On The Way")).old_value == "On The Way"
 
 
 @pytest.mark.parametrize(
@@ -71,43 +74,46 @@ def test_an_update_says_the_values_before_and_now() -> None:
 )
 def test_an_event_that_nobody_documents_is_kept(trigger: str, object_type: str | None) -> None:
     """A vendor adds events; one that names an object is still a hint."""
-    found = delivery(created(7) | {"trigger": trigger})
+    found = parse_delivery(created_delivery(7) | {"trigger": trigger})
     assert (found.event, found.object_type, found.object_id) == ("unknown", object_type, 7)
 
 
 @pytest.mark.parametrize("trigger", ["JOB CREATED", " job  created", "job_created", "Job-Created"])
 def test_a_trigger_may_be_written_otherwise(trigger: str) -> None:
     """It is emitted as it came."""
-    found = delivery(created(7) | {"trigger": trigger})
+    found = parse_delivery(created_delivery(7) | {"trigger": trigger})
     assert (found.event, found.trigger) == ("job_created", trigger)
 
 
 def test_a_delivery_that_is_sent_again_has_the_same_key() -> None:
     """Trigger, object, time and new value make one, whatever the rest says."""
-    assert delivery(moved(7, 5, old=2, notes="a")).key == delivery(moved(7, 5, old=3, notes="b")).key
+    assert (
+        parse_delivery(status_delivery(7, 5, old=2, notes="a")).key
+        == parse_delivery(status_delivery(7, 5, old=3, notes="b")).key
+    )
 
 
 @pytest.mark.parametrize(
     "other",
     [
-        moved(8, 5),
-        moved(7, 6),
-        moved(7, 5, account="2"),
-        moved(7, 5, updated_at="2026-03-09 18:22:42"),
-        moved(7, 5) | {"trigger": "Estimate Workflow Custom Status Update"},
-        moved(7, 5) | {"trigger": "Job Custom Status Update"},
+        status_delivery(8, 5),
+        status_delivery(7, 6),
+        status_delivery(7, 5, account="2"),
+        status_delivery(7, 5, updated_at="2026-03-09 18:22:42"),
+        status_delivery(7, 5) | {"trigger": "Estimate Workflow Custom Status Update"},
+        status_delivery(7, 5) | {"trigger": "Job Custom Status Update"},
     ],
 )
 def test_another_change_has_another_key(other: Json) -> None:
     """Each of these parts tells two changes apart."""
-    assert delivery(other).key != delivery(moved(7, 5)).key
+    assert parse_delivery(other).key != parse_delivery(status_delivery(7, 5)).key
 
 
 def test_without_a_time_all_that_is_shown_tells_changes_apart() -> None:
     """Else the second change of a row would be taken for the first."""
-    one, other = (created(7, updated_at=None, subtitle=text) for text in ("a", "b"))
-    assert delivery(one).key != delivery(other).key
-    assert delivery(one).key == delivery(one).key
+    one, other = (created_delivery(7, updated_at=None, subtitle=text) for text in ("a", "b"))
+    assert parse_delivery(one).key != parse_delivery(other).key
+    assert parse_delivery(one).key == parse_delivery(one).key
 
 
 @pytest.mark.parametrize(
@@ -155,7 +161,7 @@ def test_a_body_that_is_no_delivery_is_refused_with_a_word(body: bytes, reason: 
 def test_each_documented_key_is_needed(wrong: Json, reason: str) -> None:
     """What names no object of an account is no hint."""
     with pytest.raises(InvalidDelivery, match=reason):
-        delivery(created(7) | wrong)
+        parse_delivery(created_delivery(7) | wrong)
 
 
 @given(body=st.binary() | JSON.map(lambda one: json.dumps(one).encode()))
@@ -174,7 +180,7 @@ def test_whatever_is_taken_can_be_stored(trigger: Any, message: Any, data: Any, 
     """Texts are UTF-8 without NUL, ids fit, data is JSON."""
     said = {"trigger": trigger, "message": message, "data": data, "company": company}
     try:
-        found = delivery(said)
+        found = parse_delivery(said)
     except InvalidDelivery:
         return
     for value in vars(found).values():

@@ -18,9 +18,9 @@ from hypothesis import strategies as st
 
 from tap_fieldpulse.webhooks.inbox import Inbox
 from tap_fieldpulse.webhooks.server import MAX_BODY_BYTES, Receiver
-from tests.harness.receiver import TOKEN, created, moved
+from tests.harness.receiver import TOKEN, created_delivery, status_delivery
 
-GOOD = json.dumps(created(7)).encode()
+GOOD = json.dumps(created_delivery(7)).encode()
 
 
 @pytest.fixture
@@ -123,7 +123,7 @@ def test_no_more_wait_than_may(inbox: Inbox, tmp_path: Path) -> None:
     other.execute("begin immediate")
 
     async def burst() -> tuple[int, list[int]]:
-        bodies = [json.dumps(created(number)).encode() for number in range(1, 5)]
+        bodies = [json.dumps(created_delivery(number)).encode() for number in range(1, 5)]
         *first, last = [asyncio.create_task(ask(app, body)) for body in bodies]
         refused = await last
         assert not any(one.done() for one in first)
@@ -192,7 +192,7 @@ def test_nothing_is_told_but_counts(inbox: Inbox) -> None:
     """Not the token, not a name, not a value."""
     told: list[str] = []
     app = receiver(inbox, tell=told.append)
-    asyncio.run(ask(app, json.dumps(moved(7, "Canary", notes="Canary")).encode()))
+    asyncio.run(ask(app, json.dumps(status_delivery(7, "Canary", notes="Canary")).encode()))
     asyncio.run(ask(app, b'{"canary": 1}'))
     asyncio.run(ask(app, GOOD, path="/canary"))
     app.report()

@@ -12,7 +12,14 @@ from fieldpulse_sandbox.sandbox import Sandbox
 from fieldpulse_sandbox.schema.table_shapes import COMPANY_ID
 from tap_fieldpulse.tap import TapFieldPulse
 from tap_fieldpulse.webhooks.inbox import Inbox
-from tests.harness.receiver import TOKEN, Json, age, created, delivery, moved
+from tests.harness.receiver import (
+    TOKEN,
+    Json,
+    age_deliveries,
+    created_delivery,
+    status_delivery,
+    store_deliveries,
+)
 from tests.harness.results import RunResult
 from tests.harness.tap_runner import run_tap
 
@@ -27,10 +34,8 @@ def receiving(watching: Config) -> Config:
     return watching | {"webhook_token": TOKEN}
 
 
-def deliver(config: Config, *said: Json) -> None:
-    inbox = Inbox(str(config["snapshot_url"]))
-    inbox.append([delivery(one) for one in said])
-    inbox.close()
+def deliver(config: Config, *bodies: Json) -> None:
+    store_deliveries(str(config["snapshot_url"]), *bodies)
 
 
 def there(config: Config, account: str = ACCOUNT) -> list[int]:
@@ -48,9 +53,11 @@ def ids(emitted: RunResult) -> list[int]:
 
 def test_each_delivery_is_a_record(receiving: Config) -> None:
     """In the order in which they came, and as the schema says."""
-    unknown = created(9, account=ACCOUNT) | {"trigger": "Robot Created"}
-    deliver(receiving, moved(7, 5, account=ACCOUNT), created(3, noun="Invoice", account=ACCOUNT), unknown)
-    deliver(receiving, moved(7, 5, account=ACCOUNT), created(8, account="2"))
+    unknown = created_delivery(9, account=ACCOUNT) | {"trigger": "Robot Created"}
+    deliver(
+        receiving, status_delivery(7, 5, account=ACCOUNT), created_delivery(3, noun="Invoice", account=ACCOUNT), unknown
+    )
+    deliver(receiving, status_delivery(7, 5, account=ACCOUNT), created_delivery(8, account="2"))
     emitted = run_tap(receiving, NAME)
     told = [(one["event"], one["object_type"], one["object_id"], one["deliveries"]) for one in emitted.records[NAME]]
     assert told == [
@@ -66,11 +73,11 @@ def test_each_delivery_is_a_record(receiving: Config) -> None:
 def test_deliveries_come_until_their_state_came_back(receiving: Config, url: str) -> None:
     """Alike each time, by their keys; in PostgreSQL as in a file."""
     receiving |= {"snapshot_url": url}
-    deliver(receiving, created(1, account=ACCOUNT), created(2, account=ACCOUNT))
+    deliver(receiving, created_delivery(1, account=ACCOUNT), created_delivery(2, account=ACCOUNT))
     first, again = (run_tap(receiving, NAME) for _ in range(2))
     assert ids(first) == [1, 2]
     assert again.records == first.records
-    deliver(receiving, created(3, account=ACCOUNT))
+    deliver(receiving, created_delivery(3, account=ACCOUNT))
     second = run_tap(receiving, NAME, state=first.state)
     assert ids(second) == [3]
     assert ids(run_tap(receiving, NAME, state=second.state)) == []
@@ -79,7 +86,7 @@ def test_deliveries_come_until_their_state_came_back(receiving: Config, url: str
 
 def test_a_start_date_is_no_number(receiving: Config) -> None:
     """The SDK would compare it with one."""
-    deliver(receiving, created(1, account=ACCOUNT))
+    deliver(receiving, created_delivery(1, account=ACCOUNT))
     assert ids(run_tap(receiving | {"start_date": "2026-01-01T00:00:00Z"}, NAME)) == [1]
 
 
@@ -94,17 +101,17 @@ def test_a_start_date_is_no_number(receiving: Config) -> None:
 )
 def test_a_state_that_names_no_number_reads_all(receiving: Config, bookmark: Json) -> None:
     """What comes again has the same key."""
-    deliver(receiving, created(1, account=ACCOUNT))
+    deliver(receiving, created_delivery(1, account=ACCOUNT))
     assert ids(run_tap(receiving, NAME, state={"bookmarks": {NAME: bookmark}})) == [1]
 
 
 def test_a_store_that_was_lost_hides_nothing_that_comes_later(receiving: Config, tmp_path: Path) -> None:
     """The state's number is below those of the new one."""
-    deliver(receiving, *(created(one, account=ACCOUNT) for one in (1, 2, 3)))
+    deliver(receiving, *(created_delivery(one, account=ACCOUNT) for one in (1, 2, 3)))
     state = run_tap(receiving, NAME).state
     for path in tmp_path.glob("*webhooks*"):
         path.unlink()
-    deliver(receiving, created(4, account=ACCOUNT))
+    deliver(receiving, created_delivery(4, account=ACCOUNT))
     assert ids(run_tap(receiving, NAME, state=state)) == [4]
 
 
@@ -113,11 +120,11 @@ def test_what_a_later_run_confirms_is_forgotten_after_a_week(
     box: Sandbox, receiving: Config, tmp_path: Path, streams: tuple[str, ...], kept: list[int]
 ) -> None:
     """By the bookmark of the events, and where they were never read, by the hints'; never by the run that read it."""
-    deliver(receiving, created(1, account=ACCOUNT))
-    age(tmp_path / "snapshot-webhooks.db", days=8)
+    deliver(receiving, created_delivery(1, account=ACCOUNT))
+    age_deliveries(tmp_path / "snapshot-webhooks.db", days=8)
     first = run_tap(receiving, *streams)
-    deliver(receiving, created(2, account=ACCOUNT))
-    age(tmp_path / "snapshot-webhooks.db", days=8)
+    deliver(receiving, created_delivery(2, account=ACCOUNT))
+    age_deliveries(tmp_path / "snapshot-webhooks.db", days=8)
     assert there(receiving) == [1, 2]
     run_tap(receiving, *streams, state=first.state)
     assert there(receiving) == kept
@@ -125,20 +132,20 @@ def test_what_a_later_run_confirms_is_forgotten_after_a_week(
 
 def test_events_that_are_no_longer_wanted_keep_nothing_back(receiving: Config, tmp_path: Path) -> None:
     """Their bookmark stays at its old number; hints then confirm."""
-    deliver(receiving, created(1, account=ACCOUNT))
+    deliver(receiving, created_delivery(1, account=ACCOUNT))
     state = run_tap(receiving, NAME, "jobs").state
-    deliver(receiving, created(2, account=ACCOUNT))
+    deliver(receiving, created_delivery(2, account=ACCOUNT))
     state = run_tap(receiving, "jobs", state=state).state
-    age(tmp_path / "snapshot-webhooks.db", days=8)
+    age_deliveries(tmp_path / "snapshot-webhooks.db", days=8)
     run_tap(receiving, "jobs", state=state)
     assert there(receiving) == []
 
 
 def test_events_that_are_new_are_not_what_hints_confirmed(receiving: Config, tmp_path: Path) -> None:
     """Who selects them later gets what is there."""
-    deliver(receiving, created(1, account=ACCOUNT))
+    deliver(receiving, created_delivery(1, account=ACCOUNT))
     state = run_tap(receiving, "jobs").state
-    age(tmp_path / "snapshot-webhooks.db", days=8)
+    age_deliveries(tmp_path / "snapshot-webhooks.db", days=8)
     assert ids(run_tap(receiving, NAME, "jobs", state=state)) == [1]
 
 
@@ -146,8 +153,8 @@ def test_what_nobody_reads_is_deleted_after_a_month_and_told(
     receiving: Config, tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
     """Of whatever company it says that it is."""
-    deliver(receiving, created(1, account="2"), created(2, account="3"))
-    age(tmp_path / "snapshot-webhooks.db", days=31)
+    deliver(receiving, created_delivery(1, account="2"), created_delivery(2, account="3"))
+    age_deliveries(tmp_path / "snapshot-webhooks.db", days=31)
     run_tap(receiving, NAME)
     assert "2 deliveries of webhooks were deleted unread, after 30 days" in caplog.text
     assert there(receiving, "2") == []
