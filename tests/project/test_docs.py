@@ -15,6 +15,7 @@ from target_fieldpulse.target import TargetFieldPulse
 
 LONGEST_LINE = 200
 LONGEST_README = 150
+LONGEST_SENTENCE = 25  # words
 PACKAGES = (
     *("fieldpulse_api", "fieldpulse_plugin", "fieldpulse_cli"),
     *("tap_fieldpulse", "target_fieldpulse", "fieldpulse_sandbox"),
@@ -43,6 +44,18 @@ def test_lines_are_short_outside_generated_tables(path: Path) -> None:
     written = re.sub(r"<!-- begin .*?<!-- end ", "", path.read_text("utf-8"), flags=re.DOTALL)
     if "<!-- Written by `make fix`" not in written:
         assert [line for line in written.splitlines() if len(line) > LONGEST_LINE] == []
+
+
+@pytest.mark.parametrize("path", pages(), ids=lambda path: str(path.relative_to(ROOT)))
+def test_sentences_are_short(path: Path) -> None:
+    """One idea each; generated tables say what the code says."""
+    prose = re.sub(
+        r"<!-- begin .*?<!-- end [^>]*-->|```.*?```|\]\([^)]*\)", "", path.read_text("utf-8"), flags=re.DOTALL
+    )
+    if "<!-- Written by `make fix`" not in prose:
+        paragraphs = re.split(r"\n\s*\n|\n(?=[-*|] |\d+\. )|\|", prose)
+        sentences = [part for paragraph in paragraphs for part in re.split(r"(?<=[.!?:;])\s", paragraph)]
+        assert [sentence for sentence in sentences if len(sentence.split()) > LONGEST_SENTENCE] == []
 
 
 @pytest.mark.parametrize("plugin", [TapFieldPulse, TargetFieldPulse])
