@@ -12,7 +12,7 @@ import msgspec
 
 from fieldpulse_api.errors import ConfigError, RecordInvalid, got_and_allowed
 from fieldpulse_api.values.scalars import iso_timestamp
-from target_fieldpulse.planning.plan import LedgerKey
+from target_fieldpulse.records.ledger_key import LedgerKey
 from target_fieldpulse.settings import TARGET_SETTINGS
 
 from .ledger import Entry, Ledger
@@ -80,7 +80,7 @@ def settle(
         raise click.UsageError("give one of --created, --not-created, --made")
     with _open_ledger(where) as one:
         one.lock_stream(stream, writes=False)
-        entry = one.find(stream, key)
+        entry = one.find(LedgerKey.from_text(stream, key))
         if entry is None or entry.status != "pending" or (not not_created and made == bool(entry.fingerprint)):
             raise RecordInvalid(
                 f"Nothing of stream {stream} is in doubt under this key in that way.",
@@ -88,11 +88,11 @@ def settle(
                 hint="look at `fieldpulse ledger list --pending`; links are settled with --made or --not-created",
             )
         if not_created:
-            one.forget(stream, key)
+            one.forget(entry.key)
         elif made:
-            one.upsert(LedgerKey(stream, key, entry.property_hashes), row_id=None, parent_ids={})
+            one.upsert(entry.key, row_id=None, parent_ids={}, property_hashes=entry.property_hashes)
         else:
-            one.upsert(LedgerKey(stream, key), row_id=created, parent_ids=entry.parent_ids, status="linked")
+            one.upsert(entry.key, row_id=created, parent_ids=entry.parent_ids, status="linked")
         click.echo(f"settled: {stream} {key}")
 
 

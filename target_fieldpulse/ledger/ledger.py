@@ -36,14 +36,13 @@ from sqlalchemy.exc import IntegrityError, SQLAlchemyError
 from fieldpulse_api.errors import ConfigError, RecordInvalid
 from fieldpulse_plugin.database import open_database
 from fieldpulse_plugin.run_lock import RunLock
-from target_fieldpulse.planning.plan import LedgerKey
+from target_fieldpulse.records.ledger_key import KeyKind, LedgerKey
 from target_fieldpulse.records.parsed_record import PropertyHashes
 
 Status = Literal["pending", "linked", "written", "deleted", "running", "ended"]
 
 _VERSION = 2  # of the tables' form; it is in their names
 _PREFIX = "fieldpulse_ledger_"
-_RUN = "run:"  # the key under which a stream's last run stands
 _TABLES = MetaData()
 _ENTRIES = Table(
     f"{_PREFIX}{_VERSION}",
@@ -96,6 +95,11 @@ class Entry:
     max_id_before: int
     updated_at: float
 
+    @property
+    def key(self) -> LedgerKey:
+        """Return the typed key of this entry."""
+        return LedgerKey.from_text(self.stream, self.source_key)
+
 
 class Ledger:
     """The ledger of one account. May be used by many threads.
@@ -142,10 +146,11 @@ class Ledger:
         self._run_locks[stream] = RunLock(self._engine, self.account, store="ledger", stream=stream)
         if not writes:
             return
-        run = self.find(stream, _RUN)
+        marker = LedgerKey(stream, KeyKind.RUN, "")
+        run = self.find(marker)
         if run and run.status == "running":
             self.killed_before = time.time()
-        self.upsert(LedgerKey(stream, _RUN), row_id=None, parent_ids={}, status="running")
+        self.upsert(marker, row_id=None, parent_ids={}, status="running")
 
     def _check_version(self) -> None:
         """Refuse the tables of a newer version."""
@@ -184,14 +189,14 @@ class Ledger:
                 hint="give each FieldPulse account a ledger_url of its own",
             ) from None
 
-    def find(self, stream: str, source_key: str) -> Entry | None:
+    def find(self, key: LedgerKey) -> Entry | None:
         """Return what is known of a source key."""
-        entries = self._entries(stream, _ENTRIES.c.source_key == source_key)
+        entries = self._entries(key.stream, _ENTRIES.c.source_key == key.text)
         return entries[0] if entries else None
 
     def entries(self, stream: str | None = None) -> Iterator[Entry]:
         """Yield everything that is known, or of one stream, the oldest first."""
-        is_known = (_ENTRIES.c.account == self.account, _ENTRIES.c.source_key != _RUN)
+        is_known = (_ENTRIES.c.account == self.account, _ENTRIES.c.source_key != LedgerKey("", KeyKind.RUN, "").text)
         query = select(_ENTRIES).where(*is_known).order_by(_ENTRIES.c.updated_at)
         with self._begin() as connection:
             rows = connection.execute(query if stream is None else query.where(_ENTRIES.c.stream == stream)).mappings()
@@ -217,7 +222,13 @@ class Ledger:
             return int(connection.scalar(select(func.count()).select_from(_ENTRIES).where(*is_known)) or 0)
 
     def add_pending(
-        self, note: LedgerKey, *, parent_ids: Mapping[str, int], fingerprint: Mapping[str, str], max_id_before: int
+        self,
+        key: LedgerKey,
+        *,
+        parent_ids: Mapping[str, int],
+        fingerprint: Mapping[str, str],
+        max_id_before: int,
+        property_hashes: PropertyHashes | None = None,
     ) -> None:
         """Commit that a create is about to be sent.
 
@@ -226,29 +237,30 @@ class Ledger:
         values = {
             "status": "pending",
             "parent_ids": dict(parent_ids),
-            "property_hashes": note.property_hashes,
+            "property_hashes": property_hashes or {},
             "fingerprint": dict(fingerprint),
         }
-        key = self._key(note.stream, note.key)
+        columns = self._key(key)
         try:
             with self._begin() as connection:
-                connection.execute(delete(_ENTRIES).where(*self._is(key), _ENTRIES.c.status == "deleted"))
+                connection.execute(delete(_ENTRIES).where(*self._is(columns), _ENTRIES.c.status == "deleted"))
                 connection.execute(
-                    insert(_ENTRIES).values(**key, **values, max_id_before=max_id_before, updated_at=time.time())
+                    insert(_ENTRIES).values(**columns, **values, max_id_before=max_id_before, updated_at=time.time())
                 )
         except IntegrityError:
             raise RecordInvalid(
                 "Another process is creating this record, or its create is in doubt.",
-                where=f"ledger · stream {note.stream}",
+                where=f"ledger · stream {key.stream}",
                 hint="let one process at a time write a stream, then replay the record",
             ) from None
 
     def upsert(
         self,
-        note: LedgerKey,
+        key: LedgerKey,
         *,
         row_id: int | None,
         parent_ids: Mapping[str, int],
+        property_hashes: PropertyHashes | None = None,
         status: Status = "written",
         audit: Mapping[str, Any] | None = None,
     ) -> None:
@@ -256,27 +268,27 @@ class Ledger:
 
         With it goes what the audit says of it: both, or neither.
         """
-        key = self._key(note.stream, note.key)
+        columns = self._key(key)
         values = {
             "status": status,
             "row_id": row_id,
             "parent_ids": dict(parent_ids),
-            "property_hashes": note.property_hashes,
+            "property_hashes": property_hashes or {},
             "fingerprint": {},
         }
         with self._begin() as connection:
             changed = connection.execute(
-                update(_ENTRIES).where(*self._is(key)).values(**values, updated_at=time.time())
+                update(_ENTRIES).where(*self._is(columns)).values(**values, updated_at=time.time())
             )
             if not changed.rowcount:
-                connection.execute(insert(_ENTRIES).values(**key, **values, updated_at=time.time()))
+                connection.execute(insert(_ENTRIES).values(**columns, **values, updated_at=time.time()))
             if audit:
                 connection.execute(insert(_AUDIT).values(account=self.account, **audit))
 
-    def forget(self, stream: str, source_key: str) -> None:
+    def forget(self, key: LedgerKey) -> None:
         """Commit that a create did not happen."""
         with self._begin() as connection:
-            connection.execute(delete(_ENTRIES).where(*self._is(self._key(stream, source_key))))
+            connection.execute(delete(_ENTRIES).where(*self._is(self._key(key))))
 
     def append_audit(self, rows: Iterable[Mapping[str, Any]]) -> None:
         """Append to the audit table."""
@@ -294,7 +306,7 @@ class Ledger:
         """Close the connections, and let others have it. `is_clean`: nothing is under way any more."""
         for stream, one in self._run_locks.items():
             if is_clean:
-                self.upsert(LedgerKey(stream, _RUN), row_id=None, parent_ids={}, status="ended")
+                self.upsert(LedgerKey(stream, KeyKind.RUN, ""), row_id=None, parent_ids={}, status="ended")
             one.release()
         self._run_locks.clear()
         self._engine.dispose()
@@ -304,8 +316,8 @@ class Ledger:
         with self._begin() as connection:
             return [entry_of(row) for row in connection.execute(query.order_by(_ENTRIES.c.updated_at)).mappings()]
 
-    def _key(self, stream: str, source_key: str) -> dict[str, str]:
-        return {"account": self.account, "stream": stream, "source_key": source_key}
+    def _key(self, key: LedgerKey) -> dict[str, str]:
+        return {"account": self.account, "stream": key.stream, "source_key": key.text}
 
     @staticmethod
     def _is(key: dict[str, str]) -> list[Any]:

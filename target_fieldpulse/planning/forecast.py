@@ -8,6 +8,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from target_fieldpulse.ledger.ledger import Entry, Ledger
+from target_fieldpulse.records.ledger_key import LedgerKey
 
 from .lookups import Lookups
 from .plan import Plan, RowToCreate
@@ -21,13 +22,13 @@ class PlannedState:
 
     def __init__(self, ledger: Ledger, lookups: Lookups) -> None:
         self._ledger, self._lookups = ledger, lookups
-        self._entries: dict[tuple[str, str], Entry] = {}
+        self._entries: dict[LedgerKey, Entry] = {}
         self._created = 0
         self._lock = threading.Lock()
 
-    def find(self, stream: str, source_key: str) -> Entry | None:
+    def find(self, key: LedgerKey) -> Entry | None:
         """Return what is known of a source key."""
-        return self._entries.get((stream, source_key)) or self._ledger.find(stream, source_key)
+        return self._entries.get(key) or self._ledger.find(key)
 
     def apply(self, plan: Plan) -> int:
         """Take a plan for done, and return the id of its row."""
@@ -40,13 +41,13 @@ class PlannedState:
 
     def add_row(self, one: RowToCreate) -> tuple[int, bool]:
         """Take a row for created that records only name; return its id, and whether it was not there before."""
-        entry = self._entries.get((one.stream, one.ledger_key.key))
+        entry = self._entries.get(one.ledger_key)
         if entry:
             return int(entry.row_id or 0), False
         with self._lock:
             self._created += 1
             known = -self._created
-            self._entries[one.stream, one.ledger_key.key] = _entry(one.stream, one.ledger_key.key, known, {}, {})
+            self._entries[one.ledger_key] = _entry(one.ledger_key, known, {}, {})
         self._lookups.add_planned(one.stream, {}, known, dict(one.body))
         return known, True
 
@@ -56,14 +57,14 @@ class PlannedState:
         self._lookups.discard_planned()
 
     def _note(self, plan: Plan, *, is_deleted: bool) -> int:
-        note = plan.ledger_key
+        key = plan.ledger_key
         with self._lock:
             known = plan.row_id
             if known is None:
                 self._created += 1
                 known = -self._created
-            entry = _entry(note.stream, note.key, known, plan.parent_ids, note.property_hashes, is_deleted=is_deleted)
-            self._entries[note.stream, note.key] = entry
+            entry = _entry(key, known, plan.parent_ids, plan.property_hashes, is_deleted=is_deleted)
+            self._entries[key] = entry
         return known
 
 
@@ -74,11 +75,11 @@ def columns_written(plan: Plan) -> Mapping[str, Any]:
 
 
 def _entry(
-    stream: str, key: str, known: int, above: Mapping[str, int], said: dict[str, str], *, is_deleted: bool = False
+    key: LedgerKey, known: int, above: Mapping[str, int], said: dict[str, str], *, is_deleted: bool = False
 ) -> Entry:
     return Entry(
-        stream=stream,
-        source_key=key,
+        stream=key.stream,
+        source_key=key.text,
         status="deleted" if is_deleted else "written",
         row_id=known,
         parent_ids=above,

@@ -13,6 +13,7 @@ from fieldpulse_api.values.text import normalized
 from target_fieldpulse.records.custom_field_entries import FIELD as VALUES
 from target_fieldpulse.records.custom_field_entries import missing_values
 from target_fieldpulse.records.field_codec import FieldCodec, canonical_json, refuse
+from target_fieldpulse.records.ledger_key import KeyKind, LedgerKey
 from target_fieldpulse.records.parsed_record import PropertyHashes, Record
 
 Body = dict[str, Any]
@@ -30,16 +31,7 @@ class RowToCreate:
     def ledger_key(self) -> LedgerKey:
         """Return under what the ledger keeps it: a hash of its name."""
         name = canonical_json([normalized(value) for _, value in self.body])
-        return LedgerKey(self.stream, f"name:{hashlib.blake2b(name, digest_size=12).hexdigest()}")
-
-
-@dataclass(frozen=True)
-class LedgerKey:
-    """Under what the ledger keeps a record, and what the record says."""
-
-    stream: str
-    key: str
-    property_hashes: PropertyHashes = field(default_factory=dict)
+        return LedgerKey(self.stream, KeyKind.NAME, hashlib.blake2b(name, digest_size=12).hexdigest())
 
 
 @dataclass(frozen=True)
@@ -62,6 +54,7 @@ class Plan:
     actions: Mapping[str, list[Body]] = field(default_factory=dict)
     changed: tuple[str, ...] = ()
     reason: str = ""
+    property_hashes: PropertyHashes = field(default_factory=dict)
 
     @property
     def rows_to_create(self) -> list[RowToCreate]:

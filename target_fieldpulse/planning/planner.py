@@ -16,13 +16,14 @@ from target_fieldpulse.records.custom_field_entries import DEFINITION
 from target_fieldpulse.records.custom_field_entries import FIELD as VALUES
 from target_fieldpulse.records.custom_fields import CustomFieldWriter
 from target_fieldpulse.records.field_codec import refuse
+from target_fieldpulse.records.ledger_key import KeyKind, LedgerKey
 from target_fieldpulse.records.parsed_record import Record
 from target_fieldpulse.writing.services import WriteServices
 
 from . import plan as plans
 from .forecast import PlannedState
 from .lookups import Lookup, plain_column
-from .plan import Body, LedgerKey, Plan
+from .plan import Body, Plan
 from .references import References
 
 _KEY = "external_id"
@@ -46,58 +47,71 @@ class Planner:
         write = resource.write_spec
         if write.target_resource:
             return self._plan_row_change(resource, write, record)
-        key = records.source_key(record)
-        entry = self._forecast.find(resource.name, key)
+        key = records.source_key(resource.name, record)
+        entry = self._forecast.find(key)
         if records.is_deleted(record):
-            return self._plan_delete(resource, record, LedgerKey(resource.name, key), entry)
+            return self._plan_delete(resource, record, key, entry)
         now = self._property_hashes(resource, write, record)
         if entry and entry.status == "pending":
-            return self._full_body_plan("resume_create", resource, record, LedgerKey(resource.name, key, now))
+            return self._full_body_plan("resume_create", resource, record, key, now)
         known = records.row_id(record)
         if entry and entry.status != "deleted" and known in (None, entry.row_id):
-            note = LedgerKey(resource.name, key, records.merge_hashes(write, entry.property_hashes, now))
-            return self._plan_known(resource, record, note, entry, now)
-        note = LedgerKey(resource.name, key, now)
+            return self._plan_known(resource, record, key, entry, now)
         if known is not None:
-            return self._plan_update(
-                resource, record, note, known=known, changed=records.changed_properties(now, {}), above={}
-            )
-        return self._plan_new(resource, record, note)
+            return self._plan_update(resource, record, key, known=known, hashes=now, changed=tuple(now), above={})
+        return self._plan_new(resource, record, key, now)
 
-    def _plan_new(self, resource: WritableResource, record: Record, note: LedgerKey) -> Plan:
+    def _plan_new(
+        self, resource: WritableResource, record: Record, key: LedgerKey, now: records.PropertyHashes
+    ) -> Plan:
         """Plan a record that was never written: its row may be there all the same."""
-        whole = self._full_body_plan("create", resource, record, note)
+        whole = self._full_body_plan("create", resource, record, key, now)
         found = self._match(resource, whole, record)
         if found is not None:
-            changed = records.changed_properties(note.property_hashes, {})
-            return self._plan_update(resource, record, note, known=found, changed=changed, above=whole.parent_ids)
+            return self._plan_update(
+                resource, record, key, known=found, hashes=now, changed=tuple(now), above=whole.parent_ids
+            )
         if self._rules.mode(resource.name) == "update_only":
-            return Plan("skip", resource, note, reason="write_mode is update_only, and FieldPulse has no such row")
+            return Plan("skip", resource, key, reason="write_mode is update_only, and FieldPulse has no such row")
         return plans.create_plan(whole)
 
     def _plan_known(
-        self, resource: WritableResource, record: Record, note: LedgerKey, entry: Entry, now: records.PropertyHashes
+        self,
+        resource: WritableResource,
+        record: Record,
+        key: LedgerKey,
+        entry: Entry,
+        now: records.PropertyHashes,
     ) -> Plan:
         """Plan a record whose row is known."""
         if entry.status == "linked":
-            return self._full_body_plan("resume_create", resource, record, note)
+            return self._full_body_plan("resume_create", resource, record, key, now)
         changed = records.changed_properties(now, entry.property_hashes)
         if not changed or entry.row_id is None:
-            return Plan("unchanged", resource, note, entry.row_id, entry.parent_ids)
-        return self._plan_update(resource, record, note, known=entry.row_id, changed=changed, above=entry.parent_ids)
+            return Plan("unchanged", resource, key, entry.row_id, entry.parent_ids)
+        return self._plan_update(
+            resource,
+            record,
+            key,
+            known=entry.row_id,
+            hashes=records.merge_hashes(resource.write_spec, entry.property_hashes, now),
+            changed=changed,
+            above=entry.parent_ids,
+        )
 
     def _plan_update(
         self,
         resource: WritableResource,
         record: Record,
-        note: LedgerKey,
+        key: LedgerKey,
         *,
         known: int,
+        hashes: records.PropertyHashes,
         changed: tuple[str, ...],
         above: Mapping[str, int],
     ) -> Plan:
         if self._rules.mode(resource.name) == "create_only":
-            return Plan("skip", resource, note, known, reason="write_mode is create_only, and FieldPulse has the row")
+            return Plan("skip", resource, key, known, reason="write_mode is create_only, and FieldPulse has the row")
         write = resource.write_spec
         fields = records.fields_of(write, changed)
         wanted = {*fields, *write.always_resend, *resource.parent_keys}
@@ -112,28 +126,41 @@ class Planner:
         return Plan(
             "update",
             resource,
-            note,
+            key,
             known,
             above,
             body={name: value for name, value in given.items() if name in fields or name not in wanted} | nulls,
             resend={name: value for name, value in given.items() if name in write.always_resend},
             actions=self._actions(write, record, changed),
             changed=changed,
+            property_hashes=hashes,
         )
 
     def _full_body_plan(
-        self, action: plans.Action, resource: WritableResource, record: Record, note: LedgerKey
+        self,
+        action: plans.Action,
+        resource: WritableResource,
+        record: Record,
+        key: LedgerKey,
+        now: records.PropertyHashes,
     ) -> Plan:
         """Plan everything that a record says, as for a row that is not there."""
         write = resource.write_spec
         body = plans.build_body(write, record, self._references.resolve(write, record), self._wire)
         if VALUES in write.by_name:
-            body |= self._custom_field_entries(resource, record, body, changed=tuple(note.property_hashes), is_new=True)
+            body |= self._custom_field_entries(resource, record, body, changed=tuple(now), is_new=True)
         body |= self._external_id_fields(resource, record, body)
         above = self._extract_parent_ids(resource, body, {})
-        calls = self._actions(write, record, tuple(note.property_hashes))
+        calls = self._actions(write, record, tuple(now))
         return Plan(
-            action, resource, note, parent_ids=above, body=body, actions=calls, changed=tuple(note.property_hashes)
+            action,
+            resource,
+            key,
+            parent_ids=above,
+            body=body,
+            actions=calls,
+            changed=tuple(now),
+            property_hashes=now,
         )
 
     def _extract_parent_ids(
@@ -246,14 +273,14 @@ class Planner:
         except RecordInvalid as error:
             raise refuse(f"{call.name}: {error.what}", call.name) from None
 
-    def _plan_delete(self, resource: WritableResource, record: Record, note: LedgerKey, entry: Entry | None) -> Plan:
+    def _plan_delete(self, resource: WritableResource, record: Record, key: LedgerKey, entry: Entry | None) -> Plan:
         known = records.row_id(record) or (entry.row_id if entry else None)
         if known is None:
             known = self._row_with_external_id(resource, record)
         if entry and entry.status == "deleted" and known == entry.row_id:
-            return Plan("unchanged", resource, note, known)
+            return Plan("unchanged", resource, key, known)
         if not self._rules.hard_delete:
-            return Plan("skip", resource, note, known, reason="it is deleted at its source, and hard_delete is not set")
+            return Plan("skip", resource, key, known, reason="it is deleted at its source, and hard_delete is not set")
         if Operation.DELETE not in resource.operations:
             raise refuse(f"FieldPulse deletes no {resource.name}", "deleted_at", "retire the row in another way")
         if entry and entry.status == "pending":
@@ -261,19 +288,19 @@ class Planner:
                 "its create is in doubt", "deleted_at", "send it without deleted_at once, or settle it by hand"
             )
         if known is None:
-            return Plan("skip", resource, note, reason="it is deleted at its source, and was never written")
+            return Plan("skip", resource, key, reason="it is deleted at its source, and was never written")
         above = entry.parent_ids if entry and entry.row_id == known else {}
         if set(resource.parent_keys) - set(above):
             write = resource.write_spec
             above = self._extract_parent_ids(
                 resource, {**self._references.resolve(write, record, set(resource.parent_keys))}, {}
             )
-        return Plan("delete", resource, note, known, above)
+        return Plan("delete", resource, key, known, above)
 
     def _row_with_external_id(self, resource: WritableResource, record: Record) -> int | None:
         """Return the one row in which FieldPulse keeps the record's key: that is certain enough to delete it."""
-        column, key = self._external_columns.get(resource.name), records.external_id(record)
-        found = self._lookups.get(resource.name).find({column: key}) if column and key is not None else []
+        column, external = self._external_columns.get(resource.name), records.external_id(record)
+        found = self._lookups.get(resource.name).find({column: external}) if column and external is not None else []
         return found[0] if len(found) == 1 else None
 
     def _plan_row_change(self, resource: WritableResource, write: WriteSpec, record: Record) -> Plan:
@@ -289,18 +316,20 @@ class Planner:
         for name in write.required:
             if body.get(name) is None:
                 raise refuse(f"none of {', '.join(write.reference(name).properties)} is given", name)
-        note = LedgerKey(resource.name, row_ledger_key(target), records.property_hashes(write, body))
-        entry = self._forecast.find(note.stream, note.key)
-        changed = records.changed_properties(note.property_hashes, entry.property_hashes if entry else {})
+        key, now = row_ledger_key(resource.name, target), records.property_hashes(write, body)
+        entry = self._forecast.find(key)
+        changed = records.changed_properties(now, entry.property_hashes if entry else {})
         action: plans.Action = "update" if changed else "unchanged"
         if changed and self._rules.mode(resource.name) == "create_only":
-            return Plan("skip", resource, note, target, reason="write_mode is create_only, and a move changes a row")
-        return Plan(action, WRITABLE[str(write.target_resource)], note, target, body=body, changed=changed)
+            return Plan("skip", resource, key, target, reason="write_mode is create_only, and a move changes a row")
+        return Plan(
+            action, WRITABLE[str(write.target_resource)], key, target, body=body, changed=changed, property_hashes=now
+        )
 
 
-def row_ledger_key(row: int) -> str:
+def row_ledger_key(stream: str, row_id: int) -> LedgerKey:
     """Return the ledger's key of a stream that changes rows of another: the row itself."""
-    return f"id:{row}"
+    return LedgerKey(stream, KeyKind.ROW_ID, str(row_id))
 
 
 def _elements(call: Action, given: Any) -> list[Mapping[str, Any]]:

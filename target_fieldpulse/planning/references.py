@@ -12,7 +12,8 @@ from fieldpulse_api.resources.write_model import ParentLookup, Reference, WriteS
 from fieldpulse_api.values.scalars import ConversionError, to_integer
 from fieldpulse_api.values.text import PERSONAL, normalized, object_type
 from target_fieldpulse.records.field_codec import describe, refuse
-from target_fieldpulse.records.parsed_record import Record, is_blank, ledger_key, to_row_id
+from target_fieldpulse.records.ledger_key import KeyKind, LedgerKey
+from target_fieldpulse.records.parsed_record import Record, is_blank, to_row_id
 
 from .forecast import PlannedState
 from .lookups import Lookup, Lookups
@@ -89,7 +90,7 @@ class References:
                 raise refuse(f"{name} has an element that is neither a name nor an id", name)
 
     def _row_written_for(self, reference: Reference, given: str, key: str) -> int:
-        entry = self._forecast.find(reference.stream, ledger_key(key))
+        entry = self._forecast.find(LedgerKey(reference.stream, KeyKind.EXTERNAL_ID, key))
         if entry and entry.row_id is not None and entry.status != "deleted":
             return entry.row_id
         kept = self._row_with_external_id(reference.stream, key)

@@ -18,6 +18,7 @@ from fieldpulse_api.values.strict_json import text_fault
 
 from .custom_field_entries import FIELD as VALUES
 from .field_codec import canonical_json, describe, refuse
+from .ledger_key import KeyKind, LedgerKey
 
 Record = Mapping[str, Any]
 PropertyHashes = dict[str, str]
@@ -27,8 +28,6 @@ DELETED = ("_sdc_deleted_at", "deleted_at")
 _LONGEST_KEY = 500  # the ledger takes 512, with what it puts before
 _LARGEST_ID = 2**63
 _TEXTS = (FieldType.TEXT, FieldType.EMAIL, FieldType.PHONE, FieldType.E164)
-_OURS = ("id:", "name:", "link:", "item_link:", "key:", "run:")
-"""How keys begin that the ledger makes itself; a source's key that begins so is told apart by `key:`."""
 _JSON = msgspec.json.Decoder(float_hook=Decimal)
 
 
@@ -52,36 +51,26 @@ def to_row_id(value: Any, name: str) -> int:
     return identity
 
 
-def source_key(record: Record) -> str:
-    """Return the key of a record in the ledger: the source's own, else `id:` and FieldPulse's.
+def source_key(stream: str, record: Record) -> LedgerKey:
+    """Return the key of a record in the ledger: the source's own, else FieldPulse's.
 
     Raises: Invalid for a record with neither.
     """
     external = external_id(record)
     if external is not None:
-        return ledger_key(external)
+        return LedgerKey(stream, KeyKind.EXTERNAL_ID, external)
     identity = row_id(record)
     if identity is None:
         raise refuse("neither external_id nor id is given", "external_id", "give one: external_id is your key")
-    return f"id:{identity}"
+    return LedgerKey(stream, KeyKind.ROW_ID, str(identity))
 
 
-def key_or_empty(record: Record) -> str:
+def key_or_empty(stream: str, record: Record) -> LedgerKey:
     """Return the key of a record that may be wrong: nothing where it has none."""
     try:
-        return source_key(record)
+        return source_key(stream, record)
     except RecordInvalid:
-        return ""
-
-
-def redacted_key(key: str) -> str:
-    """Return a key as it may be printed: an address is nobody's to read in a log."""
-    return "[…]" if "@" in key or key.startswith("+") else key
-
-
-def ledger_key(external: str) -> str:
-    """Return the ledger's key of one of the source's."""
-    return f"key:{external}" if external.startswith(_OURS) else external
+        return LedgerKey(stream, KeyKind.EXTERNAL_ID, "")
 
 
 def external_id(record: Record) -> str | None:

@@ -10,7 +10,8 @@ from typing import Any
 
 from fieldpulse_api.http.client import Client
 from target_fieldpulse.ledger.ledger import Ledger
-from target_fieldpulse.planning.plan import LedgerKey, Plan
+from target_fieldpulse.planning.plan import Plan
+from target_fieldpulse.records.ledger_key import LedgerKey
 
 from .outcomes import Outcome, WriteResult
 
@@ -40,21 +41,21 @@ class Audit:
     def written_row(self, plan: Plan, outcome: Outcome, row_id: int) -> dict[str, Any]:
         """Return what is audited of a plan that was carried out, to be written with the ledger's note of it."""
         return self._row(plan.ledger_key.stream, plan.action, outcome) | {
-            "source_key": plan.ledger_key.key,
+            "source_key": plan.ledger_key.text,
             "requests": self._requests(),
             "row_id": row_id,
             "changed": sorted(plan.changed),
         }
 
-    def append(self, note: LedgerKey, action: str, done: WriteResult) -> None:
+    def append(self, key: LedgerKey, action: str, done: WriteResult) -> None:
         """Note what became of a record that was not written."""
         requests = self._requests()
         if done.outcome == "unchanged" and not requests:
             with self._lock:
-                self._unchanged[note.stream] += 1
+                self._unchanged[key.stream] += 1
             return
-        row = self._row(note.stream, action, done.outcome)
-        row |= {"source_key": note.key, "requests": requests, "row_id": done.row_id}
+        row = self._row(key.stream, action, done.outcome)
+        row |= {"source_key": key.text, "requests": requests, "row_id": done.row_id}
         with self._lock:
             self._rows.append(row)
             is_much = len(self._rows) >= _MAX_BUFFERED_ROWS

@@ -14,8 +14,8 @@ from fieldpulse_api.resources.catalogue import WRITABLE
 from fieldpulse_api.resources.model import WritableResource
 from target_fieldpulse.message_reader import RecordFault
 from target_fieldpulse.planning.guard_buffer import Held
-from target_fieldpulse.planning.plan import LedgerKey, Plan
-from target_fieldpulse.records.parsed_record import key_or_empty, redacted_key
+from target_fieldpulse.planning.plan import Plan
+from target_fieldpulse.records.parsed_record import key_or_empty
 from target_fieldpulse.reporting.audit import WRITTEN_OUTCOMES
 from target_fieldpulse.reporting.outcomes import Outcome, Outcomes, WriteResult
 from target_fieldpulse.reporting.private_files import check_writable
@@ -203,7 +203,7 @@ class TargetRun:
             done = self._record_refusal(resource, schema, record, error)
         if done.outcome not in WRITTEN_OUTCOMES:
             audit.append(
-                plan.ledger_key if plan else LedgerKey(resource.name, key_or_empty(record)),
+                plan.ledger_key if plan else key_or_empty(resource.name, record),
                 plan.action if plan else "none",
                 done,
             )
@@ -213,7 +213,7 @@ class TargetRun:
         error = RecordInvalid(f"the record has {fault.reason}", where="input", hint="correct the record at its source")
         done = self._record_refusal(resource, schema, record, error, line=fault.line)
         self._outcomes.count_outcome(resource.name, done.outcome)
-        self._parts.audit.append(LedgerKey(resource.name, key_or_empty(record)), "none", done)
+        self._parts.audit.append(key_or_empty(resource.name, record), "none", done)
 
     def _execute(self, plan: Plan) -> WriteResult:
         if not self._is_dry:  # it shows what a guard would stop
@@ -234,7 +234,9 @@ class TargetRun:
         if not self._is_dry:
             self._outcomes.reject(resource.name, schema, line or record, error)
         outcome: Outcome = "uncertain" if isinstance(error, UncertainWrite) else "rejected"
-        _LOGGER.warning("%s: %s %s: %s", outcome, resource.name, redacted_key(key_or_empty(record)), error.one_line)
+        _LOGGER.warning(
+            "%s: %s %s: %s", outcome, resource.name, key_or_empty(resource.name, record).redacted, error.one_line
+        )
         return WriteResult(outcome)
 
     def _write_state(self, state: State) -> None:

@@ -15,7 +15,7 @@ from fieldpulse_api.reading.pages import Pages
 from fieldpulse_api.resources.model import WritableResource
 from fieldpulse_api.values.scalars import ConversionError, to_integer
 from target_fieldpulse.planning.lookups import cell, field_of
-from target_fieldpulse.planning.plan import LedgerKey, Plan, create_plan, differing_fields
+from target_fieldpulse.planning.plan import Plan, create_plan, differing_fields
 from target_fieldpulse.records.custom_field_entries import merge_into_row
 from target_fieldpulse.records.field_codec import refuse
 
@@ -42,13 +42,17 @@ class RowCreator:
 
     def create(self, plan: Plan) -> int:
         """Create the row of a plan, and return its id."""
-        resource, note = plan.resource, plan.ledger_key
+        resource, key = plan.resource, plan.ledger_key
         marks = self._fingerprint(plan)
         after_id = self._max_id_before(resource, plan.parent_ids)
         with self._fingerprint_lock(marks):
             for _ in range(_MAX_CREATE_ATTEMPTS):
                 self._services.ledger.add_pending(
-                    note, parent_ids=plan.parent_ids, fingerprint=marks, max_id_before=after_id
+                    key,
+                    parent_ids=plan.parent_ids,
+                    fingerprint=marks,
+                    max_id_before=after_id,
+                    property_hashes=plan.property_hashes,
                 )
                 created = self._send(plan)
                 if created is not None:
@@ -61,14 +65,14 @@ class RowCreator:
 
     def resume(self, plan: Plan) -> int:
         """Go on with a create that an earlier run began and did not see the end of; return the row's id."""
-        resource, note = plan.resource, plan.ledger_key
-        entry = self._services.ledger.find(note.stream, note.key)
+        resource, key = plan.resource, plan.ledger_key
+        entry = self._services.ledger.find(key)
         if entry is None:
             return self.create(create_plan(plan))
         with self._fingerprint_lock(entry.fingerprint):
             known = entry.row_id or self._uncertain_creates.settle(resource, entry)
             if known is None:
-                self._services.ledger.forget(note.stream, note.key)
+                self._services.ledger.forget(key)
         if known is None:
             return self.create(create_plan(plan))
         if dict(entry.parent_ids) != dict(plan.parent_ids):
@@ -91,7 +95,7 @@ class RowCreator:
 
     def _send(self, plan: Plan) -> int | None:
         """Send a create that was noted; return the id of its row, or None when it was not carried out."""
-        resource, note = plan.resource, plan.ledger_key
+        resource, key = plan.resource, plan.ledger_key
         path = _create_path(resource, plan.parent_ids)
         try:
             row = self._services.client.post(path, plan.body).data
@@ -99,7 +103,7 @@ class RowCreator:
         except UncertainWrite as unknown:
             return self._settle(plan, unknown)
         except FieldPulseError:
-            self._services.ledger.forget(note.stream, note.key)  # refused, or it never left: it did not happen
+            self._services.ledger.forget(key)  # refused, or it never left: it did not happen
             raise
         self._record_created(plan, created, plan.parent_ids)
         self._observe_id(resource, created)
@@ -107,16 +111,16 @@ class RowCreator:
         return created
 
     def _settle(self, plan: Plan, unknown: UncertainWrite) -> int | None:
-        note = plan.ledger_key
-        entry = self._services.ledger.find(note.stream, note.key)
+        key = plan.ledger_key
+        entry = self._services.ledger.find(key)
         created = None
         if entry:
             created = entry.row_id or self._uncertain_creates.settle(plan.resource, entry, failed_at=time.time())
         if created is None:
-            self._services.ledger.forget(note.stream, note.key)
-            _LOGGER.warning("%s: %s It was not, and is sent again.", note.stream, unknown.what)
+            self._services.ledger.forget(key)
+            _LOGGER.warning("%s: %s It was not, and is sent again.", key.stream, unknown.what)
             return None
-        _LOGGER.warning("%s: %s It was, as id %d.", note.stream, unknown.what, created)
+        _LOGGER.warning("%s: %s It was, as id %d.", key.stream, unknown.what, created)
         self._complete_linked_row(plan, created, plan.parent_ids)
         return created
 
@@ -132,10 +136,11 @@ class RowCreator:
 
     def _record_created(self, plan: Plan, created: int, above: Mapping[str, int]) -> None:
         """Note that the row is there. Calls come after the create, and may fail: what they say is not noted yet."""
-        said = {name: one for name, one in plan.ledger_key.property_hashes.items() if name not in plan.actions}
+        said = {name: one for name, one in plan.property_hashes.items() if name not in plan.actions}
         audit = None if plan.actions else self._services.audit.written_row(plan, "created", created)
-        note = LedgerKey(plan.ledger_key.stream, plan.ledger_key.key, said)
-        self._services.ledger.upsert(note, row_id=created, parent_ids=above, audit=audit)
+        self._services.ledger.upsert(
+            plan.ledger_key, row_id=created, parent_ids=above, property_hashes=said, audit=audit
+        )
 
     def _max_id_before(self, resource: WritableResource, parent_ids: Mapping[str, int]) -> int:
         """Return an id that is there already: what is created from now on lies above it."""

@@ -21,7 +21,6 @@ from target_fieldpulse.records.custom_field_entries import DEFINITION
 from target_fieldpulse.records.custom_field_entries import FIELD as VALUES
 from target_fieldpulse.records.custom_fields import CustomFieldWriter
 from target_fieldpulse.records.field_codec import describe
-from target_fieldpulse.records.parsed_record import redacted_key
 from target_fieldpulse.reporting.outcomes import Outcome, WriteResult
 from target_fieldpulse.reporting.private_files import open_private
 
@@ -72,7 +71,7 @@ class DryRun:
 
     def execute(self, plan: Plan) -> WriteResult:
         """Print what a plan would do, and say what would become of the record."""
-        about = f"{plan.ledger_key.stream} {redacted_key(plan.ledger_key.key)}"
+        about = f"{plan.ledger_key.stream} {plan.ledger_key.redacted}"
         if plan.action == "skip":
             _LOGGER.info("dry run: %s is skipped: %s", about, plan.reason)
         if not plan.writes:
@@ -90,7 +89,7 @@ class DryRun:
         called = f" · {', '.join(plan.actions)}" if plan.actions else ""
         row_is = f" (id {known})" if known > 0 else ""
         _LOGGER.info("dry run: would %s %s%s: %s%s", plan.action, about, row_is, told or "nothing else", called)
-        line = {"action": plan.action, "stream": plan.ledger_key.stream, "key": plan.ledger_key.key, "fields": fields}
+        line = {"action": plan.action, "stream": plan.ledger_key.stream, "key": plan.ledger_key.text, "fields": fields}
         self._write(line | {"id": known if known > 0 else None, "calls": plan.actions, "requests": requests})
         return WriteResult(_OUTCOMES[plan.action], plan.row_id, plan.changed)
 

@@ -15,6 +15,7 @@ from target_fieldpulse.planning.guards import Guards
 from target_fieldpulse.planning.plan import Plan, RowToCreate, create_plan
 from target_fieldpulse.planning.planner import row_ledger_key
 from target_fieldpulse.planning.write_policy import CREATABLE
+from target_fieldpulse.records.ledger_key import LedgerKey
 from target_fieldpulse.reporting.outcomes import WriteResult
 
 from .create import RowCreator
@@ -31,8 +32,8 @@ class PlanExecutor:
 
     def __init__(self, services: WriteServices, creator: RowCreator, updater: RowUpdater, guards: Guards) -> None:
         self._services, self._creator, self._updater, self._guards = services, creator, updater, guards
-        self._name_locks: defaultdict[tuple[str, str], threading.Lock] = defaultdict(threading.Lock)
-        self._created_by_name: dict[tuple[str, str], int] = {}
+        self._name_locks: defaultdict[LedgerKey, threading.Lock] = defaultdict(threading.Lock)
+        self._created_by_name: dict[LedgerKey, int] = {}
 
     def execute(self, plan: Plan) -> WriteResult:
         """Do what a plan says, and say what became of the record."""
@@ -54,10 +55,7 @@ class PlanExecutor:
     def _create_or_update_named(self, plan: Plan) -> WriteResult:
         """Create a row that other records may just have had created by its name: then it is changed instead."""
         stream, body = plan.ledger_key.stream, plan.body
-        key = (
-            stream,
-            RowToCreate(stream, tuple((name, body[name]) for name in CREATABLE[stream] if name in body)).ledger_key.key,
-        )
+        key = RowToCreate(stream, tuple((name, body[name]) for name in CREATABLE[stream] if name in body)).ledger_key
         with self._name_locks[key]:
             made = self._created_by_name.get(key)
             if made is not None:
@@ -72,21 +70,26 @@ class PlanExecutor:
         self._update_lookups(plan, created, (*plan.body, *called))
         if plan.actions:  # else it was noted when the row was created
             audit = self._services.audit.written_row(plan, "created", created)
-            self._services.ledger.upsert(plan.ledger_key, row_id=created, parent_ids=plan.parent_ids, audit=audit)
+            self._services.ledger.upsert(
+                plan.ledger_key,
+                row_id=created,
+                parent_ids=plan.parent_ids,
+                property_hashes=plan.property_hashes,
+                audit=audit,
+            )
         return WriteResult("created", created, plan.changed)
 
     def _create_missing(self, one: RowToCreate) -> int:
         """Create a row that records only name, once however many do, and return its id."""
-        resource, note = WRITABLE[one.stream], one.ledger_key
-        key = (one.stream, note.key)
+        resource, key = WRITABLE[one.stream], one.ledger_key
         with self._name_locks[key]:
             if key in self._created_by_name:
                 return self._created_by_name[key]
             self._guards.count("create", one.stream)
-            plan = create_plan(Plan("create", resource, note, body=dict(one.body)))
-            entry = self._services.ledger.find(one.stream, note.key)
+            plan = create_plan(Plan("create", resource, key, body=dict(one.body)))
+            entry = self._services.ledger.find(key)
             if entry and entry.status == "written":  # it is not there any more, or is called otherwise
-                self._services.ledger.forget(one.stream, note.key)
+                self._services.ledger.forget(key)
                 entry = None
             made = self._creator.resume(plan) if entry else self._creator.create(plan)
             self._update_lookups(plan, made, tuple(plan.body))
@@ -101,7 +104,13 @@ class PlanExecutor:
         sent = self._updater.update(plan)
         self._update_lookups(plan, known, sent)
         audit = self._services.audit.written_row(plan, "updated", known) if sent else None
-        self._services.ledger.upsert(plan.ledger_key, row_id=known, parent_ids=plan.parent_ids, audit=audit)
+        self._services.ledger.upsert(
+            plan.ledger_key,
+            row_id=known,
+            parent_ids=plan.parent_ids,
+            property_hashes=plan.property_hashes,
+            audit=audit,
+        )
         return WriteResult("updated" if sent else "unchanged", known, plan.changed if sent else ())
 
     def _delete(self, plan: Plan) -> WriteResult:
@@ -128,4 +137,4 @@ class PlanExecutor:
             write = other.write_spec
             is_same = write.target_resource == plan.resource.name and other.name != plan.ledger_key.stream
             if is_same and set(write.by_name) & set(fields):
-                self._services.ledger.forget(other.name, row_ledger_key(known))
+                self._services.ledger.forget(row_ledger_key(other.name, known))

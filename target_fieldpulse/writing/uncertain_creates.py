@@ -12,8 +12,6 @@ from fieldpulse_api.errors import RowNotFound, UncertainWrite
 from fieldpulse_api.reading.pages import Row
 from fieldpulse_api.resources.model import WritableResource
 from target_fieldpulse.ledger.ledger import Entry
-from target_fieldpulse.planning.plan import LedgerKey
-from target_fieldpulse.records.parsed_record import redacted_key
 
 from .fingerprint import has_extra_data, is_more_specific, matches, unobservable_columns
 from .new_rows import NewRowReader
@@ -117,8 +115,7 @@ class UncertainCreates:
             )
             look = self._judge(resource, entry, free, alike=alike, is_open=len(free) < len(like))
             if look.row_id is not None:
-                note = LedgerKey(resource.name, entry.source_key)
-                self._ledger.upsert(note, row_id=look.row_id, parent_ids=entry.parent_ids, status="linked")
+                self._ledger.upsert(entry.key, row_id=look.row_id, parent_ids=entry.parent_ids, status="linked")
             return look
 
     def _judge(
@@ -164,6 +161,6 @@ def _needs_custom_fields(entry: Entry) -> bool:
 def _uncertain(resource: WritableResource, entry: Entry, why: str) -> UncertainWrite:
     return UncertainWrite(
         f"A create may have happened: {why}.",
-        where=f"stream {resource.name} · source key {redacted_key(entry.source_key)}",
+        where=f"stream {resource.name} · source key {entry.key.redacted}",
         hint="look at the newest rows in FieldPulse, and settle it with `fieldpulse ledger settle`",
     )

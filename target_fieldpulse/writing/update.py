@@ -10,10 +10,11 @@ from typing import Any
 from fieldpulse_api.errors import FieldPulseError, UncertainWrite
 from fieldpulse_api.resources.model import WritableResource
 from fieldpulse_api.resources.write_model import Action
-from target_fieldpulse.planning.plan import Body, LedgerKey, Plan
+from target_fieldpulse.planning.plan import Body, Plan
 from target_fieldpulse.records.custom_field_entries import FIELD as VALUES
 from target_fieldpulse.records.custom_field_entries import empty_fields, merge_into_row, missing_values
 from target_fieldpulse.records.field_codec import canonical_json
+from target_fieldpulse.records.ledger_key import KeyKind, LedgerKey
 
 from .put import PutSender, PutTarget
 from .services import WriteServices, row_path
@@ -85,28 +86,29 @@ class RowUpdater:
         about += (
             f":{said}" if len(action.item.required) > _LINK_KEY_FIELDS else ""
         )  # what more it says makes it another link
-        note = LedgerKey(resource.name, f"{action.link}:{row_id}:{about}", {action.name: said})
-        entry = ledger.find(note.stream, note.key)
+        key = LedgerKey(resource.name, KeyKind(action.link), f"{row_id}:{about}")
+        hashes = {action.name: said}
+        entry = ledger.find(key)
         if entry and entry.status == "pending":
-            raise _uncertain_link(note, path)
-        if entry and entry.property_hashes == note.property_hashes:
+            raise _uncertain_link(key, path)
+        if entry and entry.property_hashes == hashes:
             return False
-        ledger.forget(note.stream, note.key)
-        ledger.add_pending(note, parent_ids={}, fingerprint={}, max_id_before=0)
+        ledger.forget(key)
+        ledger.add_pending(key, parent_ids={}, fingerprint={}, max_id_before=0, property_hashes=hashes)
         try:
             self._services.client.post(path, element)
         except UncertainWrite:
-            raise _uncertain_link(note, path) from None
+            raise _uncertain_link(key, path) from None
         except FieldPulseError:
-            ledger.forget(note.stream, note.key)
+            ledger.forget(key)
             raise
-        ledger.upsert(note, row_id=None, parent_ids={})
+        ledger.upsert(key, row_id=None, parent_ids={}, property_hashes=hashes)
         return True
 
 
-def _uncertain_link(note: LedgerKey, path: str) -> UncertainWrite:
+def _uncertain_link(key: LedgerKey, path: str) -> UncertainWrite:
     return UncertainWrite(
         "Whether the link was made is unknown, and it is not tried again by itself.",
-        where=f"POST {path} · ledger: stream {note.stream}, key {note.key}",
+        where=f"POST {path} · ledger: stream {key.stream}, key {key.text}",
         hint="look at the row in FieldPulse; then `fieldpulse ledger settle` with this stream and key",
     )

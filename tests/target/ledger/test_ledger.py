@@ -14,7 +14,7 @@ from sqlalchemy import Connection, create_engine, text
 from fieldpulse_api.errors import ConfigError, RecordInvalid, RunLocked
 from fieldpulse_sandbox.sandbox import Sandbox
 from target_fieldpulse.ledger.ledger import Ledger
-from target_fieldpulse.planning.plan import LedgerKey
+from target_fieldpulse.records.ledger_key import KeyKind, LedgerKey
 from tests.harness.messages import record_message, schema_message, singer_lines
 from tests.harness.target_runner import run_target
 
@@ -45,8 +45,12 @@ def _connected(url: str) -> Iterator[Connection]:
     engine.dispose()
 
 
+def key_of(external_id: str, stream: str = "customers") -> LedgerKey:
+    return LedgerKey(stream, KeyKind.EXTERNAL_ID, external_id)
+
+
 def intend(ledger: Ledger, key: str = "k") -> None:
-    ledger.add_pending(LedgerKey("customers", key), parent_ids={}, fingerprint={"email": "m"}, max_id_before=7)
+    ledger.add_pending(key_of(key), parent_ids={}, fingerprint={"email": "m"}, max_id_before=7)
 
 
 def test_what_was_intended_is_in_doubt_until_it_is_done(make: Make) -> None:
@@ -60,9 +64,9 @@ def test_what_was_intended_is_in_doubt_until_it_is_done(make: Make) -> None:
         7,
         None,
     )
-    make("a").upsert(LedgerKey("customers", "k", {"email": "h"}), row_id=9, parent_ids={})
+    make("a").upsert(key_of("k"), row_id=9, parent_ids={}, property_hashes={"email": "h"})
     assert make("a").pending("customers") == []
-    found = make("a").find("customers", "k")
+    found = make("a").find(key_of("k"))
     assert found
     assert (found.status, found.row_id, found.property_hashes, found.fingerprint) == ("written", 9, {"email": "h"}, {})
 
@@ -71,8 +75,8 @@ def test_what_did_not_happen_is_forgotten(make: Make) -> None:
     """A refused create may be tried anew."""
     ledger = make("a")
     intend(ledger)
-    ledger.forget("customers", "k")
-    assert ledger.find("customers", "k") is None
+    ledger.forget(key_of("k"))
+    assert ledger.find(key_of("k")) is None
 
 
 def test_a_key_can_be_intended_once(make: Make) -> None:
@@ -84,9 +88,9 @@ def test_a_key_can_be_intended_once(make: Make) -> None:
 
 def test_accounts_and_streams_are_kept_apart(make: Make) -> None:
     """Key 1 of one company is not key 1 of another."""
-    make("a").upsert(LedgerKey("customers", "1"), row_id=5, parent_ids={})
-    assert make("b").find("customers", "1") is None
-    assert make("a").find("jobs", "1") is None
+    make("a").upsert(key_of("1"), row_id=5, parent_ids={})
+    assert make("b").find(key_of("1")) is None
+    assert make("a").find(key_of("1", "jobs")) is None
     assert make("a").is_claimed("customers", 5)
     assert not make("b").is_claimed("customers", 5)
 
@@ -121,10 +125,10 @@ def test_what_was_kept_before_the_account_was_known_is_taken_over(url: str, requ
     """A list that shows the company's id one day must not make the ledger forget."""
     name = request.node.name[:40]
     early = Ledger(url, f"{name}-address")
-    early.upsert(LedgerKey("customers", "k"), row_id=9, parent_ids={})
+    early.upsert(key_of("k"), row_id=9, parent_ids={})
     early.close()
     late = Ledger(url, f"{name}-200001", former_account=f"{name}-address")
-    assert late.find("customers", "k")
+    assert late.find(key_of("k"))
     late.close()
 
 

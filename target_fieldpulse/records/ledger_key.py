@@ -1,0 +1,52 @@
+"""Typed keys of ledger entries, so that a key of the source's never collides with one that the target made itself."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import Enum
+
+
+class KeyKind(str, Enum):
+    """What a ledger key names. The values are stored in the ledger, and are prefixes of the text form."""
+
+    EXTERNAL_ID = "external_id"  # the source's key of a record
+    ROW_ID = "id"  # the FieldPulse id of a record that has no external_id
+    NAME = "name"  # a hash of the name of a row that was created because records refer to it
+    LINK = "link"  # a link between two rows, made by an action
+    ITEM_LINK = "item_link"  # a line item that an action added
+    RUN = "run"  # the stream's last run
+
+
+_PREFIXES = {f"{kind.value}:": kind for kind in KeyKind}
+
+
+@dataclass(frozen=True)
+class LedgerKey:
+    """The key of one ledger entry. `value` is unique within its stream and kind."""
+
+    stream: str
+    kind: KeyKind
+    value: str
+
+    @property
+    def text(self) -> str:
+        """Return the key as commands, reports and the audit show it.
+
+        An external_id stands bare, unless it would read as a key of another kind.
+        """
+        if self.kind is KeyKind.EXTERNAL_ID and not self.value.startswith(tuple(_PREFIXES)):
+            return self.value
+        return f"{self.kind.value}:{self.value}"
+
+    @classmethod
+    def from_text(cls, stream: str, text: str) -> LedgerKey:
+        """Return the key of a text form, the inverse of `text`."""
+        for prefix, kind in _PREFIXES.items():
+            if text.startswith(prefix):
+                return cls(stream, kind, text.removeprefix(prefix))
+        return cls(stream, KeyKind.EXTERNAL_ID, text)
+
+    @property
+    def redacted(self) -> str:
+        """Return the text form for logs and messages: an e-mail address or a phone number is left out."""
+        return "[…]" if "@" in self.text or self.text.startswith("+") else self.text
