@@ -28,6 +28,8 @@ import difflib
 import re
 from collections.abc import Iterable
 
+from typing_extensions import override
+
 _PERSONAL = re.compile(r"\"[^\"]*\"|“[^”]*”|(?<!\w)'[^']*'(?!\w)|\S+@\S+|\+?\d[\d\s().-]{6,}\d")
 
 
@@ -51,6 +53,7 @@ class FieldPulseError(Exception):
         """Return the three parts as one line."""
         return f"{self.what} ({self.where}): {self.hint}"
 
+    @override
     def __str__(self) -> str:
         return f"{self.what}\n  where: {self.where}\n  do:    {self.hint}"
 

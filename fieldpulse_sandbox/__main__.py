@@ -9,6 +9,8 @@ import sys
 from typing import TYPE_CHECKING, NoReturn
 from urllib.parse import urlsplit
 
+from typing_extensions import override
+
 from fieldpulse_sandbox.behaviour.profiles import ABOUT, LIVE, PROFILES
 from fieldpulse_sandbox.behaviour.switches import Behaviour
 from fieldpulse_sandbox.data.store import Store
@@ -79,6 +81,7 @@ def _store(customers: int, seed: int) -> Store:
 class Parser(argparse.ArgumentParser):
     """A parser that says what is wrong in one line."""
 
+    @override
     def error(self, message: str) -> NoReturn:
         """End with status 2."""
         self.exit(2, f"{self.prog}: {message}\n")

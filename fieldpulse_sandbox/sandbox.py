@@ -11,6 +11,7 @@ import time
 from typing import TYPE_CHECKING, Any
 
 import uvicorn
+from typing_extensions import override
 from uvicorn.protocols.http.h11_impl import H11Protocol
 
 from fieldpulse_sandbox.behaviour.profiles import LIVE, profile_of
@@ -36,6 +37,7 @@ if TYPE_CHECKING:
 class Connection(H11Protocol):
     """A connection that tells the application its transport, so that a fault can close it."""
 
+    @override
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]  # as uvicorn has it
         """Wrap the application once per connection."""
         super().connection_made(transport)
@@ -72,16 +74,19 @@ class Server(uvicorn.Server):
         self._stopped = asyncio.Event()
         self._loop: asyncio.AbstractEventLoop | None = None
 
+    @override
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
         """Listen, then say so."""
         self._loop = asyncio.get_running_loop()
         await super().startup(sockets)
         self._on_ready()
 
+    @override
     async def main_loop(self) -> None:
         """Wait for the end, without uvicorn's ticks of 0.1 s."""
         await self._stopped.wait()
 
+    @override
     async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
         """Close everything at once; uvicorn waits 0.1 s, and for slow answers, which adds up in a test run."""
         for server in self.servers:
@@ -100,11 +105,13 @@ class Server(uvicorn.Server):
         if self._loop and not self._loop.is_closed():
             self._loop.call_soon_threadsafe(self._stopped.set)
 
-    def handle_exit(self, sig: int, frame: FrameType | None) -> None:  # noqa: ARG002  # uvicorn calls it with both
+    @override
+    def handle_exit(self, sig: int, frame: FrameType | None) -> None:  # uvicorn calls it with both
         """Take a signal as the wish to stop."""
         self.stop()
 
     @contextlib.contextmanager
+    @override
     def capture_signals(self) -> Iterator[None]:
         """Stop at SIGINT and SIGTERM, with exit status 0."""
         if threading.current_thread() is not threading.main_thread():

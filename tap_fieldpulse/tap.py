@@ -10,6 +10,7 @@ from singer_sdk import Stream, Tap
 from singer_sdk.contrib.msgspec import MsgSpecWriter
 from singer_sdk.helpers.capabilities import PluginCapabilities, TapCapabilities
 from singer_sdk.plugin_base import PluginBase, _ConfigInput
+from typing_extensions import override
 
 from fieldpulse_api.errors import SafetyLimitReached
 from fieldpulse_api.resources.catalogue import RESOURCES
@@ -57,12 +58,14 @@ class TapFieldPulse(FieldPulsePlugin, Tap):
         checked = None if catalog is None else read_catalog(catalog, _EVENTS)
         super().__init__(catalog=checked, state=state, **more)
 
+    @override
     def load_state(self, state: dict[str, Any]) -> None:
         """Take the state of the run before. Raises: BadSetting for what is no state of a tap."""
         kept = read_state(state, _EVENTS, self.logger)
         self.context.has_any_state = bool(kept["bookmarks"])
         super().load_state(kept)
 
+    @override
     def discover_streams(self) -> list[Stream]:
         """Return a stream for every resource, and those of events; no request is needed yet."""
         return [
@@ -71,6 +74,7 @@ class TapFieldPulse(FieldPulsePlugin, Tap):
             WebhookEventStream(self),
         ]
 
+    @override
     def setup_mapper(self) -> None:
         """Let the catalog announce what this account has beyond it: what is emitted is what was announced."""
         for entry in self.input_catalog.streams if self.input_catalog else ():
@@ -82,7 +86,8 @@ class TapFieldPulse(FieldPulsePlugin, Tap):
         super().setup_mapper()
         self.mapper.register_raw_streams_from_catalog(self.catalog)
 
-    def sync_all(self) -> None:  # type: ignore[misc]  # the SDK has it final, and no hook at its end
+    @override  # type: ignore[misc]  # the SDK declares it final, and has no hook at its end
+    def sync_all(self) -> None:
         """Sync all streams. Raises: GuardStopped at the end, if a guard stopped a part of it."""
         self.context.check_filters()
         has_events = self.streams[WEBHOOK_EVENTS].selected
@@ -92,6 +97,7 @@ class TapFieldPulse(FieldPulsePlugin, Tap):
             raise self._stopped[0]
 
     @classmethod
+    @override
     def invoke(  # type: ignore[override]  # as the SDK's own taps do
         cls,
         *,

@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterator
 from typing import IO, Any, NamedTuple
 
 from singer_sdk.singerlib.encoding.base import GenericSingerReader
+from typing_extensions import override
 
 from fieldpulse_api.errors import InvalidInput
 from fieldpulse_api.values.strict_json import parse, text_fault
@@ -36,6 +37,7 @@ class MessageReader(GenericSingerReader[str]):
         self.fault: RecordFault | None = None
         self._line = 0
 
+    @override
     def process_lines(self, file_input: IO[str] | None, callbacks: dict[str, Callable[[_Message], None]]) -> Any:
         """Hand on each message. Bytes that are no text stay in their line, so that the lines before it count."""
         file = file_input or self.default_input
@@ -43,6 +45,7 @@ class MessageReader(GenericSingerReader[str]):
             file.reconfigure(encoding="utf-8", errors="surrogateescape")
         return super().process_lines(self._lines(file), callbacks)  # type: ignore[arg-type]  # it only iterates
 
+    @override
     def deserialize_json(self, line: str) -> _Message:
         """Return a line's message."""
         if text_fault(line):
@@ -66,6 +69,7 @@ class MessageReader(GenericSingerReader[str]):
         """Return where the reading is."""
         return f"input · line {self._line}"
 
+    @override
     def assert_line_requires(self, line_dict: _Message, requires: set[str]) -> None:  # type: ignore[override]
         """Refuse a message that lacks a key, without showing it."""
         missing = sorted(requires - set(line_dict))
@@ -79,6 +83,7 @@ class MessageReader(GenericSingerReader[str]):
             if text.strip():
                 yield text
 
+    @override
     def _process_unknown_message(self, message_dict: _Message) -> None:
         raise self._broken(f"has the unknown type {message_dict['type'][:30]!r}")
 

@@ -6,6 +6,7 @@ import logging
 from typing import TYPE_CHECKING, Any
 
 from singer_sdk.sinks import RecordSink
+from typing_extensions import override
 
 from fieldpulse_api.errors import UnsupportedStreamError
 from fieldpulse_api.resources.catalogue import WRITABLE
@@ -26,6 +27,7 @@ class FieldPulseSink(RecordSink):
         self._run, self._reader = target.run, target.reader
         self._resource = WRITABLE[stream_name]
 
+    @override
     def setup(self) -> None:
         """Refuse a schema whose records could never be written, and name the properties that have no effect."""
         write = self._resource.write_spec
@@ -47,16 +49,20 @@ class FieldPulseSink(RecordSink):
             self.logger.warning("%s: these properties are not written: %s", self.stream_name, ", ".join(idle))
         self._run.prepare(self._resource)
 
+    @override
     def _remove_sdc_metadata_from_record(self, record: Record) -> None:
         """Keep `_sdc_deleted_at`, which the SDK would take out: it deletes. The others have no effect."""
 
+    @override
     def _validate_and_parse(self, record: Record) -> Record:
         return record
 
+    @override
     def _singer_validate_message(self, record: Record) -> None:
         """Leave it to the plan: a record without its key is rejected, and the run goes on."""
 
-    def process_record(self, record: Record, context: object) -> None:  # noqa: ARG002
+    @override
+    def process_record(self, record: Record, context: object) -> None:
         """Hand the record on; this waits while too many are under way."""
         write = self._resource.write_spec
         record = dict(parse_json_strings(write, record)) if write else record
@@ -70,10 +76,12 @@ class DiscardSink(RecordSink):
         super().__init__(target, stream_name, schema, key_properties)
         self._run = target.run
 
+    @override
     def setup(self) -> None:
         """Say that nothing of this stream is written."""
         logging.getLogger(__name__).warning("Stream %s is unknown to FieldPulse and is discarded", self.stream_name)
 
-    def process_record(self, record: Record, context: object) -> None:  # noqa: ARG002
+    @override
+    def process_record(self, record: Record, context: object) -> None:
         """Count the record as skipped."""
         self._run.skip(self.stream_name)

@@ -17,6 +17,7 @@ from singer_sdk.exceptions import (
 from singer_sdk.helpers.capabilities import PluginCapabilities
 from singer_sdk.plugin_base import PluginBase, _ConfigInput
 from singer_sdk.sinks import Sink
+from typing_extensions import override
 
 from fieldpulse_api.errors import InvalidInput, UnsupportedStreamError, allowed_instead
 from fieldpulse_api.resources.catalogue import BY_NAME, WRITABLE
@@ -57,10 +58,12 @@ class TargetFieldPulse(FieldPulsePlugin, Target):
         return TargetRun(self.config, self._write_state_message)
 
     @classmethod
+    @override
     def append_builtin_config(cls, config_jsonschema: dict[str, Any]) -> None:
         """Add the settings of stream maps and flattening; batches and load methods make no sense for an API."""
         PluginBase.append_builtin_config.__func__(cls, config_jsonschema)  # type: ignore[attr-defined]
 
+    @override
     def get_sink_class(self, stream_name: str) -> type[Sink]:
         """Return the sink of a stream, at its SCHEMA message.
 
@@ -72,6 +75,7 @@ class TargetFieldPulse(FieldPulsePlugin, Target):
             return DiscardSink
         raise _unsupported(stream_name)
 
+    @override
     def _process_schema_message(self, message_dict: dict[str, Any]) -> None:
         self._assert_line_requires(message_dict, requires={"stream", "schema"})
         schema = message_dict["schema"]
@@ -79,22 +83,26 @@ class TargetFieldPulse(FieldPulsePlugin, Target):
             raise self._malformed("schema")
         super()._process_schema_message(message_dict)
 
+    @override
     def _process_record_message(self, message_dict: dict[str, Any]) -> None:
         self.run.raise_if_failed()
         if not isinstance(message_dict.get("record", {}), dict):
             raise self._malformed("record")
         super()._process_record_message(message_dict)
 
+    @override
     def _process_state_message(self, message_dict: dict[str, Any]) -> None:
         """Queue the state; the SDK's own way would let it out after five minutes, whatever was written."""
         self._assert_line_requires(message_dict, requires={"value"})
         self.run.queue_state(message_dict["value"])
 
+    @override
     def _write_state_message(self, state: Any) -> None:
         """Write a state as it came; the SDK's own way takes no number with a point."""
         sys.stdout.write(f"{_JSON.encode(state).decode()}\n")
         sys.stdout.flush()
 
+    @override
     def _process_batch_message(self, message_dict: dict[str, Any]) -> None:
         """Refuse: the records are elsewhere, and the SDK's sink would drop them without a word."""
         raise UnsupportedStreamError(
@@ -103,9 +111,11 @@ class TargetFieldPulse(FieldPulsePlugin, Target):
             hint="remove batch_config from the tap's settings",
         )
 
+    @override
     def _process_activate_version_message(self, message_dict: dict[str, Any]) -> None:
         """Do nothing: versions of a table mean nothing to an API, and nothing is ever deleted for one."""
 
+    @override
     def process_endofpipe(self) -> None:
         """Wait for every write."""
         self.run.finish()
@@ -132,6 +142,7 @@ class TargetFieldPulse(FieldPulsePlugin, Target):
         return error
 
     @classmethod
+    @override
     def invoke(  # type: ignore[override]  # as the SDK's own targets do
         cls,
         *,

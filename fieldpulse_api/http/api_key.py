@@ -6,6 +6,8 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+from typing_extensions import override
+
 from fieldpulse_api.errors import ConfigError
 
 _MOST_CHARACTERS = 4096
@@ -18,6 +20,7 @@ class ApiKey:
         self.value = value
         self._path = path
 
+    @override
     def __repr__(self) -> str:
         return "ApiKey(…)"
 

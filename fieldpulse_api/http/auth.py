@@ -6,6 +6,7 @@ import threading
 from collections.abc import Callable, Generator
 
 import httpx
+from typing_extensions import override
 
 from .api_key import ApiKey
 from .rate_limiter import RateLimiter
@@ -26,6 +27,7 @@ class ThrottledAuthenticator(httpx.Auth):
         self._lock = threading.Lock()
         self._limited_key, self._rate_limiter = api_key.value, make_rate_limiter()
 
+    @override
     def auth_flow(self, request: httpx.Request) -> Generator[httpx.Request, httpx.Response, None]:
         """Wait for a slot and send; send again if the key was rejected and has been replaced."""
         while True:

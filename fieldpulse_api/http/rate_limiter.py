@@ -18,6 +18,8 @@ from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
+from typing_extensions import override
+
 from fieldpulse_api.errors import ConfigError
 
 MAX_PAUSE_SECONDS = 60.0
@@ -94,6 +96,7 @@ class ProcessRateLimiter(RateLimiter):
         self._lock, self._state = threading.Lock(), SlotState()
 
     @contextmanager
+    @override
     def _slots(self) -> Iterator[SlotState]:
         with self._lock:
             yield self._state
@@ -110,6 +113,7 @@ class SharedFileRateLimiter(RateLimiter):
         self._file = _open(path)
 
     @contextmanager
+    @override
     def _slots(self) -> Iterator[SlotState]:
         import fcntl  # noqa: PLC0415  POSIX only; `rate_limit_store: memory` works without it
 

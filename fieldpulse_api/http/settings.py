@@ -8,6 +8,7 @@ from datetime import timezone, tzinfo
 from typing import Literal
 
 import httpx
+from typing_extensions import override
 
 from fieldpulse_api.account_profile import AccountProfile
 from fieldpulse_api.errors import ConfigError
@@ -36,6 +37,7 @@ class ClientSettings:
     def __post_init__(self) -> None:
         object.__setattr__(self, "api_url", _checked_url(self.api_url))
 
+    @override
     def __repr__(self) -> str:
         return f"ClientSettings(api_url={self.api_url!r})"  # never the key
 

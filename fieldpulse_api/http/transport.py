@@ -16,6 +16,7 @@ from typing import cast
 from urllib.request import getproxies, proxy_bypass
 
 import httpx
+from typing_extensions import override
 
 from fieldpulse_api.errors import ConfigError, RequestLimitReached
 
@@ -52,6 +53,7 @@ class BoundedTransport(httpx.BaseTransport):
         """Return how many requests the calling thread has sent."""
         return cast("int", getattr(self._this_thread, "request_count", 0))
 
+    @override
     def handle_request(self, request: httpx.Request) -> httpx.Response:
         """Send one request and return its response, read whole and decompressed."""
         self._count_request()
@@ -60,6 +62,7 @@ class BoundedTransport(httpx.BaseTransport):
         headers = [(name, value) for name, value in response.headers.raw if name.lower() not in _BODY_FRAMING]
         return httpx.Response(response.status_code, headers=headers, content=body, extensions=response.extensions)
 
+    @override
     def close(self) -> None:
         """Close the connections."""
         self._transport.close()

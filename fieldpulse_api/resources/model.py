@@ -10,6 +10,8 @@ from functools import cached_property
 from importlib.resources import files
 from typing import Any, Literal
 
+from typing_extensions import override
+
 from .write_model import CodeLabels, WriteSpec
 
 Direction = Literal["asc", "desc"]
@@ -173,6 +175,7 @@ class WritableResource(Resource):
 
     write_spec: WriteSpec
 
+    @override
     def _contradictions(self) -> list[tuple[bool, str]]:
         is_own = self.write_spec.target_resource is None
         return [

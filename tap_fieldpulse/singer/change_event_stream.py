@@ -7,6 +7,7 @@ from collections.abc import Iterable
 from typing import TYPE_CHECKING, cast
 
 from singer_sdk.streams import Stream
+from typing_extensions import override
 
 from fieldpulse_api.resources.catalogue import BY_NAME
 from tap_fieldpulse.changes.change_event import EVENT_SCHEMA
@@ -38,7 +39,8 @@ class ChangeEventStream(Stream):
             self._write_schema_message()
             self._write_record_message(event)
 
-    def get_records(self, context: object) -> Iterable[Record]:  # noqa: ARG002
+    @override
+    def get_records(self, context: object) -> Iterable[Record]:
         """Read the streams whose changes are wanted and which are not selected themselves."""
         if self.ABORT_AT_RECORD_COUNT is not None:  # a trial of all streams: it must leave no store behind
             return
@@ -53,6 +55,7 @@ class ChangeEventStream(Stream):
             self._fieldpulse.state_writer.write_state(self.tap_state)
             self._fieldpulse.on_state_emitted(source)
 
+    @override
     def _write_schema_message(self) -> None:
         """Write the schema once, whoever comes first."""
         if not self._is_announced:

@@ -15,6 +15,7 @@ from singer_sdk.helpers.conform import TypeConformanceLevel
 from singer_sdk.mapper import StreamMap
 from singer_sdk.singerlib.encoding.simple import RecordMessage
 from singer_sdk.streams import Stream
+from typing_extensions import override
 
 from fieldpulse_api.errors import ConfigError
 from fieldpulse_api.resources.model import Resource
@@ -40,16 +41,19 @@ class ResourceStream(Stream):
         self._source: StreamSync | None = None
 
     @cached_property
+    @override
     def schema(self) -> dict[str, Any]:
         """Return the schema on this account; where it has custom fields, that asks FieldPulse for them."""
         return self._fieldpulse.context.record_builder(self.name).schema
 
     @property
+    @override
     def is_timestamp_replication_key(self) -> bool:
         """Say no: the bookmark is ours, and the SDK would look for its column in a catalog that may be trimmed."""
         return False
 
-    def get_records(self, context: object) -> Iterable[Record]:  # noqa: ARG002
+    @override
+    def get_records(self, context: object) -> Iterable[Record]:
         """Yield the records; the events that they show leave before them."""
         if self._fieldpulse.context.is_unavailable(self._resource, self.logger):
             return
@@ -62,6 +66,7 @@ class ResourceStream(Stream):
                 yield from map(self._filled, batch.records)
             requests.increment(self._source.requests)
 
+    @override
     def finalize_state_progress_markers(self, state: dict[str, Any] | None = None) -> None:
         """Let the state out, and only then the snapshot behind it move."""
         super().finalize_state_progress_markers(state)
@@ -69,9 +74,11 @@ class ResourceStream(Stream):
             self._fieldpulse.on_state_emitted(self._source)
             self._source = None
 
+    @override
     def _process_record(self, record: Record, child_context: object = None, partition_context: object = None) -> None:
         """Do nothing: what the SDK does here is for child streams, and there are none."""
 
+    @override
     def _generate_record_messages(self, record: Record) -> Generator[RecordMessage, None, None]:
         """Write a record; where nothing is deselected, without looking at each property: a quarter of the cost."""
         is_gone = is_delete_record(record)
@@ -121,8 +128,10 @@ class ResourceStream(Stream):
     def _is_whole(self) -> bool:
         return all(self.mask.values())
 
+    @override
     def _increment_stream_state(self, latest_record: Record, *, context: object = None) -> None:
         """Note nothing: `Source` moves the bookmark."""
 
+    @override
     def _write_starting_replication_value(self, context: object) -> None:
         """Write nothing: the state holds what has been read, and only that."""

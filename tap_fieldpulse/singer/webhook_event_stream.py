@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from singer_sdk.helpers.conform import TypeConformanceLevel
 from singer_sdk.streams import Stream
+from typing_extensions import override
 
 from tap_fieldpulse.records.record_builder import Record
 from tap_fieldpulse.webhooks.hinted_rows import HintedRows
@@ -58,7 +59,8 @@ class WebhookEventStream(Stream):
         self.replication_key = _KEY
         self._fieldpulse = tap
 
-    def get_records(self, context: object) -> Iterable[Record]:  # noqa: ARG002
+    @override
+    def get_records(self, context: object) -> Iterable[Record]:
         """Yield the deliveries, in the order in which they were stored."""
         run = self._fieldpulse.context
         if self.ABORT_AT_RECORD_COUNT is not None:  # a trial of all streams: it must leave no store behind
@@ -69,10 +71,12 @@ class WebhookEventStream(Stream):
         since = _number(self.stream_state) if self.replication_method == "INCREMENTAL" else 0
         yield from run.inbox.read_after(run.account, since)
 
-    def _increment_stream_state(self, latest_record: Record, *, context: object = None) -> None:  # noqa: ARG002
+    @override
+    def _increment_stream_state(self, latest_record: Record, *, context: object = None) -> None:
         """Note the number that was emitted; the SDK's own way would take `start_date` for one."""
         self.stream_state.update(replication_key=_KEY, replication_key_value=latest_record[_KEY])
 
+    @override
     def _write_starting_replication_value(self, context: object) -> None:
         """Write nothing: as above."""
 
