@@ -6,7 +6,6 @@ import sys
 from functools import cached_property
 from typing import Any, ClassVar, cast
 
-import msgspec
 from singer_sdk import Target
 from singer_sdk.exceptions import (
     InvalidJSONSchema,
@@ -21,6 +20,7 @@ from typing_extensions import override
 
 from fieldpulse_api.errors import InvalidInput, UnsupportedStreamError, allowed_instead
 from fieldpulse_api.resources.catalogue import BY_NAME, WRITABLE
+from fieldpulse_api.values.strict_json import encode
 from fieldpulse_plugin.exit_codes import report_error
 from fieldpulse_plugin.sdk import FieldPulsePlugin
 from fieldpulse_plugin.settings import SHARED_SETTINGS
@@ -31,7 +31,6 @@ from .settings import TARGET_SETTINGS
 from .sink import DiscardSink, FieldPulseSink
 
 _CHECK_INPUT = "look at what produces the input; nothing behind this message was written"
-_JSON = msgspec.json.Encoder(decimal_format="number")
 _BROKEN_INPUT = (InvalidJSONSchema, InvalidRecord, MissingKeyPropertiesError, RecordsWithoutSchemaException)
 
 
@@ -99,7 +98,7 @@ class TargetFieldPulse(FieldPulsePlugin, Target):
     @override
     def _write_state_message(self, state: Any) -> None:
         """Write a state as it came; the SDK's own way takes no number with a point."""
-        sys.stdout.write(f"{_JSON.encode(state).decode()}\n")
+        sys.stdout.write(f"{encode(state).decode()}\n")
         sys.stdout.flush()
 
     @override

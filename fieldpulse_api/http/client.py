@@ -10,9 +10,9 @@ from typing import Any
 
 import backoff
 import httpx
-import msgspec
 
 from fieldpulse_api.errors import ConnectionFailed, RateLimited, RecordInvalid, ServiceError
+from fieldpulse_api.values.strict_json import encode
 
 from .auth import ThrottledAuthenticator
 from .rate_limiter import MAX_PAUSE_SECONDS
@@ -21,7 +21,6 @@ from .settings import ClientSettings
 from .transport import open_transport
 
 _LOGGER = logging.getLogger(__name__)
-_ENCODER = msgspec.json.Encoder(decimal_format="number")
 _MAX_BODY_BYTES = 10 << 20  # of the gateway (API facts 1.2, inferred)
 _MAX_RETRY_WAIT_SECONDS = 20
 _NOT_SENT = (httpx.ConnectError, httpx.ConnectTimeout, httpx.PoolTimeout, httpx.ProxyError, httpx.UnsupportedProtocol)
@@ -107,7 +106,7 @@ class Client:
         self, method: str, path: str, *, params: Mapping[str, str] | None = None, body: Mapping[str, Any] | None = None
     ) -> ApiResponse:
         where = f"{method} {path}" + (f" page {params['page']}" if params and "page" in params else "")
-        content = None if body is None else _ENCODER.encode(body)
+        content = None if body is None else encode(body)
         if content and len(content) > _MAX_BODY_BYTES:
             what = f"The request body has {len(content) / 2**20:.1f} MB; FieldPulse's gateway accepts 10 MB."
             raise RecordInvalid(what, where=where, hint="make the record smaller")

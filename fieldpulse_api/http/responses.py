@@ -9,7 +9,6 @@ import math
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime, timezone
-from decimal import Decimal
 from email.utils import parsedate_to_datetime
 from typing import Any
 
@@ -28,6 +27,7 @@ from fieldpulse_api.errors import (
     UnexpectedResponse,
     without_personal_data,
 )
+from fieldpulse_api.values.strict_json import decode
 
 COUNT_NAMES = ("total_count", "total_results")  # API facts 2.1
 RUN_AGAIN = "run again; completed work is kept"
@@ -35,7 +35,6 @@ RUN_AGAIN = "run again; completed work is kept"
 _MIN_WAIT_SECONDS = 0.25
 _MAX_WAIT_SECONDS = 30.0
 _MIN_EPOCH_SECONDS = 1_000_000_000
-_DECODER = msgspec.json.Decoder(float_hook=Decimal)
 
 
 @dataclass(frozen=True)
@@ -118,7 +117,7 @@ def parse_response(response: httpx.Response, *, method: str, where: str) -> ApiR
     Raises: the error of the first of `ERROR_RULES` that fits; UncertainWrite if a create may have been carried out.
     """
     try:
-        body = _DECODER.decode(response.content)
+        body = decode(response.content)
     except (msgspec.DecodeError, RecursionError, UnicodeDecodeError):
         body = None
     is_envelope = response.is_success and isinstance(body, dict)

@@ -6,7 +6,7 @@ from collections.abc import Generator, Iterator
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
-from fieldpulse_api.values.scalars import ConversionError, to_integer, to_utc
+from fieldpulse_api.values.scalars import optional_int, optional_time
 
 from .full_scan import FullScan
 from .pages import Page, Pages, Row
@@ -127,12 +127,8 @@ class IncrementalScan:
         return True
 
     def _mark(self, row: Row) -> Mark:
-        try:
-            if self._column == "id":
-                return to_integer(row.get(self._column))
-            return to_utc(row.get(self._column), self._pages.reading.zone)
-        except ConversionError:
-            return None
+        value = row.get(self._column)
+        return optional_int(value) if self._column == "id" else optional_time(value, self._pages.reading.zone)
 
 
 def _descends(page: Page, marks: list[Mark], descent: _DescendingPass) -> bool:

@@ -12,7 +12,7 @@ from fieldpulse_api.errors import UnexpectedResponse
 from fieldpulse_api.http.client import Client
 from fieldpulse_api.http.responses import ApiResponse
 from fieldpulse_api.resources.model import Direction, Resource
-from fieldpulse_api.values.scalars import ConversionError, to_integer
+from fieldpulse_api.values.scalars import optional_int
 
 from .prefetch import map_in_order
 
@@ -108,10 +108,7 @@ class Pages:
         )
 
     def _id(self, row: object, number: int) -> int:
-        try:
-            identity = to_integer(row["id"])  # type: ignore[index]
-        except (ConversionError, TypeError, KeyError):
-            identity = None
+        identity = optional_int(row.get("id")) if isinstance(row, dict) else None
         if identity is None:
             raise self._unexpected("a row without an id", number)
         return identity

@@ -1,4 +1,8 @@
-"""Single values of the wire in the one form in which they are emitted: times, money, numbers, text."""
+"""Conversion of single API values to the form in which records hold them: times, dates, decimals, integers, text.
+
+The API sends one type in several forms (API facts 4.0), and every conversion accepts all of them. A conversion returns
+None for an empty value, and raises ConversionError for a value that does not fit the type.
+"""
 
 from __future__ import annotations
 
@@ -8,17 +12,16 @@ from decimal import Decimal, InvalidOperation
 from functools import lru_cache
 from typing import Any
 
-import msgspec
+from .strict_json import encode
 
 _ZERO_DATES = ("0000-00-00", "-0001-11-30")
-_DAY = re.compile(r"\d{4}-\d\d-\d\d\Z", re.ASCII)
-_SECONDS = re.compile(r"\d{9,11}\Z", re.ASCII)  # UNIX seconds as text; of a date there are eight digits, or fourteen
+_DATE = re.compile(r"\d{4}-\d\d-\d\d\Z", re.ASCII)
+_UNIX_SECONDS = re.compile(r"\d{9,11}\Z", re.ASCII)  # a date without separators has 8 or 14 digits
 _DECIMAL = re.compile(r"[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?\Z", re.ASCII)
-_WHOLE = re.compile(r"[+-]?\d{1,18}\Z", re.ASCII)
-_LARGEST = 10**18
-_MOST_DIGITS = 60
-_ENCODER = msgspec.json.Encoder(decimal_format="number")
-_TRUTH = {True: True, False: False, "true": True, "false": False, "1": True, "0": False, "": None}
+_INTEGER = re.compile(r"[+-]?\d{1,18}\Z", re.ASCII)
+_INTEGER_LIMIT = 10**18
+_MAX_DIGITS = 60
+_BOOLEANS = {True: True, False: False, "true": True, "false": False, "1": True, "0": False, "": None}
 
 
 class ConversionError(ValueError):
@@ -26,15 +29,12 @@ class ConversionError(ValueError):
 
 
 @lru_cache(maxsize=2048)
-def moment(value: str, zone: tzinfo) -> datetime | None:
-    """Return the aware UTC time of any form the API sends; None for '' and zero dates.
-
-    Raises: Unfit.
-    """
+def _parse_time(value: str, zone: tzinfo) -> datetime | None:
+    """Return the aware UTC time of a text in ISO 8601 form or UNIX seconds."""
     if not value or value.startswith(_ZERO_DATES):
         return None
     try:
-        if _SECONDS.match(value):
+        if _UNIX_SECONDS.match(value):
             return datetime.fromtimestamp(int(value), timezone.utc)
         time = datetime.fromisoformat(value[:-1] + "+00:00" if value[-1] in "Zz" else value)
         return (time if time.tzinfo else time.replace(tzinfo=zone)).astimezone(timezone.utc)
@@ -43,17 +43,14 @@ def moment(value: str, zone: tzinfo) -> datetime | None:
 
 
 def iso_timestamp(time: datetime) -> str:
-    """Return the one fixed-width form in which times are emitted, so that they compare as text."""
+    """Return a time in the form in which it is emitted. All have the same width, so they also sort as text."""
     return time.astimezone(timezone.utc).strftime("%Y-%m-%dT%H:%M:%S.%fZ").rjust(27, "0")
 
 
 def to_utc(value: Any, zone: tzinfo) -> datetime | None:
-    """Return the aware UTC time of a wire value: text, or UNIX seconds.
-
-    Raises: Unfit.
-    """
+    """Return the aware UTC time of text or UNIX seconds."""
     if isinstance(value, str):
-        return moment(value.strip(), zone)
+        return _parse_time(value.strip(), zone)
     if isinstance(value, int) and not isinstance(value, bool):
         try:
             return datetime.fromtimestamp(value, timezone.utc)
@@ -62,28 +59,36 @@ def to_utc(value: Any, zone: tzinfo) -> datetime | None:
     raise ConversionError
 
 
+def optional_time(value: Any, zone: tzinfo) -> datetime | None:
+    """Return the aware UTC time of text or UNIX seconds, or None for a value that is no time."""
+    try:
+        return to_utc(value, zone)
+    except ConversionError:
+        return None
+
+
 @lru_cache(maxsize=2048)
-def _stamp(value: str, zone: tzinfo) -> str | None:
-    time = moment(value.strip(), zone)
+def _text_to_timestamp(value: str, zone: tzinfo) -> str | None:
+    time = _parse_time(value.strip(), zone)
     return None if time is None else iso_timestamp(time)
 
 
 def to_timestamp(value: Any, zone: tzinfo) -> str | None:
-    """Return a time in the form of `iso`. Raises: Unfit."""
+    """Return a time as text, in the form of `iso_timestamp`."""
     if isinstance(value, str):
-        return _stamp(value, zone)
+        return _text_to_timestamp(value, zone)
     time = to_utc(value, zone)
     return None if time is None else iso_timestamp(time)
 
 
 def to_date(value: Any) -> str | None:
-    """Return a plain date; midnight behind it is dropped. Raises: Unfit."""
+    """Return a date as `YYYY-MM-DD`; a time of midnight after it is dropped."""
     if not isinstance(value, str):
         raise ConversionError
     date, _, rest = value.strip().replace("T", " ").partition(" ")
     if not date or date in _ZERO_DATES:
         return None
-    if not _DAY.match(date):
+    if not _DATE.match(date):
         raise ConversionError
     try:
         datetime.strptime(date, "%Y-%m-%d")  # noqa: DTZ007  a date has no zone
@@ -95,12 +100,12 @@ def to_date(value: Any) -> str | None:
 
 
 def to_decimal_text(value: Any) -> str | None:
-    """Return an exact decimal as plain text. Raises: Unfit."""
+    """Return a decimal as text without an exponent."""
     if isinstance(value, str):
         value = value.strip()
         if not value:
             return None
-        if not _DECIMAL.match(value):  # Decimal() also takes 1_000, and digits of other scripts
+        if not _DECIMAL.match(value):  # Decimal() also accepts 1_000 and the digits of other scripts
             raise ConversionError
     elif isinstance(value, bool) or not isinstance(value, (int, float, Decimal)):
         raise ConversionError
@@ -108,28 +113,36 @@ def to_decimal_text(value: Any) -> str | None:
         exact = Decimal(str(value))
     except InvalidOperation:
         raise ConversionError from None
-    if not exact.is_finite() or abs(exact.adjusted()) > _MOST_DIGITS:
+    if not exact.is_finite() or abs(exact.adjusted()) > _MAX_DIGITS:
         raise ConversionError
     return f"{exact:f}"
 
 
 def to_integer(value: Any) -> int | None:
-    """Return an integer. Raises: Unfit."""
+    """Return an integer; floats and decimals must be whole."""
     if isinstance(value, int) and not isinstance(value, bool):
         return value
     if isinstance(value, str):
         value = value.strip()
         if not value:
             return None
-        if _WHOLE.match(value):
+        if _INTEGER.match(value):
             return int(value)
-    elif isinstance(value, (float, Decimal)) and -_LARGEST < value < _LARGEST and value == int(value):
+    elif isinstance(value, (float, Decimal)) and -_INTEGER_LIMIT < value < _INTEGER_LIMIT and value == int(value):
         return int(value)
     raise ConversionError
 
 
+def optional_int(value: Any) -> int | None:
+    """Return an integer, or None for a value that is no integer."""
+    try:
+        return to_integer(value)
+    except ConversionError:
+        return None
+
+
 def to_number(value: Any) -> Any:
-    """Return a number, exact where it came as text. Raises: Unfit."""
+    """Return a number; text becomes an exact Decimal."""
     if isinstance(value, (int, float, Decimal)) and not isinstance(value, bool):
         return value
     exact = to_decimal_text(value)
@@ -137,14 +150,14 @@ def to_number(value: Any) -> Any:
 
 
 def to_boolean(value: Any) -> bool | None:
-    """Return a boolean. Raises: Unfit."""
+    """Return a boolean. The API sends true, 1, "1" and "true" alike."""
     key = value.strip().lower() if isinstance(value, str) else value
     try:
-        return _TRUTH[key]  # 1 == True and 0 == False, so the API's 0/1 are found too
+        return _BOOLEANS[key]  # finds 1 and 0 as well, because they equal True and False
     except (KeyError, TypeError):
         raise ConversionError from None
 
 
 def to_text(value: Any) -> str:
-    """Return the JSON text of a value, so that nothing is lost where text is declared."""
-    return _ENCODER.encode(value).decode()
+    """Return the JSON text of a value, for a property that is declared as text."""
+    return encode(value).decode()

@@ -1,4 +1,4 @@
-"""JSON that is handed to us, read strictly: what is in it is neither lost, nor guessed, nor shown."""
+"""JSON without loss: decimals keep their digits, and parsing reports what other parsers guess or drop."""
 
 from __future__ import annotations
 
@@ -9,7 +9,14 @@ from collections.abc import Iterable
 from decimal import Decimal
 from typing import IO, Any, NamedTuple
 
+import msgspec
+
 from fieldpulse_api.errors import ConfigError, without_personal_data
+
+encode = msgspec.json.Encoder(decimal_format="number").encode
+"""Encode a value as JSON bytes; decimals keep their digits."""
+decode = msgspec.json.Decoder(float_hook=Decimal).decode
+"""Decode JSON bytes or text; numbers with a point become Decimal."""
 
 MOST_LEVELS = 100  # the deepest of ours has a dozen; what copies and compares documents recurses
 _LONGEST_INTEGER = 20  # digits: longer ones stay exact as Decimal, and cost no more than their length

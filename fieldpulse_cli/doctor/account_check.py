@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
 import time
 from collections.abc import Callable, Iterator
 from datetime import datetime, timedelta, timezone
@@ -14,7 +13,7 @@ from fieldpulse_api.http.client import Client
 from fieldpulse_api.reading.pages import ReadOptions
 from fieldpulse_api.resources.catalogue import RESOURCES
 from fieldpulse_api.resources.model import Evidence, Resource
-from fieldpulse_api.values.scalars import ConversionError, iso_timestamp, to_utc
+from fieldpulse_api.values.scalars import iso_timestamp, optional_time
 
 from .findings import Finding, clock, of_list, zone
 from .list_probe import MOST, PUBLIC, Probe
@@ -186,9 +185,8 @@ class Examination:
             if one.first is None or not one.resource.updated_column:
                 continue
             for row in one.first.rows:
-                with contextlib.suppress(ConversionError):
-                    changed = to_utc(row.get(one.column), self._reading.zone)
-                    ages += [one.first.response.date - changed] if changed else []
+                changed = optional_time(row.get(one.column), self._reading.zone)
+                ages += [one.first.response.date - changed] if changed else []
         return min(ages, default=None)
 
     def _assumed(self) -> Finding:

@@ -19,7 +19,7 @@ from fieldpulse_api.reading.full_scan import FullScan
 from fieldpulse_api.reading.pages import Pages, ReadOptions
 from fieldpulse_api.resources.catalogue import BY_NAME
 from fieldpulse_api.resources.model import Resource
-from fieldpulse_api.values.scalars import ConversionError, to_integer, to_utc
+from fieldpulse_api.values.scalars import ConversionError, optional_int, optional_time, to_utc
 
 from .findings import Finding
 
@@ -82,10 +82,7 @@ class WriteProbe:
             yield Finding("warn", "write", "validation", "a customer without any name was taken")
 
     def _zone(self, customer: Mapping[str, Any], now: datetime) -> Iterator[Finding]:
-        try:
-            made = to_utc(customer.get("created_at"), timezone.utc)
-        except ConversionError:
-            made = None
+        made = optional_time(customer.get("created_at"), timezone.utc)
         if made is None:
             yield Finding("warn", "write", "time zone", "the answer does not say when the customer was made")
             return
@@ -207,10 +204,7 @@ class WriteProbe:
             if not isinstance(error, UncertainWrite):
                 self._open.remove(resource)
             raise
-        try:
-            number = to_integer(reply.data["id"])
-        except (KeyError, TypeError, ConversionError):
-            number = None
+        number = optional_int(reply.data.get("id")) if isinstance(reply.data, dict) else None
         if number is None:
             what = f"A {resource.singular} was created, and the answer does not say its id: creates stay uncertain."
             raise UncertainWrite(what, where=f"POST {resource.path}", hint="report it: nobody has seen that yet")

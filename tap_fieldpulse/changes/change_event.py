@@ -7,14 +7,14 @@ import zlib
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
-from decimal import Decimal
 from typing import Any, Literal
 
 import msgspec
 
 from fieldpulse_api.resources.model import Resource
-from fieldpulse_api.values.custom_fields import RAW, entries_of
+from fieldpulse_api.values.custom_fields import VALUE_COLUMNS, entries_of
 from fieldpulse_api.values.scalars import iso_timestamp
+from fieldpulse_api.values.strict_json import decode
 
 ChangeKind = Literal["created", "updated", "status_changed", "deleted"]
 Record = dict[str, Any]
@@ -24,7 +24,6 @@ DEFAULT_EVENT_STREAMS = ("customers", "estimates", "invoices", "jobs")
 _NO_CHANGE = ("updated_at",)  # alone it is none: the vendor's webhooks do not fire for it either (contract 5)
 _ANYTHING = ["object", "array", "string", "number", "integer", "boolean", "null"]
 _ENCODER = msgspec.json.Encoder(decimal_format="number", order="deterministic")
-_DECODER = msgspec.json.Decoder(float_hook=Decimal)
 
 
 def _property(kinds: list[str], description: str, **more: Any) -> dict[str, Any]:
@@ -65,10 +64,15 @@ class Change:
 
 def comparable_contents(record: Record) -> Record:
     """Return what of a record is compared: custom values by their definitions, so that a new name is no change."""
-    kept = {name: value for name, value in record.items() if name not in RAW}
-    values = {str(one): value for name in RAW for one, value in entries_of(record.get(name)) if value not in (None, "")}
-    if any(name in record for name in RAW):
-        kept[RAW[0]] = values
+    kept = {name: value for name, value in record.items() if name not in VALUE_COLUMNS}
+    values = {
+        str(one): value
+        for name in VALUE_COLUMNS
+        for one, value in entries_of(record.get(name))
+        if value not in (None, "")
+    }
+    if any(name in record for name in VALUE_COLUMNS):
+        kept[VALUE_COLUMNS[0]] = values
     return kept
 
 
@@ -79,7 +83,7 @@ def pack(record: Record) -> bytes:
 
 def unpack(body: bytes) -> Record:
     """Return stored contents."""
-    record: Record = _DECODER.decode(zlib.decompress(body))
+    record: Record = decode(zlib.decompress(body))
     return record
 
 
@@ -91,7 +95,7 @@ def changes(resource: Resource, before: Record, after: Record) -> list[Change]:
 
     A change of status is one event, all other fields together are another.
     """
-    after = _DECODER.decode(_ENCODER.encode(after))  # as it would come back from the store
+    after = decode(_ENCODER.encode(after))  # as it would come back from the store
     fields = [name for name in after if name in before and before[name] != after[name] and name not in _NO_CHANGE]
     status = [name for name in resource.status_columns if name in fields]
     others = tuple(sorted(name for name in fields if name not in resource.status_columns))

@@ -8,7 +8,7 @@ from datetime import datetime, timedelta, timezone
 from typing import Any
 
 from fieldpulse_api.errors import ConfigError
-from fieldpulse_api.values.scalars import ConversionError, iso_timestamp, moment
+from fieldpulse_api.values.scalars import ConversionError, iso_timestamp, to_utc
 
 
 def read_time(value: object, where: str) -> datetime | None:
@@ -22,7 +22,7 @@ def read_time(value: object, where: str) -> datetime | None:
     if not isinstance(value, str):
         raise error
     try:
-        return moment(value, timezone.utc)
+        return to_utc(value, timezone.utc)
     except ConversionError:
         raise error from None
 

@@ -18,8 +18,10 @@ from fieldpulse_api.errors import ConfigError, allowed_instead, got_and_allowed
 from fieldpulse_api.reading.pages import Row
 from fieldpulse_api.resources.model import Filter, Resource
 from fieldpulse_api.resources.write_model import CodeLabels
-from fieldpulse_api.values.scalars import ConversionError, moment, to_integer, to_utc
-from fieldpulse_api.values.text import PERSONAL, NameIndex, normalized
+from fieldpulse_api.values.scalars import optional_int, optional_time
+from fieldpulse_api.values.text import PERSONAL_COLUMN, normalized
+
+from .name_index import NameIndex
 
 Names = Callable[[str, str], NameIndex]
 """The rows of a stream by a column, or by several with a space between."""
@@ -99,7 +101,7 @@ class _FilterValues:
         """Yield the values that may be named; nobody's e-mail or name among them."""
         yield from self.filter.allowed_values
         yield from self._labels.by_code.values() if self._labels else ()
-        if self.filter.stream and PERSONAL not in self.filter.name_columns:
+        if self.filter.stream and PERSONAL_COLUMN not in self.filter.name_columns:
             for columns in self.filter.name_columns:
                 yield from self._names(self.filter.stream, columns).names
 
@@ -137,7 +139,7 @@ class _FilterValues:
 
     def _known(self, value: Any) -> tuple[set[int], set[str]]:
         """Return the ids or codes that a value means, and the words."""
-        word, identity = normalized(value), _id(value)
+        word, identity = normalized(value), optional_int(value)
         itself = {identity} if identity is not None and self.accepts_any_id else set()
         if self._labels:
             codes = {code for code, label in self._labels.pairs if word in (normalized(label), normalized(code))}
@@ -159,13 +161,10 @@ class _FilterValues:
             return False
         if self.limits:
             return self._is_within(cell)
-        return _id(cell) in self.ids or normalized(cell) in self.words
+        return optional_int(cell) in self.ids or normalized(cell) in self.words
 
     def _is_within(self, cell: Any) -> bool:
-        try:
-            time = to_utc(cell, self._zone)
-        except ConversionError:
-            return False
+        time = optional_time(cell, self._zone)
         if time is None:
             return False
         return time >= min(self.limits) if self.filter.comparison == ">=" else time <= max(self.limits)
@@ -191,10 +190,7 @@ def _labels_of(resource: Resource, one: Filter) -> CodeLabels | None:
 def _limit(value: Any, bound: str, zone: tzinfo) -> datetime | None:
     if not isinstance(value, str):
         return None
-    try:
-        limit = moment(value.strip(), zone)
-    except ConversionError:
-        return None
+    limit = optional_time(value, zone)
     is_day = len(value.strip()) == len("2026-01-31")
     return _moved(limit, _DAY - timedelta(microseconds=1)) if limit and is_day and bound == "<=" else limit
 
@@ -206,13 +202,6 @@ def _moved(time: datetime, by: timedelta) -> datetime:
     except OverflowError:
         first, last = datetime.min.replace(tzinfo=time.tzinfo), datetime.max.replace(tzinfo=time.tzinfo)
         return last if by > timedelta() else first
-
-
-def _id(value: Any) -> int | None:
-    try:
-        return to_integer(value)
-    except ConversionError:
-        return None
 
 
 def _cells(cell: Any, path: list[str]) -> Iterator[Any]:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta, timezone, tzinfo
@@ -15,7 +14,7 @@ from fieldpulse_api.reading.full_scan import FullScan
 from fieldpulse_api.reading.incremental_scan import IncrementalScan
 from fieldpulse_api.reading.pages import Pages, ReadOptions, Row, ScanStats
 from fieldpulse_api.resources.model import Resource
-from fieldpulse_api.values.scalars import ConversionError, iso_timestamp, to_utc
+from fieldpulse_api.values.scalars import iso_timestamp, optional_time
 
 from .bookmark import MAX_CLOCK_SKEW, Bookmark, read_time
 from .filters import Filters
@@ -149,10 +148,7 @@ class ResourceListReader:
 
     def _time(self, row: Row) -> datetime | None:
         column = self._pages.resource.updated_column
-        try:
-            return to_utc(row.get(column), self._pages.reading.zone) if column else None
-        except ConversionError:
-            return None
+        return optional_time(row.get(column), self._pages.reading.zone) if column else None
 
 
 @dataclass(frozen=True)
@@ -231,18 +227,14 @@ class ChildListReader:
             yield rows
 
     def _note(self, parent: Row) -> None:
-        with contextlib.suppress(ConversionError):
-            time = to_utc(parent.get(self._column), self._parents.reading.zone)
-            if time:
-                self._bookmark.observe(time)
+        time = optional_time(parent.get(self._column), self._parents.reading.zone)
+        if time:
+            self._bookmark.observe(time)
 
 
 def is_marked_deleted(row: Row, zone: tzinfo) -> bool:
     """Say whether a row says of itself that it was deleted: nobody knows that no list and no path by id shows such."""
-    try:
-        return to_utc(row.get("deleted_at"), zone) is not None
-    except ConversionError:
-        return False
+    return optional_time(row.get("deleted_at"), zone) is not None
 
 
 def _kept(rows: list[Row], zone: tzinfo) -> list[Row]:

@@ -10,8 +10,9 @@ from typing import Any
 from fieldpulse_api.errors import UnexpectedResponse
 from fieldpulse_api.reading.pages import Row
 from fieldpulse_api.resources.model import Resource
-from fieldpulse_api.values.custom_fields import PROPERTY, CustomFields
+from fieldpulse_api.values.custom_fields import PROPERTY
 
+from .custom_field_values import CustomFieldValues
 from .shaper import Shaper
 
 Record = dict[str, Any]
@@ -28,7 +29,7 @@ class RecordBuilder:
         resource: Resource,
         *,
         zone: tzinfo,
-        custom_fields: CustomFields | None = None,
+        custom_fields: CustomFieldValues | None = None,
         extra_properties: Mapping[str, Any] | None = None,
         add_labels: bool = False,
     ) -> None:
@@ -67,15 +68,15 @@ class RecordBuilder:
 
     def warnings(self) -> Iterator[str]:
         """Yield what was noticed of the rows, for a warning each."""
-        unfit = self._shaper.misfits + (self.custom_fields.unfit if self.custom_fields else Counter())
+        unfit = self._shaper.misfits + (self.custom_fields.misfits if self.custom_fields else Counter())
         for name, count in sorted(unfit.items()):
             yield f"{count} values of {name} do not fit the type and were emitted as they came"
         if self._shaper.unknown_fields:
             seen = sorted(self._shaper.unknown_fields.items())
             names = ", ".join(f"{name} ({' or '.join(sorted(kinds))})" for name, kinds in seen)
             yield f"fields that the catalogue does not know were emitted as they came: {names}"
-        if self.custom_fields and self.custom_fields.nameless:
-            names = ", ".join(f"{name} ({count})" for name, count in sorted(self.custom_fields.nameless.items()))
+        if self.custom_fields and self.custom_fields.undefined:
+            names = ", ".join(f"{name} ({count})" for name, count in sorted(self.custom_fields.undefined.items()))
             yield f"values of custom fields without a definition were emitted as text: {names}"
         if self._unlabelled:
             codes = ", ".join(f"{code} ({count})" for code, count in sorted(self._unlabelled.items()))

@@ -22,12 +22,12 @@ from fieldpulse_api.http.api_key import has_key
 from fieldpulse_api.http.client import Client
 from fieldpulse_api.http.responses import is_unknown_path
 from fieldpulse_api.reading.account import account_of
+from fieldpulse_api.reading.definitions import read_definitions
 from fieldpulse_api.reading.pages import Pages, ReadOptions
 from fieldpulse_api.reading.single_rows import Details
 from fieldpulse_api.resources.catalogue import BY_NAME
 from fieldpulse_api.resources.model import Operation, Resource
-from fieldpulse_api.values.custom_fields import PROPERTY, CustomFields, Definition, read_definitions
-from fieldpulse_api.values.text import NameIndex, read_name_index
+from fieldpulse_api.values.custom_fields import PROPERTY, CustomFieldDefinition
 from fieldpulse_plugin.settings import account_profile, client_settings, time_zone
 from tap_fieldpulse.changes.change_event import DEFAULT_EVENT_STREAMS
 from tap_fieldpulse.changes.change_tracker import ChangeTracker
@@ -36,6 +36,8 @@ from tap_fieldpulse.changes.snapshot import Snapshot
 from tap_fieldpulse.reading.bookmark import Bookmark, read_time
 from tap_fieldpulse.reading.filters import Filters, read_filters
 from tap_fieldpulse.reading.list_reader import ChildListReader, ChildRefreshPolicy, ListReader, ResourceListReader
+from tap_fieldpulse.reading.name_index import NameIndex, read_name_index
+from tap_fieldpulse.records.custom_field_values import CustomFieldValues
 from tap_fieldpulse.records.discovery_sample import sample_unknown_fields
 from tap_fieldpulse.records.record_builder import RecordBuilder
 from tap_fieldpulse.webhooks.hinted_rows import HintedRows
@@ -228,7 +230,7 @@ class SyncContext:
         return HintedRows(named, self.client, resource, self.read_options, logger)
 
     @cached_property
-    def _definitions(self) -> list[Definition]:
+    def _definitions(self) -> list[CustomFieldDefinition]:
         """Return the account's custom fields; none where its plan does not let them be read."""
         try:
             return read_definitions(self.client, self.read_options)
@@ -291,7 +293,7 @@ class SyncContext:
         if resource.custom_field_object and self.config["custom_fields"] == "typed" and has_key(self.config):
             known = given.get(PROPERTY, {}).get("properties", {})
             is_flat = bool(self.config.get("flattening_enabled"))
-            custom = CustomFields(self._definitions, resource.custom_field_object, known, is_flat=is_flat)
+            custom = CustomFieldValues(self._definitions, resource.custom_field_object, known, is_flattened=is_flat)
             for change in custom.changes:
                 self._logger.warning("%s: since the catalog was made, custom %s", resource.name, change)
         labels = {f"{one.column}_label" for one in resource.code_labels}

@@ -17,7 +17,8 @@ import msgspec
 
 from fieldpulse_api.resources.catalogue import RESOURCES
 from fieldpulse_api.resources.model import Operation
-from fieldpulse_api.values.scalars import ConversionError, to_integer, to_text
+from fieldpulse_api.values.scalars import optional_int, to_text
+from fieldpulse_api.values.strict_json import decode
 
 UNKNOWN = "unknown"
 _EVENTS = {
@@ -34,7 +35,6 @@ _COMPANY = re.compile(r"_(\d{1,18})\s*\Z", re.ASCII)
 _DEEPEST = 32
 _LARGEST = 10**18
 _MOST_DIGITS = 60
-_DECODER = msgspec.json.Decoder(float_hook=Decimal)
 
 
 class InvalidDelivery(ValueError):
@@ -106,7 +106,7 @@ def _normal(trigger: str) -> str:
 
 def _decoded(body: bytes) -> Mapping[str, Any]:
     try:
-        said = _DECODER.decode(body)
+        said = decode(body)
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError, ArithmeticError):
         raise InvalidDelivery("json") from None
     if not isinstance(said, dict):
@@ -141,10 +141,7 @@ def _of(said: Mapping[str, Any], name: str) -> Any:
 
 
 def _id_of(row: Mapping[str, Any]) -> int:
-    try:
-        number = to_integer(row.get("id"))
-    except ConversionError:
-        number = None
+    number = optional_int(row.get("id"))
     if number is None or not 0 < number < _LARGEST:
         raise InvalidDelivery("object")
     return number

@@ -15,10 +15,10 @@ from fieldpulse_api.reading.pages import Pages, ReadOptions
 from fieldpulse_api.resources.catalogue import BY_NAME
 from fieldpulse_api.resources.model import Resource, WritableResource
 from fieldpulse_api.resources.write_model import Field, FieldType
-from fieldpulse_api.values.custom_fields import RAW, entries_of
+from fieldpulse_api.values.custom_fields import VALUE_COLUMNS, entries_of
 from target_fieldpulse.records.field_codec import FieldCodec
 
-_OF_CUSTOM = f"{RAW[0]}:"
+_OF_CUSTOM = f"{VALUE_COLUMNS[0]}:"
 _EXACT = "="
 
 
@@ -43,14 +43,14 @@ def cell(row: Mapping[str, Any], column: str) -> Any:
     if not column.startswith(_OF_CUSTOM):
         return row.get(column)
     wanted = int(column.removeprefix(_OF_CUSTOM))
-    return next((value for name in RAW for one, value in entries_of(row.get(name)) if one == wanted), None)
+    return next((value for name in VALUE_COLUMNS for one, value in entries_of(row.get(name)) if one == wanted), None)
 
 
 def has_column(row: Mapping[str, Any], column: str) -> bool:
     """Say whether a row shows a column at all, be it empty."""
     column = plain_column(column)
     if column.startswith(_OF_CUSTOM):
-        return any(isinstance(row.get(name), list) for name in RAW)
+        return any(isinstance(row.get(name), list) for name in VALUE_COLUMNS)
     return column in row
 
 

@@ -9,7 +9,7 @@ from fieldpulse_api.errors import RecordInvalid
 from fieldpulse_api.resources.catalogue import WRITABLE
 from fieldpulse_api.resources.model import Operation, WritableResource
 from fieldpulse_api.resources.write_model import Action, WriteSpec
-from fieldpulse_api.values.custom_fields import PROPERTY, RAW, entries_of
+from fieldpulse_api.values.custom_fields import PROPERTY, VALUE_COLUMNS, entries_of
 from target_fieldpulse.ledger.ledger import Entry
 from target_fieldpulse.records import parsed_record as records
 from target_fieldpulse.records.custom_field_entries import DEFINITION
@@ -193,7 +193,7 @@ class Planner:
         if not isinstance(given, Mapping):
             raise refuse(f"{PROPERTY} is no object of names and values", PROPERTY)
         named = {name: value for name, value in given.items() if f"{PROPERTY}.{name}" in changed}
-        held = {one: value for name in RAW for one, value in entries_of(record.get(name))}
+        held = {one: value for name in VALUE_COLUMNS for one, value in entries_of(record.get(name))}
         entries = self._customs.entries(resource.custom_field_object, named, held, clears=self._rules.clear_nulls)
         body.pop(VALUES, None)
         own = self._key_custom_field(resource)

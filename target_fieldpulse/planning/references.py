@@ -9,8 +9,8 @@ from typing import Any
 from fieldpulse_api.errors import allowed_instead
 from fieldpulse_api.resources.catalogue import WRITABLE
 from fieldpulse_api.resources.write_model import ParentLookup, Reference, WriteSpec
-from fieldpulse_api.values.scalars import ConversionError, to_integer
-from fieldpulse_api.values.text import PERSONAL, normalized, object_type
+from fieldpulse_api.values.scalars import optional_int
+from fieldpulse_api.values.text import PERSONAL_COLUMN, normalized, object_type
 from target_fieldpulse.records.field_codec import describe, refuse
 from target_fieldpulse.records.ledger_key import KeyKind, LedgerKey
 from target_fieldpulse.records.parsed_record import Record, is_blank, to_row_id
@@ -84,7 +84,7 @@ class References:
             one = next((value[key] for key in keys if value.get(key)), None) if isinstance(value, Mapping) else value
             if isinstance(one, str) and one.strip():
                 yield self._row_named(reference, name, one)
-            elif _whole(one) is not None:
+            elif optional_int(one) is not None:
                 yield to_row_id(one, name)
             else:
                 raise refuse(f"{name} has an element that is neither a name nor an id", name)
@@ -112,7 +112,7 @@ class References:
         """Return the code that a value is, or the label of; the account's own names go before labels."""
         if reference.code_labels is None:
             return None
-        code = _whole(value)
+        code = optional_int(value)
         if code is not None:
             if code not in reference.code_labels.by_code:
                 names = [f"{one} {label}" for one, label in reference.code_labels.pairs]
@@ -141,7 +141,7 @@ class References:
                 **dict([reference.restrict_to] if reference.restrict_to else []),
             }
             return RowToCreate(reference.stream, tuple(named.items()))
-        if reference.column == PERSONAL:  # neither the value nor the others
+        if reference.column == PERSONAL_COLUMN:  # neither the value nor the others
             raise refuse(f"{given}: no row of {reference.stream} has this e-mail", given)
         raise refuse(f"{given} is {describe(value)}; {allowed_instead(value, self._allowed_names(reference))}", given)
 
@@ -162,7 +162,7 @@ class References:
         )
         found = lookup.find({column: value, only[0]: only[1]} if only else {column: value})
         found = found or (lookup.find({column: value, only[0]: None}) if only else [])
-        direct = _whole(value) if reference.is_list else None
+        direct = optional_int(value) if reference.is_list else None
         return found or ([direct] if direct in lookup.rows() else [])
 
     def _parent_of(self, group: ParentLookup | None, member: int, record: Record) -> dict[str, int]:
@@ -170,7 +170,9 @@ class References:
         if group is None or record.get(group.field) is not None:
             return {}
         rows = self._lookups.get(group.stream).rows()
-        owners = {row_id: row for row_id, row in rows.items() if member in map(_whole, row.get(group.members) or ())}
+        owners = {
+            row_id: row for row_id, row in rows.items() if member in map(optional_int, row.get(group.members) or ())
+        }
         first = [row_id for row_id, row in owners.items() if row.get(group.first)] or list(owners)
         return {group.field: first[0]} if first and (len(first) == 1 or owners[first[0]].get(group.first)) else {}
 
@@ -193,10 +195,3 @@ def lookup_columns(streams: Mapping[str, Any]) -> dict[str, list[str]]:
     for stream, columns in streams.items():
         asked[stream] += columns
     return asked
-
-
-def _whole(value: Any) -> int | None:
-    try:
-        return to_integer(value)
-    except ConversionError:
-        return None

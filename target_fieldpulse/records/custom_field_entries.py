@@ -6,12 +6,12 @@ from collections.abc import Mapping
 from decimal import Decimal
 from typing import Any
 
-from fieldpulse_api.values.custom_fields import RAW, entries_of
+from fieldpulse_api.values.custom_fields import VALUE_COLUMNS, entries_of
 from fieldpulse_api.values.scalars import ConversionError, to_decimal_text
 
 Entries = list[dict[str, Any]]
 
-FIELD = RAW[0]
+FIELD = VALUE_COLUMNS[0]
 """The body field with the values of custom fields."""
 DEFINITION = "field_instance_id"
 _FLAGS = {"true": ("1",), "false": ("0",)}
@@ -25,20 +25,27 @@ def merge_into_row(body: Mapping[str, Any], row: Mapping[str, Any]) -> dict[str,
 def with_value_ids(entries: Entries, row: Mapping[str, Any]) -> Entries:
     """Return entries that replace those of a row: with the id of the value that is there."""
     ids = {}
-    for entry in (one for name in RAW for one in row.get(name) or () if isinstance(one, dict) and one.get("id")):
+    for entry in (
+        one for name in VALUE_COLUMNS for one in row.get(name) or () if isinstance(one, dict) and one.get("id")
+    ):
         ids.update({definition: entry["id"] for definition, _ in entries_of([entry])})
     return [({"id": ids[one[DEFINITION]]} if one.get(DEFINITION) in ids else {}) | one for one in entries]
 
 
 def missing_values(entries: Entries, row: Mapping[str, Any]) -> Entries:
     """Return the entries whose values a row does not hold."""
-    held = {definition: value for name in RAW for definition, value in entries_of(row.get(name))}
+    held = {definition: value for name in VALUE_COLUMNS for definition, value in entries_of(row.get(name))}
     return [one for one in entries if not _is_same(one["value"], held.get(one[DEFINITION]))]
 
 
 def empty_fields(entries: Entries, row: Mapping[str, Any]) -> Entries:
     """Return the entries whose fields are empty in a row."""
-    held = {definition for name in RAW for definition, value in entries_of(row.get(name)) if value not in (None, "")}
+    held = {
+        definition
+        for name in VALUE_COLUMNS
+        for definition, value in entries_of(row.get(name))
+        if value not in (None, "")
+    }
     return [one for one in entries if one[DEFINITION] not in held]
 
 

@@ -8,8 +8,9 @@ from typing import Any
 
 from fieldpulse_api.errors import ConfigError, RowNotFound, UnexpectedResponse, allowed_instead
 from fieldpulse_api.http.client import Client
+from fieldpulse_api.reading.definitions import read_definitions
 from fieldpulse_api.reading.pages import ReadOptions
-from fieldpulse_api.values.custom_fields import PROPERTY, Definition, read_definitions
+from fieldpulse_api.values.custom_fields import PROPERTY, CustomFieldDefinition
 from fieldpulse_api.values.scalars import ConversionError, to_decimal_text
 from fieldpulse_api.values.text import normalized, property_name
 
@@ -25,7 +26,7 @@ class CustomFieldWriter:
     def __init__(self, client: Client, reading: ReadOptions) -> None:
         self._client, self._reading = client, reading
         self._lock = threading.Lock()
-        self._definitions: list[Definition] | None = None
+        self._definitions: list[CustomFieldDefinition] | None = None
 
     def entries(self, object_type: str, given: Mapping[str, Any], held: Mapping[int, Any], *, clears: bool) -> Entries:
         """Return the entries of values by name: a field's own name, or the property that the tap makes of it.
@@ -52,7 +53,7 @@ class CustomFieldWriter:
     def text_field(self, object_type: str, name: str, *, where: str) -> int:
         """Return the id of the field for text that a setting names. Raises: BadSetting, also where there is no list."""
         try:
-            known = [one for one in self._of(object_type) if one.kind == "text"]
+            known = [one for one in self._of(object_type) if one.type == "text"]
         except (RowNotFound, UnexpectedResponse) as error:
             if error.http_status not in _NO_LIST:
                 raise
@@ -67,7 +68,7 @@ class CustomFieldWriter:
         what = f"{len(found) or 'No'} custom fields for text have this name: {instead}."
         raise ConfigError(what, where=where, hint="create the field in FieldPulse, or correct the setting")
 
-    def _named(self, object_type: str, name: str) -> Definition:
+    def _named(self, object_type: str, name: str) -> CustomFieldDefinition:
         known = self._of(object_type)
         ways = (
             lambda one: one.name == name,
@@ -85,17 +86,17 @@ class CustomFieldWriter:
             f"{PROPERTY}: there is no {name!r}; {allowed_instead(name, [one.name for one in known])}", PROPERTY
         )
 
-    def _of(self, object_type: str) -> list[Definition]:
-        return [one for one in self._all() if not one.objects or object_type in one.objects]
+    def _of(self, object_type: str) -> list[CustomFieldDefinition]:
+        return [one for one in self._all() if not one.object_types or object_type in one.object_types]
 
-    def _all(self) -> list[Definition]:
+    def _all(self) -> list[CustomFieldDefinition]:
         with self._lock:
             if self._definitions is None:
                 self._definitions = read_definitions(self._client, self._reading)
             return self._definitions
 
 
-def _written(definition: Definition, value: Any) -> str:
+def _written(definition: CustomFieldDefinition, value: Any) -> str:
     """Return a value as text, in which all of them are kept (I). Only documented kinds are checked."""
     name = f"{PROPERTY}.{definition.name}"
     if value is None or value == "":
@@ -105,14 +106,14 @@ def _written(definition: Definition, value: Any) -> str:
     if isinstance(value, (list, Mapping)):
         raise refuse(f"{name} is {describe(value)}, and not one value", name)
     written = _number(value)
-    if written is None and definition.kind == "number":
+    if written is None and definition.type == "number":
         raise refuse(f"{name} is {describe(value)}, and a number in FieldPulse", name)
-    if definition.kind == "number" or not isinstance(value, str):
+    if definition.type == "number" or not isinstance(value, str):
         return written or ""
-    if definition.allowed:
-        choice = next((one for one in definition.allowed if normalized(one) == normalized(value)), None)
+    if definition.choices:
+        choice = next((one for one in definition.choices if normalized(one) == normalized(value)), None)
         if choice is None:
-            raise refuse(f"{name} is {describe(value)}; {allowed_instead(value, definition.allowed)}", name)
+            raise refuse(f"{name} is {describe(value)}; {allowed_instead(value, definition.choices)}", name)
         return choice
     return value
 

@@ -13,8 +13,8 @@ import msgspec
 from fieldpulse_api.errors import RecordInvalid
 from fieldpulse_api.resources.write_model import FieldType, WriteSpec
 from fieldpulse_api.values.custom_fields import PROPERTY
-from fieldpulse_api.values.scalars import ConversionError, to_integer, to_utc
-from fieldpulse_api.values.strict_json import text_fault
+from fieldpulse_api.values.scalars import ConversionError, optional_int, to_utc
+from fieldpulse_api.values.strict_json import decode, text_fault
 
 from .custom_field_entries import FIELD as VALUES
 from .field_codec import canonical_json, describe, refuse
@@ -28,7 +28,6 @@ DELETED = ("_sdc_deleted_at", "deleted_at")
 _LONGEST_KEY = 500  # the ledger takes 512, with what it puts before
 _LARGEST_ID = 2**63
 _TEXTS = (FieldType.TEXT, FieldType.EMAIL, FieldType.PHONE, FieldType.E164)
-_JSON = msgspec.json.Decoder(float_hook=Decimal)
 
 
 def row_id(record: Record) -> int | None:
@@ -40,10 +39,7 @@ def row_id(record: Record) -> int | None:
 
 def to_row_id(value: Any, name: str) -> int:
     """Return an id of FieldPulse's. Raises: Invalid."""
-    try:
-        identity = to_integer(value)
-    except ConversionError:
-        identity = None
+    identity = optional_int(value)
     if identity is None or not 0 < identity < _LARGEST_ID:
         raise refuse(
             f"{name} is not one of FieldPulse's ids, which are whole numbers", name, "put your key into external_id"
@@ -100,7 +96,7 @@ def _parsed(text: str) -> Any:
     if text.lstrip()[:1] not in ("[", "{"):
         return text
     try:
-        return _JSON.decode(text)
+        return decode(text)
     except (msgspec.DecodeError, UnicodeEncodeError, RecursionError):
         return text
 

@@ -11,16 +11,13 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal, get_args
 
-import msgspec
-
 from fieldpulse_api.errors import FieldPulseError
+from fieldpulse_api.values.strict_json import encode
 
 from .private_files import check_writable, open_private
 
 Outcome = Literal["created", "updated", "deleted", "unchanged", "skipped", "rejected", "uncertain"]
 OUTCOMES: tuple[Outcome, ...] = get_args(Outcome)
-
-_JSON = msgspec.json.Encoder(decimal_format="number")
 
 
 @dataclass(frozen=True)
@@ -105,14 +102,14 @@ class RejectsFile:
         if isinstance(record, str):
             line = _with_reason(record.strip().encode(), reason)
         else:
-            line = _JSON.encode({"type": "RECORD", "stream": stream, "record": record, "rejected": reason}) + b"\n"
+            line = encode({"type": "RECORD", "stream": stream, "record": record, "rejected": reason}) + b"\n"
         if hash(line) in self._line_hashes:
             return
         self._line_hashes.add(hash(line))
         if self._schemas.get(stream) != schema:
             self._schemas[stream] = schema
             head = {"type": "SCHEMA", "stream": stream, "schema": schema, "key_properties": []}
-            line = _JSON.encode(head) + b"\n" + line
+            line = encode(head) + b"\n" + line
         os.write(self._file, line)
         os.fsync(self._file)
 
@@ -138,4 +135,4 @@ class RejectsFile:
 def _with_reason(line: bytes, reason: str) -> bytes:
     """Return a line that came from a tap, or from a file of rejects, as it is, with the reason before all else."""
     before = b'{"rejected":'
-    return (line if line.startswith(before) else before + _JSON.encode(reason) + b"," + line[1:]) + b"\n"
+    return (line if line.startswith(before) else before + encode(reason) + b"," + line[1:]) + b"\n"

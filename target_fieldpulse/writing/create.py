@@ -13,7 +13,7 @@ from fieldpulse_api.errors import FieldPulseError, ServerError, UncertainWrite
 from fieldpulse_api.reading.incremental_scan import newest_id
 from fieldpulse_api.reading.pages import Pages
 from fieldpulse_api.resources.model import WritableResource
-from fieldpulse_api.values.scalars import ConversionError, to_integer
+from fieldpulse_api.values.scalars import optional_int
 from target_fieldpulse.planning.lookups import cell, field_of
 from target_fieldpulse.planning.plan import Plan, create_plan, differing_fields
 from target_fieldpulse.records.custom_field_entries import merge_into_row
@@ -165,10 +165,7 @@ def _create_path(resource: WritableResource, parent_ids: Mapping[str, int]) -> s
 
 
 def _created_id(row: Any, path: str) -> int:
-    try:
-        created = to_integer(row["id"])
-    except (ConversionError, TypeError, KeyError):
-        created = None
+    created = optional_int(row.get("id")) if isinstance(row, dict) else None
     if created is None:
         what = "FieldPulse did not say which row it created."
         raise UncertainWrite(what, where=f"POST {path}", hint="nothing: it is looked for")

@@ -10,10 +10,9 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-import msgspec
-
 from fieldpulse_api.resources.write_model import Field, FieldType
-from fieldpulse_api.values.text import PERSONAL
+from fieldpulse_api.values.strict_json import encode
+from fieldpulse_api.values.text import PERSONAL_COLUMN
 from target_fieldpulse.planning.forecast import PlannedState
 from target_fieldpulse.planning.lookups import cell, custom_column
 from target_fieldpulse.planning.plan import Action, Body, Plan, RowToCreate, differing_fields
@@ -28,7 +27,6 @@ from .services import WriteServices, row_path
 from .update import RowUpdater
 
 _LOGGER = logging.getLogger(__name__)
-_JSON = msgspec.json.Encoder(decimal_format="number")
 _PRINTABLE_TYPES = (
     FieldType.INTEGER,
     FieldType.DECIMAL,
@@ -158,7 +156,7 @@ class DryRun:
 
     def _write(self, line: Mapping[str, Any]) -> None:
         if self._file >= 0:
-            os.write(self._file, _JSON.encode(line) + b"\n")
+            os.write(self._file, encode(line) + b"\n")
 
 
 def _change_text(plan: Plan, name: str, change: Mapping[str, Any]) -> str:
@@ -172,5 +170,5 @@ def _redacted(field: Field | None, value: Any) -> str:
         return "empty"
     if isinstance(value, RowToCreate):
         return f"new row of {value.stream}"
-    is_public = field and field.name != PERSONAL and (field.type in _PRINTABLE_TYPES or field.allowed_values)
+    is_public = field and field.name != PERSONAL_COLUMN and (field.type in _PRINTABLE_TYPES or field.allowed_values)
     return repr(value) if is_public else describe(value)

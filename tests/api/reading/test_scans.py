@@ -16,7 +16,7 @@ from fieldpulse_api.reading.incremental_scan import IncrementalScan, newest_id
 from fieldpulse_api.reading.pages import Pages, ReadOptions, Row
 from fieldpulse_api.resources.catalogue import BY_NAME, RESOURCES
 from fieldpulse_api.resources.model import Resource
-from fieldpulse_api.values.scalars import moment
+from fieldpulse_api.values.scalars import to_utc
 from fieldpulse_sandbox.faults.fault import Fault
 from fieldpulse_sandbox.sandbox import Sandbox
 
@@ -201,11 +201,11 @@ def test_without_order_and_count_nothing_is_called_complete(box: Sandbox, client
 
 def changed(box: Sandbox, name: str, since: datetime) -> set[int]:
     zone = timezone.utc
-    return {row["id"] for row in box.rows(name) if (time := moment(row["updated_at"], zone)) and time >= since}
+    return {row["id"] for row in box.rows(name) if (time := to_utc(row["updated_at"], zone)) and time >= since}
 
 
 def since_of(box: Sandbox, name: str, newest: int) -> datetime:
-    times = sorted(time for row in box.rows(name) if (time := moment(row["updated_at"], timezone.utc)))
+    times = sorted(time for row in box.rows(name) if (time := to_utc(row["updated_at"], timezone.utc)))
     return times[-newest]
 
 
@@ -286,7 +286,7 @@ def test_a_sort_of_which_only_the_ties_are_heeded_is_found_out(box: Sandbox, cli
     newest, changed = box.rows("payments")[-1], box.rows("payments")[3]
     for row in (newest, changed):
         box.store.update("payments", row["id"], {"notes": "Changed"})
-    since = moment(box.store.get("payments", changed["id"])["updated_at"], timezone.utc)
+    since = to_utc(box.store.get("payments", changed["id"])["updated_at"], timezone.utc)
     found = read(IncrementalScan(pages_of(client, "payments"), "updated_at", since).rows())
     assert set(found) == {newest["id"], changed["id"]}
 
@@ -300,7 +300,7 @@ def test_a_row_without_a_time_is_always_read(box: Sandbox, client: Client) -> No
 
 
 def since_of_valid(box: Sandbox) -> datetime:
-    times = [moment(row["updated_at"], timezone.utc) for row in box.rows("customers") if row["updated_at"]]
+    times = [to_utc(row["updated_at"], timezone.utc) for row in box.rows("customers") if row["updated_at"]]
     return max(time for time in times if time)
 
 

@@ -9,8 +9,8 @@ import pytest
 
 from fieldpulse_api.errors import ConfigError
 from fieldpulse_api.resources.catalogue import BY_NAME
-from fieldpulse_api.values.text import NameIndex
 from tap_fieldpulse.reading.filters import Filters, read_filters
+from tap_fieldpulse.reading.name_index import NameIndex
 
 NAMES = {
     ("pipeline_statuses", "name"): {11: "New Lead", 12: "Won"},

@@ -7,42 +7,23 @@ from typing import Any
 
 import pytest
 
-from fieldpulse_api.http.client import Client
-from fieldpulse_api.reading.pages import ReadOptions
-from fieldpulse_api.values.custom_fields import CustomFields, Definition, property_name, read_definitions
-from fieldpulse_sandbox.sandbox import Sandbox
+from fieldpulse_api.values.custom_fields import CustomFieldDefinition
+from tap_fieldpulse.records.custom_field_values import CustomFieldValues
 
 
-def definition(number: int, name: str, widget: Any = 1, **more: Any) -> Definition:
-    return Definition.from_row({"id": number, "name": name, "field_widget_id": widget, "object": "job", **more})
+def definition(number: int, name: str, widget: Any = 1, **more: Any) -> CustomFieldDefinition:
+    return CustomFieldDefinition.from_row(
+        {"id": number, "name": name, "field_widget_id": widget, "object": "job", **more}
+    )
 
 
-def fields(*definitions: Definition, known: dict[str, Any] | None = None) -> CustomFields:
-    return CustomFields(definitions, "job", known or {})
+def fields(*definitions: CustomFieldDefinition, known: dict[str, Any] | None = None) -> CustomFieldValues:
+    return CustomFieldValues(definitions, "job", known or {})
 
 
 def row(**values: Any) -> dict[str, Any]:
     """Return a row with values by their definitions' numbers: `_7="x"`."""
     return {"customfields": [{"field_instance_id": int(n[1:]), "value": value} for n, value in values.items()]}
-
-
-@pytest.mark.parametrize(
-    ("name", "wanted"),
-    [
-        ("Gate code", "gate_code"),
-        ("  Gate—Code!! ", "gate_code"),
-        ("GateCode", "gate_code"),
-        ("Größe (m²)", "grosse_m2"),
-        ("2nd phone", "field_2nd_phone"),
-        ("Ünïcode", "unicode"),
-        ("___", ""),
-        ("漢字", ""),
-        ("x" * 300, "x" * 48),
-    ],
-)
-def test_a_name_becomes_snake_case(name: str, wanted: str) -> None:
-    """Letters, digits and `_`, short enough for a column of PostgreSQL behind `custom_fields__`."""
-    assert property_name(name) == wanted
 
 
 def test_names_that_collide_are_told_apart_by_the_number_of_the_newer_one() -> None:
@@ -80,7 +61,7 @@ def test_a_value_has_the_type_of_its_field(
     one = fields(definition(7, "F", widget, **more))
     assert one.values(row(_7=value)) == {"f": wanted}
     assert kind in one.schema["properties"]["f"]["type"]
-    assert not one.unfit
+    assert not one.misfits
 
 
 def test_a_date_is_announced_as_one_and_a_drop_down_says_what_is_allowed() -> None:
@@ -94,7 +75,7 @@ def test_a_date_is_announced_as_one_and_a_drop_down_says_what_is_allowed() -> No
 
 def test_a_date_that_will_be_a_column_is_announced_as_text() -> None:
     """A loader that parses dates would break at `end of 2027`; it is converted all the same."""
-    flat = CustomFields([definition(7, "Day", 3)], "job", {}, is_flat=True)
+    flat = CustomFieldValues([definition(7, "Day", 3)], "job", {}, is_flattened=True)
     assert "format" not in flat.schema["properties"]["day"]
     assert flat.values(row(_7="2027-03-31 00:00:00")) == {"day": "2027-03-31"}
 
@@ -115,14 +96,14 @@ def test_a_value_that_does_not_fit_is_kept_as_text_and_counted(widget: int, valu
     """People typed it; it is not ours to drop."""
     one = fields(definition(7, "F", widget))
     assert one.values(row(_7=value)) == {"f": text}
-    assert one.unfit == {"custom_fields.f": 1}
+    assert one.misfits == {"custom_fields.f": 1}
 
 
 def test_a_value_without_a_definition_is_carried_by_its_number() -> None:
     """The field was deleted, or the plan does not let definitions be read."""
     one = fields()
     assert one.values(row(_66001="kept")) == {"field_66001": "kept"}
-    assert one.nameless == {"field_66001": 1}
+    assert one.undefined == {"field_66001": 1}
 
 
 def test_a_row_says_which_fields_are_empty_or_that_it_shows_none() -> None:
@@ -154,9 +135,9 @@ def test_a_catalog_that_was_made_before_keeps_its_names_and_types() -> None:
     assert set(after.schema["properties"]) == {"gate_code", "crew", "new"}
     assert after.values(row(_7="1", _8="4", _9="n")) == {"gate_code": "1", "crew": Decimal(4), "new": "n"}
     said = "; ".join(after.changes)
-    assert "field 7 was renamed, and is still carried as gate_code" in said
-    assert "field 8 (crew) was retyped to date" in said
-    assert "field 9 is new, and is carried as new" in said
+    assert "field 7 was renamed; its property is still gate_code" in said
+    assert "field 8 (crew) was changed to date; it keeps the type in the catalog" in said
+    assert "field 9 is new; its property is new" in said
     assert len(after.changes) == 3
 
 
@@ -176,9 +157,9 @@ def test_a_field_that_was_deleted_keeps_its_column() -> None:
 @pytest.mark.parametrize("spelt", ["job", "Job", "jobs", "App\\Http\\Api\\Core\\Models\\BaseJob"])
 def test_an_object_type_is_recognised_however_it_is_spelt(spelt: str) -> None:
     """The evidence shows short names for writes and PHP classes for reads."""
-    one = Definition.from_row({"id": 7, "name": "A", "object": spelt})
-    assert set(CustomFields([one], "job", {}).schema["properties"]) == {"a"}
-    assert not CustomFields([one], "customer", {}).schema["properties"]
+    one = CustomFieldDefinition.from_row({"id": 7, "name": "A", "object": spelt})
+    assert set(CustomFieldValues([one], "job", {}).schema["properties"]) == {"a"}
+    assert not CustomFieldValues([one], "customer", {}).schema["properties"]
 
 
 @pytest.mark.parametrize(
@@ -196,14 +177,5 @@ def test_an_object_type_is_recognised_however_it_is_spelt(spelt: str) -> None:
 )
 def test_a_definition_of_an_odd_shape_is_still_a_field(odd: dict[str, Any]) -> None:
     """No reply of this list was ever published."""
-    one = Definition.from_row({"id": 7, "name": "A", "object": "job", **odd})
+    one = CustomFieldDefinition.from_row({"id": 7, "name": "A", "object": "job", **odd})
     assert len(fields(one).schema["properties"]) == 1
-
-
-@pytest.mark.parametrize(("counts", "requests"), [("total_count", 1), (None, 2)])
-def test_definitions_cost_a_request_or_two(box: Sandbox, client: Client, counts: Any, requests: int) -> None:
-    """They are read on every run, also on one that reads nothing else new."""
-    box.behaviour.count_key = counts
-    found = read_definitions(client, ReadOptions())
-    assert [one.id for one in found] == [one["id"] for one in box.rows("custom_fields")]
-    assert len(box.requests) == requests

@@ -1,0 +1,21 @@
+"""The definitions of custom fields, read within a request or two."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from fieldpulse_api.http.client import Client
+from fieldpulse_api.reading.definitions import read_definitions
+from fieldpulse_api.reading.pages import ReadOptions
+from fieldpulse_sandbox.sandbox import Sandbox
+
+
+@pytest.mark.parametrize(("counts", "requests"), [("total_count", 1), (None, 2)])
+def test_definitions_cost_a_request_or_two(box: Sandbox, client: Client, counts: Any, requests: int) -> None:
+    """They are read on every run, also on one that reads nothing else new."""
+    box.behaviour.count_key = counts
+    found = read_definitions(client, ReadOptions())
+    assert [one.id for one in found] == [one["id"] for one in box.rows("custom_fields")]
+    assert len(box.requests) == requests
