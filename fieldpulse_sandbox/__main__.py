@@ -15,19 +15,19 @@ from fieldpulse_sandbox.behaviour.profiles import ABOUT, LIVE, PROFILES
 from fieldpulse_sandbox.behaviour.switches import Behaviour
 from fieldpulse_sandbox.data.store import Store
 from fieldpulse_sandbox.faults.fault import KINDS, Fault
-from fieldpulse_sandbox.faults.fault_queue import Faults
-from fieldpulse_sandbox.faults.random_faults import Chaos
+from fieldpulse_sandbox.faults.fault_queue import FaultQueue
+from fieldpulse_sandbox.faults.random_faults import RandomFaults
 from fieldpulse_sandbox.server.app import create_app
-from fieldpulse_sandbox.server.webhook_sender import Deliveries
+from fieldpulse_sandbox.server.webhook_sender import WebhookSender
 
-from .options import WrongOption, behaviour_from, chaos_from, described, fault_from
-from .sandbox import Server, listen
+from .options import InvalidOption, behaviour_from, chaos_from, described, fault_from
+from .sandbox import UvicornServer, listen
 from .seed import build_account
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from fieldpulse_sandbox.server.gateway import Request
+    from fieldpulse_sandbox.server.gateway import RecordedRequest
 
 BELIEF = "fieldpulse-sandbox: this is what we believe of the FieldPulse API, not the API. All data are invented."
 PLAIN = re.compile("[!-~]+")
@@ -40,9 +40,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
     options = parser.parse_args(arguments)
     try:
         behaviour = behaviour_from(options.profile, options.behaviour, options.set)
-        chaos = chaos_from({name: getattr(options, f"fault_{name}") for name, *_ in described(Chaos)})
-        faults = Faults([fault_from(text) for text in options.fault], chaos)
-    except WrongOption as why:
+        chaos = chaos_from({name: getattr(options, f"fault_{name}") for name, *_ in described(RandomFaults)})
+        faults = FaultQueue([fault_from(text) for text in options.fault], chaos)
+    except InvalidOption as why:
         parser.error(str(why))
     store = _store(options.customers, options.seed)
     app = create_app(
@@ -52,7 +52,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         api_key=lambda: options.api_key,
         rate_limit=options.rate_limit,
         latency_ms=options.latency_ms,
-        answered=_ignore if options.quiet else _print,
+        on_response=_ignore if options.quiet else _print,
     )
     try:
         sock = listen(options.host, options.port)
@@ -60,10 +60,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
         print(f"fieldpulse-sandbox: cannot listen on {options.host}:{options.port}: {why.strerror}", file=sys.stderr)
         return 1
     line = f"{BELIEF} url=http://{options.host}:{sock.getsockname()[1]} key={options.api_key}"
-    deliveries = Deliveries(store, behaviour, options.webhook_url) if options.webhook_url else None
+    deliveries = WebhookSender(store, behaviour, options.webhook_url) if options.webhook_url else None
     if deliveries:
         deliveries.start()
-    Server(app, sock, lambda: print(line, flush=True)).serve_forever()
+    UvicornServer(app, sock, lambda: print(line, flush=True)).serve_forever()
     if deliveries:
         deliveries.close()
     return 0
@@ -78,7 +78,7 @@ def _store(customers: int, seed: int) -> Store:
     return store
 
 
-class Parser(argparse.ArgumentParser):
+class OneLineParser(argparse.ArgumentParser):
     """A parser that says what is wrong in one line."""
 
     @override
@@ -87,8 +87,8 @@ class Parser(argparse.ArgumentParser):
         self.exit(2, f"{self.prog}: {message}\n")
 
 
-def _parser() -> Parser:
-    parser = Parser(
+def _parser() -> OneLineParser:
+    parser = OneLineParser(
         prog="fieldpulse-sandbox",
         description="A FieldPulse account on this machine.",
         epilog=_manual(),
@@ -109,7 +109,7 @@ def _parser() -> Parser:
     parser.add_argument(
         "--fault", action="append", default=[], metavar="KIND,NAME=VALUE,...", help="a fault that waits; may come often"
     )
-    for name, _, _, about in described(Chaos):
+    for name, _, _, about in described(RandomFaults):
         parser.add_argument(f"--fault-{name}", metavar=name.upper(), help=f"faults by chance: {about}")
     parser.add_argument("--webhook-url", type=_address, metavar="URL", help="where webhooks are posted")
     parser.add_argument("--quiet", action="store_true", help="do not print the requests")
@@ -141,14 +141,14 @@ def _manual() -> str:
     return "\n".join([*parts, "", "kinds of faults:", *(f"  {kind:24} {about}" for kind, about in KINDS.items())])
 
 
-def _print(request: Request) -> None:
+def _print(request: RecordedRequest) -> None:
     path = f"{request.path}?{request.query_string}" if request.query_string else request.path
     status = "dropped" if request.status is None else request.status
     fault = f" ({request.fault})" if request.fault else ""
     print(f"{request.method} {path} {status} {request.seconds * 1000:.1f} ms{fault}", flush=True)
 
 
-def _ignore(request: Request) -> None:
+def _ignore(request: RecordedRequest) -> None:
     """Print nothing."""
 
 

@@ -1,6 +1,6 @@
 """Switches and faults from flags and files, and what is wrong with what was said.
 
-Names, types, limits and explanations come from the fields of `Behaviour`, `Fault` and `Chaos`.
+Names, types, limits and explanations come from the fields of `Behaviour`, `Fault` and `RandomFaults`.
 """
 
 from __future__ import annotations
@@ -19,25 +19,25 @@ from fieldpulse_api.resources.model import WritableResource
 from fieldpulse_sandbox.behaviour.profiles import PROFILES, profile_of
 from fieldpulse_sandbox.behaviour.switches import Behaviour
 from fieldpulse_sandbox.faults.fault import KINDS, Fault
-from fieldpulse_sandbox.faults.random_faults import Chaos
+from fieldpulse_sandbox.faults.random_faults import RandomFaults
 from fieldpulse_sandbox.schema.table_shapes import SHAPES
 
 from .option_pairs import allowed, read, spoken
 
-Options = type[Behaviour] | type[Fault] | type[Chaos]
+Options = type[Behaviour] | type[Fault] | type[RandomFaults]
 Said = Iterable[tuple[str, str]]
 EVERY = "*"
 FEW = 60
 
 
-class WrongOption(ValueError):
+class InvalidOption(ValueError):
     """Something that was said cannot be meant; its text is one line."""
 
 
 def behaviour_from(profile: str, file: str | None, pairs: list[str]) -> Behaviour:
     """Return a profile, with the switches of a JSON file over it, and those of `name=value` texts over both.
 
-    Raises: WrongOption.
+    Raises: InvalidOption.
     """
     known(profile, PROFILES, "profile")
     switches = dict(_values(Behaviour, _in_file(Path(file)))) if file else {}
@@ -47,26 +47,26 @@ def behaviour_from(profile: str, file: str | None, pairs: list[str]) -> Behaviou
 def fault_from(text: str) -> Fault:
     """Return the fault of a text such as `drop,method=POST,times=2`.
 
-    Raises: WrongOption.
+    Raises: InvalidOption.
     """
     kind, *pairs = text.split(",")
     known(kind, KINDS, "kind of fault")
     return Fault(**dict(_values(Fault, [("kind", kind), *_split(pairs)])))
 
 
-def chaos_from(said: Mapping[str, str | None]) -> Chaos | None:
+def chaos_from(said: Mapping[str, str | None]) -> RandomFaults | None:
     """Return the chaos of these texts by field, or None if nothing is said.
 
-    Raises: WrongOption.
+    Raises: InvalidOption.
     """
     given = [(name, text) for name, text in said.items() if text is not None]
-    return Chaos(**dict(_values(Chaos, given))) if given else None
+    return RandomFaults(**dict(_values(RandomFaults, given))) if given else None
 
 
 def known(name: str, names: Iterable[str], what: str) -> str:
     """Return a name that there is.
 
-    Raises: WrongOption with the nearest one, or all if they are few.
+    Raises: InvalidOption with the nearest one, or all if they are few.
     """
     there = list(names)
     if name in there:
@@ -74,7 +74,7 @@ def known(name: str, names: Iterable[str], what: str) -> str:
     hint = f"; there are {', '.join(there)}" if len(there) <= FEW else ""
     if near := get_close_matches(name, there, 1):
         hint = f"; did you mean {near[0]!r}?"
-    raise WrongOption(f"no {what} {name!r}{hint}")
+    raise InvalidOption(f"no {what} {name!r}{hint}")
 
 
 def described(options: Options) -> Iterator[tuple[str, str, str, str]]:
@@ -93,7 +93,7 @@ def _split(pairs: list[str]) -> Iterator[tuple[str, str]]:
     for pair in pairs:
         name, equals, text = pair.partition("=")
         if not equals:
-            raise WrongOption(f"{pair!r} gives no value; say NAME=VALUE")
+            raise InvalidOption(f"{pair!r} gives no value; say NAME=VALUE")
         yield name.strip(), text.strip()
 
 
@@ -101,11 +101,11 @@ def _in_file(path: Path) -> list[tuple[str, str]]:
     try:
         content = json.loads(path.read_text("utf-8"))
     except OSError as why:
-        raise WrongOption(f"{path}: {why.strerror}") from None
+        raise InvalidOption(f"{path}: {why.strerror}") from None
     except (ValueError, RecursionError):
         content = None
     if not isinstance(content, dict):
-        raise WrongOption(f"{path} is no JSON object of switches")
+        raise InvalidOption(f"{path} is no JSON object of switches")
     return [(name, spoken(value)) for name, value in content.items()]
 
 
@@ -118,7 +118,7 @@ def _values(options: Options, said: Said) -> Iterator[tuple[str, Any]]:
             value = read(hints[name], text)
             _check(there[name], value)
         except ValueError as why:
-            raise WrongOption(f"{name}={text}: {why}") from None
+            raise InvalidOption(f"{name}={text}: {why}") from None
         yield name, value
 
 
@@ -163,7 +163,7 @@ def _zone(name: str) -> None:
 
 
 NAMES = {"resources": _resource, "lists": _list, "fields": _field, "columns": _column, "zone": _zone}
-"""What raises WrongOption for a name that there is not, by what the name is of."""
+"""What raises InvalidOption for a name that there is not, by what the name is of."""
 
 
 def _columns(name: str) -> set[str]:

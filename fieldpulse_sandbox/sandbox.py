@@ -16,14 +16,14 @@ from uvicorn.protocols.http.h11_impl import H11Protocol
 
 from fieldpulse_sandbox.behaviour.profiles import LIVE, profile_of
 from fieldpulse_sandbox.behaviour.switches import Behaviour
-from fieldpulse_sandbox.data.store import Clock, Link, Store
+from fieldpulse_sandbox.data.store import Clock, MaterialListLink, Store
 from fieldpulse_sandbox.faults.fault import Fault
-from fieldpulse_sandbox.faults.fault_queue import Faults
+from fieldpulse_sandbox.faults.fault_queue import FaultQueue
 from fieldpulse_sandbox.faults.injection import TRANSPORT
-from fieldpulse_sandbox.faults.random_faults import Chaos
+from fieldpulse_sandbox.faults.random_faults import RandomFaults
 from fieldpulse_sandbox.server.app import create_app
-from fieldpulse_sandbox.server.gateway import Request
-from fieldpulse_sandbox.server.webhook_sender import Deliveries
+from fieldpulse_sandbox.server.gateway import RecordedRequest
+from fieldpulse_sandbox.server.webhook_sender import WebhookSender
 
 from .seed import Row, build_account
 
@@ -34,7 +34,7 @@ if TYPE_CHECKING:
     from starlette.types import ASGIApp, Receive, Scope, Send
 
 
-class Connection(H11Protocol):
+class DroppableConnection(H11Protocol):
     """A connection that tells the application its transport, so that a fault can close it."""
 
     @override
@@ -50,7 +50,7 @@ class Connection(H11Protocol):
         self.app = with_transport
 
 
-class Server(uvicorn.Server):
+class UvicornServer(uvicorn.Server):
     """A uvicorn server that says when it is ready and ends without raising the signal again."""
 
     def __init__(self, app: ASGIApp, sock: socket.socket, on_ready: Callable[[], None]) -> None:
@@ -58,7 +58,7 @@ class Server(uvicorn.Server):
         super().__init__(
             uvicorn.Config(
                 app,
-                http=Connection,
+                http=DroppableConnection,
                 ws="none",
                 lifespan="off",
                 log_level="warning",
@@ -163,7 +163,7 @@ class Sandbox:
         latency_ms: float = 0,
         profile: str = LIVE,
         behaviour: Behaviour | None = None,
-        chaos: Chaos | None = None,
+        random_faults: RandomFaults | None = None,
         webhook_url: str | None = None,
         clock: Clock = time.time,
     ) -> None:
@@ -171,11 +171,11 @@ class Sandbox:
         self.key = api_key
         self.behaviour = behaviour or profile_of(profile)
         self.store = Store(build_account(customers, seed), clock)
-        self.requests: list[Request] = []
-        self.watch: Callable[[Request], None] | None = None
+        self.requests: list[RecordedRequest] = []
+        self.on_request: Callable[[RecordedRequest], None] | None = None
         self.url = ""
-        self.deliveries = Deliveries(self.store, self.behaviour, webhook_url) if webhook_url else None
-        self._faults = Faults(chaos=chaos)
+        self.webhook_sender = WebhookSender(self.store, self.behaviour, webhook_url) if webhook_url else None
+        self._faults = FaultQueue(random_faults=random_faults)
         self._app = create_app(
             self.store,
             api_key=lambda: self.key,
@@ -183,7 +183,7 @@ class Sandbox:
             latency_ms=latency_ms,
             behaviour=self.behaviour,
             faults=self._faults,
-            arrived=self._arrived,
+            on_request=self._arrived,
         )
 
     def __enter__(self) -> Sandbox:  # noqa: PYI034  # `Self` is newer than Python 3.10
@@ -191,11 +191,11 @@ class Sandbox:
         sock = listen("127.0.0.1", 0)
         self.url = f"http://127.0.0.1:{sock.getsockname()[1]}"
         ready = threading.Event()
-        self._server = Server(self._app, sock, ready.set)
+        self._server = UvicornServer(self._app, sock, ready.set)
         self._thread = threading.Thread(target=self._server.serve_forever, name="fieldpulse-sandbox", daemon=True)
         self._thread.start()
-        if self.deliveries:
-            self.deliveries.start()
+        if self.webhook_sender:
+            self.webhook_sender.start()
         if not ready.wait(timeout=10):
             msg = "the sandbox did not start within 10 s"
             raise RuntimeError(msg)
@@ -205,19 +205,19 @@ class Sandbox:
         """Stop, and wait until the port is closed."""
         self._server.stop()
         self._thread.join(timeout=10)
-        if self.deliveries:
-            self.deliveries.close()
+        if self.webhook_sender:
+            self.webhook_sender.close()
 
-    def _arrived(self, request: Request) -> None:
+    def _arrived(self, request: RecordedRequest) -> None:
         self.requests.append(request)
-        if self.watch:
-            self.watch(request)
+        if self.on_request:
+            self.on_request(request)
 
-    def fail(self, fault: Fault) -> None:
+    def add_fault(self, fault: Fault) -> None:
         """Queue a fault for the requests to come."""
         self._faults.add(fault)
 
-    def links(self, number: int) -> list[Link]:
+    def links(self, number: int) -> list[MaterialListLink]:
         """Return what a material list is connected with, in the order of the requests, repetitions included."""
         return list(self.store.links.get(number, ()))
 

@@ -46,7 +46,7 @@ FLAT: dict[str, dict[str, tuple[str, str]]] = {
     },
 }
 """The flat parameters that the vendor documents, by resource; every other flat parameter is ignored (V)."""
-CLASSES = {
+OBJECT_TYPES = {
     name: BASE_CLASS + name.title().removesuffix("s")
     for name in ("customer", "job", "invoice", "project", "subtask", "subtasks")
 }
@@ -107,7 +107,7 @@ def flat_conditions(name: str, query: dict[str, str]) -> list[Condition]:
             continue
         value = WORDS.get((name, parameter), {}).get(value, value)
         if parameter == "object_type" and column.endswith("_type"):
-            value = CLASSES.get(value, value)
+            value = OBJECT_TYPES.get(value, value)
         found.append(Condition(column, operation, value))
     return found
 

@@ -7,29 +7,29 @@ from typing import TYPE_CHECKING, Any
 import msgspec
 
 from fieldpulse_sandbox.schema.table_shapes import COMPANY_ID
-from fieldpulse_sandbox.seed.fields import OBJECTS, owner_column
+from fieldpulse_sandbox.seed.fields import CUSTOM_FIELD_OBJECTS, owner_column
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
-    from fieldpulse_sandbox.responses.row_format import Form
+    from fieldpulse_sandbox.responses.row_format import RowFormat
     from fieldpulse_sandbox.seed import Row
 
     from .store import Store
 
 PARAMETERS = {"jobs": "with_custom_fields", "material_lists": "withCustomfieldsAndRelatedData"}
 """What a list and a row by id are asked for their values with, by resource (D). The other lists need no asking."""
-RELATED = "customfields_with_related_data"
+DEFINITIONS_KEY = "customfields_with_related_data"
 DEFINITION = ("id", "name", "field_widget_id")
 """What an entry shows of its definition. Assumed: only the key `customfields_with_related_data` is documented."""
 
 
-def is_asked(name: str, query: Mapping[str, str]) -> bool:
+def is_requested(name: str, query: Mapping[str, str]) -> bool:
     """Say whether a request wants the values with their definitions, and can have them here."""
     return name in PARAMETERS and query.get(PARAMETERS[name]) in ("true", "1")
 
 
-def related(store: Store, row: Row) -> list[Row]:
+def with_definitions(store: Store, row: Row) -> list[Row]:
     """Return the values of a row, each with its definition as it is now, or null where that was deleted."""
     return [one | {"custom_field": _definition(store, one)} for one in row["customfields"] or ()]
 
@@ -39,7 +39,7 @@ def _definition(store: Store, value: Row) -> Row | None:
     return {key: field[key] for key in DEFINITION} if field else None
 
 
-def encoded(store: Store, name: str, numbers: Sequence[int], form: Form) -> list[bytes]:
+def encoded_with_definitions(store: Store, name: str, numbers: Sequence[int], form: RowFormat) -> list[bytes]:
     """Return these rows as JSON, as a list shows them to who asked for the values.
 
     The values are put behind the rows that the table keeps encoded: that is cheap enough to need no cache
@@ -47,17 +47,19 @@ def encoded(store: Store, name: str, numbers: Sequence[int], form: Form) -> list
     """
     table = store.tables[name]
     plain = table.encoded(numbers, form)
-    rows = [table.rows.get(number) or table.trash[number] for number in numbers]
-    values = [msgspec.json.encode(form.nested(RELATED, related(store, row))) for row in rows]
-    return [b'%s,"%s":%s}' % (row[:-1], RELATED.encode(), given) for row, given in zip(plain, values, strict=True)]
+    rows = [table.rows.get(number) or table.deleted[number] for number in numbers]
+    values = [msgspec.json.encode(form.nested(DEFINITIONS_KEY, with_definitions(store, row))) for row in rows]
+    return [
+        b'%s,"%s":%s}' % (row[:-1], DEFINITIONS_KEY.encode(), given) for row, given in zip(plain, values, strict=True)
+    ]
 
 
-def merged(store: Store, name: str, values: Row, before: Row, *, by_id: bool) -> Row:
+def merge_custom_values(store: Store, name: str, values: Row, before: Row, *, by_id: bool) -> Row:
     """Merge written values into those of the row, as text (V: names are never shown).
 
     An entry with an `id` replaces that value; one without replaces that of its definition, or is one more if `by_id`.
     """
-    if name not in OBJECTS or not isinstance(values.get("customfields"), list):
+    if name not in CUSTOM_FIELD_OBJECTS or not isinstance(values.get("customfields"), list):
         return values
     kept = list(before.get("customfields") or ())
     for given in values["customfields"]:
@@ -78,7 +80,12 @@ def _place(kept: list[Row], number: Any, field: int | None) -> int | None:
 
 
 def _fresh(store: Store, field: int) -> Row:
-    return {"id": store.value_id(), "company_id": COMPANY_ID, "field_instance_id": field, "created_at": store.now()}
+    return {
+        "id": store.next_element_id(),
+        "company_id": COMPANY_ID,
+        "field_instance_id": field,
+        "created_at": store.now(),
+    }
 
 
 def _text(given: Any) -> str | None:

@@ -10,7 +10,7 @@ if TYPE_CHECKING:
     from fieldpulse_sandbox.schema.table_shapes import Row
 
 
-class Index:
+class ColumnIndex:
     """Ids by value. Cells that are lists or objects are not found by any value."""
 
     def __init__(self, column: str, rows: Iterable[Row]) -> None:

@@ -21,16 +21,16 @@ EMBEDDED: dict[str, tuple[tuple[str, str, str], ...]] = {
 """Key, resource and the column that refers to it. A deleted row is embedded as null."""
 
 
-def detailed(store: Store, name: str, row: Row) -> Row:
+def detail_row(store: Store, name: str, row: Row) -> Row:
     """Return a row as its path by id shows it."""
     extras = {key: store.find(target, row[column]) for key, target, column in EMBEDDED.get(name, ())}
     customer = extras.get("customer")
     if customer:
-        extras["customer"] = store.tables["customers"].shown(customer)
-    return visible(name, row) | extras
+        extras["customer"] = store.tables["customers"].list_row(customer)
+    return without_hidden(name, row) | extras
 
 
-def visible(name: str, row: Row) -> Row:
+def without_hidden(name: str, row: Row) -> Row:
     """Return a row without what no answer has."""
     hidden = NEVER_SHOWN.get(name, frozenset())
     return {key: cell for key, cell in row.items() if key not in hidden}

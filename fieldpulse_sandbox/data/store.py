@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from itertools import count
 from typing import TYPE_CHECKING
 
-from fieldpulse_sandbox.schema.table_shapes import COMPANY_ID, SHAPES, blank
+from fieldpulse_sandbox.schema.table_shapes import COMPANY_ID, SHAPES, blank_row
 from fieldpulse_sandbox.schema.timestamps import bare
 from fieldpulse_sandbox.seed.draft import ID_FAMILY
 
@@ -25,12 +25,12 @@ LAST_SEEDED_VALUE = 5_900_000_000
 """No account is so large that its seed gets there."""
 
 
-class Missing(Exception):  # named for what happened
+class NoSuchRow(Exception):  # named for what happened
     """There is no such row, or it was deleted."""
 
 
 @dataclass(frozen=True)
-class Link:
+class MaterialListLink:
     """What a material list was connected with: all of it, or only some items."""
 
     entity: str
@@ -52,22 +52,22 @@ class Store:
         self.clock = clock
         self.tables = {name: Table(name, account.get(name, ())) for name in SHAPES}
         self.owner = next(iter(self.tables["users"].rows), None)
-        self.links: defaultdict[int, list[Link]] = defaultdict(list)
-        self.changed: Changed = lambda *_: None
+        self.links: defaultdict[int, list[MaterialListLink]] = defaultdict(list)
+        self.on_change: Changed = lambda *_: None
         self._value_ids = count(LAST_SEEDED_VALUE + 1)
 
     def now(self) -> str:
         """Return the server's time as the columns have it."""
         return bare(int(self.clock()))
 
-    def value_id(self) -> int:
+    def next_element_id(self) -> int:
         """Return an id for an element inside a row, above all that the seed gave."""
         return next(self._value_ids)
 
     def rows(self, name: str) -> list[Row]:
         """Return the live rows of a resource as its list shows them, ascending by id."""
         table = self.tables[name]
-        return [dict(table.shown(row)) for row in list(table.rows.values())]
+        return [dict(table.list_row(row)) for row in list(table.rows.values())]
 
     def find(self, name: str, number: object) -> Row | None:
         """Return a live row by id, or None."""
@@ -83,13 +83,13 @@ class Store:
         """
         row = self.find(name, number)
         if row is None:
-            raise Missing(name)
+            raise NoSuchRow(name)
         return row
 
     def create(self, name: str, values: Row) -> Row:
         """Insert a row with an id and a cuid above all others, written now by the owner of the key."""
         family = [n for n in SHAPES if ID_FAMILY.get(n, n) == ID_FAMILY.get(name, name)]
-        row = blank(name) | values
+        row = blank_row(name) | values
         row["id"] = max(self.tables[n].last_id for n in family) + 1
         own = {
             "company_id": COMPANY_ID,
@@ -99,8 +99,8 @@ class Store:
             "updated_at": self.now(),
         }
         row |= {key: value for key, value in own.items() if key in row}
-        self.tables[name].put(row)
-        self.changed(name, None, row)
+        self.tables[name].upsert(row)
+        self.on_change(name, None, row)
         return row
 
     def update(self, name: str, number: int, values: Row) -> Row:
@@ -112,14 +112,14 @@ class Store:
         """Replace some columns of a row without a stamp: what a row embeds of others changes that way."""
         before = self.get(name, number)
         row = before | values
-        self.tables[name].put(row)
-        self.changed(name, before, row)
+        self.tables[name].upsert(row)
+        self.on_change(name, before, row)
         return row
 
     def delete(self, name: str, number: object) -> Row:
         """Take a row out of every answer and return it with its `deleted_at`; its children stay (V)."""
         return self.tables[name].remove(self.get(name, number)["id"], self.now())
 
-    def trashed(self, name: str, number: object) -> Row | None:
+    def find_deleted(self, name: str, number: object) -> Row | None:
         """Return a deleted row by id, or None."""
-        return self.tables[name].trash.get(int(str(number))) if str(number).isdigit() else None
+        return self.tables[name].deleted.get(int(str(number))) if str(number).isdigit() else None

@@ -11,12 +11,12 @@ import msgspec
 from fieldpulse_sandbox.schema.table_shapes import DETAIL_ONLY, NEVER_SHOWN, SHAPES, Row
 
 from .conditions import ASSIGNMENT
-from .index import Index
+from .index import ColumnIndex
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-    from fieldpulse_sandbox.responses.row_format import Form
+    from fieldpulse_sandbox.responses.row_format import RowFormat
 
     from .selection import Selection
 
@@ -58,19 +58,19 @@ class Table:
         self.name = name
         everything = list(rows)
         self.rows: dict[int, Row] = {row["id"]: row for row in everything if not row.get("deleted_at")}
-        self.trash: dict[int, Row] = {row["id"]: row for row in everything if row.get("deleted_at")}
+        self.deleted: dict[int, Row] = {row["id"]: row for row in everything if row.get("deleted_at")}
         self.last_id = max((row["id"] for row in everything), default=0)
         self.last_cuid = max((row.get("cuid") or 0 for row in everything), default=1000)
         nested = {key for row in everything[:50] for key, cell in row.items() if isinstance(cell, list | dict)}
         self.columns = frozenset(SHAPES[name]) - nested
         self._hidden = DETAIL_ONLY.get(name, frozenset()) | NEVER_SHOWN.get(name, frozenset())
         self._encoded: dict[int, bytes] = {}
-        self._form: Form | None = None
+        self._form: RowFormat | None = None
         self._haystacks: dict[int, str] = {}
         self._selected: dict[Selection, list[int]] = {}
-        self._indexes: dict[str, Index] = {}
+        self._indexes: dict[str, ColumnIndex] = {}
 
-    def put(self, row: Row) -> None:
+    def upsert(self, row: Row) -> None:
         """Insert or replace a row."""
         number = row["id"]
         before = self.rows.get(number)
@@ -89,14 +89,14 @@ class Table:
         row = self.rows.pop(number)
         for index in self._indexes.values():
             index.discard(row)
-        self.trash[number] = trashed = row | {"deleted_at": stamp}
+        self.deleted[number] = trashed = row | {"deleted_at": stamp}
         return trashed
 
-    def having(self, column: str, *values: Any) -> list[Row]:
+    def find(self, column: str, *values: Any) -> list[Row]:
         """Return the rows that have any of these values in a column, ascending by id."""
         index = self._indexes.get(column)
         if index is None:
-            index = self._indexes[column] = Index(column, self.rows.values())
+            index = self._indexes[column] = ColumnIndex(column, self.rows.values())
         return [self.rows[number] for number in index.find(values)]
 
     def _forget(self, number: int) -> None:
@@ -104,7 +104,7 @@ class Table:
         self._haystacks.pop(number, None)
         self._selected.clear()
 
-    def encoded(self, numbers: Iterable[int], form: Form) -> list[bytes]:
+    def encoded(self, numbers: Iterable[int], form: RowFormat) -> list[bytes]:
         """Return these rows as JSON, as a list shows them in this form."""
         kept = self._encoded
         if form is not self._form:
@@ -112,11 +112,11 @@ class Table:
             self._form = form
         for number in numbers:
             if number not in kept:
-                row = self.rows.get(number) or self.trash[number]
-                kept[number] = msgspec.json.encode(form(self.name, self.shown(row)))
+                row = self.rows.get(number) or self.deleted[number]
+                kept[number] = msgspec.json.encode(form(self.name, self.list_row(row)))
         return [kept[number] for number in numbers]
 
-    def shown(self, row: Row) -> Row:
+    def list_row(self, row: Row) -> Row:
         """Return a row as a list shows it."""
         return {key: cell for key, cell in row.items() if key not in self._hidden} if self._hidden else row
 
@@ -136,7 +136,7 @@ class Table:
                 raise BackendError(claim.column)
             wanted = claim.equals()
             if rows is None and wanted is not None:
-                rows = self.having(claim.column, *wanted)
+                rows = self.find(claim.column, *wanted)
             else:
                 test = claim.test()
                 rows = [row for row in (self.rows.values() if rows is None else rows) if test(row)]
@@ -147,7 +147,7 @@ class Table:
         return rows
 
     def _with_trash(self) -> list[Row]:
-        return sorted((*self.rows.values(), *self.trash.values()), key=itemgetter("id"))
+        return sorted((*self.rows.values(), *self.deleted.values()), key=itemgetter("id"))
 
     def _haystack(self, row: Row) -> str:
         text = self._haystacks.get(row["id"])

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 WAYS = ("touch", "insert", "delete")
 
 
-def slide(store: Store, name: str, ids: Sequence[int], fault: Fault) -> None:
+def edit_row(store: Store, name: str, ids: Sequence[int], fault: Fault) -> None:
     """Touch one of these rows of a resource, add a copy of it, or delete it.
 
     Which one follows from the seed and hardly from what else slid before, so that it is the same again.
@@ -26,7 +26,7 @@ def slide(store: Store, name: str, ids: Sequence[int], fault: Fault) -> None:
         return
     lot = f"{fault.seed} {fault.times}"
     row = store.get(name, min(there, key=lambda number: crc32(f"{lot} {number}".encode())))
-    way = Random(lot).choice(WAYS) if fault.slide == "any" else fault.slide
+    way = Random(lot).choice(WAYS) if fault.edit == "any" else fault.edit
     if way == "touch":
         store.update(name, row["id"], {})
     elif way == "delete":

@@ -8,12 +8,12 @@ from typing import TYPE_CHECKING
 
 from fieldpulse_api.resources.model import ANY_COLUMN, Resource
 from fieldpulse_sandbox.data.conditions import OPERATORS, Condition, flat_conditions
-from fieldpulse_sandbox.data.custom_field_values import is_asked
+from fieldpulse_sandbox.data.custom_field_values import is_requested
 from fieldpulse_sandbox.data.selection import Selection, Sort
 from fieldpulse_sandbox.data.table import BackendError
 from fieldpulse_sandbox.schema.column_rules import TIME_ENDINGS
 from fieldpulse_sandbox.schema.timestamps import in_utc
-from fieldpulse_sandbox.writes.validation import Refused
+from fieldpulse_sandbox.writes.validation import ValidationFailed
 
 from .assignee_filter import asn_conditions
 
@@ -45,17 +45,17 @@ FIFTY = 50
 
 
 @dataclass(frozen=True)
-class Query:
+class ListQuery:
     """A list request. `page` starts at 1; `with_values` asks for custom values with their definitions."""
 
     selection: Selection
     page: int
     limit: int
     is_counted: bool
-    with_values: bool
+    with_custom_values: bool
 
 
-def read_query(store: Store, resource: Resource, items: Sequence[tuple[str, str]], behaviour: Behaviour) -> Query:
+def read_query(store: Store, resource: Resource, items: Sequence[tuple[str, str]], behaviour: Behaviour) -> ListQuery:
     """Return what the query string, as its (name, value) pairs, means for this list, as the behaviour has it.
 
     Raises: Refused, BackendError.
@@ -66,7 +66,7 @@ def read_query(store: Store, resource: Resource, items: Sequence[tuple[str, str]
     if behaviour.honour_filter:
         conditions = flat_conditions(resource.name, query) + asn_conditions(store, resource.name, items)
         conditions += _filters(resource, brackets.get("filter", {}), behaviour)
-    if conditions and behaviour.misread_filter:
+    if conditions and behaviour.filters_match_nothing:
         conditions = [Condition("id", "=", "0")]
     sorts = _sorts(resource, query, brackets.get("sort", {}), behaviour)
     search = query.get("search", "").strip().lower() if resource.name in SEARCHED else ""
@@ -75,25 +75,27 @@ def read_query(store: Store, resource: Resource, items: Sequence[tuple[str, str]
         resource.supports_count and behaviour.count_on_request and query.get("calculate_count") in ("true", "1")
     )
     free = behaviour.always_count
-    return Query(
-        selection=Selection(tuple(conditions), tuple(sorts), search, behaviour.default_order, behaviour.list_deleted),
+    return ListQuery(
+        selection=Selection(
+            tuple(conditions), tuple(sorts), search, behaviour.default_order, behaviour.list_deleted_rows
+        ),
         page=_positive(query.get("page"), 1) if is_paged else 1,
         limit=_limit(resource, query, behaviour),
         is_counted=is_counted or resource.name in free or ALL in free,
-        with_values=is_asked(resource.name, query),
+        with_custom_values=is_requested(resource.name, query),
     )
 
 
 def _limit(resource: Resource, query: dict[str, str], behaviour: Behaviour) -> int:
     """Return how many rows a page has. Raises: Refused."""
-    default = FIFTY if resource.name in behaviour.lists_of_fifty else behaviour.default_limit
+    default = FIFTY if resource.name in behaviour.lists_with_limit_50 else behaviour.default_limit
     limit = _positive(query.get("limit"), default) if behaviour.honour_limit else default
-    cap = behaviour.page_cap
-    if limit <= cap or behaviour.over_cap == "honour":
+    cap = behaviour.max_limit
+    if limit <= cap or behaviour.above_max_limit == "honour":
         return limit
-    if behaviour.over_cap == "refuse":
-        raise Refused([("limit", f"The limit may not be greater than {cap}.")])
-    return cap if behaviour.over_cap == "clamp" else min(default, cap)
+    if behaviour.above_max_limit == "refuse":
+        raise ValidationFailed([("limit", f"The limit may not be greater than {cap}.")])
+    return cap if behaviour.above_max_limit == "clamp" else min(default, cap)
 
 
 def _brackets(query: dict[str, str]) -> dict[str, dict[int, dict[str, str]]]:
@@ -119,16 +121,16 @@ def _filters(resource: Resource, given: dict[int, dict[str, str]], behaviour: Be
         if "attribute" in part and "value" in part
     ]
     for claim in conditions:
-        if claim.column in behaviour.failing_columns:
+        if claim.column in behaviour.failing_filter_columns:
             raise BackendError(claim.column)
-    blind = behaviour.unfiltered_columns
+    blind = behaviour.unfilterable_columns
     return [claim for claim in conditions if claim.operator in OPERATORS and claim.column not in blind]
 
 
 def _meant(column: str, value: str, behaviour: Behaviour) -> str:
     """Return the value of a filter; a time without a zone means the one of the account."""
     is_time = column.endswith(TIME_ENDINGS) and len(value) > len("2026-05-01")
-    return str(in_utc(value, behaviour.times_zone)) if is_time else value
+    return str(in_utc(value, behaviour.time_zone)) if is_time else value
 
 
 def _sorts(
@@ -136,13 +138,13 @@ def _sorts(
 ) -> list[Sort]:
     sorts: list[Sort] = []
     column = query.get("sort_by", "")
-    is_listed = column in resource.sort_by or ANY_COLUMN in resource.sort_by or behaviour.sort_by_unlisted
+    is_listed = column in resource.sort_by or ANY_COLUMN in resource.sort_by or behaviour.sort_by_undocumented
     if column and is_listed and behaviour.honour_sort in (True, "sort_by"):
         sorts.append((column, query.get("sort_dir") == "desc"))
     if resource.supports_sort and behaviour.honour_sort in (True, "brackets"):
         parts = [given[number] for number in sorted(given) if given[number].get("attribute")]
         sorts += [(part["attribute"], part.get("order") == "desc") for part in parts]
-    return [sort for sort in sorts if sort[0] not in behaviour.unsorted_columns]
+    return [sort for sort in sorts if sort[0] not in behaviour.unsortable_columns]
 
 
 def _positive(text: str | None, default: int) -> int:

@@ -22,11 +22,11 @@ GATEWAY_MESSAGES = {
 }
 
 
-NOTHING: Mapping[str, Any] = MappingProxyType({})
+NO_KEYS: Mapping[str, Any] = MappingProxyType({})
 
 
 @dataclass(frozen=True)
-class Answer:
+class HttpResponse:
     """A complete answer: status, body and the headers that are peculiar to it."""
 
     status: int
@@ -35,46 +35,48 @@ class Answer:
     media_type: str = "application/json"
 
 
-def gateway(status: int, message: str | None = None, **headers: str) -> Answer:
+def gateway_error(status: int, message: str | None = None, **headers: str) -> HttpResponse:
     """Return an error of the gateway, which knows only `message`."""
     text = message or GATEWAY_MESSAGES.get(status, "Internal Server Error")
-    return Answer(status, msgspec.json.encode({"message": text}), {k.replace("_", "-"): v for k, v in headers.items()})
+    return HttpResponse(
+        status, msgspec.json.encode({"message": text}), {k.replace("_", "-"): v for k, v in headers.items()}
+    )
 
 
-def unknown_route(status: int = 403) -> Answer:
+def unknown_route_error(status: int = 403) -> HttpResponse:
     """Return what the gateway says of a path or method that it does not have: 403 (V) or 404 (D)."""
-    return gateway(status, "Missing Authentication Token" if status == 403 else "Request URL not found")  # noqa: PLR2004  the two that there are
+    return gateway_error(status, "Missing Authentication Token" if status == 403 else "Request URL not found")  # noqa: PLR2004  the two that there are
 
 
-def missing(status: int = 404, words: str = "backend") -> Answer:
+def missing_row_error(status: int = 404, words: str = "backend") -> HttpResponse:
     """Return what is said of a row that does not exist or was deleted: by the backend (I) or as documented (D)."""
     if words == "documented" and status == 404:  # noqa: PLR2004  the documented one
-        return gateway(404)
-    return Answer(status, _encode({"error": True, "response": None, "errors": ["Entity not found."]}))
+        return gateway_error(404)
+    return HttpResponse(status, _encode({"error": True, "response": None, "errors": ["Entity not found."]}))
 
 
-def invalid(problems: list[tuple[str, str]], shape: str) -> Answer:
+def validation_error(problems: list[tuple[str, str]], shape: str) -> HttpResponse:
     """Return a failed validation of (field, text) pairs in one of the three shapes."""
     texts = [text for _, text in problems]
     if shape == "422":
         fields: dict[str, list[str]] = {}
         for name, text in problems:
             fields.setdefault(name, []).append(text)
-        return Answer(422, _encode({"message": texts[0], "errors": fields}))
+        return HttpResponse(422, _encode({"message": texts[0], "errors": fields}))
     if shape == "200":
-        return Answer(200, _encode({"error": True, "response": None, "errors": texts}))
-    return Answer(400, _encode({"error": True, "errors": texts}))
+        return HttpResponse(200, _encode({"error": True, "response": None, "errors": texts}))
+    return HttpResponse(400, _encode({"error": True, "errors": texts}))
 
 
-def single(row: Any, status: int = 200, more: Mapping[str, Any] = NOTHING) -> Answer:
+def row_response(row: Any, status: int = 200, more: Mapping[str, Any] = NO_KEYS) -> HttpResponse:
     """Return one row in the envelope, which may have more keys."""
-    return Answer(status, b'{"error":false,"response":' + _encode(row) + _rest(more))
+    return HttpResponse(status, b'{"error":false,"response":' + _encode(row) + _rest(more))
 
 
-def listing(rows: list[bytes] | None, more: Mapping[str, Any] = NOTHING) -> Answer:
+def page_response(rows: list[bytes] | None, more: Mapping[str, Any] = NO_KEYS) -> HttpResponse:
     """Return a page of rows that are encoded already, in the envelope with more keys; None is null."""
     page = b"null" if rows is None else b"[" + b",".join(rows) + b"]"
-    return Answer(200, b'{"error":false,"response":' + page + _rest(more))
+    return HttpResponse(200, b'{"error":false,"response":' + page + _rest(more))
 
 
 def _rest(more: Mapping[str, Any]) -> bytes:

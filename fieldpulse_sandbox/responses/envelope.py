@@ -5,36 +5,36 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from . import bodies as answers
-from .row_format import form_of
+from .row_format import row_format
 
 if TYPE_CHECKING:
     from fieldpulse_sandbox.behaviour.switches import Behaviour
     from fieldpulse_sandbox.seed import Row
 
-    from .bodies import Answer
+    from .bodies import HttpResponse
 
 EXTRA: dict[str, Any] = {"updates": [], "db": "reader", "result_count": None}
 """Keys of envelopes that were seen elsewhere (contract 2.1)."""
 
 
-class Envelope:
+class ResponseBuilder:
     """Answers in the envelope, as the behaviour has it now."""
 
     def __init__(self, behaviour: Behaviour) -> None:
         """Ask this behaviour anew for each answer."""
         self._behaviour = behaviour
 
-    def row(self, name: str, row: Row, status: int = 200) -> Answer:
+    def row(self, name: str, row: Row, status: int = 200) -> HttpResponse:
         """Return a row of this resource."""
-        return self.value(form_of(self._behaviour)(name, row), status)
+        return self.value(row_format(self._behaviour)(name, row), status)
 
-    def value(self, value: Any, status: int = 200) -> Answer:
+    def value(self, value: Any, status: int = 200) -> HttpResponse:
         """Return what is no row of a resource."""
-        return answers.single(value, status, EXTRA if self._behaviour.envelope_extra else answers.NOTHING)
+        return answers.row_response(value, status, EXTRA if self._behaviour.extra_envelope_keys else answers.NO_KEYS)
 
-    def listing(self, rows: list[bytes] | None, count: int | None) -> Answer:
+    def page(self, rows: list[bytes] | None, count: int | None) -> HttpResponse:
         """Return a page; a count that was not asked for is null (V), unless it is left out."""
         key = self._behaviour.count_key
-        is_left_out = key is None or (count is None and self._behaviour.count_left_out)
+        is_left_out = key is None or (count is None and self._behaviour.omit_null_count)
         more: dict[str, Any] = {} if is_left_out else {str(key): count}
-        return answers.listing(rows, more | EXTRA if self._behaviour.envelope_extra else more)
+        return answers.page_response(rows, more | EXTRA if self._behaviour.extra_envelope_keys else more)

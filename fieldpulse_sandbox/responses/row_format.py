@@ -19,16 +19,16 @@ if TYPE_CHECKING:
     from fieldpulse_sandbox.seed import Row
 
 SWITCHES = (
-    "times_zone",
-    "time_form",
-    "text_for_numbers",
-    "numbers_for_money",
-    "empty_for_null",
-    "null_columns_left_out",
+    "time_zone",
+    "time_format",
+    "numbers_as_text",
+    "money_as_numbers",
+    "null_as_empty_text",
+    "omit_null_columns",
     "missing_columns",
     "unknown_columns",
     "unknown_codes",
-    "tags",
+    "tag_elements",
 )
 """The switches that change how a row is shown."""
 TIME = re.compile(r"\d{4}-\d\d-\d\d[ T]\d\d:\d\d:\d\d(\.000000Z)?")
@@ -49,22 +49,22 @@ UNKNOWN_CODES = {"invoices": -1, "payments": 9}
 """A status that no document explains, by resource; -1 was seen on an invoice (V)."""
 
 
-class Form:
+class RowFormat:
     """What some switches make of rows. There is one for each state of them, so that what is encoded can be kept."""
 
     def __init__(self, behaviour: Behaviour) -> None:
         """Take the switches as they are now."""
         self._is_plain = all(getattr(behaviour, name) == getattr(Behaviour, name) for name in SWITCHES)
-        self._zone = ZoneInfo(behaviour.times_zone)
-        self._time_form = behaviour.time_form
-        self._times_change = (behaviour.times_zone, behaviour.time_form) != ("UTC", "bare")
-        self._texts, self._numbers = behaviour.text_for_numbers, behaviour.numbers_for_money
-        self._null = "" if behaviour.empty_for_null else None
-        self._leave_out = behaviour.null_columns_left_out
+        self._zone = ZoneInfo(behaviour.time_zone)
+        self._time_form = behaviour.time_format
+        self._times_change = (behaviour.time_zone, behaviour.time_format) != ("UTC", "bare")
+        self._texts, self._numbers = behaviour.numbers_as_text, behaviour.money_as_numbers
+        self._null = "" if behaviour.null_as_empty_text else None
+        self._leave_out = behaviour.omit_null_columns
         self._missing = frozenset(behaviour.missing_columns)
         self._more = UNKNOWN if behaviour.unknown_columns else {}
         self._codes = UNKNOWN_CODES if behaviour.unknown_codes else {}
-        self._tags_are_objects = behaviour.tags == "objects"
+        self._tags_are_objects = behaviour.tag_elements == "objects"
 
     def __call__(self, name: str, row: Row) -> Row:
         """Return a row of this resource as it is shown."""
@@ -113,11 +113,11 @@ class Form:
         return cell if cell.endswith("Z") else local.strftime("%Y-%m-%d %H:%M:%S")
 
 
-def form_of(behaviour: Behaviour) -> Form:
+def row_format(behaviour: Behaviour) -> RowFormat:
     """Return how rows are shown now."""
     return _form(tuple(getattr(behaviour, name) for name in SWITCHES))
 
 
 @lru_cache(maxsize=64)
-def _form(values: tuple[Any, ...]) -> Form:
-    return Form(Behaviour(**dict(zip(SWITCHES, values, strict=True))))
+def _form(values: tuple[Any, ...]) -> RowFormat:
+    return RowFormat(Behaviour(**dict(zip(SWITCHES, values, strict=True))))

@@ -45,7 +45,7 @@ WRITE_ONLY: dict[str, frozenset[str]] = {"assets": frozenset({"job_ids"})}
 TIME_ENDINGS = ("_time", "_at", "_date")
 
 
-def extras(name: str, body: Row, documented: Collection[str]) -> Row:
+def undocumented_cells(name: str, body: Row, documented: Collection[str]) -> Row:
     """Return the cells that a body sets although the vendor documents no such field; what does not fit is dropped."""
     shape, closed = SHAPES[name], PROTECTED | COMPUTED.get(name, frozenset())
     found = {}

@@ -236,6 +236,6 @@ NEVER_SHOWN: dict[str, frozenset[str]] = {"material_lists": frozenset({"customfi
 """Columns that no answer has: what they hold is shown under another name, and only if asked for (`custom_values`)."""
 
 
-def blank(name: str) -> Row:
+def blank_row(name: str) -> Row:
     """Return a row of this resource with nothing set; its lists are its own."""
     return {key: [] if value == [] else value for key, value in SHAPES[name].items()}

@@ -6,7 +6,7 @@ from fieldpulse_sandbox.schema.table_shapes import Row
 
 from .billing import add_billing
 from .customers import add_customers
-from .draft import Draft
+from .draft import AccountDraft
 from .fields import add_fields
 from .reference import add_reference
 from .work import add_work
@@ -22,7 +22,7 @@ def build_account(customers: int = 200, seed: int = 1) -> Account:
     Shape:  about 1.5 jobs, 1 invoice, 0.5 estimates and 0.9 payments per customer; reference lists do not grow.
             Rows with a `deleted_at` are what was deleted before; the API does not show them.
     """
-    draft = Draft(customers, seed)
+    draft = AccountDraft(customers, seed)
     add_reference(draft)
     add_customers(draft)
     add_work(draft)

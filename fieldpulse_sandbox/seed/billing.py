@@ -8,7 +8,7 @@ from fieldpulse_sandbox.schema.table_shapes import BASE_CLASS, Row
 from fieldpulse_sandbox.schema.timestamps import EPOCH, YEAR, bare, moment_of
 
 if TYPE_CHECKING:
-    from .draft import Draft
+    from .draft import AccountDraft
 
 DAY = 86_400
 METHODS = ("cash", "check", "card", "bank_transfer", "other")
@@ -40,7 +40,7 @@ def small_customer(row: Row) -> Row:
     return {key: row[key] for key in SMALL_CUSTOMER}
 
 
-def add_billing(draft: Draft) -> None:
+def add_billing(draft: AccountDraft) -> None:
     """Add the imported invoices, then invoices of jobs, estimates and payments, oldest first."""
     customers = {row["id"]: row for row in draft.rows["customers"]}
     flood = draft.customers // 5
@@ -63,14 +63,14 @@ def _settle_job(job: Row, invoice: Row) -> None:
     job["total_price"] = invoice["total"]
 
 
-def _add_import(draft: Draft, customer: Row) -> None:
+def _add_import(draft: AccountDraft, customer: Row) -> None:
     """Add an invoice of the QuickBooks import: all of them share one created_at (V)."""
     row = _add_document(draft, "invoices", customer, EPOCH - YEAR, None)
     row |= {"qb_originated": True, "qbo_id": 10_000 + row["cuid"], "status": 3}
     row["invoiced_date"] = bare(EPOCH - YEAR - draft.rng.randrange(1, 900) * DAY)
 
 
-def _add_document(draft: Draft, name: str, customer: Row, created: int, job: Row | None) -> Row:
+def _add_document(draft: AccountDraft, name: str, customer: Row, created: int, job: Row | None) -> Row:
     lines, cents = _lines(draft)
     is_estimate = name == "estimates"
     row = draft.add(
@@ -94,7 +94,7 @@ def _add_document(draft: Draft, name: str, customer: Row, created: int, job: Row
     return row
 
 
-def _amounts(draft: Draft, cents: int) -> Row:
+def _amounts(draft: AccountDraft, cents: int) -> Row:
     """Return the amounts of a document with this subtotal, sometimes with a discount or a tax."""
     discount = cents // 10 if draft.chance(0.15) else 0
     tax = (cents - discount) * 825 // 10_000 if draft.chance(0.3) else 0
@@ -104,7 +104,7 @@ def _amounts(draft: Draft, cents: int) -> Row:
     return subtotals | parts | {"total": total, "service_price": total, "amount_unpaid": total}
 
 
-def _place(draft: Draft, row: Row, customer: Row, created: int, *, is_estimate: bool) -> None:
+def _place(draft: AccountDraft, row: Row, customer: Row, created: int, *, is_estimate: bool) -> None:
     """Give an estimate its custom status, and an invoice its own copy of the location (V)."""
     number = draft.rng.randrange(len(ESTIMATE_STATUSES))
     row |= {"status_id": 1_878_001 + number, "status_workflow_id": 174_200}
@@ -123,7 +123,7 @@ def _place(draft: Draft, row: Row, customer: Row, created: int, *, is_estimate: 
     draft.add("locations", created, object_id=row["id"], object_type=BASE_CLASS + "Invoice", **copied)
 
 
-def _lines(draft: Draft) -> tuple[list[Row], int]:
+def _lines(draft: AccountDraft) -> tuple[list[Row], int]:
     """Return one to three line items and their sum in cents."""
     lines, sum_cents = [], 0
     for number in range(draft.rng.randrange(1, 4)):
@@ -134,7 +134,7 @@ def _lines(draft: Draft) -> tuple[list[Row], int]:
     return lines, sum_cents
 
 
-def _line(draft: Draft, number: int, item: Row, quantity: int) -> Row:
+def _line(draft: AccountDraft, number: int, item: Row, quantity: int) -> Row:
     part = {
         "id": draft.value_id(),
         "title": item["name"],
@@ -156,7 +156,7 @@ def _line(draft: Draft, number: int, item: Row, quantity: int) -> Row:
     return head | shown | {"line_components": [part]}
 
 
-def _add_payments(draft: Draft) -> None:
+def _add_payments(draft: AccountDraft) -> None:
     """Pay about two thirds of the invoices, some in two parts; the parts add up to amount_paid exactly (V)."""
     plans: list[tuple[int, int, Row]] = []
     for invoice in draft.rows["invoices"]:

@@ -10,7 +10,7 @@ from fieldpulse_sandbox.schema.timestamps import EPOCH, YEAR, bare
 from .people import TRADES, Person, address, person
 
 if TYPE_CHECKING:
-    from .draft import Draft
+    from .draft import AccountDraft
 
 IMPORT_DAY = EPOCH - YEAR
 STATUSES = ("current customer", "current customer", "current customer", "lead", "opportunity", "lost", "other", None)
@@ -19,7 +19,7 @@ FORM_TEXTS = dict.fromkeys(CUSTOMER_TEXTS.split(), "")
 MACHINES = (("Gas furnace", "furnace"), ("Heat pump", "heat pump"), ("Water heater", "heater"), ("Panel", "electrical"))
 
 
-def add_customers(draft: Draft) -> None:
+def add_customers(draft: AccountDraft) -> None:
     """Add the customers, a tenth of them by an import that gave all the same stamps."""
     imported = draft.customers // 10
     gone = draft.customers // 100
@@ -34,11 +34,11 @@ def add_customers(draft: Draft) -> None:
             _add_asset(draft, row, created)
 
 
-def _deleted(draft: Draft) -> list[Row]:
+def _deleted(draft: AccountDraft) -> list[Row]:
     return [row for row in draft.rows["customers"][FIRST_DELETED::100] if row["deleted_at"]]
 
 
-def _add_customer(draft: Draft, number: int, created: int, *, is_import: bool) -> Row:
+def _add_customer(draft: AccountDraft, number: int, created: int, *, is_import: bool) -> Row:
     who = person(draft.rng, number)
     updated = created if is_import or draft.chance(0.3) else draft.past(created)
     form = {} if is_import or draft.chance(0.4) else FORM_TEXTS
@@ -59,7 +59,7 @@ def _add_customer(draft: Draft, number: int, created: int, *, is_import: bool) -
     return row
 
 
-def _names(draft: Draft, who: Person) -> Row:
+def _names(draft: AccountDraft, who: Person) -> Row:
     firm = f"{who.last} {draft.rng.choice(TRADES)}" if draft.chance(0.25) else None
     is_nameless = bool(firm) and draft.chance(0.5)
     names: Row = {"account_type": "company" if firm else "individual"}
@@ -72,7 +72,7 @@ def _names(draft: Draft, who: Person) -> Row:
     return names | {"search_text": " ".join(f"'{word}':{n}" for n, word in enumerate(shown.lower().split(), start=1))}
 
 
-def _reach(draft: Draft, who: Person) -> Row:
+def _reach(draft: AccountDraft, who: Person) -> Row:
     mail = who.email if draft.chance(0.92) else draft.rng.choice(("", None))
     if draft.chance(0.1):
         return {"email": mail, "phone": draft.rng.choice(("", None)), "has_valid_phone": None}
@@ -80,7 +80,7 @@ def _reach(draft: Draft, who: Person) -> Row:
     return {"email": mail, "phone": who.phone, "has_valid_phone": True, **dialled}
 
 
-def _sales(draft: Draft, created: int) -> Row:
+def _sales(draft: AccountDraft, created: int) -> Row:
     rng = draft.rng
     stage = rng.choice(draft.rows["pipeline_statuses"])["id"] if draft.chance(0.6) else None
     tags = [row["id"] for row in draft.rows["tags"] if row["type"] == "customer"]
@@ -95,7 +95,7 @@ def _sales(draft: Draft, created: int) -> Row:
     }
 
 
-def _add_location(draft: Draft, customer: Row, place: dict[str, str], created: int) -> Row:
+def _add_location(draft: AccountDraft, customer: Row, place: dict[str, str], created: int) -> Row:
     where = {"latitude": 32.8 + draft.rng.random(), "longitude": -96.8 - draft.rng.random()}
     return draft.add(
         "locations",
@@ -112,14 +112,14 @@ def _add_location(draft: Draft, customer: Row, place: dict[str, str], created: i
     )
 
 
-def _add_contact(draft: Draft, customer: Row, created: int) -> None:
+def _add_contact(draft: AccountDraft, customer: Row, created: int) -> None:
     for order in range(1, draft.rng.randrange(2, 4)):
         who = person(draft.rng, 1_000_000 + len(draft.rows["customer_contacts"]))
         names = {"first_name": who.first, "last_name": who.last, "email": who.email, "phone": who.phone_e164}
         draft.add("customer_contacts", created, customer_id=customer["id"], order=order, notes="Site contact", **names)
 
 
-def _add_asset(draft: Draft, customer: Row, created: int) -> None:
+def _add_asset(draft: AccountDraft, customer: Row, created: int) -> None:
     title, kind = draft.rng.choice(MACHINES)
     number = len(draft.rows["assets"])
     draft.add(

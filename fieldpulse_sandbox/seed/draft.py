@@ -8,7 +8,7 @@ from random import Random
 from uuid import UUID
 
 from fieldpulse_api.resources.catalogue import RESOURCES
-from fieldpulse_sandbox.schema.table_shapes import BASE_CLASS, COMPANY_ID, Row, blank
+from fieldpulse_sandbox.schema.table_shapes import BASE_CLASS, COMPANY_ID, Row, blank_row
 from fieldpulse_sandbox.schema.timestamps import EPOCH, YEAR, bare, iso
 
 SPACING = 10_000_000
@@ -16,7 +16,7 @@ ID_FAMILY = {"invoices": "estimates", "estimate_qb_classes": "job_qb_classes", "
 """Resources that take their ids and cuids from another's table: estimates and invoices are one (I)."""
 
 
-class Draft:
+class AccountDraft:
     """An account in the making. The same `customers` and `seed` give the same rows, byte for byte."""
 
     def __init__(self, customers: int, seed: int) -> None:
@@ -30,7 +30,7 @@ class Draft:
 
     def add(self, name: str, created: int, updated: int | None = None, /, **values: object) -> Row:
         """Append a row, with an id above all before it, a cuid and its stamps where the shape has them."""
-        row = blank(name) | values
+        row = blank_row(name) | values
         family = ID_FAMILY.get(name, name)
         row["id"] = self._next_id(family)
         if "cuid" in row:

@@ -11,7 +11,7 @@ if TYPE_CHECKING:
 
     from fieldpulse_sandbox.schema.table_shapes import Row
 
-    from .draft import Draft
+    from .draft import AccountDraft
 
 TEXT, NUMBER, DATE, CHECKBOX, DROP_DOWN = 1, 2, 3, 4, 5
 """Ids of the widgets. 1 and 2 are documented; 3 to 5 are assumed, the real ones are unknown (contract 4.9)."""
@@ -37,7 +37,7 @@ FIELDS: tuple[tuple[str, str, int, list[str]], ...] = (
     ("Pallets", "material_list", NUMBER, []),
 )
 """Name, object, widget and allowed values of a definition."""
-OBJECTS = {
+CUSTOM_FIELD_OBJECTS = {
     "customers": "customer",
     "jobs": "job",
     "invoices": "invoice",
@@ -56,22 +56,22 @@ ROUND, MISFIT, EMPTY = 10, 3, 6
 
 def owner_column(name: str) -> str:
     """Return the column by which a value names the row of this resource that it belongs to."""
-    return f"{OBJECTS[name]}_id"
+    return f"{CUSTOM_FIELD_OBJECTS[name]}_id"
 
 
-def add_fields(draft: Draft) -> None:
+def add_fields(draft: AccountDraft) -> None:
     """Add the definitions, then values: the first row of every list has all of them."""
     for position, (name, owner, widget, allowed) in enumerate(FIELDS):
         row = draft.add("custom_fields", FOUNDED, name=name, object=owner, position=position, field_widget_id=widget)
         row["related_record_names"] = [owner]
         row["settings"] = {"field_instance_id": row["id"], "allowed_values": allowed, "default_value": None}
-    for name, owner in OBJECTS.items():
+    for name, owner in CUSTOM_FIELD_OBJECTS.items():
         for field in draft.rows["custom_fields"]:
             if field["object"] == owner:
                 _fill(draft, name, field)
 
 
-def _fill(draft: Draft, name: str, field: Row) -> None:
+def _fill(draft: AccountDraft, name: str, field: Row) -> None:
     """Give a share of a resource's rows a value of this definition."""
     rows = [row for number, row in enumerate(draft.rows[name]) if number == 0 or draft.chance(SHARE)]
     for number, row in enumerate(rows):

@@ -10,7 +10,7 @@ from fieldpulse_sandbox.schema.timestamps import EPOCH, YEAR, bare
 from .people import person
 
 if TYPE_CHECKING:
-    from .draft import Draft
+    from .draft import AccountDraft
 
 FOUNDED = EPOCH - 3 * YEAR
 ROLES = (1, 2, 3, 4, 4, 4, 4, 4, 4, 4, 5, 4)
@@ -49,7 +49,7 @@ PARTS = (
 )
 
 
-def add_reference(draft: Draft) -> None:
+def add_reference(draft: AccountDraft) -> None:
     """Add the lists that do not grow with the number of customers."""
     _add_people(draft)
     _add_statuses(draft)
@@ -58,7 +58,7 @@ def add_reference(draft: Draft) -> None:
     _add_items(draft)
 
 
-def _add_people(draft: Draft) -> None:
+def _add_people(draft: AccountDraft) -> None:
     moment = bare(draft.past())
     for number, role in enumerate(ROLES):
         who = person(draft.rng, 900_000 + number)
@@ -104,7 +104,7 @@ def _member(user: Row, team: Row) -> Row:
     }
 
 
-def _add_statuses(draft: Draft) -> None:
+def _add_statuses(draft: AccountDraft) -> None:
     statuses = [
         draft.add("job_statuses", FOUNDED, name=name, type=kind, icon=icon, color=color)
         for name, kind, icon, color, _ in JOB_STATUSES
@@ -119,7 +119,7 @@ def _add_statuses(draft: Draft) -> None:
     flow["default_status"] = statuses[0] | {"laravel_through_key": flow["id"]}
 
 
-def _add_lists(draft: Draft) -> None:
+def _add_lists(draft: AccountDraft) -> None:
     author = draft.rows["users"][0]["id"]
     for order, name in enumerate(STAGES, start=1):
         draft.add("pipeline_statuses", FOUNDED, name=name, order=order, color="#0094D6")
@@ -139,14 +139,14 @@ def _add_lists(draft: Draft) -> None:
         draft.add("contracts", FOUNDED, title=title, text=f"{title} of a company that does not exist.")
 
 
-def _add_company(draft: Draft) -> None:
+def _add_company(draft: AccountDraft) -> None:
     company = {"title": "Example Heating Co", "email": "office@example.com", "phone": "+12145550100"}
     place = {"address_1": "1 Sample Plaza", "city": "Testville", "state": "TX", "zip_code": "75000"}
     row = draft.add("company_profiles", FOUNDED, **company, **place, time_zone="America/Chicago")
     row["id"] = COMPANY_ID
 
 
-def _add_items(draft: Draft) -> None:
+def _add_items(draft: AccountDraft) -> None:
     moments = sorted(draft.past(FOUNDED) for _ in range(60))
     for number, moment in enumerate(moments):
         is_labor = number % 4 == 0

@@ -10,7 +10,7 @@ from fieldpulse_sandbox.schema.timestamps import EPOCH, bare, iso, moment_of
 from .reference import JOB_STATUSES, WORK
 
 if TYPE_CHECKING:
-    from .draft import Draft
+    from .draft import AccountDraft
 
 HOUR = 3600
 DONE = 4
@@ -18,7 +18,7 @@ DONE = 4
 SUBTITLES = ("Annual visit", "Call-back", "", None)
 
 
-def add_work(draft: Draft) -> None:
+def add_work(draft: AccountDraft) -> None:
     """Add projects, then about one and a half jobs per customer, oldest first."""
     _add_projects(draft)
     for created, customer in _occasions(draft, 1.5):
@@ -33,7 +33,7 @@ def add_work(draft: Draft) -> None:
             _add_materials(draft, job, created)
 
 
-def _occasions(draft: Draft, per_customer: float) -> list[tuple[int, Row]]:
+def _occasions(draft: AccountDraft, per_customer: float) -> list[tuple[int, Row]]:
     """Return (moment, customer) pairs in the order of time, none before its customer came."""
     customers = draft.rows["customers"]
     chosen = [draft.rng.choice(customers) for _ in range(round(len(customers) * per_customer))]
@@ -42,7 +42,7 @@ def _occasions(draft: Draft, per_customer: float) -> list[tuple[int, Row]]:
     return sorted(pairs, key=lambda pair: (pair[0], pair[1]["id"]))
 
 
-def _add_job(draft: Draft, customer: Row, created: int) -> Row:
+def _add_job(draft: AccountDraft, customer: Row, created: int) -> Row:
     rng = draft.rng
     start = created + rng.randrange(1, 40) * 12 * HOUR
     end = start + rng.randrange(1, 5) * HOUR
@@ -66,7 +66,7 @@ def _add_job(draft: Draft, customer: Row, created: int) -> Row:
     return job
 
 
-def _standing(draft: Draft, *, is_past: bool) -> Row:
+def _standing(draft: AccountDraft, *, is_past: bool) -> Row:
     """Return the two statuses of a job, which always go together."""
     status = draft.rng.choice((1, DONE, DONE, DONE, DONE, 5) if is_past else (1, 1, 2, 3, 6))
     position = [known[-1] for known in JOB_STATUSES].index(status)
@@ -80,7 +80,7 @@ def _schedule(start: int, end: int) -> Row:
     return {"start_time": bare(start), "end_time": bare(end)} | arrival
 
 
-def _finish(draft: Draft, job: Row, created: int, end: int) -> None:
+def _finish(draft: AccountDraft, job: Row, created: int, end: int) -> None:
     if job["status"] == DONE:
         spent = {"in_progress": 5400, "on_the_way": 900, "pending": 0, "completed": 0}
         job |= {"completed_at": iso(end), "in_progress_status_log": 5400, "on_the_way_status_log": 900}
@@ -90,7 +90,7 @@ def _finish(draft: Draft, job: Row, created: int, end: int) -> None:
         job["assignment_count"] = 1
 
 
-def _add_projects(draft: Draft) -> None:
+def _add_projects(draft: AccountDraft) -> None:
     for created, customer in _occasions(draft, 0.03):
         project = draft.add(
             "projects",
@@ -109,7 +109,7 @@ def _add_projects(draft: Draft) -> None:
             project["assignments"] = [draft.assignment("Project", project, created)]
 
 
-def _add_subtask(draft: Draft, job: Row, created: int) -> None:
+def _add_subtask(draft: AccountDraft, job: Row, created: int) -> None:
     task = draft.add(
         "subtasks",
         created,
@@ -125,7 +125,7 @@ def _add_subtask(draft: Draft, job: Row, created: int) -> None:
     task["assignments"] = [draft.assignment("Subtask", task, created)]
 
 
-def _add_comment(draft: Draft, job: Row, created: int) -> None:
+def _add_comment(draft: AccountDraft, job: Row, created: int) -> None:
     draft.add(
         "comments",
         created,
@@ -136,7 +136,7 @@ def _add_comment(draft: Draft, job: Row, created: int) -> None:
     )
 
 
-def _add_timesheet(draft: Draft, job: Row) -> None:
+def _add_timesheet(draft: AccountDraft, job: Row) -> None:
     start = moment_of(job["completed_at"][:19].replace("T", " ")) - 2 * HOUR
     is_open = draft.chance(0.03)
     draft.add(
@@ -156,7 +156,7 @@ def _add_timesheet(draft: Draft, job: Row) -> None:
     )
 
 
-def _add_materials(draft: Draft, job: Row, created: int) -> None:
+def _add_materials(draft: AccountDraft, job: Row, created: int) -> None:
     item = draft.rng.choice([row for row in draft.rows["items"] if row["type"] == "material"])
     line = {"id": 1 + len(draft.rows["material_lists"]), "item_id": item["id"], "name": item["name"], "quantity": "2"}
     prices = {"unit_cost": item["default_unit_cost"], "unit_price": item["default_unit_price"]}
@@ -167,7 +167,7 @@ def _add_materials(draft: Draft, job: Row, created: int) -> None:
     _add_order(draft, job, created, ordered)
 
 
-def _add_order(draft: Draft, job: Row, created: int, ordered: Row) -> None:
+def _add_order(draft: AccountDraft, job: Row, created: int, ordered: Row) -> None:
     vendor = draft.rng.choice(draft.rows["vendors"])
     number = len(draft.rows["purchase_orders"]) + 1001
     draft.add(

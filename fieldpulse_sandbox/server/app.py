@@ -13,16 +13,16 @@ from starlette.routing import Route
 from fieldpulse_api.resources.catalogue import RESOURCES
 from fieldpulse_api.resources.model import Operation, WritableResource
 from fieldpulse_sandbox.behaviour.switches import Behaviour
-from fieldpulse_sandbox.data.store import Missing
+from fieldpulse_sandbox.data.store import NoSuchRow
 from fieldpulse_sandbox.data.table import BackendError
-from fieldpulse_sandbox.faults.fault_queue import Faults
+from fieldpulse_sandbox.faults.fault_queue import FaultQueue
 from fieldpulse_sandbox.responses import bodies as answers
 from fieldpulse_sandbox.writes.actions import method_of
-from fieldpulse_sandbox.writes.validation import Refused
+from fieldpulse_sandbox.writes.validation import ValidationFailed
 
-from .endpoints import Backend, BadBody, Deleted, Endpoint, response
-from .gateway import Gate, Gateway, Request
-from .rate_limit import Limiter
+from .endpoints import DeletedRow, Endpoint, Endpoints, UnreadableBody, response
+from .gateway import Gateway, GatewayState, RecordedRequest
+from .rate_limit import RequestLimit
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -39,27 +39,27 @@ def create_app(
     rate_limit: int | None = None,
     latency_ms: float = 0,
     behaviour: Behaviour | None = None,
-    faults: Faults | None = None,
-    arrived: Callable[[Request], None] = lambda _: None,
-    answered: Callable[[Request], None] = lambda _: None,
+    faults: FaultQueue | None = None,
+    on_request: Callable[[RecordedRequest], None] = lambda _: None,
+    on_response: Callable[[RecordedRequest], None] = lambda _: None,
 ) -> Starlette:
     """Return the API over a store.
 
     Units: `rate_limit` is in requests per second, None or 0 for none; `arrived` and `answered` see each request.
     """
-    behaviour, faults = behaviour or Behaviour(), faults or Faults()
-    gate = Gate(
+    behaviour, faults = behaviour or Behaviour(), faults or FaultQueue()
+    gate = GatewayState(
         api_key=api_key,
-        limiter=Limiter(rate_limit, store.clock),
+        limiter=RequestLimit(rate_limit, store.clock),
         latency_seconds=latency_ms / 1000,
         behaviour=behaviour,
         faults=faults,
         clock=store.clock,
-        arrived=arrived,
-        answered=answered,
+        on_request=on_request,
+        on_response=on_response,
     )
     app = Starlette(
-        routes=_routes(Backend(store, behaviour, faults)),
+        routes=_routes(Endpoints(store, behaviour, faults)),
         middleware=[Middleware(Gateway, gate)],
         exception_handlers=_handlers(behaviour),
     )
@@ -67,7 +67,7 @@ def create_app(
     return app
 
 
-def _routes(backend: Backend) -> list[Route]:
+def _routes(backend: Endpoints) -> list[Route]:
     """Return a route for each operation of the catalogue; fixed paths come before those with an id."""
     routes = [Route("/version", backend.version, methods=["GET"])]
     for resource in RESOURCES:
@@ -81,26 +81,26 @@ def _routes(backend: Backend) -> list[Route]:
         for operation, (path, method, endpoint) in endpoints.items():
             if operation in resource.operations:
                 name = f"{method} {resource.name}"
-                routes.append(Route(str(path), backend.offered(resource, endpoint), methods=[method], name=name))
+                routes.append(Route(str(path), backend.if_available(resource, endpoint), methods=[method], name=name))
         for call in resource.write_spec.actions if isinstance(resource, WritableResource) else ():
-            answer = backend.offered(resource, partial(backend.call, call))
+            answer = backend.if_available(resource, partial(backend.action, call))
             routes.append(Route(call.path, answer, methods=[method_of(call)], name=call.name))
     return sorted(routes, key=lambda route: route.path.count("{"))
 
 
 def _handlers(behaviour: Behaviour) -> dict[object, Callable[[HttpRequest, Exception], Response]]:
     def refused(_: HttpRequest, why: Exception) -> Response:
-        return response(answers.invalid(getattr(why, "problems", []), behaviour.validation))
+        return response(answers.validation_error(getattr(why, "problems", []), behaviour.validation_status))
 
     def unknown(_: HttpRequest, __: Exception) -> Response:
-        return response(answers.unknown_route(behaviour.unknown_route_status))
+        return response(answers.unknown_route_error(behaviour.unknown_route_status))
 
     return {
         404: unknown,
         405: unknown,
-        Missing: lambda _, __: response(answers.missing(words=behaviour.missing)),
-        Deleted: lambda _, __: response(answers.missing(200)),
-        BackendError: lambda _, __: response(answers.gateway(500)),
-        BadBody: lambda _, __: response(answers.gateway(400, "Could not parse request body into json")),
-        Refused: refused,
+        NoSuchRow: lambda _, __: response(answers.missing_row_error(words=behaviour.missing_row_error)),
+        DeletedRow: lambda _, __: response(answers.missing_row_error(200)),
+        BackendError: lambda _, __: response(answers.gateway_error(500)),
+        UnreadableBody: lambda _, __: response(answers.gateway_error(400, "Could not parse request body into json")),
+        ValidationFailed: refused,
     }

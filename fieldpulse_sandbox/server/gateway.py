@@ -13,10 +13,10 @@ from urllib.parse import parse_qsl
 import msgspec
 
 from fieldpulse_sandbox.faults.fault import Method
-from fieldpulse_sandbox.faults.injection import Call, befall, send_answer
-from fieldpulse_sandbox.responses.bodies import Answer, gateway, unknown_route
+from fieldpulse_sandbox.faults.injection import Exchange, inject, send_response
+from fieldpulse_sandbox.responses.bodies import HttpResponse, gateway_error, unknown_route_error
 
-from .rate_limit import Limiter
+from .rate_limit import RequestLimit
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 
     from fieldpulse_sandbox.behaviour.switches import Behaviour
     from fieldpulse_sandbox.data.store import Clock
-    from fieldpulse_sandbox.faults.fault_queue import Faults
+    from fieldpulse_sandbox.faults.fault_queue import FaultQueue
 
 METHODS = frozenset(get_args(Method))
 LARGEST_BODY = 10 * 1024 * 1024
@@ -35,7 +35,7 @@ SLOW_PATHS = {"/teams": 0.05}
 
 
 @dataclass
-class Request:
+class RecordedRequest:
     """One request as it arrived. `status` is None until answered, and stays so if the connection was dropped.
 
     `fault` is the kind of what befell it.
@@ -48,31 +48,31 @@ class Request:
     query: dict[str, str]
     query_string: str
     body: dict[str, Any] | None
-    key_ok: bool
-    at: float
+    has_valid_key: bool
+    arrived_at: float
     status: int | None = None
     fault: str | None = None
     seconds: float = 0.0
 
 
 @dataclass
-class Gate:
+class GatewayState:
     """The settings and the memory of a gateway."""
 
     api_key: Callable[[], str]
-    limiter: Limiter
+    limiter: RequestLimit
     latency_seconds: float
     behaviour: Behaviour
-    faults: Faults
+    faults: FaultQueue
     clock: Clock
-    arrived: Callable[[Request], None]
-    answered: Callable[[Request], None]
+    on_request: Callable[[RecordedRequest], None]
+    on_response: Callable[[RecordedRequest], None]
 
 
 class Gateway:
     """An ASGI wrapper around the backend."""
 
-    def __init__(self, app: ASGIApp, gate: Gate) -> None:
+    def __init__(self, app: ASGIApp, gate: GatewayState) -> None:
         """Stand before `app`."""
         self.app = app
         self.gate = gate
@@ -84,39 +84,39 @@ class Gateway:
             return
         raw = await _body(receive)
         request = _request(scope, raw, self.gate.api_key())
-        self.gate.arrived(request)
+        self.gate.on_request(request)
 
         async def counted(message: Message) -> None:
             if message["type"] == "http.response.start":
                 request.status = message["status"]
                 message["headers"] = [*message["headers"], *self._headers()]
-            request.seconds = time.monotonic() - request.at
+            request.seconds = time.monotonic() - request.arrived_at
             await send(message)
 
         with contextlib.suppress(asyncio.CancelledError):  # the server was stopped while this one waited
             await self._answer(request, raw, (scope, receive, counted))
-        self.gate.answered(request)
+        self.gate.on_response(request)
 
-    async def _answer(self, request: Request, raw: bytes, call: tuple[Scope, Receive, Send]) -> None:
+    async def _answer(self, request: RecordedRequest, raw: bytes, call: tuple[Scope, Receive, Send]) -> None:
         scope, receive, send = call
         refusal = self._refusal(request, len(raw))
         if refusal:
-            return await send_answer(send, refusal)
+            return await send_response(send, refusal)
         if self.gate.latency_seconds:
             await asyncio.sleep(self.gate.latency_seconds + SLOW_PATHS.get(request.path, 0.0))
-        fault = self.gate.faults.take(request.method, request.path, request.query_string, raw)
+        fault = self.gate.faults.next_for(request.method, request.path, request.query_string, raw)
         replay = _replay(raw, receive)
         if fault is None:
             return await self.app(scope, replay, send)
         request.fault = fault.kind
-        return await befall(fault, Call(self.app, scope, replay, send), self.gate.clock())
+        return await inject(fault, Exchange(self.app, scope, replay, send), self.gate.clock())
 
-    def _refusal(self, request: Request, size: int) -> Answer | None:
-        if not request.key_ok:
-            return gateway(self.gate.behaviour.bad_key_status)
+    def _refusal(self, request: RecordedRequest, size: int) -> HttpResponse | None:
+        if not request.has_valid_key:
+            return gateway_error(self.gate.behaviour.bad_key_status)
         if request.method not in METHODS:
-            return self.gate.limiter.refusal() or unknown_route(self.gate.behaviour.unknown_route_status)
-        return self.gate.limiter.refusal() or (gateway(413) if size > LARGEST_BODY else None)
+            return self.gate.limiter.refusal() or unknown_route_error(self.gate.behaviour.unknown_route_status)
+        return self.gate.limiter.refusal() or (gateway_error(413) if size > LARGEST_BODY else None)
 
     def _headers(self) -> list[tuple[bytes, bytes]]:
         """Return the headers of every answer: the server's clock, and an id that a log can quote."""
@@ -125,25 +125,25 @@ class Gateway:
         named = [(b"x-amzn-requestid", number.encode())]
         if not self.gate.behaviour.date_header:
             return named
-        date = formatdate(self.gate.clock() + self.gate.behaviour.skew_seconds, usegmt=True)
+        date = formatdate(self.gate.clock() + self.gate.behaviour.date_skew_seconds, usegmt=True)
         return [(b"date", date.encode()), *named]
 
 
-def _request(scope: Scope, raw: bytes, api_key: str) -> Request:
+def _request(scope: Scope, raw: bytes, api_key: str) -> RecordedRequest:
     keys = [value for name, value in scope["headers"] if name == b"x-api-key"]
     query_string = scope["query_string"].decode("latin-1")
     try:
         body = msgspec.json.decode(raw) if raw else None
     except msgspec.DecodeError:
         body = None
-    return Request(
+    return RecordedRequest(
         method=scope["method"],
         path=scope["path"],
         query=dict(parse_qsl(query_string, keep_blank_values=True)),
         query_string=query_string,
         body=body if isinstance(body, dict) else None,
-        key_ok=keys == [api_key.encode()],
-        at=time.monotonic(),
+        has_valid_key=keys == [api_key.encode()],
+        arrived_at=time.monotonic(),
     )
 
 

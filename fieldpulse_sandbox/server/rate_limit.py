@@ -7,13 +7,13 @@ import time
 from collections import deque
 from typing import TYPE_CHECKING
 
-from fieldpulse_sandbox.responses.bodies import Answer, gateway
+from fieldpulse_sandbox.responses.bodies import HttpResponse, gateway_error
 
 if TYPE_CHECKING:
     from fieldpulse_sandbox.data.store import Clock
 
 
-class Limiter:
+class RequestLimit:
     """At most `limit` accepted requests in any one second; refused ones do not count."""
 
     def __init__(self, limit: int | None, clock: Clock) -> None:
@@ -22,7 +22,7 @@ class Limiter:
         self._clock = clock
         self._accepted: deque[float] = deque()
 
-    def refusal(self) -> Answer | None:
+    def refusal(self) -> HttpResponse | None:
         """Return the 429 for the request that arrives now, or None if it may pass."""
         if not self.limit:
             return None
@@ -35,6 +35,6 @@ class Limiter:
         return throttled(self._clock(), 1.0 - (now - self._accepted[0]))
 
 
-def throttled(now: float, seconds: float) -> Answer:
+def throttled(now: float, seconds: float) -> HttpResponse:
     """Return a 429 that asks to wait this many seconds, as the epoch in `RateLimit-Reset` (D)."""
-    return gateway(429, "Too Many Requests", RateLimit_Reset=str(math.ceil(now + seconds)))
+    return gateway_error(429, "Too Many Requests", RateLimit_Reset=str(math.ceil(now + seconds)))

@@ -34,7 +34,7 @@ FEW = ("id", "job_type", "updated_at")
 LABELS = {code: name for name, *_, code in JOB_STATUSES}
 
 
-def events(name: str, before: Row | None, after: Row, company: str, behaviour: Behaviour) -> Iterator[Event]:
+def webhook_events(name: str, before: Row | None, after: Row, company: str, behaviour: Behaviour) -> Iterator[Event]:
     """Yield the bodies that a change of a row causes. `before` is None for a new row.
 
     Which of the two status events comes is assumed: that of the workflow where the row is in one.
@@ -66,7 +66,7 @@ def _moved(old: Any, new: Any, shown: Row) -> Row:
 def _shown(name: str, row: Row, behaviour: Behaviour) -> Row:
     """Return the documented fields: numbers as live (V), or texts as in the documents' examples (D)."""
     shown = {key: row[key] for key in FIELDS[name]}
-    if behaviour.webhook_types == "documented":
+    if behaviour.webhook_values == "documented":
         status = row["status"]
         shown["status"] = LABELS.get(status, str(status)) if name == "jobs" else str(status)
         if name == "jobs":

@@ -14,7 +14,7 @@ from queue import Queue
 from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
-from .webhook_events import events
+from .webhook_events import webhook_events
 
 if TYPE_CHECKING:
     from fieldpulse_sandbox.behaviour.switches import Behaviour
@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 SECRET = "5a" * 32
 """The secret of the webhook, with which deliveries may be signed: 64 hexadecimal digits, used as text."""
 SIGNATURE = "X-Encrypted-Data"
-TRIES = 4
+ATTEMPTS = 4
 """The first try and up to three more (I)."""
 PAUSE_SECONDS = 1.0
 TIMEOUT_SECONDS = 10.0
@@ -34,14 +34,14 @@ FIRST_FAILURE = 400
 
 
 @dataclass(frozen=True)
-class Try:
+class DeliveryAttempt:
     """One attempt at a delivery. `status` is None where no answer came."""
 
     event: Event
     status: int | None
 
 
-class Deliveries:
+class WebhookSender:
     """What changes of rows cause, posted to one address in the order of the changes.
 
     `tries` is every attempt so far. A delivery that failed comes again, and so may one whose answer was lost (I).
@@ -49,20 +49,20 @@ class Deliveries:
 
     def __init__(self, store: Store, behaviour: Behaviour, url: str, *, pause_seconds: float = PAUSE_SECONDS) -> None:
         """Look at every change of this store from now on. Units: `pause_seconds` lies between two tries."""
-        self.tries: list[Try] = []
+        self.attempts: list[DeliveryAttempt] = []
         self._behaviour, self._url, self._pause_seconds = behaviour, url, pause_seconds
         row = next(iter(store.tables["company_profiles"].rows.values()))
         self._company = f"FieldPulse_{row['title']}_{row['id']}"
         self._waiting: Queue[Event | None] = Queue()
         self._stopped = threading.Event()
         self._thread = threading.Thread(target=self._post_all, name="fieldpulse-sandbox-webhooks", daemon=True)
-        store.changed = self._changed
+        store.on_change = self._changed
 
     def start(self) -> None:
         """Begin to post."""
         self._thread.start()
 
-    def wait(self) -> None:
+    def flush(self) -> None:
         """Return when everything that happened so far was delivered, or given up."""
         self._waiting.join()
 
@@ -73,8 +73,8 @@ class Deliveries:
         self._thread.join(timeout=TIMEOUT_SECONDS + 1)
 
     def _changed(self, name: str, before: Row | None, after: Row) -> None:
-        for event in events(name, before, after, self._company, self._behaviour):
-            for _ in range(2 if self._behaviour.webhook_twice else 1):
+        for event in webhook_events(name, before, after, self._company, self._behaviour):
+            for _ in range(2 if self._behaviour.webhook_duplicates else 1):
                 self._waiting.put(event)
 
     def _post_all(self) -> None:
@@ -88,11 +88,11 @@ class Deliveries:
                 self._waiting.task_done()
 
     def _deliver(self, event: Event) -> None:
-        for number in range(TRIES):
+        for number in range(ATTEMPTS):
             if number and self._stopped.wait(self._pause_seconds):
                 return
             status = self._post(json.dumps(event).encode())
-            self.tries.append(Try(event, status))
+            self.attempts.append(DeliveryAttempt(event, status))
             if status is not None and status < FIRST_FAILURE:
                 return
 

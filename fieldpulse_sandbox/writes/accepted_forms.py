@@ -5,10 +5,10 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from fieldpulse_api.resources.write_model import Field, FieldType
-from fieldpulse_sandbox.data.conditions import CLASSES
+from fieldpulse_sandbox.data.conditions import OBJECT_TYPES
 from fieldpulse_sandbox.schema.timestamps import in_utc, is_unix
 
-from .field_values import selected, spoken
+from .field_values import invalid_choice, readable_name
 
 if TYPE_CHECKING:
     from fieldpulse_sandbox.behaviour.switches import Behaviour
@@ -20,19 +20,19 @@ def accepted(field: Field, given: Any, behaviour: Behaviour) -> Any:
     Raises: ValueError with the text that the API answers, for a form that it does not take.
     """
     if field.type is FieldType.TIME and given not in (None, ""):
-        if behaviour.write_times != "any" and is_unix(given) != (behaviour.write_times == "unix"):
-            raise ValueError(f"The {spoken(field.name)} is not a valid date.")
-        return in_utc(given, behaviour.times_zone)
+        if behaviour.accepted_times != "any" and is_unix(given) != (behaviour.accepted_times == "unix"):
+            raise ValueError(f"The {readable_name(field.name)} is not a valid date.")
+        return in_utc(given, behaviour.time_zone)
     is_class = field.type is FieldType.OBJECT_TYPE and field.name.endswith(
         "_type"
     )  # `custom_fields.object` stays short
     if is_class and not is_object_type(given, behaviour):
-        raise selected(field.name)
+        raise invalid_choice(field.name)
     return given
 
 
 def is_object_type(given: Any, behaviour: Behaviour) -> bool:
     """Say whether an object type has one of the names that a write takes; whether there is such a type is not asked."""
-    if given in (None, "") or behaviour.object_types == "any":
+    if given in (None, "") or behaviour.accepted_object_types == "any":
         return True
-    return (given in CLASSES) if behaviour.object_types == "short" else (given in CLASSES.values())
+    return (given in OBJECT_TYPES) if behaviour.accepted_object_types == "short" else (given in OBJECT_TYPES.values())

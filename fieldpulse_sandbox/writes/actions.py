@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from fieldpulse_sandbox.data.store import Link
+from fieldpulse_sandbox.data.store import MaterialListLink
 
 from .document_totals import amounts
-from .field_values import selected
-from .line_items import misfits, new_prices, priced, unknown_lines
-from .links import COLUMNS, unlinkable
-from .validation import Body, Refused, lacking, taken
+from .field_values import invalid_choice
+from .line_items import line_problems, new_prices, priced, unknown_lines
+from .links import COLUMNS, unknown_link_ids
+from .validation import Body, ValidationFailed, documented_values, missing_fields
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -28,7 +28,7 @@ def method_of(call: Action) -> str:
     return "PUT" if call.body_key else "POST"
 
 
-class Calls:
+class Actions:
     """What each call does. Nothing is stored when a body is refused."""
 
     def __init__(self, store: Store, behaviour: Behaviour) -> None:
@@ -42,17 +42,17 @@ class Calls:
             "item_connect": self._connect,
         }
 
-    def answer(self, call: Action, row: Row, body: Body) -> Row:
+    def run(self, call: Action, row: Row, body: Body) -> Row:
         """Carry a call out and return the row as it is now.
 
         Raises: Refused.
         """
         elements, problems = _elements(call, body, self.behaviour)
         if not problems:
-            paths = unknown_lines(row, elements) if call.body_key else unlinkable(self.store, row, elements[0])
-            problems = [(path, str(selected(path))) for path in paths]
+            paths = unknown_lines(row, elements) if call.body_key else unknown_link_ids(self.store, row, elements[0])
+            problems = [(path, str(invalid_choice(path))) for path in paths]
         if problems:
-            raise Refused(problems)
+            raise ValidationFailed(problems)
         return self.by_name[call.name](row, elements)
 
     def _update_prices(self, invoice: Row, lines: list[Body]) -> Row:
@@ -65,7 +65,7 @@ class Calls:
         (body,) = elements
         entity, number = body["to_entity"], body["to_entity_id"]
         some = tuple(int(one) for one in body.get("item_ids", ()))
-        self.store.links[row["id"]].append(Link(entity, number, some))
+        self.store.links[row["id"]].append(MaterialListLink(entity, number, some))
         column = None if some else COLUMNS.get(entity)
         return self.store.update("material_lists", row["id"], {column: number} if column else {})
 
@@ -85,12 +85,12 @@ def _elements(call: Action, body: Body, behaviour: Behaviour) -> tuple[list[Body
     body = {key.strip(): value for key, value in body.items()}
     given: Any = body.get(call.body_key) if call.body_key else [body]
     if not isinstance(given, list) or not given:
-        return [], lacking((str(call.body_key),), {})
-    elements, problems = [], misfits(given) if call.body_key else []
+        return [], missing_fields((str(call.body_key),), {})
+    elements, problems = [], line_problems(given) if call.body_key else []
     for place, one in enumerate(given):
         prefix = f"{call.body_key}.{place}." if call.body_key else ""
         said = one if isinstance(one, dict) else {}
-        values, unfit = taken(call.item, said, behaviour, prefix)
-        problems += lacking(call.item.required, said, prefix) + unfit
+        values, unfit = documented_values(call.item, said, behaviour, prefix)
+        problems += missing_fields(call.item.required, said, prefix) + unfit
         elements.append(values)
     return elements, problems

@@ -20,7 +20,7 @@ NATIONAL_DIGITS = 10
 Derive = Callable[[Store, Values, Row], Values]
 
 
-def derived(store: Store, name: str, values: Values, before: Row) -> Values:
+def with_derived_columns(store: Store, name: str, values: Values, before: Row) -> Values:
     """Return the values of a write with the columns that follow from them. `before` is {} on create."""
     derive = DERIVED.get(name)
     if values.get("tags"):
@@ -70,7 +70,7 @@ def _assigned(store: Store, values: Values, model: str) -> Values:
         base = {"company_id": COMPANY_ID, "assignable_type": BASE_CLASS + model, "mongo_id": None}
         stamps = {"created_at": stamp, "updated_at": stamp}
         who = [{key: _number(one.get(key)) for key in ("user_id", "team_id")} for one in values["assignments"]]
-        values["assignments"] = [base | one | stamps | {"id": store.value_id()} for one in who]
+        values["assignments"] = [base | one | stamps | {"id": store.next_element_id()} for one in who]
     return values
 
 
@@ -81,7 +81,7 @@ def _number(given: Any) -> int | None:
 def _listed(store: Store, values: Values) -> Values:
     """Return a material list whose lines have ids."""
     lines = values.get("items")
-    return dict(values) | ({"items": [{"id": store.value_id()} | line for line in lines]} if lines else {})
+    return dict(values) | ({"items": [{"id": store.next_element_id()} | line for line in lines]} if lines else {})
 
 
 def _defined(values: Values, before: Row) -> Values:
@@ -105,7 +105,7 @@ DERIVED: dict[str, Derive] = {
 }
 
 
-def spread(store: Store, name: str, row: Row) -> None:
+def update_dependents(store: Store, name: str, row: Row) -> None:
     """Carry a written or deleted row into the rows that show it."""
     if name == "payments":
         settle_invoice(store, row)
@@ -114,7 +114,7 @@ def spread(store: Store, name: str, row: Row) -> None:
     elif name == "customers":
         small = small_customer(row)
         for target in ("estimates", "invoices"):
-            for shown in store.tables[target].having("customer_id", row["id"]):
+            for shown in store.tables[target].find("customer_id", row["id"]):
                 store.patch(target, shown["id"], {"customer": small})
 
 

@@ -56,7 +56,7 @@ def settle_invoice(store: Store, row: Row) -> None:
     invoice = store.find("invoices", row["invoice_id"])
     if invoice:
         settled = dict(invoice)
-        settle(settled, store.tables["payments"].having("invoice_id", invoice["id"]))
+        settle(settled, store.tables["payments"].find("invoice_id", invoice["id"]))
         store.update("invoices", invoice["id"], settled)
 
 

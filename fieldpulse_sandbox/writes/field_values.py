@@ -9,7 +9,7 @@ from decimal import ROUND_HALF_UP, Decimal
 from typing import Any
 
 from fieldpulse_api.resources.write_model import Field, FieldType
-from fieldpulse_sandbox.data.conditions import CLASSES
+from fieldpulse_sandbox.data.conditions import OBJECT_TYPES
 from fieldpulse_sandbox.schema.timestamps import bare_from
 
 TEXTS = frozenset({FieldType.TEXT, FieldType.EMAIL, FieldType.PHONE, FieldType.E164})
@@ -26,11 +26,11 @@ UNIT_ENDINGS = ("unit_price", "unit_cost", "per_unit_measure")
 UNIT_PLACES = 4
 WHOLE = frozenset({"quantity_available"})
 """Decimals in a body that read back as integers (V)."""
-SHORT = {long: short for short, long in CLASSES.items() if short != "subtask"}
+SHORT = {long: short for short, long in OBJECT_TYPES.items() if short != "subtask"}
 """The class of a type column → its short name; comments write subtasks in the plural (D)."""
 
 
-def converted(field: Field, given: Any) -> Any:
+def converted_value(field: Field, given: Any) -> Any:
     """Return a value as the row stores it; what is empty and no text is None.
 
     Raises: ValueError with the text that the API answers.
@@ -39,23 +39,23 @@ def converted(field: Field, given: Any) -> Any:
         return None
     value = CONVERSIONS[field.type](field, given)
     if field.max_length and isinstance(value, str) and len(value) > field.max_length:
-        raise ValueError(f"The {spoken(field.name)} may not be greater than {field.max_length} characters.")
+        raise ValueError(f"The {readable_name(field.name)} may not be greater than {field.max_length} characters.")
     if field.allowed_values and value != "" and value not in field.allowed_values:
-        raise selected(field.name)
+        raise invalid_choice(field.name)
     is_class = field.type is FieldType.OBJECT_TYPE and field.name.endswith(
         "_type"
     )  # `custom_fields.object` stays short (V*)
-    return CLASSES.get(value, value) if is_class else value
+    return OBJECT_TYPES.get(value, value) if is_class else value
 
 
-def spoken(name: str) -> str:
+def readable_name(name: str) -> str:
     """Return a name as messages have it: paths into lists keep theirs."""
     return name if "." in name else name.replace("_", " ")
 
 
-def selected(name: str) -> ValueError:
+def invalid_choice(name: str) -> ValueError:
     """Return the refusal of a value that is none of those there are."""
-    return ValueError(f"The selected {spoken(name)} is invalid.")
+    return ValueError(f"The selected {readable_name(name)} is invalid.")
 
 
 def number(given: Any) -> Decimal | None:
@@ -76,7 +76,7 @@ def stored(column: str, value: Decimal) -> str:
 
 
 def _must(field: Field, rule: str) -> ValueError:
-    return ValueError(f"The {spoken(field.name)} {rule}.")
+    return ValueError(f"The {readable_name(field.name)} {rule}.")
 
 
 def _text(field: Field, given: Any) -> str:
@@ -143,7 +143,7 @@ def _day(field: Field, given: Any) -> str:
 def _object_type(field: Field, given: Any) -> str:
     """Return the short name, which may also come as the class (conflict: contract 7, question 11)."""
     if not isinstance(given, str):
-        raise selected(field.name)
+        raise invalid_choice(field.name)
     return SHORT.get(given, given)
 
 

@@ -44,7 +44,7 @@ PRICES = ("unit_cost", "unit_price")
 NUMBERS = ("quantity", *PRICES, "tax_rate")
 
 
-def misfits(lines: Any) -> list[Problem]:
+def line_problems(lines: Any) -> list[Problem]:
     """Return what is wrong in the lines of a body."""
     problems = []
     for place, line in enumerate(lines if isinstance(lines, list) else ()):
@@ -70,13 +70,13 @@ def whole_lines(store: Store, lines: list[Row]) -> list[Row]:
 def _line(store: Store, given: Row, place: int) -> Row:
     said = {key: value for key, value in _said(given).items() if key != PARTS}
     parts = [_part(store, part) for part in given.get(PARTS) or ()]
-    return {"id": store.value_id()} | LINE | {"line_number": place} | said | {PARTS: parts}
+    return {"id": store.next_element_id()} | LINE | {"line_number": place} | said | {PARTS: parts}
 
 
 def _part(store: Store, given: Row) -> Row:
     said = _said(given)
     decimals = {key: stored(key, number(said[key]) or Decimal(0)) for key in NUMBERS if key in said}
-    return {"id": store.value_id()} | PART | said | decimals
+    return {"id": store.next_element_id()} | PART | said | decimals
 
 
 def _said(given: Row) -> Row:

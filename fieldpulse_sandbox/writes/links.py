@@ -24,7 +24,7 @@ COLUMNS = {"job": "job_id", "project": "project_id"}
 """The columns of a material list that show a link (assumed); the other links show nowhere."""
 
 
-def unlinkable(store: Store, row: Row, body: Body) -> Iterator[str]:
+def unknown_link_ids(store: Store, row: Row, body: Body) -> Iterator[str]:
     """Yield where a body names an entity or an item that is not there."""
     for end in ("to", "from"):
         name = f"{end}_entity_id"

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from fieldpulse_sandbox.data.conditions import CLASSES
-from fieldpulse_sandbox.seed.fields import OBJECTS
+from fieldpulse_sandbox.data.conditions import OBJECT_TYPES
+from fieldpulse_sandbox.seed.fields import CUSTOM_FIELD_OBJECTS
 
-from .field_values import selected
+from .field_values import invalid_choice
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -39,7 +39,7 @@ COLUMNS = {
 TYPED = {"commentable_id": "commentable_type", "object_id": "object_type"}
 """Columns that name a row of the class that another column says."""
 BY_CLASS = {
-    long: "subtasks" if short == "subtask" else f"{short.removesuffix('s')}s" for short, long in CLASSES.items()
+    long: "subtasks" if short == "subtask" else f"{short.removesuffix('s')}s" for short, long in OBJECT_TYPES.items()
 }
 LISTS = {"tags": "tags", "job_ids": "jobs"}
 """Lists of ids."""
@@ -47,7 +47,7 @@ ELEMENTS = {"assignments": {"user_id": "users", "team_id": "teams"}}
 """Lists of objects with ids, each of which may be null."""
 
 
-def dangling(store: Store, name: str, values: Row, before: Row) -> list[Problem]:
+def reference_problems(store: Store, name: str, values: Row, before: Row) -> list[Problem]:
     """Return the references to rows that are not there. `before` is {} on create."""
     paths = [
         *_columns(store, values, before),
@@ -55,7 +55,7 @@ def dangling(store: Store, name: str, values: Row, before: Row) -> list[Problem]
         *_elements(store, values),
         *_custom_values(store, name, values, before),
     ]
-    return [(path, str(selected(path))) for path in paths]
+    return [(path, str(invalid_choice(path))) for path in paths]
 
 
 def _columns(store: Store, values: Row, before: Row) -> Iterator[str]:
@@ -106,7 +106,7 @@ def _custom_values(store: Store, name: str, values: Row, before: Row) -> Iterato
     for place, given in enumerate(values.get("customfields") or ()):
         one = given if isinstance(given, dict) else {}
         field = store.find("custom_fields", one.get("field_instance_id"))
-        if field is None or field["object"] != OBJECTS.get(name):
+        if field is None or field["object"] != CUSTOM_FIELD_OBJECTS.get(name):
             yield f"customfields.{place}.field_instance_id"
         elif one.get("id") not in (None, "") and str(own.get(_whole(one["id"]))) != str(field["id"]):
             yield f"customfields.{place}.id"

@@ -10,13 +10,13 @@ from typing import TYPE_CHECKING, Any
 
 from fieldpulse_api.resources.model import Resource, WritableResource
 from fieldpulse_api.resources.write_model import FieldType, WriteSpec
-from fieldpulse_sandbox.schema.column_rules import extras
+from fieldpulse_sandbox.schema.column_rules import undocumented_cells
 from fieldpulse_sandbox.schema.table_shapes import SHAPES
 
 from .accepted_forms import accepted, is_object_type
-from .field_values import converted, selected, spoken
-from .line_items import misfits
-from .references import Problem, dangling
+from .field_values import converted_value, invalid_choice, readable_name
+from .line_items import line_problems
+from .references import Problem, reference_problems
 
 if TYPE_CHECKING:
     from fieldpulse_sandbox.behaviour.switches import Behaviour
@@ -31,7 +31,7 @@ LISTED = frozenset({"locations", "job_ids", "inventory_hub_items", "item_links"}
 NOTHING = WriteSpec(fields=())
 
 
-class Refused(Exception):  # named for what happened
+class ValidationFailed(Exception):  # named for what happened
     """The body failed its validation; `problems` are (field, text) pairs."""
 
     def __init__(self, problems: list[Problem]) -> None:
@@ -46,25 +46,27 @@ def validated(store: Store, resource: Resource, body: Body, *, before: Row, beha
     Raises: Refused.
     """
     rules = resource.write_spec if isinstance(resource, WritableResource) else NOTHING
-    problems = _absent(rules, body, creating=not before, names_again=resource.name in behaviour.repeat_any_of)
+    problems = _absent(rules, body, creating=not before, names_again=resource.name in behaviour.names_required_on_put)
     if not before:
-        problems += lacking(_also_required(resource.name, behaviour), body)
-    values, unfit = taken(rules, body, behaviour)
+        problems += missing_fields(_also_required(resource.name, behaviour), body)
+    values, unfit = documented_values(rules, body, behaviour)
     problems += unfit + _unlisted(rules, resource.name, values) + _placeless(values, behaviour)
-    problems += misfits(values.get("line_items"))
+    problems += line_problems(values.get("line_items"))
     broken = {name.partition(".")[0] for name, _ in problems}
     sound = {name: value for name, value in values.items() if name not in broken}
-    problems += dangling(store, resource.name, sound, before)
+    problems += reference_problems(store, resource.name, sound, before)
     if not before and resource.name == "customers" and not problems:
         problems += _shared(store, values)
     if problems:
-        raise Refused(problems)
+        raise ValidationFailed(problems)
     documented = {*rules.by_name, *(field.column for field in rules.fields)}
     cells = {rules.by_name[name].column: value for name, value in values.items()}
-    return extras(resource.name, body, documented) | cells
+    return undocumented_cells(resource.name, body, documented) | cells
 
 
-def taken(rules: WriteSpec, body: Body, behaviour: Behaviour, prefix: str = "") -> tuple[Body, list[Problem]]:
+def documented_values(
+    rules: WriteSpec, body: Body, behaviour: Behaviour, prefix: str = ""
+) -> tuple[Body, list[Problem]]:
     """Return the documented fields of a body by their names in it, and those that do not fit."""
     values: Body = {}
     problems = []
@@ -72,16 +74,16 @@ def taken(rules: WriteSpec, body: Body, behaviour: Behaviour, prefix: str = "") 
         if name not in body:
             continue
         try:
-            values[name] = converted(field, accepted(field, body[name], behaviour))
+            values[name] = converted_value(field, accepted(field, body[name], behaviour))
         except ValueError as why:
             problems.append((prefix + name, str(why)))
     return values, problems
 
 
-def lacking(names: tuple[str, ...], body: Body, prefix: str = "") -> list[Problem]:
+def missing_fields(names: tuple[str, ...], body: Body, prefix: str = "") -> list[Problem]:
     """Return the complaints about required fields that are not there."""
     missing = [prefix + name for name in names if is_blank(body.get(name))]
-    return [(name, f"The {spoken(name)} field is required.") for name in missing]
+    return [(name, f"The {readable_name(name)} field is required.") for name in missing]
 
 
 def is_blank(value: object) -> bool:
@@ -92,17 +94,17 @@ def is_blank(value: object) -> bool:
 def _absent(rules: WriteSpec, body: Body, *, creating: bool, names_again: bool) -> list[Problem]:
     """Return what is required and not there; a PUT repeats little of it, but empties nothing that is required."""
     repeated = [name for name in rules.required if creating or name in rules.always_resend or name in body]
-    problems = lacking(tuple(repeated), body)
+    problems = missing_fields(tuple(repeated), body)
     is_asked = (creating or names_again) and rules.require_any_of
     if is_asked and all(is_blank(body.get(name)) for name in rules.require_any_of):
         first, *others = rules.require_any_of
-        listed = " / ".join(spoken(name) for name in others)
-        problems.append((first, f"The {spoken(first)} field is required when none of {listed} are present."))
+        listed = " / ".join(readable_name(name) for name in others)
+        problems.append((first, f"The {readable_name(first)} field is required when none of {listed} are present."))
     return problems
 
 
 def _also_required(name: str, behaviour: Behaviour) -> tuple[str, ...]:
-    paths = (path.partition(".") for path in behaviour.also_required)
+    paths = (path.partition(".") for path in behaviour.required_on_create)
     return tuple(column for resource, _, column in paths if resource == name)
 
 
@@ -118,7 +120,7 @@ def _unlisted(rules: WriteSpec, name: str, values: Body) -> list[Problem]:
         if is_fit and field.name == "items":
             is_fit = all(isinstance(one, dict) for one in value)
         if not is_fit:
-            problems.append((field.name, f"The {spoken(field.name)} must be an array."))
+            problems.append((field.name, f"The {readable_name(field.name)} must be an array."))
     return problems
 
 
@@ -131,7 +133,7 @@ def _placeless(values: Body, behaviour: Behaviour) -> list[Problem]:
         if not (isinstance(place, dict) and place.get("object_type")):
             problems.append((path, f"The {path} field is required."))
         elif not is_object_type(place["object_type"], behaviour):
-            problems.append((path, str(selected(path))))
+            problems.append((path, str(invalid_choice(path))))
     return problems
 
 
@@ -140,7 +142,7 @@ def _shared(store: Store, values: Body) -> list[Problem]:
     name = values.get("display_name")
     if not name or values.get("first_name") or values.get("last_name"):
         return []
-    rows = store.tables["customers"].having("display_name", name)
+    rows = store.tables["customers"].find("display_name", name)
     if any(not (row["first_name"] or row["last_name"]) for row in rows):
         return [("display_name", "The display name has already been taken.")]
     return []

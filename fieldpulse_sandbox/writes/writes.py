@@ -5,13 +5,13 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from fieldpulse_api.resources.model import Resource, WritableResource
-from fieldpulse_sandbox.data.conditions import CLASSES
-from fieldpulse_sandbox.data.custom_field_values import merged
+from fieldpulse_sandbox.data.conditions import OBJECT_TYPES
+from fieldpulse_sandbox.data.custom_field_values import merge_custom_values
 from fieldpulse_sandbox.schema.column_rules import WRITE_ONLY
-from fieldpulse_sandbox.schema.table_shapes import blank
-from fieldpulse_sandbox.seed.fields import OBJECTS, owner_column
+from fieldpulse_sandbox.schema.table_shapes import blank_row
+from fieldpulse_sandbox.seed.fields import CUSTOM_FIELD_OBJECTS, owner_column
 
-from .derived_columns import derived, spread
+from .derived_columns import update_dependents, with_derived_columns
 from .field_values import TEXTS
 from .validation import NOTHING, Body, validated
 
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from fieldpulse_sandbox.seed import Row
 
 
-class Writes:
+class RowWriter:
     """The three ways to change a row. Nothing is stored when a body is refused."""
 
     def __init__(self, store: Store, behaviour: Behaviour) -> None:
@@ -39,7 +39,7 @@ class Writes:
         places = values.pop("locations", None)
         row = self.store.create(resource.name, {key: cell for key, cell in values.items() if cell is not None})
         row = self._own(resource, row)
-        spread(self.store, resource.name, row)
+        update_dependents(self.store, resource.name, row)
         return self._with_places(resource, row, places)
 
     def update(self, resource: Resource, row: Row, body: Body) -> Row:
@@ -52,23 +52,23 @@ class Writes:
         places = values.pop("locations", None)
         after = self.store.update(resource.name, row["id"], values)
         if row.get("invoice_id") and row["invoice_id"] != after["invoice_id"]:
-            spread(self.store, resource.name, row)
-        spread(self.store, resource.name, after)
+            update_dependents(self.store, resource.name, row)
+        update_dependents(self.store, resource.name, after)
         return self._with_places(resource, after, places)
 
     def _values(self, resource: Resource, body: Body, before: Row) -> Row:
         """Return the cells that a body sets, and those that follow from them."""
         values = validated(self.store, resource, body, before=before, behaviour=self.behaviour)
-        hidden, unset = WRITE_ONLY.get(resource.name, frozenset()), blank(resource.name)
+        hidden, unset = WRITE_ONLY.get(resource.name, frozenset()), blank_row(resource.name)
         values = {key: unset.get(key) if cell is None else cell for key, cell in values.items() if key not in hidden}
-        values = derived(self.store, resource.name, values, before)
-        return merged(self.store, resource.name, values, before, by_id=self.behaviour.customfields_by_id)
+        values = with_derived_columns(self.store, resource.name, values, before)
+        return merge_custom_values(self.store, resource.name, values, before, by_id=self.behaviour.custom_values_by_id)
 
     def _said(self, resource: Resource, body: Body) -> Body:
         """Return what of a PUT's body counts: nulls, and empty texts, may be no change."""
         ruled = (resource.write_spec if isinstance(resource, WritableResource) else NOTHING).by_name
         others = {name for name, field in ruled.items() if field.type not in TEXTS}
-        is_emptied = self.behaviour.put_empty or self.behaviour.put_null == "empty"
+        is_emptied = self.behaviour.put_empty_clears or self.behaviour.put_null == "empty"
         is_cleared = self.behaviour.put_null == "clear"
 
         def counts(name: str, value: object) -> bool:
@@ -81,14 +81,14 @@ class Writes:
     def delete(self, resource: Resource, row: Row) -> Row:
         """Take a row out of every answer, and return it with its `deleted_at`."""
         trashed = self.store.delete(resource.name, row["id"])
-        spread(self.store, resource.name, trashed)
+        update_dependents(self.store, resource.name, trashed)
         return trashed
 
     def _own(self, resource: Resource, row: Row) -> Row:
         """Return a new row whose nested elements carry its id, which was not known before."""
         owned: dict[str, Any] = {}
         columns = {"assignments": "assignable_id", "settings": "field_instance_id"}
-        if resource.name in OBJECTS:
+        if resource.name in CUSTOM_FIELD_OBJECTS:
             columns["customfields"] = owner_column(resource.name)
         for key, column in columns.items():
             own, cell = {column: row["id"]}, row.get(key)
@@ -100,13 +100,13 @@ class Writes:
         """Store the locations that came inside a customer's body; its main one is replaced, others are added."""
         for place in places if isinstance(places, list) else ():
             values = {key: place[key] for key in INLINE_PLACE if place.get(key) is not None}
-            values |= {"object_id": row["id"], "object_type": CLASSES["customer"]}
+            values |= {"object_id": row["id"], "object_type": OBJECT_TYPES["customer"]}
             main = row["main_location"] if values.get("is_main_location") else None
             if main:
                 stored = self.store.update("locations", main["id"], values)
             else:
                 stored = self.store.create("locations", values)
-            spread(self.store, "locations", stored)
+            update_dependents(self.store, "locations", stored)
         return self.store.get(resource.name, row["id"])
 
 

@@ -7,7 +7,7 @@ from dataclasses import fields
 from fieldpulse_sandbox.behaviour.profiles import ABOUT, PROFILES
 from fieldpulse_sandbox.behaviour.switches import Behaviour
 from fieldpulse_sandbox.faults.fault import KINDS, Fault
-from fieldpulse_sandbox.faults.random_faults import Chaos
+from fieldpulse_sandbox.faults.random_faults import RandomFaults
 from fieldpulse_sandbox.option_pairs import spoken
 from fieldpulse_sandbox.options import Options, described
 
@@ -44,7 +44,7 @@ def fault_options_table() -> str:
 
 def random_faults_table() -> str:
     """Return the options of random faults as a table."""
-    return _options_table(Chaos, "`--fault-…`")
+    return _options_table(RandomFaults, "`--fault-…`")
 
 
 def _options_table(options: Options, title: str) -> str:

@@ -26,8 +26,8 @@ def test_a_list_that_the_account_lacks_is_not_read(
     box: Sandbox, config: dict[str, Any], tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
     """The run says so, after one request that asks again, and all others are read."""
-    box.behaviour.unavailable = ("contracts", "estimates")
-    lacking = {name: ListFacts(is_there=False) for name in box.behaviour.unavailable}
+    box.behaviour.unavailable_resources = ("contracts", "estimates")
+    lacking = {name: ListFacts(is_there=False) for name in box.behaviour.unavailable_resources}
     emitted = run_tap(config | profile(tmp_path, lists=lacking))
     assert not emitted.records["contracts"]
     assert len(emitted.records["jobs"]) == len(box.rows("jobs"))

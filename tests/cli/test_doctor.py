@@ -30,7 +30,7 @@ from fieldpulse_sandbox.behaviour.switches import Behaviour
 from fieldpulse_sandbox.data.store import Clock
 from fieldpulse_sandbox.faults.fault import Fault
 from fieldpulse_sandbox.sandbox import Sandbox
-from fieldpulse_sandbox.server.gateway import Request
+from fieldpulse_sandbox.server.gateway import RecordedRequest
 
 NOW = 1_800_000_000.0
 
@@ -94,13 +94,13 @@ def test_no_more_than_sixty_requests_are_sent(name: str) -> None:
     worse: dict[str, dict[str, Any]] = {
         "no sort": {"honour_sort": False},
         "no filter": {"honour_filter": False},
-        "failing filter": {"failing_columns": ("updated_at",)},
+        "failing filter": {"failing_filter_columns": ("updated_at",)},
         "everything down": {},
     }
     switches = worse[name] if name in worse else vars(PROFILES[name])
     with asked(**switches) as (box, client):
         if name == "everything down":
-            box.fail(Fault("status", path="/[!c]*", status=503, times=999))
+            box.add_fault(Fault("error_status", path="/[!c]*", status=503, times=999))
         examined(client)
         assert 30 <= len(box.requests) <= MOST_REQUESTS
 
@@ -132,20 +132,25 @@ LISTS = [
     ({}, "job_qb_classes", "sorts", {}),
     ({}, "jobs", "filters", True),
     ({"honour_filter": False}, "jobs", "filters", False),
-    ({"unfiltered_columns": ("updated_at",)}, "jobs", "filters", False),
+    ({"unfilterable_columns": ("updated_at",)}, "jobs", "filters", False),
     ({"honour_sort": False}, "jobs", "filters", True),
     ({"honour_sort": False, "honour_filter": False}, "jobs", "filters", False),
     ({}, "jobs", "time_forms", ["bare"]),
-    ({"time_form": "iso_z"}, "jobs", "time_forms", ["Z"]),
-    ({"time_form": "offset"}, "jobs", "time_forms", ["offset"]),
+    ({"time_format": "iso_z"}, "jobs", "time_forms", ["Z"]),
+    ({"time_format": "offset"}, "jobs", "time_forms", ["offset"]),
     ({}, "customers", "missing_fields", []),
     ({"missing_columns": ("customers.notes",)}, "customers", "missing_fields", ["notes"]),
     ({}, "customers", "unknown_fields", []),
     ({}, "purchase_orders", "is_there", True),
-    ({"unavailable": ("purchase_orders",)}, "purchase_orders", "is_there", False),
-    ({"unavailable": ("purchase_orders",), "unknown_route_status": 404}, "purchase_orders", "is_there", False),
-    ({"unavailable": ("customers",)}, "customers", "is_there", False),
-    ({"unavailable": ("customers",)}, "jobs", "is_there", True),
+    ({"unavailable_resources": ("purchase_orders",)}, "purchase_orders", "is_there", False),
+    (
+        {"unavailable_resources": ("purchase_orders",), "unknown_route_status": 404},
+        "purchase_orders",
+        "is_there",
+        False,
+    ),
+    ({"unavailable_resources": ("customers",)}, "customers", "is_there", False),
+    ({"unavailable_resources": ("customers",)}, "jobs", "is_there", True),
 ]
 
 
@@ -160,20 +165,20 @@ def test_what_a_list_does_is_found_out_either_way(
 @pytest.mark.parametrize(
     ("fault", "is_there"),
     [
-        (Fault("status", status=404), False),
-        (Fault("status", status=403), None),
-        (Fault("status", status=422), None),
-        (Fault("status", status=503), None),
+        (Fault("error_status", status=404), False),
+        (Fault("error_status", status=403), None),
+        (Fault("error_status", status=422), None),
+        (Fault("error_status", status=503), None),
         (Fault("not_json"), None),
-        (Fault("error200"), None),
-        (Fault("drop"), None),
+        (Fault("error_in_200"), None),
+        (Fault("dropped_connection"), None),
     ],
     ids=lambda one: getattr(one, "kind", one),
 )
 def test_what_may_be_well_tomorrow_is_not_said_to_be_missing(fault: Fault, is_there: bool | None) -> None:
     """A profile that says so would keep the list from being read for good."""
     with asked() as (box, client):
-        box.fail(replace(fault, path="/vendors", times=99))
+        box.add_fault(replace(fault, path="/vendors", times=99))
         profile, findings = examined(client)
     assert profile.lists["vendors"].is_there is is_there
     assert found(findings, "vendors", "reachable").grade == "FAIL"
@@ -183,11 +188,11 @@ def test_a_key_that_is_revoked_meanwhile_is_no_reason_to_call_lists_missing() ->
     """The examination ends there, and there is no profile."""
     with asked() as (box, client):
 
-        def revoke(_: Request) -> None:
+        def revoke(_: RecordedRequest) -> None:
             if len(box.requests) == 5:
                 box.key = "another"
 
-        box.watch = revoke
+        box.on_request = revoke
         profile, findings = examined(client)
     assert [(one.grade, one.about) for one in findings] == [("FAIL", "key")]
     assert not profile.lists
@@ -216,7 +221,7 @@ def test_a_server_that_does_not_tell_the_time_is_not_said_to_be_right() -> None:
 def test_requests_that_are_sent_again_because_they_were_throttled_count() -> None:
     """Sixty is what the server sees."""
     with asked() as (box, client):
-        box.fail(Fault("throttle_past", times=80))
+        box.add_fault(Fault("throttle_past_reset", times=80))
         profile, findings = examined(client)
         assert len(box.requests) == client.request_count == MOST_REQUESTS
     assert found(findings, "key", "accepted").grade == "FAIL"  # nothing answered
@@ -227,7 +232,7 @@ def test_requests_that_are_sent_again_because_they_were_throttled_count() -> Non
 def test_a_quota_that_is_spent_meanwhile_is_said_and_what_was_found_is_kept(skip: int, lists: int) -> None:
     """It is not the key that is wrong."""
     with asked() as (box, client):
-        box.fail(Fault("quota", skip=skip, times=99))
+        box.add_fault(Fault("quota_exceeded", skip=skip, times=99))
         profile, findings = examined(client)
     assert found(findings, "quota", "left").grade == "FAIL"
     assert len(profile.lists) == lists
@@ -246,11 +251,11 @@ ACCOUNTS = [
     ({"past_the_end": "last"}, "past_the_end", "rows"),
     ({"past_the_end": "null"}, "past_the_end", "empty"),
     ({}, "over_limit", "100"),
-    ({"page_cap": 20}, "over_limit", "fewer"),
-    ({"over_cap": "refuse"}, "over_limit", "refused"),
-    ({"over_cap": "honour"}, "over_limit", "honoured"),
+    ({"max_limit": 20}, "over_limit", "fewer"),
+    ({"above_max_limit": "refuse"}, "over_limit", "refused"),
+    ({"above_max_limit": "honour"}, "over_limit", "honoured"),
     ({}, "version_is_wrapped", False),
-    ({"version_wrapped": True}, "version_is_wrapped", True),
+    ({"wrap_version": True}, "version_is_wrapped", True),
     ({}, "envelope_extras", ["error", "total_count"]),
 ]
 
@@ -274,7 +279,7 @@ def test_what_the_whole_account_does_is_found_out_either_way(
 )
 def test_the_newest_change_tells_of_the_time_zone(account: str, setting: str, fits: bool | None, grade: str) -> None:
     """Times ahead of the server's clock are in another zone; times behind it may be old."""
-    with asked(clock=lambda: NOW, times_zone=account, zone=setting) as (box, client):
+    with asked(clock=lambda: NOW, time_zone=account, zone=setting) as (box, client):
         client.put(f"/customers/{box.rows('customers')[0]['id']}", {"company_name": "New"})
         profile, findings = examined(client)
     assert profile.times_fit_zone is fits
@@ -284,31 +289,31 @@ def test_the_newest_change_tells_of_the_time_zone(account: str, setting: str, fi
 WRITES = [
     ({}, "create_status", 201),
     ({"create_status": 200}, "create_status", 200),
-    ({"create_answers_row": False}, "create_answers_row", False),
-    ({"validation": "400"}, "validation_status", 400),
-    ({"validation": "422"}, "validation_status", 422),
-    ({"validation": "200"}, "validation_status", 200),
+    ({"create_returns_row": False}, "create_returns_row", False),
+    ({"validation_status": "400"}, "validation_status", 400),
+    ({"validation_status": "422"}, "validation_status", 422),
+    ({"validation_status": "200"}, "validation_status", 200),
     ({}, "put_merges", True),
     ({}, "put_repeats_names", False),
-    ({"repeat_any_of": ("customers",)}, "put_repeats_names", True),
+    ({"names_required_on_put": ("customers",)}, "put_repeats_names", True),
     ({"put_null": "ignore"}, "null_clears", False),
     ({"put_null": "clear"}, "null_clears", True),
     ({}, "empty_clears", True),
-    ({"put_empty": False}, "empty_clears", False),
-    ({"object_types": "short"}, "short_object_type", True),
-    ({"object_types": "short"}, "class_object_type", False),
-    ({"object_types": "class"}, "short_object_type", False),
-    ({"object_types": "class"}, "class_object_type", True),
-    ({"write_times": "unix"}, "unix_times", True),
-    ({"write_times": "unix"}, "text_times", False),
-    ({"write_times": "text"}, "unix_times", False),
-    ({"write_times": "text"}, "text_times", True),
-    ({"times_zone": "Asia/Tokyo"}, "times_are_utc", False),
-    ({"times_zone": "Asia/Tokyo"}, "unix_times", True),
+    ({"put_empty_clears": False}, "empty_clears", False),
+    ({"accepted_object_types": "short"}, "short_object_type", True),
+    ({"accepted_object_types": "short"}, "class_object_type", False),
+    ({"accepted_object_types": "class"}, "short_object_type", False),
+    ({"accepted_object_types": "class"}, "class_object_type", True),
+    ({"accepted_times": "unix"}, "unix_times", True),
+    ({"accepted_times": "unix"}, "text_times", False),
+    ({"accepted_times": "text"}, "unix_times", False),
+    ({"accepted_times": "text"}, "text_times", True),
+    ({"time_zone": "Asia/Tokyo"}, "times_are_utc", False),
+    ({"time_zone": "Asia/Tokyo"}, "unix_times", True),
     ({}, "times_are_utc", True),
     ({}, "deleted_status", 404),
-    ({"deleted_by_id": "row"}, "deleted_status", 200),
-    ({"deleted_by_id": "error200"}, "deleted_status", 200),
+    ({"deleted_row_by_id": "row"}, "deleted_status", 200),
+    ({"deleted_row_by_id": "error_in_200"}, "deleted_status", 200),
 ]
 
 
@@ -325,7 +330,7 @@ def test_what_writing_does_is_found_out_and_nothing_stays(switches: dict[str, An
 def test_a_write_probe_that_breaks_off_leaves_nothing(method: str, skip: int, after_commit: bool) -> None:
     """Also what was created without an answer is found by its name and deleted."""
     with asked(limit=None) as (box, client):
-        box.fail(Fault("drop", method=method, skip=skip, times=TRIES, after_commit=after_commit))
+        box.add_fault(Fault("dropped_connection", method=method, skip=skip, times=TRIES, after_commit=after_commit))
         findings = list(WriteProbe(client).findings())
         assert [row["id"] for row in box.rows("customers") if "doctor" in str(row)] == []
         assert any(one.grade == "FAIL" for one in findings)
@@ -334,11 +339,11 @@ def test_a_write_probe_that_breaks_off_leaves_nothing(method: str, skip: int, af
 @pytest.mark.parametrize("shuffled", [True, False])
 def test_what_was_created_without_its_id_is_found_by_its_name(shuffled: bool) -> None:
     """In whatever order the list comes; and somebody is told."""
-    with asked(limit=None, create_answers_row=False, honour_sort=False, shuffle_unsorted=shuffled) as (box, client):
+    with asked(limit=None, create_returns_row=False, honour_sort=False, shuffle_unsorted=shuffled) as (box, client):
         probe = WriteProbe(client)
         findings = list(probe.findings())
         assert [row["id"] for row in box.rows("customers") if "doctor" in str(row)] == []
-    assert probe.facts.create_answers_row is False
+    assert probe.facts.create_returns_row is False
     assert any(one.grade == "FAIL" for one in findings)
 
 
@@ -346,14 +351,14 @@ def test_a_write_probe_that_is_ended_by_a_signal_leaves_nothing(box: Sandbox, tm
     """The command deletes what it made, and ends with the signal's status."""
     process: list[subprocess.Popen[str]] = []
 
-    def end(request: Request) -> None:
+    def end(request: RecordedRequest) -> None:
         if request.method == "PUT" and process:
             process[0].terminate()
 
-    box.watch = end
+    box.on_request = end
     settings = {"TAP_FIELDPULSE_API_KEY": box.key, "TAP_FIELDPULSE_API_URL": box.url}
     line = [sys.executable, "-m", "fieldpulse_cli.main", "doctor", "--write-probe", "--yes"]
-    box.fail(Fault("slow", method="PUT", seconds=1))
+    box.add_fault(Fault("slow_response", method="PUT", seconds=1))
     with (tmp_path / "output").open("w") as output:
         process.append(
             subprocess.Popen(line, env=os.environ | settings, cwd=tmp_path, stdout=output, stderr=output, text=True)
@@ -365,7 +370,7 @@ def test_a_write_probe_that_is_ended_by_a_signal_leaves_nothing(box: Sandbox, tm
 def test_what_cannot_be_deleted_is_named() -> None:
     """So that somebody can do it by hand."""
     with asked() as (box, client):
-        box.fail(Fault("status", method="DELETE", path="/customers/*", status=500, times=99))
+        box.add_fault(Fault("error_status", method="DELETE", path="/customers/*", status=500, times=99))
         findings = list(WriteProbe(client).findings())
         (left,) = [row["id"] for row in box.rows("customers") if "doctor" in str(row)]
         assert str(left) in found(findings, "write", "clean up").text
@@ -386,7 +391,7 @@ def test_a_profile_says_nothing_about_persons_or_the_key(tmp_path: Path) -> None
 
 def test_a_profile_is_read_as_it_was_written(tmp_path: Path) -> None:
     """What the doctor finds is what the plugins know."""
-    with asked(honour_sort=False, unavailable=("contracts",)) as (_, client):
+    with asked(honour_sort=False, unavailable_resources=("contracts",)) as (_, client):
         profile, _ = examined(client)
     profile.write(tmp_path / "p.json")
     assert AccountProfile.read(str(tmp_path / "p.json")) == profile

@@ -11,18 +11,18 @@ from fieldpulse_sandbox.behaviour.switches import Behaviour
 
 _SAMPLE_VALUES: dict[str, tuple[Any, ...]] = {
     "always_count": ((), ("customers", "jobs", "customer_contacts", "payments")),
-    "page_cap": (4,),
+    "max_limit": (4,),
     "default_limit": (3,),
-    "lists_of_fifty": ((),),
-    "unsorted_columns": (("id",), ("updated_at",)),
-    "unfiltered_columns": (("status",),),
-    "failing_columns": (("status",),),
-    "times_zone": ("America/Chicago",),
+    "lists_with_limit_50": ((),),
+    "unsortable_columns": (("id",), ("updated_at",)),
+    "unfilterable_columns": (("status",),),
+    "failing_filter_columns": (("status",),),
+    "time_zone": ("America/Chicago",),
     "missing_columns": (("customers.notes", "jobs.notes", "payments.amount", "jobs.customer_id"),),
-    "unavailable": (("custom_fields", "teams"),),
-    "also_required": (("jobs.notes",),),
-    "repeat_any_of": (("customers",),),
-    "skew_seconds": (7200.0, -7200.0),
+    "unavailable_resources": (("custom_fields", "teams"),),
+    "required_on_create": (("jobs.notes",),),
+    "names_required_on_put": (("customers",),),
+    "date_skew_seconds": (7200.0, -7200.0),
 }
 _SWITCH = "switch:"
 _TYPES = get_type_hints(Behaviour)
@@ -39,7 +39,7 @@ def behaviour_of(profile: str) -> Behaviour:
 def hidden_columns(behaviour: Behaviour) -> frozenset[str]:
     """Return the columns, as `stream.column`, that lists do not show, or show with other values."""
     result: tuple[str, ...] = ("invoices.status", "payments.status") if behaviour.unknown_codes else ()
-    result += ("customers.tags", "jobs.tags") if behaviour.tags != "ids" else ()
+    result += ("customers.tags", "jobs.tags") if behaviour.tag_elements != "ids" else ()
     return frozenset((*behaviour.missing_columns, *result))
 
 

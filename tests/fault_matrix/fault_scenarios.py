@@ -7,7 +7,7 @@ from random import Random
 from typing import Any
 
 from fieldpulse_sandbox.faults.fault import Fault, Kind
-from fieldpulse_sandbox.faults.random_faults import PASSING, Chaos
+from fieldpulse_sandbox.faults.random_faults import RECOVERABLE, RandomFaults
 
 TIMEOUT_SECONDS = 0.1
 
@@ -41,10 +41,10 @@ class FaultScenario:
             for _ in range(random.randrange(1, 4) if self.fault_arguments else 0)
         ]
 
-    def random_faults(self, random: Random, *, without: frozenset[Kind]) -> Chaos | None:
+    def random_faults(self, random: Random, *, without: frozenset[Kind]) -> RandomFaults | None:
         """Return random faults of all kinds but these. Slow kinds are left out: they would take too long."""
-        kinds = tuple(kind for kind in PASSING if kind not in without | {"slow", "drip"})
-        return Chaos(self.random_rate, random.randrange(2**32), kinds) if self.random_rate else None
+        kinds = tuple(kind for kind in RECOVERABLE if kind not in without | {"slow_response", "slow_body"})
+        return RandomFaults(self.random_rate, random.randrange(2**32), kinds) if self.random_rate else None
 
 
 def _before_and_after(name: str, **arguments: Any) -> dict[str, FaultScenario]:
@@ -56,39 +56,41 @@ SCENARIOS: dict[str, FaultScenario] = {
     "none": FaultScenario(),
     **{
         f"throttle{kind}".replace("_", "-"): FaultScenario({"kind": f"throttle{kind}"})
-        for kind in ("", "_bare", "_past", "_hour", "_delta")
+        for kind in ("", "_without_reset", "_past_reset", "_one_hour", "_relative_reset")
     },
-    "quota": FaultScenario({"kind": "quota"}),
+    "quota-exceeded": FaultScenario({"kind": "quota_exceeded"}),
     **{
         name: scenario
         for status in (500, 502, 503, 504)
-        for name, scenario in _before_and_after(f"status-{status}", kind="status", status=status).items()
+        for name, scenario in _before_and_after(f"error-status-{status}", kind="error_status", status=status).items()
     },
-    **_before_and_after("drop", kind="drop"),
+    **_before_and_after("dropped-connection", kind="dropped_connection"),
     **_before_and_after("not-json", kind="not_json"),
     **_before_and_after("html-502", kind="html_502"),
-    **_before_and_after("empty", kind="empty"),
-    "error200": FaultScenario({"kind": "error200"}),
-    "error200-after": FaultScenario({"kind": "error200", "after_commit": True}, reading_only=True),
+    **_before_and_after("empty-body", kind="empty_body"),
+    "error-in-200": FaultScenario({"kind": "error_in_200"}),
+    "error-in-200-after": FaultScenario({"kind": "error_in_200", "after_commit": True}, reading_only=True),
     **_before_and_after("redirect", kind="redirect"),
-    "cut": FaultScenario({"kind": "cut"}),
-    "truncated": FaultScenario({"kind": "truncated"}),
-    "text-type": FaultScenario({"kind": "text_type"}),
+    "truncated-connection": FaultScenario({"kind": "truncated_connection"}),
+    "truncated-json": FaultScenario({"kind": "truncated_json"}),
+    "wrong-content-type": FaultScenario({"kind": "wrong_content_type"}),
     "bad-gzip": FaultScenario({"kind": "bad_gzip"}),
     "huge-header": FaultScenario({"kind": "huge_header"}),
-    "slow": FaultScenario({"kind": "slow", "seconds": 0.3}, is_slow=True, max_times=1),
-    "slow-after": FaultScenario({"kind": "slow", "seconds": 0.3, "after_commit": True}, is_slow=True, max_times=1),
-    "drip": FaultScenario({"kind": "drip", "seconds": 0.3}, is_slow=True, max_times=1),
-    "endless": FaultScenario({"kind": "endless"}, is_slow=True, max_times=1),
-    "repeat": FaultScenario({"kind": "repeat"}),
-    "endless-list": FaultScenario({"kind": "endless_list"}),
+    "slow-response": FaultScenario({"kind": "slow_response", "seconds": 0.3}, is_slow=True, max_times=1),
+    "slow-response-after": FaultScenario(
+        {"kind": "slow_response", "seconds": 0.3, "after_commit": True}, is_slow=True, max_times=1
+    ),
+    "slow-body": FaultScenario({"kind": "slow_body", "seconds": 0.3}, is_slow=True, max_times=1),
+    "endless-body": FaultScenario({"kind": "endless_body"}, is_slow=True, max_times=1),
+    "previous-page": FaultScenario({"kind": "previous_page"}),
+    "repeating-last-page": FaultScenario({"kind": "repeating_last_page"}),
     **{
-        f"slide-{what}": FaultScenario({"kind": "slide", "slide": what}, reading_only=True)
+        f"concurrent-edit-{what}": FaultScenario({"kind": "concurrent_edit", "edit": what}, reading_only=True)
         for what in ("touch", "insert", "delete", "any")
     },
-    "chaos-3": FaultScenario(random_rate=0.03),
-    "chaos-10": FaultScenario(random_rate=0.1),
-    "chaos-30": FaultScenario(random_rate=0.3),
+    "random-3": FaultScenario(random_rate=0.03),
+    "random-10": FaultScenario(random_rate=0.1),
+    "random-30": FaultScenario(random_rate=0.3),
     "kill": FaultScenario(signal="SIGKILL"),
     "term": FaultScenario(signal="SIGTERM"),
 }

@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import Any
 
 from fieldpulse_sandbox.sandbox import Sandbox
-from fieldpulse_sandbox.server.gateway import Request
+from fieldpulse_sandbox.server.gateway import RecordedRequest
 from tests.harness.results import RunResult
 
 from .plugins import Message, catalog_of
@@ -39,7 +39,7 @@ class Kill:
         """Run the process until the signal, or until it ends by itself."""
         left = self.after_requests
 
-        def watch(_: Request) -> None:
+        def watch(_: RecordedRequest) -> None:
             nonlocal left
             left -= 1
             if left == 0:
@@ -49,10 +49,10 @@ class Kill:
             if process.is_alive() and process.pid:
                 os.kill(process.pid, getattr(signal, self.signal))
 
-        self.box.watch = watch
+        self.box.on_request = watch
         process.start()
         process.join(_TIMEOUT_SECONDS)
-        self.box.watch = None
+        self.box.on_request = None
         if process.is_alive():
             process.kill()
             process.join()

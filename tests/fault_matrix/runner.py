@@ -13,7 +13,7 @@ from random import Random
 import pytest
 
 from fieldpulse_sandbox.faults.fault import Fault, Kind
-from fieldpulse_sandbox.faults.random_faults import Chaos
+from fieldpulse_sandbox.faults.random_faults import RandomFaults
 from fieldpulse_sandbox.sandbox import Sandbox
 from tests.fault_matrix.operations.tap import READ_OPERATIONS, Config, TapCheck
 from tests.fault_matrix.operations.target import WRITE_OPERATIONS, TargetCheck
@@ -99,7 +99,7 @@ class _PointRun:
             if scenario.signal and self.request_count:
                 return processes.run_tap_process(config, streams, state, self._kill(), self._folder)
             short = {"timeout_seconds": TIMEOUT_SECONDS} if scenario.is_slow else {}
-            without: frozenset[Kind] = frozenset({"slide"} if reading.needs_update_times else ())
+            without: frozenset[Kind] = frozenset({"concurrent_edit"} if reading.needs_update_times else ())
             with self._inject(
                 scenario.sample_faults(random, ("GET",)), scenario.random_faults(random, without=without)
             ):
@@ -117,23 +117,25 @@ class _PointRun:
                 return processes.run_target_process(config, text, self._kill(), self._folder)
             slow = {"timeout_seconds": TIMEOUT_SECONDS, "uncertain_create_timeout_seconds": self._settle_seconds}
             faults = scenario.sample_faults(random, (None, "GET", "POST", "POST", "PUT", "DELETE"))
-            with self._inject(faults, scenario.random_faults(random, without=frozenset({"slide", "error200"}))):
+            with self._inject(
+                faults, scenario.random_faults(random, without=frozenset({"concurrent_edit", "error_in_200"}))
+            ):
                 return run_target({**config, **(slow if scenario.is_slow else {})}, text)
 
         return list(writing.run(faulty))
 
     @contextmanager
-    def _inject(self, faults: list[Fault], chaos: Chaos | None) -> Iterator[None]:
+    def _inject(self, faults: list[Fault], random_faults: RandomFaults | None) -> Iterator[None]:
         """Inject faults during the block, and no longer."""
         before = len(self._box.requests)
         for fault in faults:
-            self._box.fail(fault)
-        self._box._faults.chaos = chaos
+            self._box.add_fault(fault)
+        self._box._faults.random_faults = random_faults
         try:
             yield
         finally:
-            self._box._faults.chaos = None
-            self._box._faults.queue.clear()
+            self._box._faults.random_faults = None
+            self._box._faults.waiting.clear()
             self.request_count = len(self._box.requests) - before
 
     def _kill(self) -> processes.Kill:

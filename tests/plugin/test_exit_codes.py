@@ -163,7 +163,7 @@ def test_the_snapshot_is_closed_when_a_signal_ends_the_tap(
     box: Sandbox, config: Config, tmp_path: Path, catalog: list[str], snapshot: Path
 ) -> None:
     """Although a request hangs in another thread."""
-    box.fail(Fault("slow", path="/customers", skip=3, seconds=60, times=9))
+    box.add_fault(Fault("slow_response", path="/customers", skip=3, seconds=60, times=9))
     command = plugin_command("tap_fieldpulse", tracking(config, snapshot) | {"page_size": 5}, tmp_path, *catalog)
     with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as process:
         assert process.stdout

@@ -29,7 +29,7 @@ def canary(box: Sandbox) -> Sandbox:
 
 def test_the_tap_shows_a_person_in_records_only(canary: Sandbox, config: dict[str, Any], tmp_path: Path) -> None:
     """Warnings name columns and counts, also for a value of the wrong type."""
-    canary.fail(Fault("not_json", path="/customers"))
+    canary.add_fault(Fault("not_json", path="/customers"))
     ended = run_process(plugin_command("tap_fieldpulse", config, tmp_path))
     assert ended.returncode == 0
     assert EMAIL in ended.stdout
@@ -52,7 +52,7 @@ def test_the_target_shows_a_person_in_its_rejects_only(
         schema_message("pipeline_statuses", "customer_email", "pipeline_status"),
         record_message("pipeline_statuses", customer_email="nobody." + EMAIL, pipeline_status=PHONE),
     )
-    canary.fail(Fault("drop", method="PUT", times=2))
+    canary.add_fault(Fault("dropped_connection", method="PUT", times=2))
     written = run_target(target_config, text, tmp_path)
     assert sum(written.counts.values()) == 4
     ledger = b"".join(path.read_bytes() for path in tmp_path.glob("ledger.db*")).decode("latin-1")

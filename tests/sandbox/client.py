@@ -13,17 +13,17 @@ if TYPE_CHECKING:
 
 
 @dataclass(frozen=True)
-class Reply:
+class SandboxResponse:
     """An answer as it came over the wire."""
 
     status: int
     headers: dict[str, str]
-    raw: bytes
+    body: bytes
 
     @property
     def json(self) -> Any:
         """Return the decoded body."""
-        return json.loads(self.raw)
+        return json.loads(self.body)
 
     @property
     def rows(self) -> Any:
@@ -36,13 +36,15 @@ class Reply:
         return [row["id"] for row in self.rows]
 
 
-class Client:
+class SandboxClient:
     """One request per connection, so that nothing is left open."""
 
     def __init__(self, box: Sandbox) -> None:
         self.box = box
 
-    def __call__(self, method: str, path: str, body: Any = None, *, key: str | None = None, **query: Any) -> Reply:
+    def __call__(
+        self, method: str, path: str, body: Any = None, *, key: str | None = None, **query: Any
+    ) -> SandboxResponse:
         """Ask, and return the answer. `raw` holds query names that are no identifiers; a list repeats its name."""
         names = {**query.pop("raw", {}), **query}
         address = urlsplit(self.box.url)
@@ -52,15 +54,17 @@ class Client:
             headers = {"x-api-key": self.box.key if key is None else key}
             connection.request(method, f"{path}?{urlencode(names, doseq=True)}" if names else path, data, headers)
             answer = connection.getresponse()
-            return Reply(answer.status, {name.lower(): value for name, value in answer.getheaders()}, answer.read())
+            return SandboxResponse(
+                answer.status, {name.lower(): value for name, value in answer.getheaders()}, answer.read()
+            )
         finally:
             connection.close()
 
-    def get(self, path: str, **query: Any) -> Reply:
+    def get(self, path: str, **query: Any) -> SandboxResponse:
         """GET."""
         return self("GET", path, **query)
 
-    def walk(self, path: str, limit: int = 100, **query: Any) -> list[int]:
+    def all_ids(self, path: str, limit: int = 100, **query: Any) -> list[int]:
         """Return the ids of every page until an empty one, at most 200 pages."""
         ids: list[int] = []
         for page in range(1, 200):

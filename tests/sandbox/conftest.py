@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from fieldpulse_sandbox.sandbox import Sandbox
-from tests.sandbox.client import Client
+from tests.sandbox.client import SandboxClient
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -28,12 +28,12 @@ def box() -> Iterator[Sandbox]:
 
 
 @pytest.fixture
-def ask(box: Sandbox) -> Client:
+def ask(box: Sandbox) -> SandboxClient:
     """Return a client of the test's own sandbox."""
-    return Client(box)
+    return SandboxClient(box)
 
 
 @pytest.fixture(scope="module")
-def read(shared: Sandbox) -> Client:
+def read(shared: Sandbox) -> SandboxClient:
     """Return a client of the shared sandbox."""
-    return Client(shared)
+    return SandboxClient(shared)

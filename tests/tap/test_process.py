@@ -99,7 +99,7 @@ def test_a_state_of_another_form_is_refused(config: Config, tmp_path: Path, text
 
 def test_a_spent_quota_exits_3_and_keeps_what_was_read(box: Sandbox, config: Config, tmp_path: Path) -> None:
     """The streams before it are in the state."""
-    box.fail(Fault("quota", path="/jobs"))
+    box.add_fault(Fault("quota_exceeded", path="/jobs"))
     ended = run_process(plugin_command("tap_fieldpulse", config, tmp_path))
     assert ended.returncode == 3
     kept = RunResult(ended.stdout).state["bookmarks"]
@@ -112,7 +112,7 @@ def test_a_signal_ends_the_run_at_once_and_never_looks_green(
     box: Sandbox, config: Config, tmp_path: Path, only_customers: list[str], number: signal.Signals
 ) -> None:
     """128 + the signal, although a request hangs, and without a state for the stream that was not finished."""
-    box.fail(Fault("slow", path="/customers", skip=3, seconds=60, times=9))
+    box.add_fault(Fault("slow_response", path="/customers", skip=3, seconds=60, times=9))
     line = plugin_command("tap_fieldpulse", config | {"page_size": 5}, tmp_path, *only_customers)
     with subprocess.Popen(line, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as process:
         assert process.stdout
@@ -128,7 +128,7 @@ def test_a_killed_run_has_emitted_no_bookmark(
     box: Sandbox, config: Config, tmp_path: Path, only_customers: list[str]
 ) -> None:
     """SIGKILL leaves no time for anything, and nothing is needed."""
-    box.fail(Fault("slow", path="/customers", skip=3, seconds=60, times=9))
+    box.add_fault(Fault("slow_response", path="/customers", skip=3, seconds=60, times=9))
     line = plugin_command("tap_fieldpulse", config | {"page_size": 5}, tmp_path, *only_customers)
     with subprocess.Popen(line, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True) as process:
         assert process.stdout

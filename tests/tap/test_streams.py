@@ -110,7 +110,7 @@ def test_an_incomplete_stream_is_said_to_be_so(
 ) -> None:
     """`fail` ends the run; `warn` says it and goes on to the next stream."""
     box.behaviour.honour_page = False
-    box.behaviour.page_cap = 3
+    box.behaviour.max_limit = 3
     config["completeness"] = setting
     if raises:
         with pytest.raises(IncompleteRead) as caught:

@@ -305,7 +305,7 @@ def test_a_batch_is_refused_and_not_dropped(target_config: Config, tmp_path: Pat
 
 def test_a_spent_quota_stops_the_run_and_its_state(box: Sandbox, target_config: Config, tmp_path: Path) -> None:
     """Exit status 3; what was not written is not acknowledged, and the account still adds up."""
-    box.fail(Fault("quota", method="POST", skip=3))
+    box.add_fault(Fault("quota_exceeded", method="POST", skip=3))
     leads = [
         part
         for n in range(9)

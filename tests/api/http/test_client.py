@@ -54,7 +54,7 @@ def test_a_bad_key_is_the_users_turn_whatever_its_status(box: Sandbox, status: i
 
 def test_a_create_that_is_throttled_for_long_is_sent_in_the_end(box: Sandbox) -> None:
     """What was refused with 429 was not carried out, however often: nothing is in doubt."""
-    box.fail(Fault("throttle_past", method="POST", times=30))
+    box.add_fault(Fault("throttle_past_reset", method="POST", times=30))
     with closing(fast_client({"api_key": box.key, "api_url": box.url})) as one:
         assert one.post("/customers", CUSTOMER).data["first_name"] == "Ada"
         assert one.request_count == customers_posted(box) == 31
@@ -75,7 +75,7 @@ def test_a_row_that_is_gone_is_not_found(client: Client) -> None:
 @pytest.mark.parametrize("shape", ["400", "422", "200"])
 def test_a_refused_record_is_invalid_in_each_of_the_three_shapes(box: Sandbox, client: Client, shape: str) -> None:
     """Also inside an HTTP 200."""
-    box.behaviour.validation = shape  # type: ignore[assignment]
+    box.behaviour.validation_status = shape  # type: ignore[assignment]
     with pytest.raises(errors.RecordInvalid, match=r"(?i)name"):
         client.post("/customers", {"notes": "nobody"})
     assert customers_posted(box) == 1
@@ -88,28 +88,32 @@ def test_the_servers_words_are_shown_without_what_is_personal() -> None:
     )
 
 
-@pytest.mark.parametrize("kind", ["not_json", "empty", "drop", "status"])
+@pytest.mark.parametrize("kind", ["not_json", "empty_body", "dropped_connection", "error_status"])
 def test_a_read_that_fails_is_repeated(box: Sandbox, client: Client, kind: str) -> None:
     """A GET changes nothing, so it may be sent as often as patience allows."""
-    box.fail(Fault(kind, path="/customers", times=2, status=503))  # type: ignore[arg-type]
+    box.add_fault(Fault(kind, path="/customers", times=2, status=503))  # type: ignore[arg-type]
     assert len(client.get("/customers", {"limit": "5"}).data) == 5
     assert len(box.requests) == 3
 
 
 @pytest.mark.parametrize(
     ("kind", "error"),
-    [("status", errors.ServerError), ("drop", errors.ConnectionFailed), ("not_json", errors.UnexpectedResponse)],
+    [
+        ("error_status", errors.ServerError),
+        ("dropped_connection", errors.ConnectionFailed),
+        ("not_json", errors.UnexpectedResponse),
+    ],
 )
 def test_a_read_is_not_repeated_for_ever(box: Sandbox, client: Client, kind: str, error: type[Exception]) -> None:
     """Bounded in tries, and then it is FieldPulse's turn."""
-    box.fail(Fault(kind, path="/customers", times=99, status=500))  # type: ignore[arg-type]
+    box.add_fault(Fault(kind, path="/customers", times=99, status=500))  # type: ignore[arg-type]
     with pytest.raises(error):
         client.get("/customers")
     assert len(box.requests) == 3
 
 
 @pytest.mark.parametrize("after_commit", [False, True])
-@pytest.mark.parametrize("kind", ["status", "drop", "not_json", "empty"])
+@pytest.mark.parametrize("kind", ["error_status", "dropped_connection", "not_json", "empty_body"])
 def test_a_create_is_never_repeated_when_its_outcome_is_unknown(
     box: Sandbox,
     client: Client,
@@ -117,7 +121,7 @@ def test_a_create_is_never_repeated_when_its_outcome_is_unknown(
     after_commit: bool,
 ) -> None:
     """Whether it happened or not, sending it again could make a second customer."""
-    box.fail(Fault(kind, method="POST", after_commit=after_commit, status=502))  # type: ignore[arg-type]
+    box.add_fault(Fault(kind, method="POST", after_commit=after_commit, status=502))  # type: ignore[arg-type]
     with pytest.raises(errors.UncertainWrite):
         client.post("/customers", CUSTOMER)
     assert customers_posted(box) == 1
@@ -125,7 +129,7 @@ def test_a_create_is_never_repeated_when_its_outcome_is_unknown(
 
 def test_a_create_that_was_throttled_is_repeated(box: Sandbox, client: Client) -> None:
     """A 429 says that nothing was carried out."""
-    box.fail(Fault("throttle", method="POST", seconds=0.2))
+    box.add_fault(Fault("throttle", method="POST", seconds=0.2))
     assert client.post("/customers", CUSTOMER).data["first_name"] == "Ada"
     assert customers_posted(box) == 2
 
@@ -144,14 +148,14 @@ def test_a_create_that_never_left_is_repeated_and_then_not_in_doubt() -> None:
 def test_a_change_that_failed_is_repeated(box: Sandbox, client: Client) -> None:
     """The same PUT twice is the same row."""
     row = box.rows("customers")[0]
-    box.fail(Fault("status", method="PUT", status=504, after_commit=True))
+    box.add_fault(Fault("error_status", method="PUT", status=504, after_commit=True))
     client.put(f"/customers/{row['id']}", {"notes": "Called"})
     assert box.rows("customers")[0]["notes"] == "Called"
 
 
 def test_a_spent_quota_stops_at_once(box: Sandbox, client: Client) -> None:
     """Waiting for next month is not a retry."""
-    box.fail(Fault("quota"))
+    box.add_fault(Fault("quota_exceeded"))
     with pytest.raises(errors.QuotaExceeded) as caught:
         client.get("/customers")
     assert caught.value.exit_status == 3
@@ -191,4 +195,4 @@ def test_tap_and_target_hold_the_servers_limit_together() -> None:
 
 def test_behaviour_is_the_contracts_default() -> None:
     """The tests above mean what they say only on the defaults that the contract suggests."""
-    assert Behaviour() == Behaviour(create_status=201, bad_key_status=403, validation="400", put_null="ignore")
+    assert Behaviour() == Behaviour(create_status=201, bad_key_status=403, validation_status="400", put_null="ignore")

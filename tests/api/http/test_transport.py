@@ -21,7 +21,7 @@ from fieldpulse_api.http.api_key import ApiKey
 from fieldpulse_api.http.client import Client, RetryPolicy
 from fieldpulse_api.http.settings import ClientSettings
 from fieldpulse_sandbox.sandbox import Sandbox
-from fieldpulse_sandbox.server.gateway import Request
+from fieldpulse_sandbox.server.gateway import RecordedRequest
 from tests.harness.tap_runner import run_tap
 
 KEY = "key-canary-0123456789"
@@ -286,7 +286,7 @@ def test_a_key_can_be_replaced_while_a_run_goes_on(box: Sandbox, tmp_path: Path)
         path.write_text(f"{box.key}\n")
         assert one.post("/customers", {"first_name": "Ada"}).data["first_name"] == "Ada"
         assert len(one.get("/customers").data) > 1
-    assert [(each.method, each.key_ok) for each in box.requests] == [
+    assert [(each.method, each.has_valid_key) for each in box.requests] == [
         ("GET", False),
         ("POST", False),
         ("POST", True),
@@ -300,16 +300,16 @@ def test_a_key_is_rotated_in_the_middle_of_a_walk(box: Sandbox, tmp_path: Path) 
     path.write_text(box.key)
     before = {row["id"] for row in box.rows("customers")}
 
-    def rotate(_: Request) -> None:
+    def rotate(_: RecordedRequest) -> None:
         if len(box.requests) == 3:
             box.key = "the-key-after"
             path.write_text(box.key)
 
-    box.watch = rotate
+    box.on_request = rotate
     config = {"api_key_file": str(path), "api_url": box.url, "requests_per_second": 50, "rate_limit_store": "memory"}
     emitted = run_tap(config | {"page_size": 3}, "customers")
     assert set(emitted.ids("customers")) == before
-    assert any(not each.key_ok for each in box.requests)
+    assert any(not each.has_valid_key for each in box.requests)
 
 
 @pytest.mark.parametrize(

@@ -81,7 +81,7 @@ def test_without_a_count_a_second_reading_confirms_the_first(box: Sandbox, clien
 
 def test_a_server_that_caps_pages_does_not_end_the_walk_early(box: Sandbox, client: Client) -> None:
     """A short page is not the end: the server may take less than it was asked for."""
-    box.behaviour.page_cap = 7
+    box.behaviour.max_limit = 7
     assert read(FullScan(pages_of(client, "customers")).rows()) == ids(box, "customers")
 
 
@@ -132,7 +132,7 @@ def test_a_page_that_came_twice_by_a_slip_is_not_the_end(box: Sandbox, client: C
     """A page without a new id is asked past, and two readings that slip at the same place prove nothing."""
     box.behaviour.honour_sort, box.behaviour.count_key, box.behaviour.always_count = False, None, ()
     for skip in (2, 11):
-        box.fail(Fault("repeat", path="/jobs", skip=skip))
+        box.add_fault(Fault("previous_page", path="/jobs", skip=skip))
     pages = pages_of(client, "jobs", ONE_AT_A_TIME)
     assert sorted(read(FullScan(pages).rows())) == ids(box, "jobs")
 
@@ -282,7 +282,7 @@ def test_a_change_during_the_reading_hides_nothing_new(
 
 def test_a_sort_of_which_only_the_ties_are_heeded_is_found_out(box: Sandbox, client: Client) -> None:
     """Rows that come by id look sorted by time: an old row that was just changed is read all the same."""
-    box.behaviour.unsorted_columns = ("updated_at",)
+    box.behaviour.unsortable_columns = ("updated_at",)
     newest, changed = box.rows("payments")[-1], box.rows("payments")[3]
     for row in (newest, changed):
         box.store.update("payments", row["id"], {"notes": "Changed"})
@@ -323,7 +323,7 @@ def test_rows_that_slide_down_while_others_are_created_are_no_disorder(box: Sand
     for number in range(35):
         box.store.create("customers", {"first_name": f"New{number}"})
     wanted = [one for one in ids(box, "customers") if one > known]
-    box.watch = lambda request: box.store.create("customers", {"first_name": "Meanwhile"}) and None
+    box.on_request = lambda request: box.store.create("customers", {"first_name": "Meanwhile"}) and None
     pages = pages_of(client, "customers", ONE_AT_A_TIME)
     assert set(wanted) <= set(read(IncrementalScan(pages, "id", known + 1).rows()))
     assert pages.tally.verdict == "complete"

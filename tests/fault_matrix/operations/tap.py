@@ -88,7 +88,7 @@ class TapCheck:
             "pages_in_flight": random.choice((1, 2, 16)),
             "lookback_seconds": 0,
             "completeness": random.choice(("warn", "fail")),
-            "timezone": box.behaviour.times_zone,
+            "timezone": box.behaviour.time_zone,
             "snapshot_url": f"sqlite:///{folder}/snapshot.db",
             **reading.config,
         }
@@ -134,7 +134,7 @@ class TapCheck:
         if not is_calm:
             return
         behaviour = self._box.behaviour
-        closed = [BY_NAME[name].path for name in self._reading.streams if name in behaviour.unavailable]
+        closed = [BY_NAME[name].path for name in self._reading.streams if name in behaviour.unavailable_resources]
         if closed:
             yield from names_unavailable_list(result, closed)
             return

@@ -151,7 +151,7 @@ def create_with_stored_key(box: Sandbox, random: Random, tag: str) -> WriteOpera
     number = random.randrange(2, 8)
     records = [record_message("customers", external_id=f"{tag}-{n}", first_name=f"Same {tag}") for n in range(number)]
     due = Expectation("customers", tuple(f"{tag}-{n}" for n in range(number)), {"first_name": f"Same {tag}"})
-    refused = "setting external_id_fields.customers" if "custom_fields" in box.behaviour.unavailable else ""
+    refused = "setting external_id_fields.customers" if "custom_fields" in box.behaviour.unavailable_resources else ""
     return WriteOperation(records, [due], {"external_id_fields": {"customers": "Gate code"}}, refused_setting=refused)
 
 
@@ -274,7 +274,7 @@ class TargetCheck:
             "rejects_path": str(self._rejects),
             "report_path": str(self._report),
             "uncertain_create_timeout_seconds": 0.02,
-            "timezone": box.behaviour.times_zone,
+            "timezone": box.behaviour.time_zone,
             **work.config,
         }
 

@@ -8,10 +8,10 @@ import pytest
 
 if TYPE_CHECKING:
     from fieldpulse_sandbox.sandbox import Sandbox
-    from tests.sandbox.client import Client
+    from tests.sandbox.client import SandboxClient
 
 
-def _put(box: Sandbox, ask: Client, body: dict[str, Any]) -> tuple[dict[str, Any], dict[str, Any]]:
+def _put(box: Sandbox, ask: SandboxClient, body: dict[str, Any]) -> tuple[dict[str, Any], dict[str, Any]]:
     """PUT this to a customer that has everything; return it before and after."""
     row = next(row for row in box.rows("customers") if row["assigned_to"] and row["email"] and row["phone"])
     reply = ask("PUT", f"/customers/{row['id']}", body)
@@ -22,7 +22,7 @@ def _put(box: Sandbox, ask: Client, body: dict[str, Any]) -> tuple[dict[str, Any
 @pytest.mark.parametrize("column", ["assigned_to", "email", "tags", "has_different_billing_address"])
 @pytest.mark.parametrize(("switch", "is_kept"), [("ignore", True), ("empty", True), ("clear", False)])
 def test_an_explicit_null_is_ignored_or_clears(
-    box: Sandbox, ask: Client, switch: Any, is_kept: bool, column: str
+    box: Sandbox, ask: SandboxClient, switch: Any, is_kept: bool, column: str
 ) -> None:
     """Cleared, a column is what it is in a row where nobody set it."""
     box.behaviour.put_null = switch
@@ -44,16 +44,18 @@ def test_an_explicit_null_is_ignored_or_clears(
         ("clear", False, True),
     ],
 )
-def test_an_empty_text_clears_or_is_ignored(box: Sandbox, ask: Client, null: Any, empty: bool, is_kept: bool) -> None:
+def test_an_empty_text_clears_or_is_ignored(
+    box: Sandbox, ask: SandboxClient, null: Any, empty: bool, is_kept: bool
+) -> None:
     """By default '' is a value of a text column, of any kind of text."""
-    box.behaviour.put_null, box.behaviour.put_empty = null, empty
+    box.behaviour.put_null, box.behaviour.put_empty_clears = null, empty
     before, after = _put(box, ask, {"email": "", "phone": "", "notes": "Moved."})
     kept = (before["email"], before["phone"], "Moved.")
     assert (after["email"], after["phone"], after["notes"]) == (kept if is_kept else ("", "", "Moved."))
 
 
 @pytest.mark.parametrize(("switch", "is_kept"), [("ignore", True), ("empty", True), ("clear", False)])
-def test_an_empty_text_is_a_null_where_no_text_is(box: Sandbox, ask: Client, switch: Any, is_kept: bool) -> None:
+def test_an_empty_text_is_a_null_where_no_text_is(box: Sandbox, ask: SandboxClient, switch: Any, is_kept: bool) -> None:
     """A column of ids holds no text, so '' does what null does (assumed)."""
     box.behaviour.put_null = switch
     before, after = _put(box, ask, {"assigned_to": ""})
@@ -61,12 +63,12 @@ def test_an_empty_text_is_a_null_where_no_text_is(box: Sandbox, ask: Client, swi
 
 
 @pytest.mark.parametrize("name", ["first_name", "last_name", "display_name"])
-def test_customers_may_need_a_name_on_every_update(box: Sandbox, ask: Client, name: str) -> None:
+def test_customers_may_need_a_name_on_every_update(box: Sandbox, ask: SandboxClient, name: str) -> None:
     """By default a PUT needs none; with the switch one of the three is enough, and other resources need nothing."""
     customer, tag = (box.rows(one)[0] for one in ("customers", "tags"))
     path = f"/customers/{customer['id']}"
     assert ask("PUT", path, {"notes": "x"}).status == 200
-    box.behaviour.repeat_any_of = ("customers",)
+    box.behaviour.names_required_on_put = ("customers",)
     reply = ask("PUT", path, {"notes": "y"})
     assert reply.status == 400
     assert reply.json["errors"][0].startswith("The first name field is required when none of")
@@ -74,7 +76,7 @@ def test_customers_may_need_a_name_on_every_update(box: Sandbox, ask: Client, na
     assert ask("PUT", f"/tags/{tag['id']}", {"color": "#000000"}).status == 200
 
 
-def test_a_contact_stays_with_the_customer_of_its_path(box: Sandbox, ask: Client) -> None:
+def test_a_contact_stays_with_the_customer_of_its_path(box: Sandbox, ask: SandboxClient) -> None:
     """The path says whose a contact is; a customer_id in the body changes nothing."""
     first, second = (row["id"] for row in box.rows("customers")[:2])
     path = f"/customers/{first}/customer-contact"

@@ -14,7 +14,7 @@ from fieldpulse_api.resources.catalogue import BY_NAME, RESOURCES
 from fieldpulse_sandbox.behaviour.profiles import ABOUT, LIVE, PROFILES, profile_of
 from fieldpulse_sandbox.behaviour.switches import Behaviour
 from fieldpulse_sandbox.sandbox import Sandbox
-from tests.sandbox.client import Client
+from tests.sandbox.client import SandboxClient
 
 PERSON = {"first_name": "Nova", "last_name": "Testperson"}
 JOB_CLASS = "App\\Http\\Api\\Core\\Models\\BaseJob"
@@ -28,7 +28,7 @@ class Case:
 
     switch: str
     value: Any
-    question: Callable[[Client], Any]
+    question: Callable[[SandboxClient], Any]
     answer: Any
 
     @property
@@ -41,97 +41,97 @@ def _filtered(column: str, value: str, operator: str = "=") -> dict[str, str]:
     return {"filter[0][attribute]": column, "filter[0][operator]": operator, "filter[0][value]": value}
 
 
-def _first(ask: Client, path: str, **query: Any) -> Any:
+def _first(ask: SandboxClient, path: str, **query: Any) -> Any:
     return ask.get(path, limit=1, **query).rows[0]
 
 
-def _customer(ask: Client) -> str:
+def _customer(ask: SandboxClient) -> str:
     return f"/customers/{ask.box.rows('customers')[0]['id']}"
 
 
-def _column(path: str, column: str) -> Callable[[Client], Any]:
+def _column(path: str, column: str) -> Callable[[SandboxClient], Any]:
     return lambda ask: _first(ask, path).get(column, "absent")
 
 
-def _kind(path: str, column: str) -> Callable[[Client], Any]:
+def _kind(path: str, column: str) -> Callable[[SandboxClient], Any]:
     return lambda ask: type(_first(ask, path)[column])
 
 
-def _key(key: str, path: str = "/jobs", **query: Any) -> Callable[[Client], Any]:
+def _key(key: str, path: str = "/jobs", **query: Any) -> Callable[[SandboxClient], Any]:
     return lambda ask: key in ask.get(path, **query).json
 
 
-def _rows(path: str, **query: Any) -> Callable[[Client], int]:
+def _rows(path: str, **query: Any) -> Callable[[SandboxClient], int]:
     return lambda ask: len(ask.get(path, **query).rows)
 
 
-def _status(method: str, path: str, body: Any = None, **query: Any) -> Callable[[Client], int]:
+def _status(method: str, path: str, body: Any = None, **query: Any) -> Callable[[SandboxClient], int]:
     return lambda ask: ask(method, path, body, **query).status
 
 
-def _is_sorted(path: str, **query: Any) -> Callable[[Client], bool]:
-    def question(ask: Client) -> bool:
+def _is_sorted(path: str, **query: Any) -> Callable[[SandboxClient], bool]:
+    def question(ask: SandboxClient) -> bool:
         ids = ask.get(path, limit=100, **query).ids
         return ids == sorted(ids)
 
     return question
 
 
-def _newest_first(path: str, **query: Any) -> Callable[[Client], bool]:
-    def question(ask: Client) -> bool:
+def _newest_first(path: str, **query: Any) -> Callable[[SandboxClient], bool]:
+    def question(ask: SandboxClient) -> bool:
         stamps = [row["updated_at"] for row in ask.get(path, limit=100, **query).rows]
         return stamps == sorted(stamps, reverse=True)
 
     return question
 
 
-def _same(path: str, **query: Any) -> Callable[[Client], bool]:
+def _same(path: str, **query: Any) -> Callable[[SandboxClient], bool]:
     return lambda ask: ask.get(path, limit=3).ids == ask.get(path, limit=3, **query).ids
 
 
-def _past(ask: Client) -> Any:
+def _past(ask: SandboxClient) -> Any:
     pages = [ask.get("/jobs", limit=50, page=page).rows for page in (1, 2, 99)]
     names = ["first", "last", "past"]
     return next(name for name, page in zip(names, pages, strict=True) if page == pages[2])
 
 
-def _deleted(ask: Client) -> Any:
+def _deleted(ask: SandboxClient) -> Any:
     row = ask.box.rows("jobs")[3]
     ask("DELETE", f"/jobs/{row['id']}")
     reply = ask.get(f"/jobs/{row['id']}")
     return reply.status, bool(reply.json.get("error")), bool((reply.rows or {}).get("deleted_at"))
 
 
-def _listed_deleted(ask: Client) -> list[bool]:
+def _listed_deleted(ask: SandboxClient) -> list[bool]:
     row = ask.box.rows("jobs")[3]
     ask("DELETE", f"/jobs/{row['id']}")
     return [bool(one["deleted_at"]) for one in ask.get("/jobs", limit=100).rows if one["id"] == row["id"]]
 
 
-def _put(body: dict[str, Any], column: str) -> Callable[[Client], Any]:
+def _put(body: dict[str, Any], column: str) -> Callable[[SandboxClient], Any]:
     return lambda ask: (
         ask("PUT", _customer(ask), {"notes": "x", "email": "a@example.com"}).json
         and (ask("PUT", _customer(ask), body).rows[column])
     )
 
 
-def _commented(kind: str) -> Callable[[Client], int]:
-    def question(ask: Client) -> int:
+def _commented(kind: str) -> Callable[[SandboxClient], int]:
+    def question(ask: SandboxClient) -> int:
         row = {"commentable_type": kind, "commentable_id": ask.box.rows("jobs")[0]["id"], "text": "x"}
         return ask("POST", "/comments", row).status
 
     return question
 
 
-def _placed(kind: str) -> Callable[[Client], int]:
+def _placed(kind: str) -> Callable[[SandboxClient], int]:
     place = {"object_type": kind, "title": "Yard"}
     return _status("POST", "/customers", {**PERSON, "locations": [place]})
 
 
-def _timed(moment: object) -> Callable[[Client], Any]:
+def _timed(moment: object) -> Callable[[SandboxClient], Any]:
     """Write a time and return what the account holds then, in UTC."""
 
-    def question(ask: Client) -> Any:
+    def question(ask: SandboxClient) -> Any:
         row = ask.box.rows("invoices")[0]
         reply = ask("POST", "/payments", {"invoice_id": row["id"], "amount": "1.00", "payment_date": moment})
         return ask.box.rows("payments")[-1]["payment_date"] if reply.status < 300 else reply.status
@@ -139,7 +139,7 @@ def _timed(moment: object) -> Callable[[Client], Any]:
     return question
 
 
-def _customs(ask: Client) -> bool:
+def _customs(ask: SandboxClient) -> bool:
     field = next(row for row in ask.box.rows("custom_fields") if row["object"] == "customer")
     body = {"customfields": [{"field_instance_id": field["id"], "value": "1"}]}
     ask("PUT", _customer(ask), body)
@@ -147,7 +147,7 @@ def _customs(ask: Client) -> bool:
     return len([one for one in values if one["field_instance_id"] == field["id"]]) > 1
 
 
-def _is_skewed(ask: Client) -> bool:
+def _is_skewed(ask: SandboxClient) -> bool:
     date = parsedate_to_datetime(ask.get("/jobs").headers["date"])
     return date.timestamp() - time.time() > 86_400
 
@@ -158,83 +158,93 @@ CASES = [
     Case("always_count", ("*",), lambda ask: bool(ask.get("/tags").json["total_count"]), answer=True),
     Case("always_count", (), lambda ask: ask.get("/jobs").json["total_count"], None),
     Case("count_on_request", False, lambda ask: ask.get("/tags", calculate_count="true").json["total_count"], None),
-    Case("count_left_out", True, _key("total_count", "/tags"), answer=False),
-    Case("envelope_extra", True, _key("updates"), answer=True),
-    Case("envelope_extra", True, _key("result_count", "/tags"), answer=True),
-    Case("version_wrapped", True, _key("response", "/version"), answer=True),
+    Case("omit_null_count", True, _key("total_count", "/tags"), answer=False),
+    Case("extra_envelope_keys", True, _key("updates"), answer=True),
+    Case("extra_envelope_keys", True, _key("result_count", "/tags"), answer=True),
+    Case("wrap_version", True, _key("response", "/version"), answer=True),
     Case("honour_page", False, _same("/users", page=2), answer=True),
     Case("honour_limit", False, _rows("/jobs", limit=3), 20),
     Case("default_limit", 15, _rows("/jobs"), 15),
-    Case("lists_of_fifty", ("jobs",), _rows("/jobs"), 50),
-    Case("lists_of_fifty", ("jobs",), _rows("/customers"), 20),
-    Case("page_cap", 7, _rows("/jobs", limit=9), 7),
-    Case("over_cap", "refuse", _status("GET", "/jobs", limit=101), 400),
-    Case("over_cap", "default", _rows("/jobs", limit=101), 20),
-    Case("over_cap", "honour", lambda ask: _with(ask, page_cap=7) and len(ask.get("/jobs", limit=9).ids), 9),
+    Case("lists_with_limit_50", ("jobs",), _rows("/jobs"), 50),
+    Case("lists_with_limit_50", ("jobs",), _rows("/customers"), 20),
+    Case("max_limit", 7, _rows("/jobs", limit=9), 7),
+    Case("above_max_limit", "refuse", _status("GET", "/jobs", limit=101), 400),
+    Case("above_max_limit", "default", _rows("/jobs", limit=101), 20),
+    Case("above_max_limit", "honour", lambda ask: _with(ask, max_limit=7) and len(ask.get("/jobs", limit=9).ids), 9),
     Case("past_the_end", "last", _past, "last"),
     Case("past_the_end", "first", _past, "first"),
     Case("past_the_end", "null", lambda ask: ask.get("/jobs", page=99).rows, None),
     Case("honour_sort", False, _is_sorted("/jobs", raw=BY_ID), answer=False),
     Case("honour_sort", "sort_by", _is_sorted("/jobs", raw=BY_ID), answer=False),
     Case("honour_sort", "brackets", _newest_first("/jobs", raw=NEWEST), answer=False),
-    Case("sort_by_unlisted", True, _newest_first("/customers", sort_by="updated_at", sort_dir="desc"), answer=True),
-    Case("unsorted_columns", ("updated_at",), _newest_first("/jobs", raw=NEWEST), answer=False),
+    Case("sort_by_undocumented", True, _newest_first("/customers", sort_by="updated_at", sort_dir="desc"), answer=True),
+    Case("unsortable_columns", ("updated_at",), _newest_first("/jobs", raw=NEWEST), answer=False),
     Case("default_order", "id", _is_sorted("/jobs"), answer=True),
     Case("default_order", "newest", _is_sorted("/customers"), answer=False),
     Case("shuffle_unsorted", True, _same("/jobs"), answer=False),
     Case("honour_filter", False, _rows("/jobs", limit=40, raw=_filtered("id", "1")), 40),
-    Case("misread_filter", True, _rows("/jobs", raw=_filtered("type", "job")), 0),
-    Case("unfiltered_columns", ("id",), _rows("/jobs", limit=40, raw=_filtered("id", "1")), 40),
-    Case("failing_columns", ("updated_at",), _status("GET", "/jobs", raw=_filtered("updated_at", "2026-01-01")), 500),
-    Case("times_zone", "America/Chicago", _timed("2026-05-01 12:00:00"), "2026-05-01 17:00:00"),
-    Case("time_form", "iso_z", lambda ask: _first(ask, "/jobs")["created_at"][19:], ".000000Z"),
-    Case("time_form", "offset", lambda ask: _first(ask, "/jobs")["created_at"][19:], "+00:00"),
-    Case("text_for_numbers", True, _kind("/jobs", "id"), str),
-    Case("numbers_for_money", True, _kind("/payments", "amount"), float),
-    Case("empty_for_null", True, _column("/jobs", "deleted_at"), ""),
-    Case("null_columns_left_out", True, _column("/jobs", "deleted_at"), "absent"),
+    Case("filters_match_nothing", True, _rows("/jobs", raw=_filtered("type", "job")), 0),
+    Case("unfilterable_columns", ("id",), _rows("/jobs", limit=40, raw=_filtered("id", "1")), 40),
+    Case(
+        "failing_filter_columns",
+        ("updated_at",),
+        _status("GET", "/jobs", raw=_filtered("updated_at", "2026-01-01")),
+        500,
+    ),
+    Case("time_zone", "America/Chicago", _timed("2026-05-01 12:00:00"), "2026-05-01 17:00:00"),
+    Case("time_format", "iso_z", lambda ask: _first(ask, "/jobs")["created_at"][19:], ".000000Z"),
+    Case("time_format", "offset", lambda ask: _first(ask, "/jobs")["created_at"][19:], "+00:00"),
+    Case("numbers_as_text", True, _kind("/jobs", "id"), str),
+    Case("money_as_numbers", True, _kind("/payments", "amount"), float),
+    Case("null_as_empty_text", True, _column("/jobs", "deleted_at"), ""),
+    Case("omit_null_columns", True, _column("/jobs", "deleted_at"), "absent"),
     Case("missing_columns", ("jobs.billing",), _column("/jobs", "billing"), "absent"),
     Case("unknown_columns", True, _column("/jobs", "sandbox_rank"), 3),
     Case("unknown_codes", True, lambda ask: -1 in {row["status"] for row in ask.get("/invoices").rows}, answer=True),
-    Case("list_deleted", True, _listed_deleted, [True]),
-    Case("deleted_by_id", "row", _deleted, (200, False, True)),
-    Case("deleted_by_id", "error200", _deleted, (200, True, False)),
+    Case("list_deleted_rows", True, _listed_deleted, [True]),
+    Case("deleted_row_by_id", "row", _deleted, (200, False, True)),
+    Case("deleted_row_by_id", "error_in_200", _deleted, (200, True, False)),
     Case("bad_key_status", 401, lambda ask: ask.get("/jobs", key="wrong").status, 401),
     Case("unknown_route_status", 404, lambda ask: ask.get("/me").json["message"], "Request URL not found"),
     Case("unknown_route_status", 404, _status("PATCH", "/jobs"), 404),
-    Case("unavailable", ("jobs",), lambda ask: ask.get("/jobs").json.get("message"), "Missing Authentication Token"),
-    Case("missing", "documented", _key("message", "/jobs/1"), answer=True),
-    Case("validation", "422", _status("POST", "/customers", {}), 422),
-    Case("validation", "200", _status("POST", "/customers", {}), 200),
+    Case(
+        "unavailable_resources",
+        ("jobs",),
+        lambda ask: ask.get("/jobs").json.get("message"),
+        "Missing Authentication Token",
+    ),
+    Case("missing_row_error", "documented", _key("message", "/jobs/1"), answer=True),
+    Case("validation_status", "422", _status("POST", "/customers", {}), 422),
+    Case("validation_status", "200", _status("POST", "/customers", {}), 200),
     Case("create_status", 200, _status("POST", "/customers", PERSON), 200),
     Case("create_status", 202, _status("POST", "/customers", PERSON), 202),
-    Case("create_answers_row", False, lambda ask: ask("POST", "/tags", {"title": "VIP"}).rows, None),
-    Case("delete_answers", "null", lambda ask: ask("DELETE", _customer(ask)).rows, None),
-    Case("delete_answers", "true", lambda ask: ask("DELETE", _customer(ask)).rows, answer=True),
+    Case("create_returns_row", False, lambda ask: ask("POST", "/tags", {"title": "VIP"}).rows, None),
+    Case("delete_returns", "null", lambda ask: ask("DELETE", _customer(ask)).rows, None),
+    Case("delete_returns", "true", lambda ask: ask("DELETE", _customer(ask)).rows, answer=True),
     Case("put_null", "clear", _put({"notes": None}, "notes"), None),
-    Case("put_null", "empty", lambda ask: _with(ask, put_empty=False) and _put({"notes": ""}, "notes")(ask), ""),
-    Case("put_empty", False, _put({"notes": ""}, "notes"), "x"),
-    Case("object_types", "short", _commented(JOB_CLASS), 400),
-    Case("object_types", "class", _commented("job"), 400),
-    Case("object_types", "class", _placed("customer"), 400),
-    Case("write_times", "unix", _timed("2026-05-01 12:00:00"), 400),
-    Case("write_times", "text", _timed(1_777_000_000), 400),
-    Case("also_required", ("tags.color",), _status("POST", "/tags", {"title": "VIP"}), 400),
-    Case("repeat_any_of", ("customers",), lambda ask: ask("PUT", _customer(ask), {"notes": "x"}).status, 400),
-    Case("customfields_by_id", True, _customs, answer=True),
+    Case("put_null", "empty", lambda ask: _with(ask, put_empty_clears=False) and _put({"notes": ""}, "notes")(ask), ""),
+    Case("put_empty_clears", False, _put({"notes": ""}, "notes"), "x"),
+    Case("accepted_object_types", "short", _commented(JOB_CLASS), 400),
+    Case("accepted_object_types", "class", _commented("job"), 400),
+    Case("accepted_object_types", "class", _placed("customer"), 400),
+    Case("accepted_times", "unix", _timed("2026-05-01 12:00:00"), 400),
+    Case("accepted_times", "text", _timed(1_777_000_000), 400),
+    Case("required_on_create", ("tags.color",), _status("POST", "/tags", {"title": "VIP"}), 400),
+    Case("names_required_on_put", ("customers",), lambda ask: ask("PUT", _customer(ask), {"notes": "x"}).status, 400),
+    Case("custom_values_by_id", True, _customs, answer=True),
     Case("date_header", False, lambda ask: "date" in ask.get("/jobs").headers, answer=False),
-    Case("skew_seconds", 31_536_000.0, _is_skewed, answer=True),
-    Case("tags", "objects", lambda ask: [type(one) for one in _tagged(ask)], [dict]),
+    Case("date_skew_seconds", 31_536_000.0, _is_skewed, answer=True),
+    Case("tag_elements", "objects", lambda ask: [type(one) for one in _tagged(ask)], [dict]),
 ]
 
 
-def _with(ask: Client, **switches: Any) -> bool:
+def _with(ask: SandboxClient, **switches: Any) -> bool:
     for name, value in switches.items():
         setattr(ask.box.behaviour, name, value)
     return True
 
 
-def _tagged(ask: Client) -> Any:
+def _tagged(ask: SandboxClient) -> Any:
     return ask("PUT", _customer(ask), {"tags": [ask.box.rows("tags")[0]["id"]]}).rows["tags"]
 
 
@@ -243,8 +253,8 @@ def test_a_switch_changes_what_it_says(case: Case) -> None:
     """Switched, the question has this answer; by default it has another."""
     with Sandbox(customers=50) as plain, Sandbox(customers=50) as switched:
         setattr(switched.behaviour, case.switch, case.value)
-        assert case.question(Client(switched)) == case.answer
-        assert case.question(Client(plain)) != case.answer
+        assert case.question(SandboxClient(switched)) == case.answer
+        assert case.question(SandboxClient(plain)) != case.answer
 
 
 def test_every_switch_has_a_case() -> None:
@@ -262,7 +272,7 @@ def test_every_switch_says_what_it_does() -> None:
 def test_every_list_can_be_read_in_every_profile(name: str) -> None:
     """Page by page until nothing new comes, each list gives every row of the account, as rows with ids."""
     with Sandbox(customers=40, profile=name) as box:
-        ask = Client(box)
+        ask = SandboxClient(box)
         for resource in RESOURCES:
             if resource.parent:
                 continue
@@ -278,8 +288,8 @@ def test_every_list_can_be_read_in_every_profile(name: str) -> None:
 def test_a_profile_is_ones_own() -> None:
     """Turning a switch of one sandbox turns none of another with the same profile."""
     mine, other = profile_of("hostile"), Sandbox(customers=3, profile="hostile").behaviour
-    mine.validation = "400"
-    assert other.validation == PROFILES["hostile"].validation == "422"
+    mine.validation_status = "400"
+    assert other.validation_status == PROFILES["hostile"].validation_status == "422"
 
 
 def test_a_given_switch_goes_over_the_profile() -> None:
@@ -293,8 +303,8 @@ def test_a_given_switch_goes_over_the_profile() -> None:
 @pytest.mark.parametrize("asked", ["list", "id", "related"])
 def test_what_is_nested_has_the_forms_of_the_row(asked: str) -> None:
     """Ids are text and times have an offset at any depth, in lists, by id and in values with their definitions."""
-    with Sandbox(customers=50, behaviour=Behaviour(text_for_numbers=True, time_form="offset")) as box:
-        ask = Client(box)
+    with Sandbox(customers=50, behaviour=Behaviour(numbers_as_text=True, time_format="offset")) as box:
+        ask = SandboxClient(box)
         job = next(row for row in box.rows("jobs") if row["assignments"] and _values(ask, row["id"]))
         rows = ask.get("/jobs", limit=100, with_custom_fields="true").rows
         row = next(one for one in rows if one["id"] == str(job["id"]))
@@ -310,33 +320,33 @@ def test_what_is_nested_has_the_forms_of_the_row(asked: str) -> None:
         assert nested["created_at"].endswith("+00:00")
 
 
-def _values(ask: Client, number: int) -> Any:
+def _values(ask: SandboxClient, number: int) -> Any:
     return ask.get(f"/jobs/{number}").rows["customfields"]
 
 
-def test_a_switch_holds_from_the_next_request_on(box: Sandbox, ask: Client) -> None:
+def test_a_switch_holds_from_the_next_request_on(box: Sandbox, ask: SandboxClient) -> None:
     """What was answered in one form before is answered in the other, and back."""
     plain = ask.get("/jobs").rows
-    box.behaviour.text_for_numbers = True
+    box.behaviour.numbers_as_text = True
     assert ask.get("/jobs").rows[0]["id"] == str(plain[0]["id"])
-    box.behaviour.text_for_numbers = False
+    box.behaviour.numbers_as_text = False
     assert ask.get("/jobs").rows == plain
 
 
-def test_times_are_shown_in_the_zone_of_the_account(box: Sandbox, ask: Client) -> None:
+def test_times_are_shown_in_the_zone_of_the_account(box: Sandbox, ask: SandboxClient) -> None:
     """Bare times are local, in summer and in winter; those that name their zone stay what they are."""
     rows = box.rows("jobs")
     plain = {row["id"]: row for row in ask.get("/jobs", limit=100).rows}
-    box.behaviour.times_zone = "America/Chicago"
+    box.behaviour.time_zone = "America/Chicago"
     local = {row["id"]: row for row in ask.get("/jobs", limit=100).rows}
     shifts = {_hours(row["created_at"]) - _hours(local[row["id"]]["created_at"]) for row in rows}
     assert {shift % 24 for shift in shifts} == {5, 6}
     assert {row["completed_at"] for row in local.values()} == {row["completed_at"] for row in plain.values()}
 
 
-def test_a_filter_means_the_zone_of_the_account(box: Sandbox, ask: Client) -> None:
+def test_a_filter_means_the_zone_of_the_account(box: Sandbox, ask: SandboxClient) -> None:
     """Who asks from a stamp on that a row shows gets that row, and none before it."""
-    box.behaviour.times_zone = "America/Chicago"
+    box.behaviour.time_zone = "America/Chicago"
     stamps = sorted(row["updated_at"] for row in ask.get("/jobs", limit=100).rows)
     found = ask.get("/jobs", limit=100, raw=_filtered("updated_at", stamps[20], ">=")).rows
     assert sorted(row["updated_at"] for row in found) == stamps[20:]
@@ -348,8 +358,8 @@ def _hours(text: str) -> int:
 
 def test_object_columns_are_null_where_others_are_empty() -> None:
     """'' is for columns of one value."""
-    with Sandbox(customers=50, behaviour=Behaviour(empty_for_null=True)) as box:
-        row = _first(Client(box), "/jobs")
+    with Sandbox(customers=50, behaviour=Behaviour(null_as_empty_text=True)) as box:
+        row = _first(SandboxClient(box), "/jobs")
     assert row["location_coords"] is None or isinstance(row["location_coords"], dict)
     assert "" in row.values()
 
@@ -357,5 +367,5 @@ def test_object_columns_are_null_where_others_are_empty() -> None:
 def test_a_time_with_a_zone_is_that_moment_in_any_zone() -> None:
     """UNIX seconds, Z and an offset mean the same everywhere."""
     for moment in (1_777_651_200, "2026-05-01T16:00:00Z", "2026-05-01T18:00:00+02:00"):
-        with Sandbox(customers=5, behaviour=Behaviour(times_zone="America/Chicago")) as box:
-            assert _timed(moment)(Client(box)) == "2026-05-01 16:00:00"
+        with Sandbox(customers=5, behaviour=Behaviour(time_zone="America/Chicago")) as box:
+            assert _timed(moment)(SandboxClient(box)) == "2026-05-01 16:00:00"

@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from fieldpulse_api.resources.catalogue import BY_NAME
-from fieldpulse_sandbox.data.custom_field_values import PARAMETERS, RELATED
-from tests.sandbox.client import Client
+from fieldpulse_sandbox.data.custom_field_values import DEFINITIONS_KEY, PARAMETERS
+from tests.sandbox.client import SandboxClient
 
 if TYPE_CHECKING:
     from fieldpulse_sandbox.sandbox import Sandbox
@@ -35,19 +35,19 @@ def test_the_parameters_are_the_documented_ones() -> None:
 
 
 @asking
-def test_a_list_shows_values_with_their_definitions_to_who_asks(read: Client, name: str, parameter: str) -> None:
+def test_a_list_shows_values_with_their_definitions_to_who_asks(read: SandboxClient, name: str, parameter: str) -> None:
     """Every row has its values, each with id, name and widget of its definition, and is otherwise as unasked."""
     path = BY_NAME[name].path
     asked = read.get(path, limit=100, raw={parameter: "true"}).rows
     plain = read.get(path, limit=100).rows
-    assert [row.pop(RELATED) for row in asked] == [_expected(read.box, name, row["id"]) for row in plain]
+    assert [row.pop(DEFINITIONS_KEY) for row in asked] == [_expected(read.box, name, row["id"]) for row in plain]
     assert asked == plain
 
 
 @asking
-def test_some_rows_have_values_and_some_an_empty_array(read: Client, name: str, parameter: str) -> None:
+def test_some_rows_have_values_and_some_an_empty_array(read: SandboxClient, name: str, parameter: str) -> None:
     """Each entry has the columns of a value, its owner and its definition."""
-    shown = [row[RELATED] for row in read.get(BY_NAME[name].path, limit=100, raw={parameter: "true"}).rows]
+    shown = [row[DEFINITIONS_KEY] for row in read.get(BY_NAME[name].path, limit=100, raw={parameter: "true"}).rows]
     assert [] in shown
     owner = f"{name.removesuffix('s')}_id"
     entries = [entry for values in shown for entry in values]
@@ -57,40 +57,40 @@ def test_some_rows_have_values_and_some_an_empty_array(read: Client, name: str, 
 
 @asking
 @pytest.mark.parametrize("value", ["false", "", "no", None])
-def test_a_list_shows_no_values_unasked(read: Client, name: str, parameter: str, value: str | None) -> None:
+def test_a_list_shows_no_values_unasked(read: SandboxClient, name: str, parameter: str, value: str | None) -> None:
     """Without the parameter, or with another value or another list's parameter, no row has values under any name."""
     others = {other: "true" for other in PARAMETERS.values() if other != parameter}
     query = others if value is None else {parameter: value}
     for row in read.get(BY_NAME[name].path, limit=100, raw=query).rows:
-        assert not {RELATED, "customfields"} & set(row)
+        assert not {DEFINITIONS_KEY, "customfields"} & set(row)
 
 
 @pytest.mark.parametrize("path", ["/customers", "/invoices", "/items", "/projects", "/assets"])
-def test_other_lists_show_values_unasked_and_ignore_the_parameters(read: Client, path: str) -> None:
+def test_other_lists_show_values_unasked_and_ignore_the_parameters(read: SandboxClient, path: str) -> None:
     """They have `customfields` without names (V), and nothing else."""
     for row in read.get(path, limit=100, raw=dict.fromkeys(PARAMETERS.values(), "true")).rows:
-        assert RELATED not in row
+        assert DEFINITIONS_KEY not in row
         assert all("custom_field" not in value and "name" not in value for value in row["customfields"])
 
 
 @asking
-def test_a_row_by_id_shows_them_to_who_asks(read: Client, name: str, parameter: str) -> None:
+def test_a_row_by_id_shows_them_to_who_asks(read: SandboxClient, name: str, parameter: str) -> None:
     """By id the same parameter gives the same array, and without it there is none."""
     row = _with_value(read.box, name)
     path = str(BY_NAME[name].item_path).format(**row)
     asked = read.get(path, raw={parameter: "true"}).rows
-    assert asked.pop(RELATED) == _expected(read.box, name, row["id"])
+    assert asked.pop(DEFINITIONS_KEY) == _expected(read.box, name, row["id"])
     assert asked == read.get(path).rows
 
 
-def test_a_material_list_shows_its_values_only_to_who_asks(box: Sandbox, ask: Client) -> None:
+def test_a_material_list_shows_its_values_only_to_who_asks(box: Sandbox, ask: SandboxClient) -> None:
     """No answer about one has `customfields`: not by id, and not to a write or a delete; a job has them by id."""
     field = next(row["id"] for row in box.rows("custom_fields") if row["object"] == "material_list")
     given = {"customfields": [{"field_instance_id": field, "value": "South"}]}
     made = ask("POST", "/material-list", given | {"title": "Kit"})
     path = f"/material-list/{made.rows['id']}"
     asked = ask.get(path, withCustomfieldsAndRelatedData="true").rows
-    assert [value["value"] for value in asked[RELATED]] == ["South"]
+    assert [value["value"] for value in asked[DEFINITIONS_KEY]] == ["South"]
     for reply in (made, ask.get(path), ask("PUT", path, given), ask("DELETE", path)):
         assert "title" in reply.rows
         assert "customfields" not in reply.rows
@@ -99,14 +99,14 @@ def test_a_material_list_shows_its_values_only_to_who_asks(box: Sandbox, ask: Cl
 
 
 @asking
-def test_a_definition_is_shown_as_it_is_now(box: Sandbox, ask: Client, name: str, parameter: str) -> None:
+def test_a_definition_is_shown_as_it_is_now(box: Sandbox, ask: SandboxClient, name: str, parameter: str) -> None:
     """A new name shows in rows that were asked for before, and a deleted definition is null (assumed)."""
     row = _with_value(box, name)
     field = row["customfields"][0]["field_instance_id"]
 
     def shown() -> Any:
         rows = ask.get(BY_NAME[name].path, limit=100, raw={parameter: "true"}).rows
-        return next(one[RELATED][0]["custom_field"] for one in rows if one["id"] == row["id"])
+        return next(one[DEFINITIONS_KEY][0]["custom_field"] for one in rows if one["id"] == row["id"])
 
     before = shown()
     ask("PUT", f"/custom-fields/{field}", {"name": "Renamed"})
@@ -115,14 +115,14 @@ def test_a_definition_is_shown_as_it_is_now(box: Sandbox, ask: Client, name: str
     assert shown() is None
 
 
-def test_a_written_value_is_shown_at_once(box: Sandbox, ask: Client) -> None:
+def test_a_written_value_is_shown_at_once(box: Sandbox, ask: SandboxClient) -> None:
     """The list does not answer what it kept of a row."""
     job = _with_value(box, "jobs")
     field = job["customfields"][0]["field_instance_id"]
 
     def shown() -> dict[int, str]:
         rows = ask.get("/jobs", limit=100, with_custom_fields="true").rows
-        values = next(row[RELATED] for row in rows if row["id"] == job["id"])
+        values = next(row[DEFINITIONS_KEY] for row in rows if row["id"] == job["id"])
         return {value["field_instance_id"]: value["value"] for value in values}
 
     before = shown()

@@ -8,87 +8,89 @@ from random import Random
 
 import pytest
 
-from fieldpulse_sandbox.faults.fault import KINDS, OF_LISTS, Fault, Kind
-from fieldpulse_sandbox.faults.random_faults import PASSING, Chaos
+from fieldpulse_sandbox.faults.fault import KINDS, LIST_FAULTS, Fault, Kind
+from fieldpulse_sandbox.faults.random_faults import RECOVERABLE, RandomFaults
 from fieldpulse_sandbox.sandbox import Sandbox
-from tests.sandbox.client import Client
+from tests.sandbox.client import SandboxClient
 
 ASKED = [("GET", "/jobs", f"page={number}", b"") for number in range(500)]
 
 
-def _hits(chaos: Chaos, asked: list[tuple[str, str, str, bytes]]) -> list[Fault | None]:
-    return [chaos.fault(*one) for one in asked]
+def _hits(chaos: RandomFaults, asked: list[tuple[str, str, str, bytes]]) -> list[Fault | None]:
+    return [chaos.draw(*one) for one in asked]
 
 
 def test_a_seed_gives_the_same_faults_in_any_order_of_arrival() -> None:
     """What befalls a request follows from it alone, not from what came in between."""
-    hits = dict(zip(ASKED, _hits(Chaos(rate=0.3, seed=7), ASKED), strict=True))
+    hits = dict(zip(ASKED, _hits(RandomFaults(rate=0.3, seed=7), ASKED), strict=True))
     other = ASKED.copy()
     Random(3).shuffle(other)
-    assert dict(zip(other, _hits(Chaos(rate=0.3, seed=7), other), strict=True)) == hits
+    assert dict(zip(other, _hits(RandomFaults(rate=0.3, seed=7), other), strict=True)) == hits
 
 
 def test_another_seed_gives_others() -> None:
     """Seeds differ in what they hit."""
-    first, second = (_hits(Chaos(rate=0.3, seed=seed), ASKED) for seed in (1, 2))
+    first, second = (_hits(RandomFaults(rate=0.3, seed=seed), ASKED) for seed in (1, 2))
     assert [bool(one) for one in first] != [bool(one) for one in second]
 
 
 def test_a_request_that_comes_again_draws_anew() -> None:
     """The same request is hit on some of its arrivals only, and the same ones with the same seed."""
     again = ASKED[:1] * 200
-    hits = _hits(Chaos(rate=0.5, seed=7), again)
+    hits = _hits(RandomFaults(rate=0.5, seed=7), again)
     assert 50 < sum(one is not None for one in hits) < 150
-    assert _hits(Chaos(rate=0.5, seed=7), again) == hits
+    assert _hits(RandomFaults(rate=0.5, seed=7), again) == hits
 
 
 @pytest.mark.parametrize(("rate", "low", "high"), [(0.0, 0, 0), (0.2, 60, 140), (1.0, 500, 500)])
 def test_the_rate_is_the_share_of_requests_that_are_hit(rate: float, low: int, high: int) -> None:
     """None at 0, each at 1, about a fifth at 0.2."""
-    assert low <= sum(one is not None for one in _hits(Chaos(rate=rate, seed=7), ASKED)) <= high
+    assert low <= sum(one is not None for one in _hits(RandomFaults(rate=rate, seed=7), ASKED)) <= high
 
 
 def test_only_the_named_kinds_happen_and_all_of_them() -> None:
     """Kinds, statuses and the time of the commit are drawn from the seed as well."""
-    hits = [one for one in _hits(Chaos(rate=1.0, seed=7, kinds=("drop", "status")), ASKED) if one]
-    assert {one.kind for one in hits} == {"drop", "status"}
+    hits = [
+        one for one in _hits(RandomFaults(rate=1.0, seed=7, kinds=("dropped_connection", "error_status")), ASKED) if one
+    ]
+    assert {one.kind for one in hits} == {"dropped_connection", "error_status"}
     assert {one.status for one in hits} == {500, 502, 503, 504}
     assert {one.after_commit for one in hits} == {True, False}
-    every = [one for one in _hits(Chaos(rate=1.0, seed=7), ASKED) if one]
-    assert {one.kind for one in every} == set(PASSING) <= set(KINDS)
+    every = [one for one in _hits(RandomFaults(rate=1.0, seed=7), ASKED) if one]
+    assert {one.kind for one in every} == set(RECOVERABLE) <= set(KINDS)
 
 
 def test_writes_meet_no_fault_of_lists_and_unnamed_methods_none() -> None:
     """A POST is hit by what can befall one; with `methods` only those are hit."""
     posts = [("POST", "/jobs", "", str(number).encode()) for number in range(300)]
-    assert not {one.kind for one in _hits(Chaos(rate=1.0), posts) if one} & OF_LISTS
-    assert not any(_hits(Chaos(rate=1.0, methods=("PUT",)), posts + ASKED))
-    assert all(_hits(Chaos(rate=1.0, methods=("GET",)), ASKED))
+    assert not {one.kind for one in _hits(RandomFaults(rate=1.0), posts) if one} & LIST_FAULTS
+    assert not any(_hits(RandomFaults(rate=1.0, methods=("PUT",)), posts + ASKED))
+    assert all(_hits(RandomFaults(rate=1.0, methods=("GET",)), ASKED))
 
 
 def test_bodies_tell_requests_apart() -> None:
     """Two creates at the same path draw apart."""
     posts = [("POST", "/jobs", "", str(number).encode()) for number in range(100)]
-    assert len({one is None for one in _hits(Chaos(rate=0.5), posts)}) == 2
+    assert len({one is None for one in _hits(RandomFaults(rate=0.5), posts)}) == 2
 
 
 def test_a_sandbox_hits_the_same_requests_again() -> None:
     """Two sandboxes with the same seed answer the same, and say what befell each request."""
 
     def told(kinds: tuple[Kind, ...]) -> list[tuple[str | None, int | None]]:
-        with Sandbox(customers=3, chaos=Chaos(rate=0.4, seed=3, kinds=kinds)) as box:
+        with Sandbox(customers=3, random_faults=RandomFaults(rate=0.4, seed=3, kinds=kinds)) as box:
             for page in range(1, 31):
                 with contextlib.suppress(http.client.HTTPException, ConnectionError):
-                    Client(box).get("/jobs", page=page, limit=1)
+                    SandboxClient(box).get("/jobs", page=page, limit=1)
             return [(one.fault, one.status) for one in box.requests]
 
-    first = told(("status", "drop", "quota", "not_json"))
-    assert first == told(("status", "drop", "quota", "not_json"))
-    assert {fault for fault, _ in first} == {None, "status", "drop", "quota", "not_json"}
+    first = told(("error_status", "dropped_connection", "quota_exceeded", "not_json"))
+    assert first == told(("error_status", "dropped_connection", "quota_exceeded", "not_json"))
+    assert {fault for fault, _ in first} == {None, "error_status", "dropped_connection", "quota_exceeded", "not_json"}
 
 
 def test_a_queued_fault_comes_before_chaos() -> None:
     """What a test asks for happens."""
-    with Sandbox(customers=3, chaos=Chaos(rate=1.0, kinds=("quota",))) as box:
-        box.fail(Fault("error200"))
-        assert [Client(box).get("/jobs").status for _ in range(2)] == [200, 429]
+    with Sandbox(customers=3, random_faults=RandomFaults(rate=1.0, kinds=("quota_exceeded",))) as box:
+        box.add_fault(Fault("error_in_200"))
+        assert [SandboxClient(box).get("/jobs").status for _ in range(2)] == [200, 429]

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from fieldpulse_api.resources.catalogue import BY_NAME
-from tests.sandbox.client import Client
+from tests.sandbox.client import SandboxClient
 
 if TYPE_CHECKING:
     from fieldpulse_sandbox.sandbox import Sandbox
@@ -29,27 +29,27 @@ def _assignments(box: Sandbox, name: str) -> list[tuple[int, list[dict[str, Any]
 
 @nested
 @either_form
-def test_rows_of_any_of_these_users_are_found(read: Client, name: str, form: str) -> None:
+def test_rows_of_any_of_these_users_are_found(read: SandboxClient, name: str, form: str) -> None:
     """Rows that have one of the users among their assignments, and no others; a single user works as well."""
     rows = _assignments(read.box, name)
     seen = list(dict.fromkeys(one["user_id"] for _, found in rows for one in found))
     for users in (seen[:1], seen[:2]):
         expected = {number for number, found in rows if {one["user_id"] for one in found} & set(users)}
         assert expected
-        assert set(read.walk(BY_NAME[name].path, raw=_members(form, users))) == expected
+        assert set(read.all_ids(BY_NAME[name].path, raw=_members(form, users))) == expected
 
 
 @nested
-def test_rows_of_a_team_are_found(read: Client, name: str) -> None:
+def test_rows_of_a_team_are_found(read: SandboxClient, name: str) -> None:
     """Rows that have the team among their assignments; a team that is not there has none."""
     rows = _assignments(read.box, name)
     team = next(one["team_id"] for _, found in rows for one in found)
     expected = {number for number, found in rows if team in {one["team_id"] for one in found}}
-    assert set(read.walk(BY_NAME[name].path, raw={"asn[team_id]": team})) == expected
+    assert set(read.all_ids(BY_NAME[name].path, raw={"asn[team_id]": team})) == expected
     assert read.get(BY_NAME[name].path, raw={"asn[team_id]": 1}).ids == []
 
 
-def test_team_and_user_must_both_hold_for_the_row(box: Sandbox, ask: Client) -> None:
+def test_team_and_user_must_both_hold_for_the_row(box: Sandbox, ask: SandboxClient) -> None:
     """Both narrow the list; they need not hold of the same assignment (assumed)."""
     job = box.rows("jobs")[0]
     crew = [{"user_id": 1, "team_id": 11}, {"user_id": 2, "team_id": 12}]
@@ -60,32 +60,32 @@ def test_team_and_user_must_both_hold_for_the_row(box: Sandbox, ask: Client) -> 
 
 
 @either_form
-def test_customers_are_found_by_their_one_user(read: Client, form: str) -> None:
+def test_customers_are_found_by_their_one_user(read: SandboxClient, form: str) -> None:
     """Customers have no assignments: `assigned_to` is any of the users."""
     rows = read.box.rows("customers")
     users = list(dict.fromkeys(row["assigned_to"] for row in rows if row["assigned_to"]))[:2]
     expected = [row["id"] for row in rows if row["assigned_to"] in users]
-    assert read.walk("/customers", raw=_members(form, users)) == expected
+    assert read.all_ids("/customers", raw=_members(form, users)) == expected
 
 
-def test_customers_are_found_by_the_team_of_their_user(read: Client) -> None:
+def test_customers_are_found_by_the_team_of_their_user(read: SandboxClient) -> None:
     """Of a team are the customers whose user is a member of it (assumed), and with users given both must hold."""
     rows = read.box.rows("customers")
     team = read.box.rows("teams")[1]
     members = {member["id"] for member in team["members"]}
     expected = [row["id"] for row in rows if row["assigned_to"] in members]
     assert 0 < len(expected) < len(rows)
-    assert read.walk("/customers", raw={"asn[team_id]": team["id"]}) == expected
+    assert read.all_ids("/customers", raw={"asn[team_id]": team["id"]}) == expected
     one = min(members)
     both = {"asn[team_id]": team["id"], "asn[assigned_members][]": one}
-    assert read.walk("/customers", raw=both) == [row["id"] for row in rows if row["assigned_to"] == one]
+    assert read.all_ids("/customers", raw=both) == [row["id"] for row in rows if row["assigned_to"] == one]
     stranger = next(row["assigned_to"] for row in rows if row["assigned_to"] and row["assigned_to"] not in members)
     assert read.get("/customers", raw=both | {"asn[assigned_members][]": stranger}).ids == []
     assert read.get("/customers", raw={"asn[team_id]": 1}).ids == []
 
 
 @pytest.mark.parametrize("path", ["/locations", "/comments", "/timesheets"])
-def test_lists_without_assignments_ignore_it(read: Client, path: str) -> None:
+def test_lists_without_assignments_ignore_it(read: SandboxClient, path: str) -> None:
     """Locations document `asn` and have nobody assigned; the others do not document it."""
     query = {"asn[team_id]": 1, "asn[assigned_members][]": 1}
     assert read.get(path, raw=query).ids == read.get(path).ids
@@ -94,12 +94,12 @@ def test_lists_without_assignments_ignore_it(read: Client, path: str) -> None:
 @pytest.mark.parametrize(
     "key", ["asn", "asn[unassigned]", "asn[0][team_id]", "asn[assigned_members]", "asn[team_id][]"]
 )
-def test_other_forms_are_ignored(read: Client, key: str) -> None:
+def test_other_forms_are_ignored(read: SandboxClient, key: str) -> None:
     """Only the two probable forms narrow a list (I); the web app's older one does not."""
     assert len(read.get("/jobs", raw={key: 1}).ids) == 20
 
 
-def test_it_goes_with_a_filter(read: Client) -> None:
+def test_it_goes_with_a_filter(read: SandboxClient) -> None:
     """With a flat filter both must hold."""
     rows = read.box.rows("jobs")
     row = next(row for row in rows if row["assignments"])
@@ -110,4 +110,4 @@ def test_it_goes_with_a_filter(read: Client) -> None:
         for row in rows
         if row["status_id"] == status and user in {one["user_id"] for one in row["assignments"]}
     }
-    assert set(read.walk("/jobs", raw=query)) == expected
+    assert set(read.all_ids("/jobs", raw=query)) == expected

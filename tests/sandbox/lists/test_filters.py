@@ -11,7 +11,7 @@ from fieldpulse_sandbox.schema.timestamps import moment_of
 
 if TYPE_CHECKING:
     from fieldpulse_sandbox.sandbox import Sandbox
-    from tests.sandbox.client import Client
+    from tests.sandbox.client import SandboxClient
 
 
 def _filter(column: str, operator: str, value: object, kind: str = "") -> dict[str, object]:
@@ -20,7 +20,7 @@ def _filter(column: str, operator: str, value: object, kind: str = "") -> dict[s
 
 
 @pytest.mark.parametrize("operator", ["=", ">", "<", ">=", "<="])
-def test_a_bracket_filter_compares(read: Client, operator: str) -> None:
+def test_a_bracket_filter_compares(read: SandboxClient, operator: str) -> None:
     """Each operator selects the rows for which it is true."""
     middle = sorted(row["updated_at"] for row in read.box.rows("jobs"))[60]
     wanted = {
@@ -33,10 +33,10 @@ def test_a_bracket_filter_compares(read: Client, operator: str) -> None:
     given = _filter("updated_at", operator, middle.replace(" ", "T"), "date")
     expected = {row["id"] for row in read.box.rows("jobs") if wanted(row["updated_at"])}
     assert 0 < len(expected) < len(read.box.rows("jobs"))
-    assert set(read.walk("/jobs", raw=given)) == expected
+    assert set(read.all_ids("/jobs", raw=given)) == expected
 
 
-def test_a_filter_takes_unix_seconds_for_times(read: Client) -> None:
+def test_a_filter_takes_unix_seconds_for_times(read: SandboxClient) -> None:
     """Times in filters may be UNIX seconds (O)."""
     reply = read.get("/jobs", limit=100, raw=_filter("start_time", ">", 1_780_000_000))
     assert reply.rows
@@ -48,62 +48,64 @@ def test_a_filter_takes_unix_seconds_for_times(read: Client) -> None:
 )
 @pytest.mark.parametrize("operator", [">=", "<="])
 @pytest.mark.parametrize("form", ["UNIX seconds", "UNIX seconds of class date", "text of class date"])
-def test_a_filter_on_a_time_includes_its_bound(read: Client, name: str, column: str, operator: str, form: str) -> None:
+def test_a_filter_on_a_time_includes_its_bound(
+    read: SandboxClient, name: str, column: str, operator: str, form: str
+) -> None:
     """Both operators include the row whose time is the bound, in whichever form it is written; null fits neither."""
     rows = read.box.rows(name)
     times = sorted(row[column] for row in rows if row[column])
     bound = times[len(times) // 2]
     value = moment_of(bound) if form.startswith("UNIX") else bound.replace(" ", "T")
-    found = read.walk(BY_NAME[name].path, raw=_filter(column, operator, value, "date" if "class" in form else ""))
+    found = read.all_ids(BY_NAME[name].path, raw=_filter(column, operator, value, "date" if "class" in form else ""))
     fits = {">=": lambda text: text >= bound, "<=": lambda text: text <= bound}[operator]
     assert set(found) == {row["id"] for row in rows if row[column] and fits(row[column])}
     assert 0 < len(found) < len(times)
 
 
 @pytest.mark.parametrize(("name", "column"), [("jobs", "completed_at"), ("assets", "install_date")])
-def test_a_filter_compares_times_that_rows_write_otherwise(read: Client, name: str, column: str) -> None:
+def test_a_filter_compares_times_that_rows_write_otherwise(read: SandboxClient, name: str, column: str) -> None:
     """ISO cells and plain dates are compared as moments: both bounds include the row they were taken from."""
     rows = read.box.rows(name)
     times = sorted(row[column] for row in rows if row[column])
     bound = times[len(times) // 2]
     value = f"{bound[:10]}T{bound[11:19] or '00:00:00'}"
-    late, early = (set(read.walk(BY_NAME[name].path, raw=_filter(column, way, value))) for way in (">=", "<="))
+    late, early = (set(read.all_ids(BY_NAME[name].path, raw=_filter(column, way, value))) for way in (">=", "<="))
     assert late & early == {row["id"] for row in rows if row[column] == bound}
     assert late | early == {row["id"] for row in rows if row[column]}
 
 
-def test_an_operator_that_is_none_makes_no_filter(read: Client) -> None:
+def test_an_operator_that_is_none_makes_no_filter(read: SandboxClient) -> None:
     """What the sandbox says to itself of assignments cannot be said on the wire."""
     for operator in ("assigned", "team", "like"):
         assert len(read.get("/jobs", raw=_filter("assignments", operator, 1)).ids) == 20
 
 
-def test_a_filter_in_takes_a_comma_list(read: Client) -> None:
+def test_a_filter_in_takes_a_comma_list(read: SandboxClient) -> None:
     """`in` selects any of the values, and the flat status_id of jobs does the same (D)."""
     wanted = [row["id"] for row in read.box.rows("job_statuses")][:2]
     text = ",".join(map(str, wanted))
     expected = {row["id"] for row in read.box.rows("jobs") if row["status_id"] in wanted}
     assert expected
-    assert set(read.walk("/jobs", raw=_filter("status_id", "in", text, "int_array"))) == expected
-    assert set(read.walk("/jobs", status_id=text)) == expected
+    assert set(read.all_ids("/jobs", raw=_filter("status_id", "in", text, "int_array"))) == expected
+    assert set(read.all_ids("/jobs", status_id=text)) == expected
 
 
-def test_money_is_compared_as_a_number(read: Client) -> None:
+def test_money_is_compared_as_a_number(read: SandboxClient) -> None:
     """A filter on an amount does not compare text."""
     reply = read.get("/payments", limit=100, raw=_filter("amount", ">", "900"))
     assert reply.rows
     assert all(float(row["amount"]) > 900 for row in reply.rows)
 
 
-def test_a_filter_on_what_is_no_column_breaks_the_backend(read: Client) -> None:
+def test_a_filter_on_what_is_no_column_breaks_the_backend(read: SandboxClient) -> None:
     """A computed attribute in a filter is 500 (V*)."""
     reply = read.get("/custom-fields", raw=_filter("related_record_names", "=", "customer"))
     assert (reply.status, reply.json) == (500, {"message": "Internal Server Error"})
 
 
-def test_filters_on_some_columns_may_be_ignored(box: Sandbox, ask: Client) -> None:
+def test_filters_on_some_columns_may_be_ignored(box: Sandbox, ask: SandboxClient) -> None:
     """A switch ignores bracket filters on some columns, and no others."""
-    box.behaviour.unfiltered_columns = ("id",)
+    box.behaviour.unfilterable_columns = ("id",)
     assert len(ask.get("/jobs", raw=_filter("id", "=", 1)).ids) == 20
     assert ask.get("/jobs", raw=_filter("customer_id", "=", 1)).ids == []
 
@@ -129,23 +131,23 @@ IGNORABLE = [
 
 
 @pytest.mark.parametrize(("name", "query"), IGNORABLE)
-def test_one_switch_ignores_every_filter(box: Sandbox, ask: Client, name: str, query: dict[str, object]) -> None:
+def test_one_switch_ignores_every_filter(box: Sandbox, ask: SandboxClient, name: str, query: dict[str, object]) -> None:
     """Bracket filters, the flat ones and asn narrow their lists; without `honour_filter` none of them does."""
     everything = {row["id"] for row in box.rows(name)}
     path = BY_NAME[name].path
-    assert set(ask.walk(path, raw=query)) < everything
+    assert set(ask.all_ids(path, raw=query)) < everything
     box.behaviour.honour_filter = False
-    assert set(ask.walk(path, raw=query)) == everything
+    assert set(ask.all_ids(path, raw=query)) == everything
 
 
-def test_an_ignored_filter_leaves_contacts_below_their_customer(box: Sandbox, ask: Client) -> None:
+def test_an_ignored_filter_leaves_contacts_below_their_customer(box: Sandbox, ask: SandboxClient) -> None:
     """A path is no filter."""
     box.behaviour.honour_filter = False
     owner = box.rows("customer_contacts")[0]["customer_id"]
     assert {row["customer_id"] for row in ask.get(f"/customers/{owner}/customer-contact").rows} == {owner}
 
 
-def test_a_flat_parameter_that_is_not_documented_is_ignored(read: Client) -> None:
+def test_a_flat_parameter_that_is_not_documented_is_ignored(read: SandboxClient) -> None:
     """`customer_id` on invoices and an invented date filter return the whole list (V)."""
     unfiltered = read.get("/invoices", calculate_count="true").json["total_count"]
     for name in ("customer_id", "job_id", "updated_at_from"):
@@ -166,17 +168,17 @@ def test_a_flat_parameter_that_is_not_documented_is_ignored(read: Client) -> Non
     ],
 )
 def test_a_documented_flat_filter_works(
-    read: Client, path: str, query: dict[str, str], column: str, wanted: object
+    read: SandboxClient, path: str, query: dict[str, str], column: str, wanted: object
 ) -> None:
     """The flat filters that the vendor documents select their rows and no others."""
-    ids = read.walk(path, raw=query)
+    ids = read.all_ids(path, raw=query)
     name = next(resource.name for resource in RESOURCES if resource.path == path)
     rows = read.box.rows(name)
     assert set(ids) == {row["id"] for row in rows if row[column] == wanted}
     assert 0 < len(ids) < len(rows) or path == "/comments"
 
 
-def test_filters_by_owner_and_user_work(read: Client) -> None:
+def test_filters_by_owner_and_user_work(read: SandboxClient) -> None:
     """Locations by object, timesheets and subtasks by user, jobs by creation."""
     row = read.box.rows("customers")[0]
     found = read.get("/locations", object_type="customer", object_id=row["id"]).ids
@@ -186,19 +188,19 @@ def test_filters_by_owner_and_user_work(read: Client) -> None:
     tasks = read.get("/subtasks", assigned_user_id=user).rows
     assert tasks
     assert all(task["assignments"][0]["user_id"] == user for task in tasks)
-    late = read.walk("/jobs", created_from=1_780_000_000)
+    late = read.all_ids("/jobs", created_from=1_780_000_000)
     assert 0 < len(late) < len(read.box.rows("jobs"))
 
 
-def test_search_finds_by_mail_and_only_where_documented(read: Client) -> None:
+def test_search_finds_by_mail_and_only_where_documented(read: SandboxClient) -> None:
     """`search` is free text on the lists that document it and ignored on the others."""
     row = next(row for row in read.box.rows("customers") if row["email"])
     assert read.get("/customers", search=row["email"].upper()).ids == [row["id"]]
     assert len(read.get("/locations", search="nothing at all").ids) == 20
 
 
-def test_a_misread_filter_lets_nothing_through(ask: Client, box: Sandbox) -> None:
+def test_a_misread_filter_lets_nothing_through(ask: SandboxClient, box: Sandbox) -> None:
     """What a server that compares in another way may do; without a filter everything comes."""
-    box.behaviour.misread_filter = True
-    assert ask.walk("/jobs", raw=_filter("status", "=", 4)) == []
-    assert len(ask.walk("/jobs")) == len(box.rows("jobs"))
+    box.behaviour.filters_match_nothing = True
+    assert ask.all_ids("/jobs", raw=_filter("status", "=", 4)) == []
+    assert len(ask.all_ids("/jobs")) == len(box.rows("jobs"))

@@ -12,7 +12,7 @@ import pytest
 
 from fieldpulse_sandbox.schema.timestamps import EPOCH, bare
 from fieldpulse_sandbox.seed import Account, build_account
-from fieldpulse_sandbox.seed.fields import MISFITS, OBJECTS, owner_column
+from fieldpulse_sandbox.seed.fields import CUSTOM_FIELD_OBJECTS, MISFITS, owner_column
 
 BARE = re.compile(r"\d{4}-\d\d-\d\d \d\d:\d\d:\d\d")
 
@@ -147,7 +147,7 @@ def test_teams_and_users_carry_what_must_not_leak(account: Account) -> None:
 
 
 def _fields(account: Account, name: str) -> dict[int, dict[str, Any]]:
-    return {field["id"]: field for field in account["custom_fields"] if field["object"] == OBJECTS[name]}
+    return {field["id"]: field for field in account["custom_fields"] if field["object"] == CUSTOM_FIELD_OBJECTS[name]}
 
 
 FORMS = {
@@ -206,7 +206,7 @@ def test_a_few_values_are_null_or_do_not_fit_their_widget(name: str) -> None:
 
 def test_values_have_ids_of_their_own(account: Account) -> None:
     """No two elements of rows share an id."""
-    numbers = [value["id"] for name in OBJECTS for row in account[name] for value in row["customfields"]]
+    numbers = [value["id"] for name in CUSTOM_FIELD_OBJECTS for row in account[name] for value in row["customfields"]]
     assert len(set(numbers)) == len(numbers)
 
 

@@ -7,19 +7,19 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from fieldpulse_sandbox.sandbox import Sandbox
-    from fieldpulse_sandbox.server.gateway import Request
-    from tests.sandbox.client import Client
+    from fieldpulse_sandbox.server.gateway import RecordedRequest
+    from tests.sandbox.client import SandboxClient
 
 
-def test_each_request_is_watched_before_it_is_answered(box: Sandbox, ask: Client) -> None:
+def test_each_request_is_watched_before_it_is_answered(box: Sandbox, ask: SandboxClient) -> None:
     """The hook sees it recorded, unanswered, with its query and body, in the server's thread."""
     seen: list[tuple[str, str, int | None]] = []
 
-    def watch(request: Request) -> None:
+    def watch(request: RecordedRequest) -> None:
         assert box.requests[-1] is request
         seen.append((threading.current_thread().name, f"{request.method} {request.path}", request.status))
 
-    box.watch = watch
+    box.on_request = watch
     assert ask.get("/jobs", page=2).status == 200
     assert ask("POST", "/tags", {"title": "VIP"}).status == 201
     assert ask.get("/jobs", key="wrong").status == 403
@@ -31,18 +31,18 @@ def test_each_request_is_watched_before_it_is_answered(box: Sandbox, ask: Client
     assert [request.status for request in box.requests] == [200, 201, 403]
 
 
-def test_rows_may_go_and_come_in_the_middle_of_a_walk(box: Sandbox, ask: Client) -> None:
+def test_rows_may_go_and_come_in_the_middle_of_a_walk(box: Sandbox, ask: SandboxClient) -> None:
     """What the hook deletes, inserts and changes on the second page shows on that page already."""
     before = [row["id"] for row in box.rows("customers")]
     made: list[int] = []
 
-    def watch(request: Request) -> None:
+    def watch(request: RecordedRequest) -> None:
         if request.query.get("page") == "2":
             box.store.delete("customers", before[0])
             box.store.update("customers", before[11], {"notes": "Changed on the way."})
             made.append(box.store.create("customers", {"first_name": "Nova"})["id"])
 
-    box.watch = watch
+    box.on_request = watch
     pages = [ask.get("/customers", page=page, limit=10).rows for page in range(1, 7)]
     assert [row["id"] for row in pages[0]] == before[:10]
     assert [row["id"] for row in pages[1]] == before[11:21]  # the one in between slid to the page read before
@@ -51,12 +51,12 @@ def test_rows_may_go_and_come_in_the_middle_of_a_walk(box: Sandbox, ask: Client)
     assert pages[-1] == []
 
 
-def test_the_hook_may_be_taken_away(box: Sandbox, ask: Client) -> None:
+def test_the_hook_may_be_taken_away(box: Sandbox, ask: SandboxClient) -> None:
     """Set to None it is called no more, and requests are still recorded."""
-    calls: list[Request] = []
-    box.watch = calls.append
+    calls: list[RecordedRequest] = []
+    box.on_request = calls.append
     ask.get("/jobs")
-    box.watch = None
+    box.on_request = None
     ask.get("/jobs")
     assert len(calls) == 1
     assert len(box.requests) == 2

@@ -18,8 +18,8 @@ from fieldpulse_sandbox.behaviour.switches import Behaviour
 from fieldpulse_sandbox.data.store import Store
 from fieldpulse_sandbox.sandbox import Sandbox
 from fieldpulse_sandbox.seed import build_account
-from fieldpulse_sandbox.server.webhook_sender import SECRET, Deliveries
-from tests.sandbox.client import Client
+from fieldpulse_sandbox.server.webhook_sender import SECRET, WebhookSender
+from tests.sandbox.client import SandboxClient
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -85,8 +85,8 @@ def _receiving(*statuses: int) -> Iterator[Inbox]:
 
 
 def _delivered(box: Sandbox) -> None:
-    assert box.deliveries
-    box.deliveries.wait()
+    assert box.webhook_sender
+    box.webhook_sender.flush()
 
 
 @pytest.mark.parametrize(
@@ -102,7 +102,7 @@ def test_a_create_is_told_with_the_documented_fields(
 ) -> None:
     """The data are the bare object, posted as JSON to the whole address."""
     with _receiving() as inbox, Sandbox(customers=10, webhook_url=inbox.url) as box:
-        made = Client(box)("POST", path, {"customer_id": box.rows("customers")[0]["id"], **body}).rows
+        made = SandboxClient(box)("POST", path, {"customer_id": box.rows("customers")[0]["id"], **body}).rows
         _delivered(box)
         company = box.rows("company_profiles")[0]
     (said,) = inbox.said
@@ -139,7 +139,7 @@ def test_times_of_jobs_are_told_with_few_fields() -> None:
         row = next(row for row in box.rows("jobs") if row["start_time"])
         again = {key: row[key] for key in ("customer_id", "job_type", "billing")}
         times = {"start_time": 1_777_651_200, "end_time": 1_777_654_800}
-        assert Client(box)("PUT", f"/jobs/{row['id']}", again | times).status == 200
+        assert SandboxClient(box)("PUT", f"/jobs/{row['id']}", again | times).status == 200
         _delivered(box)
     start, end = inbox.said
     assert (start["trigger"], start["message"]) == ("Job Start Time Update", "UPDATE ON JOBS FOR start")
@@ -154,8 +154,8 @@ def test_everything_else_is_not_told() -> None:
         job = box.rows("jobs")[0]["id"]
         box.store.update("jobs", job, {"notes": "Moved."})
         box.store.update("jobs", job, {})
-        Client(box)("POST", "/customers", {"first_name": "Nova"})
-        Client(box)("DELETE", f"/jobs/{job}")
+        SandboxClient(box)("POST", "/customers", {"first_name": "Nova"})
+        SandboxClient(box)("DELETE", f"/jobs/{job}")
         _delivered(box)
     assert inbox.bodies == []
 
@@ -163,7 +163,7 @@ def test_everything_else_is_not_told() -> None:
 def test_an_update_that_is_refused_is_not_told() -> None:
     """What is not stored did not happen."""
     with _receiving() as inbox, Sandbox(customers=10, webhook_url=inbox.url) as box:
-        assert Client(box)("POST", "/jobs", {"job_type": "Repair"}).status == 400
+        assert SandboxClient(box)("POST", "/jobs", {"job_type": "Repair"}).status == 400
         _delivered(box)
     assert inbox.bodies == []
 
@@ -171,7 +171,7 @@ def test_an_update_that_is_refused_is_not_told() -> None:
 def test_types_are_live_or_as_in_the_documents() -> None:
     """Live a status is a number and a log seconds; the documents show a text and a JSON string."""
     for types, status, log in (("live", 4, 5400), ("documented", "Completed", '{"in_progress": 5400}')):
-        behaviour = Behaviour(webhook_types=types)  # type: ignore[arg-type]
+        behaviour = Behaviour(webhook_values=types)  # type: ignore[arg-type]
         with _receiving() as inbox, Sandbox(customers=10, behaviour=behaviour, webhook_url=inbox.url) as box:
             row = box.rows("jobs")[0]
             box.store.update("jobs", row["id"], {"status": 4, "status_id": 77, "in_progress_status_log": 5400})
@@ -197,7 +197,7 @@ def test_a_delivery_may_come_twice() -> None:
     """With the switch, each does."""
     with (
         _receiving() as inbox,
-        Sandbox(customers=10, behaviour=Behaviour(webhook_twice=True), webhook_url=inbox.url) as box,
+        Sandbox(customers=10, behaviour=Behaviour(webhook_duplicates=True), webhook_url=inbox.url) as box,
     ):
         box.store.update("jobs", box.rows("jobs")[0]["id"], {"status_id": 77})
         _delivered(box)
@@ -221,15 +221,15 @@ def test_a_delivery_that_fails_comes_again_up_to_three_times(
     """An error or no answer is a failure; after the fourth try it is given up, and the next one is delivered."""
     store = Store(build_account(10))
     with _receiving(*statuses) as inbox:
-        deliveries = Deliveries(store, Behaviour(), inbox.url, pause_seconds=0.01)
+        deliveries = WebhookSender(store, Behaviour(), inbox.url, pause_seconds=0.01)
         deliveries.start()
         store.update("jobs", store.rows("jobs")[0]["id"], {"status_id": 77})
-        deliveries.wait()
+        deliveries.flush()
         inbox.statuses = [200]
         store.update("jobs", store.rows("jobs")[0]["id"], {"status_id": 78})
-        deliveries.wait()
+        deliveries.flush()
         deliveries.close()
-    assert [one.status for one in deliveries.tries] == [*tries, 200]
+    assert [one.status for one in deliveries.attempts] == [*tries, 200]
     assert len(set(inbox.bodies)) == 2
 
 
@@ -237,13 +237,13 @@ def test_a_delivery_that_fails_comes_again_up_to_three_times(
 def test_an_address_that_cannot_be_posted_to_ends_no_thread(url: str) -> None:
     """Each delivery is tried and given up, and those behind it as well."""
     store = Store(build_account(10))
-    deliveries = Deliveries(store, Behaviour(), url, pause_seconds=0)
+    deliveries = WebhookSender(store, Behaviour(), url, pause_seconds=0)
     deliveries.start()
     for number in (77, 78):
         store.update("jobs", store.rows("jobs")[0]["id"], {"status_id": number})
-    deliveries.wait()
+    deliveries.flush()
     deliveries.close()
-    assert [one.status for one in deliveries.tries] == [None] * 8
+    assert [one.status for one in deliveries.attempts] == [None] * 8
 
 
 def test_no_answer_of_the_api_waits_for_a_receiver_that_is_not_there() -> None:
@@ -251,11 +251,11 @@ def test_no_answer_of_the_api_waits_for_a_receiver_that_is_not_there() -> None:
     with Sandbox(customers=10, webhook_url="http://127.0.0.1:9/hook") as box:
         for number in range(50):
             box.store.update("jobs", box.rows("jobs")[0]["id"], {"status_id": number})
-        assert Client(box).get("/jobs").status == 200
-        assert box.deliveries
-    assert len(box.deliveries.tries) < 50
+        assert SandboxClient(box).get("/jobs").status == 200
+        assert box.webhook_sender
+    assert len(box.webhook_sender.attempts) < 50
 
 
 def test_without_an_address_nothing_is_told() -> None:
     """A sandbox has no deliveries unless it is told where they go."""
-    assert Sandbox(customers=3).deliveries is None
+    assert Sandbox(customers=3).webhook_sender is None

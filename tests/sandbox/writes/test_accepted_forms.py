@@ -12,10 +12,10 @@ from tests.sandbox.bodies import minimal, paths
 
 if TYPE_CHECKING:
     from fieldpulse_sandbox.sandbox import Sandbox
-    from tests.sandbox.client import Client
+    from tests.sandbox.client import SandboxClient
 
 
-def _created(box: Sandbox, ask: Client, name: str, body: dict[str, Any]) -> Any:
+def _created(box: Sandbox, ask: SandboxClient, name: str, body: dict[str, Any]) -> Any:
     resource = BY_NAME[name]
     return ask("POST", paths(box, resource)[0], minimal(box, resource) | body)
 
@@ -40,35 +40,35 @@ def _created(box: Sandbox, ask: Client, name: str, body: dict[str, Any]) -> Any:
     ],
 )
 def test_decimals_are_text_with_the_places_of_their_column(
-    box: Sandbox, ask: Client, name: str, column: str, given: Any, cell: Any
+    box: Sandbox, ask: SandboxClient, name: str, column: str, given: Any, cell: Any
 ) -> None:
     """Amounts have two places, unit prices four, quantities as few as they can; stock is a number (V)."""
     assert _created(box, ask, name, {column: given}).rows[column] == cell
 
 
 @pytest.mark.parametrize("given", ["1,5", "NaN", "1_000", "ten", "1e99", True, [1], "1" * 13])
-def test_what_is_no_decimal_is_refused(box: Sandbox, ask: Client, given: Any) -> None:
+def test_what_is_no_decimal_is_refused(box: Sandbox, ask: SandboxClient, given: Any) -> None:
     """Only plain numbers of a size that money has are taken."""
     reply = _created(box, ask, "payments", {"amount": given})
     assert (reply.status, reply.json["errors"]) == (400, ["The amount must be a number."])
 
 
 @pytest.mark.parametrize("given", ["2026-02-30", "2026-5-1", "2026-05-15 13:00:00", 1_795_000_000, "1795000000"])
-def test_a_plain_date_has_no_other_form(box: Sandbox, ask: Client, given: Any) -> None:
+def test_a_plain_date_has_no_other_form(box: Sandbox, ask: SandboxClient, given: Any) -> None:
     """`install_date` is a day and no time (V)."""
     reply = _created(box, ask, "assets", {"install_date": given})
     assert reply.json["errors"] == ["The install date does not match the format Y-m-d."]
 
 
 @pytest.mark.parametrize("given", ["customer", BASE_CLASS + "Customer"])
-def test_object_types_are_taken_short_or_as_classes(box: Sandbox, ask: Client, given: str) -> None:
+def test_object_types_are_taken_short_or_as_classes(box: Sandbox, ask: SandboxClient, given: str) -> None:
     """Both forms are in use (conflict); a row has the class, a definition of a custom field the short name."""
     assert _created(box, ask, "locations", {"object_type": given}).rows["object_type"] == BASE_CLASS + "Customer"
     assert _created(box, ask, "comments", {"commentable_type": given}).rows["commentable_type"].endswith("Customer")
     assert _created(box, ask, "custom_fields", {"object": given}).rows["object"] == "customer"
 
 
-def test_the_row_of_a_comment_is_one_of_its_type(box: Sandbox, ask: Client) -> None:
+def test_the_row_of_a_comment_is_one_of_its_type(box: Sandbox, ask: SandboxClient) -> None:
     """An id that only another type has is refused, also when a PUT changes one of the two."""
     job, task = box.rows("jobs")[0]["id"], box.rows("subtasks")[0]["id"]
     refused = (400, ["The selected commentable id is invalid."])
@@ -83,7 +83,7 @@ def test_the_row_of_a_comment_is_one_of_its_type(box: Sandbox, ask: Client) -> N
     assert ask("PUT", f"/comments/{made['id']}", both).rows["commentable_id"] == job
 
 
-def test_a_field_may_read_back_under_another_name(box: Sandbox, ask: Client) -> None:
+def test_a_field_may_read_back_under_another_name(box: Sandbox, ask: SandboxClient) -> None:
     """Assets are written with `location` and read with `location_description`, which writes nothing (4.18)."""
     made = _created(box, ask, "assets", {"location": "Attic", "location_description": "Cellar"}).rows
     assert made["location_description"] == "Attic"
@@ -92,7 +92,7 @@ def test_a_field_may_read_back_under_another_name(box: Sandbox, ask: Client) -> 
     assert after["location_description"] == "Attic"
 
 
-def test_other_columns_are_taken_as_well(box: Sandbox, ask: Client) -> None:
+def test_other_columns_are_taken_as_well(box: Sandbox, ask: SandboxClient) -> None:
     """What is a column is set although it is not documented; what follows from others, or does not fit, is not."""
     given = {"external_id": "crm-1", "import_id": 7, "qbo_id": "55", "tags_string": "x"}
     row = _created(box, ask, "items", given).rows
@@ -103,7 +103,7 @@ def test_other_columns_are_taken_as_well(box: Sandbox, ask: Client) -> None:
     assert (document["total"], document["amount_paid"]) == ("0.00", "0.00")
 
 
-def test_ids_of_tags_and_crews_are_numbers(box: Sandbox, ask: Client) -> None:
+def test_ids_of_tags_and_crews_are_numbers(box: Sandbox, ask: SandboxClient) -> None:
     """Ids may come as text; rows have numbers, and no tag twice."""
     tag, user, team = (box.rows(name)[0]["id"] for name in ("tags", "users", "teams"))
     crew = [{"user_id": str(user), "team_id": team}]
@@ -116,7 +116,7 @@ def test_ids_of_tags_and_crews_are_numbers(box: Sandbox, ask: Client) -> None:
     assert reply.json["errors"] == ["The selected assignments.0.user_id is invalid."]
 
 
-def test_fields_that_are_no_columns_are_checked_and_not_shown(box: Sandbox, ask: Client) -> None:
+def test_fields_that_are_no_columns_are_checked_and_not_shown(box: Sandbox, ask: SandboxClient) -> None:
     """`job_ids` of an asset must name jobs; no answer has them."""
     job = box.rows("jobs")[0]["id"]
     assert _created(box, ask, "assets", {"job_ids": [99]}).json["errors"] == ["The selected job_ids.0 is invalid."]
@@ -125,7 +125,7 @@ def test_fields_that_are_no_columns_are_checked_and_not_shown(box: Sandbox, ask:
     assert "job_ids" not in made.rows
 
 
-def test_two_tags_may_share_a_title(box: Sandbox, ask: Client) -> None:
+def test_two_tags_may_share_a_title(box: Sandbox, ask: SandboxClient) -> None:
     """No uniqueness is documented, so that whoever creates twice is seen to."""
     body = {"title": "VIP", "type": "customer", "color": "#007abe"}
     numbers = {ask("POST", "/tags", body).rows["id"] for _ in range(2)}
@@ -133,7 +133,7 @@ def test_two_tags_may_share_a_title(box: Sandbox, ask: Client) -> None:
     assert len([row for row in box.rows("tags") if row["title"] == "VIP"]) == 3
 
 
-def test_a_deleted_customer_leaves_its_jobs(box: Sandbox, ask: Client) -> None:
+def test_a_deleted_customer_leaves_its_jobs(box: Sandbox, ask: SandboxClient) -> None:
     """They keep its id and can still be updated; a new job cannot be given to it."""
     job = next(row for row in box.rows("jobs") if row["customer_id"])
     again = {key: job[key] for key in ("customer_id", "job_type", "billing")}

@@ -16,7 +16,7 @@ from tests.sandbox.bodies import WRITTEN, minimal, paths, rules, sample, table_o
 
 if TYPE_CHECKING:
     from fieldpulse_api.resources.model import Resource
-    from tests.sandbox.client import Client
+    from tests.sandbox.client import SandboxClient
 
 NOW = 1_795_000_000
 UNFIT: dict[FieldType, Any] = {
@@ -42,7 +42,7 @@ def box() -> Any:
         yield box
 
 
-def _made(box: Sandbox, ask: Client, resource: Resource) -> tuple[str, dict[str, Any]]:
+def _made(box: Sandbox, ask: SandboxClient, resource: Resource) -> tuple[str, dict[str, Any]]:
     """Create a row; return its path, and what each PUT of it must repeat."""
     create_path, item_path = paths(box, resource)
     body = minimal(box, resource)
@@ -68,7 +68,7 @@ def _is_kept(field: Field, sent: Any, cell: Any) -> bool:
 
 
 @every_written
-def test_a_row_lives_from_create_to_delete(box: Sandbox, ask: Client, resource: Resource) -> None:
+def test_a_row_lives_from_create_to_delete(box: Sandbox, ask: SandboxClient, resource: Resource) -> None:
     """A created row is 201, above all ids, stamped, readable and listed; deleted, it is gone everywhere."""
     create_path, item_path = paths(box, resource)
     before = [row["id"] for row in box.rows(resource.name)]
@@ -92,7 +92,7 @@ def test_a_row_lives_from_create_to_delete(box: Sandbox, ask: Client, resource: 
 
 
 @every_written
-def test_each_documented_field_is_updated_and_read_back(box: Sandbox, ask: Client, resource: Resource) -> None:
+def test_each_documented_field_is_updated_and_read_back(box: Sandbox, ask: SandboxClient, resource: Resource) -> None:
     """A PUT of one field changes its column, in the form that rows have, and answers the row."""
     path, again = _made(box, ask, resource)
     for field in _free(resource):
@@ -107,7 +107,7 @@ def test_each_documented_field_is_updated_and_read_back(box: Sandbox, ask: Clien
 
 
 @every_written
-def test_each_field_refuses_what_does_not_fit_it(box: Sandbox, ask: Client, resource: Resource) -> None:
+def test_each_field_refuses_what_does_not_fit_it(box: Sandbox, ask: SandboxClient, resource: Resource) -> None:
     """A value of another kind, one too long and one that is not allowed are each one problem, and change nothing."""
     path, again = _made(box, ask, resource)
     before = ask.get(path).rows
@@ -122,7 +122,7 @@ def test_each_field_refuses_what_does_not_fit_it(box: Sandbox, ask: Client, reso
 
 
 @every_written
-def test_each_reference_must_name_a_live_row(box: Sandbox, ask: Client, resource: Resource) -> None:
+def test_each_reference_must_name_a_live_row(box: Sandbox, ask: SandboxClient, resource: Resource) -> None:
     """An id that no row has is refused in the vendor's words, on create and on update."""
     path, again = _made(box, ask, resource)
     named = [field.name for field in _free(resource) if field.type is FieldType.INTEGER]
@@ -138,7 +138,7 @@ def test_each_reference_must_name_a_live_row(box: Sandbox, ask: Client, resource
 
 
 @every_written
-def test_a_create_needs_what_is_required(box: Sandbox, ask: Client, resource: Resource) -> None:
+def test_a_create_needs_what_is_required(box: Sandbox, ask: SandboxClient, resource: Resource) -> None:
     """Each required field is missed by its name, and nothing is stored."""
     body, before = minimal(box, resource), box.rows(resource.name)
     for name in body:
@@ -151,7 +151,7 @@ def test_a_create_needs_what_is_required(box: Sandbox, ask: Client, resource: Re
 
 
 @every_written
-def test_an_update_repeats_only_what_must_be_resent(box: Sandbox, ask: Client, resource: Resource) -> None:
+def test_an_update_repeats_only_what_must_be_resent(box: Sandbox, ask: SandboxClient, resource: Resource) -> None:
     """An empty PUT passes everywhere but at jobs, which need three fields every time (D)."""
     path, again = _made(box, ask, resource)
     assert ask("PUT", path, again).status == 200
@@ -159,7 +159,7 @@ def test_an_update_repeats_only_what_must_be_resent(box: Sandbox, ask: Client, r
 
 
 @every_written
-def test_what_is_required_cannot_be_emptied(box: Sandbox, ask: Client, resource: Resource) -> None:
+def test_what_is_required_cannot_be_emptied(box: Sandbox, ask: SandboxClient, resource: Resource) -> None:
     """A PUT that would clear a required field is refused where null clears (assumed)."""
     path, again = _made(box, ask, resource)
     box.behaviour.put_null = "clear"
@@ -168,7 +168,7 @@ def test_what_is_required_cannot_be_emptied(box: Sandbox, ask: Client, resource:
 
 
 @every_written
-def test_junk_and_protected_keys_are_ignored(box: Sandbox, ask: Client, resource: Resource) -> None:
+def test_junk_and_protected_keys_are_ignored(box: Sandbox, ask: SandboxClient, resource: Resource) -> None:
     """Junk keys do not stop a create (O), and nobody writes an id, a company or a stamp."""
     junk = {"externalId": "x", "id": 5, "created_at": "1999-01-01 00:00:00", "company_id": 1, "deleted_at": 1}
     made = ask("POST", paths(box, resource)[0], minimal(box, resource) | junk)

@@ -9,23 +9,23 @@ import pytest
 
 if TYPE_CHECKING:
     from fieldpulse_sandbox.sandbox import Sandbox
-    from tests.sandbox.client import Client
+    from tests.sandbox.client import SandboxClient
 
 PART = {"quantity": "2", "unit_price": "10.5"}
 both = pytest.mark.parametrize("name", ["estimates", "invoices"])
 
 
-def _made(box: Sandbox, ask: Client, name: str = "invoices", **body: Any) -> Any:
+def _made(box: Sandbox, ask: SandboxClient, name: str = "invoices", **body: Any) -> Any:
     lines = {"line_items": [{"line_components": [PART, PART]}, {"line_components": [PART]}]}
     return ask("POST", f"/{name}", {"customer_id": box.rows("customers")[0]["id"]} | lines | body)
 
 
-def _update(ask: Client, invoice: dict[str, Any], *lines: Any) -> Any:
+def _update(ask: SandboxClient, invoice: dict[str, Any], *lines: Any) -> Any:
     return ask("PUT", f"/invoices/{invoice['id']}/price-update", {"line_items": list(lines)})
 
 
 @both
-def test_line_items_give_the_total(box: Sandbox, ask: Client, name: str) -> None:
+def test_line_items_give_the_total(box: Sandbox, ask: SandboxClient, name: str) -> None:
     """The amounts follow from the components, less the discount, with the tax."""
     made = _made(box, ask, name).rows
     assert (made["subtotal"], made["total"], made["amount_unpaid"]) == ("63.000000", "63.00", "63.00")
@@ -35,7 +35,7 @@ def test_line_items_give_the_total(box: Sandbox, ask: Client, name: str) -> None
 
 
 @both
-def test_lines_and_components_get_ids_and_the_form_of_live_rows(box: Sandbox, ask: Client, name: str) -> None:
+def test_lines_and_components_get_ids_and_the_form_of_live_rows(box: Sandbox, ask: SandboxClient, name: str) -> None:
     """Each has an id of its own and every key that live rows have; an id that is given stays."""
     seeded = box.rows(name)[0]["line_items"][0]
     made = _made(box, ask, name).rows["line_items"]
@@ -49,7 +49,7 @@ def test_lines_and_components_get_ids_and_the_form_of_live_rows(box: Sandbox, as
     assert again == made
 
 
-def test_new_prices_change_components_and_totals(box: Sandbox, ask: Client) -> None:
+def test_new_prices_change_components_and_totals(box: Sandbox, ask: SandboxClient) -> None:
     """Only the named components change, by what is said of them, and the amounts follow."""
     made = _made(box, ask).rows
     first, second = made["line_items"]
@@ -71,7 +71,7 @@ def test_new_prices_change_components_and_totals(box: Sandbox, ask: Client) -> N
     assert (reply.rows["total"], reply.rows["amount_unpaid"]) == ("82.00", "82.00")
 
 
-def test_new_prices_leave_what_was_paid(box: Sandbox, ask: Client) -> None:
+def test_new_prices_leave_what_was_paid(box: Sandbox, ask: SandboxClient) -> None:
     """What is open is the new total less the payments."""
     invoice = next(row for row in box.rows("invoices") if Decimal(row["amount_paid"]) > 0)
     line = invoice["line_items"][0]
@@ -95,7 +95,7 @@ def test_new_prices_leave_what_was_paid(box: Sandbox, ask: Client) -> None:
     ],
 )
 def test_prices_of_what_is_not_there_are_refused(
-    box: Sandbox, ask: Client, change: dict[str, Any], problem: str
+    box: Sandbox, ask: SandboxClient, change: dict[str, Any], problem: str
 ) -> None:
     """An unknown line or component, or a price that is no number, changes nothing."""
     made = _made(box, ask).rows
@@ -117,7 +117,7 @@ def test_prices_of_what_is_not_there_are_refused(
         ),
     ],
 )
-def test_lines_that_do_not_fit_are_refused(box: Sandbox, ask: Client, lines: Any, problem: str) -> None:
+def test_lines_that_do_not_fit_are_refused(box: Sandbox, ask: SandboxClient, lines: Any, problem: str) -> None:
     """Lines are objects with components whose numbers are numbers."""
     reply = _made(box, ask, line_items=lines)
     assert (reply.status, reply.json["errors"]) == (400, [problem])

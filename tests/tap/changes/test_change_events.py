@@ -15,7 +15,7 @@ from jsonschema import Draft7Validator
 
 from fieldpulse_sandbox.faults.fault import Fault
 from fieldpulse_sandbox.sandbox import Sandbox
-from fieldpulse_sandbox.server.gateway import Request
+from fieldpulse_sandbox.server.gateway import RecordedRequest
 from tap_fieldpulse.tap import TapFieldPulse
 from tests.harness.messages import Message
 from tests.harness.processes import plugin_command, run_process
@@ -301,16 +301,16 @@ def test_records_and_events_are_exact_whatever_the_server_does(box: Sandbox, wat
         box.requests.clear()
         at = chance.randrange(3, 9)
 
-        def during(request: Request, at: int = at) -> None:
+        def during(request: RecordedRequest, at: int = at) -> None:
             if request.path == "/jobs" and len([one for one in box.requests if one.path == "/jobs"]) == at:
                 meddle()
 
-        box.watch = during
+        box.on_request = during
         run_ = watch(watching, "jobs", "customers", state=state)
         state = run_.state
         seen += briefs(run_)
         emitted |= {record["id"]: record for record in run_.records["jobs"]}
-    box.watch = None
+    box.on_request = None
     last = watch(watching, "jobs", "customers", state=state)
     seen += briefs(last)
     emitted |= {record["id"]: record for record in last.records["jobs"]}
@@ -334,7 +334,7 @@ def test_a_killed_run_loses_no_event(box: Sandbox, watching: Config, tmp_path: P
     changed = [row["id"] for row in box.rows("jobs")[:25]]
     for one in changed:
         box.store.update("jobs", one, {"subtitle": "Changed"})
-    box.fail(Fault("slow", path="/jobs", skip=2, seconds=60, times=9))
+    box.add_fault(Fault("slow_response", path="/jobs", skip=2, seconds=60, times=9))
     line = plugin_command("tap_fieldpulse", watching | {"page_size": 10}, tmp_path, "--catalog", str(catalog))
     line += ["--state", str(state)]
     with subprocess.Popen(line, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True) as process:
@@ -345,7 +345,7 @@ def test_a_killed_run_loses_no_event(box: Sandbox, watching: Config, tmp_path: P
         process.send_signal(signal.SIGKILL)
         rest = process.stdout.read().splitlines(keepends=True)
     killed = RunResult("".join(one for one in (*lines, *rest) if one.endswith("\n")))
-    box._faults.queue.clear()
+    box._faults.waiting.clear()
     again = RunResult(run_process([*line]).stdout)
     assert [one["object_id"] for one in again.records["change_events"]] == changed[::-1]
     ids = {one["event_id"] for one in again.records["change_events"]}

@@ -13,7 +13,7 @@ from fieldpulse_api.resources.catalogue import RESOURCES
 from fieldpulse_api.resources.model import Operation, Resource
 from fieldpulse_sandbox.faults.fault import Fault
 from fieldpulse_sandbox.sandbox import Sandbox
-from fieldpulse_sandbox.server.gateway import Request
+from fieldpulse_sandbox.server.gateway import RecordedRequest
 from tests.harness.processes import plugin_command, run_process
 from tests.harness.results import RunResult
 from tests.harness.tap_runner import run_tap
@@ -49,13 +49,13 @@ def test_a_deleted_row_is_reported_once(box: Sandbox, sweeping: Config, resource
     assert not gone(run_tap(sweeping, resource.name, state=second.state), resource.name)
 
 
-@pytest.mark.parametrize("switch", ["list_deleted", "deleted_by_id"])
+@pytest.mark.parametrize("switch", ["list_deleted_rows", "deleted_row_by_id"])
 @pytest.mark.parametrize("stream", ["jobs", "customer_contacts"])
 def test_a_row_that_is_shown_as_deleted_is_reported_once(
     box: Sandbox, sweeping: Config, switch: str, stream: str
 ) -> None:
     """Whether lists, or paths by id, still show deleted rows with their `deleted_at` is not known."""
-    setattr(box.behaviour, switch, True if switch == "list_deleted" else "row")
+    setattr(box.behaviour, switch, True if switch == "list_deleted_rows" else "row")
     first = run_tap(sweeping, stream)
     number = box.rows(stream)[0]["id"]
     box.store.delete(stream, number)
@@ -78,11 +78,11 @@ def test_a_row_that_is_missing_and_still_there_by_id_is_not_deleted(box: Sandbox
     row = box.store.get("jobs", hidden)
     box.store.delete("jobs", hidden)
 
-    def show(request: Request) -> None:
+    def show(request: RecordedRequest) -> None:
         if request.path == f"/jobs/{hidden}":
-            box.store.tables["jobs"].put(row)
+            box.store.tables["jobs"].upsert(row)
 
-    box.watch = show
+    box.on_request = show
     second = run_tap(sweeping, "jobs", state=first.state)
     assert not gone(second, "jobs")
     assert any(request.path == f"/jobs/{hidden}" for request in box.requests)
@@ -94,15 +94,15 @@ def test_what_is_deleted_during_the_walk_is_reported_by_the_next_run(box: Sandbo
     ids = [row["id"] for row in box.rows("jobs")]
     box.requests.clear()
 
-    def meddle(_: Request) -> None:
+    def meddle(_: RecordedRequest) -> None:
         if len(box.requests) == 5:
             for one in (ids[1], ids[20], ids[-2]):
                 box.store.delete("jobs", one)
             box.store.create("jobs", {"job_type": "Late", "customer_id": 1})
 
-    box.watch = meddle
+    box.on_request = meddle
     second = run_tap(sweeping | {"page_size": 7}, "jobs", state=first.state)
-    box.watch = None
+    box.on_request = None
     third = run_tap(sweeping | {"page_size": 7}, "jobs", state=second.state)
     assert sorted(gone(second, "jobs") + gone(third, "jobs")) == [ids[1], ids[20], ids[-2]]
 
@@ -112,7 +112,7 @@ def test_no_row_is_deleted_where_the_list_was_not_proved_complete(
 ) -> None:
     """What was not read is not gone; and nobody is asked about it."""
     first = run_tap(sweeping, "timesheets")
-    box.behaviour.honour_page, box.behaviour.page_cap = False, 3
+    box.behaviour.honour_page, box.behaviour.max_limit = False, 3
     box.requests.clear()
     second = run_tap(sweeping, "timesheets", state=first.state)
     assert not gone(second, "timesheets")
@@ -174,7 +174,7 @@ def test_a_failed_question_is_no_answer(box: Sandbox, sweeping: Config) -> None:
     first = run_tap(sweeping, "jobs")
     lost = box.rows("jobs")[0]["id"]
     box.store.delete("jobs", lost)
-    box.fail(Fault("not_json", path=f"/jobs/{lost}", times=99))
+    box.add_fault(Fault("not_json", path=f"/jobs/{lost}", times=99))
     second = run_tap(sweeping, "jobs", state=first.state)
     assert not gone(second, "jobs")
 
@@ -202,7 +202,7 @@ def test_a_row_that_was_restored_or_stamped_late_comes_again(box: Sandbox, sweep
     box.store.delete("jobs", number)
     second = run_tap(sweeping, "jobs", state=first.state)
     assert gone(second, "jobs") == [number]
-    box.store.tables["jobs"].put(row)
+    box.store.tables["jobs"].upsert(row)
     late = box.store.create("jobs", {"job_type": "Late", "customer_id": 1})["id"]
     box.store.patch("jobs", late, {"updated_at": "2026-01-01 00:00:00"})
     third = run_tap(sweeping, "jobs", state=second.state)

@@ -110,7 +110,7 @@ def test_a_filter_that_the_server_refuses_is_applied_here_alone(
     box: Sandbox, config: Config, caplog: pytest.LogCaptureFixture, status: int
 ) -> None:
     """A filter on what is no column answers 500 (V*); the rows are the same without it."""
-    box.fail(Fault("status", path="/customers", status=status, times=1 if status == 400 else 6))
+    box.add_fault(Fault("error_status", path="/customers", status=status, times=1 if status == 400 else 6))
     emitted = run_tap(config | {"filters": {"customers": {"status": "lead"}}}, "customers")
     assert emitted.ids("customers") == [row["id"] for row in box.rows("customers") if row["status"] == "lead"]
     assert "refused the filter" in caplog.text
@@ -125,7 +125,7 @@ def test_a_filter_that_the_server_takes_for_something_else_is_not_believed(
         given = {"assignee": box.rows("users")[3]["id"]}
     config |= {"filters": {"jobs": given}}
     honest = run_tap(config, "jobs")
-    box.behaviour.misread_filter = True
+    box.behaviour.filters_match_nothing = True
     wronged = run_tap(config, "jobs")
     assert wronged.ids("jobs") == honest.ids("jobs")
     assert wronged.ids("jobs")

@@ -67,7 +67,7 @@ def test_a_run_with_a_catalog_keeps_its_columns_and_says_what_changed_once(
 
 def test_definitions_that_cannot_be_read_leave_the_values_with_their_numbers(box: Sandbox, config: Config) -> None:
     """One account's plan answered 403 there (contract 4.9); the rest of the run is not concerned."""
-    box.fail(Fault("status", path="/custom-fields", status=404, times=99))
+    box.add_fault(Fault("error_status", path="/custom-fields", status=404, times=99))
     emitted = run_tap(config, "customers")
     number = definition(box, "Gate code")["id"]
     assert any(record["custom_fields"].get(f"field_{number}") for record in emitted.records["customers"])
@@ -134,7 +134,7 @@ def test_a_row_that_is_deleted_before_its_details_are_read_is_emitted_as_the_lis
 ) -> None:
     """It was there when the list was read."""
     gone = box.rows("jobs")[0]["id"]
-    box.fail(Fault("status", path=f"/jobs/{gone}", status=404, times=9))
+    box.add_fault(Fault("error_status", path=f"/jobs/{gone}", status=404, times=9))
     records = run_tap(config | {"detail_streams": ["jobs"]}, "jobs").records["jobs"]
     assert [record for record in records if "status_log" not in record] == [one for one in records if one["id"] == gone]
 
@@ -186,7 +186,7 @@ def test_a_stream_that_cannot_be_sampled_is_discovered_all_the_same(
     box: Sandbox, config: Config, caplog: pytest.LogCaptureFixture
 ) -> None:
     """A plan may lack it."""
-    box.fail(Fault("status", path="/tags", status=404, times=9))
+    box.add_fault(Fault("error_status", path="/tags", status=404, times=9))
     tap = TapFieldPulse(config=dict(config) | {"sample_on_discovery": True})
     assert "tags" in tap.streams
     assert tap.catalog_dict["streams"]

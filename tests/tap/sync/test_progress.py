@@ -24,7 +24,7 @@ def test_a_log_line_says_how_far_a_stream_is(
 ) -> None:
     """The share of the server's count, the rate beside the budget, and what is left."""
     monkeypatch.setattr(progress, "_SECONDS_BETWEEN", 0.1)
-    box.fail(Fault("slow", path="/customers", skip=4, seconds=0.5))
+    box.add_fault(Fault("slow_response", path="/customers", skip=4, seconds=0.5))
     with caplog.at_level("INFO"):
         run_tap(config | {"page_size": 10}, "customers")
     lines = [one.getMessage() for one in caplog.records if "requests/s" in one.getMessage()]
@@ -38,7 +38,7 @@ def test_without_a_count_there_is_no_share(
 ) -> None:
     """What nobody knows is not shown."""
     monkeypatch.setattr(progress, "_SECONDS_BETWEEN", 0.1)
-    box.fail(Fault("slow", path="/customers", skip=4, seconds=0.5))
+    box.add_fault(Fault("slow_response", path="/customers", skip=4, seconds=0.5))
     box.behaviour.count_key, box.behaviour.always_count = None, ()
     with caplog.at_level("INFO"):
         run_tap(config | {"page_size": 10}, "customers")
@@ -55,7 +55,7 @@ def test_a_short_stream_says_nothing_in_between(config: dict[str, Any], caplog: 
 
 def test_a_terminal_gets_a_line_that_moves(box: Sandbox, config: dict[str, Any], tmp_path: Path) -> None:
     """On stderr; stdout holds messages alone."""
-    box.fail(Fault("slow", path="/customers", skip=3, seconds=0.5))
+    box.add_fault(Fault("slow_response", path="/customers", skip=3, seconds=0.5))
     ours, theirs = pty.openpty()
     line = plugin_command("tap_fieldpulse", config | {"page_size": 10}, tmp_path)
     output = tmp_path / "output"

@@ -20,7 +20,7 @@ from tests.harness.tap_runner import run_tap
 def test_a_change_that_was_posted_is_read_by_id(tmp_path: Path, types: Any, is_signed: bool) -> None:
     """Signed or not, as seen live or as documented, and although each delivery comes twice."""
     store = f"sqlite:///{tmp_path}/store.db"
-    behaviour = Behaviour(webhook_types=types, webhook_signature=is_signed, webhook_twice=True)
+    behaviour = Behaviour(webhook_values=types, webhook_signature=is_signed, webhook_duplicates=True)
     secret = {"webhook_secret": SECRET} if is_signed else {}
     with run_receiver(store, **secret) as one, Sandbox(customers=20, behaviour=behaviour, webhook_url=one.url) as box:
         config = {"api_key": box.key, "api_url": box.url, "requests_per_second": 50, "rate_limit_store": "memory"}
@@ -31,9 +31,9 @@ def test_a_change_that_was_posted_is_read_by_id(tmp_path: Path, types: Any, is_s
         box.store.update("jobs", job, {"start_time": "2026-12-01 08:00:00", "status_id": 999_999})
         box.store.update("estimates", estimate, {"status_id": 999_999})
         born = box.store.create("invoices", {"title": "Born", "customer_id": 1})["id"]
-        assert box.deliveries
-        box.deliveries.wait()
-        assert {one.status for one in box.deliveries.tries} == {200}
+        assert box.webhook_sender
+        box.webhook_sender.flush()
+        assert {one.status for one in box.webhook_sender.attempts} == {200}
         box.requests.clear()
         emitted = run_tap(config, *streams, state=state)
         paths = [request.path for request in box.requests]

@@ -113,10 +113,10 @@ def test_a_row_that_changes_after_it_was_read_by_id_comes_again(box: Sandbox, re
 
     def during(request: Any) -> None:
         if request.path == "/jobs":
-            box.watch = None
+            box.on_request = None
             box.store.update("jobs", one, {"subtitle": "Changed meanwhile"})
 
-    box.watch = during
+    box.on_request = during
     emitted = run_tap(receiving, "jobs", state=state)
     assert [row["subtitle"] for row in emitted.records["jobs"] if row["id"] == one][-1] == "Changed meanwhile"
 
@@ -235,12 +235,12 @@ def test_more_than_a_thousand_are_left_to_the_list(client: Client, box: Sandbox)
 def test_a_path_by_id_that_fails_is_left_to_the_list(client: Client, box: Sandbox, caplog: Any) -> None:
     """With a warning; nothing depends on a hint."""
     ids = [row["id"] for row in box.rows("jobs")]
-    box.fail(Fault("status", path=f"/jobs/{ids[0]}", times=99))
+    box.add_fault(Fault("error_status", path=f"/jobs/{ids[0]}", times=99))
     hints = HintedRows([(one, one) for one in ids], client, BY_NAME["jobs"], ReadOptions(), logging.getLogger())
     hints.read()
     join_prefetch_threads()
     assert "left to the list" in caplog.text
-    box.fail(Fault("error200", path=f"/jobs/{ids[1]}", times=99))
+    box.add_fault(Fault("error_in_200", path=f"/jobs/{ids[1]}", times=99))
     hints = HintedRows([(one, one) for one in ids[1:]], client, BY_NAME["jobs"], ReadOptions(), logging.getLogger())
     hints.read()
     hints.restrict_to(lambda row: True, columns=None)
@@ -261,14 +261,14 @@ def test_a_killed_run_reads_its_hints_again(box: Sandbox, receiving: Config, tmp
     box.store.patch("jobs", late, {"subtitle": "Late"})
     touch(box, others)  # so that the list has several pages to read
     deliver(receiving, *named(late))
-    box.fail(Fault("slow", path="/jobs", skip=1, seconds=60, times=9))
+    box.add_fault(Fault("slow_response", path="/jobs", skip=1, seconds=60, times=9))
     with subprocess.Popen(line, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True) as process:
         assert process.stdout
         while '"Late"' not in process.stdout.readline():
             assert process.poll() is None
         process.send_signal(signal.SIGKILL)
         assert '"hinted"' not in process.stdout.read()
-    box._faults.queue.clear()
+    box._faults.waiting.clear()
     again = RunResult(run_process(line).stdout)
     assert late in again.ids("jobs")
     assert again.state["bookmarks"]["jobs"]["hinted"]

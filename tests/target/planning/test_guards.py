@@ -157,7 +157,7 @@ def test_deleted_records_are_skipped_unless_deleting_is_allowed(
 def test_a_row_that_is_gone_already_is_as_it_should_be(box: Sandbox, target_config: Config, tmp_path: Path) -> None:
     """A 404 to a DELETE: somebody was faster, or the answer to the first try was lost."""
     run_target(target_config, singer_lines(HEAD, *leads(1)), tmp_path)
-    box.fail(Fault("drop", method="DELETE", after_commit=True))
+    box.add_fault(Fault("dropped_connection", method="DELETE", after_commit=True))
     gone = singer_lines(HEAD, *leads(1, deleted_at="2026-01-01"))
     assert run_target(target_config | {"hard_delete": True}, gone, tmp_path).counts == {"deleted": 1}
 

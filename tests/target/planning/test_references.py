@@ -130,7 +130,7 @@ def test_a_missing_tag_is_created_once_however_many_records_name_it(
     box: Sandbox, target_config: Config, tmp_path: Path
 ) -> None:
     """For the object type that names it, and never twice: not even where the answer to its create is lost."""
-    box.fail(Fault("drop", method="POST", path="/tags", after_commit=True))
+    box.add_fault(Fault("dropped_connection", method="POST", path="/tags", after_commit=True))
     leads = [
         record_message(
             "customers", external_id=f"t{number}", first_name=f"Tagged{number}", tags=["Brand  new", "brand NEW"]
@@ -171,7 +171,7 @@ def test_a_custom_field_that_changes_replaces_its_value_and_leaves_the_others(
     box: Sandbox, target_config: Config, tmp_path: Path
 ) -> None:
     """Also where FieldPulse replaces a value only by the id of its row."""
-    box.behaviour.customfields_by_id = True
+    box.behaviour.custom_values_by_id = True
     head = schema_message("customers", *CUSTOMER)
 
     def lead(**values: Any) -> str:

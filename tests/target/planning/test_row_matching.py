@@ -140,7 +140,7 @@ def test_a_create_in_doubt_is_found_by_the_key_that_fieldpulse_keeps(
         return create(name, values)
 
     box.store.create = create_twice  # type: ignore[method-assign]  # somebody else creates the like: the server's doing
-    box.fail(Fault("drop", method="POST", path="/jobs", after_commit=True, times=3))
+    box.add_fault(Fault("dropped_connection", method="POST", path="/jobs", after_commit=True, times=3))
     customer = box.rows("customers")[0]["id"]
     head = schema_message("jobs", "external_id", "customer_id", "job_type")
     jobs = [record_message("jobs", external_id=f"v{n}", customer_id=customer, job_type="Visit") for n in range(4)]
@@ -161,7 +161,7 @@ def test_a_custom_field_that_there_is_not_cannot_keep_keys(target_config: Config
 
 def test_an_account_without_custom_fields_cannot_keep_keys(box: Sandbox, target_config: Config, tmp_path: Path) -> None:
     """The setting is named, not a stream to deselect; nothing is read or written of the input."""
-    box.behaviour.unavailable = ("custom_fields",)
+    box.behaviour.unavailable_resources = ("custom_fields",)
     config = target_config | {"external_id_fields": {"customers": "Gate code"}}
     written = run_target(config, lead(first_name="C"), tmp_path)
     assert (written.status, written.states) == (2, [])

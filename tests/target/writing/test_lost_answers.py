@@ -40,7 +40,7 @@ def test_a_row_that_does_not_show_enough_is_read_by_id(box: Sandbox, target_conf
     """A list that leaves a column out proves nothing; the row by id tells which create happened."""
     table = box.store.tables["jobs"]
     table._hidden |= {"subtitle"}
-    box.fail(Fault("drop", method="POST", path="/jobs", after_commit=True, times=2))
+    box.add_fault(Fault("dropped_connection", method="POST", path="/jobs", after_commit=True, times=2))
     customer = box.rows("customers")[0]["id"]
     jobs = [
         record_message("jobs", external_id=f"j{n}", customer_id=customer, job_type="Lean", subtitle=f"s{n}")
@@ -52,8 +52,8 @@ def test_a_row_that_does_not_show_enough_is_read_by_id(box: Sandbox, target_conf
 
 def test_a_list_that_is_refused_is_no_empty_list(box: Sandbox, target_config: Config, tmp_path: Path) -> None:
     """A create in doubt stays in doubt, and is settled by the next run."""
-    box.fail(Fault("drop", method="POST", path="/jobs", after_commit=True))
-    box.fail(Fault("status", method="GET", path="/jobs", status=404, skip=2))
+    box.add_fault(Fault("dropped_connection", method="POST", path="/jobs", after_commit=True))
+    box.add_fault(Fault("error_status", method="GET", path="/jobs", status=404, skip=2))
     text = singer_lines(
         JOBS, record_message("jobs", external_id="j", customer_id=box.rows("customers")[0]["id"], job_type="Once")
     )
@@ -65,7 +65,7 @@ def test_a_list_that_is_refused_is_no_empty_list(box: Sandbox, target_config: Co
 def test_a_change_that_comes_late_does_not_win(box: Sandbox, target_config: Config, tmp_path: Path) -> None:
     """A PUT that was not answered is carried out after the next one: the row is looked at, and put right."""
     row = box.rows("customers")[0]
-    box.fail(Fault("status", method="PUT", status=504))
+    box.add_fault(Fault("error_status", method="PUT", status=504))
     late = threading.Event()
 
     def come_late(request: Any) -> None:
@@ -73,7 +73,7 @@ def test_a_change_that_comes_late_does_not_win(box: Sandbox, target_config: Conf
             late.set()
             box.store.patch("customers", row["id"], {"notes": "old"})
 
-    box.watch = come_late
+    box.on_request = come_late
     text = singer_lines(HEAD, record_message("customers", id=row["id"], notes="new"))
     assert run_target(target_config, text, tmp_path).counts == {"updated": 1}
     assert late.is_set()
@@ -86,9 +86,9 @@ def test_an_account_that_cannot_be_recognised_now_is_not_a_new_one(
     """One list that is refused changes nothing; all of them stop the run."""
     text = singer_lines(HEAD, record_message("customers", external_id="a", first_name="A"))
     run_target(target_config, text, tmp_path)
-    box.fail(Fault("status", method="GET", path="/users", status=404))
+    box.add_fault(Fault("error_status", method="GET", path="/users", status=404))
     assert run_target(target_config, text, tmp_path).counts == {"unchanged": 1}
-    box.fail(Fault("status", method="GET", status=404, times=99))
+    box.add_fault(Fault("error_status", method="GET", status=404, times=99))
     written = run_target(target_config, text, tmp_path)
     assert written.status == 2
     assert "which account" in written.stderr
@@ -133,7 +133,7 @@ def test_a_create_in_doubt_takes_no_row_that_says_more(
 ) -> None:
     """Of two payments that are alike but for a date, each has a row of its own, or waits for somebody to look."""
     invoice = box.rows("invoices")[0]["id"]
-    box.fail(Fault("drop", method="POST", path="/payments", after_commit=committed))
+    box.add_fault(Fault("dropped_connection", method="POST", path="/payments", after_commit=committed))
     same = {"invoice_id": invoice, "amount": "33.00", "method": "cash"}
     poor = record_message("payments", external_id="p1", notes="one", **same)
     rich = record_message("payments", external_id="p2", notes="two", payment_date="2026-03-01T10:00:00Z", **same)
@@ -153,7 +153,7 @@ def test_a_row_by_hand_that_says_more_is_not_taken(box: Sandbox, target_config: 
         return create(name, {**values, "subtitle": "By hand"} if name == "jobs" else values)
 
     box.store.create = create_by_hand  # type: ignore[method-assign]  # the server's doing, not ours
-    box.fail(Fault("drop", method="POST", path="/jobs", after_commit=True))
+    box.add_fault(Fault("dropped_connection", method="POST", path="/jobs", after_commit=True))
     text = singer_lines(
         JOBS, record_message("jobs", external_id="j", customer_id=box.rows("customers")[0]["id"], job_type="Like")
     )
@@ -187,7 +187,7 @@ def test_a_price_whose_answer_was_lost_is_sent_once_more(box: Sandbox, target_co
     invoice = next(one for one in box.rows("invoices") if one["line_items"])
     line = invoice["line_items"][0]
     part = {"id": line["line_components"][0]["id"], "unit_cost": "1.5", "unit_price": "3"}
-    box.fail(Fault("status", method="PUT", status=504))
+    box.add_fault(Fault("error_status", method="PUT", status=504))
     prices = record_message("invoices", id=invoice["id"], price_update=[{"id": line["id"], "line_components": [part]}])
     assert (
         run_target(
@@ -203,7 +203,7 @@ def test_what_a_killed_run_sent_does_not_undo_what_is_sent_now(target_config: Co
     with Sandbox(customers=30) as box:
         config = target_config | {"api_url": box.url, "api_key": box.key, "uncertain_create_timeout_seconds": 3}
         row = box.rows("customers")[0]["id"]
-        box.fail(Fault("slow", method="PUT", after_commit=False, seconds=1.5))
+        box.add_fault(Fault("slow_response", method="PUT", after_commit=False, seconds=1.5))
         with subprocess.Popen(
             plugin_command("target_fieldpulse", config, tmp_path),
             stdin=subprocess.PIPE,

@@ -40,7 +40,7 @@ def ledger(config: Config, *words: str) -> subprocess.CompletedProcess[str]:
 
 def test_a_payment_whose_answer_is_lost_is_found(box: Sandbox, target_config: Config, tmp_path: Path) -> None:
     """It was made: the row is adopted, and nothing is sent again."""
-    box.fail(Fault("drop", method="POST", after_commit=True))
+    box.add_fault(Fault("dropped_connection", method="POST", after_commit=True))
     text = singer_lines(PAYMENTS, payment(box, payment_date="2026-03-01T10:00:00Z"))
     assert run_target(target_config, text, tmp_path).counts == {"created": 1}
     assert run_target(target_config, text, tmp_path).counts == {"unchanged": 1}
@@ -52,7 +52,7 @@ def test_a_payment_that_is_not_found_is_never_sent_again(
     box: Sandbox, target_config: Config, tmp_path: Path, happened: bool
 ) -> None:
     """Uncertain on every run, whatever the ledger finds, until somebody says what became of it."""
-    box.fail(Fault("drop", method="POST", after_commit=False))
+    box.add_fault(Fault("dropped_connection", method="POST", after_commit=False))
     text = singer_lines(PAYMENTS, payment(box))
     for _ in range(2):
         written = run_target(target_config, text, tmp_path)
@@ -126,7 +126,7 @@ def posts(box: Sandbox, since: int = 0) -> list[str]:
 
 def test_a_link_in_doubt_is_not_made_twice(box: Sandbox, target_config: Config, tmp_path: Path) -> None:
     """Whether FieldPulse takes the same one twice is not known: somebody must look."""
-    box.fail(Fault("drop", method="POST", path="/material-lists/*", after_commit=True))
+    box.add_fault(Fault("dropped_connection", method="POST", path="/material-lists/*", after_commit=True))
     text = singer_lines(LISTS, linked(box)[0])
     for _ in range(2):
         assert run_target(target_config, text, tmp_path).counts == {"uncertain": 1}

@@ -35,7 +35,7 @@ def doubted(box: Sandbox) -> list[str]:
 
 
 @pytest.mark.parametrize("after_commit", [True, False], ids=["committed", "not committed"])
-@pytest.mark.parametrize("kind", ["drop", "status", "not_json", "empty"])
+@pytest.mark.parametrize("kind", ["dropped_connection", "error_status", "not_json", "empty_body"])
 def test_an_answer_that_is_lost_makes_no_second_customer(
     box: Sandbox,
     target_config: Config,
@@ -44,7 +44,7 @@ def test_an_answer_that_is_lost_makes_no_second_customer(
     after_commit: bool,
 ) -> None:
     """Whether the create happened or not, there is one customer at the end, counted as created."""
-    box.fail(Fault(kind, method="POST", after_commit=after_commit, status=500, skip=2, times=3))  # type: ignore[arg-type]
+    box.add_fault(Fault(kind, method="POST", after_commit=after_commit, status=500, skip=2, times=3))  # type: ignore[arg-type]
     text = singer_lines(CUSTOMERS, *(lead(number) for number in range(8)), state_message(1))
     written = run_target(target_config, text, tmp_path)
     assert written.counts == {"created": 8}
@@ -59,8 +59,14 @@ def test_creates_that_look_alike_keep_their_own_content(
     """Visits of one kind to one customer, every third answer lost: each key has a row of its own."""
     chance = random.Random(seed)
     for _ in range(10):
-        box.fail(
-            Fault("drop", method="POST", path="/jobs", after_commit=chance.random() < 0.7, skip=chance.randrange(3))
+        box.add_fault(
+            Fault(
+                "dropped_connection",
+                method="POST",
+                path="/jobs",
+                after_commit=chance.random() < 0.7,
+                skip=chance.randrange(3),
+            )
         )
     customer = box.rows("customers")[0]["id"]
     visits = [
@@ -84,7 +90,7 @@ def test_a_schema_that_comes_again_takes_no_create_under_way(
     box: Sandbox, target_config: Config, tmp_path: Path
 ) -> None:
     """A tap whose schema changes between records makes a new sink; what is in flight is not in doubt for that."""
-    box.fail(Fault("drop", method="POST", after_commit=True, times=3))
+    box.add_fault(Fault("dropped_connection", method="POST", after_commit=True, times=3))
     more = schema_message("customers", "external_id", "first_name", "email", "notes")
     parts = [part for n in range(6) for part in (CUSTOMERS if n % 2 else more, lead(n))]
     assert run_target(target_config, singer_lines(*parts), tmp_path).counts == {"created": 6}
@@ -93,7 +99,7 @@ def test_a_schema_that_comes_again_takes_no_create_under_way(
 
 def test_a_server_that_never_creates_ends_the_run(box: Sandbox, target_config: Config, tmp_path: Path) -> None:
     """Not sent for ever: after the third time it is FieldPulse's turn, and no state has left."""
-    box.fail(Fault("drop", method="POST", times=99))
+    box.add_fault(Fault("dropped_connection", method="POST", times=99))
     written = run_target(target_config, singer_lines(CUSTOMERS, lead(1), state_message(1)), tmp_path)
     assert (written.status, written.states) == (1, [])
     assert "carried out none" in written.stderr
@@ -102,7 +108,7 @@ def test_a_server_that_never_creates_ends_the_run(box: Sandbox, target_config: C
 
 def test_a_run_stopped_in_doubt_lets_no_state_pass(box: Sandbox, target_config: Config, tmp_path: Path) -> None:
     """The record comes again with the old state, and is created then."""
-    box.fail(Fault("drop", method="POST", after_commit=False))
+    box.add_fault(Fault("dropped_connection", method="POST", after_commit=False))
     line = plugin_command("target_fieldpulse", target_config | {"uncertain_create_timeout_seconds": 60}, tmp_path)
     text = singer_lines(CUSTOMERS, lead(1), state_message(1), lead(2), state_message(2))
     with subprocess.Popen(
@@ -160,7 +166,7 @@ def test_several_rows_that_may_be_the_one_are_left_uncertain(
         return create(name, values)
 
     box.store.create = create_twice  # type: ignore[method-assign]  # the server's doing, not ours
-    box.fail(Fault("drop", method="POST", path="/jobs", after_commit=True))
+    box.add_fault(Fault("dropped_connection", method="POST", path="/jobs", after_commit=True))
     customer = box.rows("customers")[0]["id"]
     text = singer_lines(
         schema_message("jobs", "external_id", "customer_id", "job_type"),
@@ -179,7 +185,7 @@ def test_a_create_that_never_happened_is_forgotten_at_the_next_start(
     box: Sandbox, target_config: Config, tmp_path: Path
 ) -> None:
     """A killed run leaves an intention; where nothing came of it, the record is created when it comes again."""
-    box.fail(Fault("slow", method="POST", seconds=60))
+    box.add_fault(Fault("slow_response", method="POST", seconds=60))
     line = plugin_command("target_fieldpulse", target_config, tmp_path)
     with subprocess.Popen(
         line, stdin=subprocess.PIPE, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, text=True
