@@ -1,7 +1,8 @@
-"""The API key: given as it is, or in a file that is read again once the key was refused, so that it can be rotated."""
+"""The API key: a value, or a file that is read again after FieldPulse rejected its key, so that it can be rotated."""
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -10,11 +11,12 @@ from typing_extensions import override
 
 from fieldpulse_api.errors import ConfigError
 
-_MOST_CHARACTERS = 4096
+_LOGGER = logging.getLogger(__name__)
+_MAX_CHARACTERS = 4096
 
 
 class ApiKey:
-    """The key of an account. `repr` and `str` do not show it; `value` does."""
+    """The key of an account. Only `value` shows it, `repr` and `str` do not."""
 
     def __init__(self, value: str, path: Path | None = None) -> None:
         self.value = value
@@ -26,56 +28,65 @@ class ApiKey:
 
     @classmethod
     def from_config(cls, config: Mapping[str, Any]) -> ApiKey:
-        """Return the key that a configuration gives.
+        """Return the key that the settings `api_key` or `api_key_file` name.
 
-        Raises: BadSetting where there is none, two, or one that no header can carry.
+        Raises: ConfigError if neither or both are set, or if the key cannot be sent in a header.
         """
         value, file = config.get("api_key"), config.get("api_key_file")
         if value and file:
             raise ConfigError(
-                "The API key is given twice.", where="settings api_key and api_key_file", hint="leave one of them out"
+                "Both `api_key` and `api_key_file` are set.",
+                where="settings api_key and api_key_file",
+                hint="remove one of them",
             )
         if file:
             path = Path(str(file))
-            return cls(_of_file(path), path)
+            return cls(_read_file(path), path)
         if not value:
             raise ConfigError(
-                "There is no API key.",
+                "The API key is missing.",
                 where="setting api_key",
                 hint="set TAP_FIELDPULSE_API_KEY or TARGET_FIELDPULSE_API_KEY, or …_API_KEY_FILE "
-                "(`fieldpulse doctor` takes either)",
+                "(`fieldpulse doctor` accepts either)",
             )
         return cls(_checked(str(value), "setting api_key"))
 
-    def renew(self, refused: str) -> bool:
-        """Read the file again, if the key came from one; say whether there is now another key than the refused one."""
-        if self._path and self.value == refused:
+    def renew(self, rejected: str) -> bool:
+        """Read the file again if `rejected` is still the current key; return whether the key differs from it now."""
+        if self._path and self.value == rejected:
             try:
-                self.value = _of_file(self._path)
-            except ConfigError:  # it is just being replaced, or is gone: what FieldPulse said of the old one counts
+                self.value = _read_file(self._path)
+            except ConfigError:  # the file is being replaced: report the rejected key instead
                 return False
-        return self.value != refused
+            if self.value != rejected:
+                _LOGGER.info("FieldPulse rejected the API key. Its file holds another key: using that one.")
+        return self.value != rejected
 
 
 def has_key(config: Mapping[str, Any]) -> bool:
-    """Say whether a configuration gives a key; discovery does without one."""
+    """Return whether the settings name a key. Discovery does not need one."""
     return bool(config.get("api_key") or config.get("api_key_file"))
 
 
-def _of_file(path: Path) -> str:
+def _read_file(path: Path) -> str:
     where = f"setting api_key_file · {path}"
     try:
         with path.open(encoding="ascii", errors="replace") as file:
-            return _checked(file.read(_MOST_CHARACTERS + 1).strip(), where)
-    except (OSError, ValueError) as error:
-        what = f"The file of the API key cannot be read ({getattr(error, 'strerror', None) or 'no path'})."
+            return _checked(file.read(_MAX_CHARACTERS + 1).strip(), where)
+    except (OSError, ValueError) as error:  # ValueError: the path itself is not valid
+        reason = getattr(error, "strerror", None) or "not a path"
         raise ConfigError(
-            what, where=where, hint="give the path of a file that holds the key and nothing else"
+            f"The API key file cannot be read ({reason}).",
+            where=where,
+            hint="set the path of a file that holds the key and nothing else",
         ) from None
 
 
 def _checked(key: str, where: str) -> str:
-    if 0 < len(key) <= _MOST_CHARACTERS and key.isascii() and key.isprintable() and " " not in key:
+    if 0 < len(key) <= _MAX_CHARACTERS and key.isascii() and key.isprintable() and " " not in key:
         return key
-    what = "The API key is empty or too long, or has spaces or characters that no key has."
-    raise ConfigError(what, where=where, hint="give the key as FieldPulse's support issued it, and nothing else")
+    raise ConfigError(
+        "The API key is empty, too long, or contains spaces or special characters.",
+        where=where,
+        hint="set the key as FieldPulse's support issued it, and nothing else",
+    )

@@ -35,7 +35,7 @@ class ThrottledAuthenticator(httpx.Auth):
             request.headers["x-api-key"] = key
             self._limiter_of(key).acquire()
             response = yield request
-            if response.status_code not in _KEY_REJECTED or not self._api_key.renew(refused=key):
+            if response.status_code not in _KEY_REJECTED or not self._api_key.renew(rejected=key):
                 return
 
     def pause(self, seconds: float) -> None:

@@ -124,6 +124,7 @@ class Client:
             max_tries=policy.max_attempts,
             max_time=policy.max_seconds,
             giveup=lambda error: not (isinstance(error, ServiceError) and error.is_retryable),
+            on_backoff=lambda details: _log_retry(request, where, details["wait"], details["exception"]),
             logger=None,
             factor=policy.first_wait_seconds,
             max_value=_MAX_RETRY_WAIT_SECONDS,
@@ -145,12 +146,13 @@ class Client:
             response = self._send(request, where)
             try:
                 return parse_response(response, method=request.method, where=where)
-            except RateLimited:
+            except RateLimited as error:
                 refusals += 1
                 seconds = seconds_until_reset(response, refusals)
                 paused_seconds += seconds
                 if paused_seconds > MAX_PAUSE_SECONDS:
                     raise
+                _log_retry(request, where, seconds, error)
                 self._authenticator.pause(seconds)
 
     def _send(self, request: httpx.Request, where: str) -> httpx.Response:
@@ -165,3 +167,8 @@ class Client:
             else:
                 hint = RUN_AGAIN
             raise ConnectionFailed(f"{what}.", where=where, hint=hint, is_retryable=True) from None
+
+
+def _log_retry(request: httpx.Request, where: str, seconds: float, error: BaseException) -> None:
+    attempt = request.extensions["attempt"] + 1
+    _LOGGER.info("Sending %s again in %.1f s (attempt %d): %s", where, seconds, attempt, error.args[0])

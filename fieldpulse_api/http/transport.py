@@ -22,6 +22,7 @@ from fieldpulse_api.errors import ConfigError, RequestLimitReached
 
 from .settings import ClientSettings, is_loopback
 
+_LOGGER = logging.getLogger(__name__)
 # httpx logs every URL with its query at INFO, and httpcore every step of a connection at DEBUG.
 logging.getLogger("httpx").setLevel(logging.WARNING)
 logging.getLogger("httpcore").setLevel(logging.WARNING)
@@ -33,7 +34,9 @@ _BODY_FRAMING = (b"content-encoding", b"content-length", b"transfer-encoding")
 
 
 class BoundedTransport(httpx.BaseTransport):
-    """Count the requests of a transport, and read each of its responses whole, within limits.
+    """Count and log the requests of a transport, and read each of its responses whole, within limits.
+
+    A request that is sent again keeps its number of attempts in `extensions["attempt"]`.
 
     Limits: `max_requests` in all; for one response 64 MiB after decompression, and `timeout_seconds` between its
             headers and its end, which httpx's own time-out, one for each read, does not bound.
@@ -57,8 +60,21 @@ class BoundedTransport(httpx.BaseTransport):
     def handle_request(self, request: httpx.Request) -> httpx.Response:
         """Send one request and return its response, read whole and decompressed."""
         self._count_request()
-        with closing(self._transport.handle_request(request)) as response:
-            body = b"".join(_bounded(_decompressed(response), time.monotonic() + self._timeout_seconds))
+        attempt = request.extensions["attempt"] = request.extensions.get("attempt", 0) + 1
+        began, outcome = time.perf_counter(), "no response"
+        try:
+            with closing(self._transport.handle_request(request)) as response:
+                body = b"".join(_bounded(_decompressed(response), time.monotonic() + self._timeout_seconds))
+            outcome = str(response.status_code)
+        except httpx.HTTPError as error:
+            outcome = type(error).__name__
+            raise
+        finally:
+            milliseconds = (time.perf_counter() - began) * 1000
+            # The path without its query, which may hold an e-mail address or a phone number.
+            _LOGGER.debug(
+                "%s %s: %s in %.0f ms (attempt %d)", request.method, request.url.path, outcome, milliseconds, attempt
+            )
         headers = [(name, value) for name, value in response.headers.raw if name.lower() not in _BODY_FRAMING]
         return httpx.Response(response.status_code, headers=headers, content=body, extensions=response.extensions)
 

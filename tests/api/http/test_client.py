@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import logging
+import re
 import time
 from contextlib import closing
+from pathlib import Path
 
 import httpx
 import pytest
@@ -191,6 +194,46 @@ def test_tap_and_target_hold_the_servers_limit_together() -> None:
         for one in pair:
             one.close()
         assert {request.status for request in box.requests} == {200}
+
+
+@pytest.mark.parametrize(
+    ("fault", "reason"),
+    [
+        (Fault("status", path="/customers", status=503), "FieldPulse had an internal error (HTTP 503)"),
+        (Fault("drop", path="/customers"), "The connection to FieldPulse failed ("),
+        (Fault("throttle", path="/customers", seconds=1.2), "FieldPulse throttles this API key (HTTP 429)"),
+    ],
+    ids=lambda value: value.kind if isinstance(value, Fault) else "",
+)
+def test_each_retry_and_throttle_wait_is_logged(
+    box: Sandbox, client: Client, caplog: pytest.LogCaptureFixture, fault: Fault, reason: str
+) -> None:
+    """One line at INFO with request, seconds, attempt and reason, and without the key or a query."""
+    caplog.set_level(logging.INFO)
+    box.fail(fault)
+    client.get("/customers", {"page": "2", "search": "ada@example.com"})
+    assert [record.levelname for record in caplog.records] == ["INFO"]
+    line = rf"Sending GET /customers page 2 again in \d\.\d s \(attempt 2\): {re.escape(reason)}"
+    assert re.match(line, caplog.records[0].getMessage())
+    assert "ada@example.com" not in caplog.text
+    assert box.key not in caplog.text
+
+
+def test_a_replaced_key_is_logged_once(box: Sandbox, tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    """The rotation of a key shows in the log of the run that met it, the keys do not."""
+    caplog.set_level(logging.INFO)
+    path = tmp_path / "key"
+    path.write_text("the-key-before")
+    key = ApiKey.from_config({"api_key_file": str(path)})
+    path.write_text(box.key)
+    settings = ClientSettings(api_key=key, api_url=box.url, requests_per_second=5000, rate_limit_store="memory")
+    with closing(Client(settings)) as renewing:
+        renewing.get("/customers")
+        renewing.get("/customers")
+    assert [record.levelname for record in caplog.records] == ["INFO"]
+    assert "rejected the API key" in caplog.text
+    assert box.key not in caplog.text
+    assert "the-key-before" not in caplog.text
 
 
 def test_behaviour_is_the_contracts_default() -> None:

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import gzip
+import logging
+import re
 import socket
 import ssl
 import threading
@@ -20,6 +22,7 @@ from fieldpulse_api.errors import AuthenticationError, ConfigError, ConnectionFa
 from fieldpulse_api.http.api_key import ApiKey
 from fieldpulse_api.http.client import Client, RetryPolicy
 from fieldpulse_api.http.settings import ClientSettings
+from fieldpulse_sandbox.faults.fault import Fault
 from fieldpulse_sandbox.sandbox import Sandbox
 from fieldpulse_sandbox.server.gateway import RecordedRequest
 from tests.harness.tap_runner import run_tap
@@ -339,3 +342,31 @@ def test_a_key_that_is_none_is_refused_and_never_shown(
         ApiKey.from_config(config)
     assert where in caught.value.where
     assert KEY not in f"{caught.value}{ApiKey(KEY)!r}"
+
+
+def test_each_request_has_a_line_at_debug_without_key_query_or_body(
+    box: Sandbox, client: Client, caplog: pytest.LogCaptureFixture
+) -> None:
+    """Method, path, status, milliseconds and attempt. Neither httpx nor httpcore adds a line."""
+    caplog.set_level(logging.DEBUG)
+    box.fail(Fault("status", path="/customers", status=503))
+    client.get("/customers", {"search": "ada@example.com"})
+    client.post("/customers", {"first_name": "Ada", "email": "ada@example.com"})
+    lines = [record.getMessage() for record in caplog.records if record.levelno == logging.DEBUG]
+    assert [re.sub(r"\d+ ms", "1 ms", line) for line in lines] == [
+        "GET /customers: 503 in 1 ms (attempt 1)",
+        "GET /customers: 200 in 1 ms (attempt 2)",
+        "POST /customers: 201 in 1 ms (attempt 1)",
+    ]
+    assert box.key not in caplog.text
+    assert "ada@example.com" not in caplog.text
+
+
+def test_a_request_without_a_response_has_a_line_too(
+    box: Sandbox, client: Client, caplog: pytest.LogCaptureFixture
+) -> None:
+    """It names the kind of failure instead of a status."""
+    caplog.set_level(logging.DEBUG)
+    box.fail(Fault("drop", path="/customers"))
+    client.get("/customers")
+    assert re.search(r"GET /customers: RemoteProtocolError in \d+ ms \(attempt 1\)", caplog.text)
