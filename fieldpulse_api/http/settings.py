@@ -45,7 +45,7 @@ class ClientSettings:
         """Return a rate limiter for the current API key."""
         if self.rate_limit_store == "memory":
             return ProcessRateLimiter(self.requests_per_second)
-        return SharedFileRateLimiter(self.requests_per_second, rate_limit_path(self.api_url, self.api_key.value))
+        return SharedFileRateLimiter(self.requests_per_second, rate_limit_path(self.api_key.value))
 
 
 def is_loopback(host: str) -> bool:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import multiprocessing
 from collections.abc import Callable, Iterator
 from itertools import chain, pairwise
@@ -146,19 +147,55 @@ def _reserve(path: str) -> list[float]:
 
 
 def test_the_file_is_private_and_does_not_name_the_key() -> None:
-    """The key must not be found in a folder that others can list."""
-    path = rate_limit_path("https://api", "the-key")
+    """Other users can list the folder that the file's folder is in."""
+    path = rate_limit_path("the-key")
     assert "the-key" not in str(path)
-    assert path != rate_limit_path("https://api", "another-key")
-    ClientSettings(api_key=ApiKey("private-test"), api_url="https://api").rate_limiter()
-    made = rate_limit_path("https://api", "private-test")
-    assert made.stat().st_mode & 0o777 == 0o600
-    made.unlink()
+    assert path != rate_limit_path("another-key")
+    ClientSettings(api_key=ApiKey("private-test")).rate_limiter()
+    created = rate_limit_path("private-test")
+    assert created.stat().st_mode & 0o777 == 0o600
+    assert created.parent.stat().st_mode & 0o777 == 0o700
+    created.unlink()
 
 
-def test_a_folder_that_cannot_be_written_is_explained(tmp_path: Path) -> None:
-    """The setting at fault is named, not an exception of the operating system."""
+@pytest.mark.parametrize("name", ["TMPDIR", "HOME", "XDG_RUNTIME_DIR"])
+def test_one_key_has_one_file_in_every_environment(
+    name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    """A cron job, a service and a shell differ in these variables, and a copied configuration in the URL."""
+    caplog.set_level(logging.DEBUG)
+    for url in ("https://api.test/stage", "https://API.test:443/stage/"):
+        ClientSettings(api_key=ApiKey("private-test"), api_url=url).rate_limiter()
+        monkeypatch.setenv(name, str(tmp_path))
+    paths = {record.getMessage().split()[-1] for record in caplog.records}
+    assert paths == {str(rate_limit_path("private-test"))}
+    rate_limit_path("private-test").unlink()
+
+
+def test_a_file_that_cannot_be_opened_is_explained(tmp_path: Path) -> None:
+    """The error names the setting and the path."""
     (tmp_path / "file").write_text("")
     with pytest.raises(ConfigError) as caught:
-        SharedFileRateLimiter(10, tmp_path / "file" / "budget")
+        SharedFileRateLimiter(10, tmp_path / "file" / "rate-limit")
     assert "rate_limit_store" in caught.value.where
+
+
+def test_a_symbolic_link_is_not_followed(tmp_path: Path) -> None:
+    """The file's folder is in one that every user can write to: a link could lead to any file."""
+    (tmp_path / "victim").write_text("untouched")
+    (tmp_path / "rate-limit").symlink_to(tmp_path / "victim")
+    with pytest.raises(ConfigError):
+        SharedFileRateLimiter(10, tmp_path / "rate-limit")
+    assert (tmp_path / "victim").read_text() == "untouched"
+
+
+def test_a_pause_that_another_process_began_is_logged_once(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    """A run that stands still says why. Its own 429s have lines of the client, and waits below a second have none."""
+    caplog.set_level(logging.INFO)
+    clock = Clock()
+    ours, other = (SharedFileRateLimiter(10, tmp_path / "b", clock=clock, sleep=clock.sleep) for _ in range(2))
+    for limiter, seconds in ((other, 0.9), (other, 5), (ours, 7)):
+        limiter.pause(seconds)
+        ours.acquire()
+        ours.acquire()
+    assert [record.getMessage().split(":")[0] for record in caplog.records] == ["Waiting 5.0 s"]
