@@ -256,22 +256,28 @@ def sql_type(column: Mapping[str, Any]) -> str:
     return SQL_TYPES.get(kinds.pop(), "text") if len(kinds) == 1 else "jsonb"
 
 
+def properties_of(plugin: Plugin) -> dict[str, Any]:
+    """Return the schemas of a plugin's settings, with those of the SDK."""
+    plugin.append_builtin_config(plugin.config_jsonschema)
+    properties: dict[str, Any] = plugin.config_jsonschema["properties"]
+    return properties
+
+
 def check_settings(values: Mapping[str, Any]) -> None:
     """Check settings against the plugin that has them."""
-    for plugin in PLUGINS.values():
-        plugin.append_builtin_config(plugin.config_jsonschema)
-    homes = [plugin for plugin in PLUGINS.values() if set(values) <= set(plugin.config_jsonschema["properties"])]
+    homes = [properties for plugin in PLUGINS.values() if set(values) <= set(properties := properties_of(plugin))]
     assert homes, f"no plugin has all of {sorted(values)}"
-    Draft7Validator({"properties": homes[0].config_jsonschema["properties"]}).validate(dict(values))
+    Draft7Validator({"properties": homes[0]}).validate(dict(values))
     for stream, filters in values.get("filters", {}).items():
         assert set(filters) <= {each.name for each in BY_NAME[stream].filters}
 
 
 def check_definition(plugin: Plugin, definition: Mapping[str, Any]) -> None:
-    """Check a Meltano definition against its plugin."""
-    assert (definition["name"], definition["executable"]) == (plugin.name, plugin.name)
-    assert {setting["name"] for setting in definition["settings"]} <= set(plugin.config_jsonschema["properties"])
-    assert set(definition["capabilities"]) <= {capability.value for capability in plugin.capabilities}
+    """Check a Meltano definition against its plugin: one that declares settings declares all."""
+    properties = set(properties_of(plugin))
+    assert definition["name"] == definition.get("executable", plugin.name) == plugin.name
+    assert {setting["name"] for setting in definition.get("settings", [])} in (set(), properties)
+    assert set(definition.get("capabilities", [])) <= {capability.value for capability in plugin.capabilities}
     streams = {pattern.partition(".")[0] for pattern in definition.get("select", [])}
     assert streams <= {resource.name for resource in RESOURCES}
     check_settings(definition.get("config", {}))
