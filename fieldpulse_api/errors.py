@@ -1,25 +1,25 @@
 """The errors of this project, grouped by who has to act.
 
 FieldPulseError
-├── UserError                    settings, key, catalog or input must change      exit status 2
-│   ├── ConfigError                a setting is missing or wrong
-│   ├── AuthenticationError        FieldPulse does not accept the key
-│   └── UnsupportedStreamError     the target cannot write this stream
-├── RecordError                  one record is wrong; the run goes on             exit status 1
-│   ├── RecordInvalid              FieldPulse's validation, or ours, rejects it
-│   └── RowNotFound                the row does not exist (any more)
-├── ServiceError                 FieldPulse failed; run again later               exit status 1
-│   ├── ConnectionFailed           no connection, or it broke
-│   ├── ServerError                5xx, after all retries
-│   ├── RateLimited                429 for longer than a minute
-│   └── UnexpectedResponse         a response that the API is not known to send
-├── UncertainWrite               a create may or may not have happened            exit status 1
-├── InvalidInput                 the Singer input is malformed                    exit status 1
-├── IncompleteRead               fewer rows were read than the server counts      exit status 1
-├── RequestLimitReached          the client sent as many requests as it may       exit status 1
-├── QuotaExceeded                the month's requests are used up; state is kept  exit status 3
-├── SafetyLimitReached           a setting max_… stopped the run                  exit status 4
-└── RunLocked                    another run uses the store                       exit status 4
+├── UserError                the user corrects settings, key, catalog or input     exit status 2
+│   ├── ConfigError            a setting is missing or wrong
+│   ├── AuthenticationError    FieldPulse does not accept the API key
+│   └── UnsupportedStreamError the target cannot write this stream
+├── RecordError              the owner corrects one record; the run continues      exit status 1
+│   ├── RecordInvalid          the record fails a validation
+│   └── RowNotFound            the row does not exist, or no longer exists
+├── ServiceError             FieldPulse failed: run again later                    exit status 1
+│   ├── ConnectionFailed       no connection, or it broke
+│   ├── ServerError            HTTP 5xx after all retries
+│   ├── RateLimited            HTTP 429 for more than a minute
+│   └── UnexpectedResponse     a response that the API is not known to send
+├── UncertainWrite           it is unknown whether a create was carried out        exit status 1
+├── InvalidInput             the Singer input is malformed                         exit status 1
+├── IncompleteRead           fewer rows were read than the server counts           exit status 1
+├── RequestLimitReached      the client sent as many requests as it may            exit status 1
+├── QuotaExceeded            the monthly quota of requests is used up              exit status 3
+├── SafetyLimitReached       a setting max_… stopped the run                       exit status 4
+└── RunLocked                another run uses the store                            exit status 4
 """
 
 from __future__ import annotations
@@ -31,12 +31,14 @@ from collections.abc import Iterable
 from typing_extensions import override
 
 _PERSONAL = re.compile(r"\"[^\"]*\"|“[^”]*”|(?<!\w)'[^']*'(?!\w)|\S+@\S+|\+?\d[\d\s().-]{6,}\d")
+_MAX_MESSAGE_LENGTH = 300
 
 
 class FieldPulseError(Exception):
-    """What happened, where, and what to do: all three, always. Never a key, a body or personal data.
+    """The base of all errors: what happened, where, and a hint what to do.
 
-    `http_status` is that of the response, if there was one; `is_retryable`: the same request may be sent again.
+    The three parts never contain a key, a request body or personal data. `http_status` is the status of the response,
+    if there was one. `is_retryable` means that the same request may be sent again.
     """
 
     exit_status = 1
@@ -59,7 +61,10 @@ class FieldPulseError(Exception):
 
 
 class UserError(FieldPulseError):
-    """Settings, key, catalog or input must change."""
+    """The settings, the key, the catalog or the input must change before the next run.
+
+    The user acts. Exit status 2.
+    """
 
     exit_status = 2
 
@@ -69,7 +74,7 @@ class ConfigError(UserError):
 
 
 class AuthenticationError(UserError):
-    """FieldPulse does not accept the key."""
+    """FieldPulse does not accept the API key."""
 
 
 class UnsupportedStreamError(UserError):
@@ -77,84 +82,111 @@ class UnsupportedStreamError(UserError):
 
 
 class RecordError(FieldPulseError):
-    """One record is wrong; the run goes on."""
+    """One record or row cannot be processed; the run continues without it.
+
+    The owner of the record acts. Exit status 1 at the end of the run.
+    """
 
 
 class RecordInvalid(RecordError):
-    """FieldPulse's validation, or ours, says no."""
+    """The record fails a validation, FieldPulse's or ours."""
 
 
 class RowNotFound(RecordError):
-    """The row does not exist (any more)."""
+    """The row does not exist, or no longer exists."""
 
 
 class ServiceError(FieldPulseError):
-    """FieldPulse failed; run again later."""
+    """FieldPulse or the connection to it failed; the next run continues where this one stopped.
+
+    The scheduler acts: run again later. Exit status 1.
+    """
 
 
 class ConnectionFailed(ServiceError):
-    """No connection, or it broke."""
+    """No connection could be made, or it broke."""
 
 
 class ServerError(ServiceError):
-    """The server answered 5xx, after bounded retries."""
+    """FieldPulse responded with HTTP 5xx after all retries."""
 
 
 class RateLimited(ServiceError):
-    """The server refused with 429 for longer than a minute."""
+    """FieldPulse responded with HTTP 429 for more than a minute."""
 
 
 class UnexpectedResponse(ServiceError):
-    """Not what the API is known to answer."""
+    """The response has a form that the API is not known to send."""
 
 
 class UncertainWrite(FieldPulseError):
-    """A create may or may not have happened."""
+    """It is unknown whether a create was carried out.
+
+    The next run acts: it looks for the row before it creates it again. Exit status 1.
+    """
 
 
 class InvalidInput(FieldPulseError):
-    """The Singer input is broken."""
+    """The Singer input is malformed.
+
+    The tap in front of the target must be corrected. Exit status 1.
+    """
 
 
 class IncompleteRead(FieldPulseError):
-    """Fewer rows were read than the server counts."""
+    """Fewer rows were read than the server counts.
+
+    The scheduler acts: run again later. Exit status 1.
+    """
+
+
+class RequestLimitReached(FieldPulseError):
+    """The client has sent as many requests as it may (`fieldpulse doctor` only).
+
+    The user acts. Exit status 1.
+    """
 
 
 class QuotaExceeded(FieldPulseError):
-    """The month's requests are used up; state is kept."""
+    """The monthly quota of requests is used up; the state is kept.
+
+    The account's owner acts, or the next month does. Exit status 3.
+    """
 
     exit_status = 3
 
 
 class SafetyLimitReached(FieldPulseError):
-    """A setting `max_…` stopped the run before it changed or deleted more."""
+    """A setting `max_…` stopped the run before it changed or deleted more.
+
+    The user acts: check the input, or raise the limit. Exit status 4.
+    """
 
     exit_status = 4
 
 
 class RunLocked(FieldPulseError):
-    """Another run uses the store; only one may at a time."""
+    """Another run uses the store, which only one run at a time may use.
+
+    The scheduler acts: run again when the other run has ended. Exit status 4.
+    """
 
     exit_status = 4
 
 
-class RequestLimitReached(FieldPulseError):
-    """The client sent as many requests as it may (`fieldpulse doctor` only)."""
-
-
 def got_and_allowed(value: object, allowed: Iterable[object]) -> str:
-    """Say `got X; allowed: A, B, C`, and the nearest allowed name."""
-    return f"got {value!r}; {allowed_instead(value, allowed)}"
+    """Return `got X; allowed: A, B, C`, followed by the allowed name that is most similar."""
+    return f"got {value!r}; {allowed_and_similar(value, allowed)}"
 
 
-def allowed_instead(value: object, allowed: Iterable[object]) -> str:
-    """Say `allowed: A, B, C`, and the nearest allowed name, without showing a value that may be personal."""
-    names = [str(one) for one in allowed]
-    near = difflib.get_close_matches(str(value), names, n=1)
-    hint = f"; did you mean {near[0]!r}?" if near else ""
-    return f"allowed: {', '.join(names)}{hint}"
+def allowed_and_similar(value: object, allowed: Iterable[object]) -> str:
+    """Return `allowed: A, B, C`, followed by the most similar name; the value may be personal and is left out."""
+    names = [str(name) for name in allowed]
+    similar = difflib.get_close_matches(str(value), names, n=1)
+    suggestion = f"; did you mean {similar[0]!r}?" if similar else ""
+    return f"allowed: {', '.join(names)}{suggestion}"
 
 
 def without_personal_data(text: str) -> str:
-    """Return a server's sentence with all quotations, e-mails and phone numbers blanked, cut at 300 characters."""
-    return _PERSONAL.sub("[…]", text)[:300]
+    """Return a message of the server without quotations, e-mails and phone numbers, cut at 300 characters."""
+    return _PERSONAL.sub("[…]", text)[:_MAX_MESSAGE_LENGTH]

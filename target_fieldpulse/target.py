@@ -18,7 +18,7 @@ from singer_sdk.plugin_base import PluginBase, _ConfigInput
 from singer_sdk.sinks import Sink
 from typing_extensions import override
 
-from fieldpulse_api.errors import InvalidInput, UnsupportedStreamError, allowed_instead
+from fieldpulse_api.errors import InvalidInput, UnsupportedStreamError, allowed_and_similar
 from fieldpulse_api.resources.catalogue import BY_NAME, WRITABLE
 from fieldpulse_api.values.strict_json import encode
 from fieldpulse_plugin.exit_codes import report_error
@@ -175,7 +175,7 @@ def _unsupported(stream_name: str) -> UnsupportedStreamError:
     else:
         what, do = f"This target does not write {stream_name} yet.", "deselect it"
     return UnsupportedStreamError(
-        f"{what} Streams that can be written: {allowed_instead(stream_name, WRITABLE)}",
+        f"{what} Streams that can be written: {allowed_and_similar(stream_name, WRITABLE)}",
         where=f"SCHEMA of {stream_name}, before anything of it was sent",
         hint=do,
     )

@@ -14,7 +14,7 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta, tzinfo
 from typing import Any
 
-from fieldpulse_api.errors import ConfigError, allowed_instead, got_and_allowed
+from fieldpulse_api.errors import ConfigError, allowed_and_similar, got_and_allowed
 from fieldpulse_api.reading.pages import Row
 from fieldpulse_api.resources.model import Filter, Resource
 from fieldpulse_api.resources.write_model import CodeLabels
@@ -179,7 +179,7 @@ def _assign(value: Any, wanted: list[_FilterValues], where: str) -> None:
         what, do = "A time is not in ISO 8601 form.", "give it like 2026-01-31 or 2026-01-31T00:00:00Z"
         raise ConfigError(what, where=where, hint=do)
     names = list(dict.fromkeys(name for one in wanted for name in one.allowed_names()))
-    choice = f": {allowed_instead(value, names)}" if names else ""  # of persons, none is listed
+    choice = f": {allowed_and_similar(value, names)}" if names else ""  # of persons, none is listed
     raise ConfigError(f"Nothing has this name{choice}.", where=where, hint="correct the setting; an id will do, too")
 
 

@@ -6,7 +6,7 @@ from collections import defaultdict
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from fieldpulse_api.errors import allowed_instead
+from fieldpulse_api.errors import allowed_and_similar
 from fieldpulse_api.resources.catalogue import WRITABLE
 from fieldpulse_api.resources.write_model import ParentLookup, Reference, WriteSpec
 from fieldpulse_api.values.scalars import optional_int
@@ -117,7 +117,7 @@ class References:
             if code not in reference.code_labels.by_code:
                 names = [f"{one} {label}" for one, label in reference.code_labels.pairs]
                 raise refuse(
-                    f"{reference.name_property}: {allowed_instead(value, names)}", str(reference.name_property)
+                    f"{reference.name_property}: {allowed_and_similar(value, names)}", str(reference.name_property)
                 )
             return code
         if self._lookup(reference).find({str(reference.column): value}):
@@ -143,7 +143,9 @@ class References:
             return RowToCreate(reference.stream, tuple(named.items()))
         if reference.column == PERSONAL_COLUMN:  # neither the value nor the others
             raise refuse(f"{given}: no row of {reference.stream} has this e-mail", given)
-        raise refuse(f"{given} is {describe(value)}; {allowed_instead(value, self._allowed_names(reference))}", given)
+        raise refuse(
+            f"{given} is {describe(value)}; {allowed_and_similar(value, self._allowed_names(reference))}", given
+        )
 
     def _allowed_names(self, reference: Reference) -> Iterator[str]:
         """Return what may be named: of rows with a type only those of the wanted one."""

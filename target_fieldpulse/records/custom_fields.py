@@ -6,7 +6,7 @@ import threading
 from collections.abc import Mapping
 from typing import Any
 
-from fieldpulse_api.errors import ConfigError, RowNotFound, UnexpectedResponse, allowed_instead
+from fieldpulse_api.errors import ConfigError, RowNotFound, UnexpectedResponse, allowed_and_similar
 from fieldpulse_api.http.client import Client
 from fieldpulse_api.reading.definitions import read_definitions
 from fieldpulse_api.reading.pages import ReadOptions
@@ -64,7 +64,7 @@ class CustomFieldWriter:
         found = [one.id for one in known if normalized(one.name) == normalized(name)]
         if len(found) == 1:
             return found[0]
-        instead = allowed_instead(name, [one.name for one in known])
+        instead = allowed_and_similar(name, [one.name for one in known])
         what = f"{len(found) or 'No'} custom fields for text have this name: {instead}."
         raise ConfigError(what, where=where, hint="create the field in FieldPulse, or correct the setting")
 
@@ -83,7 +83,7 @@ class CustomFieldWriter:
                 ids = ", ".join(f"field_{one.id}" for one in found)
                 raise refuse(f"{PROPERTY}: several fields have the name {name!r}", PROPERTY, f"name one of {ids}")
         raise refuse(
-            f"{PROPERTY}: there is no {name!r}; {allowed_instead(name, [one.name for one in known])}", PROPERTY
+            f"{PROPERTY}: there is no {name!r}; {allowed_and_similar(name, [one.name for one in known])}", PROPERTY
         )
 
     def _of(self, object_type: str) -> list[CustomFieldDefinition]:
@@ -113,7 +113,7 @@ def _written(definition: CustomFieldDefinition, value: Any) -> str:
     if definition.choices:
         choice = next((one for one in definition.choices if normalized(one) == normalized(value)), None)
         if choice is None:
-            raise refuse(f"{name} is {describe(value)}; {allowed_instead(value, definition.choices)}", name)
+            raise refuse(f"{name} is {describe(value)}; {allowed_and_similar(value, definition.choices)}", name)
         return choice
     return value
 

@@ -11,7 +11,7 @@ from typing import Any
 import msgspec
 import phonenumbers
 
-from fieldpulse_api.errors import ConfigError, RecordInvalid, allowed_instead
+from fieldpulse_api.errors import ConfigError, RecordInvalid, allowed_and_similar
 from fieldpulse_api.resources.write_model import Field, FieldType
 from fieldpulse_api.values.scalars import ConversionError, to_boolean, to_date, to_decimal_text, to_integer, to_utc
 from fieldpulse_api.values.text import normalized, object_type
@@ -172,7 +172,7 @@ def _choice(field: Field, value: Any) -> str:
         if field.code_labels
         else field.allowed_values
     )
-    return allowed_instead(value, names)
+    return allowed_and_similar(value, names)
 
 
 def _short(field: Field, value: Any) -> str:
