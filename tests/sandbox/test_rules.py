@@ -12,7 +12,7 @@ import fieldpulse_sandbox
 from fieldpulse_api.resources.catalogue import RESOURCES
 from fieldpulse_sandbox.schema.table_shapes import DETAIL_ONLY, NEVER_SHOWN, SHAPES
 
-ALLOWED = {"starlette", "uvicorn", "msgspec", "fieldpulse_sandbox", *sys.stdlib_module_names}
+ALLOWED = {"starlette", "uvicorn", "msgspec", "typing_extensions", "fieldpulse_sandbox", *sys.stdlib_module_names}
 FILES = sorted(Path(fieldpulse_sandbox.__file__).parent.rglob("*.py"))
 
 
