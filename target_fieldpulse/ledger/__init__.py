@@ -1,1 +1,1 @@
-"""What was sent for each record: pending, written, uncertain."""
+"""The ledger: which source key is which row, and which creates were sent without a known outcome."""

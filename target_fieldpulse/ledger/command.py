@@ -1,4 +1,4 @@
-"""`fieldpulse ledger`: what the ledger knows, listed, exported, and settled by hand. Asks FieldPulse nothing."""
+"""`fieldpulse ledger`: list and export the ledger, and settle uncertain creates by hand. Sends no request."""
 
 from __future__ import annotations
 
@@ -16,16 +16,21 @@ from target_fieldpulse.records.ledger_key import LedgerKey
 from target_fieldpulse.settings import TARGET_SETTINGS
 
 from .ledger import Entry, Ledger
+from .run_marker import RunMarkers
+from .tables import LedgerDatabase
 
 _VARIABLE = "TARGET_FIELDPULSE_LEDGER_URL"
 
+Location = tuple[str, str | None]
+"""The ledger's URL, and the account if the user named one."""
+
 
 @click.group()
-@click.option("--ledger-url", help=f"Where the ledger is; else {_VARIABLE}, else as the target has it by default.")
-@click.option("--account", help="Which account, where the ledger has several.")
+@click.option("--ledger-url", help=f"URL of the ledger. Default: {_VARIABLE}, else the target's default.")
+@click.option("--account", help="The account, if the ledger has several.")
 @click.pass_context
 def ledger(context: click.Context, ledger_url: str | None, account: str | None) -> None:
-    """Look into the target's ledger, and settle what is in doubt. Needs no key and no network."""
+    """Inspect the target's ledger, and settle uncertain creates. Needs no API key and no network."""
     context.obj = (ledger_url or os.environ.get(_VARIABLE) or TARGET_SETTINGS["ledger_url"]["default"], account)
 
 
@@ -33,31 +38,31 @@ def ledger(context: click.Context, ledger_url: str | None, account: str | None) 
 @click.option("--stream", help="Only this stream.")
 @click.option("--pending", is_flag=True, help="Only creates and links whose outcome is unknown.")
 @click.pass_obj
-def list_entries(where: tuple[str, str | None], stream: str | None, *, pending: bool) -> None:
-    """List what is known: stream, key, status, FieldPulse's id, and since when."""
-    with _open_ledger(where) as one:
-        shown = 0
-        for entry in one.entries(stream):
+def list_entries(location: Location, stream: str | None, *, pending: bool) -> None:
+    """List the entries: stream, key, status, FieldPulse id, time of the last change."""
+    with _open_ledger(location) as (entries, _):
+        count = 0
+        for entry in entries.entries(stream):
             if entry.status == "pending" or not pending:
-                shown += 1
-                status = entry.status
+                count += 1
+                row_id = entry.row_id or ""
                 click.echo(
-                    f"{entry.stream:20} {entry.source_key:40} {status:9} {entry.row_id or '':>12} {_updated_at(entry)}"
+                    f"{entry.key.stream:20} {entry.key.text:40} {entry.status:9} {row_id:>12} {_updated_at(entry)}"
                 )
-        click.echo(f"{shown} entries of account {one.account}", err=True)
+        click.echo(f"{count} entries of account {entries.account}", err=True)
 
 
 @ledger.command()
 @click.option("--stream", help="Only this stream.")
 @click.pass_obj
-def export(where: tuple[str, str | None], stream: str | None) -> None:
-    """Write the ledger as JSON lines: which of your keys is which row of FieldPulse."""
-    with _open_ledger(where) as one:
-        for entry in one.entries(stream):
+def export(location: Location, stream: str | None) -> None:
+    """Write the entries as JSON lines: which of your keys is which row of FieldPulse."""
+    with _open_ledger(location) as (entries, _):
+        for entry in entries.entries(stream):
             line = {
-                "account": one.account,
-                "stream": entry.stream,
-                "external_id": entry.source_key,
+                "account": entries.account,
+                "stream": entry.key.stream,
+                "external_id": entry.key.text,
                 "id": entry.row_id,
                 "status": entry.status,
                 "at": _updated_at(entry),
@@ -67,50 +72,54 @@ def export(where: tuple[str, str | None], stream: str | None) -> None:
 
 @ledger.command()
 @click.option("--stream", required=True, help="The stream, as `list --pending` shows it.")
-@click.option("--key", required=True, help="The key, as `list --pending` shows it.")
-@click.option("--created", type=click.IntRange(min=1), help="It happened: the id of the row in FieldPulse.")
-@click.option("--not-created", is_flag=True, help="It did not happen: the record is created when it comes again.")
-@click.option("--made", is_flag=True, help="The link was made (for keys of links, which have no row).")
+@click.option("--key", "text", required=True, help="The key, as `list --pending` shows it.")
+@click.option("--created", "row_id", type=click.IntRange(min=1), help="The create happened: the id of its row.")
+@click.option("--not-created", is_flag=True, help="It did not happen: the next run may send it again.")
+@click.option("--link-created", is_flag=True, help="The link was created (links have no row id).")
 @click.pass_obj
 def settle(
-    where: tuple[str, str | None], stream: str, key: str, created: int | None, *, not_created: bool, made: bool
+    location: Location, stream: str, text: str, row_id: int | None, *, not_created: bool, link_created: bool
 ) -> None:
-    """Say what became of a create or a link whose outcome is unknown."""
-    if (created is not None) + not_created + made != 1:
-        raise click.UsageError("give one of --created, --not-created, --made")
-    with _open_ledger(where) as one:
-        one.lock_stream(stream, writes=False)
-        entry = one.find(LedgerKey.from_text(stream, key))
-        if entry is None or entry.status != "pending" or (not not_created and made == bool(entry.fingerprint)):
+    """Settle a pending create or link, after you looked for it in FieldPulse."""
+    if (row_id is not None) + not_created + link_created != 1:
+        raise click.UsageError("give one of --created, --not-created, --link-created")
+    with _open_ledger(location) as (entries, runs):
+        runs.lock(stream)
+        key = LedgerKey.from_text(stream, text)
+        entry = entries.find(key)
+        is_link = entry is not None and not entry.fingerprint
+        if entry is None or entry.status != "pending" or (not not_created and link_created != is_link):
             raise RecordInvalid(
-                f"Nothing of stream {stream} is in doubt under this key in that way.",
-                where=f"ledger of account {one.account} · key {key}",
-                hint="look at `fieldpulse ledger list --pending`; links are settled with --made or --not-created",
+                f"No pending {'link' if link_created else 'create'} of {stream} has this key.",
+                where=f"ledger of account {entries.account} · key {text}",
+                hint="see `fieldpulse ledger list --pending`; settle links with --link-created or --not-created",
             )
         if not_created:
-            one.forget(entry.key)
-        elif made:
-            one.upsert(entry.key, row_id=None, parent_ids={}, property_hashes=entry.property_hashes)
+            entries.discard_pending(key)
+        elif link_created:
+            entries.upsert(key, row_id=None, parent_ids={}, property_hashes=entry.property_hashes)
         else:
-            one.upsert(entry.key, row_id=created, parent_ids=entry.parent_ids, status="linked")
-        click.echo(f"settled: {stream} {key}")
+            entries.upsert(key, row_id=row_id, parent_ids=entry.parent_ids, status="linked")
+        click.echo(f"settled: {stream} {text}")
 
 
 @contextmanager
-def _open_ledger(where: tuple[str, str | None]) -> Iterator[Ledger]:
-    """Open the ledger of the one account that is meant. Raises: BadSetting."""
-    url, account = where
-    known = Ledger.accounts(url)
-    if account is None and len(known) == 1:
-        account = known[0]
-    if account not in known:
-        what = (
-            f"The ledger knows no such account: {got_and_allowed(account, known)}." if known else "The ledger is empty."
-        )
-        do = "name one with --account, or check the ledger's address"
-        raise ConfigError(what, where="--ledger-url · --account", hint=do)
-    with closing(Ledger(url, str(account))) as one:
-        yield one
+def _open_ledger(location: Location) -> Iterator[tuple[Ledger, RunMarkers]]:
+    """Open the entries and run markers of one account. Raises: ConfigError if the account is unknown or ambiguous."""
+    url, account = location
+    with closing(LedgerDatabase(url)) as database:
+        accounts = Ledger.accounts(database)
+        if account is None and len(accounts) == 1:
+            account = accounts[0]
+        if account is None or account not in accounts:
+            choice = got_and_allowed(account, accounts)
+            raise ConfigError(
+                f"The ledger has no entries of this account: {choice}." if accounts else "The ledger is empty.",
+                where="--ledger-url · --account",
+                hint="name an account with --account, or check --ledger-url",
+            )
+        with closing(RunMarkers(database, account)) as runs:
+            yield Ledger(database, account), runs
 
 
 def _updated_at(entry: Entry) -> str:

@@ -1,92 +1,45 @@
-"""What was intended, what was done, and what is in doubt: one row per account, stream and source key.
+"""The entries of the ledger: one for each account, stream and key.
 
-`intended` is committed before a create is sent, `done` with the FieldPulse id after it; what is found
-`intended` later may or may not have happened. It holds hashes and ids, no record and no API key.
+An entry is committed as `pending` before its create is sent, and as `written` after the response. If the process dies
+in between, the next run finds the pending entry and looks for the row instead of creating a second one. Entries hold
+ids and hashes, never values of a record.
 """
 
 from __future__ import annotations
 
-import threading
 import time
-from collections.abc import Iterable, Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any, Literal
 
-from sqlalchemy import (
-    JSON,
-    BigInteger,
-    Column,
-    Connection,
-    Float,
-    Index,
-    Integer,
-    MetaData,
-    String,
-    Table,
-    delete,
-    func,
-    insert,
-    inspect,
-    select,
-    update,
-)
-from sqlalchemy.exc import IntegrityError, SQLAlchemyError
+from sqlalchemy import delete, func, insert, select, update
+from sqlalchemy.exc import IntegrityError
 
 from fieldpulse_api.errors import ConfigError, RecordInvalid
-from fieldpulse_plugin.database import open_database
-from fieldpulse_plugin.run_lock import RunLock
 from target_fieldpulse.records.ledger_key import KeyKind, LedgerKey
 from target_fieldpulse.records.parsed_record import PropertyHashes
 
-Status = Literal["pending", "linked", "written", "deleted", "running", "ended"]
+from .tables import AUDIT, ENTRIES, RUNS, LedgerDatabase
 
-_VERSION = 2  # of the tables' form; it is in their names
-_PREFIX = "fieldpulse_ledger_"
-_TABLES = MetaData()
-_ENTRIES = Table(
-    f"{_PREFIX}{_VERSION}",
-    _TABLES,
-    Column("account", String(64), primary_key=True),
-    Column("stream", String(64), primary_key=True),
-    Column("source_key", String(512), primary_key=True),
-    Column("status", String(16), nullable=False),
-    Column("row_id", BigInteger),
-    Column("parent_ids", JSON),
-    Column("property_hashes", JSON),
-    Column("fingerprint", JSON),
-    Column("max_id_before", BigInteger),
-    Column("updated_at", Float, nullable=False),
-    Index(f"{_PREFIX}{_VERSION}_rows", "account", "stream", "row_id"),
-    Index(f"{_PREFIX}{_VERSION}_status", "account", "stream", "status"),
-)
-_AUDIT = Table(
-    f"fieldpulse_audit_{_VERSION}",
-    _TABLES,
-    Column("id", BigInteger().with_variant(Integer, "sqlite"), primary_key=True, autoincrement=True),
-    Column("account", String(64), nullable=False),
-    Column("run", String(32), nullable=False),
-    Column("at", Float, nullable=False, index=True),
-    Column("stream", String(64), nullable=False),
-    Column("source_key", String(512)),
-    Column("action", String(16), nullable=False),
-    Column("outcome", String(16), nullable=False),
-    Column("requests", Integer, nullable=False),
-    Column("row_id", BigInteger),
-    Column("changed", JSON),
-    Column("records", Integer, nullable=False),
-)
+Status = Literal["pending", "linked", "written", "deleted"]
+"""What is known of an entry's row.
+
+pending: a create or a link was sent, or is about to be; its outcome is not known.
+linked:  the row was found after an uncertain create; what it holds has yet to be compared with the record.
+written: the row holds what the record says.
+deleted: this target deleted the row.
+"""
 
 
 @dataclass(frozen=True)
 class Entry:
-    """One row. `at` is when it was intended or done, in epoch seconds; `after_id` an id that was there before.
+    """One entry. `updated_at` is in epoch seconds.
 
-    `above` are the ids in the path of the row's list, `said` is what was written last, `marks` recognise a create.
+    `parent_ids` fill the path of the row's list. `property_hashes` are those of the values that were written last.
+    `fingerprint` recognises the row of a pending create, among the rows with an id above `max_id_before`.
     """
 
-    stream: str
-    source_key: str
+    key: LedgerKey
     status: Status
     row_id: int | None
     parent_ids: Mapping[str, int]
@@ -95,131 +48,63 @@ class Entry:
     max_id_before: int
     updated_at: float
 
-    @property
-    def key(self) -> LedgerKey:
-        """Return the typed key of this entry."""
-        return LedgerKey.from_text(self.stream, self.source_key)
-
 
 class Ledger:
-    """The ledger of one account. May be used by many threads.
+    """The entries of one account. May be used by many threads.
 
-    `killed_by` is when a run before this one was surely dead that had not ended by itself, in epoch seconds: what
-    it sent may still be carried out.
+    Every method raises ConfigError if the database fails.
     """
 
-    def __init__(self, url: str, account: str, *, former_account: str | None = None) -> None:
-        """Open the ledger; what stands under `formerly`, a name from before the account's was known, is taken over.
+    def __init__(self, database: LedgerDatabase, account: str, *, former_account: str | None = None) -> None:
+        """Open the entries of an account, also those under `former_account`, its name before its id was known.
 
-        Raises: BadSetting, also for a ledger of a newer version.
+        Raises: ConfigError if entries of the account exist under both names, or if its id was known and is not now.
         """
         self.account = account
-        self._lock = threading.Lock()
-        self._run_locks: dict[str, RunLock] = {}
-        self.killed_before: float | None = None
-        self._engine = open_database(url, _TABLES, store="ledger")
-        try:
-            self._check_version()
-            self._refuse_lost_account_id(former_account)
-            if former_account and former_account != account:
-                self._rename_account(former_account)
-        except ConfigError:
-            self.close()
-            raise
+        self._database = database
+        if account == former_account:
+            self._refuse_lost_account_id()
+        elif former_account:
+            self._rename_account(former_account)
 
     @staticmethod
-    def accounts(url: str) -> list[str]:
-        """Return the accounts that a ledger knows. Raises: BadSetting."""
-        engine = open_database(url, _TABLES, store="ledger")
-        with engine.connect() as connection:
-            found = connection.scalars(select(_ENTRIES.c.account).distinct().order_by(_ENTRIES.c.account)).all()
-        engine.dispose()
-        return list(found)
-
-    def lock_stream(self, stream: str, *, writes: bool = True) -> None:
-        """Keep other runs out of a stream, until `close`. `writes` says that it is to be written, not only settled.
-
-        Raises: RunLocked while another run has it, with who that is.
-        """
-        if stream in self._run_locks:
-            return
-        self._run_locks[stream] = RunLock(self._engine, self.account, store="ledger", stream=stream)
-        if not writes:
-            return
-        marker = LedgerKey(stream, KeyKind.RUN, "")
-        run = self.find(marker)
-        if run and run.status == "running":
-            self.killed_before = time.time()
-        self.upsert(marker, row_id=None, parent_ids={}, status="running")
-
-    def _check_version(self) -> None:
-        """Refuse the tables of a newer version."""
-        versions = [
-            name.removeprefix(_PREFIX) for name in inspect(self._engine).get_table_names() if name.startswith(_PREFIX)
-        ]
-        if any(int(version) > _VERSION for version in versions if version.isdigit()):
-            raise ConfigError(
-                "The ledger was written by a newer version of this target.",
-                where="setting ledger_url",
-                hint="install that version, or give another ledger_url",
-            )
-
-    def _refuse_lost_account_id(self, formerly: str | None) -> None:
-        """Refuse an account whose name is not known now, and was before: everything would be created again."""
-        if self.account != formerly:
-            return
-        query = select(_ENTRIES.c.account).where(_ENTRIES.c.account != formerly).distinct()
-        with self._begin() as connection:
-            others = connection.scalars(query).all()
-        if others:
-            raise ConfigError(
-                "No list shows now which account the key belongs to, and the ledger knows accounts by their ids.",
-                where=f"setting ledger_url · accounts {', '.join(others)}",
-                hint="run again later; if it stays, `fieldpulse doctor` shows which lists answer",
-            )
-
-    def _rename_account(self, formerly: str) -> None:
-        try:
-            with self._begin() as connection:
-                connection.execute(update(_ENTRIES).where(_ENTRIES.c.account == formerly).values(account=self.account))
-        except IntegrityError:
-            raise ConfigError(
-                "The ledger knows this account under two names, with different rows for one source key.",
-                where=f"setting ledger_url · accounts {formerly} and {self.account}",
-                hint="give each FieldPulse account a ledger_url of its own",
-            ) from None
+    def accounts(database: LedgerDatabase) -> list[str]:
+        """Return the accounts that have entries."""
+        with database.begin() as connection:
+            query = select(ENTRIES.c.account).distinct().order_by(ENTRIES.c.account)
+            return list(connection.scalars(query))
 
     def find(self, key: LedgerKey) -> Entry | None:
-        """Return what is known of a source key."""
-        entries = self._entries(key.stream, _ENTRIES.c.source_key == key.text)
+        """Return the entry of a key."""
+        entries = self._select(*self._is(key))
         return entries[0] if entries else None
 
     def entries(self, stream: str | None = None) -> Iterator[Entry]:
-        """Yield everything that is known, or of one stream, the oldest first."""
-        is_known = (_ENTRIES.c.account == self.account, _ENTRIES.c.source_key != LedgerKey("", KeyKind.RUN, "").text)
-        query = select(_ENTRIES).where(*is_known).order_by(_ENTRIES.c.updated_at)
-        with self._begin() as connection:
-            rows = connection.execute(query if stream is None else query.where(_ENTRIES.c.stream == stream)).mappings()
-            yield from map(entry_of, rows)
+        """Yield all entries, or those of one stream, the oldest first."""
+        yield from self._select(*([] if stream is None else [ENTRIES.c.stream == stream]))
 
     def pending(self, stream: str) -> list[Entry]:
-        """Return the creates whose outcome is unknown, the oldest first."""
-        return self._entries(stream, _ENTRIES.c.status == "pending")
+        """Return the pending entries of a stream, the oldest first."""
+        return self._select(ENTRIES.c.stream == stream, ENTRIES.c.status == "pending")
 
     def is_claimed(self, stream: str, row_id: int) -> bool:
-        """Say whether some source key already stands for a row."""
-        return bool(self._entries(stream, (_ENTRIES.c.row_id == row_id) & (_ENTRIES.c.status != "deleted")))
+        """Return whether a row already belongs to some key."""
+        return bool(self._select(ENTRIES.c.stream == stream, ENTRIES.c.row_id == row_id, ENTRIES.c.status != "deleted"))
 
     def row_count(self, stream: str) -> int:
         """Return how many rows of a stream the ledger knows."""
-        is_known = (
-            _ENTRIES.c.account == self.account,
-            _ENTRIES.c.stream == stream,
-            _ENTRIES.c.status.in_(("linked", "written")),
-            _ENTRIES.c.row_id.is_not(None),
+        query = (
+            select(func.count())
+            .select_from(ENTRIES)
+            .where(
+                ENTRIES.c.account == self.account,
+                ENTRIES.c.stream == stream,
+                ENTRIES.c.status.in_(("linked", "written")),
+                ENTRIES.c.row_id.is_not(None),
+            )
         )
-        with self._begin() as connection:
-            return int(connection.scalar(select(func.count()).select_from(_ENTRIES).where(*is_known)) or 0)
+        with self._database.begin() as connection:
+            return int(connection.scalar(query) or 0)
 
     def add_pending(
         self,
@@ -230,29 +115,27 @@ class Ledger:
         max_id_before: int,
         property_hashes: PropertyHashes | None = None,
     ) -> None:
-        """Commit that a create is about to be sent.
+        """Commit that a create or a link is about to be sent.
 
-        Raises: Invalid when another process is creating the same key.
+        Raises: RecordInvalid if the key has an entry already: another process is creating the same record.
         """
         values = {
             "status": "pending",
             "parent_ids": dict(parent_ids),
             "property_hashes": property_hashes or {},
             "fingerprint": dict(fingerprint),
+            "max_id_before": max_id_before,
         }
-        columns = self._key(key)
-        try:
-            with self._begin() as connection:
-                connection.execute(delete(_ENTRIES).where(*self._is(columns), _ENTRIES.c.status == "deleted"))
-                connection.execute(
-                    insert(_ENTRIES).values(**columns, **values, max_id_before=max_id_before, updated_at=time.time())
-                )
-        except IntegrityError:
-            raise RecordInvalid(
-                "Another process is creating this record, or its create is in doubt.",
-                where=f"ledger · stream {key.stream}",
-                hint="let one process at a time write a stream, then replay the record",
-            ) from None
+        with self._database.begin() as connection:
+            connection.execute(delete(ENTRIES).where(*self._is(key), ENTRIES.c.status == "deleted"))
+            try:
+                connection.execute(insert(ENTRIES).values(**self._columns(key), **values, updated_at=time.time()))
+            except IntegrityError:
+                raise RecordInvalid(
+                    "Another process is creating this record, or its create is uncertain.",
+                    where=f"ledger · stream {key.stream}",
+                    hint="let one process at a time write a stream, then replay the record",
+                ) from None
 
     def upsert(
         self,
@@ -264,90 +147,80 @@ class Ledger:
         status: Status = "written",
         audit: Mapping[str, Any] | None = None,
     ) -> None:
-        """Commit that a row holds what the record says, or, `adopted`, that a row is its own, whatever it holds.
-
-        With it goes what the audit says of it: both, or neither.
-        """
-        columns = self._key(key)
+        """Commit what is known of the key's row, together with its audit row: both, or neither."""
         values = {
             "status": status,
             "row_id": row_id,
             "parent_ids": dict(parent_ids),
             "property_hashes": property_hashes or {},
             "fingerprint": {},
+            "updated_at": time.time(),
         }
-        with self._begin() as connection:
-            changed = connection.execute(
-                update(_ENTRIES).where(*self._is(columns)).values(**values, updated_at=time.time())
-            )
-            if not changed.rowcount:
-                connection.execute(insert(_ENTRIES).values(**columns, **values, updated_at=time.time()))
+        with self._database.begin() as connection:
+            if not connection.execute(update(ENTRIES).where(*self._is(key)).values(**values)).rowcount:
+                connection.execute(insert(ENTRIES).values(**self._columns(key), **values, max_id_before=0))
             if audit:
-                connection.execute(insert(_AUDIT).values(account=self.account, **audit))
+                connection.execute(insert(AUDIT).values(account=self.account, **audit))
 
-    def forget(self, key: LedgerKey) -> None:
-        """Commit that a create did not happen."""
-        with self._begin() as connection:
-            connection.execute(delete(_ENTRIES).where(*self._is(self._key(key))))
+    def discard_pending(self, key: LedgerKey) -> None:
+        """Commit that a pending create or link did not happen."""
+        with self._database.begin() as connection:
+            connection.execute(delete(ENTRIES).where(*self._is(key), ENTRIES.c.status == "pending"))
 
-    def append_audit(self, rows: Iterable[Mapping[str, Any]]) -> None:
-        """Append to the audit table."""
-        values = [{"account": self.account, **row} for row in rows]
-        if values:
-            with self._begin() as connection:
-                connection.execute(insert(_AUDIT), values)
+    def delete(self, key: LedgerKey) -> None:
+        """Delete an entry that no longer holds: its row is gone, or its values were overwritten."""
+        with self._database.begin() as connection:
+            connection.execute(delete(ENTRIES).where(*self._is(key)))
 
-    def delete_audit_before(self, at: float) -> None:
-        """Drop what was audited before a time, in epoch seconds."""
-        with self._begin() as connection:
-            connection.execute(delete(_AUDIT).where(_AUDIT.c.account == self.account, _AUDIT.c.at < at))
+    def _refuse_lost_account_id(self) -> None:
+        """Refuse to go on under the address's name if entries exist under an id: every record would be created again.
 
-    def close(self, *, is_clean: bool = False) -> None:
-        """Close the connections, and let others have it. `is_clean`: nothing is under way any more."""
-        for stream, one in self._run_locks.items():
-            if is_clean:
-                self.upsert(LedgerKey(stream, KeyKind.RUN, ""), row_id=None, parent_ids={}, status="ended")
-            one.release()
-        self._run_locks.clear()
-        self._engine.dispose()
-
-    def _entries(self, stream: str, condition: Any) -> list[Entry]:
-        query = select(_ENTRIES).where(_ENTRIES.c.account == self.account, _ENTRIES.c.stream == stream, condition)
-        with self._begin() as connection:
-            return [entry_of(row) for row in connection.execute(query.order_by(_ENTRIES.c.updated_at)).mappings()]
-
-    def _key(self, key: LedgerKey) -> dict[str, str]:
-        return {"account": self.account, "stream": key.stream, "source_key": key.text}
-
-    @staticmethod
-    def _is(key: dict[str, str]) -> list[Any]:
-        return [_ENTRIES.c[name] == value for name, value in key.items()]
-
-    @contextmanager
-    def _begin(self) -> Iterator[Connection]:
-        try:
-            with self._lock, self._engine.begin() as connection:
-                yield connection
-        except IntegrityError:
-            raise
-        except SQLAlchemyError as error:
+        No list shows the account's id now, so the entries under the id cannot be attributed to this account.
+        """
+        with self._database.begin() as connection:
+            query = select(ENTRIES.c.account).where(ENTRIES.c.account != self.account).distinct()
+            others = list(connection.scalars(query))
+        if others:
             raise ConfigError(
-                f"The ledger cannot be read or written ({type(error).__name__}).",
-                where="setting ledger_url",
-                hint="look at the disk or the database; nothing is sent that cannot be noted first",
-            ) from None
+                "The account of the API key cannot be determined: no list shows its id, and the ledger is kept by id.",
+                where=f"setting ledger_url · accounts {', '.join(others)}",
+                hint="run again later; if this stays, `fieldpulse doctor` shows which lists answer",
+            )
+
+    def _rename_account(self, former_account: str) -> None:
+        with self._database.begin() as connection:
+            try:
+                for table in (ENTRIES, RUNS):
+                    connection.execute(
+                        update(table).where(table.c.account == former_account).values(account=self.account)
+                    )
+            except IntegrityError:
+                raise ConfigError(
+                    "The ledger has entries of this account under two names, with different rows for one key.",
+                    where=f"setting ledger_url · accounts {former_account} and {self.account}",
+                    hint="give each FieldPulse account a ledger_url of its own",
+                ) from None
+
+    def _select(self, *conditions: Any) -> list[Entry]:
+        query = select(ENTRIES).where(ENTRIES.c.account == self.account, *conditions).order_by(ENTRIES.c.updated_at)
+        with self._database.begin() as connection:
+            return [_entry(row) for row in connection.execute(query).mappings()]
+
+    def _columns(self, key: LedgerKey) -> dict[str, str]:
+        return {"account": self.account, "stream": key.stream, "kind": key.kind.value, "source_key": key.value}
+
+    def _is(self, key: LedgerKey) -> list[Any]:
+        return [ENTRIES.c[name] == value for name, value in self._columns(key).items()]
 
 
-def entry_of(row: Mapping[Any, Any]) -> Entry:
-    """Return a row of the table as an entry."""
+def _entry(row: Mapping[Any, Any]) -> Entry:
     return Entry(
-        stream=row["stream"],
-        source_key=row["source_key"],
+        key=LedgerKey(row["stream"], KeyKind(row["kind"]), row["source_key"]),
         status=row["status"],
         row_id=row["row_id"],
-        parent_ids=row["parent_ids"] or {},
-        property_hashes=row["property_hashes"] or {},
-        fingerprint=row["fingerprint"] or {},
-        max_id_before=row["max_id_before"] or 0,
+        parent_ids=row["parent_ids"],
+        property_hashes=row["property_hashes"],
+        fingerprint=row["fingerprint"],
+        max_id_before=row["max_id_before"],
         updated_at=row["updated_at"],
     )

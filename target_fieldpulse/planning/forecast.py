@@ -78,8 +78,7 @@ def _entry(
     key: LedgerKey, known: int, above: Mapping[str, int], said: dict[str, str], *, is_deleted: bool = False
 ) -> Entry:
     return Entry(
-        stream=key.stream,
-        source_key=key.text,
+        key=key,
         status="deleted" if is_deleted else "written",
         row_id=known,
         parent_ids=above,

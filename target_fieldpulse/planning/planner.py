@@ -38,7 +38,7 @@ class Planner:
     def __init__(
         self, means: WriteServices, forecast: PlannedState, references: References, customs: CustomFieldWriter
     ) -> None:
-        self._forecast, self._lookups, self._rules = forecast, means.lookups, means.rules
+        self._forecast, self._lookups, self._rules = forecast, means.lookups, means.policy
         self._wire, self._external_columns = means.codec, means.key_columns
         self._references, self._customs = references, customs
 

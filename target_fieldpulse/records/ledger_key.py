@@ -14,7 +14,6 @@ class KeyKind(str, Enum):
     NAME = "name"  # a hash of the name of a row that was created because records refer to it
     LINK = "link"  # a link between two rows, made by an action
     ITEM_LINK = "item_link"  # a line item that an action added
-    RUN = "run"  # the stream's last run
 
 
 _PREFIXES = {f"{kind.value}:": kind for kind in KeyKind}

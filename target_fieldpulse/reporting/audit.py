@@ -1,4 +1,4 @@
-"""The audit: what was done for each record, in a table beside the ledger: names of properties, and no values."""
+"""The audit: a table beside the ledger with one row for each record. It holds names of properties, and no values."""
 
 from __future__ import annotations
 
@@ -8,8 +8,10 @@ import uuid
 from collections import Counter
 from typing import Any
 
+from sqlalchemy import delete, insert
+
 from fieldpulse_api.http.client import Client
-from target_fieldpulse.ledger.ledger import Ledger
+from target_fieldpulse.ledger.tables import AUDIT, LedgerDatabase
 from target_fieldpulse.planning.plan import Plan
 from target_fieldpulse.records.ledger_key import LedgerKey
 
@@ -17,74 +19,82 @@ from .outcomes import Outcome, WriteResult
 
 _DAY_SECONDS = 86_400
 _MAX_BUFFERED_ROWS = 200
-WRITTEN_OUTCOMES: tuple[Outcome, ...] = ("created", "updated", "deleted")
-"""Outcomes that are audited together with the ledger's own note of them."""
+OUTCOMES_IN_LEDGER: tuple[Outcome, ...] = ("created", "updated", "deleted")
+"""Outcomes whose audit row is committed together with the entry of the ledger, not by `append`."""
 
 
 class Audit:
-    """A row for each record that was not simply unchanged, and one for all those that were. For many threads."""
+    """The audit of one run. May be used by many threads.
 
-    def __init__(self, ledger: Ledger, client: Client, *, days: int, is_enabled: bool) -> None:
+    Records that are unchanged and took no request share one row for each stream.
+    """
+
+    def __init__(self, database: LedgerDatabase, account: str, client: Client, *, days: int, is_enabled: bool) -> None:
+        """Begin the audit of a run, and delete rows that are older than `days`."""
         self.run_id = uuid.uuid4().hex
-        self._ledger, self._client, self._is_enabled = ledger, client, is_enabled
+        self._database, self._account, self._client, self._is_enabled = database, account, client, is_enabled
         self._rows: list[dict[str, Any]] = []
         self._unchanged: Counter[str] = Counter()
         self._lock = threading.Lock()
         self._thread = threading.local()
         if is_enabled:
-            ledger.delete_audit_before(time.time() - days * _DAY_SECONDS)
+            before = time.time() - days * _DAY_SECONDS
+            with database.begin() as connection:
+                connection.execute(delete(AUDIT).where(AUDIT.c.account == account, AUDIT.c.recorded_at < before))
 
     def start_record(self) -> None:
-        """Say that this thread begins to carry out a record: its requests are counted from now."""
-        self._thread.before = self._client.requests_of_this_thread
+        """Count the requests of this thread from now on as those of one record."""
+        self._thread.requests_before = self._client.requests_of_this_thread
 
     def written_row(self, plan: Plan, outcome: Outcome, row_id: int) -> dict[str, Any]:
-        """Return what is audited of a plan that was carried out, to be written with the ledger's note of it."""
+        """Return the audit row of a plan that was carried out, for `Ledger.upsert`."""
         return self._row(plan.ledger_key.stream, plan.action, outcome) | {
             "source_key": plan.ledger_key.text,
-            "requests": self._requests(),
+            "requests": self._request_count(),
             "row_id": row_id,
             "changed": sorted(plan.changed),
         }
 
-    def append(self, key: LedgerKey, action: str, done: WriteResult) -> None:
-        """Note what became of a record that was not written."""
-        requests = self._requests()
-        if done.outcome == "unchanged" and not requests:
+    def append(self, key: LedgerKey, action: str, result: WriteResult) -> None:
+        """Add the row of a record that was not written."""
+        requests = self._request_count()
+        if result.outcome == "unchanged" and not requests:
             with self._lock:
                 self._unchanged[key.stream] += 1
             return
-        row = self._row(key.stream, action, done.outcome)
-        row |= {"source_key": key.text, "requests": requests, "row_id": done.row_id}
+        row = self._row(key.stream, action, result.outcome)
+        row |= {"source_key": key.text, "requests": requests, "row_id": result.row_id}
         with self._lock:
             self._rows.append(row)
-            is_much = len(self._rows) >= _MAX_BUFFERED_ROWS
-        if is_much:
+            is_full = len(self._rows) >= _MAX_BUFFERED_ROWS
+        if is_full:
             self.flush()
 
     def flush(self) -> None:
-        """Write what was noted."""
+        """Store the rows that were appended."""
         with self._lock:
             rows, self._rows = self._rows, []
-        if self._is_enabled:
-            self._ledger.append_audit(rows)
+        if rows and self._is_enabled:
+            with self._database.begin() as connection:
+                connection.execute(insert(AUDIT), [{"account": self._account, **row} for row in rows])
 
     def close(self) -> None:
-        """Write everything."""
-        unchanged = [self._row(one, "unchanged", "unchanged") | {"records": n} for one, n in self._unchanged.items()]
-        self._rows += unchanged
+        """Store all rows, those of unchanged records included."""
+        self._rows += [
+            self._row(stream, "unchanged", "unchanged") | {"records": count}
+            for stream, count in self._unchanged.items()
+        ]
         self._unchanged.clear()
         self.flush()
 
-    def _requests(self) -> int:
-        return self._client.requests_of_this_thread - getattr(
-            self._thread, "before", self._client.requests_of_this_thread
-        )
+    def _request_count(self) -> int:
+        requests = self._client.requests_of_this_thread
+        return requests - getattr(self._thread, "requests_before", requests)
 
     def _row(self, stream: str, action: str, outcome: str) -> dict[str, Any]:
         return {
-            "run": self.run_id,
-            "at": time.time(),
+            "run_id": self.run_id,
+            "recorded_at": time.time(),
             "stream": stream,
             "source_key": None,
             "action": action,

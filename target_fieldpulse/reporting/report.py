@@ -1,4 +1,4 @@
-"""The report of a run: a table for people, JSON for machines."""
+"""The report of a run: a table for people, and JSON for machines."""
 
 from __future__ import annotations
 
@@ -18,48 +18,47 @@ from fieldpulse_api.values.scalars import iso_timestamp
 from .outcomes import OUTCOMES
 
 Counts = Mapping[str, Mapping[str, int]]
-"""By stream: how many records were read, and what became of them."""
+"""By stream: how many records were read, and how many had each outcome."""
 
 
 class RunTimer:
-    """When a run began, and how long it took."""
+    """The beginning and the duration of a run."""
 
     def __init__(self) -> None:
-        self._began, self._tick = datetime.now(timezone.utc), time.monotonic()
+        self._started_at, self._start = datetime.now(timezone.utc), time.monotonic()
 
     def facts(self) -> dict[str, Any]:
-        """Return what a report says of it, and which version ran."""
-        seconds = round(time.monotonic() - self._tick, 3)
+        """Return the times and the version, as a report shows them."""
         return {
             "version": metadata.version("singer-fieldpulse"),
-            "began": iso_timestamp(self._began),
-            "seconds": seconds,
+            "began": iso_timestamp(self._started_at),
+            "seconds": round(time.monotonic() - self._start, 3),
         }
 
 
 def totals(counts: Counts) -> dict[str, int]:
-    """Return the sums of all streams."""
-    return {name: sum(one[name] for one in counts.values()) for name in ("read", *OUTCOMES)}
+    """Return the sums over all streams."""
+    return {name: sum(stream[name] for stream in counts.values()) for name in ("read", *OUTCOMES)}
 
 
 def summary_table(counts: Counts) -> Iterator[str]:
-    """Yield the lines of a table: a row for each stream."""
+    """Yield the lines of a table with a row for each stream."""
     names = ("read", *OUTCOMES)
     width = max([len("stream"), *map(len, counts)])
     yield f"{'stream':{width}}  " + "  ".join(f"{name:>9}" for name in names)
-    for stream, one in counts.items():
-        yield f"{stream:{width}}  " + "  ".join(f"{one[name]:>9,}" for name in names)
+    for stream, numbers in counts.items():
+        yield f"{stream:{width}}  " + "  ".join(f"{numbers[name]:>9,}" for name in names)
 
 
 def closing_line(counts: Counts) -> str:
-    """Return the run's last line, which adds up."""
+    """Return the last line of a run, a sum that adds up."""
     sums = totals(counts)
-    return f"read {sums['read']} = " + " + ".join(f"{sums[one]} {one}" for one in OUTCOMES)
+    return f"read {sums['read']} = " + " + ".join(f"{sums[outcome]} {outcome}" for outcome in OUTCOMES)
 
 
 def write_report(path: Path, report: Mapping[str, Any]) -> None:
-    """Write a report as JSON, whole or not at all. Raises: OSError."""
-    number, name = tempfile.mkstemp(dir=path.parent, prefix=path.name)
-    with os.fdopen(number, "wb") as file:
+    """Write a report as JSON, replacing the file atomically. Raises: OSError."""
+    descriptor, name = tempfile.mkstemp(dir=path.parent, prefix=path.name)
+    with os.fdopen(descriptor, "wb") as file:
         file.write(msgspec.json.format(msgspec.json.encode(report), indent=2) + b"\n")
     Path(name).replace(path)

@@ -1,1 +1,1 @@
-"""One run: records side by side, in order per key, and STATE behind acknowledged writes."""
+"""One run: records are written concurrently, in order per key, and each STATE waits for the records before it."""

@@ -1,4 +1,4 @@
-"""Work side by side, but in order where it touches the same thing."""
+"""A pool of threads that runs work concurrently, but in order where it touches the same keys."""
 
 from __future__ import annotations
 
@@ -10,14 +10,14 @@ OrderingKey = tuple[Hashable, ...]
 
 
 class KeyedExecutor:
-    """A bounded pool in which work on one key is done in the order in which it came.
+    """A bounded pool of threads. Work that writes a key runs in the order of submission.
 
-    A worker that waits for earlier work holds its place; that cannot lock up, since what it waits
-    for was begun before it.
+    A thread that waits for earlier work stays occupied. This cannot deadlock: the pool starts work in the order of
+    submission, so that what a thread waits for was started before it.
     """
 
     def __init__(self, workers: int, stopped: threading.Event) -> None:
-        """Work with so many threads; what has not begun when `stopped` is set is not begun."""
+        """Create the pool. Work that has not started when `stopped` is set is never started."""
         self._stopped = stopped
         self._pool = ThreadPoolExecutor(workers, thread_name_prefix="fieldpulse-write")
         self._capacity = threading.BoundedSemaphore(2 * workers)
@@ -28,7 +28,10 @@ class KeyedExecutor:
     def submit(
         self, work: Callable[[], None], *, writes: Iterable[OrderingKey], after: Iterable[OrderingKey] = ()
     ) -> None:
-        """Do `work` once all earlier work that writes one of these keys has ended. Blocks while too much waits."""
+        """Run `work` once all earlier work that writes a key of `writes` or `after` has ended.
+
+        Blocks while twice as much work as there are threads is submitted and not done.
+        """
         self._capacity.acquire()
         writes = tuple(writes)
         with self._lock:
@@ -39,7 +42,7 @@ class KeyedExecutor:
         future.add_done_callback(lambda done: self._remove(done, writes))
 
     def finish(self, seconds: float | None = None) -> None:
-        """Wait until everything has ended, at most `seconds`."""
+        """Wait until all work has ended, for at most `seconds`."""
         with self._lock:
             running = set(self._running)
         wait(running, timeout=seconds)

@@ -1,4 +1,8 @@
-"""What a record touches, and what it needs: so that records which name one thing are written in their order."""
+"""Ordering keys: what a record writes and what it refers to, so that writes of the same thing keep their order.
+
+They are computed from the record alone, before any look-up. A row has several: its id, its external_id, its name, and
+the values of its match fields. Two records that mean the same row share at least one of them.
+"""
 
 from __future__ import annotations
 
@@ -16,64 +20,66 @@ from .keyed_executor import OrderingKey
 
 
 def _name_columns() -> dict[str, set[str]]:
-    """Return the columns by which records of other streams name a stream's rows."""
-    found: defaultdict[str, set[str]] = defaultdict(set)
-    for reference in (one for resource in WRITABLE.values() for one in resource.write_spec.references):
-        if reference.column:
-            found[reference.stream].add(reference.column)
-    return found
+    """Return the columns by which records of other streams name the rows of a stream."""
+    columns: defaultdict[str, set[str]] = defaultdict(set)
+    for resource in WRITABLE.values():
+        for reference in resource.write_spec.references:
+            if reference.column:
+                columns[reference.stream].add(reference.column)
+    return columns
 
 
 _NAME_COLUMNS = _name_columns()
 
 
 def keys_written(
-    stream: str, write: WriteSpec, record: Record, match: tuple[tuple[str, ...], ...], wire: FieldCodec
+    stream: str, spec: WriteSpec, record: Record, match_sets: tuple[tuple[str, ...], ...], codec: FieldCodec
 ) -> list[OrderingKey]:
-    """Return what a record's write touches, so that two writes that name a row in one way never overlap."""
-    if write.row_reference:
-        row = write.reference(write.row_reference)
-        return [
-            key for name in _properties_with_values(row, record) for key in _reference_keys(row, name, record[name])
-        ]
+    """Return the keys of the row that a record writes."""
+    if spec.row_reference:
+        row = spec.reference(spec.row_reference)
+        return [key for name in _present(row, record) for key in _reference_keys(row, name, record[name])]
     keys: list[OrderingKey] = [
         (stream, name, str(record[name])) for name in ("id", "external_id") if record.get(name) is not None
     ]
-    named = (column for column in _NAME_COLUMNS.get(stream, ()) if record.get(column) is not None)
-    keys += [(stream, (column,), (normalized(record[column]),)) for column in named]
-    for fields in match:
-        values = tuple(_match_value(write, name, record, wire) for name in fields)
+    columns = (column for column in _NAME_COLUMNS.get(stream, ()) if record.get(column) is not None)
+    keys += [(stream, (column,), (normalized(record[column]),)) for column in columns]
+    for fields in match_sets:
+        values = tuple(_match_value(spec, name, record, codec) for name in fields)
         if all(values):
             keys.append((stream, fields, values))
     return keys
 
 
-def keys_read(write: WriteSpec, record: Record) -> list[OrderingKey]:
-    """Return what must have been written before a record can be."""
-    given_by = (
-        (reference, name) for reference in write.references for name in _properties_with_values(reference, record)
-    )
-    own = [key for reference, name in given_by for key in _reference_keys(reference, name, record[name])]
-    for call in write.actions:
-        given = record.get(call.name)
-        elements = [one for one in given if isinstance(one, Mapping)] if isinstance(given, list) else []
-        own += [key for one in elements for key in keys_read(call.item, one)]
-    return own
+def keys_read(spec: WriteSpec, record: Record) -> list[OrderingKey]:
+    """Return the keys of the rows that a record refers to: they must be written before it."""
+    keys = [
+        key
+        for reference in spec.references
+        for name in _present(reference, record)
+        for key in _reference_keys(reference, name, record[name])
+    ]
+    for action in spec.actions:
+        elements = record.get(action.name)
+        for element in elements if isinstance(elements, list) else []:
+            if isinstance(element, Mapping):
+                keys += keys_read(action.item, element)
+    return keys
 
 
-def _match_value(write: WriteSpec, name: str, record: Record, wire: FieldCodec) -> str:
-    """Return a field's value before anything is looked up, in the form in which it is compared."""
+def _match_value(spec: WriteSpec, field: str, record: Record, codec: FieldCodec) -> str:
+    """Return the value of a match field in its form for matching, or the text of the reference that fills it."""
     properties = dict.fromkeys(
-        [name, *(one for ref in write.references if ref.field == name for one in ref.properties)]
+        [field, *(name for reference in spec.references if reference.field == field for name in reference.properties)]
     )
-    given = next((one for one in properties if record.get(one) is not None), None)
-    if given is None:
+    name = next((name for name in properties if record.get(name) is not None), None)
+    if name is None:
         return ""
-    form = write.by_name[name] if given == name else Field(given, FieldType.TEXT)
-    return wire.match_key(form, record[given])
+    return codec.match_key(spec.by_name[field] if name == field else Field(name, FieldType.TEXT), record[name])
 
 
-def _properties_with_values(reference: Reference, record: Record) -> list[str]:
+def _present(reference: Reference, record: Record) -> list[str]:
+    """Return the properties of a reference that a record has."""
     return [name for name in reference.properties if record.get(name) is not None]
 
 
@@ -83,4 +89,4 @@ def _reference_keys(reference: Reference, name: str, value: Any) -> list[Orderin
     if name != reference.name_property:
         return [(reference.stream, "id", str(value))]
     values = value if isinstance(value, list) else [value]
-    return [(reference.stream, (str(reference.column),), (normalized(one),)) for one in values]
+    return [(reference.stream, (str(reference.column),), (normalized(element),)) for element in values]

@@ -1,4 +1,4 @@
-"""One run of the target: what its streams share, and the way of a record through it."""
+"""One run of the target: the way of each record from its sink to the executor, and of each STATE behind it."""
 
 from __future__ import annotations
 
@@ -6,89 +6,127 @@ import logging
 import math
 import threading
 from collections.abc import Callable, Mapping
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from fieldpulse_api.errors import ConfigError, RecordError, RecordInvalid, UncertainWrite
+from fieldpulse_api.http.client import Client
 from fieldpulse_api.resources.catalogue import WRITABLE
 from fieldpulse_api.resources.model import WritableResource
+from fieldpulse_plugin.settings import client_settings
 from target_fieldpulse.message_reader import RecordFault
 from target_fieldpulse.planning.guard_buffer import Held
-from target_fieldpulse.planning.plan import Plan
+from target_fieldpulse.planning.guards import Guards
+from target_fieldpulse.planning.write_policy import WritePolicy
+from target_fieldpulse.records.field_codec import FieldCodec
 from target_fieldpulse.records.parsed_record import key_or_empty
-from target_fieldpulse.reporting.audit import WRITTEN_OUTCOMES
+from target_fieldpulse.reporting.audit import OUTCOMES_IN_LEDGER
 from target_fieldpulse.reporting.outcomes import Outcome, Outcomes, WriteResult
 from target_fieldpulse.reporting.private_files import check_writable
+from target_fieldpulse.reporting.rejects_file import RejectsFile
 from target_fieldpulse.reporting.report import RunTimer, closing_line, summary_table, write_report
+from target_fieldpulse.writing.services import Waiter
 
 from .keyed_executor import KeyedExecutor
 from .ordering_keys import keys_read, keys_written
 from .state_queue import State, StateQueue
-from .wiring import Parts
+from .wiring import ClientFactory, RunServices, build_services
 
 _LOGGER = logging.getLogger(__name__)
-_MAX_SHUTDOWN_SECONDS = 20.0  # what a stopped run gives its requests under way
+_MAX_SHUTDOWN_SECONDS = 20.0  # for the requests in flight when the run is stopped
 
 Record = dict[str, Any]
 Schema = Mapping[str, Any]
 
 
 class RunStopped(Exception):
-    """The run was stopped while the outcome of a create was being found out."""
+    """The run was stopped before the outcome of a write was known."""
+
+
+@dataclass(frozen=True)
+class _Submission:
+    """A record on its way, with the ticket that holds back every STATE behind it."""
+
+    resource: WritableResource
+    schema: Schema
+    record: Record
+    ticket: int
 
 
 class TargetRun:
-    """Take records in, write them side by side, and let states out behind them. A dry run lets none out."""
+    """One run. Its methods are called by the thread that reads the input; records are written by a pool of threads.
 
-    def __init__(self, config: Mapping[str, Any], emit: Callable[[State], None]) -> None:
-        self._stopped = threading.Event()
-        self._parts = Parts(config, wait=self._stopped.wait)
-        self._guards = self._parts.guards
-        self._config, self._is_dry = config, config["dry_run"]
+    A dry run shows what would be written, and emits no STATE. A run that gets no SCHEMA sends no request.
+    """
+
+    def __init__(
+        self, config: Mapping[str, Any], emit: Callable[[State], None], *, client_factory: ClientFactory = Client
+    ) -> None:
+        """Check all settings, before anything is read. Raises: ConfigError."""
+        self._config, self._is_dry, self._emit_state = config, config["dry_run"], emit
+        self._client_factory = client_factory
+        self._client_settings = client_settings(config)
+        self._policy = WritePolicy.from_config(config)
+        self._codec = FieldCodec(self._client_settings.zone, config["phone_region"])
+        self._guards = Guards(config, self._row_count)
         self._report_path = _report_path(config)
-        self._timer = RunTimer()
+        self._rejects = RejectsFile(Path(config["rejects_path"]))
         if config.get("plan_path") and not self._is_dry:
             _LOGGER.warning("plan_path has an effect only with dry_run: this run writes")
-        self._emit_state = emit
-        self._outcomes = Outcomes(config["rejects_path"])
+        self._timer = RunTimer()
+        self._stopped = threading.Event()
+        self._outcomes = Outcomes()
         self._states = StateQueue(self._write_state)
-        self._executor = KeyedExecutor(math.ceil(self._parts.settings.requests_per_second), self._stopped)
+        self._pool = KeyedExecutor(math.ceil(self._client_settings.requests_per_second), self._stopped)
         self._guard_buffer: Held | None = Held() if self._guards and not self._is_dry else None
         self._prepared: set[str] = set()
-        self._fatal: BaseException | None = None
+        self._services: RunServices | None = None
+        self._error: BaseException | None = None
 
     def prepare(self, resource: WritableResource) -> None:
-        """Get ready to write a stream: which account this is, and what earlier runs left in doubt."""
-        self._parts.open()
+        """Lock a stream and settle what earlier runs left pending in it.
+
+        Raises: RunLocked if another run writes the stream; ConfigError; what reading raises.
+        """
+        if self._services is None:
+            self._services = build_services(
+                self._config,
+                client_settings=self._client_settings,
+                policy=self._policy,
+                codec=self._codec,
+                guards=self._guards,
+                waiter=Waiter(self._stopped),
+                client_factory=self._client_factory,
+            )
         if self._is_dry:
             return
-        named = {one.stream for one in resource.write_spec.references} & self._parts.rules.create_missing_references
-        for one in (WRITABLE[stream] for stream in sorted({resource.name, *named} - self._prepared)):
-            self._prepared.add(one.name)  # a SCHEMA may come again, while creates are under way
-            self._parts.ledger.lock_stream(one.name)
-            if not one.write_spec.target_resource:
-                self._parts.doubts.settle_all(one)
+        referenced = {reference.stream for reference in resource.write_spec.references}
+        streams = {resource.name} | (referenced & self._policy.create_missing_references)
+        for stream in sorted(streams - self._prepared):  # a SCHEMA may be repeated while creates are in flight
+            self._prepared.add(stream)
+            self._services.runs.start(stream)
+            if not WRITABLE[stream].write_spec.target_resource:
+                self._services.uncertain_creates.settle_all(WRITABLE[stream])
 
     def submit(
         self, resource: WritableResource, schema: Schema, record: Record, fault: RecordFault | None = None
     ) -> None:
-        """Read one record; this waits while too many are under way. One with a fault is rejected.
+        """Accept one record; block while too many are in flight. A record with a fault is rejected.
 
-        Raises: what ended the run.
+        Raises: the error that ended the run.
         """
         self.raise_if_failed()
         self._outcomes.count_read(resource.name)
-        ticket = self._states.open_ticket()
+        submission = _Submission(resource, schema, record, self._states.open_ticket())
         if fault:
-            self._reject(resource, schema, record, fault)
-            self._states.close_ticket(ticket)
-            return
-        if self._guard_buffer is None:
-            self._start(resource, schema, record, ticket)
-            return
-        self._count_planned(resource, record)
-        if self._guard_buffer.put(lambda: self._start(resource, schema, record, ticket)):
-            self._release_buffered()
+            self._reject_fault(submission, fault)
+        elif self._guard_buffer is None:
+            self._start(submission)
+        else:
+            self._count_planned(submission)
+            if self._guard_buffer.put(lambda: self._start(submission)):
+                self._release_buffered()
 
     def skip(self, stream: str) -> None:
         """Count a record that is not to be written."""
@@ -96,164 +134,174 @@ class TargetRun:
         self._outcomes.count_outcome(stream, "skipped")
 
     def queue_state(self, state: State) -> None:
-        """Take in a state."""
+        """Queue a state behind the records that were submitted before it."""
         self._states.append(state)
 
     def raise_if_failed(self) -> None:
-        """Raise what ended the run, if anything did."""
-        if self._fatal:
-            raise self._fatal
+        """Raise the error that ended the run, if there was one."""
+        if self._error:
+            raise self._error
 
     def finish(self, *, is_stopped: bool = False) -> None:
-        """Wait for all writes; in a run that was stopped, only for those under way, and not for ever."""
+        """Wait for all writes; if the run was stopped, only for those in flight, and for a limited time."""
         if is_stopped:
             self._stopped.set()
         else:
             self._release_buffered()
-        self._executor.finish(_MAX_SHUTDOWN_SECONDS if is_stopped else None)
+        self._pool.finish(_MAX_SHUTDOWN_SECONDS if is_stopped else None)
 
     def close(self, status: int | None = None) -> int:
-        """Close everything, say the last line, write the report, and return the exit status.
+        """Close all services, log the summary, write the report, and return the exit status.
 
-        `status` is that of what ended the run; without it the outcomes decide.
+        `status` is the exit status of the error that ended the run; without an error the outcomes decide.
         """
+        self._rejects.close()
         counts = self._outcomes.close()
-        is_clean = status is None
+        if self._services:
+            if status is None:
+                self._services.runs.end()
+            self._services.close()
         if status is None:
-            is_bad = self._outcomes["uncertain"] or (self._outcomes["rejected"] and self._config["on_reject"] == "fail")
-            status = 1 if is_bad else 0
-        self._parts.close(is_clean=is_clean)
+            has_failures = self._outcomes["uncertain"] or (
+                self._outcomes["rejected"] and self._config["on_reject"] == "fail"
+            )
+            status = 1 if has_failures else 0
         for line in summary_table(counts):
             _LOGGER.info("%s", line)
         _LOGGER.info("%s", closing_line(counts))
         if self._report_path:
             try:
                 write_report(self._report_path, self._report(counts, status))
-            except OSError as error:  # how the run ended is not for its report to say
+            except OSError as error:  # does not change how the run ended
                 _LOGGER.warning("The report cannot be written (%s): setting report_path", error.strerror)
         return status
 
+    @property
+    def _opened(self) -> RunServices:
+        """Return the services. `prepare` has opened them before any record of a writable stream comes."""
+        if self._services is None:
+            raise RuntimeError
+        return self._services
+
+    def _row_count(self, stream: str) -> int:
+        return self._opened.ledger.row_count(stream)
+
     def _report(self, counts: Mapping[str, Mapping[str, int]], status: int) -> Record:
-        parts = self._parts
+        services = self._services
         return {
-            "run": parts.audit.run_id if parts.is_open else None,
+            "run": services.audit.run_id if services else None,
             **self._timer.facts(),
-            "account": parts.ledger.account if parts.is_open else None,
+            "account": services.ledger.account if services else None,
             "dry_run": self._is_dry,
             "exit_status": status,
-            "requests": parts.client.request_count if parts.is_open else 0,
+            "requests": services.client.request_count if services else 0,
             "rejects_path": self._config["rejects_path"],
             "streams": counts,
         }
 
-    def _count_planned(self, resource: WritableResource, record: Record) -> None:
-        """Count what a record will do, before anything is sent. Raises: GuardStopped when it would be too much."""
+    def _count_planned(self, submission: _Submission) -> None:
+        """Count what a record will do, before anything is sent. Raises: SafetyLimitReached."""
         try:
-            plan = self._parts.planner.plan(resource, record)
-        except RecordError:  # it will be again when its turn comes
+            plan = self._opened.planner.plan(submission.resource, submission.record)
+        except RecordError:  # it is rejected when it is written
             return
         if plan.writes:
-            for one in plan.rows_to_create:
-                if self._parts.forecast.add_row(one)[1]:
-                    self._guards.count("create", one.stream)
+            for row in plan.rows_to_create:
+                _, is_new = self._opened.planned_state.add_row(row)
+                if is_new:
+                    self._guards.count("create", row.stream)
             self._guards.count(plan.action, plan.ledger_key.stream)
-            self._parts.forecast.apply(plan)
+            self._opened.planned_state.apply(plan)
 
     def _release_buffered(self) -> None:
-        """Begin to write what was held: the plan is within the guards, or too long to be known."""
-        held, self._guard_buffer = self._guard_buffer, None
-        if held:
+        """Start the buffered records: they are within the limits, or more than the buffer holds."""
+        buffer, self._guard_buffer = self._guard_buffer, None
+        if buffer:
             self._guards.reset()
-            self._parts.forecast.clear()
-            for start in held.take():
+            if self._services:
+                self._services.planned_state.clear()
+            for start in buffer.take():
                 self.raise_if_failed()
                 start()
 
-    def _start(self, resource: WritableResource, schema: Schema, record: Record, ticket: int) -> None:
-        write = resource.write_spec
-        match = self._parts.rules.match_sets_of(resource)
-        self._executor.submit(
-            lambda: self._work(resource, schema, record, ticket),
-            writes=keys_written(resource.name, write, record, match, self._parts.wire),
-            after=keys_read(write, record),
+    def _start(self, submission: _Submission) -> None:
+        """Hand a record to the pool, behind the earlier ones that touch the same rows."""
+        resource, record = submission.resource, submission.record
+        match_sets = self._policy.match_sets_of(resource)
+        self._pool.submit(
+            lambda: self._work(submission),
+            writes=keys_written(resource.name, resource.write_spec, record, match_sets, self._codec),
+            after=keys_read(resource.write_spec, record),
         )
 
-    def _work(self, resource: WritableResource, schema: Schema, record: Record, ticket: int) -> None:
-        stream = resource.name
+    def _work(self, submission: _Submission) -> None:
+        """Write a record, in a thread of the pool, and close its ticket."""
+        stream = submission.resource.name
         try:
             with self._outcomes.in_progress(stream):
-                self._outcomes.count_outcome(stream, self._write(resource, schema, record))
-            self._states.close_ticket(ticket)
-        except RunStopped:
-            self._outcomes.count_outcome(
-                stream, "uncertain"
-            )  # the ledger has it; its ticket stays open: no state passes it
-        except BaseException as error:  # noqa: BLE001  whatever it is ends the run instead of vanishing in a thread
-            self._fatal = self._fatal or error
+                self._outcomes.count_outcome(stream, self._write(submission))
+            self._states.close_ticket(submission.ticket)
+        except RunStopped:  # the ledger has the pending create; the open ticket holds back every later STATE
+            self._outcomes.count_outcome(stream, "uncertain")
+        except BaseException as error:  # noqa: BLE001  it ends the run, and must not vanish in a thread
+            self._error = self._error or error
             self._stopped.set()
 
-    def _write(self, resource: WritableResource, schema: Schema, record: Record) -> Outcome:
-        plan, audit = None, self._parts.audit
+    def _write(self, submission: _Submission) -> Outcome:
+        services, plan = self._opened, None
         try:
-            audit.start_record()
-            plan = self._parts.planner.plan(resource, record)
-            audit.start_record()  # look-ups are everybody's
-            done = self._execute(plan)
+            services.audit.start_record()
+            plan = services.planner.plan(submission.resource, submission.record)
+            services.audit.start_record()  # look-ups are shared: their requests belong to no record
+            result = services.executor.execute(plan)
         except (RecordError, UncertainWrite) as error:
-            done = self._record_refusal(resource, schema, record, error)
-        if done.outcome not in WRITTEN_OUTCOMES:
-            audit.append(
-                plan.ledger_key if plan else key_or_empty(resource.name, record),
-                plan.action if plan else "none",
-                done,
-            )
-        return done.outcome
+            result = self._refuse(submission, error)
+        if result.outcome not in OUTCOMES_IN_LEDGER:
+            key = plan.ledger_key if plan else key_or_empty(submission.resource.name, submission.record)
+            services.audit.append(key, plan.action if plan else "none", result)
+        return result.outcome
 
-    def _reject(self, resource: WritableResource, schema: Schema, record: Record, fault: RecordFault) -> None:
+    def _reject_fault(self, submission: _Submission, fault: RecordFault) -> None:
+        """Reject a record whose line was ambiguous. The rejects file gets the line as it came."""
+        stream = submission.resource.name
         error = RecordInvalid(f"the record has {fault.reason}", where="input", hint="correct the record at its source")
-        done = self._record_refusal(resource, schema, record, error, line=fault.line)
-        self._outcomes.count_outcome(resource.name, done.outcome)
-        self._parts.audit.append(key_or_empty(resource.name, record), "none", done)
+        result = self._refuse(submission, error, line=fault.line)
+        self._outcomes.count_outcome(stream, result.outcome)
+        self._opened.audit.append(key_or_empty(stream, submission.record), "none", result)
+        self._states.close_ticket(submission.ticket)
 
-    def _execute(self, plan: Plan) -> WriteResult:
-        if not self._is_dry:  # it shows what a guard would stop
-            self._guards.count(plan.action, plan.ledger_key.stream)
-        return self._parts.writer.execute(plan)
-
-    def _record_refusal(
-        self,
-        resource: WritableResource,
-        schema: Schema,
-        record: Record,
-        error: RecordError | UncertainWrite,
-        *,
-        line: str | None = None,
+    def _refuse(
+        self, submission: _Submission, error: RecordError | UncertainWrite, *, line: str | None = None
     ) -> WriteResult:
+        """Store a record that was not written in the rejects file, and return its outcome."""
         if isinstance(error, UncertainWrite) and self._stopped.is_set():
             raise RunStopped from None
+        stream = submission.resource.name
         if not self._is_dry:
-            self._outcomes.reject(resource.name, schema, line or record, error)
+            self._rejects.append(stream, submission.schema, line or submission.record, error.one_line)
         outcome: Outcome = "uncertain" if isinstance(error, UncertainWrite) else "rejected"
-        _LOGGER.warning(
-            "%s: %s %s: %s", outcome, resource.name, key_or_empty(resource.name, record).redacted, error.one_line
-        )
+        key = key_or_empty(stream, submission.record)
+        _LOGGER.warning("%s: %s %s: %s", outcome, stream, key.redacted, error.one_line)
         return WriteResult(outcome)
 
     def _write_state(self, state: State) -> None:
-        """Emit a state, once what is behind it stands in the audit."""
+        """Emit a state, once the audit of the records before it is stored."""
         if not self._is_dry:
-            if self._parts.is_open:  # nothing was read of a stream that is written if not
-                self._parts.audit.flush()
+            if self._services:
+                self._services.audit.flush()
             self._emit_state(state)
 
 
 def _report_path(config: Mapping[str, Any]) -> Path | None:
-    """Return where the report goes. Raises: BadSetting where it cannot, before anything is written."""
+    """Return the path of the report. Raises: ConfigError if it cannot be written, or is that of another file."""
     if not config.get("report_path"):
         return None
     path = Path(config["report_path"])
     check_writable(path, "report_path")
     if path.resolve() in {Path(config[name]).resolve() for name in ("rejects_path", "plan_path") if config.get(name)}:
-        what = "The report would be written over another file of the run."
-        raise ConfigError(what, where=f"setting report_path · {path}", hint="give it a path of its own")
+        raise ConfigError(
+            "The report would overwrite another file of the run.",
+            where=f"setting report_path · {path}",
+            hint="set a path of its own",
+        )
     return path

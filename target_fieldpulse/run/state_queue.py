@@ -1,4 +1,8 @@
-"""STATE only behind acknowledged writes: a state leaves when every record before it has ended well."""
+"""The queue of STATE messages. A state is emitted once every record before it has its outcome.
+
+The runner stores an emitted state and never sends the records before it again. A state that is emitted too early
+loses records if the run is killed.
+"""
 
 from __future__ import annotations
 
@@ -11,36 +15,39 @@ State = dict[str, Any]
 
 
 class StateQueue:
-    """Tickets for records, and the states queued behind them. `emit` is called in order, by one thread at a time."""
+    """Tickets of records in flight, and the states behind them. May be used by many threads.
+
+    `emit` is called in order, by one thread at a time. Of several states that are ready only the newest is emitted.
+    """
 
     def __init__(self, emit: Callable[[State], None]) -> None:
         self._emit = emit
         self._lock = threading.Lock()
-        self._issued = 0
-        self._open: dict[int, None] = {}
+        self._last_ticket = 0
+        self._open_tickets: dict[int, None] = {}  # in the order of their numbers
         self._states: deque[tuple[int, State]] = deque()
 
     def open_ticket(self) -> int:
-        """Return the ticket of a record that was read."""
+        """Return a new ticket, for a record that was read."""
         with self._lock:
-            self._issued += 1
-            self._open[self._issued] = None
-            return self._issued
+            self._last_ticket += 1
+            self._open_tickets[self._last_ticket] = None
+            return self._last_ticket
 
     def close_ticket(self, ticket: int) -> None:
-        """Give a ticket back: its record is written, skipped, or safe among the rejects."""
+        """Close the ticket of a record that is written, skipped, or stored in the rejects file."""
         with self._lock:
-            del self._open[ticket]
-            self._release()
+            del self._open_tickets[ticket]
+            self._emit_ready()
 
     def append(self, state: State) -> None:
-        """Queue a state behind the records read so far."""
+        """Queue a state behind the records that were read so far."""
         with self._lock:
-            self._states.append((self._issued, state))
-            self._release()
+            self._states.append((self._last_ticket, state))
+            self._emit_ready()
 
-    def _release(self) -> None:
-        oldest_open = next(iter(self._open), self._issued + 1)
+    def _emit_ready(self) -> None:
+        oldest_open = next(iter(self._open_tickets), self._last_ticket + 1)
         newest = None
         while self._states and self._states[0][0] < oldest_open:
             newest = self._states.popleft()[1]

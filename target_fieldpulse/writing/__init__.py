@@ -1,1 +1,1 @@
-"""Plans carried out: creates, updates, deletes, and creates of unknown outcome."""
+"""Carries plans out: creates, updates and deletes rows, and finds rows again whose create was not confirmed."""

@@ -1,20 +1,23 @@
-"""A plan carried out: sent, noted in the ledger, and taken into the look-ups."""
+"""Execution of plans: each is sent, committed to the ledger, and entered into the look-ups."""
 
 from __future__ import annotations
 
+import logging
 import threading
 from collections import defaultdict
-from collections.abc import Iterable
+from collections.abc import Callable, Mapping
 from contextlib import suppress
 from dataclasses import replace
+from typing import Any, Protocol
 
 from fieldpulse_api.errors import RowNotFound
 from fieldpulse_api.resources.catalogue import WRITABLE
 from target_fieldpulse.planning.forecast import columns_written
 from target_fieldpulse.planning.guards import Guards
-from target_fieldpulse.planning.plan import Plan, RowToCreate, create_plan
+from target_fieldpulse.planning.plan import Body, Plan, RowToCreate, create_plan
 from target_fieldpulse.planning.planner import row_ledger_key
 from target_fieldpulse.planning.write_policy import CREATABLE
+from target_fieldpulse.records.custom_field_entries import FIELD as VALUES
 from target_fieldpulse.records.ledger_key import LedgerKey
 from target_fieldpulse.reporting.outcomes import WriteResult
 
@@ -22,13 +25,21 @@ from .create import RowCreator
 from .services import WriteServices, row_path
 from .update import RowUpdater
 
+_LOGGER = logging.getLogger(__name__)
+
+
+class Executor(Protocol):
+    """What becomes of plans: they are carried out, or in a dry run only shown."""
+
+    def execute(self, plan: Plan) -> WriteResult:
+        """Execute a plan. Raises: RecordError, UncertainWrite; any other error ends the run."""
+
+    def close(self) -> None:
+        """End the work, once all plans have been executed."""
+
 
 class PlanExecutor:
-    """Carry plans out. May be used by many threads.
-
-    Raises: RecordRefused for a record that is wrong, OutcomeUnknown for one that is in doubt;
-    anything else ends the run.
-    """
+    """Carry plans out. May be used by many threads."""
 
     def __init__(self, services: WriteServices, creator: RowCreator, updater: RowUpdater, guards: Guards) -> None:
         self._services, self._creator, self._updater, self._guards = services, creator, updater, guards
@@ -36,105 +47,108 @@ class PlanExecutor:
         self._created_by_name: dict[LedgerKey, int] = {}
 
     def execute(self, plan: Plan) -> WriteResult:
-        """Do what a plan says, and say what became of the record."""
-        if plan.rows_to_create and plan.action == "update" and self._services.rules.fill_empty_only:
+        """Carry a plan out, after the rows that it refers to and that are missing were created."""
+        self._guards.count(plan.action, plan.ledger_key.stream)
+        if plan.rows_to_create and plan.action == "update" and self._services.policy.fill_empty_only:
             plan = self._updater.only_empty_fields(plan)
-        plan = plan.with_row_ids({one: self._create_missing(one) for one in plan.rows_to_create})
-        if plan.action == "unchanged":
-            return WriteResult("unchanged", plan.row_id)
-        if plan.action == "skip":
-            return WriteResult("skipped", plan.row_id)
-        if plan.action == "delete":
-            return self._delete(plan)
-        if plan.action == "update":
-            return self._update(plan)
-        if plan.action == "create" and plan.ledger_key.stream in self._services.rules.create_missing_references:
-            return self._create_or_update_named(plan)
-        return self._create(plan)
+        plan = plan.with_row_ids({row: self._create_missing(row) for row in plan.rows_to_create})
+        result = self._by_action(plan)(plan)
+        _LOGGER.debug("%s %s: %s %s", plan.ledger_key.stream, plan.ledger_key.redacted, result.outcome, result.row_id)
+        return result
+
+    def close(self) -> None:
+        """Do nothing: every plan was executed when it came."""
+
+    def _by_action(self, plan: Plan) -> Callable[[Plan], WriteResult]:
+        if plan.action == "create" and plan.ledger_key.stream in self._services.policy.create_missing_references:
+            return self._create_or_update_named
+        return {
+            "create": self._create,
+            "resume_create": self._create,
+            "update": self._update,
+            "delete": self._delete,
+            "unchanged": lambda plan: WriteResult("unchanged", plan.row_id),
+            "skip": lambda plan: WriteResult("skipped", plan.row_id),
+        }[plan.action]
 
     def _create_or_update_named(self, plan: Plan) -> WriteResult:
-        """Create a row that other records may just have had created by its name: then it is changed instead."""
-        stream, body = plan.ledger_key.stream, plan.body
-        key = RowToCreate(stream, tuple((name, body[name]) for name in CREATABLE[stream] if name in body)).ledger_key
-        with self._name_locks[key]:
-            made = self._created_by_name.get(key)
-            if made is not None:
-                return self._update(replace(plan, action="update", row_id=made))
-            done = self._create(plan)
-            self._created_by_name[key] = int(done.row_id or 0)
-            return done
-
-    def _create(self, plan: Plan) -> WriteResult:
-        created = self._creator.create(plan) if plan.action == "create" else self._creator.resume(plan)
-        called = self._updater.run_actions(plan, created)
-        self._update_lookups(plan, created, (*plan.body, *called))
-        if plan.actions:  # else it was noted when the row was created
-            audit = self._services.audit.written_row(plan, "created", created)
-            self._services.ledger.upsert(
-                plan.ledger_key,
-                row_id=created,
-                parent_ids=plan.parent_ids,
-                property_hashes=plan.property_hashes,
-                audit=audit,
-            )
-        return WriteResult("created", created, plan.changed)
-
-    def _create_missing(self, one: RowToCreate) -> int:
-        """Create a row that records only name, once however many do, and return its id."""
-        resource, key = WRITABLE[one.stream], one.ledger_key
+        """Create a row, or update it if it was just created because another record refers to it by name."""
+        stream = plan.ledger_key.stream
+        named = tuple((name, plan.body[name]) for name in CREATABLE[stream] if name in plan.body)
+        key = RowToCreate(stream, named).ledger_key
         with self._name_locks[key]:
             if key in self._created_by_name:
-                return self._created_by_name[key]
-            self._guards.count("create", one.stream)
-            plan = create_plan(Plan("create", resource, key, body=dict(one.body)))
-            entry = self._services.ledger.find(key)
-            if entry and entry.status == "written":  # it is not there any more, or is called otherwise
-                self._services.ledger.forget(key)
-                entry = None
-            made = self._creator.resume(plan) if entry else self._creator.create(plan)
-            self._update_lookups(plan, made, tuple(plan.body))
-            self._created_by_name[key] = made
-            return made
+                return self._update(replace(plan, action="update", row_id=self._created_by_name[key]))
+            result = self._create(plan)
+            self._created_by_name[key] = int(result.row_id or 0)
+            return result
+
+    def _create_missing(self, row: RowToCreate) -> int:
+        """Create a row that records refer to by name, once in a run, and return its id."""
+        key, ledger = row.ledger_key, self._services.ledger
+        with self._name_locks[key]:
+            if key not in self._created_by_name:
+                self._guards.count("create", row.stream)
+                plan = create_plan(Plan("create", WRITABLE[row.stream], key, body=dict(row.body)))
+                entry = ledger.find(key)
+                if entry and entry.status == "written":  # the look-up did not find it: it was deleted or renamed
+                    ledger.delete(key)
+                    entry = None
+                self._created_by_name[key] = self._create_row(plan, is_new=entry is None)
+            return self._created_by_name[key]
+
+    def _create(self, plan: Plan) -> WriteResult:
+        row_id = self._create_row(plan, is_new=plan.action == "create")
+        self._updater.run_actions(plan, row_id)
+        if plan.actions:  # else the creator has committed everything
+            self._commit(plan, row_id, audit=self._services.audit.written_row(plan, "created", row_id))
+        return WriteResult("created", row_id, plan.changed)
+
+    def _create_row(self, plan: Plan, *, is_new: bool) -> int:
+        created = self._creator.create(plan) if is_new else self._creator.resume(plan)
+        self._update_lookups(plan, created.row_id, plan.body, created.columns)
+        return created.row_id
 
     def _update(self, plan: Plan) -> WriteResult:
-        known = int(plan.row_id or 0)
-        self._forget_other_streams_writes(
-            plan, known, plan.body
-        )  # before it is sent: a part of it may be all that is written
+        row_id = int(plan.row_id or 0)
+        self._delete_entries_of_other_streams(plan, row_id)  # first: even a PUT that fails may have written a part
         sent = self._updater.update(plan)
-        self._update_lookups(plan, known, sent)
-        audit = self._services.audit.written_row(plan, "updated", known) if sent else None
+        self._update_lookups(plan, row_id, {name: value for name, value in plan.body.items() if name in sent})
+        self._commit(plan, row_id, audit=self._services.audit.written_row(plan, "updated", row_id) if sent else None)
+        return WriteResult("updated" if sent else "unchanged", row_id, plan.changed if sent else ())
+
+    def _delete(self, plan: Plan) -> WriteResult:
+        """Delete a row. One that is gone already counts as deleted."""
+        row_id = int(plan.row_id or 0)
+        with suppress(RowNotFound):
+            self._services.client.delete(row_path(plan.resource, plan.parent_ids, row_id))
+        audit = self._services.audit.written_row(plan, "deleted", row_id)
+        self._services.ledger.upsert(
+            plan.ledger_key, row_id=row_id, parent_ids=plan.parent_ids, status="deleted", audit=audit
+        )
+        self._services.lookups.remove(plan.resource.name, plan.parent_ids, row_id)
+        return WriteResult("deleted", row_id)
+
+    def _commit(self, plan: Plan, row_id: int, *, audit: Mapping[str, Any] | None) -> None:
         self._services.ledger.upsert(
             plan.ledger_key,
-            row_id=known,
+            row_id=row_id,
             parent_ids=plan.parent_ids,
             property_hashes=plan.property_hashes,
             audit=audit,
         )
-        return WriteResult("updated" if sent else "unchanged", known, plan.changed if sent else ())
 
-    def _delete(self, plan: Plan) -> WriteResult:
-        """Delete a row; one that is gone already is as it should be."""
-        known = int(plan.row_id or 0)
-        with suppress(RowNotFound):
-            self._services.client.delete(row_path(plan.resource, plan.parent_ids, known))
-        audit = self._services.audit.written_row(plan, "deleted", known)
-        self._services.ledger.upsert(
-            plan.ledger_key, row_id=known, parent_ids=plan.parent_ids, status="deleted", audit=audit
-        )
-        self._services.lookups.remove(plan.resource.name, plan.parent_ids, known)
-        return WriteResult("deleted", known)
+    def _update_lookups(self, plan: Plan, row_id: int, body: Body, columns: Mapping[str, Any] | None = None) -> None:
+        """Enter a written body into the look-ups, and the other columns of the row where they are known."""
+        written = {**(columns or {}), **columns_written(replace(plan, body=body))}
+        if columns and VALUES in body:  # custom fields that the record leaves out stay known
+            written[VALUES] = [*body[VALUES], *(columns.get(VALUES) or ())]
+        self._services.lookups.upsert(plan.resource.name, plan.parent_ids, row_id, written)
 
-    def _update_lookups(self, plan: Plan, known: int, fields: tuple[str, ...]) -> None:
-        """Let the look-ups know what was written."""
-        resource = plan.resource
-        sent = replace(plan, body={name: value for name, value in plan.body.items() if name in fields})
-        self._services.lookups.upsert(resource.name, plan.parent_ids, known, columns_written(sent))
-
-    def _forget_other_streams_writes(self, plan: Plan, known: int, fields: Iterable[str]) -> None:
-        """Forget what another stream had written to the same fields of a row: it holds no more."""
+    def _delete_entries_of_other_streams(self, plan: Plan, row_id: int) -> None:
+        """Delete what the ledger knows of other streams that write the same fields of the row: it no longer holds."""
         for other in WRITABLE.values():
-            write = other.write_spec
-            is_same = write.target_resource == plan.resource.name and other.name != plan.ledger_key.stream
-            if is_same and set(write.by_name) & set(fields):
-                self._services.ledger.forget(row_ledger_key(other.name, known))
+            spec = other.write_spec
+            is_same_row = spec.target_resource == plan.resource.name and other.name != plan.ledger_key.stream
+            if is_same_row and set(spec.by_name) & set(plan.body):
+                self._services.ledger.delete(row_ledger_key(other.name, row_id))

@@ -1,4 +1,4 @@
-"""The rows that came into a list above an id: read once for all who ask at about the same time."""
+"""The rows that were added to a list after a known id. Threads that ask at about the same time share one read."""
 
 from __future__ import annotations
 
@@ -18,16 +18,19 @@ from .services import WriteServices, row_path
 
 @dataclass(frozen=True)
 class NewRows:
-    """What one reading found. `is_whole`: a row that was there when it began must be among them."""
+    """The result of one read.
+
+    `is_complete` means that every row above `max_id_before` that existed when the read began is in `rows`.
+    """
 
     read_number: int
     max_id_before: int
     rows: list[Row]
-    is_whole: bool
+    is_complete: bool
 
 
 class NewRowReader:
-    """The readings of a run. May be used by many threads."""
+    """Read new rows. May be used by many threads."""
 
     def __init__(self, services: WriteServices) -> None:
         self._services = services
@@ -38,47 +41,31 @@ class NewRowReader:
     def read(
         self, resource: Resource, parent_ids: Mapping[str, int], max_id_before: int, *, with_custom_fields: bool
     ) -> NewRows:
-        """Return the rows above an id, from a reading that begins now, whoever makes it; `values` shows custom fields.
+        """Return the rows above an id, from a read that begins after this call: by this thread, or by another one.
 
-        Raises: UnexpectedReply where the list is gone and cannot be; what `Client.get` raises.
+        Raises: UnexpectedResponse if the list is missing although its parent exists; what `Client.get` raises.
         """
         path = resource.path.format(**parent_ids)
-        seen = self._read_numbers[path]
+        last_begun = self._read_numbers[path]
         with self._locks[path]:
             last = self._last.get(path)
-            if last and last.read_number > seen and last.max_id_before <= max_id_before:
+            if last and last.read_number > last_begun and last.max_id_before <= max_id_before:
                 return last
             self._read_numbers[path] += 1
-            number = self._read_numbers[path]
-            rows, is_whole = self._read_list(
-                resource, parent_ids, path, max_id_before, with_custom_fields=with_custom_fields
-            )
-            self._last[path] = NewRows(number, max_id_before, rows, is_whole)
+            read_number = self._read_numbers[path]
+            query = dict(resource.with_custom_fields_params) if with_custom_fields else {}
+            pages = Pages(self._services.client, resource, replace(self._services.read_options, query=query), path)
+            try:
+                rows = [row for page in IncrementalScan(pages, "id", max_id_before + 1).rows() for row in page]
+                is_complete = _is_complete(pages)
+            except RowNotFound as error:
+                if not resource.parent or not self._is_gone(BY_NAME[resource.parent], parent_ids):
+                    raise UnexpectedResponse(
+                        error.what, where=error.where, hint="run again later; what was written is kept"
+                    ) from None
+                rows, is_complete = [], True  # a row that is gone has no rows below it
+            self._last[path] = NewRows(read_number, max_id_before, rows, is_complete)
             return self._last[path]
-
-    def _read_list(
-        self,
-        resource: Resource,
-        parent_ids: Mapping[str, int],
-        path: str,
-        max_id_before: int,
-        *,
-        with_custom_fields: bool,
-    ) -> tuple[list[Row], bool]:
-        query = dict(resource.with_custom_fields_params) if with_custom_fields else {}
-        pages = Pages(self._services.client, resource, replace(self._services.read_options, query=query), path)
-        try:
-            rows = [row for page in IncrementalScan(pages, "id", max_id_before + 1).rows() for row in page]
-        except RowNotFound as error:
-            if resource.parent and self._is_gone(BY_NAME[resource.parent], parent_ids):
-                return [], True  # nothing can be below a row that is gone
-            raise UnexpectedResponse(
-                error.what, where=error.where, hint="run again later; what was done is kept"
-            ) from None
-        tally = pages.tally
-        # In a list that grows all the while nothing is ever quiet: as many rows as were counted is enough.
-        is_whole = tally.verdict == "complete" or (tally.verdict == "unproven" and tally.server_count is not None)
-        return rows, is_whole
 
     def _is_gone(self, parent: Resource, parent_ids: Mapping[str, int]) -> bool:
         try:
@@ -86,3 +73,9 @@ class NewRowReader:
         except RowNotFound:
             return True
         return False
+
+
+def _is_complete(pages: Pages) -> bool:
+    """Return whether all rows were read. The server's count suffices: a list that keeps growing is never proved."""
+    stats = pages.tally
+    return stats.verdict == "complete" or (stats.verdict == "unproven" and stats.server_count is not None)

@@ -1,189 +1,132 @@
-"""One PUT: with what must be repeated, and a look at whether a null did what it should."""
+"""PUTs: one change of a row, with the fields that must go along, safe against a late one that overwrites it."""
 
 from __future__ import annotations
 
+import logging
+import threading
 import time
-from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass, field
-from typing import Any
+from collections.abc import Iterable
 
 from fieldpulse_api.errors import RecordInvalid, RowNotFound, UncertainWrite
-from fieldpulse_api.resources.model import WritableResource
-from fieldpulse_api.resources.write_model import FieldType
 from target_fieldpulse.planning.lookups import has_column
 from target_fieldpulse.planning.plan import Body, differing_fields
 from target_fieldpulse.records.field_codec import refuse
 
+from .clearing import ClearingStrategy
+from .put_target import EMPTY, PutTarget
 from .services import WriteServices
 
-NOT_CLEARABLE = "kept"
-"""FieldPulse clears the field by nothing that we know."""
-_EMPTY: tuple[Any, ...] = (None, "", [])
-_ZERO_VALUES: dict[FieldType, tuple[Any, ...]] = {
-    FieldType.BOOLEAN: (False,),
-    FieldType.INTEGER: (0,),
-    FieldType.DECIMAL: (0,),
-}
-"""What is empty besides, in columns that are never null."""
+_LOGGER = logging.getLogger(__name__)
 _MAX_ATTEMPTS = 3
-
-ClearValues = dict[str, Any]
-"""What clears a field: null, the empty text, or `_KEPT`."""
-
-
-@dataclass(frozen=True)
-class PutTarget:
-    """Where a PUT goes. `again` are fields that it may have to repeat, `row` is what is there, where that was read."""
-
-    resource: WritableResource
-    path: str
-    resend: Mapping[str, Any] = field(default_factory=dict)
-    row: Mapping[str, Any] | None = None
 
 
 class PutSender:
-    """Change rows. May be used by many threads.
+    """Send PUTs. May be used by many threads.
 
-    What an account wants repeated, and how its fields are cleared, is found out once in a run (question 10).
+    A PUT without a response may be applied late, over a newer one. It is therefore checked, and repeated if necessary,
+    once `uncertain_create_timeout_seconds` have passed. Whether an account wants required fields with every PUT is
+    learned once for each resource in a run (API facts 10).
     """
 
-    def __init__(
-        self, services: WriteServices, *, uncertain_create_timeout_seconds: float, wait: Callable[[float], bool]
-    ) -> None:
-        """Write. `uncertain_create_timeout_seconds` is how long after it was sent a PUT may still be carried out."""
-        self._services, self._timeout_seconds, self._wait = services, uncertain_create_timeout_seconds, wait
+    def __init__(self, services: WriteServices) -> None:
+        self._services, self._clearing = services, ClearingStrategy(services)
         self._resending_streams: set[str] = set()
-        self._known_clear_values: dict[tuple[str, str], Any] = {}
+        self._killed_run_lock = threading.Lock()
 
     def send(self, target: PutTarget, body: Body) -> bool:
         """Send fields of a row; None clears one. Return whether there was anything to send.
 
-        Raises: Invalid, also when FieldPulse keeps a field that was to be cleared: the rest is written then.
+        Raises: RecordInvalid if FieldPulse refuses the body, or does not clear a field: the rest is written then.
         """
-        nulls = [name for name, value in body.items() if value is None]
-        known = {
-            name: self._known_clear_values[target.resource.name, name] for name in nulls if self._is_known(target, name)
-        }
-        ways = self._clear_values(target, nulls, known) if nulls else {}
-        sent = {name: value for name, value in body.items() if value is not None}
-        whole = {**sent, **{name: way for name, way in ways.items() if way != NOT_CLEARABLE}}
-        self._send(target, whole)
-        unknown = [name for name in ways if name not in known]  # another thread may have found it out meanwhile
-        if unknown:
-            ways |= self._learn_clear_values(target, {name: ways[name] for name in unknown})
-        kept = ", ".join(name for name, way in ways.items() if way == NOT_CLEARABLE)
-        if kept:
-            raise refuse(f"{kept}: FieldPulse does not clear it; the rest was written", kept, "clear it in FieldPulse")
-        return bool(whole)
+        clearing = self._clearing.choose(target, [name for name, value in body.items() if value is None])
+        sent = {name: value for name, value in body.items() if value is not None} | clearing.body
+        self._send(target, sent)
+        not_clearable = ", ".join(self._clearing.verify(target, clearing, self._send))
+        if not_clearable:
+            reason = f"{not_clearable}: neither null nor an empty text clears it; the other fields were written"
+            raise refuse(reason, not_clearable, "clear it in FieldPulse")
+        return bool(sent)
 
     def send_action(self, path: str, body: Body) -> None:
-        """Send a PUT of its own. One that was not answered may be carried out late: then it is sent once more.
+        """Send the PUT of an action. One without a response is sent once more after the time-out.
 
-        Raises: OutcomeUnknown where it is never answered, or the run is stopped.
+        Raises: UncertainWrite if no PUT gets a response, or the run is stopped.
         """
         self._wait_for_killed_run()
         for _ in range(_MAX_ATTEMPTS):
             if not self._services.client.put(path, body).was_retried:
                 return
-            if self._wait(self._timeout_seconds):
+            if self._wait_until_applied(path):
                 break
         raise _uncertain(path)
 
-    def _clear_values(self, place: PutTarget, names: list[str], known: ClearValues) -> ClearValues:
-        """Return what clears these fields, or what is tried first. Those that are empty need nothing."""
-        doubtful = [name for name in names if known.get(name, NOT_CLEARABLE) == NOT_CLEARABLE]
-        row = (place.row or self._services.read_row(place.resource, place.path)) if doubtful else {}
-        empty = {name for name in doubtful if self._is_empty(place, row, name)}
-        return {name: known.get(name, self._first_clear_value(place, name)) for name in names if name not in empty}
-
-    def _first_clear_value(self, place: PutTarget, name: str) -> Any:
-        """Return null, unless the profile says that texts are not cleared by it."""
-        fields = place.resource.write_spec.by_name
-        is_text = name in fields and fields[name].type is FieldType.TEXT
-        return "" if is_text and self._services.client.settings.profile.writes.null_clears is False else None
-
-    def _learn_clear_values(self, place: PutTarget, ways: ClearValues) -> ClearValues:
-        """See whether these fields were cleared by what was sent, else whether they are by the other way."""
-        left = self._not_cleared(place, ways)
-        if left:
-            others = {name: None if ways[name] == "" else "" for name in left}
-            self._send(place, others)
-            kept = self._not_cleared(place, left)
-            ways |= {name: NOT_CLEARABLE if name in kept else other for name, other in others.items()}
-        self._known_clear_values.update({(place.resource.name, name): way for name, way in ways.items()})
-        return ways
-
-    def _not_cleared(self, place: PutTarget, names: Iterable[str]) -> list[str]:
-        row = self._services.read_row(place.resource, place.path)
-        return [name for name in names if not self._is_empty(place, row, name)]
-
-    def _is_known(self, place: PutTarget, name: str) -> bool:
-        return (place.resource.name, name) in self._known_clear_values
-
-    def _differing(self, place: PutTarget, body: Body, row: Mapping[str, Any]) -> list[str]:
-        write = place.resource.write_spec
-        names = differing_fields(place.resource, body, row, self._services.codec)
-        return [write.column_of(name) for name in names]
-
-    @staticmethod
-    def _is_empty(place: PutTarget, row: Mapping[str, Any], name: str) -> bool:
-        field = place.resource.write_spec.by_name[name]
-        cell = row.get(field.column)
-        if field.type is FieldType.DECIMAL and isinstance(cell, str) and cell:
-            return not cell.strip("0.")
-        return cell in _EMPTY or cell in _ZERO_VALUES.get(field.type, ())
-
-    def _send(self, place: PutTarget, body: Body) -> None:
+    def _send(self, target: PutTarget, body: Body) -> None:
+        """Send a PUT with the fields that the account wants to be repeated."""
         if not body:
             return
         self._wait_for_killed_run()
-        rules, name = place.resource.write_spec, place.resource.name
-        missing = [one for one in rules.always_resend if one not in body]
-        is_always = set(rules.always_resend) <= set(rules.required)
-        if missing and (is_always or name in self._resending_streams):
-            body, missing = self._add_required_fields(place, missing, body), []
+        spec, name = target.resource.write_spec, target.resource.name
+        missing = [field for field in spec.always_resend if field not in body]
+        are_required = set(spec.always_resend) <= set(spec.required)
+        if missing and (are_required or name in self._resending_streams):
+            body, missing = self._add_required_fields(target, missing, body), []
         try:
-            self._put_and_verify(place, body)
+            self._put_and_verify(target, body)
         except RowNotFound:
             raise
         except RecordInvalid:
             if not missing:
                 raise
-            self._put_and_verify(place, self._add_required_fields(place, missing, body))
-            self._resending_streams.add(name)  # this account wants them with every PUT
+            self._put_and_verify(target, self._add_required_fields(target, missing, body))
+            self._resending_streams.add(name)
+            _LOGGER.debug("%s: this account wants %s with every PUT", name, ", ".join(missing))
 
     def _wait_for_killed_run(self) -> None:
-        """Wait until nothing that a killed run sent can be carried out any more: it would undo what is sent now."""
-        killed_by = self._services.ledger.killed_before
-        left = (killed_by or 0) + self._timeout_seconds - time.time()
-        if left > 0 and self._wait(left):
-            raise UncertainWrite(
-                "The run was stopped before anything was sent.", where="PUT", hint="run again: the record comes again"
-            )
+        """If the previous run was killed, wait until its in-flight PUTs can no longer be applied.
 
-    def _put_and_verify(self, place: PutTarget, body: Body) -> None:
-        """Send a PUT. One that was not answered may be carried out late, over a newer one: then the row is looked at.
+        A late one would overwrite this update. Raises: UncertainWrite if the run is stopped.
+        """
+        killed_before = self._services.runs.killed_before
+        if killed_before is None:
+            return
+        with self._killed_run_lock:
+            seconds_left = killed_before + self._services.timeout_seconds - time.time()
+            reason = "the previous run was killed, and its last requests may still be applied"
+            if seconds_left > 0 and self._services.waiter.wait(seconds_left, reason):
+                raise UncertainWrite(
+                    "The run was stopped before this change was sent.", where="PUT", hint="run again: it is sent then"
+                )
 
-        Raises: OutcomeUnknown where it will not hold, or the run is stopped.
+    def _put_and_verify(self, target: PutTarget, body: Body) -> None:
+        """Send a PUT until a row that was read after the time-out holds it.
+
+        Raises: UncertainWrite if it does not hold after some attempts, or the run is stopped.
         """
         for _ in range(_MAX_ATTEMPTS):
-            if not self._services.client.put(place.path, body).was_retried:
+            if not self._services.client.put(target.path, body).was_retried:
                 return
-            if self._wait(self._timeout_seconds):
+            if self._wait_until_applied(target.path):
                 break
-            row = self._services.read_row(place.resource, place.path)
-            if not any(has_column(row, column) for column in self._differing(place, body, row)):
+            row = self._services.read_row(target.resource, target.path)
+            names = differing_fields(target.resource, body, row, self._services.codec)
+            if not any(has_column(row, target.field_of(name).column) for name in names):
                 return
-        raise _uncertain(place.path)
+        raise _uncertain(target.path)
 
-    def _add_required_fields(self, place: PutTarget, missing: list[str], body: Body) -> Body:
-        """Return a body with what must go along: as the record says, else as the row holds it."""
-        given = {name: place.resend[name] for name in missing if place.resend.get(name) not in _EMPTY}
-        lacking = [name for name in missing if name not in given]
-        row = (place.row or self._services.read_row(place.resource, place.path)) if lacking else {}
-        return {**{name: row[name] for name in lacking if row.get(name) not in _EMPTY}, **given, **body}
+    def _wait_until_applied(self, path: str) -> bool:
+        """Wait until a PUT without a response can no longer be applied. Return whether the run was stopped."""
+        reason = f"PUT {path}: an attempt without a response may still be applied"
+        return self._services.waiter.wait(self._services.timeout_seconds, reason)
+
+    def _add_required_fields(self, target: PutTarget, names: Iterable[str], body: Body) -> Body:
+        """Return a body with more fields: with the record's values, else with those that the row holds."""
+        values = {name: target.resend[name] for name in names if target.resend.get(name) not in EMPTY}
+        not_in_record = [name for name in names if name not in values]
+        row = (target.row or self._services.read_row(target.resource, target.path)) if not_in_record else {}
+        return {**{name: row[name] for name in not_in_record if row.get(name) not in EMPTY}, **values, **body}
 
 
 def _uncertain(path: str) -> UncertainWrite:
-    what = "Whether a change was carried out is unknown."
-    return UncertainWrite(what, where=f"PUT {path}", hint="run again later: it is sent again")
+    return UncertainWrite(
+        "Cannot confirm this change: its response was lost.", where=f"PUT {path}", hint="run again: it is sent again"
+    )

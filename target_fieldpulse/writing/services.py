@@ -1,7 +1,9 @@
-"""What the parts of a run share: the account, what is known of it, and the rules."""
+"""Services that the classes in this package share: the client, the ledger, look-ups, and waits."""
 
 from __future__ import annotations
 
+import logging
+import threading
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -11,32 +13,59 @@ from fieldpulse_api.http.client import Client
 from fieldpulse_api.reading.pages import ReadOptions
 from fieldpulse_api.resources.model import Resource
 from target_fieldpulse.ledger.ledger import Ledger
+from target_fieldpulse.ledger.run_marker import RunMarkers
 from target_fieldpulse.planning.lookups import Lookups
 from target_fieldpulse.planning.write_policy import WritePolicy
 from target_fieldpulse.records.field_codec import FieldCodec
 from target_fieldpulse.reporting.audit import Audit
 
+_LOGGER = logging.getLogger(__name__)
+
+
+class Waiter:
+    """Waits that end early when the run is stopped. May be used by many threads."""
+
+    def __init__(self, stopped: threading.Event) -> None:
+        self._stopped = stopped
+
+    def wait(self, seconds: float, reason: str) -> bool:
+        """Wait, and return whether the run was stopped. A wait of more than a second is logged with its reason."""
+        if seconds > 1:
+            _LOGGER.info("Waiting %.0f s: %s", seconds, reason)
+        return self._stopped.wait(seconds)
+
 
 @dataclass(frozen=True)
 class WriteServices:
-    """All of it may be used by many threads. `external` are the columns with the source's keys, by stream."""
+    """The services of a run. May be used by many threads.
+
+    `key_columns` are the columns that hold the source's keys, by stream. `timeout_seconds` is the setting
+    `uncertain_create_timeout_seconds`: how long after it was sent a request may still be applied.
+    """
 
     client: Client
     ledger: Ledger
+    runs: RunMarkers
     lookups: Lookups
     read_options: ReadOptions
     codec: FieldCodec
-    rules: WritePolicy
+    policy: WritePolicy
     audit: Audit
     key_columns: Mapping[str, str]
+    waiter: Waiter
+    timeout_seconds: float
 
     def read_row(self, resource: Resource, path: str) -> Mapping[str, Any]:
-        """Read a row by id, with its custom fields. Raises: NotFound; UnexpectedReply; what `Client.get` raises."""
+        """Read a row by id, with its custom fields.
+
+        Raises: RowNotFound; UnexpectedResponse if the response is no row; what `Client.get` raises.
+        """
         row = self.client.get(path, dict(resource.with_custom_fields_params)).data
         if not isinstance(row, dict):
-            what = "FieldPulse answered with something that is no row."
             raise UnexpectedResponse(
-                what, where=f"GET {path}", hint="run again; if it stays, the API has changed: report it"
+                "The response to a request for one row holds no row.",
+                where=f"GET {path}",
+                hint="run again; if this stays, the API has changed: report it",
             )
         return row
 

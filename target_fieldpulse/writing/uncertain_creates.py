@@ -1,11 +1,33 @@
-"""Creates whose outcome is unknown: looked for among the newest rows, never repeated blindly."""
+"""Uncertain creates: creates whose response was lost, looked for among the newest rows.
+
+FieldPulse has no idempotency keys: a POST that is sent twice makes two rows. The invariant of this package is that a
+POST is never repeated while its outcome is unknown. It rests on three rules:
+
+- Before a create is sent, the ledger has committed it as pending, with a fingerprint of its body and the id of a row
+  that existed. The row of the create, if there is one, has a higher id and matches the fingerprint.
+- A row is linked to one key only. It must match the fingerprint, belong to no other key, and hold no data that was
+  not sent. If several pending creates match it, the most specific one is settled first.
+- "It did not happen" is concluded only `uncertain_create_timeout_seconds` after the create was sent, when FieldPulse
+  can no longer apply it, and only from a complete list. For resources that move money it is never concluded.
+
+| new rows that match the fingerprint             | before the time-out | after the time-out                     |
+| ----------------------------------------------- | ------------------- | -------------------------------------- |
+| up to as many as creates with this fingerprint  | link the first      | link the first                         |
+| more than that                                  | uncertain           | uncertain                              |
+| a row that hides columns of the fingerprint     | uncertain           | uncertain                              |
+| only rows with data that was not sent           | uncertain           | uncertain                              |
+| only rows that match a more specific create too | wait for that one   | wait once more as long, then uncertain |
+| none                                            | wait                | did not happen, if the list is complete|
+| none, and the resource moves money              | wait                | uncertain                              |
+"""
 
 from __future__ import annotations
 
+import logging
 import threading
 import time
 from collections import defaultdict
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
 from dataclasses import dataclass
 
 from fieldpulse_api.errors import RowNotFound, UncertainWrite
@@ -14,153 +36,159 @@ from fieldpulse_api.resources.model import WritableResource
 from target_fieldpulse.ledger.ledger import Entry
 
 from .fingerprint import has_extra_data, is_more_specific, matches, unobservable_columns
-from .new_rows import NewRowReader
+from .new_rows import NewRowReader, NewRows
 from .services import WriteServices, row_path
 
-_MAX_SECONDS_BEFORE_SENDING = 300.0  # between noting a create and sending it: the budget, pauses, retries
-_POLL_SECONDS = 0.5  # until another create that is under way is settled
+_LOGGER = logging.getLogger(__name__)
+_MAX_SECONDS_BEFORE_SENDING = 300.0  # between the commit of a create and its POST: rate limit, pauses, retries
+_POLL_SECONDS = 0.5  # while another pending create is being settled
 
 
 @dataclass(frozen=True)
 class MatchResult:
-    """What one look at the new rows showed. `is_open`: one of them may turn out to be another's."""
+    """The result of one comparison with the new rows: a row, or the reason for none.
+
+    `may_be_another` means that the only matching rows also match a more specific pending create.
+    """
 
     row_id: int | None = None
     reason: str = ""
-    is_pending_elsewhere: bool = False
+    may_be_another: bool = False
 
 
 class UncertainCreates:
-    """Settle creates that the ledger holds as intended. May be used by many threads.
+    """Settle creates that are pending in the ledger. May be used by many threads."""
 
-    `uncertain_create_timeout_seconds` is how long after it was sent a create may still be carried out; `wait(seconds)`
-    says whether the run was stopped meanwhile.
-    """
-
-    def __init__(
-        self, services: WriteServices, *, uncertain_create_timeout_seconds: float, wait: Callable[[float], bool]
-    ) -> None:
+    def __init__(self, services: WriteServices) -> None:
         self._services, self._ledger, self._new_rows = services, services.ledger, NewRowReader(services)
-        self._timeout_seconds, self._wait = uncertain_create_timeout_seconds, wait
         self._stream_started_at: dict[str, float] = {}
         self._lock = threading.Lock()
 
     def settle_all(self, resource: WritableResource) -> None:
-        """Adopt what earlier runs created without learning of it; from now on nobody else writes the stream."""
+        """Link the rows that earlier runs created without a response. The run must have locked the stream.
+
+        Entries that remain pending are settled when their records come again. Links between rows have no fingerprint
+        and stay pending: the user settles them.
+        """
         self._stream_started_at[resource.name] = time.time()
-        lists: defaultdict[tuple[tuple[str, int], ...], list[Entry]] = defaultdict(list)
+        by_list: defaultdict[tuple[tuple[str, int], ...], list[Entry]] = defaultdict(list)
         for entry in self._ledger.pending(resource.name):
-            if entry.fingerprint:  # a link has none, and is settled by hand
-                lists[tuple(entry.parent_ids.items())].append(entry)
-        for entries in lists.values():
-            rows = self._rows(resource, min(entries, key=lambda entry: entry.max_id_before))
+            if entry.fingerprint:
+                by_list[tuple(entry.parent_ids.items())].append(entry)
+        for entries in by_list.values():
+            rows = self._read(resource, min(entries, key=lambda entry: entry.max_id_before)).rows
             for entry in sorted(entries, key=lambda entry: len(entry.fingerprint), reverse=True):
-                self._match(resource, entry, rows)
+                self._link_match(resource, entry, rows)
 
     def settle(self, resource: WritableResource, entry: Entry, *, failed_at: float | None = None) -> int | None:
-        """Return the id of the row that a create made, or None when it is sure to have made none.
+        """Return the id of the row that a create made, or None if it is certain that it made none.
 
-        Units:  `failed_at` is when this run lost the answer, in epoch seconds; None for an earlier run's
-                create, which may have been sent until this run began.
-        Raises: OutcomeUnknown when several rows may be the one, the list cannot be read whole, or it moves money.
+        Units:  `failed_at` is when this run lost the response, in epoch seconds; None for the create of an earlier run.
+        Raises: UncertainWrite if neither can be told, the resource moves money, or the run is stopped.
         """
-        began = self._stream_started_at.get(resource.name, 0)
-        began = began if entry.updated_at < began else time.time()
-        sent_by = failed_at or min(began, entry.updated_at + _MAX_SECONDS_BEFORE_SENDING)
+        sent_before = failed_at or self._latest_send_time(resource, entry)
+        timeout_seconds = self._services.timeout_seconds
         while True:
-            left = sent_by + self._timeout_seconds - time.time()
-            arrivals = self._new_rows.read(
-                resource, entry.parent_ids, entry.max_id_before, with_custom_fields=_needs_custom_fields(entry)
-            )
-            look = self._match(resource, entry, arrivals.rows)
-            if look.row_id is not None:
-                return look.row_id
-            is_over = left <= (-self._timeout_seconds if look.is_pending_elsewhere else 0)
-            if look.reason and (is_over or not look.is_pending_elsewhere):
-                raise _uncertain(resource, entry, look.reason)
+            seconds_left = sent_before + timeout_seconds - time.time()
+            new_rows = self._read(resource, entry)
+            match = self._link_match(resource, entry, new_rows.rows)
+            if match.row_id is not None:
+                return match.row_id
+            is_over = seconds_left <= (-timeout_seconds if match.may_be_another else 0)
+            if match.reason and (is_over or not match.may_be_another):
+                raise _uncertain(entry, match.reason)
             if is_over and resource.write_spec.is_money:
-                raise _uncertain(resource, entry, "no new row looks like it, and what moves money is not sent twice")
+                raise _uncertain(entry, "no matching row found, and what moves money is never sent again by itself")
+            if is_over and not new_rows.is_complete:
+                raise _uncertain(entry, "no matching row found, and the list could not be read completely")
             if is_over:
-                if arrivals.is_whole:
-                    return None
-                raise _uncertain(resource, entry, "the list in which it would be cannot be read whole")
-            if self._wait(left if left > 0 else _POLL_SECONDS):
-                raise _uncertain(resource, entry, "the run was stopped before that could be found out")
+                return None
+            reason = f"{resource.name} {entry.key.redacted}: the create without a response may still happen"
+            if self._services.waiter.wait(seconds_left if seconds_left > 0 else _POLL_SECONDS, reason):
+                raise _uncertain(entry, "the run was stopped before the outcome was known")
 
-    def _rows(self, resource: WritableResource, entry: Entry) -> list[Row]:
+    def _latest_send_time(self, resource: WritableResource, entry: Entry) -> float:
+        """Return when the create of an entry was sent at the latest: an earlier run cannot send once this one began."""
+        started_at = self._stream_started_at.get(resource.name, 0)
+        no_later_than = started_at if entry.updated_at < started_at else time.time()
+        return min(no_later_than, entry.updated_at + _MAX_SECONDS_BEFORE_SENDING)
+
+    def _read(self, resource: WritableResource, entry: Entry) -> NewRows:
         return self._new_rows.read(
-            resource, entry.parent_ids, entry.max_id_before, with_custom_fields=_needs_custom_fields(entry)
-        ).rows
-
-    def _match(self, resource: WritableResource, entry: Entry, rows: Iterable[Row]) -> MatchResult:
-        """Claim the row that carries what was sent, one row for one source key; else say why none can be claimed.
-
-        Creates that look alike are in doubt together: as many rows as there are of them may be theirs. A row that
-        fits a create that says more is that one's, once it is settled. A row that does not show all that
-        was sent is read by id.
-        """
-        new = [row for row in rows if int(row["id"]) > entry.max_id_before]
-        told = [self._with_hidden_columns(resource, entry, row) for row in new]
-        with self._lock:
-            pending = self._ledger.pending(resource.name)
-            like = [row for row in told if self._is_free(resource, entry, row)]
-            surer = [
-                other
-                for other in pending
-                if is_more_specific(other.fingerprint, entry.fingerprint) and other.parent_ids == entry.parent_ids
-            ]
-            free = [row for row in like if not any(self._fits(resource, row, other) for other in surer)]
-            alike = sum(
-                other.fingerprint == entry.fingerprint and other.parent_ids == entry.parent_ids for other in pending
-            )
-            look = self._judge(resource, entry, free, alike=alike, is_open=len(free) < len(like))
-            if look.row_id is not None:
-                self._ledger.upsert(entry.key, row_id=look.row_id, parent_ids=entry.parent_ids, status="linked")
-            return look
-
-    def _judge(
-        self, resource: WritableResource, entry: Entry, free: list[Row], *, alike: int, is_open: bool
-    ) -> MatchResult:
-        plain = [row for row in free if not has_extra_data(resource, row, entry.fingerprint, self._services.codec)]
-        if any(unobservable_columns(row, entry.fingerprint) for row in free):
-            return MatchResult(reason="a new row may be it, and does not show enough to tell")
-        if len(plain) > alike:
-            return MatchResult(reason="several new rows look like it")
-        if plain:
-            return MatchResult(row_id=min(int(row["id"]) for row in plain))
-        if free:
-            return MatchResult(reason="a new row looks like it, and says more than was sent")
-        return MatchResult(
-            reason="a new row may be it, or another record's that is in doubt" if is_open else "",
-            is_pending_elsewhere=is_open,
+            resource,
+            entry.parent_ids,
+            entry.max_id_before,
+            with_custom_fields=any(":" in name for name in entry.fingerprint),
         )
 
-    def _is_free(self, resource: WritableResource, entry: Entry, row: Row) -> bool:
-        return self._fits(resource, row, entry) and not self._ledger.is_claimed(resource.name, int(row["id"]))
+    def _link_match(self, resource: WritableResource, entry: Entry, rows: Iterable[Row]) -> MatchResult:
+        """Link the row that an entry's create made, if it can be told; else return why not.
 
-    def _fits(self, resource: WritableResource, row: Row, entry: Entry) -> bool:
-        return int(row["id"]) > entry.max_id_before and matches(resource, row, entry.fingerprint, self._services.codec)
+        Pending creates with the same fingerprint share the rows that match: which of them gets which row does not
+        matter, since a linked row is completed with the record's values afterwards.
+        """
+        codec = self._services.codec
+        new_rows = [self._with_hidden_columns(resource, entry, row) for row in rows if _is_newer(row, entry)]
+        with self._lock:
+            pending = [other for other in self._ledger.pending(resource.name) if other.parent_ids == entry.parent_ids]
+            matching = [
+                row
+                for row in new_rows
+                if matches(resource, row, entry.fingerprint, codec)
+                and not self._ledger.is_claimed(resource.name, int(row["id"]))
+            ]
+            more_specific = [other for other in pending if is_more_specific(other.fingerprint, entry.fingerprint)]
+            own = [
+                row
+                for row in matching
+                if not any(
+                    _is_newer(row, other) and matches(resource, row, other.fingerprint, codec)
+                    for other in more_specific
+                )
+            ]
+            creates_alike = sum(other.fingerprint == entry.fingerprint for other in pending)
+            if own or not matching:
+                match = self._choose(resource, entry, own, creates_alike=creates_alike)
+            else:
+                reason = "a new row matches, and may belong to another uncertain create"
+                match = MatchResult(reason=reason, may_be_another=True)
+            if match.row_id is not None:
+                self._ledger.upsert(entry.key, row_id=match.row_id, parent_ids=entry.parent_ids, status="linked")
+        _LOGGER.debug("uncertain create %s %s: %s", resource.name, entry.key.redacted, match)
+        return match
+
+    def _choose(self, resource: WritableResource, entry: Entry, rows: list[Row], *, creates_alike: int) -> MatchResult:
+        """Choose among the matching rows the first one, unless one of them makes the choice ambiguous."""
+        codec = self._services.codec
+        if any(unobservable_columns(row, entry.fingerprint) for row in rows):
+            return MatchResult(reason="a new row may match, and does not show enough columns to tell")
+        plain = [row for row in rows if not has_extra_data(resource, row, entry.fingerprint, codec)]
+        if len(plain) > creates_alike:
+            return MatchResult(reason="several new rows match")
+        if plain:
+            return MatchResult(row_id=min(int(row["id"]) for row in plain))
+        return MatchResult(reason="the only matching row holds data that was not sent" if rows else "")
 
     def _with_hidden_columns(self, resource: WritableResource, entry: Entry, row: Row) -> Row:
-        """Return a row with what only the row by id shows, where that could tell it apart."""
-        if not unobservable_columns(row, entry.fingerprint) or not matches(
-            resource, row, entry.fingerprint, self._services.codec
-        ):
+        """Complete a row that may match by what only the row by id shows."""
+        fingerprint = entry.fingerprint
+        if not unobservable_columns(row, fingerprint):
             return row
-        path = row_path(resource, entry.parent_ids, int(row["id"]))
+        if not matches(resource, row, fingerprint, self._services.codec):
+            return row
         try:
-            return {**row, **self._services.read_row(resource, path)}
+            return {**row, **self._services.read_row(resource, row_path(resource, entry.parent_ids, int(row["id"])))}
         except RowNotFound:
             return row
 
 
-def _needs_custom_fields(entry: Entry) -> bool:
-    return any(":" in name for name in entry.fingerprint)
+def _is_newer(row: Row, entry: Entry) -> bool:
+    return int(row["id"]) > entry.max_id_before
 
 
-def _uncertain(resource: WritableResource, entry: Entry, why: str) -> UncertainWrite:
+def _uncertain(entry: Entry, reason: str) -> UncertainWrite:
     return UncertainWrite(
-        f"A create may have happened: {why}.",
-        where=f"stream {resource.name} · source key {entry.key.redacted}",
-        hint="look at the newest rows in FieldPulse, and settle it with `fieldpulse ledger settle`",
+        f"Cannot confirm this create: {reason}.",
+        where=f"stream {entry.key.stream} · key {entry.key.redacted}",
+        hint="look at the newest rows in FieldPulse, then use `fieldpulse ledger settle`",
     )

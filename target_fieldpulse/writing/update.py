@@ -1,4 +1,4 @@
-"""Updates: the fields that changed, or only those that are empty, and the calls of a record."""
+"""Updates: the fields of a row that changed, or only its empty ones, and the actions of a record."""
 
 from __future__ import annotations
 
@@ -16,91 +16,97 @@ from target_fieldpulse.records.custom_field_entries import empty_fields, merge_i
 from target_fieldpulse.records.field_codec import canonical_json
 from target_fieldpulse.records.ledger_key import KeyKind, LedgerKey
 
-from .put import PutSender, PutTarget
+from .put import PutSender
+from .put_target import PutTarget
 from .services import WriteServices, row_path
 
 _EMPTY: tuple[Any, ...] = (None, "", [], {})
-_LINK_KEY_FIELDS = 2  # the fields that say what is linked: an entity and its id
+_LINK_KEY_FIELDS = 2  # the fields that name the linked row: its type and its id
 
 
 class RowUpdater:
-    """Change rows that are there. May be used by many threads. Raises: RecordRefused, OutcomeUnknown."""
+    """Update rows. May be used by many threads.
+
+    Raises: RecordError if the record is refused or its row is gone, UncertainWrite if the outcome stays unknown.
+    """
 
     def __init__(self, services: WriteServices, puts: PutSender) -> None:
         self._services, self._puts = services, puts
 
     def update(self, plan: Plan) -> tuple[str, ...]:
-        """Send what a plan says, and return the fields that were sent. A row that is gone is refused."""
-        resource, known = plan.resource, int(plan.row_id or 0)
-        path = row_path(resource, plan.parent_ids, known)
+        """Send what a plan changes, and return the names of the fields and actions that were sent."""
+        resource, row_id = plan.resource, int(plan.row_id or 0)
+        path = row_path(resource, plan.parent_ids, row_id)
         body, row = plan.body, None
         if body and self.needs_row(plan):
             row = self._services.read_row(resource, path)
             body = merge_into_row(self.fields_to_send(plan, row), row)
         is_sent = bool(body) and self._puts.send(PutTarget(resource, path, plan.resend, row), body)
-        called = self.run_actions(plan, known)
-        return (*(body if is_sent else ()), *called)
+        actions = self.run_actions(plan, row_id)
+        return (*(body if is_sent else ()), *actions)
 
     def only_empty_fields(self, plan: Plan) -> Plan:
-        """Return a plan with only what its row lacks: what need not be written need not be created."""
+        """Return a plan with only the fields that are empty in its row: it may need fewer rows to be created first."""
         row = self._services.read_row(plan.resource, row_path(plan.resource, plan.parent_ids, int(plan.row_id or 0)))
         return replace(plan, body=self.fields_to_send(plan, row))
 
     def needs_row(self, plan: Plan) -> bool:
-        """Say whether the row must be read first."""
-        return self._services.rules.fill_empty_only or VALUES in plan.body
+        """Return whether an update must read the row first."""
+        return self._services.policy.fill_empty_only or VALUES in plan.body
 
     def fields_to_send(self, plan: Plan, row: Mapping[str, Any]) -> Body:
-        """Return the body without custom values that the row has; with `fill_empty_only` only what is empty there."""
-        if not self._services.rules.fill_empty_only:
-            values = missing_values(plan.body.get(VALUES, []), row)
-            return {name: one for name, one in plan.body.items() if name != VALUES} | (
-                {VALUES: values} if values else {}
-            )
-        write = plan.resource.write_spec
-        columns = {name: write.column_of(name) for name in plan.body}
-        body = {name: value for name, value in plan.body.items() if row.get(columns[name]) in _EMPTY}
-        values = empty_fields(plan.body.get(VALUES, []), row)
-        return {name: value for name, value in body.items() if name != VALUES} | ({VALUES: values} if values else {})
+        """Return the body without custom fields that the row holds; with `fill_empty_only`, only its empty fields."""
+        body = {name: value for name, value in plan.body.items() if name != VALUES}
+        values = plan.body.get(VALUES, [])
+        if self._services.policy.fill_empty_only:
+            column_of = plan.resource.write_spec.column_of
+            body = {name: value for name, value in body.items() if row.get(column_of(name)) in _EMPTY}
+            values = empty_fields(values, row)
+        else:
+            values = missing_values(values, row)
+        return body | ({VALUES: values} if values else {})
 
     def run_actions(self, plan: Plan, row_id: int) -> tuple[str, ...]:
-        """Send the calls of a record, and return the names of those that were needed."""
-        calls = plan.resource.write_spec.actions
-        return tuple(
-            call.name for call in calls if plan.actions.get(call.name) and self._run_action(plan, call, row_id)
-        )
+        """Send the actions of a record, and return the names of those that had something to send."""
+        actions = [action for action in plan.resource.write_spec.actions if plan.actions.get(action.name)]
+        return tuple(action.name for action in actions if self._run_action(plan, action, row_id))
 
     def _run_action(self, plan: Plan, action: Action, row_id: int) -> bool:
         path, elements = action.path.format(id=row_id), plan.actions[action.name]
         if action.body_key:
             self._puts.send_action(path, {action.body_key: elements})
             return True
-        sent = [self._link(plan.resource, action, path, row_id, one) for one in elements]
-        return any(sent)
+        are_sent = [self._link(plan.resource, action, path, row_id, element) for element in elements]
+        return any(are_sent)
 
     def _link(self, resource: WritableResource, action: Action, path: str, row_id: int, element: Body) -> bool:
-        """Make or undo a link, once: whether FieldPulse takes the same one twice is not known."""
-        ledger = self._services.ledger
-        about = ":".join(str(element[name]) for name in action.item.required[:_LINK_KEY_FIELDS])
-        said = hashlib.blake2b(canonical_json([action.name, element]), digest_size=6, person=b"fieldpulse").hexdigest()
-        about += (
-            f":{said}" if len(action.item.required) > _LINK_KEY_FIELDS else ""
-        )  # what more it says makes it another link
-        key = LedgerKey(resource.name, KeyKind(action.link), f"{row_id}:{about}")
-        hashes = {action.name: said}
+        """Create or remove a link, unless the last element sent for it was the same.
+
+        It is unknown whether FieldPulse creates a second link from the same request, so an uncertain one is never
+        sent again. An element with more than the linked row (such as an item's quantity) is a link of its own.
+        """
+        ledger, required = self._services.ledger, action.item.required
+        element_hash = hashlib.blake2b(
+            canonical_json([action.name, element]), digest_size=6, person=b"fieldpulse"
+        ).hexdigest()
+        parts = [str(row_id), *(str(element[name]) for name in required[:_LINK_KEY_FIELDS])]
+        if len(required) > _LINK_KEY_FIELDS:
+            parts.append(element_hash)
+        key = LedgerKey(resource.name, KeyKind(action.link), ":".join(parts))
+        hashes = {action.name: element_hash}
         entry = ledger.find(key)
         if entry and entry.status == "pending":
             raise _uncertain_link(key, path)
         if entry and entry.property_hashes == hashes:
             return False
-        ledger.forget(key)
+        ledger.delete(key)
         ledger.add_pending(key, parent_ids={}, fingerprint={}, max_id_before=0, property_hashes=hashes)
         try:
             self._services.client.post(path, element)
         except UncertainWrite:
             raise _uncertain_link(key, path) from None
         except FieldPulseError:
-            ledger.forget(key)
+            ledger.discard_pending(key)
             raise
         ledger.upsert(key, row_id=None, parent_ids={}, property_hashes=hashes)
         return True
@@ -108,7 +114,7 @@ class RowUpdater:
 
 def _uncertain_link(key: LedgerKey, path: str) -> UncertainWrite:
     return UncertainWrite(
-        "Whether the link was made is unknown, and it is not tried again by itself.",
+        "Cannot confirm this link, and links are never sent again by themselves.",
         where=f"POST {path} · ledger: stream {key.stream}, key {key.text}",
-        hint="look at the row in FieldPulse; then `fieldpulse ledger settle` with this stream and key",
+        hint="look at the row in FieldPulse, then use `fieldpulse ledger settle` with this stream and key",
     )

@@ -239,7 +239,7 @@ def test_a_key_that_is_none_rejects_the_record_and_is_not_repeated(
     assert (written.counts, written.states) == ({"rejected": 1, "created": 1}, [{"bookmarks": 1}])
     assert "Canary" not in written.stderr
     with sqlite3.connect(tmp_path / "ledger.db") as connection:
-        keys = connection.execute("select source_key from fieldpulse_audit_2").fetchall()
+        keys = connection.execute("select source_key from fieldpulse_audit_1").fetchall()
     connection.close()
     assert sorted(keys) == [("",), ("ok",)]
 

@@ -1,10 +1,10 @@
-"""The ledger on SQLite and on a real PostgreSQL: what was intended, what was done, what is in doubt."""
+"""The ledger on SQLite and on a real PostgreSQL: entries, run markers, accounts."""
 
 from __future__ import annotations
 
 import os
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -14,25 +14,52 @@ from sqlalchemy import Connection, create_engine, text
 from fieldpulse_api.errors import ConfigError, RecordInvalid, RunLocked
 from fieldpulse_sandbox.sandbox import Sandbox
 from target_fieldpulse.ledger.ledger import Ledger
+from target_fieldpulse.ledger.run_marker import RunMarkers
+from target_fieldpulse.ledger.tables import LedgerDatabase
 from target_fieldpulse.records.ledger_key import KeyKind, LedgerKey
 from tests.harness.messages import record_message, schema_message, singer_lines
 from tests.harness.target_runner import run_target
 
-Make = Callable[[str], Ledger]
+OpenLedger = Callable[[str], Ledger]
+OpenRuns = Callable[[str], RunMarkers]
 
 
 @pytest.fixture
-def make(url: str, request: pytest.FixtureRequest) -> Iterator[Make]:
-    """Open ledgers of accounts that are the test's own."""
-    opened: list[Ledger] = []
+def prefix(request: pytest.FixtureRequest) -> str:
+    """Return the beginning of account names that are the test's own."""
+    return str(request.node.name)[:40]
 
-    def open_one(account: str) -> Ledger:
-        opened.append(Ledger(url, f"{request.node.name[:40]}-{account}"))
-        return opened[-1]
 
-    yield open_one
-    for one in opened:
-        one.close()
+@pytest.fixture
+def open_ledger(url: str, prefix: str) -> Iterator[OpenLedger]:
+    """Open ledgers, each with connections of its own, as another process would."""
+    databases: list[LedgerDatabase] = []
+
+    def _open(account: str) -> Ledger:
+        databases.append(LedgerDatabase(url))
+        return Ledger(databases[-1], f"{prefix}-{account}")
+
+    yield _open
+    for database in databases:
+        database.close()
+
+
+@pytest.fixture
+def open_runs(url: str, prefix: str) -> Iterator[OpenRuns]:
+    """Open the run markers of accounts, each as another process would."""
+    databases: list[LedgerDatabase] = []
+    runs: list[RunMarkers] = []
+
+    def _open(account: str) -> RunMarkers:
+        databases.append(LedgerDatabase(url))
+        runs.append(RunMarkers(databases[-1], f"{prefix}-{account}"))
+        return runs[-1]
+
+    yield _open
+    for markers in runs:
+        markers.close()
+    for database in databases:
+        database.close()
 
 
 @contextmanager
@@ -49,87 +76,134 @@ def key_of(external_id: str, stream: str = "customers") -> LedgerKey:
     return LedgerKey(stream, KeyKind.EXTERNAL_ID, external_id)
 
 
-def intend(ledger: Ledger, key: str = "k") -> None:
+def add_pending(ledger: Ledger, key: str = "k") -> None:
     ledger.add_pending(key_of(key), parent_ids={}, fingerprint={"email": "m"}, max_id_before=7)
 
 
-def test_what_was_intended_is_in_doubt_until_it_is_done(make: Make) -> None:
+def test_a_create_is_pending_until_its_row_is_written(open_ledger: OpenLedger) -> None:
     """Also for the next process that opens the ledger."""
-    intend(make("a"))
-    (entry,) = make("a").pending("customers")
-    assert (entry.source_key, entry.status, entry.fingerprint, entry.max_id_before, entry.row_id) == (
-        "k",
+    add_pending(open_ledger("a"))
+    (entry,) = open_ledger("a").pending("customers")
+    assert (entry.key, entry.status, entry.fingerprint, entry.max_id_before, entry.row_id) == (
+        key_of("k"),
         "pending",
         {"email": "m"},
         7,
         None,
     )
-    make("a").upsert(key_of("k"), row_id=9, parent_ids={}, property_hashes={"email": "h"})
-    assert make("a").pending("customers") == []
-    found = make("a").find(key_of("k"))
+    open_ledger("a").upsert(key_of("k"), row_id=9, parent_ids={}, property_hashes={"email": "h"})
+    assert open_ledger("a").pending("customers") == []
+    found = open_ledger("a").find(key_of("k"))
     assert found
     assert (found.status, found.row_id, found.property_hashes, found.fingerprint) == ("written", 9, {"email": "h"}, {})
 
 
-def test_what_did_not_happen_is_forgotten(make: Make) -> None:
-    """A refused create may be tried anew."""
-    ledger = make("a")
-    intend(ledger)
-    ledger.forget(key_of("k"))
+def test_a_pending_create_can_be_discarded_and_sent_again(open_ledger: OpenLedger) -> None:
+    """A refused create may be tried again; what is written cannot be discarded."""
+    ledger = open_ledger("a")
+    add_pending(ledger)
+    ledger.discard_pending(key_of("k"))
+    assert ledger.find(key_of("k")) is None
+    add_pending(ledger)
+    ledger.upsert(key_of("k"), row_id=9, parent_ids={})
+    ledger.discard_pending(key_of("k"))
+    assert ledger.find(key_of("k"))
+    ledger.delete(key_of("k"))
     assert ledger.find(key_of("k")) is None
 
 
-def test_a_key_can_be_intended_once(make: Make) -> None:
-    """Two processes that create the same record are stopped by the store, not by luck."""
-    intend(make("a"))
+def test_a_key_can_be_pending_once(open_ledger: OpenLedger) -> None:
+    """Two processes that create the same record are stopped by the database, not by luck."""
+    add_pending(open_ledger("a"))
     with pytest.raises(RecordInvalid, match="Another process"):
-        intend(make("a"))
+        add_pending(open_ledger("a"))
 
 
-def test_accounts_and_streams_are_kept_apart(make: Make) -> None:
+def test_keys_of_different_kinds_do_not_collide(open_ledger: OpenLedger) -> None:
+    """The external_id `5` and the FieldPulse id 5 are two keys."""
+    ledger = open_ledger("a")
+    ledger.upsert(key_of("5"), row_id=1, parent_ids={})
+    row_key = LedgerKey("customers", KeyKind.ROW_ID, "5")
+    ledger.upsert(row_key, row_id=5, parent_ids={})
+    assert [ledger.find(key).row_id for key in (key_of("5"), row_key)] == [1, 5]  # type: ignore[union-attr]
+    assert ledger.row_count("customers") == 2
+
+
+def test_accounts_and_streams_are_separate(open_ledger: OpenLedger) -> None:
     """Key 1 of one company is not key 1 of another."""
-    make("a").upsert(key_of("1"), row_id=5, parent_ids={})
-    assert make("b").find(key_of("1")) is None
-    assert make("a").find(key_of("1", "jobs")) is None
-    assert make("a").is_claimed("customers", 5)
-    assert not make("b").is_claimed("customers", 5)
+    open_ledger("a").upsert(key_of("1"), row_id=5, parent_ids={})
+    assert open_ledger("b").find(key_of("1")) is None
+    assert open_ledger("a").find(key_of("1", "jobs")) is None
+    assert open_ledger("a").is_claimed("customers", 5)
+    assert not open_ledger("b").is_claimed("customers", 5)
 
 
-def test_one_run_at_a_time_has_a_stream_of_an_account(make: Make) -> None:
-    """A second one is told who has it; another stream's, or another account's, is not in the way."""
-    first, second = make("a"), make("a")
-    first.lock_stream("customers")
+def test_one_run_at_a_time_writes_a_stream_of_an_account(open_runs: OpenRuns) -> None:
+    """A second run is told which process has the stream. Other streams and accounts stay free."""
+    first, second = open_runs("a"), open_runs("a")
+    first.start("customers")
     with pytest.raises(RunLocked, match=f"The ledger is locked by another run .process {os.getpid()}") as caught:
-        second.lock_stream("customers")
+        second.start("customers")
     assert caught.value.exit_status == 4
     assert "customers" in caught.value.where
-    second.lock_stream("jobs")
-    make("b").lock_stream("customers")
+    second.start("jobs")
+    open_runs("b").start("customers")
     first.close()
-    second.lock_stream("customers")
+    second.start("customers")
 
 
-def test_a_ledger_of_a_newer_version_is_refused(url: str, request: pytest.FixtureRequest) -> None:
-    """What an older target does not know it must not write into."""
+def test_a_run_knows_whether_the_one_before_it_was_killed(open_runs: OpenRuns) -> None:
+    """A killed run may have left requests in flight; one that ended has not."""
+    killed = open_runs("a")
+    killed.start("customers")
+    killed.close()
+    after_kill = open_runs("a")
+    after_kill.lock("customers")
+    assert after_kill.killed_before is None
+    after_kill.start("customers")
+    assert after_kill.killed_before is not None
+    after_kill.end()
+    after_kill.close()
+    after_end = open_runs("a")
+    after_end.start("customers")
+    assert after_end.killed_before is None
+
+
+def test_a_ledger_of_a_newer_version_is_refused(url: str) -> None:
+    """An older target must not write into tables that it does not know."""
     with _connected(url) as connection:
         connection.execute(text("create table fieldpulse_ledger_9 (account varchar(64))"))
     try:
         with pytest.raises(ConfigError, match="newer version"):
-            Ledger(url, request.node.name[:50])
+            LedgerDatabase(url)
     finally:
         with _connected(url) as connection:
             connection.execute(text("drop table fieldpulse_ledger_9"))
 
 
-def test_what_was_kept_before_the_account_was_known_is_taken_over(url: str, request: pytest.FixtureRequest) -> None:
-    """A list that shows the company's id one day must not make the ledger forget."""
-    name = request.node.name[:40]
-    early = Ledger(url, f"{name}-address")
-    early.upsert(key_of("k"), row_id=9, parent_ids={})
-    early.close()
-    late = Ledger(url, f"{name}-200001", former_account=f"{name}-address")
-    assert late.find(key_of("k"))
-    late.close()
+def test_entries_from_before_the_account_id_was_known_are_kept(url: str, prefix: str) -> None:
+    """The account had the address's name then; the marker of a killed run moves along."""
+    with closing(LedgerDatabase(url)) as database:
+        Ledger(database, f"{prefix}-address").upsert(key_of("k"), row_id=9, parent_ids={})
+        early_runs = RunMarkers(database, f"{prefix}-address")
+        early_runs.start("customers")
+        early_runs.close()
+        late = Ledger(database, f"{prefix}-200001", former_account=f"{prefix}-address")
+        assert late.find(key_of("k"))
+        late_runs = RunMarkers(database, f"{prefix}-200001")
+        late_runs.start("customers")
+        late_runs.close()
+        assert late_runs.killed_before is not None
+
+
+def test_a_run_leaves_the_ledger_in_one_file(target_config: dict[str, Any], tmp_path: Path) -> None:
+    """All connections are closed, so that SQLite merges its write-ahead log: the file alone can be copied."""
+    given = singer_lines(
+        schema_message("customers", "external_id", "first_name"),
+        record_message("customers", external_id="one", first_name="O"),
+    )
+    assert run_target(target_config, given, tmp_path).counts == {"created": 1}
+    assert not list(tmp_path.glob("ledger.db-*"))
 
 
 def test_the_file_is_private_and_holds_neither_key_nor_record(
@@ -167,6 +241,6 @@ def test_a_run_works_on_postgresql(postgres: str, box: Sandbox, target_config: d
 def test_a_ledger_that_cannot_be_opened_is_explained(wrong: str) -> None:
     """The setting is named, its value (it may hold a password) is not."""
     with pytest.raises(ConfigError) as caught:
-        Ledger(wrong, "a")
+        LedgerDatabase(wrong)
     assert "ledger_url" in caught.value.where
     assert wrong not in str(caught.value)

@@ -110,8 +110,8 @@ def test_what_a_killed_run_wrote_stands_in_the_audit(target_config: Config, tmp_
                 time.sleep(0.01)
             process.kill()
     with sqlite3.connect(tmp_path / "ledger.db") as connection:
-        done = connection.execute("select source_key from fieldpulse_ledger_2 where status = 'written'").fetchall()
-        told = connection.execute("select source_key from fieldpulse_audit_2 where outcome = 'created'").fetchall()
+        done = connection.execute("select source_key from fieldpulse_ledger_1 where status = 'written'").fetchall()
+        told = connection.execute("select source_key from fieldpulse_audit_1 where outcome = 'created'").fetchall()
     connection.close()
     assert len(done) > 10
     assert sorted(done) == sorted(told)

@@ -134,7 +134,7 @@ def test_a_link_in_doubt_is_not_made_twice(box: Sandbox, target_config: Config, 
     assert len(box.links(row["id"])) == 1
     key = f"link:{row['id']}:job:{linked(box)[1]}"
     assert key in ledger(target_config, "list", "--pending").stdout
-    assert ledger(target_config, "settle", "--stream", "material_lists", "--key", key, "--made").returncode == 0
+    assert ledger(target_config, "settle", "--stream", "material_lists", "--key", key, "--link-created").returncode == 0
     run_target(target_config, text, tmp_path)
     assert run_target(target_config, text, tmp_path).counts == {"unchanged": 1}
     assert len(box.links(row["id"])) == 1
@@ -179,9 +179,9 @@ def test_the_report_the_table_and_the_audit_add_up(box: Sandbox, target_config: 
     written = run_target(config, singer_lines(head, changed, *parts[1:]), tmp_path)
     assert "customers          4          0          1          0          3" in written.stderr
     with sqlite3.connect(tmp_path / "ledger.db") as connection:
-        told = "select stream, source_key, action, outcome, requests, row_id, changed, records from fieldpulse_audit_2"
-        first = connection.execute(f"{told} where run = ? order by id", [report["run"]]).fetchall()
-        last = connection.execute(f"{told} where run = ?", [json.loads(path.read_text())["run"]]).fetchall()
+        told = "select stream, source_key, action, outcome, requests, row_id, changed, records from fieldpulse_audit_1"
+        first = connection.execute(f"{told} where run_id = ? order by id", [report["run"]]).fetchall()
+        last = connection.execute(f"{told} where run_id = ?", [json.loads(path.read_text())["run"]]).fetchall()
     connection.close()
     assert sum(row[-1] for row in first) == 6
     assert {row[2:4] for row in first} == {("create", "created"), ("none", "rejected")}

@@ -1,0 +1,110 @@
+"""The tables of the ledger's database, and transactions on them.
+
+The version of the schema is part of the tables' names, so that two versions of the target never share a table.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from sqlalchemy import (
+    JSON,
+    BigInteger,
+    Column,
+    Connection,
+    Float,
+    Index,
+    Integer,
+    MetaData,
+    String,
+    Table,
+    inspect,
+)
+
+from fieldpulse_api.errors import ConfigError
+from fieldpulse_plugin.database import open_database, translate_db_errors
+
+_VERSION = 1
+_ENTRIES_PREFIX = "fieldpulse_ledger_"
+_METADATA = MetaData()
+
+ENTRIES = Table(
+    f"{_ENTRIES_PREFIX}{_VERSION}",
+    _METADATA,
+    Column("account", String(64), primary_key=True),
+    Column("stream", String(64), primary_key=True),
+    Column("kind", String(16), primary_key=True),
+    Column("source_key", String(512), primary_key=True),
+    Column("status", String(16), nullable=False),
+    Column("row_id", BigInteger),
+    Column("parent_ids", JSON, nullable=False),
+    Column("property_hashes", JSON, nullable=False),
+    Column("fingerprint", JSON, nullable=False),
+    Column("max_id_before", BigInteger, nullable=False),
+    Column("updated_at", Float, nullable=False),
+    Index(f"{_ENTRIES_PREFIX}{_VERSION}_rows", "account", "stream", "row_id"),
+    Index(f"{_ENTRIES_PREFIX}{_VERSION}_status", "account", "stream", "status"),
+)
+RUNS = Table(
+    f"fieldpulse_run_{_VERSION}",
+    _METADATA,
+    Column("account", String(64), primary_key=True),
+    Column("stream", String(64), primary_key=True),
+    Column("status", String(16), nullable=False),
+    Column("updated_at", Float, nullable=False),
+)
+AUDIT = Table(
+    f"fieldpulse_audit_{_VERSION}",
+    _METADATA,
+    Column("id", BigInteger().with_variant(Integer, "sqlite"), primary_key=True, autoincrement=True),
+    Column("account", String(64), nullable=False),
+    Column("run_id", String(32), nullable=False),
+    Column("recorded_at", Float, nullable=False, index=True),
+    Column("stream", String(64), nullable=False),
+    Column("source_key", String(512)),
+    Column("action", String(16), nullable=False),
+    Column("outcome", String(16), nullable=False),
+    Column("requests", Integer, nullable=False),
+    Column("row_id", BigInteger),
+    Column("changed", JSON),
+    Column("records", Integer, nullable=False),
+)
+
+
+class LedgerDatabase:
+    """The database behind `ledger_url`. May be used by many threads: one transaction runs at a time.
+
+    Raises: ConfigError if the database cannot be opened, or was written by a newer version of the target.
+    """
+
+    def __init__(self, url: str) -> None:
+        self.engine = open_database(url, _METADATA, store="ledger")
+        self._lock = threading.Lock()
+        try:
+            self._check_version()
+        except ConfigError:
+            self.close()
+            raise
+
+    @contextmanager
+    def begin(self) -> Iterator[Connection]:
+        """Open a transaction, committed at the end of the block. Raises: ConfigError if the database fails."""
+        with translate_db_errors("ledger"), self._lock, self.engine.begin() as connection:
+            yield connection
+
+    def close(self) -> None:
+        """Close all connections. SQLite then merges its write-ahead log into the file."""
+        self.engine.dispose()
+
+    def _check_version(self) -> None:
+        with translate_db_errors("ledger"):
+            names = inspect(self.engine).get_table_names()
+        versions = [name.removeprefix(_ENTRIES_PREFIX) for name in names if name.startswith(_ENTRIES_PREFIX)]
+        if any(int(version) > _VERSION for version in versions if version.isdigit()):
+            raise ConfigError(
+                "The ledger was written by a newer version of this target.",
+                where="setting ledger_url",
+                hint="install that version, or set another ledger_url",
+            )
