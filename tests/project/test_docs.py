@@ -107,6 +107,15 @@ def test_links_lead_to_files_and_headings(path: Path) -> None:
     assert broken == []
 
 
+@pytest.mark.parametrize("path", pages(), ids=lambda path: path.name)
+def test_paths_of_the_repository_exist(path: Path) -> None:
+    """A page that names a file or folder of the code follows when it moves."""
+    names = re.findall(
+        rf"`((?:{'|'.join(PACKAGES)}|docs|tests|scripts|plugins|cassettes)/[\w./-]*)`", path.read_text("utf-8")
+    )
+    assert [name for name in names if not (ROOT / name).exists()] == []
+
+
 def test_the_facts_that_the_code_cites_exist() -> None:
     """`API facts 2.2` in a comment is a section of docs/api-facts.md."""
     facts = (ROOT / "docs" / "api-facts.md").read_text("utf-8")
