@@ -6,7 +6,8 @@ import argparse
 import gc
 import re
 import sys
-from typing import TYPE_CHECKING, NoReturn
+from collections.abc import Sequence
+from typing import NoReturn
 from urllib.parse import urlsplit
 
 from typing_extensions import override
@@ -18,16 +19,12 @@ from fieldpulse_sandbox.faults.fault import KINDS, Fault
 from fieldpulse_sandbox.faults.fault_queue import FaultQueue
 from fieldpulse_sandbox.faults.random_faults import RandomFaults
 from fieldpulse_sandbox.server.app import create_app
+from fieldpulse_sandbox.server.gateway import RecordedRequest
+from fieldpulse_sandbox.server.uvicorn_server import UvicornServer, listen
 from fieldpulse_sandbox.server.webhook_sender import WebhookSender
 
 from .options import InvalidOption, behaviour_from, chaos_from, described, fault_from
-from .sandbox import UvicornServer, listen
 from .seed import build_account
-
-if TYPE_CHECKING:
-    from collections.abc import Sequence
-
-    from fieldpulse_sandbox.server.gateway import RecordedRequest
 
 BELIEF = "fieldpulse-sandbox: this is what we believe of the FieldPulse API, not the API. All data are invented."
 PLAIN = re.compile("[!-~]+")

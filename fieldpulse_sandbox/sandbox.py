@@ -2,144 +2,23 @@
 
 from __future__ import annotations
 
-import asyncio
-import contextlib
-import signal
-import socket
 import threading
 import time
-from typing import TYPE_CHECKING, Any
-
-import uvicorn
-from typing_extensions import override
-from uvicorn.protocols.http.h11_impl import H11Protocol
+from collections.abc import Callable
 
 from fieldpulse_sandbox.behaviour.profiles import LIVE, profile_of
 from fieldpulse_sandbox.behaviour.switches import Behaviour
 from fieldpulse_sandbox.data.store import Clock, MaterialListLink, Store
 from fieldpulse_sandbox.faults.fault import Fault
 from fieldpulse_sandbox.faults.fault_queue import FaultQueue
-from fieldpulse_sandbox.faults.injection import TRANSPORT
 from fieldpulse_sandbox.faults.random_faults import RandomFaults
+from fieldpulse_sandbox.schema.table_shapes import Row
 from fieldpulse_sandbox.server.app import create_app
 from fieldpulse_sandbox.server.gateway import RecordedRequest
+from fieldpulse_sandbox.server.uvicorn_server import UvicornServer, listen
 from fieldpulse_sandbox.server.webhook_sender import WebhookSender
 
-from .seed import Row, build_account
-
-if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
-    from types import FrameType
-
-    from starlette.types import ASGIApp, Receive, Scope, Send
-
-
-class DroppableConnection(H11Protocol):
-    """A connection that tells the application its transport, so that a fault can close it."""
-
-    @override
-    def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]  # as uvicorn has it
-        """Wrap the application once per connection."""
-        super().connection_made(transport)
-        app: Any = self.app
-
-        async def with_transport(scope: Scope, receive: Receive, send: Send) -> None:
-            scope[TRANSPORT] = transport
-            await app(scope, receive, send)
-
-        self.app = with_transport
-
-
-class UvicornServer(uvicorn.Server):
-    """A uvicorn server that says when it is ready and ends without raising the signal again."""
-
-    def __init__(self, app: ASGIApp, sock: socket.socket, on_ready: Callable[[], None]) -> None:
-        """Serve `app` on a socket that is bound already; `on_ready` is called when it listens."""
-        super().__init__(
-            uvicorn.Config(
-                app,
-                http=DroppableConnection,
-                ws="none",
-                lifespan="off",
-                log_level="warning",
-                access_log=False,
-                date_header=False,
-                server_header=False,
-                timeout_keep_alive=75,
-                timeout_graceful_shutdown=1,
-            )
-        )
-        self.sock = sock
-        self._on_ready = on_ready
-        self._stopped = asyncio.Event()
-        self._loop: asyncio.AbstractEventLoop | None = None
-
-    @override
-    async def startup(self, sockets: list[socket.socket] | None = None) -> None:
-        """Listen, then say so."""
-        self._loop = asyncio.get_running_loop()
-        await super().startup(sockets)
-        self._on_ready()
-
-    @override
-    async def main_loop(self) -> None:
-        """Wait for the end, without uvicorn's ticks of 0.1 s."""
-        await self._stopped.wait()
-
-    @override
-    async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
-        """Close everything at once; uvicorn waits 0.1 s, and for slow answers, which adds up in a test run."""
-        for server in self.servers:
-            server.close()
-        for connection in list(self.server_state.connections):
-            connection.transport.abort()
-        await asyncio.sleep(0)
-        for task in list(self.server_state.tasks):
-            task.cancel()
-        for sock in sockets or []:
-            sock.close()
-
-    def stop(self) -> None:
-        """End the server, from any thread or signal."""
-        self.should_exit = True
-        if self._loop and not self._loop.is_closed():
-            self._loop.call_soon_threadsafe(self._stopped.set)
-
-    @override
-    def handle_exit(self, sig: int, frame: FrameType | None) -> None:  # uvicorn calls it with both
-        """Take a signal as the wish to stop."""
-        self.stop()
-
-    @contextlib.contextmanager
-    @override
-    def capture_signals(self) -> Iterator[None]:
-        """Stop at SIGINT and SIGTERM, with exit status 0."""
-        if threading.current_thread() is not threading.main_thread():
-            yield
-            return
-        before = {number: signal.signal(number, self.handle_exit) for number in (signal.SIGINT, signal.SIGTERM)}
-        try:
-            yield
-        finally:
-            for number, handler in before.items():
-                signal.signal(number, handler)
-
-    def serve_forever(self) -> None:
-        """Serve until told to stop."""
-        self.run(sockets=[self.sock])
-
-
-def listen(host: str, port: int) -> socket.socket:
-    """Return a bound socket; port 0 is any free one."""
-    # Without the protocol's number asyncio leaves Nagle's algorithm on, and each small answer takes 40 ms.
-    sock = socket.socket(socket.AF_INET, socket.SOCK_STREAM, socket.IPPROTO_TCP)
-    try:
-        sock.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        sock.bind((host, port))
-    except OSError:
-        sock.close()
-        raise
-    return sock
+from .seed import build_account
 
 
 class Sandbox:

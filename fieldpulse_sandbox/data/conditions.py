@@ -7,7 +7,8 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
-from fieldpulse_sandbox.schema.table_shapes import BASE_CLASS, Row
+from fieldpulse_sandbox.schema.object_types import OBJECT_TYPES
+from fieldpulse_sandbox.schema.table_shapes import Row
 from fieldpulse_sandbox.schema.timestamps import SHORTEST_TIME, bare_from
 
 Test = Callable[[Row], bool]
@@ -46,11 +47,6 @@ FLAT: dict[str, dict[str, tuple[str, str]]] = {
     },
 }
 """The flat parameters that the vendor documents, by resource; every other flat parameter is ignored (V)."""
-OBJECT_TYPES = {
-    name: BASE_CLASS + name.title().removesuffix("s")
-    for name in ("customer", "job", "invoice", "project", "subtask", "subtasks")
-}
-"""The short names of object types in requests, and how the rows spell them."""
 WORDS = {("subtasks", "status"): {"open": "1", "close": "2"}}
 
 

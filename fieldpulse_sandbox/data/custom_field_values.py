@@ -2,20 +2,13 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from collections.abc import Mapping
+from typing import Any
 
-import msgspec
-
-from fieldpulse_sandbox.schema.table_shapes import COMPANY_ID
+from fieldpulse_sandbox.schema.table_shapes import COMPANY_ID, Row
 from fieldpulse_sandbox.seed.fields import CUSTOM_FIELD_OBJECTS, owner_column
 
-if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
-
-    from fieldpulse_sandbox.responses.row_format import RowFormat
-    from fieldpulse_sandbox.seed import Row
-
-    from .store import Store
+from .store import Store
 
 PARAMETERS = {"jobs": "with_custom_fields", "material_lists": "withCustomfieldsAndRelatedData"}
 """What a list and a row by id are asked for their values with, by resource (D). The other lists need no asking."""
@@ -37,21 +30,6 @@ def with_definitions(store: Store, row: Row) -> list[Row]:
 def _definition(store: Store, value: Row) -> Row | None:
     field = store.find("custom_fields", value["field_instance_id"])
     return {key: field[key] for key in DEFINITION} if field else None
-
-
-def encoded_with_definitions(store: Store, name: str, numbers: Sequence[int], form: RowFormat) -> list[bytes]:
-    """Return these rows as JSON, as a list shows them to who asked for the values.
-
-    The values are put behind the rows that the table keeps encoded: that is cheap enough to need no cache
-    of its own, which would have to notice every change of a definition.
-    """
-    table = store.tables[name]
-    plain = table.encoded(numbers, form)
-    rows = [table.rows.get(number) or table.deleted[number] for number in numbers]
-    values = [msgspec.json.encode(form.nested(DEFINITIONS_KEY, with_definitions(store, row))) for row in rows]
-    return [
-        b'%s,"%s":%s}' % (row[:-1], DEFINITIONS_KEY.encode(), given) for row, given in zip(plain, values, strict=True)
-    ]
 
 
 def merge_custom_values(store: Store, name: str, values: Row, before: Row, *, by_id: bool) -> Row:

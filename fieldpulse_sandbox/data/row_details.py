@@ -2,14 +2,9 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from fieldpulse_sandbox.schema.table_shapes import NEVER_SHOWN, Row
 
-from fieldpulse_sandbox.schema.table_shapes import NEVER_SHOWN
-
-if TYPE_CHECKING:
-    from fieldpulse_sandbox.seed import Row
-
-    from .store import Store
+from .store import Store
 
 EMBEDDED: dict[str, tuple[tuple[str, str, str], ...]] = {
     "jobs": (

@@ -7,26 +7,20 @@ from collections import defaultdict
 from collections.abc import Callable
 from dataclasses import dataclass
 from itertools import count
-from typing import TYPE_CHECKING
 
-from fieldpulse_sandbox.schema.table_shapes import COMPANY_ID, SHAPES, blank_row
+from fieldpulse_sandbox.data.errors import NoSuchRow
+from fieldpulse_sandbox.schema.table_shapes import COMPANY_ID, SHAPES, Row, blank_row
 from fieldpulse_sandbox.schema.timestamps import bare
+from fieldpulse_sandbox.seed import Account
 from fieldpulse_sandbox.seed.draft import ID_FAMILY
 
 from .table import Table
-
-if TYPE_CHECKING:
-    from fieldpulse_sandbox.seed import Account, Row
 
 Clock = Callable[[], float]
 Changed = Callable[[str, "Row | None", "Row"], None]
 """Takes the name of a resource, a row before, or None, and after."""
 LAST_SEEDED_VALUE = 5_900_000_000
 """No account is so large that its seed gets there."""
-
-
-class NoSuchRow(Exception):  # named for what happened
-    """There is no such row, or it was deleted."""
 
 
 @dataclass(frozen=True)

@@ -2,23 +2,18 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Collection, Iterable
+from dataclasses import dataclass
 from operator import itemgetter
 from random import Random
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import msgspec
 
+from fieldpulse_sandbox.data.errors import BackendError
 from fieldpulse_sandbox.schema.table_shapes import DETAIL_ONLY, NEVER_SHOWN, SHAPES, Row
 
-from .conditions import ASSIGNMENT
-from .index import ColumnIndex
-
-if TYPE_CHECKING:
-    from collections.abc import Iterable
-
-    from fieldpulse_sandbox.responses.row_format import RowFormat
-
-    from .selection import Selection
+from .conditions import ASSIGNMENT, Condition
 
 SEARCH_COLUMNS = [
     "first_name",
@@ -46,8 +41,46 @@ REMEMBERED = 64
 """How many selections of a table are kept at most."""
 
 
-class BackendError(Exception):
-    """The backend fell over: a filter on what is not a column (V*)."""
+Sort = tuple[str, bool]
+"""A column, and whether it descends."""
+
+
+@dataclass(frozen=True)
+class Selection:
+    """Which rows, in which order. Equal selections give equal rows until something is written."""
+
+    conditions: tuple[Condition, ...] = ()
+    sorts: tuple[Sort, ...] = ()
+    search: str = ""
+    default_order: str = "mixed"
+    with_deleted: bool = False
+
+
+class ColumnIndex:
+    """Ids by value. Cells that are lists or objects are not found by any value."""
+
+    def __init__(self, column: str, rows: Iterable[Row]) -> None:
+        """Read every row once."""
+        self._column = column
+        self._ids: dict[Any, set[int]] = {}
+        for row in rows:
+            self.add(row)
+
+    def add(self, row: Row) -> None:
+        """Take a row in."""
+        self._ids.setdefault(self._value(row), set()).add(row["id"])
+
+    def discard(self, row: Row) -> None:
+        """Forget a row as it was."""
+        self._ids.get(self._value(row), set()).discard(row["id"])
+
+    def find(self, values: Collection[Any]) -> list[int]:
+        """Return the ids of the rows that have any of these values, ascending."""
+        return sorted(number for value in values if value is not None for number in self._ids.get(value, ()))
+
+    def _value(self, row: Row) -> Any:
+        cell = row.get(self._column)
+        return None if isinstance(cell, list | dict) else cell
 
 
 class Table:
@@ -65,7 +98,7 @@ class Table:
         self.columns = frozenset(SHAPES[name]) - nested
         self._hidden = DETAIL_ONLY.get(name, frozenset()) | NEVER_SHOWN.get(name, frozenset())
         self._encoded: dict[int, bytes] = {}
-        self._form: RowFormat | None = None
+        self._form: Callable[[str, Row], Row] | None = None
         self._haystacks: dict[int, str] = {}
         self._selected: dict[Selection, list[int]] = {}
         self._indexes: dict[str, ColumnIndex] = {}
@@ -104,7 +137,7 @@ class Table:
         self._haystacks.pop(number, None)
         self._selected.clear()
 
-    def encoded(self, numbers: Iterable[int], form: RowFormat) -> list[bytes]:
+    def encoded(self, numbers: Iterable[int], form: Callable[[str, Row], Row]) -> list[bytes]:
         """Return these rows as JSON, as a list shows them in this form."""
         kept = self._encoded
         if form is not self._form:

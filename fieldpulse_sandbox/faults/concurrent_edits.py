@@ -2,16 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from random import Random
-from typing import TYPE_CHECKING
 from zlib import crc32
 
-if TYPE_CHECKING:
-    from collections.abc import Sequence
+from fieldpulse_sandbox.data.store import Store
 
-    from fieldpulse_sandbox.data.store import Store
-
-    from .fault import Fault
+from .fault import Fault
 
 WAYS = ("touch", "insert", "delete")
 

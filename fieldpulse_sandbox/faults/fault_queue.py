@@ -3,12 +3,9 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
 
 from .fault import END_FAULT, Fault
-
-if TYPE_CHECKING:
-    from .random_faults import RandomFaults
+from .random_faults import RandomFaults
 
 
 @dataclass

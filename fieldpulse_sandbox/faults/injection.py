@@ -4,20 +4,14 @@ from __future__ import annotations
 
 import asyncio
 import math
+from collections.abc import Callable
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
 
-from fieldpulse_sandbox.responses.bodies import HttpResponse, gateway_error
-from fieldpulse_sandbox.server.rate_limit import throttled
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from .fault import LIST_FAULTS
+from fieldpulse_sandbox.responses.bodies import HttpResponse, gateway_error, throttled
 
-if TYPE_CHECKING:
-    from collections.abc import Callable
-
-    from starlette.types import ASGIApp, Message, Receive, Scope, Send
-
-    from .fault import Fault
+from .fault import LIST_FAULTS, Fault
 
 TRANSPORT = "fieldpulse_sandbox.transport"
 """Key of the scope under which the server leaves the connection, so that a fault can drop it."""

@@ -3,14 +3,10 @@
 from __future__ import annotations
 
 import re
-from typing import TYPE_CHECKING
+from collections.abc import Sequence
 
 from fieldpulse_sandbox.data.conditions import Condition
-
-if TYPE_CHECKING:
-    from collections.abc import Sequence
-
-    from fieldpulse_sandbox.data.store import Store
+from fieldpulse_sandbox.data.store import Store
 
 COLUMNS = {
     "customers": "assigned_to",

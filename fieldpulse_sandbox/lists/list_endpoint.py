@@ -1,35 +1,36 @@
-"""One request for a page of a list, from the query to the answer, with what may befall it on the way."""
+"""The list endpoint: from one request for a page to its response.
+
+Faults that concern lists happen here, because they depend on the rows of the page.
+"""
 
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from random import Random
-from typing import TYPE_CHECKING
 
+import msgspec
+
+from fieldpulse_api.resources.model import Resource
+from fieldpulse_sandbox.behaviour.switches import Behaviour
 from fieldpulse_sandbox.data.conditions import Condition
-from fieldpulse_sandbox.data.custom_field_values import encoded_with_definitions
+from fieldpulse_sandbox.data.custom_field_values import DEFINITIONS_KEY, with_definitions
+from fieldpulse_sandbox.data.store import Store
 from fieldpulse_sandbox.faults.concurrent_edits import edit_row
-from fieldpulse_sandbox.faults.fault import END_FAULT
+from fieldpulse_sandbox.faults.fault import END_FAULT, Fault
+from fieldpulse_sandbox.faults.fault_queue import FaultQueue
+from fieldpulse_sandbox.responses.bodies import HttpResponse
 from fieldpulse_sandbox.responses.envelope import ResponseBuilder
-from fieldpulse_sandbox.responses.row_format import row_format
+from fieldpulse_sandbox.responses.row_format import RowFormat, row_format
+from fieldpulse_sandbox.schema.table_shapes import Row
 
-from .paging import last_page, page_of
-from .query import read_query
-
-if TYPE_CHECKING:
-    from fieldpulse_api.resources.model import Resource
-    from fieldpulse_sandbox.behaviour.switches import Behaviour
-    from fieldpulse_sandbox.data.store import Store
-    from fieldpulse_sandbox.faults.fault import Fault
-    from fieldpulse_sandbox.faults.fault_queue import FaultQueue
-    from fieldpulse_sandbox.responses.bodies import HttpResponse
-    from fieldpulse_sandbox.seed import Row
+from .query import ListQuery, read_query
 
 
 @dataclass(frozen=True)
 class ListRequest:
-    """A request for a page: its path, its query as text and as pairs, and the fault that met it on the way."""
+    """A request for a page: its path, its query as text and as pairs, and the fault that the gateway chose for it."""
 
     path: str
     query_string: str
@@ -41,49 +42,83 @@ class ListEndpoint:
     """The pages of every list."""
 
     def __init__(self, store: Store, behaviour: Behaviour, faults: FaultQueue) -> None:
-        """Read from this store."""
+        """Read the rows of `store`; read `behaviour` again for each request."""
         self._store, self._behaviour, self._faults = store, behaviour, faults
-        self._envelope = ResponseBuilder(behaviour)
-        self._times: Counter[str] = Counter()
+        self._responses = ResponseBuilder(behaviour)
+        self._request_counts: Counter[str] = Counter()
 
-    def respond(self, resource: Resource, asked: ListRequest, parent: Row | None) -> HttpResponse:
-        """Return the page that was asked for, below `parent` where the path says so.
+    def respond(self, resource: Resource, request: ListRequest, parent: Row | None) -> HttpResponse:
+        """Return the requested page, with the rows of `parent` only where the path names a parent.
 
-        Raises: Refused, BackendError.
+        Raises: ValidationFailed, BackendError.
         """
-        query = read_query(self._store, resource, asked.items, self._behaviour)
-        selection, fault = query.selection, asked.fault
+        query = read_query(self._store, resource, request.items, self._behaviour)
+        selection, fault = query.selection, request.fault
         if parent is not None:
-            own = Condition("customer_id", "=", str(parent["id"]))
-            selection = replace(selection, conditions=(own, *selection.conditions))
+            of_parent = Condition("customer_id", "=", str(parent["id"]))
+            selection = replace(selection, conditions=(of_parent, *selection.conditions))
         table = self._store.tables[resource.name]
         if fault and fault.kind == "concurrent_edit":
             edit_row(self._store, resource.name, table.select(selection), fault)
         if fault and fault.kind == "previous_page":
             query = replace(query, page=max(1, query.page - 1))
-        ids = table.select(selection)
-        count = len(ids) if query.is_counted else None
-        if self._behaviour.shuffle_unsorted and not selection.sorts and ids:
-            ids = self._slid(ids, asked)
-        is_endless = query.page > last_page(ids, query) and self._is_endless(asked)
-        page = page_of(ids, query, self._behaviour, is_endless=is_endless)
+        row_ids = table.select(selection)
+        count = len(row_ids) if query.is_counted else None
+        if self._behaviour.shuffle_unsorted and not selection.sorts and row_ids:
+            row_ids = self._rotated(row_ids, request)
+        repeats_last = query.page > last_page(row_ids, query) and self._repeats_last_page(request)
+        page = page_of(row_ids, query, self._behaviour, repeats_last=repeats_last)
         if page is None:
-            return self._envelope.page(None, count)
+            return self._responses.page(None, count)
         form = row_format(self._behaviour)
-        rows = (
-            encoded_with_definitions(self._store, resource.name, page, form)
-            if query.with_custom_values
-            else table.encoded(page, form)
-        )
-        return self._envelope.page(rows, count)
+        if query.with_custom_values:
+            return self._responses.page(encoded_with_definitions(self._store, resource.name, page, form), count)
+        return self._responses.page(table.encoded(page, form), count)
 
-    def _slid(self, ids: list[int], asked: ListRequest) -> list[int]:
-        """Return ids in another order; which one follows from the request and how often it came, so that it replays."""
-        target = f"{asked.path}?{asked.query_string}"
-        self._times[target] += 1
-        start = Random(f"{target} {self._times[target]}").randrange(len(ids))
-        return ids[start:] + ids[:start]
+    def _rotated(self, row_ids: list[int], request: ListRequest) -> list[int]:
+        """Return the ids in a rotated order.
 
-    def _is_endless(self, asked: ListRequest) -> bool:
-        fault = asked.fault or self._faults.next_at_end(asked.path)
+        The rotation follows from the request and the number of times it was sent, so that a run can be replayed.
+        """
+        target = f"{request.path}?{request.query_string}"
+        self._request_counts[target] += 1
+        start = Random(f"{target} {self._request_counts[target]}").randrange(len(row_ids))
+        return row_ids[start:] + row_ids[:start]
+
+    def _repeats_last_page(self, request: ListRequest) -> bool:
+        fault = request.fault or self._faults.next_at_end(request.path)
         return fault is not None and fault.kind == END_FAULT
+
+
+def last_page(row_ids: list[int], query: ListQuery) -> int:
+    """Return the number of the last page. An empty list has one page."""
+    return max(1, -(-len(row_ids) // query.limit))
+
+
+def page_of(
+    row_ids: list[int], query: ListQuery, behaviour: Behaviour, *, repeats_last: bool = False
+) -> list[int] | None:
+    """Return the ids on the requested page, or None if the response is null instead of a list."""
+    page_number, last = query.page, last_page(row_ids, query)
+    if page_number > last:
+        past_the_end = "last" if repeats_last else behaviour.past_the_end
+        if past_the_end == "null":
+            return None
+        page_number = {"last": last, "first": 1}.get(past_the_end, page_number)
+    start = (page_number - 1) * query.limit
+    return row_ids[start : start + query.limit]
+
+
+def encoded_with_definitions(store: Store, name: str, row_ids: Sequence[int], form: RowFormat) -> list[bytes]:
+    """Return rows as JSON, each with its custom values and their definitions.
+
+    The values are appended to the rows that the table caches. This is cheap, and a cache of its own would have to
+    notice every change of a definition.
+    """
+    table = store.tables[name]
+    rows = [table.rows.get(row_id) or table.deleted[row_id] for row_id in row_ids]
+    values = [msgspec.json.encode(form.nested(DEFINITIONS_KEY, with_definitions(store, row))) for row in rows]
+    key = DEFINITIONS_KEY.encode()
+    return [
+        b'%s,"%s":%s}' % (row[:-1], key, value) for row, value in zip(table.encoded(row_ids, form), values, strict=True)
+    ]

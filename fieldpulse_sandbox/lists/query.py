@@ -3,25 +3,20 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
 
 from fieldpulse_api.resources.model import ANY_COLUMN, Resource
+from fieldpulse_sandbox.behaviour.switches import Behaviour
 from fieldpulse_sandbox.data.conditions import OPERATORS, Condition, flat_conditions
 from fieldpulse_sandbox.data.custom_field_values import is_requested
-from fieldpulse_sandbox.data.selection import Selection, Sort
-from fieldpulse_sandbox.data.table import BackendError
+from fieldpulse_sandbox.data.errors import BackendError, ValidationFailed
+from fieldpulse_sandbox.data.store import Store
+from fieldpulse_sandbox.data.table import Selection, Sort
 from fieldpulse_sandbox.schema.column_rules import TIME_ENDINGS
 from fieldpulse_sandbox.schema.timestamps import in_utc
-from fieldpulse_sandbox.writes.validation import ValidationFailed
 
 from .assignee_filter import asn_conditions
-
-if TYPE_CHECKING:
-    from collections.abc import Sequence
-
-    from fieldpulse_sandbox.behaviour.switches import Behaviour
-    from fieldpulse_sandbox.data.store import Store
 
 BRACKETS = re.compile(r"(filter|sort)\[(\d+)\]\[(\w+)\]")
 SEARCHED = frozenset(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from types import MappingProxyType
@@ -41,6 +42,11 @@ def gateway_error(status: int, message: str | None = None, **headers: str) -> Ht
     return HttpResponse(
         status, msgspec.json.encode({"message": text}), {k.replace("_", "-"): v for k, v in headers.items()}
     )
+
+
+def throttled(now: float, seconds: float) -> HttpResponse:
+    """Return a 429 that asks to wait this many seconds, as the epoch in `RateLimit-Reset` (D)."""
+    return gateway_error(429, "Too Many Requests", RateLimit_Reset=str(math.ceil(now + seconds)))
 
 
 def unknown_route_error(status: int = 403) -> HttpResponse:

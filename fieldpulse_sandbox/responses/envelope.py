@@ -2,16 +2,14 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import Any
+
+from fieldpulse_sandbox.behaviour.switches import Behaviour
+from fieldpulse_sandbox.schema.table_shapes import Row
 
 from . import bodies as answers
+from .bodies import HttpResponse
 from .row_format import row_format
-
-if TYPE_CHECKING:
-    from fieldpulse_sandbox.behaviour.switches import Behaviour
-    from fieldpulse_sandbox.seed import Row
-
-    from .bodies import HttpResponse
 
 EXTRA: dict[str, Any] = {"updates": [], "db": "reader", "result_count": None}
 """Keys of envelopes that were seen elsewhere (contract 2.1)."""

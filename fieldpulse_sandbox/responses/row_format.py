@@ -8,15 +8,13 @@ from __future__ import annotations
 import re
 from datetime import datetime, timezone
 from functools import lru_cache
-from typing import TYPE_CHECKING, Any
+from typing import Any
 from zoneinfo import ZoneInfo
 
 from fieldpulse_sandbox.behaviour.switches import Behaviour
 from fieldpulse_sandbox.schema.column_rules import TIME_ENDINGS, names
+from fieldpulse_sandbox.schema.table_shapes import Row
 from fieldpulse_sandbox.schema.timestamps import moment_of
-
-if TYPE_CHECKING:
-    from fieldpulse_sandbox.seed import Row
 
 SWITCHES = (
     "time_zone",

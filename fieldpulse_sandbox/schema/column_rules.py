@@ -2,13 +2,10 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from collections.abc import Collection
 
 from .table_shapes import SHAPES, Row
 from .timestamps import bare_from
-
-if TYPE_CHECKING:
-    from collections.abc import Collection
 
 
 def names(text: str) -> frozenset[str]:

@@ -2,13 +2,10 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
 from fieldpulse_sandbox.schema.table_shapes import BASE_CLASS, Row
 from fieldpulse_sandbox.schema.timestamps import EPOCH, YEAR, bare, moment_of
 
-if TYPE_CHECKING:
-    from .draft import AccountDraft
+from .draft import AccountDraft
 
 DAY = 86_400
 METHODS = ("cash", "check", "card", "bank_transfer", "other")

@@ -2,15 +2,11 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
 from fieldpulse_sandbox.schema.table_shapes import BASE_CLASS, CUSTOMER_TEXTS, Row
 from fieldpulse_sandbox.schema.timestamps import EPOCH, YEAR, bare
 
+from .draft import AccountDraft
 from .people import TRADES, Person, address, person
-
-if TYPE_CHECKING:
-    from .draft import AccountDraft
 
 IMPORT_DAY = EPOCH - YEAR
 STATUSES = ("current customer", "current customer", "current customer", "lead", "opportunity", "lost", "other", None)

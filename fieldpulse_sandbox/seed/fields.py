@@ -2,16 +2,12 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from random import Random
 
+from fieldpulse_sandbox.schema.table_shapes import Row
+
+from .draft import AccountDraft
 from .reference import FOUNDED
-
-if TYPE_CHECKING:
-    from random import Random
-
-    from fieldpulse_sandbox.schema.table_shapes import Row
-
-    from .draft import AccountDraft
 
 TEXT, NUMBER, DATE, CHECKBOX, DROP_DOWN = 1, 2, 3, 4, 5
 """Ids of the widgets. 1 and 2 are documented; 3 to 5 are assumed, the real ones are unknown (contract 4.9)."""

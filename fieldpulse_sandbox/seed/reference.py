@@ -2,15 +2,11 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
 from fieldpulse_sandbox.schema.table_shapes import COMPANY_ID, Row, nulls
 from fieldpulse_sandbox.schema.timestamps import EPOCH, YEAR, bare
 
+from .draft import AccountDraft
 from .people import person
-
-if TYPE_CHECKING:
-    from .draft import AccountDraft
 
 FOUNDED = EPOCH - 3 * YEAR
 ROLES = (1, 2, 3, 4, 4, 4, 4, 4, 4, 4, 5, 4)

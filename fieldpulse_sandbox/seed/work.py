@@ -2,15 +2,11 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
 from fieldpulse_sandbox.schema.table_shapes import BASE_CLASS, Row
 from fieldpulse_sandbox.schema.timestamps import EPOCH, bare, iso, moment_of
 
+from .draft import AccountDraft
 from .reference import JOB_STATUSES, WORK
-
-if TYPE_CHECKING:
-    from .draft import AccountDraft
 
 HOUR = 3600
 DONE = 4

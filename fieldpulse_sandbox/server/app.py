@@ -2,34 +2,27 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from functools import partial
-from typing import TYPE_CHECKING
 
 from starlette.applications import Starlette
 from starlette.middleware import Middleware
 from starlette.requests import Request as HttpRequest
+from starlette.responses import Response
 from starlette.routing import Route
 
 from fieldpulse_api.resources.catalogue import RESOURCES
 from fieldpulse_api.resources.model import Operation, WritableResource
 from fieldpulse_sandbox.behaviour.switches import Behaviour
-from fieldpulse_sandbox.data.store import NoSuchRow
-from fieldpulse_sandbox.data.table import BackendError
+from fieldpulse_sandbox.data.errors import BackendError, NoSuchRow, ValidationFailed
+from fieldpulse_sandbox.data.store import Store
 from fieldpulse_sandbox.faults.fault_queue import FaultQueue
 from fieldpulse_sandbox.responses import bodies as answers
 from fieldpulse_sandbox.writes.actions import method_of
-from fieldpulse_sandbox.writes.validation import ValidationFailed
 
 from .endpoints import DeletedRow, Endpoint, Endpoints, UnreadableBody, response
 from .gateway import Gateway, GatewayState, RecordedRequest
 from .rate_limit import RequestLimit
-
-if TYPE_CHECKING:
-    from collections.abc import Callable
-
-    from starlette.responses import Response
-
-    from fieldpulse_sandbox.data.store import Store
 
 
 def create_app(

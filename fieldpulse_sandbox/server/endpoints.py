@@ -3,31 +3,28 @@
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable
-from typing import TYPE_CHECKING
 
 import msgspec
 from starlette.requests import Request
 from starlette.responses import Response
 
+from fieldpulse_api.resources.model import Resource
+from fieldpulse_api.resources.write_model import Action
+from fieldpulse_sandbox.behaviour.switches import Behaviour
 from fieldpulse_sandbox.data.custom_field_values import DEFINITIONS_KEY, is_requested, with_definitions
+from fieldpulse_sandbox.data.errors import NoSuchRow
 from fieldpulse_sandbox.data.row_details import detail_row, without_hidden
-from fieldpulse_sandbox.data.store import NoSuchRow
+from fieldpulse_sandbox.data.store import Store
+from fieldpulse_sandbox.faults.fault_queue import FaultQueue
 from fieldpulse_sandbox.faults.injection import FAULT
 from fieldpulse_sandbox.lists.list_endpoint import ListEndpoint, ListRequest
 from fieldpulse_sandbox.responses import bodies as answers
 from fieldpulse_sandbox.responses.bodies import HttpResponse
 from fieldpulse_sandbox.responses.envelope import ResponseBuilder
+from fieldpulse_sandbox.schema.table_shapes import Row
 from fieldpulse_sandbox.writes.actions import Actions
+from fieldpulse_sandbox.writes.validation import Body
 from fieldpulse_sandbox.writes.writes import RowWriter
-
-if TYPE_CHECKING:
-    from fieldpulse_api.resources.model import Resource
-    from fieldpulse_api.resources.write_model import Action
-    from fieldpulse_sandbox.behaviour.switches import Behaviour
-    from fieldpulse_sandbox.data.store import Store
-    from fieldpulse_sandbox.faults.fault_queue import FaultQueue
-    from fieldpulse_sandbox.seed import Row
-    from fieldpulse_sandbox.writes.validation import Body
 
 Endpoint = Callable[..., Awaitable[Response]]
 """Takes the resource that its route was derived from, and the request."""

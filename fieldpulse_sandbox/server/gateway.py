@@ -5,27 +5,23 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import time
+from collections.abc import Callable
 from dataclasses import dataclass
 from email.utils import formatdate
-from typing import TYPE_CHECKING, Any, get_args
+from typing import Any, get_args
 from urllib.parse import parse_qsl
 
 import msgspec
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from fieldpulse_sandbox.behaviour.switches import Behaviour
+from fieldpulse_sandbox.data.store import Clock
 from fieldpulse_sandbox.faults.fault import Method
+from fieldpulse_sandbox.faults.fault_queue import FaultQueue
 from fieldpulse_sandbox.faults.injection import Exchange, inject, send_response
 from fieldpulse_sandbox.responses.bodies import HttpResponse, gateway_error, unknown_route_error
 
 from .rate_limit import RequestLimit
-
-if TYPE_CHECKING:
-    from collections.abc import Callable
-
-    from starlette.types import ASGIApp, Message, Receive, Scope, Send
-
-    from fieldpulse_sandbox.behaviour.switches import Behaviour
-    from fieldpulse_sandbox.data.store import Clock
-    from fieldpulse_sandbox.faults.fault_queue import FaultQueue
 
 METHODS = frozenset(get_args(Method))
 LARGEST_BODY = 10 * 1024 * 1024

@@ -2,15 +2,11 @@
 
 from __future__ import annotations
 
-import math
 import time
 from collections import deque
-from typing import TYPE_CHECKING
 
-from fieldpulse_sandbox.responses.bodies import HttpResponse, gateway_error
-
-if TYPE_CHECKING:
-    from fieldpulse_sandbox.data.store import Clock
+from fieldpulse_sandbox.data.store import Clock
+from fieldpulse_sandbox.responses.bodies import HttpResponse, throttled
 
 
 class RequestLimit:
@@ -33,8 +29,3 @@ class RequestLimit:
             self._accepted.append(now)
             return None
         return throttled(self._clock(), 1.0 - (now - self._accepted[0]))
-
-
-def throttled(now: float, seconds: float) -> HttpResponse:
-    """Return a 429 that asks to wait this many seconds, as the epoch in `RateLimit-Reset` (D)."""
-    return gateway_error(429, "Too Many Requests", RateLimit_Reset=str(math.ceil(now + seconds)))

@@ -3,15 +3,12 @@
 from __future__ import annotations
 
 import json
-from typing import TYPE_CHECKING, Any
+from collections.abc import Iterator
+from typing import Any
 
+from fieldpulse_sandbox.behaviour.switches import Behaviour
+from fieldpulse_sandbox.schema.table_shapes import Row
 from fieldpulse_sandbox.seed.reference import JOB_STATUSES
-
-if TYPE_CHECKING:
-    from collections.abc import Iterator
-
-    from fieldpulse_sandbox.behaviour.switches import Behaviour
-    from fieldpulse_sandbox.seed import Row
 
 Event = dict[str, Any]
 _DOCUMENT = (

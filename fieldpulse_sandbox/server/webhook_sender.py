@@ -11,17 +11,13 @@ import threading
 from contextlib import closing
 from dataclasses import dataclass
 from queue import Queue
-from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
-from .webhook_events import webhook_events
+from fieldpulse_sandbox.behaviour.switches import Behaviour
+from fieldpulse_sandbox.data.store import Store
+from fieldpulse_sandbox.schema.table_shapes import Row
 
-if TYPE_CHECKING:
-    from fieldpulse_sandbox.behaviour.switches import Behaviour
-    from fieldpulse_sandbox.data.store import Store
-    from fieldpulse_sandbox.seed import Row
-
-    from .webhook_events import Event
+from .webhook_events import Event, webhook_events
 
 SECRET = "5a" * 32
 """The secret of the webhook, with which deliveries may be signed: 64 hexadecimal digits, used as text."""

@@ -6,9 +6,8 @@ from collections.abc import Callable
 from typing import Any
 
 from fieldpulse_sandbox.data.store import Store
-from fieldpulse_sandbox.schema.table_shapes import BASE_CLASS, COMPANY_ID
+from fieldpulse_sandbox.schema.table_shapes import BASE_CLASS, COMPANY_ID, Row
 from fieldpulse_sandbox.schema.timestamps import iso
-from fieldpulse_sandbox.seed import Row
 from fieldpulse_sandbox.seed.billing import small_customer
 from fieldpulse_sandbox.seed.reference import JOB_STATUSES
 from fieldpulse_sandbox.seed.work import DONE

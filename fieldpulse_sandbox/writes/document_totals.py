@@ -3,15 +3,13 @@
 from __future__ import annotations
 
 from decimal import Decimal
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
+from fieldpulse_sandbox.data.store import Store
+from fieldpulse_sandbox.schema.table_shapes import Row
 from fieldpulse_sandbox.seed.billing import money, settle, small_customer
 
 from .line_items import sum_of, whole_lines
-
-if TYPE_CHECKING:
-    from fieldpulse_sandbox.data.store import Store
-    from fieldpulse_sandbox.seed import Row
 
 Values = dict[str, Any]
 PRICED_BY = frozenset({"line_items", "discount", "tax_rate"})

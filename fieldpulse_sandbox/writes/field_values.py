@@ -1,4 +1,7 @@
-"""Single values of a body in the form in which rows have them, by kind, or the text with which they are refused."""
+"""Conversion of the values of a body to the form of the rows, by field type.
+
+A value that does not fit raises ValueError with the text of the API's response.
+"""
 
 from __future__ import annotations
 
@@ -9,65 +12,89 @@ from decimal import ROUND_HALF_UP, Decimal
 from typing import Any
 
 from fieldpulse_api.resources.write_model import Field, FieldType
-from fieldpulse_sandbox.data.conditions import OBJECT_TYPES
-from fieldpulse_sandbox.schema.timestamps import bare_from
+from fieldpulse_sandbox.behaviour.switches import Behaviour
+from fieldpulse_sandbox.schema.object_types import OBJECT_TYPES
+from fieldpulse_sandbox.schema.timestamps import bare_from, in_utc, is_unix
 
 TEXTS = frozenset({FieldType.TEXT, FieldType.EMAIL, FieldType.PHONE, FieldType.E164})
-"""The kinds that hold an empty text; for the others it is a null."""
+"""Types that can hold an empty text; for the others an empty text is null."""
 MAIL = re.compile(r"[^@\s]+@[^@\sA-Z]+\.[^@\sA-Z]+")
-"""The domain must be in lower case (the vendor's skill file)."""
+"""The domain must be in lower case (documented in the vendor's skill file)."""
 NUMBER = re.compile(r"[+-]?([0-9]+\.?[0-9]*|\.[0-9]+)([eE][+-]?[0-9]{1,2})?")
 DAY = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}")
 PHONE_DIGITS = 7
 GREATEST = Decimal(10) ** 12
 PLACES = {"amount": 2, "discount": 2}
-"""Places of the amounts of money (V)."""
+"""Decimal places of amounts of money (verified)."""
 UNIT_ENDINGS = ("unit_price", "unit_cost", "per_unit_measure")
 UNIT_PLACES = 4
 WHOLE = frozenset({"quantity_available"})
-"""Decimals in a body that read back as integers (V)."""
-SHORT = {long: short for short, long in OBJECT_TYPES.items() if short != "subtask"}
-"""The class of a type column → its short name; comments write subtasks in the plural (D)."""
+"""Decimal fields that rows hold as integers (verified)."""
+SHORT_TYPES = {class_name: short for short, class_name in OBJECT_TYPES.items() if short != "subtask"}
+"""Short name by class name; comments write subtasks in the plural (documented)."""
 
 
-def converted_value(field: Field, given: Any) -> Any:
-    """Return a value as the row stores it; what is empty and no text is None.
+def accepted(field: Field, value: Any, behaviour: Behaviour) -> Any:
+    """Return a value of a body if its form is accepted. Times without a zone are returned in UTC.
 
-    Raises: ValueError with the text that the API answers.
+    Raises: ValueError with the text of the API.
     """
-    if given is None or (given == "" and field.type not in TEXTS):
-        return None
-    value = CONVERSIONS[field.type](field, given)
-    if field.max_length and isinstance(value, str) and len(value) > field.max_length:
-        raise ValueError(f"The {readable_name(field.name)} may not be greater than {field.max_length} characters.")
-    if field.allowed_values and value != "" and value not in field.allowed_values:
+    if field.type is FieldType.TIME and value not in (None, ""):
+        if behaviour.accepted_times != "any" and is_unix(value) != (behaviour.accepted_times == "unix"):
+            raise ValueError(f"The {readable_name(field.name)} is not a valid date.")
+        return in_utc(value, behaviour.time_zone)
+    if _is_class_column(field) and not is_object_type(value, behaviour):
         raise invalid_choice(field.name)
-    is_class = field.type is FieldType.OBJECT_TYPE and field.name.endswith(
-        "_type"
-    )  # `custom_fields.object` stays short (V*)
-    return OBJECT_TYPES.get(value, value) if is_class else value
+    return value
+
+
+def is_object_type(value: Any, behaviour: Behaviour) -> bool:
+    """Return whether an object type has a form that writes accept; whether the type exists is not checked."""
+    if value in (None, "") or behaviour.accepted_object_types == "any":
+        return True
+    return (value in OBJECT_TYPES) if behaviour.accepted_object_types == "short" else (value in OBJECT_TYPES.values())
+
+
+def converted_value(field: Field, value: Any) -> Any:
+    """Return a value as the row stores it. An empty value of a type other than text is None.
+
+    Raises: ValueError with the text of the API.
+    """
+    if value is None or (value == "" and field.type not in TEXTS):
+        return None
+    converted = CONVERSIONS[field.type](field, value)
+    if field.max_length and isinstance(converted, str) and len(converted) > field.max_length:
+        raise ValueError(f"The {readable_name(field.name)} may not be greater than {field.max_length} characters.")
+    if field.allowed_values and converted != "" and converted not in field.allowed_values:
+        raise invalid_choice(field.name)
+    return OBJECT_TYPES.get(converted, converted) if _is_class_column(field) else converted
+
+
+def _is_class_column(field: Field) -> bool:
+    """Return whether rows hold the class name of an object type; `custom_fields.object` keeps the short name."""
+    return field.type is FieldType.OBJECT_TYPE and field.name.endswith("_type")
 
 
 def readable_name(name: str) -> str:
-    """Return a name as messages have it: paths into lists keep theirs."""
+    """Return a field name as messages show it; a path into a list stays as it is."""
     return name if "." in name else name.replace("_", " ")
 
 
 def invalid_choice(name: str) -> ValueError:
-    """Return the refusal of a value that is none of those there are."""
+    """Return the error for a value that is not one of the allowed ones."""
     return ValueError(f"The selected {readable_name(name)} is invalid.")
 
 
-def number(given: Any) -> Decimal | None:
-    """Return a number or the text of one as a decimal, or None if it is none."""
-    if isinstance(given, bool) or not isinstance(given, int | float | str) or not NUMBER.fullmatch(str(given)):
+def decimal_or_none(value: Any) -> Decimal | None:
+    """Return a number, or the text of a number, as a decimal; None for anything else."""
+    if isinstance(value, bool) or not isinstance(value, int | float | str) or not NUMBER.fullmatch(str(value)):
         return None
-    value = Decimal(str(given))
-    return value if abs(value) < GREATEST else None
+    number = Decimal(str(value))
+    return number if abs(number) < GREATEST else None
 
 
-def stored(column: str, value: Decimal) -> str:
-    """Return a decimal as text, with as many places as the column has in live rows: none to spare if unknown."""
+def decimal_text(column: str, value: Decimal) -> str:
+    """Return a decimal as text with the places that live rows have; without trailing zeros if these are unknown."""
     places = UNIT_PLACES if column.endswith(UNIT_ENDINGS) else PLACES.get(column)
     if places is not None:
         value = value.quantize(Decimal(1).scaleb(-places), ROUND_HALF_UP)
@@ -75,76 +102,76 @@ def stored(column: str, value: Decimal) -> str:
     return f"{value.normalize():f}"
 
 
-def _must(field: Field, rule: str) -> ValueError:
+def _invalid(field: Field, rule: str) -> ValueError:
     return ValueError(f"The {readable_name(field.name)} {rule}.")
 
 
-def _text(field: Field, given: Any) -> str:
-    if isinstance(given, bool | list | dict):
-        raise _must(field, "must be a string")
-    return str(given)
+def _text(field: Field, value: Any) -> str:
+    if isinstance(value, bool | list | dict):
+        raise _invalid(field, "must be a string")
+    return str(value)
 
 
-def _phone(field: Field, given: Any) -> str:
-    text = _text(field, given)
+def _phone(field: Field, value: Any) -> str:
+    text = _text(field, value)
     if text and sum(letter.isdigit() for letter in text) < PHONE_DIGITS:
-        raise _must(field, "must be a valid phone number")
+        raise _invalid(field, "must be a valid phone number")
     return text
 
 
-def _mail(field: Field, given: Any) -> str:
-    if given != "" and not (isinstance(given, str) and MAIL.fullmatch(given)):
-        raise _must(field, "must be a valid email address")
-    return str(given)
+def _mail(field: Field, value: Any) -> str:
+    if value != "" and not (isinstance(value, str) and MAIL.fullmatch(value)):
+        raise _invalid(field, "must be a valid email address")
+    return str(value)
 
 
-def _integer(field: Field, given: Any) -> int:
+def _integer(field: Field, value: Any) -> int:
     try:
-        if isinstance(given, int | str) and not isinstance(given, bool):
-            return int(given)
+        if isinstance(value, int | str) and not isinstance(value, bool):
+            return int(value)
     except ValueError:
         pass
-    raise _must(field, "must be an integer")
+    raise _invalid(field, "must be an integer")
 
 
-def _decimal(field: Field, given: Any) -> str | int:
-    value = number(given)
-    if value is None:
-        raise _must(field, "must be a number")
+def _decimal(field: Field, value: Any) -> str | int:
+    number = decimal_or_none(value)
+    if number is None:
+        raise _invalid(field, "must be a number")
     if field.name in WHOLE:
-        if value % 1:
-            raise _must(field, "must be an integer")
-        return int(value)
-    return stored(field.name, value)
+        if number % 1:
+            raise _invalid(field, "must be an integer")
+        return int(number)
+    return decimal_text(field.name, number)
 
 
-def _boolean(field: Field, given: Any) -> bool:
-    if given in (True, False, "0", "1"):
-        return given in (True, "1")
-    raise _must(field, "field must be true or false")
+def _boolean(field: Field, value: Any) -> bool:
+    if value in (True, False, "0", "1"):
+        return value in (True, "1")
+    raise _invalid(field, "field must be true or false")
 
 
-def _time(field: Field, given: Any) -> str:
-    moment = bare_from(given)
-    if moment is None:
-        raise _must(field, "is not a valid date")
-    return moment
+def _time(field: Field, value: Any) -> str:
+    text = bare_from(value)
+    if text is None:
+        raise _invalid(field, "is not a valid date")
+    return text
 
 
-def _day(field: Field, given: Any) -> str:
+def _day(field: Field, value: Any) -> str:
     try:
-        if isinstance(given, str) and DAY.fullmatch(given):
-            return date.fromisoformat(given).isoformat()
+        if isinstance(value, str) and DAY.fullmatch(value):
+            return date.fromisoformat(value).isoformat()
     except ValueError:
         pass
-    raise _must(field, "does not match the format Y-m-d")
+    raise _invalid(field, "does not match the format Y-m-d")
 
 
-def _object_type(field: Field, given: Any) -> str:
-    """Return the short name, which may also come as the class (conflict: contract 7, question 11)."""
-    if not isinstance(given, str):
+def _object_type(field: Field, value: Any) -> str:
+    """Return the short name; the class name is accepted as well (the sources conflict: API facts 7, question 11)."""
+    if not isinstance(value, str):
         raise invalid_choice(field.name)
-    return SHORT.get(given, given)
+    return SHORT_TYPES.get(value, value)
 
 
 CONVERSIONS: dict[FieldType, Callable[[Field, Any], Any]] = {
@@ -158,5 +185,5 @@ CONVERSIONS: dict[FieldType, Callable[[Field, Any], Any]] = {
     FieldType.TIME: _time,
     FieldType.DATE: _day,
     FieldType.OBJECT_TYPE: _object_type,
-    FieldType.JSON: lambda _, given: given,
+    FieldType.JSON: lambda _, value: value,
 }

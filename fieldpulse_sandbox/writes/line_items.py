@@ -2,19 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from decimal import Decimal
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
-from fieldpulse_sandbox.seed import Row
+from fieldpulse_sandbox.data.errors import Problem
+from fieldpulse_sandbox.data.store import Store
+from fieldpulse_sandbox.schema.table_shapes import Row
 
-from .field_values import number, stored
-
-if TYPE_CHECKING:
-    from collections.abc import Iterator
-
-    from fieldpulse_sandbox.data.store import Store
-
-    from .references import Problem
+from .field_values import decimal_or_none, decimal_text
 
 PARTS = "line_components"
 LINE = {
@@ -57,7 +53,7 @@ def line_problems(lines: Any) -> list[Problem]:
             (f"{path}.{PARTS}.{inner}.{name}", f"The {path}.{PARTS}.{inner}.{name} must be a number.")
             for inner, part in enumerate(parts)
             for name in NUMBERS
-            if part.get(name) not in (None, "") and number(part[name]) is None
+            if part.get(name) not in (None, "") and decimal_or_none(part[name]) is None
         ]
     return problems
 
@@ -75,7 +71,7 @@ def _line(store: Store, given: Row, place: int) -> Row:
 
 def _part(store: Store, given: Row) -> Row:
     said = _said(given)
-    decimals = {key: stored(key, number(said[key]) or Decimal(0)) for key in NUMBERS if key in said}
+    decimals = {key: decimal_text(key, decimal_or_none(said[key]) or Decimal(0)) for key in NUMBERS if key in said}
     return {"id": store.next_element_id()} | PART | said | decimals
 
 
@@ -91,7 +87,7 @@ def sum_of(lines: list[Row]) -> Decimal:
     return sum((Decimal(part["quantity"]) * Decimal(part["unit_price"]) for part in parts), Decimal(0))
 
 
-def priced(lines: list[Row], changes: dict[int, dict[int, Row]]) -> list[Row]:
+def with_new_prices(lines: list[Row], changes: dict[int, dict[int, Row]]) -> list[Row]:
     """Return lines with other prices: `changes` are by the ids of line and component."""
     after = []
     for line in lines:
@@ -106,13 +102,13 @@ def new_prices(lines: list[Row]) -> dict[int, dict[int, Row]]:
     for line in lines:
         own = found.setdefault(line["id"], {})
         for part in line[PARTS]:
-            given = {key: number(part.get(key)) for key in PRICES}
-            prices = {key: stored(key, value) for key, value in given.items() if value is not None}
+            given = {key: decimal_or_none(part.get(key)) for key in PRICES}
+            prices = {key: decimal_text(key, value) for key, value in given.items() if value is not None}
             own[int(part["id"])] = own.get(int(part["id"]), {}) | prices
     return found
 
 
-def unknown_lines(row: Row, lines: list[Row]) -> Iterator[str]:
+def unknown_line_ids(row: Row, lines: list[Row]) -> Iterator[str]:
     """Yield where a body names a line that the row lacks, or a component that the line lacks."""
     known = {line["id"]: {str(part["id"]) for part in line[PARTS]} for line in row["line_items"]}
     for place, line in enumerate(lines):

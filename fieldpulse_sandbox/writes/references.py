@@ -2,20 +2,17 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from collections.abc import Iterator
+from typing import Any
 
-from fieldpulse_sandbox.data.conditions import OBJECT_TYPES
+from fieldpulse_sandbox.data.errors import Problem
+from fieldpulse_sandbox.data.store import Store
+from fieldpulse_sandbox.schema.object_types import OBJECT_TYPES
+from fieldpulse_sandbox.schema.table_shapes import Row
 from fieldpulse_sandbox.seed.fields import CUSTOM_FIELD_OBJECTS
 
 from .field_values import invalid_choice
 
-if TYPE_CHECKING:
-    from collections.abc import Iterator
-
-    from fieldpulse_sandbox.data.store import Store
-    from fieldpulse_sandbox.seed import Row
-
-Problem = tuple[str, str]
 COLUMNS = {
     "customer_id": "customers",
     "invoice_id": "invoices",

@@ -6,22 +6,20 @@ taken as well, and what is neither is ignored: unknown keys do not stop a write 
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from fieldpulse_api.resources.model import Resource, WritableResource
 from fieldpulse_api.resources.write_model import FieldType, WriteSpec
+from fieldpulse_sandbox.behaviour.switches import Behaviour
+from fieldpulse_sandbox.data.errors import Problem, ValidationFailed
+from fieldpulse_sandbox.data.store import Store
 from fieldpulse_sandbox.schema.column_rules import undocumented_cells
-from fieldpulse_sandbox.schema.table_shapes import SHAPES
+from fieldpulse_sandbox.schema.table_shapes import SHAPES, Row
+from fieldpulse_sandbox.writes.field_values import accepted, is_object_type
 
-from .accepted_forms import accepted, is_object_type
 from .field_values import converted_value, invalid_choice, readable_name
 from .line_items import line_problems
-from .references import Problem, reference_problems
-
-if TYPE_CHECKING:
-    from fieldpulse_sandbox.behaviour.switches import Behaviour
-    from fieldpulse_sandbox.data.store import Store
-    from fieldpulse_sandbox.seed import Row
+from .references import reference_problems
 
 Body = dict[str, Any]
 LISTED = frozenset({"locations", "job_ids", "inventory_hub_items", "item_links"}) | frozenset(
@@ -29,15 +27,6 @@ LISTED = frozenset({"locations", "job_ids", "inventory_hub_items", "item_links"}
 )
 """Fields that hold lists without being columns of every row."""
 NOTHING = WriteSpec(fields=())
-
-
-class ValidationFailed(Exception):  # named for what happened
-    """The body failed its validation; `problems` are (field, text) pairs."""
-
-    def __init__(self, problems: list[Problem]) -> None:
-        """Keep every problem: the API reports all of them at once."""
-        super().__init__(problems)
-        self.problems = problems
 
 
 def validated(store: Store, resource: Resource, body: Body, *, before: Row, behaviour: Behaviour) -> Body:

@@ -2,23 +2,20 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from fieldpulse_api.resources.model import Resource, WritableResource
-from fieldpulse_sandbox.data.conditions import OBJECT_TYPES
+from fieldpulse_sandbox.behaviour.switches import Behaviour
 from fieldpulse_sandbox.data.custom_field_values import merge_custom_values
+from fieldpulse_sandbox.data.store import Store
 from fieldpulse_sandbox.schema.column_rules import WRITE_ONLY
-from fieldpulse_sandbox.schema.table_shapes import blank_row
+from fieldpulse_sandbox.schema.object_types import OBJECT_TYPES
+from fieldpulse_sandbox.schema.table_shapes import Row, blank_row
 from fieldpulse_sandbox.seed.fields import CUSTOM_FIELD_OBJECTS, owner_column
 
 from .derived_columns import update_dependents, with_derived_columns
 from .field_values import TEXTS
 from .validation import NOTHING, Body, validated
-
-if TYPE_CHECKING:
-    from fieldpulse_sandbox.behaviour.switches import Behaviour
-    from fieldpulse_sandbox.data.store import Store
-    from fieldpulse_sandbox.seed import Row
 
 
 class RowWriter:

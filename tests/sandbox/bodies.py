@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from fieldpulse_api.resources.catalogue import WRITABLE
+from fieldpulse_api.resources.model import Resource
 from fieldpulse_api.resources.write_model import Field, FieldType, WriteSpec
-
-if TYPE_CHECKING:
-    from fieldpulse_api.resources.model import Resource
-    from fieldpulse_sandbox.sandbox import Sandbox
+from fieldpulse_sandbox.sandbox import Sandbox
 
 WRITTEN = [resource for resource in WRITABLE.values() if not resource.write_spec.target_resource]
 SAMPLES: dict[FieldType, Any] = {

@@ -5,11 +5,10 @@ from __future__ import annotations
 import http.client
 import json
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import Any
 from urllib.parse import urlencode, urlsplit
 
-if TYPE_CHECKING:
-    from fieldpulse_sandbox.sandbox import Sandbox
+from fieldpulse_sandbox.sandbox import Sandbox
 
 
 @dataclass(frozen=True)

@@ -9,10 +9,10 @@ import subprocess
 import sys
 import urllib.error
 import urllib.request
+from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import fields
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import pytest
 
@@ -24,9 +24,6 @@ from fieldpulse_sandbox.faults.fault import KINDS
 from fieldpulse_sandbox.faults.random_faults import RandomFaults
 from fieldpulse_sandbox.option_pairs import spoken
 from fieldpulse_sandbox.options import behaviour_from, chaos_from, fault_from
-
-if TYPE_CHECKING:
-    from collections.abc import Iterator
 
 ROOT = Path(fieldpulse_sandbox.__file__).parent.parent
 

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import pytest
 
-if TYPE_CHECKING:
-    from fieldpulse_sandbox.sandbox import Sandbox
-    from tests.sandbox.client import SandboxClient
+from fieldpulse_sandbox.sandbox import Sandbox
+from tests.sandbox.client import SandboxClient
 
 
 def _put(box: Sandbox, ask: SandboxClient, body: dict[str, Any]) -> tuple[dict[str, Any], dict[str, Any]]:

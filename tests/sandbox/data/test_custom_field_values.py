@@ -2,16 +2,14 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import pytest
 
 from fieldpulse_api.resources.catalogue import BY_NAME
 from fieldpulse_sandbox.data.custom_field_values import DEFINITIONS_KEY, PARAMETERS
+from fieldpulse_sandbox.sandbox import Sandbox
 from tests.sandbox.client import SandboxClient
-
-if TYPE_CHECKING:
-    from fieldpulse_sandbox.sandbox import Sandbox
 
 asking = pytest.mark.parametrize(("name", "parameter"), PARAMETERS.items())
 COLUMNS = ("id", "company_id", "field_instance_id", "value", "created_at", "updated_at")

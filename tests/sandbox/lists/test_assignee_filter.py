@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import pytest
 
 from fieldpulse_api.resources.catalogue import BY_NAME
+from fieldpulse_sandbox.sandbox import Sandbox
 from tests.sandbox.client import SandboxClient
-
-if TYPE_CHECKING:
-    from fieldpulse_sandbox.sandbox import Sandbox
 
 nested = pytest.mark.parametrize("name", ["jobs", "material_lists", "projects", "subtasks"])
 either_form = pytest.mark.parametrize("form", ["asn[assigned_members][]", "asn[assigned_members][{}]"])

@@ -2,16 +2,12 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
 import pytest
 
 from fieldpulse_api.resources.catalogue import BY_NAME, RESOURCES
+from fieldpulse_sandbox.sandbox import Sandbox
 from fieldpulse_sandbox.schema.timestamps import moment_of
-
-if TYPE_CHECKING:
-    from fieldpulse_sandbox.sandbox import Sandbox
-    from tests.sandbox.client import SandboxClient
+from tests.sandbox.client import SandboxClient
 
 
 def _filter(column: str, operator: str, value: object, kind: str = "") -> dict[str, object]:

@@ -2,17 +2,13 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
 import pytest
 
 from fieldpulse_api.resources.catalogue import BY_NAME, RESOURCES
+from fieldpulse_api.resources.model import Resource
 from fieldpulse_sandbox.behaviour.switches import Behaviour
 from fieldpulse_sandbox.sandbox import Sandbox
 from tests.sandbox.client import SandboxClient
-
-if TYPE_CHECKING:
-    from fieldpulse_api.resources.model import Resource
 
 LISTS = [resource for resource in RESOURCES if not resource.parent]
 

@@ -2,19 +2,14 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
 import pytest
 
 from fieldpulse_api.resources.catalogue import RESOURCES
-from fieldpulse_api.resources.model import Operation
+from fieldpulse_api.resources.model import Operation, Resource
 from fieldpulse_sandbox.behaviour.switches import Behaviour
 from fieldpulse_sandbox.sandbox import Sandbox
 from fieldpulse_sandbox.schema.table_shapes import DETAIL_ONLY, NEVER_SHOWN, SHAPES
 from tests.sandbox.client import SandboxClient
-
-if TYPE_CHECKING:
-    from fieldpulse_api.resources.model import Resource
 
 every_resource = pytest.mark.parametrize("resource", RESOURCES, ids=lambda resource: resource.name)
 MISSING_TOKEN = {"message": "Missing Authentication Token"}

@@ -3,12 +3,10 @@
 from __future__ import annotations
 
 import threading
-from typing import TYPE_CHECKING
 
-if TYPE_CHECKING:
-    from fieldpulse_sandbox.sandbox import Sandbox
-    from fieldpulse_sandbox.server.gateway import RecordedRequest
-    from tests.sandbox.client import SandboxClient
+from fieldpulse_sandbox.sandbox import Sandbox
+from fieldpulse_sandbox.server.gateway import RecordedRequest
+from tests.sandbox.client import SandboxClient
 
 
 def test_each_request_is_watched_before_it_is_answered(box: Sandbox, ask: SandboxClient) -> None:

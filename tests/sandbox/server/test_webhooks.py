@@ -7,10 +7,11 @@ import hashlib
 import hmac
 import json
 import threading
+from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import pytest
 
@@ -20,9 +21,6 @@ from fieldpulse_sandbox.sandbox import Sandbox
 from fieldpulse_sandbox.seed import build_account
 from fieldpulse_sandbox.server.webhook_sender import SECRET, WebhookSender
 from tests.sandbox.client import SandboxClient
-
-if TYPE_CHECKING:
-    from collections.abc import Iterator
 
 DOCUMENT = {
     *("id", "customer_id", "author_id", "title", "status", "status_id", "status_workflow_id"),

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import pytest
 
@@ -11,9 +11,7 @@ from fieldpulse_sandbox.sandbox import Sandbox
 from fieldpulse_sandbox.schema.timestamps import bare
 from fieldpulse_sandbox.seed.fields import CUSTOM_FIELD_OBJECTS, owner_column
 from tests.sandbox.bodies import minimal, paths, rules
-
-if TYPE_CHECKING:
-    from tests.sandbox.client import SandboxClient
+from tests.sandbox.client import SandboxClient
 
 NOW = 1_795_000_000
 PERSON = {"first_name": "Nova"}

@@ -3,20 +3,17 @@
 from __future__ import annotations
 
 from decimal import Decimal
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import pytest
 
-from fieldpulse_api.resources.model import Operation
+from fieldpulse_api.resources.model import Operation, Resource
 from fieldpulse_api.resources.write_model import Field, FieldType
 from fieldpulse_sandbox.sandbox import Sandbox
 from fieldpulse_sandbox.schema.table_shapes import BASE_CLASS
 from fieldpulse_sandbox.schema.timestamps import bare
 from tests.sandbox.bodies import WRITTEN, minimal, paths, rules, sample, table_of
-
-if TYPE_CHECKING:
-    from fieldpulse_api.resources.model import Resource
-    from tests.sandbox.client import SandboxClient
+from tests.sandbox.client import SandboxClient
 
 NOW = 1_795_000_000
 UNFIT: dict[FieldType, Any] = {

@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 from decimal import Decimal
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import pytest
 
-if TYPE_CHECKING:
-    from fieldpulse_sandbox.sandbox import Sandbox
-    from tests.sandbox.client import SandboxClient
+from fieldpulse_sandbox.sandbox import Sandbox
+from tests.sandbox.client import SandboxClient
 
 PART = {"quantity": "2", "unit_price": "10.5"}
 both = pytest.mark.parametrize("name", ["estimates", "invoices"])

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from decimal import Decimal
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import pytest
 
@@ -12,9 +12,7 @@ from fieldpulse_sandbox.sandbox import Sandbox
 from fieldpulse_sandbox.schema.table_shapes import BASE_CLASS
 from fieldpulse_sandbox.schema.timestamps import bare
 from tests.sandbox.bodies import minimal
-
-if TYPE_CHECKING:
-    from tests.sandbox.client import SandboxClient
+from tests.sandbox.client import SandboxClient
 
 NOW = 1_795_000_000
 BODIES: dict[str, dict[str, Any]] = {

@@ -2,17 +2,15 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import pytest
 
 from fieldpulse_api.resources.catalogue import BY_NAME
+from fieldpulse_sandbox.sandbox import Sandbox
 from fieldpulse_sandbox.schema.table_shapes import BASE_CLASS
 from tests.sandbox.bodies import minimal, paths
-
-if TYPE_CHECKING:
-    from fieldpulse_sandbox.sandbox import Sandbox
-    from tests.sandbox.client import SandboxClient
+from tests.sandbox.client import SandboxClient
 
 
 def _created(box: Sandbox, ask: SandboxClient, name: str, body: dict[str, Any]) -> Any:

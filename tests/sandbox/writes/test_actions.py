@@ -2,19 +2,17 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import pytest
 
 from fieldpulse_api.resources.catalogue import WRITABLE
 from fieldpulse_sandbox.data.store import MaterialListLink
-from fieldpulse_sandbox.writes.links import ENTITIES
+from fieldpulse_sandbox.sandbox import Sandbox
+from fieldpulse_sandbox.writes.actions import LINK_ENTITIES
+from tests.sandbox.client import SandboxClient
 
-if TYPE_CHECKING:
-    from fieldpulse_sandbox.sandbox import Sandbox
-    from tests.sandbox.client import SandboxClient
-
-every_entity = pytest.mark.parametrize("entity", ENTITIES)
+every_entity = pytest.mark.parametrize("entity", LINK_ENTITIES)
 
 
 def _kit(ask: SandboxClient, **body: Any) -> dict[str, Any]:
@@ -44,7 +42,7 @@ def test_each_call_of_the_catalogue_has_a_route(box: Sandbox, ask: SandboxClient
 @every_entity
 def test_a_list_is_connected_and_parted(box: Sandbox, ask: SandboxClient, entity: str) -> None:
     """Jobs and projects show in their columns, the others nowhere; parting undoes both."""
-    kit, number = _kit(ask), box.rows(ENTITIES[entity])[0]["id"]
+    kit, number = _kit(ask), box.rows(LINK_ENTITIES[entity])[0]["id"]
     linked = _ask(ask, kit, "connect", to_entity=entity, to_entity_id=str(number))
     assert linked.status == 200
     shown = {"job": (number, None), "project": (None, number)}.get(entity, (None, None))
