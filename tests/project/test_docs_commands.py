@@ -15,22 +15,25 @@ import sys
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from fnmatch import fnmatchcase
+from functools import cache
 from pathlib import Path
 from typing import Any
 
+import click
 import pytest
 import yaml
 from jsonschema import Draft7Validator
 from sqlalchemy import create_engine, text
 
-from fieldpulse_api.resources.catalogue import BY_NAME, RESOURCES
+from fieldpulse_api.resources.catalogue import BY_NAME, RESOURCES, WRITABLE
 from fieldpulse_plugin.environment import environment_variables
 from fieldpulse_sandbox.sandbox import Sandbox
+from scripts.docs.commands import fieldpulse_help, sandbox_help
 from scripts.docs.documents import ROOT, pages
 from scripts.docs.settings import Plugin
 from tap_fieldpulse.tap import TapFieldPulse
 from target_fieldpulse.target import TargetFieldPulse
-from tests.harness.tap_runner import run_tap
+from tests.harness.tap_runner import join_prefetch_threads, run_tap
 
 SANDBOX_URL = "http://127.0.0.1:8787"
 MARK = re.compile(r"# (Needs|Changes) .*: not run by the tests\.$")
@@ -175,6 +178,18 @@ def shows(output: str, line: str) -> bool:
     return any(fnmatchcase(" ".join(real.split()), f"*{pattern}*") for real in output.splitlines())
 
 
+@pytest.mark.parametrize("page", pages(), ids=lambda page: str(page.relative_to(ROOT)))
+def test_options_and_settings_exist(page: Path) -> None:
+    """Also those of blocks that are not run, and of the prose: `--pending`, `hard_delete: true`."""
+    content = page.read_text("utf-8")
+    lines = [line for line in content.splitlines() if re.match(r"\$ .*(tap|target)?-?fieldpulse", line)]
+    options = {option for line in lines for option in re.findall(r"(?<!\S)--[a-z-]+", line.partition("meltano ")[0])}
+    options |= set(re.findall(r"`(--[a-z-]+[a-z])", content))
+    assert options <= known_options() | {"--interval"}  # Meltano's
+    if page not in {ROOT / "docs" / "api-facts.md", ROOT / "docs" / "sandbox" / "faults.md"}:  # keys of bodies
+        assert set(re.findall(r"`([a-z_]+): [^`]+`", content)) <= known_names()
+
+
 @pytest.mark.parametrize("block", blocks("json"), ids=str)
 def test_json_is_configuration_or_records(block: Block) -> None:
     """A configuration has known settings of a plugin; a record has properties that the target knows."""
@@ -216,8 +231,10 @@ def test_environment_files_have_known_variables(block: Block, tmp_path: Path, mo
 
 @pytest.mark.parametrize("block", blocks("python"), ids=str)
 def test_python_runs(block: Block) -> None:
-    """As a script of its own would."""
-    exec(compile(block.content, str(block), "exec"), {})
+    """As a script of its own would, against a sandbox."""
+    with Sandbox(customers=20, api_key=f"key-of-{block.page.stem}") as box:
+        exec(compile(on_sandbox(block.content, box), str(block), "exec"), {})
+    join_prefetch_threads()
 
 
 @pytest.fixture(scope="module")
@@ -286,6 +303,21 @@ def check_definition(plugin: Plugin, definition: Mapping[str, Any]) -> None:
     streams = {pattern.partition(".")[0] for pattern in definition.get("select", [])}
     assert streams <= {resource.name for resource in RESOURCES}
     check_settings(definition.get("config", {}))
+
+
+@cache
+def known_options() -> set[str]:
+    """Return the options of every command."""
+    helps = [fieldpulse_help(), sandbox_help()]
+    helps += [plugin.cli.get_help(click.Context(plugin.cli)) for plugin in PLUGINS.values()]
+    return {option for text_of_help in helps for option in re.findall(r"--[a-z-]+[a-z]", text_of_help)} | {"--fault"}
+
+
+@cache
+def known_names() -> set[str]:
+    """Return the settings of both plugins, and the properties of records that the target writes."""
+    fields = {name for stream in WRITABLE if (spec := BY_NAME[stream].write_spec) for name in spec.properties}
+    return fields.union(*(properties_of(plugin) for plugin in PLUGINS.values()))
 
 
 def check_record(stream: str, record: Mapping[str, Any]) -> None:
