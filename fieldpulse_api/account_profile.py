@@ -45,7 +45,7 @@ class WriteFacts(msgspec.Struct, kw_only=True):
     """
 
     create_status: int | None = None
-    create_answers_row: bool | None = None
+    create_returns_row: bool | None = None
     validation_status: int | None = None
     put_merges: bool | None = None
     put_repeats_names: bool | None = None

@@ -1,4 +1,4 @@
-"""The command `fieldpulse`: what is asked of an account without running a pipeline."""
+"""The command `fieldpulse`: checks of an account, and the tools of tap and target for their stores."""
 
 from __future__ import annotations
 
@@ -17,10 +17,10 @@ from fieldpulse_api.errors import ConfigError
 from fieldpulse_api.http.api_key import has_key
 from fieldpulse_api.http.client import Client, RetryPolicy
 from fieldpulse_api.http.settings import ClientSettings
-from fieldpulse_cli.doctor.account_check import MOST_REQUESTS, TRIES, Examination
+from fieldpulse_cli.doctor.account_check import MAX_ATTEMPTS, MAX_REQUESTS, AccountCheck
 from fieldpulse_cli.doctor.findings import Finding
-from fieldpulse_cli.doctor.store_check import of_store
-from fieldpulse_cli.doctor.write_probe import PROMISE, WriteProbe
+from fieldpulse_cli.doctor.store_check import store_finding
+from fieldpulse_cli.doctor.write_probe import WARNING, WriteProbe
 from fieldpulse_plugin.environment import environment_variables, settings_from_environment
 from fieldpulse_plugin.exit_codes import end_by_signal, run
 from fieldpulse_plugin.settings import SHARED_SETTINGS, client_settings
@@ -29,104 +29,127 @@ from fieldpulse_plugin.validation import check_settings
 _PREFIXES = {"tap": "TAP_FIELDPULSE_", "target": "TARGET_FIELDPULSE_"}
 
 
-@click.group()
+@click.group(context_settings={"max_content_width": 100})
 def commands() -> None:
-    """Look at a FieldPulse account, with the settings of either plugin from the environment or from `.env`."""
+    """Check a FieldPulse account, receive its webhooks, and settle uncertain writes.
+
+    All commands take the settings of the tap or the target from environment variables (TAP_FIELDPULSE_…,
+    TARGET_FIELDPULSE_…) or from a `.env` file in the working directory.
+    """
 
 
 @commands.command()
-@click.option("--json", "is_json", is_flag=True, help="Write everything as JSON.")
-@click.option("--profile", type=click.Path(dir_okay=False, path_type=Path), help="Write the answers to this file.")
-@click.option("--write-probe", is_flag=True, help="Also find out what writing does, on a customer made for it.")
-@click.option("--yes", is_flag=True, help="Do not ask before writing.")
-def doctor(*, is_json: bool, profile: Path | None, write_probe: bool, yes: bool) -> None:
-    """Check the key, the clocks, every list and the stores. Reads only; exit status 1 if anything fails."""
+@click.option("--json", "as_json", is_flag=True, help="Print the findings and the profile as JSON.")
+@click.option(
+    "--profile",
+    "profile_path",
+    type=click.Path(dir_okay=False, path_type=Path),
+    help="Write the account's profile to this file, for the setting profile_path.",
+)
+@click.option("--write-probe", is_flag=True, help="Also test writes, on a customer that is created and deleted.")
+@click.option("--yes", is_flag=True, help="Do not ask for confirmation before writing.")
+def doctor(*, as_json: bool, profile_path: Path | None, write_probe: bool, yes: bool) -> None:
+    """Check the API key, the clock, the time zone, every list and the stores.
+
+    Sends at most 60 requests, which only read. Prints one line per check: ok, warn or FAIL. Exits with status 1 if a
+    check failed.
+    """
     if write_probe and not yes:
-        click.confirm(f"{PROMISE}\nGo on?", abort=True, err=True)
-    signal.signal(signal.SIGTERM, end_by_signal)  # what was written to try it out is deleted then, too
+        click.confirm(f"{WARNING}\nContinue?", abort=True, err=True)
+    signal.signal(signal.SIGTERM, end_by_signal)  # so that a write probe cleans up
     environment = environment_variables()
-    prefix, config = _shared(environment)
+    prefix, config = _shared_settings(environment)
     settings = client_settings(config)
-    if profile:
-        _check_path(profile)
-    with closing(Client(settings, retry_policy=RetryPolicy(max_attempts=TRIES), max_requests=MOST_REQUESTS)) as client:
-        examination = Examination(client)
-        found = list(_told(examination.findings(), is_json=is_json))
-    answers, requests = examination.profile, client.request_count
-    if write_probe and answers.lists:
-        with closing(Client(settings, retry_policy=RetryPolicy(max_attempts=TRIES))) as client:
+    if profile_path:
+        _check_writable(profile_path)
+    retry_policy = RetryPolicy(max_attempts=MAX_ATTEMPTS)
+    with closing(Client(settings, retry_policy=retry_policy, max_requests=MAX_REQUESTS)) as client:
+        check = AccountCheck(client)
+        findings = list(_print_findings(check.findings(), as_json=as_json))
+    profile, request_count = check.profile, client.request_count
+    if write_probe and profile.lists:
+        with closing(Client(settings, retry_policy=retry_policy)) as client:
             probe = WriteProbe(client)
-            found += _told(probe.findings(), is_json=is_json)
-        answers.writes = probe.facts
-    found += _told(_of_this_machine(prefix, settings, environment), is_json=is_json)
-    if is_json:
-        findings = [one.plain() for one in found]
-        click.echo(json.dumps({"requests": requests, "findings": findings, "profile": answers.plain()}, indent=2))
-    click.echo(f"{requests} requests to find out", err=True)
-    if profile and answers.lists:
-        answers.write(profile)
-    sys.exit(1 if any(one.grade == "FAIL" for one in found) else 0)
-
-
-def _told(findings: Iterable[Finding], *, is_json: bool) -> Iterator[Finding]:
-    """Yield findings, each printed as soon as it is there, unless JSON is wanted."""
-    for one in findings:
-        if not is_json:
-            click.echo(one.line)
-        yield one
-
-
-def _check_path(path: Path) -> None:
-    """See that a file can be written, before anything is asked. Raises: BadSetting."""
-    beside = path.with_name(f"{path.name}.new")
-    try:
-        beside.touch()
-        beside.unlink()
-    except OSError as error:
-        what = f"The profile cannot be written ({error.strerror})."
-        raise ConfigError(what, where=f"--profile {path}", hint="give a file in a folder that can be written") from None
-
-
-def _of_this_machine(prefix: str, settings: ClientSettings, environment: Mapping[str, str]) -> Iterator[Finding]:
-    """Yield what is found of the budget, and of the settings and the stores of each plugin that has settings here."""
-    yield Finding("ok", "settings", "asked with", f"{prefix}…")
-    store = "shared by this user's processes" if settings.rate_limit_store == "file" else "of each process alone"
-    settings.rate_limiter()
-    yield Finding("ok", "budget", "store", f"{settings.requests_per_second:g} requests/s, {store}")
-    for one in metadata.entry_points(group="fieldpulse.settings"):
-        prefix = _PREFIXES[one.name]
-        if not any(name.startswith(prefix) for name in environment):
-            continue
-        own = one.load()
-        config = settings_from_environment(prefix, {**SHARED_SETTINGS, **own}, environment)
-        try:
-            _check(config, {**SHARED_SETTINGS, **own}, prefix)
-        except ConfigError as error:
-            yield Finding("FAIL", f"{one.name} settings", "valid", error.what, error.hint)
-        for name in own:
-            if name.endswith("_url"):
-                yield of_store(name.removesuffix("_url"), str(config.get(name) or own[name]["default"]))
-
-
-def _shared(environment: Mapping[str, str]) -> tuple[str, dict[str, Any]]:
-    """Return the prefix of the plugin whose key is set, the tap's first, and what it shares. Raises: BadSetting."""
-    given = {one: settings_from_environment(one, SHARED_SETTINGS, environment) for one in _PREFIXES.values()}
-    prefix = next((one for one, config in given.items() if has_key(config)), _PREFIXES["tap"])
-    # A profile is what is being made: one from before says nothing here.
-    shared = {one: value for one, value in given[prefix].items() if one in SHARED_SETTINGS and one != "profile_path"}
-    _check(shared, SHARED_SETTINGS, prefix)
-    return prefix, shared
-
-
-def _check(config: dict[str, Any], settings: Mapping[str, Any], prefix: str) -> None:
-    check_settings(config, {"type": "object", "properties": settings}, where=f"environment · {prefix}…")
+            findings += _print_findings(probe.findings(), as_json=as_json)
+        profile.writes = probe.facts
+    findings += _print_findings(_local_findings(prefix, settings, environment), as_json=as_json)
+    if as_json:
+        result = {"requests": request_count, "findings": [finding.plain() for finding in findings]}
+        click.echo(json.dumps({**result, "profile": profile.plain()}, indent=2))
+    click.echo(f"Sent {request_count} requests.", err=True)
+    if profile_path and profile.lists:
+        profile.write(profile_path)
+    sys.exit(1 if any(finding.grade == "FAIL" for finding in findings) else 0)
 
 
 def main() -> None:
-    """Run the command, with what other packages add to it."""
-    for one in metadata.entry_points(group="fieldpulse.commands"):
-        commands.add_command(one.load())
+    """Run the command, with the commands of other packages."""
+    for entry_point in metadata.entry_points(group="fieldpulse.commands"):
+        commands.add_command(entry_point.load())
     run(commands)
+
+
+def _print_findings(findings: Iterable[Finding], *, as_json: bool) -> Iterator[Finding]:
+    """Yield the findings, and print each at once unless JSON is wanted."""
+    for finding in findings:
+        if not as_json:
+            click.echo(finding.line)
+        yield finding
+
+
+def _check_writable(path: Path) -> None:
+    """Raise ConfigError if the file cannot be written, before any request is sent."""
+    trial = path.with_name(f"{path.name}.new")
+    try:
+        trial.touch()
+        trial.unlink()
+    except OSError as error:
+        raise ConfigError(
+            f"The profile cannot be written ({error.strerror}).",
+            where=f"--profile {path}",
+            hint="choose a folder that you can write to",
+        ) from None
+
+
+def _local_findings(prefix: str, settings: ClientSettings, environment: Mapping[str, str]) -> Iterator[Finding]:
+    """Yield the findings about this machine: the rate limit, and settings and stores of each configured plugin."""
+    yield Finding("ok", "settings", "source", f"{prefix}…")
+    scope = "all processes of this user" if settings.rate_limit_store == "file" else "each process"
+    settings.rate_limiter()
+    yield Finding("ok", "rate limit", "store", f"{settings.requests_per_second:g} requests/s for {scope}")
+    for entry_point in metadata.entry_points(group="fieldpulse.settings"):
+        plugin_prefix = _PREFIXES[entry_point.name]
+        if not any(name.startswith(plugin_prefix) for name in environment):
+            continue
+        plugin_settings = entry_point.load()
+        properties = {**SHARED_SETTINGS, **plugin_settings}
+        config = settings_from_environment(plugin_prefix, properties, environment)
+        try:
+            _check(config, properties, plugin_prefix)
+        except ConfigError as error:
+            yield Finding("FAIL", f"{entry_point.name} settings", "valid", error.what, error.hint)
+        for name, schema in plugin_settings.items():
+            if name.endswith("_url"):
+                yield store_finding(name.removesuffix("_url"), str(config.get(name) or schema["default"]))
+
+
+def _shared_settings(environment: Mapping[str, str]) -> tuple[str, dict[str, Any]]:
+    """Return the variable prefix of the plugin that has an API key, the tap's first, and its shared settings.
+
+    Raises: ConfigError.
+    """
+    configs = {prefix: settings_from_environment(prefix, SHARED_SETTINGS, environment) for prefix in _PREFIXES.values()}
+    prefix = next((prefix for prefix, config in configs.items() if has_key(config)), _PREFIXES["tap"])
+    # An old profile must not influence the new one.
+    config = {
+        name: value for name, value in configs[prefix].items() if name in SHARED_SETTINGS and name != "profile_path"
+    }
+    _check(config, SHARED_SETTINGS, prefix)
+    return prefix, config
+
+
+def _check(config: dict[str, Any], properties: Mapping[str, Any], prefix: str) -> None:
+    check_settings(config, {"type": "object", "properties": properties}, where=f"environment variables {prefix}…")
 
 
 if __name__ == "__main__":

@@ -1,1 +1,1 @@
-"""`fieldpulse doctor`: what is true of an account, found out by asking it."""
+"""`fieldpulse doctor`: checks of an account's key, clock, time zone, lists, writes and stores."""

@@ -1,11 +1,11 @@
-"""What is true of this account? At most 60 requests that only read: each list is looked at, and then what is open."""
+"""Check of an account with at most 60 requests that only read. It concludes nothing that two causes could explain."""
 
 from __future__ import annotations
 
 import time
 from collections.abc import Callable, Iterator
 from datetime import datetime, timedelta, timezone
-from typing import Any
+from typing import TypeVar
 
 from fieldpulse_api.account_profile import AccountProfile
 from fieldpulse_api.errors import AuthenticationError, FieldPulseError, QuotaExceeded, RequestLimitReached
@@ -15,183 +15,202 @@ from fieldpulse_api.resources.catalogue import RESOURCES
 from fieldpulse_api.resources.model import Evidence, Resource
 from fieldpulse_api.values.scalars import iso_timestamp, optional_time
 
-from .findings import Finding, clock, of_list, zone
-from .list_probe import MOST, PUBLIC, Probe
+from .findings import Finding, Grade, clock_finding, list_findings, time_zone_finding
+from .list_probe import MAX_PAGE_ROWS, PUBLIC_NAME, ListProbe
 
-MOST_REQUESTS = 60
-TRIES = 2
-"""How often the client may send what fails: more would be too many."""
-_MOST_SKEW_SECONDS = 30
-_MOST_SECONDS = 300.0  # an account that answers at all is through in a few
-_MANY = 200
-_KNOCKS = 3
+MAX_REQUESTS = 60
+MAX_ATTEMPTS = 2
+"""How often the client may send a failing request; more would use up the limit."""
+_MAX_CLOCK_SKEW_SECONDS = 30
+_MAX_SECONDS = 300.0  # a responsive account takes a few seconds
+_LARGE_LIMIT = 200
+_REACHABILITY_PROBES = 3
+_PAST_END = {"empty": "an empty page", "rows": "rows", "error": "an error"}
+_OVER_LIMIT = {
+    "honoured": f"a limit of {_LARGE_LIMIT} is honoured",
+    "100": f"a limit of {_LARGE_LIMIT} returns 100 rows",
+    "fewer": f"a limit of {_LARGE_LIMIT} returns fewer than 100 rows",
+    "refused": f"a limit of {_LARGE_LIMIT} is rejected",
+}
+_T = TypeVar("_T")
 
 
-class Examination:
-    """Ask an account; `profile` holds the answers at the end.
+class AccountCheck:
+    """Check of the account that a key belongs to; `profile` holds the results at the end.
 
-    The client is one that sends what fails no more than `TRIES` times.
+    The client should send a failing request at most `MAX_ATTEMPTS` times and `MAX_REQUESTS` in total.
     """
 
     def __init__(self, client: Client) -> None:
         self.profile = AccountProfile(asked_at=iso_timestamp(datetime.now(timezone.utc)))
         self._client = client
-        self._reading = ReadOptions(zone=client.settings.zone)
-        self._until = time.monotonic() + _MOST_SECONDS
-        self._ends = self._longest = ""
-        self._probes = [self._probe(one) for one in RESOURCES]
+        self._options = ReadOptions(zone=client.settings.zone)
+        self._deadline = time.monotonic() + _MAX_SECONDS
+        self._past_end_list = self._over_limit_list = ""
+        self._probes = [self._probe(resource) for resource in RESOURCES]
 
     def findings(self) -> Iterator[Finding]:
-        """Yield what is found; no more than the first FAIL, where the key is not accepted or nothing answers."""
-        first = self._probes[0]
+        """Yield the findings; only one FAIL if FieldPulse does not accept the key or no list answers."""
         try:
-            self._knock()
-            self._ask_lists(first)
-            self._ask_about_all()
-            self._ask_more(is_paged=False)
-            self._pass_the_end()
-            self._ask_more(is_paged=True)
+            self._check_reachable()
+            self._read_lists()
+            self._check_version()
+            self._read_over_limit()
+            self._probe_lists(with_documented_page=False)
+            self._read_past_end()
+            self._probe_lists(with_documented_page=True)
         except RequestLimitReached:
-            pass  # enough was asked
+            pass  # the findings say what was not checked
         except QuotaExceeded as error:
             yield Finding("FAIL", "quota", "left", error.what, error.hint)
         except FieldPulseError as error:
             yield Finding("FAIL", "key", "accepted", error.what, error.hint)
             return
-        if not any(one.first for one in self._probes):
-            yield self._nowhere()
+        answered = next((probe for probe in self._probes if probe.first_page), None)
+        if answered is None:
+            yield self._no_list_answered()
             return
         yield Finding("ok", "key", "accepted", f"at {self._client.settings.api_url}")
-        self.profile.lists = {one.resource.name: one.facts for one in self._probes}
-        yield from self._of_account(first)
-        for one in self._probes:
-            yield from of_list(one)
-        yield self._assumed()
+        self.profile.lists = {probe.resource.name: probe.facts for probe in self._probes}
+        yield from self._account_findings(answered)
+        for probe in self._probes:
+            yield from list_findings(probe)
+        yield self._inferred_lists()
 
-    def _probe(self, resource: Resource) -> Probe:
-        return Probe(self._client, resource, self._reading)
+    def _probe(self, resource: Resource) -> ListProbe:
+        return ListProbe(self._client, resource, self._options)
 
-    def _ask(self, question: Callable[[], Any]) -> Any:
-        """Put a question while time is left."""
-        return question() if time.monotonic() < self._until else None
+    def _if_time_left(self, question: Callable[[], _T | None]) -> _T | None:
+        return question() if time.monotonic() < self._deadline else None
 
-    def _nowhere(self) -> Finding:
-        """Say that nothing was where lists should be: that the key is accepted was not seen."""
-        what = f"none of {len(self._probes)} lists answered at {self._client.settings.api_url}"
+    def _no_list_answered(self) -> Finding:
+        """Return the finding that no list answered; then nothing shows that the key is accepted."""
         return Finding(
-            "FAIL", "key", "accepted", what, "check api_url, the path too; or ask again when it is less busy"
+            "FAIL",
+            "key",
+            "accepted",
+            f"none of {len(self._probes)} lists answered at {self._client.settings.api_url}",
+            "check api_url, including its path, or try again later",
         )
 
-    def _knock(self) -> None:
-        """Look at three lists, whether anything answers to the key. Raises: what the first failed with, if all do."""
-        some = [one for one in self._probes if not one.resource.parent][:_KNOCKS]
-        for one in some:
-            one.look()
-            if one.facts.is_there is not None:
+    def _check_reachable(self) -> None:
+        """Read three lists. Raises: the error of the first, if all fail."""
+        probes = [probe for probe in self._probes if not probe.resource.parent][:_REACHABILITY_PROBES]
+        for probe in probes:
+            probe.read_newest()
+            if probe.facts.is_there is not None:
                 return
-        raise next(one.error for one in some if one.error)
+        raise next(probe.error for probe in probes if probe.error)
 
-    def _ask_lists(self, first: Probe) -> None:
-        """See each list once; those below a customer, of the first customer."""
-        for one in self._probes:
-            if one.first or one.error:
+    def _read_lists(self) -> None:
+        """Read each list once; child lists for the first customer."""
+        customers = self._probes[0]
+        for probe in self._probes:
+            if probe.first_page or probe.error:
                 continue
-            if one.resource.parent and first.first and first.first.ids:
-                one.path = one.resource.path.format(customer_id=first.first.ids[0])
-            if "{" not in one.path:
-                self._ask(one.look)
-            if isinstance(one.error, AuthenticationError):
-                self._check_key()
+            if probe.resource.parent and customers.first_page and customers.first_page.ids:
+                probe.path = probe.resource.path.format(customer_id=customers.first_page.ids[0])
+            if "{" not in probe.path:
+                self._if_time_left(probe.read_newest)
+            if isinstance(probe.error, AuthenticationError):
+                self._raise_if_key_rejected()
 
-    def _check_key(self) -> None:
-        """See whether the key is refused everywhere by now, or only for one list. Raises: BadKey."""
-        known = next((one for one in self._probes if one.first), self._probes[0])
-        again = self._probe(known.resource)
-        self._ask(again.look)
+    def _raise_if_key_rejected(self) -> None:
+        """Read a list that answered before, to tell a revoked key from a list that the key may not read.
+
+        Raises: AuthenticationError.
+        """
+        answered = next((probe for probe in self._probes if probe.first_page), self._probes[0])
+        again = self._probe(answered.resource)
+        self._if_time_left(again.read_newest)
         if isinstance(again.error, AuthenticationError):
             raise again.error
 
-    def _ask_about_all(self) -> None:
-        """Ask what is the same for all lists."""
-        there = [one for one in self._probes if one.first is not None]
+    def _check_version(self) -> None:
         try:
-            reply = self._ask(lambda: self._client.get("/version"))
-            self.profile.version_is_wrapped = bool(reply.envelope_extras) if reply else None
+            response = self._if_time_left(lambda: self._client.get("/version"))
         except (RequestLimitReached, QuotaExceeded):
             raise
         except FieldPulseError:
-            pass  # nothing needs it
-        longest = max(there, key=lambda one: one.counted or 0, default=None)
-        if longest and (longest.counted or _MANY) > MOST and not longest.is_small:
-            self.profile.over_limit = self._ask(lambda: longest.ask_for_more(_MANY))
-            self._longest = longest.resource.name
+            return  # nothing depends on it
+        self.profile.version_is_wrapped = bool(response.envelope_extras) if response else None
 
-    def _pass_the_end(self) -> None:
-        """Ask behind the end of a list that is known to have pages, or is believed to."""
-        there = [one for one in self._probes if one.first and one.first.rows]
-        by_proof = sorted(there, key=lambda one: (not one.facts.pages, not one.resource.supports_page))
-        if by_proof and by_proof[0].facts.pages is not False:
-            self.profile.past_the_end = self._ask(by_proof[0].pass_the_end)
-            self._ends = by_proof[0].resource.name
+    def _read_over_limit(self) -> None:
+        """Read the longest list with a limit above the documented one."""
+        probes = [probe for probe in self._probes if probe.first_page is not None]
+        longest = max(probes, key=lambda probe: probe.server_count or 0, default=None)
+        if longest and (longest.server_count or _LARGE_LIMIT) > MAX_PAGE_ROWS and not longest.is_small:
+            self.profile.over_limit = self._if_time_left(lambda: longest.read_over_limit(_LARGE_LIMIT))
+            self._over_limit_list = longest.resource.name
 
-    def _ask_more(self, *, is_paged: bool) -> None:
-        """Ask lists how they sort, page and filter; those that document no page are asked first."""
-        some = [one for one in self._probes if not one.is_small and one.resource.supports_page is is_paged]
-        for one in some:
-            if one.resource.supports_sort:
-                one.fears_filters = any(other.has_failed for other in self._probes)
-                self._ask(one.turn)
-        for one in [*some, *some]:  # what may be chance is asked twice
-            if one.facts.pages is None and one.facts.limits is not False:
-                self._ask(one.go_on)
+    def _read_past_end(self) -> None:
+        """Read past the end of a list that honours `page`, or at least documents it."""
+        probes = [probe for probe in self._probes if probe.first_page and probe.first_page.rows]
+        best = min(probes, key=lambda probe: (not probe.facts.pages, not probe.resource.supports_page), default=None)
+        if best and best.facts.pages is not False:
+            self.profile.past_the_end = self._if_time_left(best.read_past_end)
+            self._past_end_list = best.resource.name
 
-    def _of_account(self, first: Probe) -> Iterator[Finding]:
-        first = next((one for one in self._probes if one.first), first)
-        if first.first:
-            reply = first.first.response
-            yield clock(reply.date if reply.has_server_date else None, first.asked_at, _MOST_SKEW_SECONDS)
-            self.profile.envelope_extras = sorted(name for name in reply.envelope_extras if PUBLIC.match(name))
-            beside = ", ".join(self.profile.envelope_extras) or "nothing"
-            yield Finding("ok", "envelope", "keys", f"response, and beside it: {beside}")
+    def _probe_lists(self, *, with_documented_page: bool) -> None:
+        """Probe how lists sort, filter and page. Lists that document no `page` come first, as more depends on them."""
+        probes = [
+            probe
+            for probe in self._probes
+            if not probe.is_small and probe.resource.supports_page is with_documented_page
+        ]
+        for probe in probes:
+            if probe.resource.supports_sort:
+                probe.skip_filters = any(other.failed_with_filter for other in self._probes)
+                self._if_time_left(probe.read_reversed)
+        for probe in [*probes, *probes]:  # twice, because a list without sort has to show it twice
+            if probe.facts.pages is None and probe.facts.limits is not False:
+                self._if_time_left(probe.read_second_page)
+
+    def _account_findings(self, answered: ListProbe) -> Iterator[Finding]:
+        if answered.first_page:
+            response = answered.first_page.response
+            server_time = response.date if response.has_server_date else None
+            yield clock_finding(server_time, answered.first_read_at, _MAX_CLOCK_SKEW_SECONDS)
+            extras = sorted(name for name in response.envelope_extras if PUBLIC_NAME.match(name))
+            self.profile.envelope_extras = extras
+            yield Finding("ok", "envelope", "keys", f"response, and: {', '.join(extras) or 'nothing else'}")
         if self.profile.version_is_wrapped is not None:
             form = "in the envelope" if self.profile.version_is_wrapped else "bare"
-            yield Finding("ok", "version", "form", f"answers {form}")
-        yield from self._limits()
-        self.profile.times_fit_zone, finding = zone(self._newest(), str(self._client.settings.zone))
+            yield Finding("ok", "version", "form", f"is sent {form}")
+        yield self._past_end_finding()
+        yield self._over_limit_finding()
+        self.profile.times_fit_zone, finding = time_zone_finding(self._age_of_newest_change(), str(self._options.zone))
         yield finding
 
-    def _limits(self) -> Iterator[Finding]:
-        if not self.profile.past_the_end:
-            yield Finding("ok", "lists", "past the end", "not told: no list was found to have pages")
-        else:
-            what = {"empty": "an empty page", "rows": "rows", "error": "an error"}[self.profile.past_the_end]
-            grade = "ok" if self.profile.past_the_end == "empty" else "warn"
-            yield Finding(grade, self._ends, "past the end", f"{what} past the last page")  # type: ignore[arg-type]
-        if not self.profile.over_limit:
-            yield Finding("ok", "lists", "limit over 100", "not told: no list has more rows than that")
-        else:
-            what = {
-                "honoured": f"a limit of {_MANY} is honoured",
-                "100": f"a limit of {_MANY} gives 100 rows",
-                "fewer": f"a limit of {_MANY} gives fewer than 100 rows",
-                "refused": f"a limit of {_MANY} is refused",
-            }[self.profile.over_limit]
-            yield Finding("ok", self._longest, "limit over 100", what)
+    def _past_end_finding(self) -> Finding:
+        result = self.profile.past_the_end
+        if not result:
+            return Finding("ok", "lists", "past the end", "unknown: no list was found to have pages")
+        grade: Grade = "ok" if result == "empty" else "warn"
+        return Finding(grade, self._past_end_list, "past the end", f"{_PAST_END[result]} past the last page")
 
-    def _newest(self) -> timedelta | None:
-        """Return how far the newest change lies behind the server's clock, of that list that shows the newest."""
+    def _over_limit_finding(self) -> Finding:
+        result = self.profile.over_limit
+        if not result:
+            return Finding("ok", "lists", "limit over 100", "unknown: no list is longer")
+        return Finding("ok", self._over_limit_list, "limit over 100", _OVER_LIMIT[result])
+
+    def _age_of_newest_change(self) -> timedelta | None:
+        """Return the age of the newest change in any list, by the server's clock."""
         ages = []
-        for one in self._probes:
-            if one.first is None or not one.resource.updated_column:
+        for probe in self._probes:
+            if probe.first_page is None or not probe.resource.updated_column:
                 continue
-            for row in one.first.rows:
-                changed = optional_time(row.get(one.column), self._reading.zone)
-                ages += [one.first.response.date - changed] if changed else []
+            for row in probe.first_page.rows:
+                updated_at = optional_time(row.get(probe.column), self._options.zone)
+                ages += [probe.first_page.response.date - updated_at] if updated_at else []
         return min(ages, default=None)
 
-    def _assumed(self) -> Finding:
-        """Say of which lists we know only what we assume, and have seen nothing now."""
-        assumed = [one for one in self._probes if one.resource.evidence is Evidence.INFERRED]
-        unseen = [one.resource.name for one in assumed if one.first is None or not one.first.rows]
-        text = f"of {len(assumed)} lists the form of rows was only assumed; of these no row was seen now either: "
-        return Finding("ok", "catalogue", "assumed", text + (", ".join(unseen) or "none"))
+    def _inferred_lists(self) -> Finding:
+        """Return which lists have a schema that is only inferred, and showed no row to compare it with."""
+        inferred = [probe for probe in self._probes if probe.resource.evidence is Evidence.INFERRED]
+        without_rows = [
+            probe.resource.name for probe in inferred if probe.first_page is None or not probe.first_page.rows
+        ]
+        text = f"the schema of {len(inferred)} lists is inferred; without a row to confirm it: "
+        return Finding("ok", "catalogue", "inferred", text + (", ".join(without_rows) or "none"))

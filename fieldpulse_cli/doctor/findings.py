@@ -1,4 +1,4 @@
-"""What was found out about an account, in words: one finding for each check."""
+"""Findings of the doctor: one line for each check, graded ok, warn or FAIL."""
 
 from __future__ import annotations
 
@@ -7,17 +7,16 @@ from dataclasses import asdict, dataclass
 from datetime import datetime, timedelta
 from typing import Literal
 
-from .list_probe import MOST, Probe
+from .list_probe import MAX_PAGE_ROWS, ListProbe
 
 Grade = Literal["ok", "warn", "FAIL"]
-
-
-_READABLE = {"bare", "date", "Z", "offset", "T", "number", "digits"}
+_KNOWN_TIME_FORMS = {"bare", "date", "Z", "offset", "T", "number", "digits"}
+_MAX_LISTED_FIELDS = 8
 
 
 @dataclass(frozen=True)
 class Finding:
-    """One check of one thing (`about`): its grade, what was found, and for a FAIL what to do about it."""
+    """The result of one check: its subject, the check's name, what was found, and for a FAIL what to do."""
 
     grade: Grade
     about: str
@@ -27,134 +26,140 @@ class Finding:
 
     @property
     def line(self) -> str:
-        """Return the finding as a line for people; what to do is on a second one."""
+        """Return the finding as a line for a person; the hint is on a second line."""
         line = f"{self.grade:4}  {self.about:20} {self.check:15} {self.text}"
         return f"{line}\n{'':26} do: {self.hint}" if self.hint else line
 
     def plain(self) -> dict[str, str]:
-        """Return the finding as JSON has it."""
+        """Return the finding for JSON."""
         return {name: value for name, value in asdict(self).items() if value}
 
 
-def of_list(probe: Probe) -> Iterator[Finding]:
-    """Yield what a list was found to do, and what could not be told."""
-    name = probe.resource.name
-    if probe.first is None:
+def list_findings(probe: ListProbe) -> Iterator[Finding]:
+    """Yield what a probe found out about its list, and what stayed unknown."""
+    if probe.first_page is None:
         yield _unreachable(probe)
         return
-    counted = "" if probe.counted is None else f", {probe.counted:,} rows"
-    yield Finding("ok", name, "reachable", f"answers{counted}")
-    yield from (Finding(*each) for each in _limit_and_page(probe, name))
-    yield from (Finding(*each) for each in _order_and_filter(probe, name))
-    yield Finding(*_count(probe, name))
-    yield from _fields(probe, name)
+    rows = "" if probe.server_count is None else f", {probe.server_count:,} rows"
+    yield Finding("ok", probe.resource.name, "reachable", f"answers{rows}")
+    yield _limit(probe)
+    yield _page(probe)
+    yield _sort(probe)
+    if probe.resource.updated_column:
+        yield _filter(probe)
+    yield _count(probe)
+    yield from _fields(probe)
 
 
-def zone(newest: timedelta | None, zone_name: str) -> tuple[bool | None, Finding]:
-    """Return whether times without a zone fit the one of the settings, and a finding that says it.
+def time_zone_finding(age_of_newest_change: timedelta | None, zone_name: str) -> tuple[bool | None, Finding]:
+    """Return whether timestamps fit the setting `timezone`, None if unknown, and the finding.
 
-    `newest` is how far the newest change of all lists lies behind the server's clock.
+    `age_of_newest_change` is by the server's clock. A negative age proves that the zone is wrong.
     """
     about = ("timezone", "fits")
-    if newest is None:
-        return None, Finding("ok", *about, "cannot be told: no list shows when a row was changed")
-    if newest < -timedelta(minutes=1):
-        text = (
-            f"a row was changed {_span(-newest)} after the server's clock: times are not in {zone_name}, or it is wrong"
-        )
-        return False, Finding("FAIL", *about, text, "set `timezone` to the account's zone; --write-probe tells which")
-    text = f"the newest change is {_span(newest)} old if times are in {zone_name}; --write-probe tells for sure"
+    if age_of_newest_change is None:
+        return None, Finding("ok", *about, "unknown: no list shows when a row was updated")
+    if age_of_newest_change < -timedelta(minutes=1):
+        ahead = _without_fraction(-age_of_newest_change)
+        text = f"a row was updated {ahead} after the server's clock: timestamps are not in {zone_name}"
+        hint = "set `timezone` to the account's zone; --write-probe finds it out"
+        return False, Finding("FAIL", *about, text, hint)
+    age = _without_fraction(age_of_newest_change)
+    text = f"the newest change is {age} old if timestamps are in {zone_name}; --write-probe makes sure"
     return None, Finding("ok", *about, text)
 
 
-def clock(server: datetime | None, ours: datetime, most_seconds: float) -> Finding:
-    """Return a finding about how far apart the clocks are; the server may not tell."""
-    if server is None:
-        return Finding("warn", "clock", "skew", "answers have no Date: bookmarks use the clock of this machine")
-    skew = (ours - server).total_seconds()
-    text = f"this machine is {skew:+.0f} s from the server's Date; bookmarks use the server's"
-    return Finding("ok" if abs(skew) < most_seconds else "warn", "clock", "skew", text)
+def clock_finding(server_time: datetime | None, machine_time: datetime, max_skew_seconds: float) -> Finding:
+    """Return how far the clocks of server and machine differ. `server_time` is None without a Date header."""
+    if server_time is None:
+        return Finding("warn", "clock", "skew", "responses have no Date header: bookmarks use this machine's clock")
+    skew = (machine_time - server_time).total_seconds()
+    text = f"this machine is {skew:+.0f} s from the server's Date header, which bookmarks use"
+    return Finding("ok" if abs(skew) < max_skew_seconds else "warn", "clock", "skew", text)
 
 
-def _unreachable(probe: Probe) -> Finding:
+def _unreachable(probe: ListProbe) -> Finding:
     name, error = probe.resource.name, probe.error
     if error is None:
-        why = f"there are no {probe.resource.parent}" if probe.resource.parent else "no request was left"
-        return Finding("warn", name, "reachable", f"not asked: {why}")
-    if probe.facts.is_there is None:
-        return Finding("FAIL", name, "reachable", error.what, error.hint)
-    do = "if your plan does not have it, deselect the stream, or let profile_path say so"
-    return Finding("FAIL", name, "reachable", error.what, do)
+        reason = f"there are no {probe.resource.parent}" if probe.resource.parent else "no request was left"
+        return Finding("warn", name, "reachable", f"not checked: {reason}")
+    hint = "if your plan lacks it, deselect the stream or set profile_path"
+    return Finding("FAIL", name, "reachable", error.what, error.hint if probe.facts.is_there is None else hint)
 
 
-def _limit_and_page(probe: Probe, name: str) -> Iterator[tuple[Grade, str, str, str, str]]:
-    facts = probe.facts
-    if facts.limits is None:
-        yield "ok", name, "limit", _untold(probe), ""
-    elif facts.limits:
-        yield "ok", name, "limit", "heeds limit", ""
-    else:
-        yield "warn", name, "limit", "does not heed limit: pages have the size that FieldPulse likes", ""
-    if facts.pages is None:
-        yield "ok", name, "page", _untold(probe), ""
-    elif facts.pages:
-        yield "ok", name, "page", "heeds page", ""
-    elif (probe.counted or 0) > MOST:
-        text = f"does not heed page: of {probe.counted:,} rows only those that come at once can be read"
-        yield "FAIL", name, "page", text, "deselect the stream, or take it as incomplete; report it to FieldPulse"
-    else:
-        yield "warn", name, "page", "does not heed page: it is read whole as long as all rows come at once", ""
+def _limit(probe: ListProbe) -> Finding:
+    name, limits = probe.resource.name, probe.facts.limits
+    if limits is None:
+        return Finding("ok", name, "limit", _unknown(probe))
+    if limits:
+        return Finding("ok", name, "limit", "honours `limit`")
+    return Finding("warn", name, "limit", "ignores `limit`; the server chooses the page size")
 
 
-def _order_and_filter(probe: Probe, name: str) -> Iterator[tuple[Grade, str, str, str, str]]:
-    facts, column = probe.facts, probe.column
-    does = facts.sorts.get(column)
+def _page(probe: ListProbe) -> Finding:
+    name, pages = probe.resource.name, probe.facts.pages
+    if pages is None:
+        return Finding("ok", name, "page", _unknown(probe))
+    if pages:
+        return Finding("ok", name, "page", "honours `page`")
+    if (probe.server_count or 0) > MAX_PAGE_ROWS:
+        text = f"ignores `page`: only the first page of {probe.server_count:,} rows can be read"
+        hint = "deselect the stream, or accept an incomplete one; report it to FieldPulse"
+        return Finding("FAIL", name, "page", text, hint)
+    return Finding("warn", name, "page", "ignores `page`; it is complete while all rows fit on one page")
+
+
+def _sort(probe: ListProbe) -> Finding:
+    name, column = probe.resource.name, probe.column
+    sorts = probe.facts.sorts.get(column)
     if not probe.resource.supports_sort:
-        yield "ok", name, "sort", "documents no sort", ""
-    elif does is None:
-        yield "ok", name, "sort", _untold(probe), ""
-    elif does:
-        yield "ok", name, "sort", f"sorts by {column}", ""
-    else:
-        yield "warn", name, "sort", f"does not sort by {column}: every run reads the whole list, twice", ""
-    if probe.resource.updated_column and facts.filters is None:
-        yield "ok", name, "filter", _untold(probe), ""
-    elif probe.resource.updated_column:
-        heeds = "heeds" if facts.filters else "ignores"
-        yield "ok", name, "filter", f"{heeds} a filter on {column} (never relied on)", ""
+        return Finding("ok", name, "sort", "documents no sort")
+    if sorts is None:
+        return Finding("ok", name, "sort", _unknown(probe))
+    if sorts:
+        return Finding("ok", name, "sort", f"sorts by {column}")
+    return Finding("warn", name, "sort", f"does not sort by {column}: every run reads the whole list twice")
 
 
-def _count(probe: Probe, name: str) -> tuple[Grade, str, str, str, str]:
-    facts = probe.facts
+def _filter(probe: ListProbe) -> Finding:
+    name, filters = probe.resource.name, probe.facts.filters
+    if filters is None:
+        return Finding("ok", name, "filter", _unknown(probe))
+    verb = "honours" if filters else "ignores"
+    return Finding("ok", name, "filter", f"{verb} a filter on {probe.column} (the tap does not rely on it)")
+
+
+def _count(probe: ListProbe) -> Finding:
+    name, facts = probe.resource.name, probe.facts
     if facts.counts == "never":
         grade: Grade = "warn" if probe.resource.supports_count else "ok"
-        return grade, name, "count", "sends no count: that nothing is missing is proved by reading again", ""
-    when = {"free": "unasked", "asked": "when asked"}.get(str(facts.counts), "when asked, at least")
-    return "ok", name, "count", f"counts {when} ({facts.count_key})", ""
+        return Finding(grade, name, "count", "sends no count; the tap reads twice to check completeness")
+    when = {"free": "in every response", "asked": "when asked"}.get(str(facts.counts), "at least when asked")
+    return Finding("ok", name, "count", f"sends a count {when} ({facts.count_key})")
 
 
-def _fields(probe: Probe, name: str) -> Iterator[Finding]:
-    facts, column = probe.facts, str(probe.resource.updated_column)
+def _fields(probe: ListProbe) -> Iterator[Finding]:
+    name, facts, column = probe.resource.name, probe.facts, str(probe.resource.updated_column)
     if column in facts.missing_fields:
-        text = f"does not show {column}: every run reads the whole list and emits all of it"
+        text = f"rows have no {column}: every run reads and emits the whole list"
         yield Finding("warn", name, column, text)
     if facts.unknown_fields:
-        text = f"has fields that the catalogue does not know: {', '.join(facts.unknown_fields)}"
+        text = f"rows have columns that the catalogue lacks: {', '.join(facts.unknown_fields)}"
         yield Finding("warn", name, "unknown fields", text)
     if facts.missing_fields:
-        some = ", ".join(facts.missing_fields[:8])
-        more = f" and {len(facts.missing_fields) - 8} more" if len(facts.missing_fields) > 8 else ""  # noqa: PLR2004
-        text = f"does not show fields of the catalogue (by id it may): {some}{more}"
-        yield Finding("ok", name, "missing fields", text)
-    if not set(facts.time_forms) <= _READABLE:
-        yield Finding("warn", name, "times", "has times in a form that is not known: they are emitted as they came")
+        listed = ", ".join(facts.missing_fields[:_MAX_LISTED_FIELDS])
+        rest = len(facts.missing_fields) - _MAX_LISTED_FIELDS
+        text = f"rows lack columns of the catalogue (a read by id may have them): {listed}"
+        yield Finding("ok", name, "missing fields", text + (f" and {rest} more" if rest > 0 else ""))
+    if not set(facts.time_forms) <= _KNOWN_TIME_FORMS:
+        yield Finding("warn", name, "times", "some timestamps have an unknown form and are emitted unchanged")
     elif facts.time_forms:
-        yield Finding("ok", name, "times", f"times: {', '.join(facts.time_forms)}")
+        yield Finding("ok", name, "times", f"forms of timestamps: {', '.join(facts.time_forms)}")
 
 
-def _untold(probe: Probe) -> str:
-    return "too few rows to tell" if probe.is_small else "not told"
+def _unknown(probe: ListProbe) -> str:
+    return "unknown: too few rows" if probe.is_small else "unknown: the responses fit several explanations"
 
 
-def _span(time: timedelta) -> str:
-    return str(timedelta(seconds=int(time.total_seconds())))
+def _without_fraction(duration: timedelta) -> timedelta:
+    return timedelta(seconds=int(duration.total_seconds()))

@@ -1,7 +1,7 @@
-"""What one list does, found out by few requests: each is put so that every way in which the server may answer shows.
+"""Probe of one list: whether it honours limit, page, sort and filter, from as few requests as possible.
 
-Of a list with rows a0, a1, a2, a3 … (the newest first) the first request shows the first four. The second asks for the
-same in the other direction, and in it for a page that only a server that sorts, pages and filters answers with a0.
+An account has 32 lists and a check may send 60 requests, so a request has to answer several questions at once. Each
+probe compares a page with the first one; it concludes only what no other behaviour of the server could explain.
 """
 
 from __future__ import annotations
@@ -20,11 +20,11 @@ from fieldpulse_api.http.responses import COUNT_NAMES, is_unknown_path
 from fieldpulse_api.reading.pages import Page, Pages, ReadOptions
 from fieldpulse_api.resources.model import Resource
 
-ROWS = 4  # that are asked for: so few show an order, and leave most of a list unseen
-_NEVER = 1_000_000
-MOST = 100  # rows that a page may have, as documented
-PUBLIC = re.compile(r"[A-Za-z_]\w{0,63}\Z", re.ASCII)
-_FORMS = {
+PROBE_ROWS = 4  # enough to show an order, few enough that most lists are longer
+MAX_PAGE_ROWS = 100  # documented
+PUBLIC_NAME = re.compile(r"[A-Za-z_]\w{0,63}\Z", re.ASCII)  # a key of the API; other keys may be personal data
+_PAGE_PAST_END = 1_000_000
+_TIME_FORMS = {
     "bare": re.compile(r"\d{4}-\d\d-\d\d \d\d:\d\d:\d\d\Z"),
     "date": re.compile(r"\d{4}-\d\d-\d\d\Z"),
     "Z": re.compile(r"\d{4}-\d\d-\d\dT[\d:.]+Z\Z"),
@@ -34,256 +34,291 @@ _FORMS = {
 }
 
 
-class Probe:
-    """Ask one list. `first` is its first page, once `look` was there; `error` is what it failed with.
+class ListProbe:
+    """Probe of one list. Its `facts` are None where nothing could be concluded.
 
-    `path` is where it is, `asked_at` our clock when it was looked at; `fears_filters` leaves them out, once another
-    list `has_failed` with them. Every question is one request, and raises RequestLimitReached and QuotaExceeded only.
+    `first_page` holds the newest rows, and `first_read_at` this machine's clock at that time. `error` is what the last
+    failed request raised. A caller sets `path` for a child list, and `skip_filters` once another list
+    `failed_with_filter`.
+
+    Each public method sends one request, and raises RequestLimitReached and QuotaExceeded only.
     """
 
-    def __init__(self, client: Client, resource: Resource, reading: ReadOptions) -> None:
+    def __init__(self, client: Client, resource: Resource, options: ReadOptions) -> None:
         self.resource, self.facts = resource, ListFacts()
-        self.first: Page | None = None
-        self.error: FieldPulseError | None = None
+        self.path = resource.path
         self.column = resource.updated_column or "id"
-        self.path, self.asked_at = resource.path, datetime.now(timezone.utc)
-        self._client, self._reading = client, reading
-        self.fears_filters = self.has_failed = False
-        self._is_one_of_two = False
-        self._shown: list[bool] = []
+        self.first_page: Page | None = None
+        self.first_read_at = datetime.now(timezone.utc)
+        self.error: FieldPulseError | None = None
+        self.skip_filters = self.failed_with_filter = False
+        self._client, self._options = client, options
+        self._ignores_sort_or_page = False  # exactly one of the two, and not known which
+        self._page_observations: list[bool] = []
 
     @property
     def is_small(self) -> bool:
-        """Say whether there are too few rows to tell anything from their order."""
-        return self.first is None or len(self.first.rows) < ROWS
+        """Return whether the list has too few rows to show an order."""
+        return self.first_page is None or len(self.first_page.rows) < PROBE_ROWS
 
     @property
-    def counted(self) -> int | None:
-        """Return the server's count."""
-        return self.first.server_count if self.first else None
+    def server_count(self) -> int | None:
+        """Return the server's count of rows, if it sent one."""
+        return self.first_page.server_count if self.first_page else None
 
-    @property
-    def _is_hard(self) -> bool:
-        """Say whether the list can be asked for one thing at a time only."""
-        if self.fears_filters or self.facts.limits is False:
-            return True
-        if not self.resource.updated_column:
-            return (self.counted or 0) <= ROWS + 1
-        return self.first is None or len(set(map(str, self._marks(self.first)))) < ROWS
-
-    def look(self) -> None:
-        """See the newest rows: whether the list is there, heeds the limit, counts, and what its rows are like."""
-        page = self._ask(self._order("desc"), 1, limit=ROWS, count=True)
-        self.asked_at = datetime.now(timezone.utc)
+    def read_newest(self) -> None:
+        """Read the newest rows: availability, limit, count, and the form of rows."""
+        page = self._read(self._order("desc"), 1, limit=PROBE_ROWS, count=True)
+        self.first_read_at = datetime.now(timezone.utc)
         if page is None:
-            self.facts.is_there = False if is_unknown_path(self.error) else None  # any other may be well tomorrow
+            self.facts.is_there = False if is_unknown_path(self.error) else None  # other errors may be temporary
             return
-        self.first, self.facts.is_there = page, True
-        self.facts.count_key = next(
-            (name for name in COUNT_NAMES if page.response.envelope_extras.get(name) is not None), None
-        )
+        self.first_page, self.facts.is_there = page, True
+        extras = page.response.envelope_extras
+        self.facts.count_key = next((name for name in COUNT_NAMES if extras.get(name) is not None), None)
         if page.server_count is None:
             self.facts.counts = "never"
         elif not self.resource.supports_count:
             self.facts.counts = "free"
-        if self.resource.supports_sort and _descends(self._marks(page)) is False:
+        if self.resource.supports_sort and _is_descending(self._sort_values(page)) is False:
             self.facts.sorts[self.column] = False
-        self._describe(page.rows)
+        self._describe_rows(page.rows)
 
-    def turn(self) -> None:
-        """Ask in the other direction: whether the list is sorted, and with it as much as possible of the rest."""
-        if self._is_hard:
-            self._turn_plainly()
+    def read_reversed(self) -> None:
+        """Read in ascending order: sort, and with the same request page and filter where that is possible."""
+        if self._needs_plain_request():
+            self._read_oldest()
         elif not self.resource.updated_column:
-            self._turn_by_key()
+            self._read_reversed_by_id()
         elif self.facts.sorts.get(self.column) is False:
-            self._filter_alone()
+            self._read_filtered()
         else:
-            self._turn_filtered()
+            self._read_reversed_filtered()
 
-    def go_on(self) -> None:
-        """Ask for the second half of the first page as a page: whether pages are heeded."""
-        page = self._ask(self._order("desc"), 2, limit=ROWS // 2)
-        if page is None or self.first is None:
+    def read_second_page(self) -> None:
+        """Read the second half of the first page as page 2."""
+        page = self._read(self._order("desc"), 2, limit=PROBE_ROWS // 2)
+        if page is None or self.first_page is None:
             return
-        half = self.first.ids[:ROWS]
-        if page.ids in (half[: ROWS // 2], half[ROWS // 2 :]):
-            self._pages(do=page.ids != half[: ROWS // 2])
-        if self._is_one_of_two and self.facts.pages is not None:
-            self._sorts(does=not self.facts.pages)
+        first_half = self.first_page.ids[: PROBE_ROWS // 2]
+        second_half = self.first_page.ids[PROBE_ROWS // 2 : PROBE_ROWS]
+        if page.ids in (first_half, second_half):
+            self._observe_page(honoured=page.ids != first_half)
+        if self._ignores_sort_or_page and self.facts.pages is not None:
+            self._observe_sort(honoured=not self.facts.pages)
 
-    def pass_the_end(self) -> Literal["empty", "rows", "error"] | None:
-        """Ask for a page that no list has; say what comes, None for rows of a list that may not heed the page."""
-        page = self._ask(self._order("desc"), _NEVER, limit=ROWS)
+    def read_past_end(self) -> Literal["empty", "rows", "error"] | None:
+        """Read a page past the end, and return what came; None for rows of a list that may ignore `page`."""
+        page = self._read(self._order("desc"), _PAGE_PAST_END, limit=PROBE_ROWS)
         if page is None:
             return "error"
         return "empty" if not page.rows else "rows" if self.facts.pages else None
 
-    def ask_for_more(self, limit: int) -> Literal["honoured", "100", "fewer", "refused"] | None:
-        """Ask for more rows at once than are documented; say what comes, None if that may have been all."""
-        page = self._ask(self._order("desc"), 1, limit=limit)
+    def read_over_limit(self, limit: int) -> Literal["honoured", "100", "fewer", "refused"] | None:
+        """Read with a limit above the documented one, and return what came; None if the list is not longer."""
+        page = self._read(self._order("desc"), 1, limit=limit)
         if page is None:
             return "refused"
-        came = len(page.rows)
-        if came > MOST or came == self.counted:
-            return "honoured" if came > MOST else None
-        return "100" if came == MOST else "fewer" if self.counted else None
+        row_count = len(page.rows)
+        if row_count > MAX_PAGE_ROWS:
+            return "honoured"
+        if row_count == self.server_count:
+            return None
+        return "100" if row_count == MAX_PAGE_ROWS else "fewer" if self.server_count else None
 
-    def _turn_filtered(self) -> None:
-        """Ask for the oldest first, of those that are at least as new as a2, two a page: the second page is [a0]."""
-        facts, oldest = self.facts, self._text(2)
-        if oldest is None or self.first is None:
+    def _needs_plain_request(self) -> bool:
+        """Return whether the combined requests would prove nothing for this list."""
+        if self.skip_filters or self.facts.limits is False:
+            return True
+        if not self.resource.updated_column:
+            return (self.server_count or 0) <= PROBE_ROWS + 1
+        return self.first_page is None or len(set(map(str, self._sort_values(self.first_page)))) < PROBE_ROWS
+
+    def _read_reversed_filtered(self) -> None:
+        """Ask for sort, page and filter at once, and conclude from the rows that come.
+
+        The first page shows the newest rows r0, r1, r2, r3. The request asks, in ascending order, for rows updated at
+        or after r2, two rows a page, page 2. If the server honours everything, the filter leaves r2, r1, r0 and page 2
+        is [r0]. Whatever it ignores changes the page:
+
+        ==========================  =========  =========  =========  ==============================================
+        rows that come              sort       page       filter     why nothing else explains it
+        ==========================  =========  =========  =========  ==============================================
+        [r0]                        honoured   honoured   honoured   the only page with r0 alone
+        [r2]                        ignored    honoured   honoured   r0, r1 were page 1; the filter ends after r2
+        [r2, r3]                    ignored    honoured   ignored *  r0, r1 were page 1; r3 is older than the filter
+        [r0, r1]                    ignored    ignored    unknown    page 1 in the order of the first request
+        [r2, r1]                    honoured   ignored    honoured   page 1 ascending; not proof if 5 rows exist,
+                                                                     as it is then page 2 of the unfiltered list
+        rows older than r2, none    honoured   unknown    ignored    the old end of the list, if it ascends
+        of r0 to r3
+        rows older than r2, with    ignored    unknown    ignored    the new end of the list
+        one of r0 to r3
+        any other                   unknown    unknown    unknown    sort is ignored if the page does not ascend
+        ==========================  =========  =========  =========  ==============================================
+
+        * unknown if r3 was updated at the same time as r2.
+        """
+        facts, since = self.facts, self._time_text(2)
+        if since is None or self.first_page is None:
             return
-        page = self._ask(self._order("asc"), 2, limit=2, query=self._since(oldest))
+        page = self._read(self._order("asc"), 2, limit=2, query=self._updated_since(since))
         if page is None:
-            self.has_failed = True
+            self.failed_with_filter = True
             return
-        self._note_count(page)
-        a0, a1, a2, a3 = self.first.ids[:ROWS]
-        came, is_older = page.ids, self._is_older(page, than=oldest)
-        if came == [a0]:
-            self._sorts(does=True)
+        self._observe_count(page)
+        r0, r1, r2, r3 = self.first_page.ids[:PROBE_ROWS]
+        has_older = self._has_older(page, than=since)
+        is_ascending = _is_descending(self._sort_values(page)[::-1])
+        if page.ids == [r0]:
+            self._observe_sort(honoured=True)
             facts.pages = facts.filters = True
-        elif came in ([a2], [a2, a3]):  # the order stayed: a0 and a1 were the first page
-            self._sorts(does=False)
-            self._pages(do=True)
-            facts.filters = True if came == [a2] else False if is_older else None
-        elif came == [a0, a1]:
-            self._sorts(does=False)
-            self._pages(do=False)
-        elif came == [a2, a1] and self.counted not in (None, ROWS + 1):
-            self._sorts(does=True)
+        elif page.ids in ([r2], [r2, r3]):
+            self._observe_sort(honoured=False)
+            self._observe_page(honoured=True)
+            facts.filters = True if page.ids == [r2] else False if has_older else None
+        elif page.ids == [r0, r1]:
+            self._observe_sort(honoured=False)
+            self._observe_page(honoured=False)
+        elif page.ids == [r2, r1] and self.server_count not in (None, PROBE_ROWS + 1):
+            self._observe_sort(honoured=True)
             facts.filters = True
-            self._pages(do=False)
-        elif came and is_older:
+            self._observe_page(honoured=False)
+        elif page.ids and has_older:
             facts.filters = False
-            is_turned = not set(came) & {a0, a1, a2, a3}
-            self._sorts(does=is_turned and _descends(self._marks(page)[::-1]) is not False)
-        elif _descends(self._marks(page)[::-1]) is False:
-            self._sorts(does=False)
+            is_old_end = not set(page.ids) & {r0, r1, r2, r3}
+            self._observe_sort(honoured=is_old_end and is_ascending is not False)
+        elif is_ascending is False:
+            self._observe_sort(honoured=False)
 
-    def _filter_alone(self) -> None:
-        """Ask a list that does not sort for what is as new as the newest row that came: not the others, then."""
-        marks = sorted(filter(None, (self._text(number) for number in range(ROWS))))
-        if not marks or marks[0] == marks[-1]:
+    def _read_filtered(self) -> None:
+        """Ask a list that ignores sort for rows updated since the newest of page 1; older rows must not come."""
+        times = sorted(filter(None, (self._time_text(index) for index in range(PROBE_ROWS))))
+        if not times or times[0] == times[-1]:
             return
-        page = self._ask(self._order("asc"), 1, limit=ROWS, query=self._since(marks[-1]))
-        if page is not None and page.rows:  # nothing at all may have another cause
-            self.facts.filters = not self._is_older(page, than=marks[-1])
+        page = self._read(self._order("asc"), 1, limit=PROBE_ROWS, query=self._updated_since(times[-1]))
+        if page is not None and page.rows:  # an empty page may have another cause
+            self.facts.filters = not self._has_older(page, than=times[-1])
 
-    def _turn_plainly(self) -> None:
-        """Ask for the first page from the other end."""
-        page = self._ask(self._order("asc"), 1, limit=ROWS)
-        if page is None or self.first is None:
+    def _read_oldest(self) -> None:
+        """Ask for the first page in ascending order, and nothing else."""
+        page = self._read(self._order("asc"), 1, limit=PROBE_ROWS)
+        if page is None or self.first_page is None:
             return
-        self._note_count(page)
-        newest, oldest = self._marks(self.first), self._marks(page)
-        is_same = page.ids == self.first.ids and _descends(newest) is not None
-        if is_same or _descends(oldest[::-1]) is False:
-            self._sorts(does=False)
-        elif oldest and _descends([newest[0], oldest[0]]):
-            self._sorts(does=True)
+        self._observe_count(page)
+        newest, oldest = self._sort_values(self.first_page), self._sort_values(page)
+        is_same_page = page.ids == self.first_page.ids and _is_descending(newest) is not None
+        if is_same_page or _is_descending(oldest[::-1]) is False:
+            self._observe_sort(honoured=False)
+        elif oldest and _is_descending([newest[0], oldest[0]]):
+            self._observe_sort(honoured=True)
 
-    def _turn_by_key(self) -> None:
-        """Ask for the last page but one, a row each, from the other end: that is a1 where pages are heeded."""
-        if self.first is None:
+    def _read_reversed_by_id(self) -> None:
+        """Ask, in ascending order with one row a page, for the last page but one: with sort and page it is r1."""
+        if self.first_page is None:
             return
-        a0, a1, *_, a3 = self.first.ids[:ROWS]
-        page = self._ask(self._order("asc"), (self.counted or 0) - 1, limit=1)
+        r0, r1, *_, r3 = self.first_page.ids[:PROBE_ROWS]
+        page = self._read(self._order("asc"), (self.server_count or 0) - 1, limit=1)
         if page is None:
             return
-        self._note_count(page)
-        if page.ids == [a1]:
-            self._sorts(does=True)
+        self._observe_count(page)
+        if page.ids == [r1]:
+            self._observe_sort(honoured=True)
             self.facts.pages = True
-        elif page.ids[:1] == [a0]:
-            self._sorts(does=False)
-            self._pages(do=False)
-        else:  # it does not sort, or does not heed the page: which of them, the second page tells
-            self._is_one_of_two = bool(page.ids) and page.ids[0] < a3
+        elif page.ids[:1] == [r0]:
+            self._observe_sort(honoured=False)
+            self._observe_page(honoured=False)
+        else:  # an old row: page 1 ascending, or the last page but one descending; `read_second_page` decides
+            self._ignores_sort_or_page = bool(page.ids) and page.ids[0] < r3
 
-    def _since(self, time: str) -> dict[str, str]:
+    def _updated_since(self, time: str) -> dict[str, str]:
         parts = {"action": "where", "attribute": self.column, "operator": ">=", "value": time, "class": "date"}
         return {f"filter[0][{name}]": part for name, part in parts.items()}
 
-    def _pages(self, *, do: bool) -> None:
-        """Note what a page shows of pages; of a list that does not sort it may be chance, and must be shown again."""
-        self._shown.append(do)
-        if self._shown.count(do) >= (1 if self.facts.sorts.get(self.column) else 2):
-            self.facts.pages = do
+    def _observe_page(self, *, honoured: bool) -> None:
+        """Record what a page shows of `page`. Without sort it may be chance, and has to be seen twice."""
+        self._page_observations.append(honoured)
+        needed = 1 if self.facts.sorts.get(self.column) else 2
+        if self._page_observations.count(honoured) >= needed:
+            self.facts.pages = honoured
 
-    def _sorts(self, *, does: bool | None) -> None:
-        """Note whether the list is sorted, unless its first page has shown that it is not."""
-        if does is not None:
-            self.facts.sorts.setdefault(self.column, does)
+    def _observe_sort(self, *, honoured: bool) -> None:
+        """Record whether the list is sorted, unless its first page has shown that it is not."""
+        self.facts.sorts.setdefault(self.column, honoured)
 
-    def _note_count(self, page: Page) -> None:
-        """Note of a page for which no count was asked whether it came all the same."""
-        if self.counted is not None:
+    def _observe_count(self, page: Page) -> None:
+        """Record whether a count came although the request did not ask for one."""
+        if self.server_count is not None:
             self.facts.counts = "free" if page.server_count is not None else "asked"
 
-    def _describe(self, rows: Iterable[Mapping[str, Any]]) -> None:
-        seen = {name for row in rows for name in row}
-        known = self.resource.schema["properties"]
-        public = [name for name in seen - set(known) if PUBLIC.match(name)]
-        self.facts.unknown_fields = sorted(set(public) - set(self.resource.excluded_fields))
-        self.facts.missing_fields = sorted(set(known) - seen) if seen else []
-        times = [name for name, one in known.items() if one.get("format") == "date-time"]
-        self.facts.time_forms = sorted({_form(row[name]) for row in rows for name in times if row.get(name)})
+    def _observe_limit(self, page: Page, limit: int) -> None:
+        """Record whether a page of a longer list has as many rows as requested."""
+        rows_in_list = max(
+            page.server_count or 0, self.server_count or 0, len(self.first_page.rows) if self.first_page else 0
+        )
+        if limit <= PROBE_ROWS and len(page.rows) > limit:
+            self.facts.limits = False
+        elif limit <= PROBE_ROWS and len(page.rows) == limit < rows_in_list and self.facts.limits is None:
+            self.facts.limits = True
 
-    def _order(self, direction: Any) -> dict[str, str]:
+    def _describe_rows(self, rows: Iterable[Mapping[str, Any]]) -> None:
+        """Compare the columns of rows with the catalogue, and name the forms of their times."""
+        columns = {name for row in rows for name in row}
+        properties = self.resource.schema["properties"]
+        unknown = {name for name in columns - set(properties) if PUBLIC_NAME.match(name)}
+        self.facts.unknown_fields = sorted(unknown - set(self.resource.excluded_fields))
+        self.facts.missing_fields = sorted(set(properties) - columns) if columns else []
+        time_columns = [name for name, schema in properties.items() if schema.get("format") == "date-time"]
+        self.facts.time_forms = sorted(
+            {_time_form(row[name]) for row in rows for name in time_columns if row.get(name)}
+        )
+
+    def _order(self, direction: Literal["asc", "desc"]) -> dict[str, str]:
         return self.resource.sort_params(self.column, direction)
 
-    def _ask(
+    def _read(
         self,
         order: Mapping[str, str],
-        number: int,
+        page_number: int,
         *,
         limit: int,
         count: bool = False,
         query: Mapping[str, str] | None = None,
     ) -> Page | None:
-        reading = replace(self._reading, query=query or {})
+        """Return a page; None if the request failed, with the reason in `error`."""
+        pages = Pages(self._client, self.resource, replace(self._options, query=query or {}), self.path)
         try:
-            page = Pages(self._client, self.resource, reading, self.path).read(order, number, limit=limit, count=count)
+            page = pages.read(order, page_number, limit=limit, count=count)
         except (RequestLimitReached, QuotaExceeded):
             raise
         except FieldPulseError as error:
             self.error = error
             return None
-        self._note_limit(page, limit)
+        self._observe_limit(page, limit)
         return page
 
-    def _note_limit(self, page: Page, limit: int) -> None:
-        """Note whether a page is as long as was asked for, where there is more than that."""
-        there = max(page.server_count or 0, self.counted or 0, len(self.first.rows) if self.first else 0)
-        if limit <= ROWS and len(page.rows) > limit:
-            self.facts.limits = False
-        elif limit <= ROWS and len(page.rows) == limit < there and self.facts.limits is None:
-            self.facts.limits = True
-
-    def _marks(self, page: Page) -> list[Any]:
+    def _sort_values(self, page: Page) -> list[Any]:
         return [row.get(self.column) for row in page.rows] if self.resource.updated_column else list(page.ids)
 
-    def _text(self, number: int) -> str | None:
-        """Return when a row of the first page was changed, as FieldPulse wrote it."""
-        value = self.first.rows[number].get(self.column) if self.first else None
+    def _time_text(self, index: int) -> str | None:
+        """Return when a row of the first page was updated, in the form of a filter."""
+        value = self.first_page.rows[index].get(self.column) if self.first_page else None
         return value.replace(" ", "T") if isinstance(value, str) and value else None
 
-    def _is_older(self, page: Page, *, than: str) -> bool:
-        return any(isinstance(one, str) and one.replace(" ", "T") < than for one in self._marks(page))
+    def _has_older(self, page: Page, *, than: str) -> bool:
+        return any(isinstance(value, str) and value.replace(" ", "T") < than for value in self._sort_values(page))
 
 
-def _descends(marks: list[Any]) -> bool | None:
-    """Say whether rows came in falling order; None where that cannot be told: of equal ones, and without a time."""
+def _is_descending(values: list[Any]) -> bool | None:
+    """Return whether values descend; None where that is unknown: all are equal, or some are missing."""
     try:
-        return all(one >= other for one, other in pairwise(marks)) if len(set(marks)) > 1 else None
+        return all(value >= next_value for value, next_value in pairwise(values)) if len(set(values)) > 1 else None
     except TypeError:
         return None
 
 
-def _form(value: Any) -> str:
-    """Return in which form a time came."""
+def _time_form(value: Any) -> str:
+    """Return the name of the form in which a time came."""
     if isinstance(value, (int, float)):
         return "number"
-    return next((name for name, form in _FORMS.items() if form.match(str(value).strip())), "other")
+    return next((name for name, form in _TIME_FORMS.items() if form.match(str(value).strip())), "other")

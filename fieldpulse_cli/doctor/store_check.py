@@ -1,4 +1,4 @@
-"""Whether a store can be reached and written, without leaving anything in it."""
+"""Check that a store can be opened and written; it leaves nothing behind."""
 
 from __future__ import annotations
 
@@ -13,43 +13,45 @@ from fieldpulse_plugin.database import engine_of
 
 from .findings import Finding
 
-_TRIAL = "fieldpulse_doctor"
+_TRIAL_TABLE = "fieldpulse_doctor"
 
 
-def of_store(store: str, url: str) -> Finding:
-    """Return what is found of a store by its SQLAlchemy URL; its setting is `<store>_url`."""
+def store_finding(store: str, url: str) -> Finding:
+    """Return the finding about a store. `store` is `ledger` or `snapshot`; the setting `<store>_url` holds the URL."""
     about = (f"{store} store", "writable")
     try:
         engine = engine_of(url, store=store)
     except ConfigError as error:
         return Finding("FAIL", *about, error.what, error.hint)
-    if engine.dialect.name == "sqlite" and not Path(str(engine.url.database)).exists():
-        return _of_new_file(Path(str(engine.url.database)), about, store)
+    is_sqlite = engine.dialect.name == "sqlite"
+    path = Path(str(engine.url.database)).resolve()
+    if is_sqlite and not path.exists():
+        return _new_file_finding(path, about, store)
     try:
         with engine.connect() as connection:
-            _write(connection)
+            _create_and_roll_back(connection)
     except SQLAlchemyError as error:
         if "locked" in str(error):
-            return Finding("warn", *about, "is being written by a run: ask again when that has ended")
+            return Finding("warn", *about, "a run is writing to it: check again when that run has ended")
         what = f"cannot be written ({type(error).__name__})"
-        return Finding("FAIL", *about, what, f"give the user of {store}_url the right to create tables, or mend it")
+        return Finding("FAIL", *about, what, f"give the user in {store}_url the right to create tables, or repair it")
     finally:
         engine.dispose()
-    where = Path(str(engine.url.database)).resolve() if engine.dialect.name == "sqlite" else engine.url.host or "here"
-    return Finding("ok", *about, f"{engine.dialect.name} at {where}")
+    location = path if is_sqlite else engine.url.host or "localhost"
+    return Finding("ok", *about, f"{engine.dialect.name} at {location}")
 
 
-def _write(connection: Connection) -> None:
-    """Make a table and take it back: neither database keeps what was not committed."""
+def _create_and_roll_back(connection: Connection) -> None:
+    """Create a table in a transaction that is rolled back; both databases support that."""
     if connection.dialect.name == "sqlite":
         connection.exec_driver_sql("pragma busy_timeout=1000")
         connection.exec_driver_sql("begin immediate")
-    connection.execute(text(f"create table {_TRIAL} (id integer)"))
+    connection.execute(text(f"create table {_TRIAL_TABLE} (id integer)"))
     connection.rollback()
 
 
-def _of_new_file(path: Path, about: tuple[str, str], store: str) -> Finding:
-    folder = next(one for one in path.resolve().parents if one.exists())
+def _new_file_finding(path: Path, about: tuple[str, str], store: str) -> Finding:
+    folder = next(parent for parent in path.parents if parent.exists())
     if folder.is_dir() and os.access(folder, os.W_OK | os.X_OK):
-        return Finding("ok", *about, f"will be made at {path.resolve()}")
-    return Finding("FAIL", *about, f"cannot be made at {path.resolve()}", f"set {store}_url to a folder of yours")
+        return Finding("ok", *about, f"will be created at {path}")
+    return Finding("FAIL", *about, f"cannot be created at {path}", f"set {store}_url to a folder you can write to")

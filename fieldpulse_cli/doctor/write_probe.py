@@ -1,6 +1,6 @@
-"""What writing does on this account: on one customer made for it, with what hangs on it, all deleted again.
+"""Probe of what writing does: on one customer made for it, with rows that belong to it, all deleted again.
 
-Source: contract 7, questions 10 to 14 and 20.
+Source: API facts 7, questions 10 to 14 and 20.
 """
 
 from __future__ import annotations
@@ -23,172 +23,185 @@ from fieldpulse_api.values.scalars import ConversionError, optional_int, optiona
 
 from .findings import Finding
 
-PROMISE = (
+WARNING = (
     "This creates one customer named `fieldpulse doctor test …`, two addresses and a task of it, changes them, "
-    "reads them back and deletes them, in the account itself: FieldPulse has no sandbox. People there may see them."
+    "reads them back and deletes them. FieldPulse has no sandbox: this happens in the account, where people may see it."
 )
-_CLASS_NAME = r"App\Http\Api\Core\Models\BaseCustomer"  # as reads show a customer's type (V)
-_NEAR = timedelta(minutes=10)
-_ZONES = timedelta(minutes=15)  # zones are multiples of that apart
+_CUSTOMER_CLASS = r"App\Http\Api\Core\Models\BaseCustomer"  # a customer's object type in responses (verified)
+_NOW_TOLERANCE = timedelta(minutes=10)
+_ZONE_STEP = timedelta(minutes=15)  # UTC offsets are multiples of it
 _CUSTOMERS, _LOCATIONS, _SUBTASKS = (BY_NAME[name] for name in ("customers", "locations", "subtasks"))
-_LEFT = "delete it in FieldPulse by hand"
+_DELETE_BY_HAND = "delete it in FieldPulse by hand"
 
 
 class WriteProbe:
-    """Write to an account and see what becomes of it. `facts` are the answers.
+    """Probe of writes; `facts` are its results.
 
-    The client repeats no create. Whatever was made is deleted at the end; what could not be is named.
+    The client sends no create twice. Every row that this creates is deleted at the end; a finding names any that is
+    left.
     """
 
     def __init__(self, client: Client) -> None:
         self.facts = WriteFacts()
         self._client = client
         self._name = f"fieldpulse doctor test {secrets.token_hex(4)}"
-        self._names = {"first_name": "Test", "display_name": self._name}
-        self._made: list[tuple[Resource, int]] = []
-        self._open: list[Resource] = []
-        self._shift = timedelta()
+        self._required = {"first_name": "Test", "display_name": self._name}
+        self._created: list[tuple[Resource, int]] = []
+        self._uncertain: list[Resource] = []
+        self._utc_offset = timedelta()
 
     def findings(self) -> Iterator[Finding]:
-        """Write, and yield what was found."""
+        """Write, read back, clean up, and yield the findings."""
         try:
-            yield from self._customer()
+            yield from self._probe_customer()
         except FieldPulseError as error:
             yield Finding("FAIL", "write", "customer", error.what, error.hint)
         finally:
-            left = list(self._clean_up())
-        yield from left
+            left_behind = list(self._clean_up())
+        yield from left_behind
 
-    def _customer(self) -> Iterator[Finding]:
-        yield from self._refusal()
-        self.facts.create_answers_row = False
-        number, reply = self._create(_CUSTOMERS, {**self._names, "last_name": "Probe", "company_name": "Test"})
-        self.facts.create_answers_row, self.facts.create_status = True, reply.status
-        yield Finding("ok", "write", "create", f"answers {reply.status} to a create")
-        yield from self._zone(self._row(_CUSTOMERS, number), reply.date)
-        yield from self._changes(number)
-        yield from self._object_types(number)
-        yield from self._times(number)
-        yield from self._deletion(number)
+    def _probe_customer(self) -> Iterator[Finding]:
+        yield self._probe_validation()
+        self.facts.create_returns_row = False
+        body = {**self._required, "last_name": "Probe", "company_name": "Test"}
+        customer_id, response = self._create(_CUSTOMERS, body)
+        self.facts.create_returns_row, self.facts.create_status = True, response.status
+        yield Finding("ok", "write", "create", f"a create returns HTTP {response.status}")
+        yield self._probe_time_zone(self._read_row(_CUSTOMERS, customer_id), response.date)
+        yield from self._probe_updates(customer_id)
+        yield self._probe_object_types(customer_id)
+        yield self._probe_times(customer_id)
+        yield self._probe_deletion(customer_id)
 
-    def _refusal(self) -> Iterator[Finding]:
-        """Send a customer without any name, to see with which status it is refused."""
+    def _probe_validation(self) -> Finding:
+        """Send a customer without a name, to see the status of its rejection."""
         try:
             self._create(_CUSTOMERS, {"notes": self._name})
         except RecordError as error:
             self.facts.validation_status = error.http_status
-            yield Finding("ok", "write", "validation", f"refuses with HTTP {error.http_status} what breaks a rule")
-        else:
-            yield Finding("warn", "write", "validation", "a customer without any name was taken")
+            return Finding("ok", "write", "validation", f"an invalid record is rejected with HTTP {error.http_status}")
+        return Finding("warn", "write", "validation", "a customer without any name was accepted")
 
-    def _zone(self, customer: Mapping[str, Any], now: datetime) -> Iterator[Finding]:
-        made = optional_time(customer.get("created_at"), timezone.utc)
-        if made is None:
-            yield Finding("warn", "write", "time zone", "the answer does not say when the customer was made")
-            return
-        self.facts.times_are_utc = abs(made - now) < _NEAR
-        self._shift = _ZONES * round((made - now) / _ZONES)
+    def _probe_time_zone(self, customer: Mapping[str, Any], now: datetime) -> Finding:
+        created_at = optional_time(customer.get("created_at"), timezone.utc)
+        if created_at is None:
+            return Finding("warn", "write", "time zone", "the new customer has no created_at")
+        self.facts.times_are_utc = abs(created_at - now) < _NOW_TOLERANCE
+        self._utc_offset = _ZONE_STEP * round((created_at - now) / _ZONE_STEP)
         zone = self._client.settings.zone
-        if abs(made.replace(tzinfo=zone) - now) < _NEAR:
-            yield Finding("ok", "write", "time zone", f"what was just made is dated now, in {zone}")
-        else:
-            hours = self._shift / timedelta(hours=1)
-            text = f"what was just made is dated now in a zone {hours:+g} h from UTC, not in {zone}"
-            yield Finding("FAIL", "write", "time zone", text, "set `timezone` to the zone of the account")
+        if abs(created_at.replace(tzinfo=zone) - now) < _NOW_TOLERANCE:
+            return Finding("ok", "write", "time zone", f"timestamps are in {zone}")
+        hours = self._utc_offset / timedelta(hours=1)
+        text = f"timestamps are in a zone {hours:+g} h from UTC, not in {zone}"
+        return Finding("FAIL", "write", "time zone", text, "set `timezone` to the account's zone")
 
-    def _changes(self, number: int) -> Iterator[Finding]:
+    def _probe_updates(self, customer_id: int) -> Iterator[Finding]:
         try:
-            self._put(_CUSTOMERS, number, {"company_name": "Test 2"})
-            self.facts.put_repeats_names, self._names = False, {}
+            self._put(_CUSTOMERS, customer_id, {"company_name": "Test 2"})
+            self.facts.put_repeats_names, self._required = False, {}
         except RecordError:
             self.facts.put_repeats_names = True
-            self._put(_CUSTOMERS, number, {"company_name": "Test 2", **self._names})
-        row = self._row(_CUSTOMERS, number)
+            self._put(_CUSTOMERS, customer_id, {"company_name": "Test 2", **self._required})
+        row = self._read_row(_CUSTOMERS, customer_id)
         self.facts.put_merges = row.get("last_name") == "Probe" and row.get("company_name") == "Test 2"
-        yield _yes(
-            self.facts.put_merges, "PUT", "a PUT leaves alone what it does not name", "a PUT changes more than it names"
+        yield _finding(
+            "PUT", self.facts.put_merges, ok="a PUT keeps the fields it omits", warn="a PUT changes fields it omits"
         )
-        self._put(_CUSTOMERS, number, {"company_name": None, **self._names})
-        self.facts.null_clears = not self._row(_CUSTOMERS, number).get("company_name")
+        self._put(_CUSTOMERS, customer_id, {"company_name": None, **self._required})
+        self.facts.null_clears = not self._read_row(_CUSTOMERS, customer_id).get("company_name")
         if not self.facts.null_clears:
-            self._put(_CUSTOMERS, number, {"company_name": "", **self._names})
-            self.facts.empty_clears = not self._row(_CUSTOMERS, number).get("company_name")
-        good = "null in a PUT clears a text" if self.facts.null_clears else "null in a PUT is ignored, '' clears a text"
-        bad = "neither null nor '' in a PUT clears a text"
-        yield _yes(self.facts.null_clears or self.facts.empty_clears, "null", good, bad)
+            self._put(_CUSTOMERS, customer_id, {"company_name": "", **self._required})
+            self.facts.empty_clears = not self._read_row(_CUSTOMERS, customer_id).get("company_name")
+        yield _finding(
+            "null",
+            self.facts.null_clears or self.facts.empty_clears,
+            ok="null clears a text" if self.facts.null_clears else "null is ignored, an empty text clears a text",
+            warn="neither null nor an empty text clears a text",
+        )
 
-    def _object_types(self, number: int) -> Iterator[Finding]:
-        body = {"object_id": number, "title": self._name, "address_1": "1 Test Street"}
-        self.facts.short_object_type = self._is_taken(_LOCATIONS, body | {"object_type": "customer"})
-        self.facts.class_object_type = self._is_taken(_LOCATIONS, body | {"object_type": _CLASS_NAME})
-        good, bad = "short object types are taken", "the short name `customer`, which the target sends, is refused"
-        yield _yes(self.facts.short_object_type, "object type", good, bad)
+    def _probe_object_types(self, customer_id: int) -> Finding:
+        body = {"object_id": customer_id, "title": self._name, "address_1": "1 Test Street"}
+        self.facts.short_object_type = self._is_accepted(_LOCATIONS, body | {"object_type": "customer"})
+        self.facts.class_object_type = self._is_accepted(_LOCATIONS, body | {"object_type": _CUSTOMER_CLASS})
+        return _finding(
+            "object type",
+            self.facts.short_object_type,
+            ok="short object types are accepted",
+            warn="the short object type `customer`, which the target sends, is rejected",
+        )
 
-    def _times(self, number: int) -> Iterator[Finding]:
+    def _probe_times(self, customer_id: int) -> Finding:
         due = (datetime.now(timezone.utc) + timedelta(days=1)).replace(microsecond=0)
         try:
-            task, _ = self._create(_SUBTASKS, {"title": self._name, "customer_id": number})
+            task_id, _ = self._create(_SUBTASKS, {"title": self._name, "customer_id": customer_id})
         except RecordError as error:
-            yield Finding("warn", "write", "times", f"not told: a task is refused: {error.what}")
-            return
-        self.facts.unix_times = self._is_understood(task, int(due.timestamp()), due)
+            return Finding("warn", "write", "times", f"unknown: a task is rejected: {error.what}")
+        self.facts.unix_times = self._is_read_back(task_id, int(due.timestamp()), due)
         due += timedelta(days=1)
-        self.facts.text_times = self._is_understood(task, due.strftime("%Y-%m-%d %H:%M:%S"), due)
-        good, bad = "times in UNIX seconds are understood", "times in UNIX seconds, which the target sends, are not"
-        yield _yes(self.facts.unix_times, "times", good, bad)
+        self.facts.text_times = self._is_read_back(task_id, due.strftime("%Y-%m-%d %H:%M:%S"), due)
+        return _finding(
+            "times",
+            self.facts.unix_times,
+            ok="times in UNIX seconds are accepted",
+            warn="times in UNIX seconds, which the target sends, are not accepted",
+        )
 
-    def _is_understood(self, task: int, value: object, due: datetime) -> bool:
-        """Write a time, and say whether it is read back as that one, up to what the zones are apart."""
+    def _is_read_back(self, task_id: int, value: object, due: datetime) -> bool:
+        """Write a due date, and return whether it is read back as `due`, in UTC or in the account's zone."""
         try:
-            self._client.put(_path(_SUBTASKS, task), {"title": self._name, "due_date": value})
-            time = to_utc(self._row(_SUBTASKS, task).get("due_date"), timezone.utc)
+            self._put(_SUBTASKS, task_id, {"title": self._name, "due_date": value})
+            read = to_utc(self._read_row(_SUBTASKS, task_id).get("due_date"), timezone.utc)
         except (RecordError, ConversionError):
             return False
-        return time is not None and any(abs(one - due) < _ZONES for one in (time, time - self._shift))
+        return read is not None and any(abs(time - due) < _ZONE_STEP for time in (read, read - self._utc_offset))
 
-    def _deletion(self, number: int) -> Iterator[Finding]:
-        for resource, one in reversed(self._made):
+    def _probe_deletion(self, customer_id: int) -> Finding:
+        for resource, row_id in reversed(self._created):
             if resource is not _CUSTOMERS:
-                self._delete(resource, one)
-        self.facts.delete_status = self._delete(_CUSTOMERS, number)
+                self._delete(resource, row_id)
+        self.facts.delete_status = self._delete(_CUSTOMERS, customer_id)
         try:
-            row = self._row(_CUSTOMERS, number)
+            row = self._read_row(_CUSTOMERS, customer_id)
             self.facts.deleted_status = 200
             is_marked = bool(row.get("deleted_at"))
         except RowNotFound as error:
             self.facts.deleted_status, is_marked = error.http_status, True
-        text = f"a deleted row answers {self.facts.deleted_status} by id"
-        yield _yes(is_marked, "delete", text, "a deleted row is there still, and not marked")
+        return _finding(
+            "delete",
+            is_marked,
+            ok=f"a read of a deleted row returns HTTP {self.facts.deleted_status}",
+            warn="a deleted row is still returned, without deleted_at",
+        )
 
     def _clean_up(self) -> Iterator[Finding]:
-        """Delete what is left, also what was created without an answer, and yield what could not be."""
-        for resource in self._open:
-            yield from self._find(resource)
-        for resource, number in reversed(self._made[:]):
-            yield from self._deleted(resource, number)
+        """Delete the rows that are left, those of uncertain creates too, and yield what could not be deleted."""
+        for resource in self._uncertain:
+            yield from self._find_uncertain(resource)
+        for resource, row_id in reversed(self._created[:]):
+            yield from self._delete_or_name(resource, row_id)
 
-    def _find(self, resource: Resource) -> Iterator[Finding]:
-        """Look for a row of the name that is only ours: among the newest, then in the whole list."""
+    def _delete_or_name(self, resource: Resource, row_id: int) -> Iterator[Finding]:
+        try:
+            self._delete(resource, row_id)
+        except FieldPulseError as error:
+            text = f"{resource.singular} {row_id} could not be deleted: {error.what}"
+            yield Finding("FAIL", "write", "clean up", text, _DELETE_BY_HAND)
+
+    def _find_uncertain(self, resource: Resource) -> Iterator[Finding]:
+        """Look for rows with this probe's unique name: among the newest rows, then in the whole list."""
         pages = Pages(self._client, resource, ReadOptions(check_completeness=False))
         try:
             rows = chain(pages.read(resource.sort_params("id", "desc"), 1).rows, *FullScan(pages).rows())
-            own = {int(row["id"]) for row in rows if self._name in row.values()}
+            row_ids = {int(row["id"]) for row in rows if self._name in row.values()}
         except FieldPulseError:
-            own = set()
-        new = [(resource, one) for one in sorted(own) if (resource, one) not in self._made]
-        self._made += new
-        if not new:
-            text = f"whether a {resource.singular} {self._name!r} was created is not known, and none was found"
-            yield Finding("FAIL", "write", "clean up", text, f"look for it, and {_LEFT}")
+            row_ids = set()
+        found = [(resource, row_id) for row_id in sorted(row_ids) if (resource, row_id) not in self._created]
+        self._created += found
+        if not found:
+            text = f"the create of {resource.singular} {self._name!r} was not confirmed, and no such row was found"
+            yield Finding("FAIL", "write", "clean up", text, f"look for it, and {_DELETE_BY_HAND}")
 
-    def _deleted(self, resource: Resource, number: int) -> Iterator[Finding]:
-        try:
-            self._delete(resource, number)
-        except FieldPulseError as error:
-            text = f"{resource.singular} {number} could not be deleted: {error.what}"
-            yield Finding("FAIL", "write", "clean up", text, _LEFT)
-
-    def _is_taken(self, resource: Resource, body: Mapping[str, Any]) -> bool:
+    def _is_accepted(self, resource: Resource, body: Mapping[str, Any]) -> bool:
         try:
             self._create(resource, body)
         except RecordError:
@@ -196,44 +209,50 @@ class WriteProbe:
         return True
 
     def _create(self, resource: Resource, body: Mapping[str, Any]) -> tuple[int, ApiResponse]:
-        """Create a row, and remember to delete it. Raises: OutcomeUnknown also if the answer does not say its id."""
-        self._open.append(resource)
+        """Create a row to be deleted at the end. Raises: UncertainWrite, also if the response has no id."""
+        self._uncertain.append(resource)
         try:
-            reply = self._client.post(resource.path, body)
+            response = self._client.post(resource.path, body)
         except FieldPulseError as error:
             if not isinstance(error, UncertainWrite):
-                self._open.remove(resource)
+                self._uncertain.remove(resource)
             raise
-        number = optional_int(reply.data.get("id")) if isinstance(reply.data, dict) else None
-        if number is None:
-            what = f"A {resource.singular} was created, and the answer does not say its id: creates stay uncertain."
-            raise UncertainWrite(what, where=f"POST {resource.path}", hint="report it: nobody has seen that yet")
-        self._open.remove(resource)
-        self._made.append((resource, number))
-        return number, reply
+        row_id = optional_int(response.data.get("id")) if isinstance(response.data, dict) else None
+        if row_id is None:
+            raise UncertainWrite(
+                f"A {resource.singular} was created, but the response has no id: creates stay uncertain.",
+                where=f"POST {resource.path}",
+                hint="report it: no account was known to do that",
+            )
+        self._uncertain.remove(resource)
+        self._created.append((resource, row_id))
+        return row_id, response
 
-    def _delete(self, resource: Resource, number: int) -> int | None:
+    def _delete(self, resource: Resource, row_id: int) -> int | None:
         try:
-            status: int | None = self._client.delete(_path(resource, number)).status
+            status: int | None = self._client.delete(_item_path(resource, row_id)).status
         except RowNotFound as error:
             status = error.http_status
-        self._made.remove((resource, number))
+        self._created.remove((resource, row_id))
         return status
 
-    def _put(self, resource: Resource, number: int, body: Mapping[str, Any]) -> None:
-        self._client.put(_path(resource, number), body)
+    def _put(self, resource: Resource, row_id: int, body: Mapping[str, Any]) -> None:
+        self._client.put(_item_path(resource, row_id), body)
 
-    def _row(self, resource: Resource, number: int) -> Mapping[str, Any]:
-        row = self._client.get(_path(resource, number)).data
+    def _read_row(self, resource: Resource, row_id: int) -> Mapping[str, Any]:
+        row = self._client.get(_item_path(resource, row_id)).data
         if not isinstance(row, dict):
-            what = "FieldPulse answered with something that is no row."
-            raise UnexpectedResponse(what, where=f"GET {resource.item_path}", hint="run again; if it stays, report it")
+            raise UnexpectedResponse(
+                "Unexpected response from FieldPulse: not a row.",
+                where=f"GET {resource.item_path}",
+                hint="run again; if it happens again, report it",
+            )
         return row
 
 
-def _path(resource: Resource, number: int) -> str:
-    return str(resource.item_path).format(id=number)
+def _item_path(resource: Resource, row_id: int) -> str:
+    return str(resource.item_path).format(id=row_id)
 
 
-def _yes(does: object, check: str, good: str, bad: str) -> Finding:
-    return Finding("ok", "write", check, good) if does else Finding("warn", "write", check, bad)
+def _finding(check: str, is_ok: object, *, ok: str, warn: str) -> Finding:
+    return Finding("ok", "write", check, ok) if is_ok else Finding("warn", "write", check, warn)

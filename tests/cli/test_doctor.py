@@ -1,4 +1,4 @@
-"""`fieldpulse doctor` finds out what is true of an account, either way, in at most 60 requests that only read."""
+"""`fieldpulse doctor`: each open question is answered as the account behaves, in at most 60 requests that only read."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ from fieldpulse_api.account_profile import AccountProfile, WriteFacts
 from fieldpulse_api.errors import ConfigError
 from fieldpulse_api.http.client import Client, RetryPolicy
 from fieldpulse_api.resources.catalogue import RESOURCES
-from fieldpulse_cli.doctor.account_check import MOST_REQUESTS, TRIES, Examination
+from fieldpulse_cli.doctor.account_check import MAX_ATTEMPTS, MAX_REQUESTS, AccountCheck
 from fieldpulse_cli.doctor.findings import Finding
 from fieldpulse_cli.doctor.write_probe import WriteProbe
 from fieldpulse_plugin.settings import client_settings
@@ -36,61 +36,60 @@ NOW = 1_800_000_000.0
 
 
 @contextmanager
-def asked(
-    *, clock: Clock | None = None, zone: str = "UTC", limit: int | None = MOST_REQUESTS, **switches: Any
+def account(
+    *, clock: Clock | None = None, zone: str = "UTC", limit: int | None = MAX_REQUESTS, **switches: Any
 ) -> Iterator[tuple[Sandbox, Client]]:
-    """Start an account that behaves in a way, and a client that repeats as little as the command's."""
+    """Start an account with these behaviour switches, and a client that retries as little as the command's."""
     behaviour = Behaviour(**switches)
-    given = {"clock": clock} if clock else {}
-    with Sandbox(customers=60, behaviour=behaviour, **given) as box:
+    options = {"clock": clock} if clock else {}
+    with Sandbox(customers=60, behaviour=behaviour, **options) as box:
         config = {"api_key": box.key, "api_url": box.url, "timezone": zone, "rate_limit_store": "memory"}
         settings = client_settings(config | {"requests_per_second": 50})
-        with closing(
-            Client(settings, retry_policy=RetryPolicy(max_attempts=TRIES, first_wait_seconds=0.01), max_requests=limit)
-        ) as client:
+        retry_policy = RetryPolicy(max_attempts=MAX_ATTEMPTS, first_wait_seconds=0.01)
+        with closing(Client(settings, retry_policy=retry_policy, max_requests=limit)) as client:
             yield box, client
 
 
 @cache
 def profile_of(switches: tuple[tuple[str, Any], ...]) -> AccountProfile:
-    """Return the answers of an account that behaves in a way; it is asked once for all tests of this process."""
-    with asked(**dict(switches)) as (_, client):
-        return examined(client)[0]
+    """Return the profile of an account with these switches; it is checked once for all tests of this process."""
+    with account(**dict(switches)) as (_, client):
+        return check(client)[0]
 
 
 @cache
 def facts_of(switches: tuple[tuple[str, Any], ...]) -> tuple[WriteFacts, bool]:
-    """Return what the write probe answers, and whether anything of it stayed in the account."""
-    with asked(limit=None, **dict(switches)) as (box, client):
+    """Return the facts of a write probe, and whether it left the account as it was."""
+    with account(limit=None, **dict(switches)) as (box, client):
         before = {name: len(box.rows(name)) for name in ("customers", "locations", "subtasks")}
         probe = WriteProbe(client)
         list(probe.findings())
         return probe.facts, {name: len(box.rows(name)) for name in before} == before
 
 
-def examined(client: Client) -> tuple[AccountProfile, list[Finding]]:
-    examination = Examination(client)
-    found = list(examination.findings())
-    return examination.profile, found
+def check(client: Client) -> tuple[AccountProfile, list[Finding]]:
+    account_check = AccountCheck(client)
+    findings = list(account_check.findings())
+    return account_check.profile, findings
 
 
-def found(findings: list[Finding], about: str, check: str) -> Finding:
-    (one,) = [one for one in findings if (one.about, one.check) == (about, check)]
-    return one
+def find(findings: list[Finding], about: str, check: str) -> Finding:
+    (finding,) = [finding for finding in findings if (finding.about, finding.check) == (about, check)]
+    return finding
 
 
-def test_a_sound_account_is_found_sound() -> None:
-    """Every list is asked, nothing is written, and nothing is wrong."""
-    with asked() as (box, client):
-        profile, findings = examined(client)
-        assert {one.grade for one in findings} == {"ok"}
-        assert set(profile.lists) == {one.name for one in RESOURCES}
+def test_an_account_without_problems_has_no_warning() -> None:
+    """Every list is read and nothing is written."""
+    with account() as (box, client):
+        profile, findings = check(client)
+        assert {finding.grade for finding in findings} == {"ok"}
+        assert set(profile.lists) == {resource.name for resource in RESOURCES}
         assert {request.method for request in box.requests} == {"GET"}
 
 
 @pytest.mark.parametrize("name", [*PROFILES, "no sort", "no filter", "failing filter", "everything down"])
 def test_no_more_than_sixty_requests_are_sent(name: str) -> None:
-    """Whatever goes wrong."""
+    """In every profile of the sandbox, and when requests fail."""
     worse: dict[str, dict[str, Any]] = {
         "no sort": {"honour_sort": False},
         "no filter": {"honour_filter": False},
@@ -98,11 +97,11 @@ def test_no_more_than_sixty_requests_are_sent(name: str) -> None:
         "everything down": {},
     }
     switches = worse[name] if name in worse else vars(PROFILES[name])
-    with asked(**switches) as (box, client):
+    with account(**switches) as (box, client):
         if name == "everything down":
             box.add_fault(Fault("error_status", path="/[!c]*", status=503, times=999))
-        examined(client)
-        assert 30 <= len(box.requests) <= MOST_REQUESTS
+        check(client)
+        assert 30 <= len(box.requests) <= MAX_REQUESTS
 
 
 LISTS = [
@@ -154,11 +153,9 @@ LISTS = [
 ]
 
 
-@pytest.mark.parametrize(("switches", "name", "fact", "value"), LISTS, ids=lambda one: str(one)[:60])
-def test_what_a_list_does_is_found_out_either_way(
-    switches: dict[str, Any], name: str, fact: str, value: object
-) -> None:
-    """Each open question about lists, answered as the account has it."""
+@pytest.mark.parametrize(("switches", "name", "fact", "value"), LISTS, ids=lambda value: str(value)[:60])
+def test_the_behaviour_of_a_list_is_recognised(switches: dict[str, Any], name: str, fact: str, value: object) -> None:
+    """Each open question about lists has the answer of the account."""
     assert getattr(profile_of(tuple(switches.items())).lists[name], fact) == value
 
 
@@ -173,77 +170,77 @@ def test_what_a_list_does_is_found_out_either_way(
         (Fault("error_in_200"), None),
         (Fault("dropped_connection"), None),
     ],
-    ids=lambda one: getattr(one, "kind", one),
+    ids=lambda value: getattr(value, "kind", value),
 )
-def test_what_may_be_well_tomorrow_is_not_said_to_be_missing(fault: Fault, is_there: bool | None) -> None:
-    """A profile that says so would keep the list from being read for good."""
-    with asked() as (box, client):
+def test_a_temporary_error_is_not_recorded_as_a_missing_list(fault: Fault, is_there: bool | None) -> None:
+    """With such a profile the tap would never read the list again."""
+    with account() as (box, client):
         box.add_fault(replace(fault, path="/vendors", times=99))
-        profile, findings = examined(client)
+        profile, findings = check(client)
     assert profile.lists["vendors"].is_there is is_there
-    assert found(findings, "vendors", "reachable").grade == "FAIL"
+    assert find(findings, "vendors", "reachable").grade == "FAIL"
 
 
-def test_a_key_that_is_revoked_meanwhile_is_no_reason_to_call_lists_missing() -> None:
-    """The examination ends there, and there is no profile."""
-    with asked() as (box, client):
+def test_a_key_revoked_during_the_check_makes_no_list_missing() -> None:
+    """The check ends there, without a profile."""
+    with account() as (box, client):
 
         def revoke(_: RecordedRequest) -> None:
             if len(box.requests) == 5:
                 box.key = "another"
 
         box.on_request = revoke
-        profile, findings = examined(client)
-    assert [(one.grade, one.about) for one in findings] == [("FAIL", "key")]
+        profile, findings = check(client)
+    assert [(finding.grade, finding.about) for finding in findings] == [("FAIL", "key")]
     assert not profile.lists
 
 
-def test_an_address_where_no_list_is_is_not_called_an_account() -> None:
-    """Nothing has shown that the key is accepted."""
-    with asked() as (box, _):
+def test_a_url_without_lists_does_not_prove_the_key() -> None:
+    """The key counts as accepted only where a list has answered."""
+    with account() as (box, _):
         config = {"api_key": box.key, "api_url": f"{box.url}/wrong", "rate_limit_store": "memory"}
         with closing(
-            Client(client_settings(config), retry_policy=RetryPolicy(max_attempts=TRIES), max_requests=60)
+            Client(client_settings(config), retry_policy=RetryPolicy(max_attempts=MAX_ATTEMPTS), max_requests=60)
         ) as client:
-            profile, findings = examined(client)
+            profile, findings = check(client)
     (only,) = findings
     assert (only.grade, only.about) == ("FAIL", "key")
     assert "api_url" in only.hint
     assert not profile.lists
 
 
-def test_a_server_that_does_not_tell_the_time_is_not_said_to_be_right() -> None:
-    """Our own clock proves nothing."""
-    with asked(date_header=False) as (_, client):
-        assert found(examined(client)[1], "clock", "skew").grade == "warn"
+def test_a_server_without_a_date_header_is_a_warning() -> None:
+    """The clock of this machine proves nothing."""
+    with account(date_header=False) as (_, client):
+        assert find(check(client)[1], "clock", "skew").grade == "warn"
 
 
-def test_requests_that_are_sent_again_because_they_were_throttled_count() -> None:
-    """Sixty is what the server sees."""
-    with asked() as (box, client):
+def test_throttled_requests_count_towards_the_limit() -> None:
+    """The limit is on what the server receives."""
+    with account() as (box, client):
         box.add_fault(Fault("throttle_past_reset", times=80))
-        profile, findings = examined(client)
-        assert len(box.requests) == client.request_count == MOST_REQUESTS
-    assert found(findings, "key", "accepted").grade == "FAIL"  # nothing answered
+        profile, findings = check(client)
+        assert len(box.requests) == client.request_count == MAX_REQUESTS
+    assert find(findings, "key", "accepted").grade == "FAIL"  # nothing answered
     assert not profile.lists
 
 
 @pytest.mark.parametrize(("skip", "lists"), [(0, 0), (20, 30)])
-def test_a_quota_that_is_spent_meanwhile_is_said_and_what_was_found_is_kept(skip: int, lists: int) -> None:
-    """It is not the key that is wrong."""
-    with asked() as (box, client):
+def test_an_exceeded_quota_keeps_the_findings_so_far(skip: int, lists: int) -> None:
+    """And it is not reported as a wrong key."""
+    with account() as (box, client):
         box.add_fault(Fault("quota_exceeded", skip=skip, times=99))
-        profile, findings = examined(client)
-    assert found(findings, "quota", "left").grade == "FAIL"
+        profile, findings = check(client)
+    assert find(findings, "quota", "left").grade == "FAIL"
     assert len(profile.lists) == lists
 
 
-def test_fields_that_no_catalogue_knows_are_named() -> None:
-    """And their values are not."""
-    with asked(unknown_columns=True) as (_, client):
-        profile, findings = examined(client)
+def test_unknown_columns_are_named() -> None:
+    """Their values are not."""
+    with account(unknown_columns=True) as (_, client):
+        profile, findings = check(client)
     assert profile.lists["jobs"].unknown_fields
-    assert found(findings, "jobs", "unknown fields").grade == "warn"
+    assert find(findings, "jobs", "unknown fields").grade == "warn"
 
 
 ACCOUNTS = [
@@ -261,15 +258,13 @@ ACCOUNTS = [
 
 
 @pytest.mark.parametrize(("switches", "fact", "value"), ACCOUNTS, ids=str)
-def test_what_the_whole_account_does_is_found_out_either_way(
-    switches: dict[str, Any], fact: str, value: object
-) -> None:
-    """Each open question that is not about one list."""
+def test_the_behaviour_of_the_account_is_recognised(switches: dict[str, Any], fact: str, value: object) -> None:
+    """Each open question that concerns more than one list."""
     assert getattr(profile_of(tuple(switches.items())), fact) == value
 
 
 @pytest.mark.parametrize(
-    ("account", "setting", "fits", "grade"),
+    ("account_zone", "setting", "fits", "grade"),
     [
         ("UTC", "UTC", None, "ok"),
         ("America/Chicago", "America/Chicago", None, "ok"),
@@ -277,13 +272,15 @@ def test_what_the_whole_account_does_is_found_out_either_way(
         ("America/Chicago", "UTC", None, "ok"),
     ],
 )
-def test_the_newest_change_tells_of_the_time_zone(account: str, setting: str, fits: bool | None, grade: str) -> None:
-    """Times ahead of the server's clock are in another zone; times behind it may be old."""
-    with asked(clock=lambda: NOW, time_zone=account, zone=setting) as (box, client):
+def test_the_newest_change_shows_a_wrong_time_zone(
+    account_zone: str, setting: str, fits: bool | None, grade: str
+) -> None:
+    """Timestamps ahead of the server's clock are in another zone; those behind it may be old."""
+    with account(clock=lambda: NOW, time_zone=account_zone, zone=setting) as (box, client):
         client.put(f"/customers/{box.rows('customers')[0]['id']}", {"company_name": "New"})
-        profile, findings = examined(client)
+        profile, findings = check(client)
     assert profile.times_fit_zone is fits
-    assert found(findings, "timezone", "fits").grade == grade
+    assert find(findings, "timezone", "fits").grade == grade
 
 
 WRITES = [
@@ -318,37 +315,39 @@ WRITES = [
 
 
 @pytest.mark.parametrize(("switches", "fact", "value"), WRITES, ids=str)
-def test_what_writing_does_is_found_out_and_nothing_stays(switches: dict[str, Any], fact: str, value: object) -> None:
-    """Each open question about writes, asked with rows that are deleted again."""
-    facts, is_as_before = facts_of(tuple(switches.items()))
+def test_the_behaviour_of_writes_is_recognised(switches: dict[str, Any], fact: str, value: object) -> None:
+    """Each open question about writes, and every created row is deleted again."""
+    facts, is_unchanged = facts_of(tuple(switches.items()))
     assert getattr(facts, fact) == value
-    assert is_as_before
+    assert is_unchanged
 
 
 @pytest.mark.parametrize("after_commit", [True, False])
 @pytest.mark.parametrize(("method", "skip"), [("POST", 0), ("POST", 1), ("POST", 2), ("PUT", 0), ("DELETE", 1)])
-def test_a_write_probe_that_breaks_off_leaves_nothing(method: str, skip: int, after_commit: bool) -> None:
-    """Also what was created without an answer is found by its name and deleted."""
-    with asked(limit=None) as (box, client):
-        box.add_fault(Fault("dropped_connection", method=method, skip=skip, times=TRIES, after_commit=after_commit))
+def test_an_interrupted_write_probe_leaves_no_row(method: str, skip: int, after_commit: bool) -> None:
+    """A row whose create had no response is found by its name and deleted."""
+    with account(limit=None) as (box, client):
+        box.add_fault(
+            Fault("dropped_connection", method=method, skip=skip, times=MAX_ATTEMPTS, after_commit=after_commit)
+        )
         findings = list(WriteProbe(client).findings())
         assert [row["id"] for row in box.rows("customers") if "doctor" in str(row)] == []
-        assert any(one.grade == "FAIL" for one in findings)
+        assert any(finding.grade == "FAIL" for finding in findings)
 
 
 @pytest.mark.parametrize("shuffled", [True, False])
-def test_what_was_created_without_its_id_is_found_by_its_name(shuffled: bool) -> None:
-    """In whatever order the list comes; and somebody is told."""
-    with asked(limit=None, create_returns_row=False, honour_sort=False, shuffle_unsorted=shuffled) as (box, client):
+def test_a_row_created_without_an_id_in_the_response_is_found_by_name(shuffled: bool) -> None:
+    """In any order of the list, and a finding reports it."""
+    with account(limit=None, create_returns_row=False, honour_sort=False, shuffle_unsorted=shuffled) as (box, client):
         probe = WriteProbe(client)
         findings = list(probe.findings())
         assert [row["id"] for row in box.rows("customers") if "doctor" in str(row)] == []
     assert probe.facts.create_returns_row is False
-    assert any(one.grade == "FAIL" for one in findings)
+    assert any(finding.grade == "FAIL" for finding in findings)
 
 
-def test_a_write_probe_that_is_ended_by_a_signal_leaves_nothing(box: Sandbox, tmp_path: Path) -> None:
-    """The command deletes what it made, and ends with the signal's status."""
+def test_a_write_probe_ended_by_a_signal_leaves_no_row(box: Sandbox, tmp_path: Path) -> None:
+    """The command deletes the rows it created, and exits with the status of the signal."""
     process: list[subprocess.Popen[str]] = []
 
     def end(request: RecordedRequest) -> None:
@@ -367,32 +366,32 @@ def test_a_write_probe_that_is_ended_by_a_signal_leaves_nothing(box: Sandbox, tm
     assert [row["id"] for row in box.rows("customers") if "doctor" in str(row)] == []
 
 
-def test_what_cannot_be_deleted_is_named() -> None:
-    """So that somebody can do it by hand."""
-    with asked() as (box, client):
+def test_a_row_that_cannot_be_deleted_is_named() -> None:
+    """So that a person can delete it."""
+    with account() as (box, client):
         box.add_fault(Fault("error_status", method="DELETE", path="/customers/*", status=500, times=99))
         findings = list(WriteProbe(client).findings())
-        (left,) = [row["id"] for row in box.rows("customers") if "doctor" in str(row)]
-        assert str(left) in found(findings, "write", "clean up").text
+        (row_id,) = [row["id"] for row in box.rows("customers") if "doctor" in str(row)]
+        assert str(row_id) in find(findings, "write", "clean up").text
 
 
-def test_a_profile_says_nothing_about_persons_or_the_key(tmp_path: Path) -> None:
-    """It is to be sent to others: no text of any row, no key, no name is in it."""
-    with asked(unknown_columns=True) as (box, client):
-        examined(client)[0].write(tmp_path / "p.json")
+def test_a_profile_contains_no_personal_data_and_no_key(tmp_path: Path) -> None:
+    """Users send profiles to the maintainers: no text of any row is in it."""
+    with account(unknown_columns=True) as (box, client):
+        check(client)[0].write(tmp_path / "p.json")
         text = (tmp_path / "p.json").read_text()
         words = {
             str(value) for name in ("customers", "users", "jobs") for row in box.rows(name) for value in row.values()
         }
-        said = set(re.findall(r'"([^"]*)"', text))
-        assert not said & {word for word in words if len(word) > 4 and not word.startswith("20")}
+        texts = set(re.findall(r'"([^"]*)"', text))
+        assert not texts & {word for word in words if len(word) > 4 and not word.startswith("20")}
         assert box.key not in text
 
 
-def test_a_profile_is_read_as_it_was_written(tmp_path: Path) -> None:
-    """What the doctor finds is what the plugins know."""
-    with asked(honour_sort=False, unavailable_resources=("contracts",)) as (_, client):
-        profile, _ = examined(client)
+def test_a_written_profile_reads_back_equal(tmp_path: Path) -> None:
+    """The plugins see what the doctor found."""
+    with account(honour_sort=False, unavailable_resources=("contracts",)) as (_, client):
+        profile, _ = check(client)
     profile.write(tmp_path / "p.json")
     assert AccountProfile.read(str(tmp_path / "p.json")) == profile
 
@@ -400,8 +399,8 @@ def test_a_profile_is_read_as_it_was_written(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     "text", ["", "[]", '{"version": 2}', '{"lists": {"jobs": 1}}', '{"lists": {"jobs": {"sorts": []}}}', "[" * 9999]
 )
-def test_a_file_that_is_no_profile_is_refused(text: str, tmp_path: Path) -> None:
-    """With what to do."""
+def test_a_file_that_is_not_a_profile_is_rejected(text: str, tmp_path: Path) -> None:
+    """The hint says how to write one."""
     (tmp_path / "p.json").write_text(text)
     with pytest.raises(ConfigError, match="profile") as caught:
         AccountProfile.read(str(tmp_path / "p.json"))
@@ -418,74 +417,76 @@ def command(box: Sandbox, folder: Path, *words: str, **environment: str) -> subp
 
 @pytest.mark.parametrize("prefix", ["TAP_FIELDPULSE_", "TARGET_FIELDPULSE_"])
 @pytest.mark.parametrize("place", ["environment", ".env"])
-def test_the_command_takes_the_settings_of_either_plugin(box: Sandbox, tmp_path: Path, prefix: str, place: str) -> None:
-    """From the environment or from Meltano's file; it leaves nothing in the folder."""
+def test_the_command_accepts_settings_of_either_plugin(box: Sandbox, tmp_path: Path, prefix: str, place: str) -> None:
+    """From the environment or from `.env`; it leaves no file in the folder."""
     settings = {f"{prefix}API_KEY": box.key, f"{prefix}API_URL": box.url}
     if place == ".env":
         (tmp_path / ".env").write_text("".join(f"{name}='{value}'\n" for name, value in settings.items()))
         settings = {}
     ended = command(box, tmp_path, **settings)
     assert ended.returncode == 0, ended.stderr
-    assert re.search(rf"ok +settings +asked with +{prefix}", ended.stdout)
+    assert re.search(rf"ok +settings +source +{prefix}", ended.stdout)
     assert ("ledger store" in ended.stdout) is prefix.startswith("TARGET")
-    assert {one.name for one in tmp_path.iterdir()} <= {".env"}
-    assert len(box.requests) <= MOST_REQUESTS
+    assert {path.name for path in tmp_path.iterdir()} <= {".env"}
+    assert len(box.requests) <= MAX_REQUESTS
 
 
 def test_the_command_writes_json_and_a_profile(box: Sandbox, tmp_path: Path) -> None:
-    """Findings with their checks, and the answers."""
+    """The JSON has the findings and the same profile."""
     settings = {"TAP_FIELDPULSE_API_KEY": box.key, "TAP_FIELDPULSE_API_URL": box.url}
     ended = command(box, tmp_path, "--json", "--profile", "p.json", **settings)
-    told = json.loads(ended.stdout)
-    assert {"grade", "about", "check", "text"} == set(told["findings"][0])
-    assert told["requests"] == len(box.requests)
-    assert json.loads((tmp_path / "p.json").read_text()) == told["profile"]
+    result = json.loads(ended.stdout)
+    assert {"grade", "about", "check", "text"} == set(result["findings"][0])
+    assert result["requests"] == len(box.requests)
+    assert json.loads((tmp_path / "p.json").read_text()) == result["profile"]
 
 
 @pytest.mark.parametrize(("words", "status", "is_written"), [(["--yes"], 0, True), ([], 130, False)])
-def test_the_command_writes_to_the_account_only_when_told(
+def test_the_command_writes_to_the_account_only_when_confirmed(
     box: Sandbox, tmp_path: Path, words: list[str], status: int, is_written: bool
 ) -> None:
-    """It asks first; nobody there to answer means no."""
+    """Without a terminal to confirm on, it ends."""
     settings = {"TAP_FIELDPULSE_API_KEY": box.key, "TAP_FIELDPULSE_API_URL": box.url}
     ended = command(box, tmp_path, "--write-probe", *words, **settings)
     assert ended.returncode == status, ended.stderr
     assert any(request.method == "POST" for request in box.requests) is is_written
 
 
-@pytest.mark.parametrize(("key", "status", "said"), [("wrong-canary", 1, "FAIL  key"), (None, 2, "no API key")])
-def test_the_command_says_what_is_wrong_with_its_exit_status(
-    box: Sandbox, tmp_path: Path, key: str | None, status: int, said: str
+@pytest.mark.parametrize(
+    ("key", "status", "message"), [("wrong-canary", 1, "FAIL  key"), (None, 2, "API key is missing")]
+)
+def test_the_exit_status_tells_account_problems_from_wrong_settings(
+    box: Sandbox, tmp_path: Path, key: str | None, status: int, message: str
 ) -> None:
-    """1 for what the account is like, 2 for the settings; the key is never shown."""
+    """1 for a failed check, 2 for settings; the key is never shown."""
     settings = {"TARGET_FIELDPULSE_API_URL": box.url} | ({"TARGET_FIELDPULSE_API_KEY": key} if key else {})
     ended = command(box, tmp_path, **settings)
     assert ended.returncode == status, ended.stderr
-    assert said in ended.stdout + ended.stderr
+    assert message in ended.stdout + ended.stderr
     assert "wrong-canary" not in ended.stdout + ended.stderr
 
 
-def test_a_store_that_a_run_is_writing_is_no_failure(box: Sandbox, tmp_path: Path) -> None:
-    """Every five minutes there is one."""
+def test_a_store_locked_by_a_run_is_only_a_warning(box: Sandbox, tmp_path: Path) -> None:
+    """A pipeline that runs every five minutes often has one."""
     settings = {"TARGET_FIELDPULSE_API_KEY": box.key, "TARGET_FIELDPULSE_API_URL": box.url}
-    with closing(sqlite3.connect(tmp_path / "ledger.db", isolation_level=None)) as held:
-        held.execute("begin immediate")
+    with closing(sqlite3.connect(tmp_path / "ledger.db", isolation_level=None)) as connection:
+        connection.execute("begin immediate")
         ended = command(box, tmp_path, **settings, TARGET_FIELDPULSE_LEDGER_URL=f"sqlite:///{tmp_path}/ledger.db")
     assert ended.returncode == 0, ended.stdout
     assert re.search(r"warn +ledger store", ended.stdout)
 
 
 @pytest.mark.parametrize(
-    ("url", "said"),
+    ("url", "about"),
     [
         ("sqlite:////dev/null/no/ledger.db", "ledger store"),
         ("postgresql://nobody@127.0.0.1:9/none", "ledger store"),
         ("mysql://x", "ledger"),
     ],
 )
-def test_a_store_that_cannot_be_written_fails(box: Sandbox, tmp_path: Path, url: str, said: str) -> None:
-    """Before a run finds out."""
+def test_a_store_that_cannot_be_written_fails_the_check(box: Sandbox, tmp_path: Path, url: str, about: str) -> None:
+    """A run would fail on it later."""
     settings = {"TARGET_FIELDPULSE_API_KEY": box.key, "TARGET_FIELDPULSE_API_URL": box.url}
     ended = command(box, tmp_path, **settings, TARGET_FIELDPULSE_LEDGER_URL=url)
     assert ended.returncode == 1
-    assert re.search(rf"FAIL  {said}.*\n +do: ", ended.stdout)
+    assert re.search(rf"FAIL  {about}.*\n +do: ", ended.stdout)
