@@ -1,6 +1,6 @@
-"""What was found out about an account: `fieldpulse doctor` writes it, tap and target read it.
+"""The account profile: what `fieldpulse doctor` found out about an account, as tap and target use it.
 
-Nothing becomes right or wrong by it: what it says does not work is not tried again, and all else is checked as ever.
+A wrong profile never makes a run wrong. What it says does not work is not tried; everything else is checked as usual.
 """
 
 from __future__ import annotations
@@ -15,95 +15,99 @@ from fieldpulse_api.resources.model import Resource
 from .errors import ConfigError
 
 VERSION = 1
-_MOST_BYTES = 2**20
+_MAX_BYTES = 2**20
 
 
 class ListFacts(msgspec.Struct, kw_only=True):
-    """What a list does. None is what was not found out: too few rows, or no request left to ask.
+    """The behaviour of one list. None means unknown: the list has too few rows, or the request limit was reached.
 
-    `is_there` says whether this plan has it; `sorts` whether it does so by a column; `filters` whether it heeds a
-    filter on the time of the last change. Fields are held against the catalogue's.
+    `is_available`: the account's plan includes the list. `counts_rows`: when the server sends a count, under the key
+    `count_key`. `obeys_page`, `obeys_limit` and `obeys_filter` (on the time of the last change): the parameter has an
+    effect. `sorts_by`: whether the list sorts, by column. Fields are compared with the catalogue's schema.
     """
 
-    is_there: bool | None = None
-    counts: Literal["free", "asked", "never"] | None = None
+    is_available: bool | None = None
+    counts_rows: Literal["always", "on_request", "never"] | None = None
     count_key: str | None = None
-    pages: bool | None = None
-    limits: bool | None = None
-    sorts: dict[str, bool] = {}
-    filters: bool | None = None
+    obeys_page: bool | None = None
+    obeys_limit: bool | None = None
+    sorts_by: dict[str, bool] = {}
+    obeys_filter: bool | None = None
     unknown_fields: list[str] = []
     missing_fields: list[str] = []
-    time_forms: list[str] = []
+    time_formats: list[str] = []
 
 
 class WriteFacts(msgspec.Struct, kw_only=True):
-    """What writing a customer showed. Statuses are HTTP's.
+    """The behaviour of writes, as a test customer showed it. None means unknown; a status is an HTTP status.
 
-    `put_repeats_names` says whether a PUT has to name the customer again, `null_clears` and `empty_clears` what in it
-    clears a text, the others what is understood.
+    `put_merges`: a PUT leaves fields unchanged that are not in its body. `put_requires_names`: a PUT must contain the
+    customer's name. `null_clears`, `empty_clears`: what in a PUT clears a text. `accepts_…`: the forms of times and of
+    object types that FieldPulse accepts. `get_deleted_status`: the status of a GET for a deleted row.
     """
 
     create_status: int | None = None
     create_returns_row: bool | None = None
     validation_status: int | None = None
     put_merges: bool | None = None
-    put_repeats_names: bool | None = None
+    put_requires_names: bool | None = None
     null_clears: bool | None = None
     empty_clears: bool | None = None
-    unix_times: bool | None = None
-    text_times: bool | None = None
-    short_object_type: bool | None = None
-    class_object_type: bool | None = None
+    accepts_unix_times: bool | None = None
+    accepts_text_times: bool | None = None
+    accepts_short_object_type: bool | None = None
+    accepts_class_object_type: bool | None = None
     delete_status: int | None = None
-    deleted_status: int | None = None
+    get_deleted_status: int | None = None
     times_are_utc: bool | None = None
 
 
 class AccountProfile(msgspec.Struct, kw_only=True):
-    """The answers of one account, without its key, its name or anything of its rows.
+    """The profile of one account. It contains no key, no name of the account and no content of its rows.
 
-    `beside` are the keys of the envelope besides the rows; `over_limit` is what a limit above 100 does.
+    `envelope_extras` are the keys of the envelope beside the rows. `past_last_page` is what a page after the last one
+    contains, `over_limit` the effect of a `limit` above 100. `times_match_zone`: timestamps agree with the zone in the
+    settings.
     """
 
     version: int = VERSION
-    asked_at: str = ""
+    checked_at: str = ""
     envelope_extras: list[str] = []
     version_is_wrapped: bool | None = None
-    past_the_end: Literal["empty", "rows", "error"] | None = None
+    past_last_page: Literal["empty", "rows", "error"] | None = None
     over_limit: Literal["honoured", "100", "fewer", "refused"] | None = None
-    times_fit_zone: bool | None = None
+    times_match_zone: bool | None = None
     lists: dict[str, ListFacts] = {}
     writes: WriteFacts = msgspec.field(default_factory=WriteFacts)
 
     @classmethod
     def read(cls, path: str) -> AccountProfile:
-        """Return the profile in a file. Raises: BadSetting."""
-        where, do = f"setting profile_path · {path}", "write it with `fieldpulse doctor --profile FILE`"
+        """Read a profile from a file. Raises: ConfigError."""
+        where, hint = f"setting profile_path · {path}", "write it with `fieldpulse doctor --profile FILE`"
         try:
             with Path(path).open("rb") as file:
-                profile = msgspec.json.decode(file.read(_MOST_BYTES), type=cls)
+                profile = msgspec.json.decode(file.read(_MAX_BYTES), type=cls)
         except (OSError, ValueError, RecursionError) as error:
             what = f"The profile cannot be read ({getattr(error, 'strerror', None) or type(error).__name__})."
-            raise ConfigError(what, where=where, hint=do) from None
+            raise ConfigError(what, where=where, hint=hint) from None
         if profile.version != VERSION:
-            raise ConfigError(f"The profile has version {profile.version}, not {VERSION}.", where=where, hint=do)
+            raise ConfigError(f"The profile has version {profile.version}, not {VERSION}.", where=where, hint=hint)
         return profile
 
     def write(self, path: Path) -> None:
-        """Write the profile, as JSON that people can read."""
-        beside = path.with_name(f"{path.name}.new")
-        beside.write_bytes(msgspec.json.format(msgspec.json.encode(self), indent=2) + b"\n")
-        beside.replace(path)
+        """Write the profile as indented JSON, replacing the file at once."""
+        new_file = path.with_name(f"{path.name}.new")
+        new_file.write_bytes(msgspec.json.format(msgspec.json.encode(self), indent=2) + b"\n")
+        new_file.replace(path)
 
-    def plain(self) -> Any:
-        """Return the profile as JSON has it."""
+    def to_dict(self) -> Any:
+        """Return the profile as a dict of JSON values."""
         return msgspec.to_builtins(self)
 
-    def lacks(self, resource: Resource) -> bool:
-        """Say whether the account's plan was found not to have this list; of one below a row it cannot be told."""
-        return self.of(resource).is_there is False and not resource.parent
+    def is_unavailable(self, resource: Resource) -> bool:
+        """Return whether the account's plan excludes a list; for lists of a parent row this is never known."""
+        return self.facts_for(resource).is_available is False and not resource.parent
 
-    def of(self, resource: Resource) -> ListFacts:
-        """Return what is known of a list."""
+    def facts_for(self, resource: Resource) -> ListFacts:
+        """Return the facts about a list; all are unknown for a list that the profile lacks."""
         return self.lists.get(resource.name, ListFacts())

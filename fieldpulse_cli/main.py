@@ -75,7 +75,7 @@ def doctor(*, as_json: bool, profile_path: Path | None, write_probe: bool, yes: 
     findings += _print_findings(_local_findings(prefix, settings, environment), as_json=as_json)
     if as_json:
         result = {"requests": request_count, "findings": [finding.plain() for finding in findings]}
-        click.echo(json.dumps({**result, "profile": profile.plain()}, indent=2))
+        click.echo(json.dumps({**result, "profile": profile.to_dict()}, indent=2))
     click.echo(f"Sent {request_count} requests.", err=True)
     if profile_path and profile.lists:
         profile.write(profile_path)

@@ -76,7 +76,7 @@ class Pages:
 
     def sort_params(self, column: str, direction: Direction) -> dict[str, str]:
         """Return the query for an order; empty if none is documented or this account ignores sorting by the column."""
-        does_sort = self._client.settings.profile.of(self.resource).sorts.get(column, True)
+        does_sort = self._client.settings.profile.facts_for(self.resource).sorts_by.get(column, True)
         return self.resource.sort_params(column, direction) if does_sort else {}
 
     def read(self, order: Mapping[str, str], number: int, *, limit: int | None = None, count: bool = True) -> Page:

@@ -23,7 +23,7 @@ def _link_action(name: str, preposition: str, *extra_fields: Field, link: str = 
     return Action(
         name=name,
         path=f"/material-lists/{{id}}/{name.replace('_', '-')}",
-        link=link,
+        link_kind=link,
         item=WriteSpec(
             fields=(
                 Field(f"{preposition}_entity", allowed_values=_LINKABLE),

@@ -1,4 +1,4 @@
-"""The vocabulary of one catalogue entry, and when an entry is wrong. The entries are in `catalogue`."""
+"""The classes of a catalogue entry; an entry that contradicts itself fails when it is imported."""
 
 from __future__ import annotations
 
@@ -46,12 +46,14 @@ _WRITES = frozenset({Operation.CREATE, Operation.UPDATE, Operation.DELETE})
 
 @dataclass(frozen=True, kw_only=True)
 class Filter:
-    """One way to narrow a stream: rows that have a wanted value in any of `columns` (paths into the row).
+    """One way to narrow a stream to the rows with a wanted value in any of `columns` (paths into the row).
 
-    `stream` and `named` say whose rows a value may name; `allowed` are the values of a column without
-    ids; `bound` makes it an end of a range in time. `sent` is the documented parameter: `filter`
-    for a bracket filter on the first column, a flat name, or `asn[…]`; None where nothing is
-    documented. Filters of one name are alternatives: a value belongs to the first that knows it.
+    The wanted values are ids or names of the rows of `stream` (names are in its `name_columns`), or one of
+    `allowed_values`. With `comparison`, the filter is one end of a range in time. Filters of one name are alternatives:
+    a value belongs to the first filter that knows it.
+
+    `query_param` is the documented parameter of the list: `filter` for a bracket filter on the first column, the name
+    of a flat parameter, or `asn[…]`. Without it, only the client filters.
     """
 
     name: str
@@ -65,15 +67,19 @@ class Filter:
 
 @dataclass(frozen=True, kw_only=True)
 class Resource:
-    """One list of the API, and the stream of the same content.
+    """One list of the API, and the stream of the same name.
 
-    `path` is the list; `{…}` in it is filled from a row of `parent`. `item_path` is the row by id,
-    `create_path` where a POST goes if that is not the list. `operations` are those the vendor
-    documents: List, Get, Create, Update, Delete. `sort_by` are the columns documented for
-    `sort_by`/`sort_dir`; `sorts`, `counts` and `paged` say whether `sort[…]`, `calculate_count` and
-    `page` are documented. `never` are row keys that are not emitted, at any depth. `custom` is the
-    object type whose custom fields the rows have values of, and `ask_values` what a list must be
-    asked with to show them. `webhooks` are the vendor's events of a row, without the noun before them.
+    `path` is the path of the list. A resource with a `parent` has one list per row of the parent, and its path contains
+    columns of that row in braces. `item_path` is the path of one row; a POST goes to `create_path`, or else to `path`.
+    `operations` are the documented ones.
+
+    `sort_by` are the columns documented for the parameters `sort_by` and `sort_dir`. `supports_sort`, `supports_count`
+    and `supports_page` say whether `sort[…]`, `calculate_count` and `page` are documented.
+
+    `excluded_fields` are row keys that are never emitted, at any depth. `custom_field_object` is the object type whose
+    custom fields the rows have; a list must be requested with `with_custom_fields_params` to contain their values.
+    `webhook_events` are the vendor's names of events, without the noun in front. `source` says where the evidence for
+    the shape of the rows comes from.
     """
 
     name: str
@@ -98,11 +104,10 @@ class Resource:
     webhook_events: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
-        """Refuse an entry that contradicts itself, when the catalogue is imported."""
-        wrong = [text for broken, text in self._contradictions() if broken]
-        if wrong:
-            msg = f"catalogue entry {self.name!r}: {'; '.join(wrong)}"
-            raise ValueError(msg)
+        """Raise ValueError for an entry that contradicts itself, when the catalogue is imported."""
+        problems = [problem for is_broken, problem in self._contradictions() if is_broken]
+        if problems:
+            raise ValueError(f"catalogue entry {self.name!r}: {'; '.join(problems)}")
 
     def _contradictions(self) -> list[tuple[bool, str]]:
         return [
@@ -114,59 +119,58 @@ class Resource:
 
     @cached_property
     def parent_keys(self) -> tuple[str, ...]:
-        """Return the fields that are part of the list's path: ids of rows above."""
+        """Return the columns in the path of the list, which are ids of parent rows."""
         return tuple(re.findall(r"{(\w+)}", self.path))
 
     @property
     def is_read_only(self) -> bool:
-        """Say whether the API documents no write at all."""
+        """Return whether the API documents no write for this resource."""
         return not self.operations & _WRITES
 
     @property
     def singular(self) -> str:
         """Return the name of one row: `job_statuses` → `job_status`."""
-        for ending, instead in (("ies", "y"), ("sses", "ss"), ("uses", "us"), ("s", "")):
-            if self.name.endswith(ending):
-                return self.name.removesuffix(ending) + instead
+        for plural, singular in (("ies", "y"), ("sses", "ss"), ("uses", "us"), ("s", "")):
+            if self.name.endswith(plural):
+                return self.name.removesuffix(plural) + singular
         return self.name
 
     @property
     def webhook_noun(self) -> str:
-        """Return what the vendor's webhooks call one row: `job_statuses` → `Job Status`."""
+        """Return the name of one row in the vendor's webhooks: `job_statuses` → `Job Status`."""
         return self.singular.replace("_", " ").title()
 
     @cached_property
     def schema(self) -> dict[str, Any]:
-        """Return the JSON Schema of an emitted record, from `schemas/<name>.json`; codes carry their labels."""
-        text = files(__package__).joinpath("schemas", f"{self.name}.json").read_text("utf-8")
-        schema: dict[str, Any] = json.loads(text)
+        """Return the JSON Schema of a record, from `schemas/<name>.json`; descriptions of codes list the labels."""
+        file = files(__package__).joinpath("schemas", f"{self.name}.json")
+        schema: dict[str, Any] = json.loads(file.read_text("utf-8"))
         for labels in self.code_labels:
-            meaning = ", ".join(f"{code} {label}" for code, label in labels.pairs)
-            schema["properties"][labels.column]["description"] += f": {meaning}"
+            text = ", ".join(f"{code} {label}" for code, label in labels.pairs)
+            schema["properties"][labels.column]["description"] += f": {text}"
         return schema
 
     @property
     def status_columns(self) -> tuple[str, ...]:
-        """Return the columns that hold a row's status, the account's own first."""
+        """Return the columns that hold the status of a row; the status that the account defines comes first."""
         return tuple(name for name in ("status_id", "status") if name in self.schema["properties"])
 
     def sort_params(self, column: str, direction: Direction) -> dict[str, str]:
-        """Return the query that asks for rows by `column`, in the idiom documented for it.
+        """Return the query parameters for an order by `column`; empty if the API documents none.
 
-        `sort_by` where it is documented with that column, else `sort[…]` with `id` to break ties,
-        else nothing. Whether the server does it is for the reader to check (contract 3.3). Ties are broken
-        the other way round: a server that ignores the column and heeds `id` then cannot look as if it sorted, for
-        newer rows mostly have higher ids.
+        `sort_by` is used if it is documented for the column, or else `sort[…]` with `id` as the tie-breaker. The reader
+        checks whether the server obeys (API facts 3.3). The tie-breaker has the opposite direction: newer rows mostly
+        have higher ids, so a server that ignores the column and sorts by `id` alone would otherwise seem to obey.
         """
         if column in self.sort_by or ANY_COLUMN in self.sort_by:
             return {"sort_by": column, "sort_dir": direction}
         if not self.supports_sort:
             return {}
-        first = {"sort[0][attribute]": column, "sort[0][order]": direction}
+        params = {"sort[0][attribute]": column, "sort[0][order]": direction}
         if column == "id":
-            return first
-        other: Direction = "asc" if direction == "desc" else "desc"
-        return first | {"sort[1][attribute]": "id", "sort[1][order]": other}
+            return params
+        opposite: Direction = "asc" if direction == "desc" else "desc"
+        return params | {"sort[1][attribute]": "id", "sort[1][order]": opposite}
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -1,4 +1,4 @@
-"""The vocabulary of writing: what the body of a create or an update is made of. The bodies are in `writes`."""
+"""The classes of write rules: the fields of a body, the references in it, and the actions beside it."""
 
 from __future__ import annotations
 
@@ -9,11 +9,11 @@ from typing import Any
 
 
 class FieldType(str, Enum):
-    """What a body field holds, and so how a record's value is checked, put on the wire and compared with a row's.
+    """The type of a body field: how a value is validated, sent, and compared with the value of a row.
 
-    Times are UNIX seconds on the wire and money is text, as documented; `OBJECT_TYPE` is written short (`customer`) and
-    reads back as a PHP class. `PHONE` is sent as it came, `E164` with a plus and the country's code. `KEY` is
-    a key of the source's: compared letter by letter, where all else is compared apart from case and spaces.
+    A TIME is sent in UNIX seconds and a DECIMAL as text, as documented. An OBJECT_TYPE is sent as a short name
+    (`customer`) and read back as a PHP class name. A PHONE is sent as it is; E164 is sent with a plus and the country
+    code. A KEY, an external id, is compared exactly; all other text is compared without regard to case and spacing.
     """
 
     TEXT = "text"
@@ -32,23 +32,24 @@ class FieldType(str, Enum):
 
 @dataclass(frozen=True)
 class CodeLabels:
-    """What the codes of a column mean, as (code, label) pairs."""
+    """The labels of the codes in a column, as (code, label) pairs."""
 
     column: str
     pairs: tuple[tuple[int | str, str], ...]
 
     @cached_property
     def by_code(self) -> dict[int | str, str]:
-        """Return the labels by their codes."""
+        """Return the labels by code."""
         return dict(self.pairs)
 
 
 @dataclass(frozen=True)
 class Field:
-    """One field of a write body. `limit` is in characters.
+    """One field of a write body.
 
-    `allowed` are values that the vendor documents; what is only inferred is the server's to judge. With
-    `labels` a code may be given by its label. `read_as` is the column's name in rows where that is another.
+    `max_length` is in characters. `allowed_values` are documented; values that are only inferred are left to the
+    server's validation. With `code_labels`, a record may contain the label instead of the code. `row_column` is the
+    column's name in rows if it is not the field's name.
     """
 
     name: str
@@ -60,20 +61,21 @@ class Field:
 
     @property
     def column(self) -> str:
-        """Return the name under which rows have it."""
+        """Return the name of the row column that shows the field."""
         return self.row_column or self.name
 
 
 @dataclass(frozen=True, kw_only=True)
 class Reference:
-    """How a record may name another row instead of giving its FieldPulse id in `field`.
+    """A field that refers to a row of `stream`, and how a record may name that row without its FieldPulse id.
 
-    `external` is a record property with the source's key (found in the ledger); `named` is a
-    record property that is compared with `column` of the rows of `stream` (read once per run).
-    `sets` goes into the body along with the id. `only` is a column and the value that it has in rows that
-    may be meant, where it has any. `element` makes the field a list of objects with the id under that
-    key, `many` a list of ids. `codes` are taken for names that the list does not have: they go
-    into the labels' column. `group` finds the row that the found one belongs to.
+    `external_id_property` is a record property with the external id of the row, which the ledger maps to its id.
+    `name_property` is a record property that is compared with `column` in all rows of `stream`.
+
+    `also_sets` are fields that go into the body with the id. `restrict_to` is a column and its value in the rows that
+    the name may refer to; rows without a value in the column qualify too. With `list_item_key` the field is a list of
+    objects that hold the id under that key; with `is_list` it is a list of ids. `code_labels` are accepted as names
+    that the stream lacks; their code goes into the labels' column. `parent` fills one more field with the row's parent.
     """
 
     field: str
@@ -90,53 +92,58 @@ class Reference:
 
     @property
     def properties(self) -> tuple[str, ...]:
-        """Return the record properties that can say which row is meant, the surest first."""
-        direct = None if self.list_item_key else self.field
-        return tuple(dict.fromkeys(name for name in (direct, self.external_id_property, self.name_property) if name))
+        """Return the record properties that can name the row, in order of precedence."""
+        id_property = None if self.list_item_key else self.field
+        names = (id_property, self.external_id_property, self.name_property)
+        return tuple(dict.fromkeys(name for name in names if name))
 
     @property
     def fields(self) -> tuple[str, ...]:
-        """Return the body fields that it may fill."""
+        """Return the body fields that the reference may fill."""
         also = (self.code_labels and self.code_labels.column, self.parent and self.parent.field)
         return (self.field, *(name for name, _ in self.also_sets), *(name for name in also if name))
 
 
 @dataclass(frozen=True, kw_only=True)
 class ParentLookup:
-    """The row of `stream` whose `members` have an id fills `field`; of several the one that `first` marks."""
+    """A field that is filled with the row of `stream` whose list of ids `members` contains the referenced id.
+
+    If several rows contain it, the row whose column `first` is true is taken.
+    """
 
     field: str
     stream: str
-    members: str
-    first: str
+    ids_column: str
+    preferred_column: str
 
 
 @dataclass(frozen=True, kw_only=True)
 class Action:
-    """A request of its own, asked for by the record property `name`: a list of elements of the form `element`.
+    """A request beside the write itself, for the record property `name`: a list of objects of the form `item`.
 
-    A POST is one request for each element, about the entity in the element's first two required fields: what was last
-    done to that `link` is not done again. A PUT sends all elements `inside` one key.
+    With `body_key`, a PUT sends all objects under that key. Without it, each object is a POST that makes or removes a
+    link to the entity in the first two required fields; `link` names the kind of link. The ledger keeps the last action
+    for each link, so that it is not repeated.
     """
 
     name: str
     path: str
     item: WriteSpec
-    link: str | None = None
+    link_kind: str | None = None
     body_key: str | None = None
 
 
 @dataclass(frozen=True, kw_only=True)
 class WriteSpec:
-    """How records of a stream become writes.
+    """The rules by which the records of a stream become write requests.
 
-    `into` is the resource whose rows are written where it is not the stream's own, and `row` the
-    reference that says which row; such a stream only updates. `required` holds on create, `any_of`
-    asks for at least one of its fields on create, `resend` must go with every PUT. `defaults`
-    are sent on create where the record is silent. `match` are the sets of fields by which a row that exists
-    already is found unless the settings say otherwise, `identity` recognises a create whose outcome is unknown.
-    A create that `is_money` is never sent again while it is in doubt. `keeps` is the field, if there is one, that
-    FieldPulse has for keys of others.
+    With `target_resource`, the stream only updates rows of that resource, and `row_reference` names the reference to
+    the row. `required` fields are needed on create, and one of `require_any_of`; `always_resend` fields are needed in
+    every PUT. `defaults` are sent on create if the record has no value.
+
+    `match_sets` are the sets of fields by which an existing row is found, unless the settings name others.
+    `fingerprint_fields` identify the row of a create whose response was lost. If `is_money`, such a create is never
+    repeated. `external_id_column` is the column that FieldPulse provides for external ids.
     """
 
     fields: tuple[Field, ...]
@@ -155,7 +162,7 @@ class WriteSpec:
 
     @cached_property
     def by_name(self) -> dict[str, Field]:
-        """Return the body fields by their names."""
+        """Return the body fields by name."""
         return {field.name: field for field in self.fields}
 
     def column_of(self, name: str) -> str:
@@ -163,20 +170,20 @@ class WriteSpec:
         return self.by_name[name].column if name in self.by_name else name
 
     def reference(self, name: str) -> Reference:
-        """Return the reference that fills `name`."""
+        """Return the reference that fills the field `name`."""
         return next(ref for ref in self.references if ref.field == name)
 
     @cached_property
     def fields_by_property(self) -> dict[str, tuple[str, ...]]:
-        """Return the body fields that each record property can fill."""
-        found: dict[str, tuple[str, ...]] = {field.column: (field.name,) for field in self.fields if field.row_column}
-        found |= {field.name: (field.name,) for field in self.fields}
+        """Return, for each record property, the body fields that it can fill."""
+        fields: dict[str, tuple[str, ...]] = {field.column: (field.name,) for field in self.fields if field.row_column}
+        fields |= {field.name: (field.name,) for field in self.fields}
         for reference in self.references:
             for name in reference.properties:
-                found[name] = tuple(dict.fromkeys((*found.get(name, ()), *reference.fields)))
-        return found
+                fields[name] = tuple(dict.fromkeys((*fields.get(name, ()), *reference.fields)))
+        return fields
 
     @cached_property
     def properties(self) -> frozenset[str]:
-        """Return every record property that can have an effect."""
-        return frozenset({*self.fields_by_property, *(call.name for call in self.actions)})
+        """Return the record properties that have an effect."""
+        return frozenset({*self.fields_by_property, *(action.name for action in self.actions)})

@@ -42,7 +42,7 @@ class AccountCheck:
     """
 
     def __init__(self, client: Client) -> None:
-        self.profile = AccountProfile(asked_at=iso_timestamp(datetime.now(timezone.utc)))
+        self.profile = AccountProfile(checked_at=iso_timestamp(datetime.now(timezone.utc)))
         self._client = client
         self._options = ReadOptions(zone=client.settings.zone)
         self._deadline = time.monotonic() + _MAX_SECONDS
@@ -98,7 +98,7 @@ class AccountCheck:
         probes = [probe for probe in self._probes if not probe.resource.parent][:_REACHABILITY_PROBES]
         for probe in probes:
             probe.read_newest()
-            if probe.facts.is_there is not None:
+            if probe.facts.is_available is not None:
                 return
         raise next(probe.error for probe in probes if probe.error)
 
@@ -146,9 +146,11 @@ class AccountCheck:
     def _read_past_end(self) -> None:
         """Read past the end of a list that honours `page`, or at least documents it."""
         probes = [probe for probe in self._probes if probe.first_page and probe.first_page.rows]
-        best = min(probes, key=lambda probe: (not probe.facts.pages, not probe.resource.supports_page), default=None)
-        if best and best.facts.pages is not False:
-            self.profile.past_the_end = self._if_time_left(best.read_past_end)
+        best = min(
+            probes, key=lambda probe: (not probe.facts.obeys_page, not probe.resource.supports_page), default=None
+        )
+        if best and best.facts.obeys_page is not False:
+            self.profile.past_last_page = self._if_time_left(best.read_past_end)
             self._past_end_list = best.resource.name
 
     def _probe_lists(self, *, with_documented_page: bool) -> None:
@@ -163,7 +165,7 @@ class AccountCheck:
                 probe.skip_filters = any(other.failed_with_filter for other in self._probes)
                 self._if_time_left(probe.read_reversed)
         for probe in [*probes, *probes]:  # twice, because a list without sort has to show it twice
-            if probe.facts.pages is None and probe.facts.limits is not False:
+            if probe.facts.obeys_page is None and probe.facts.obeys_limit is not False:
                 self._if_time_left(probe.read_second_page)
 
     def _account_findings(self, answered: ListProbe) -> Iterator[Finding]:
@@ -179,11 +181,13 @@ class AccountCheck:
             yield Finding("ok", "version", "form", f"is sent {form}")
         yield self._past_end_finding()
         yield self._over_limit_finding()
-        self.profile.times_fit_zone, finding = time_zone_finding(self._age_of_newest_change(), str(self._options.zone))
+        self.profile.times_match_zone, finding = time_zone_finding(
+            self._age_of_newest_change(), str(self._options.zone)
+        )
         yield finding
 
     def _past_end_finding(self) -> Finding:
-        result = self.profile.past_the_end
+        result = self.profile.past_last_page
         if not result:
             return Finding("ok", "lists", "past the end", "unknown: no list was found to have pages")
         grade: Grade = "ok" if result == "empty" else "warn"

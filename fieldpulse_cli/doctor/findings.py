@@ -84,11 +84,11 @@ def _unreachable(probe: ListProbe) -> Finding:
         reason = f"there are no {probe.resource.parent}" if probe.resource.parent else "no request was left"
         return Finding("warn", name, "reachable", f"not checked: {reason}")
     hint = "if your plan lacks it, deselect the stream or set profile_path"
-    return Finding("FAIL", name, "reachable", error.what, error.hint if probe.facts.is_there is None else hint)
+    return Finding("FAIL", name, "reachable", error.what, error.hint if probe.facts.is_available is None else hint)
 
 
 def _limit(probe: ListProbe) -> Finding:
-    name, limits = probe.resource.name, probe.facts.limits
+    name, limits = probe.resource.name, probe.facts.obeys_limit
     if limits is None:
         return Finding("ok", name, "limit", _unknown(probe))
     if limits:
@@ -97,7 +97,7 @@ def _limit(probe: ListProbe) -> Finding:
 
 
 def _page(probe: ListProbe) -> Finding:
-    name, pages = probe.resource.name, probe.facts.pages
+    name, pages = probe.resource.name, probe.facts.obeys_page
     if pages is None:
         return Finding("ok", name, "page", _unknown(probe))
     if pages:
@@ -111,7 +111,7 @@ def _page(probe: ListProbe) -> Finding:
 
 def _sort(probe: ListProbe) -> Finding:
     name, column = probe.resource.name, probe.column
-    sorts = probe.facts.sorts.get(column)
+    sorts = probe.facts.sorts_by.get(column)
     if not probe.resource.supports_sort:
         return Finding("ok", name, "sort", "documents no sort")
     if sorts is None:
@@ -122,7 +122,7 @@ def _sort(probe: ListProbe) -> Finding:
 
 
 def _filter(probe: ListProbe) -> Finding:
-    name, filters = probe.resource.name, probe.facts.filters
+    name, filters = probe.resource.name, probe.facts.obeys_filter
     if filters is None:
         return Finding("ok", name, "filter", _unknown(probe))
     verb = "honours" if filters else "ignores"
@@ -131,10 +131,12 @@ def _filter(probe: ListProbe) -> Finding:
 
 def _count(probe: ListProbe) -> Finding:
     name, facts = probe.resource.name, probe.facts
-    if facts.counts == "never":
+    if facts.counts_rows == "never":
         grade: Grade = "warn" if probe.resource.supports_count else "ok"
         return Finding(grade, name, "count", "sends no count; the tap reads twice to check completeness")
-    when = {"free": "in every response", "asked": "when asked"}.get(str(facts.counts), "at least when asked")
+    when = {"always": "in every response", "on_request": "when asked"}.get(
+        str(facts.counts_rows), "at least when asked"
+    )
     return Finding("ok", name, "count", f"sends a count {when} ({facts.count_key})")
 
 
@@ -151,10 +153,10 @@ def _fields(probe: ListProbe) -> Iterator[Finding]:
         rest = len(facts.missing_fields) - _MAX_LISTED_FIELDS
         text = f"rows lack columns of the catalogue (a read by id may have them): {listed}"
         yield Finding("ok", name, "missing fields", text + (f" and {rest} more" if rest > 0 else ""))
-    if not set(facts.time_forms) <= _KNOWN_TIME_FORMS:
+    if not set(facts.time_formats) <= _KNOWN_TIME_FORMS:
         yield Finding("warn", name, "times", "some timestamps have an unknown form and are emitted unchanged")
-    elif facts.time_forms:
-        yield Finding("ok", name, "times", f"forms of timestamps: {', '.join(facts.time_forms)}")
+    elif facts.time_formats:
+        yield Finding("ok", name, "times", f"forms of timestamps: {', '.join(facts.time_formats)}")
 
 
 def _unknown(probe: ListProbe) -> str:

@@ -71,17 +71,17 @@ class ListProbe:
         page = self._read(self._order("desc"), 1, limit=PROBE_ROWS, count=True)
         self.first_read_at = datetime.now(timezone.utc)
         if page is None:
-            self.facts.is_there = False if is_unknown_path(self.error) else None  # other errors may be temporary
+            self.facts.is_available = False if is_unknown_path(self.error) else None  # other errors may be temporary
             return
-        self.first_page, self.facts.is_there = page, True
+        self.first_page, self.facts.is_available = page, True
         extras = page.response.envelope_extras
         self.facts.count_key = next((name for name in COUNT_NAMES if extras.get(name) is not None), None)
         if page.server_count is None:
-            self.facts.counts = "never"
+            self.facts.counts_rows = "never"
         elif not self.resource.supports_count:
-            self.facts.counts = "free"
+            self.facts.counts_rows = "always"
         if self.resource.supports_sort and _is_descending(self._sort_values(page)) is False:
-            self.facts.sorts[self.column] = False
+            self.facts.sorts_by[self.column] = False
         self._describe_rows(page.rows)
 
     def read_reversed(self) -> None:
@@ -90,7 +90,7 @@ class ListProbe:
             self._read_oldest()
         elif not self.resource.updated_column:
             self._read_reversed_by_id()
-        elif self.facts.sorts.get(self.column) is False:
+        elif self.facts.sorts_by.get(self.column) is False:
             self._read_filtered()
         else:
             self._read_reversed_filtered()
@@ -104,15 +104,15 @@ class ListProbe:
         second_half = self.first_page.ids[PROBE_ROWS // 2 : PROBE_ROWS]
         if page.ids in (first_half, second_half):
             self._observe_page(honoured=page.ids != first_half)
-        if self._ignores_sort_or_page and self.facts.pages is not None:
-            self._observe_sort(honoured=not self.facts.pages)
+        if self._ignores_sort_or_page and self.facts.obeys_page is not None:
+            self._observe_sort(honoured=not self.facts.obeys_page)
 
     def read_past_end(self) -> Literal["empty", "rows", "error"] | None:
         """Read a page past the end, and return what came; None for rows of a list that may ignore `page`."""
         page = self._read(self._order("desc"), _PAGE_PAST_END, limit=PROBE_ROWS)
         if page is None:
             return "error"
-        return "empty" if not page.rows else "rows" if self.facts.pages else None
+        return "empty" if not page.rows else "rows" if self.facts.obeys_page else None
 
     def read_over_limit(self, limit: int) -> Literal["honoured", "100", "fewer", "refused"] | None:
         """Read with a limit above the documented one, and return what came; None if the list is not longer."""
@@ -128,7 +128,7 @@ class ListProbe:
 
     def _needs_plain_request(self) -> bool:
         """Return whether the combined requests would prove nothing for this list."""
-        if self.skip_filters or self.facts.limits is False:
+        if self.skip_filters or self.facts.obeys_limit is False:
             return True
         if not self.resource.updated_column:
             return (self.server_count or 0) <= PROBE_ROWS + 1
@@ -172,20 +172,20 @@ class ListProbe:
         is_ascending = _is_descending(self._sort_values(page)[::-1])
         if page.ids == [r0]:
             self._observe_sort(honoured=True)
-            facts.pages = facts.filters = True
+            facts.obeys_page = facts.obeys_filter = True
         elif page.ids in ([r2], [r2, r3]):
             self._observe_sort(honoured=False)
             self._observe_page(honoured=True)
-            facts.filters = True if page.ids == [r2] else False if has_older else None
+            facts.obeys_filter = True if page.ids == [r2] else False if has_older else None
         elif page.ids == [r0, r1]:
             self._observe_sort(honoured=False)
             self._observe_page(honoured=False)
         elif page.ids == [r2, r1] and self.server_count not in (None, PROBE_ROWS + 1):
             self._observe_sort(honoured=True)
-            facts.filters = True
+            facts.obeys_filter = True
             self._observe_page(honoured=False)
         elif page.ids and has_older:
-            facts.filters = False
+            facts.obeys_filter = False
             is_old_end = not set(page.ids) & {r0, r1, r2, r3}
             self._observe_sort(honoured=is_old_end and is_ascending is not False)
         elif is_ascending is False:
@@ -198,7 +198,7 @@ class ListProbe:
             return
         page = self._read(self._order("asc"), 1, limit=PROBE_ROWS, query=self._updated_since(times[-1]))
         if page is not None and page.rows:  # an empty page may have another cause
-            self.facts.filters = not self._has_older(page, than=times[-1])
+            self.facts.obeys_filter = not self._has_older(page, than=times[-1])
 
     def _read_oldest(self) -> None:
         """Ask for the first page in ascending order, and nothing else."""
@@ -224,7 +224,7 @@ class ListProbe:
         self._observe_count(page)
         if page.ids == [r1]:
             self._observe_sort(honoured=True)
-            self.facts.pages = True
+            self.facts.obeys_page = True
         elif page.ids[:1] == [r0]:
             self._observe_sort(honoured=False)
             self._observe_page(honoured=False)
@@ -238,18 +238,18 @@ class ListProbe:
     def _observe_page(self, *, honoured: bool) -> None:
         """Record what a page shows of `page`. Without sort it may be chance, and has to be seen twice."""
         self._page_observations.append(honoured)
-        needed = 1 if self.facts.sorts.get(self.column) else 2
+        needed = 1 if self.facts.sorts_by.get(self.column) else 2
         if self._page_observations.count(honoured) >= needed:
-            self.facts.pages = honoured
+            self.facts.obeys_page = honoured
 
     def _observe_sort(self, *, honoured: bool) -> None:
         """Record whether the list is sorted, unless its first page has shown that it is not."""
-        self.facts.sorts.setdefault(self.column, honoured)
+        self.facts.sorts_by.setdefault(self.column, honoured)
 
     def _observe_count(self, page: Page) -> None:
         """Record whether a count came although the request did not ask for one."""
         if self.server_count is not None:
-            self.facts.counts = "free" if page.server_count is not None else "asked"
+            self.facts.counts_rows = "always" if page.server_count is not None else "on_request"
 
     def _observe_limit(self, page: Page, limit: int) -> None:
         """Record whether a page of a longer list has as many rows as requested."""
@@ -257,9 +257,9 @@ class ListProbe:
             page.server_count or 0, self.server_count or 0, len(self.first_page.rows) if self.first_page else 0
         )
         if limit <= PROBE_ROWS and len(page.rows) > limit:
-            self.facts.limits = False
-        elif limit <= PROBE_ROWS and len(page.rows) == limit < rows_in_list and self.facts.limits is None:
-            self.facts.limits = True
+            self.facts.obeys_limit = False
+        elif limit <= PROBE_ROWS and len(page.rows) == limit < rows_in_list and self.facts.obeys_limit is None:
+            self.facts.obeys_limit = True
 
     def _describe_rows(self, rows: Iterable[Mapping[str, Any]]) -> None:
         """Compare the columns of rows with the catalogue, and name the forms of their times."""
@@ -269,7 +269,7 @@ class ListProbe:
         self.facts.unknown_fields = sorted(unknown - set(self.resource.excluded_fields))
         self.facts.missing_fields = sorted(set(properties) - columns) if columns else []
         time_columns = [name for name, schema in properties.items() if schema.get("format") == "date-time"]
-        self.facts.time_forms = sorted(
+        self.facts.time_formats = sorted(
             {_time_form(row[name]) for row in rows for name in time_columns if row.get(name)}
         )
 

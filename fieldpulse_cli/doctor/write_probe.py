@@ -98,9 +98,9 @@ class WriteProbe:
     def _probe_updates(self, customer_id: int) -> Iterator[Finding]:
         try:
             self._put(_CUSTOMERS, customer_id, {"company_name": "Test 2"})
-            self.facts.put_repeats_names, self._required = False, {}
+            self.facts.put_requires_names, self._required = False, {}
         except RecordError:
-            self.facts.put_repeats_names = True
+            self.facts.put_requires_names = True
             self._put(_CUSTOMERS, customer_id, {"company_name": "Test 2", **self._required})
         row = self._read_row(_CUSTOMERS, customer_id)
         self.facts.put_merges = row.get("last_name") == "Probe" and row.get("company_name") == "Test 2"
@@ -121,11 +121,11 @@ class WriteProbe:
 
     def _probe_object_types(self, customer_id: int) -> Finding:
         body = {"object_id": customer_id, "title": self._name, "address_1": "1 Test Street"}
-        self.facts.short_object_type = self._is_accepted(_LOCATIONS, body | {"object_type": "customer"})
-        self.facts.class_object_type = self._is_accepted(_LOCATIONS, body | {"object_type": _CUSTOMER_CLASS})
+        self.facts.accepts_short_object_type = self._is_accepted(_LOCATIONS, body | {"object_type": "customer"})
+        self.facts.accepts_class_object_type = self._is_accepted(_LOCATIONS, body | {"object_type": _CUSTOMER_CLASS})
         return _finding(
             "object type",
-            self.facts.short_object_type,
+            self.facts.accepts_short_object_type,
             ok="short object types are accepted",
             warn="the short object type `customer`, which the target sends, is rejected",
         )
@@ -136,12 +136,12 @@ class WriteProbe:
             task_id, _ = self._create(_SUBTASKS, {"title": self._name, "customer_id": customer_id})
         except RecordError as error:
             return Finding("warn", "write", "times", f"unknown: a task is rejected: {error.what}")
-        self.facts.unix_times = self._is_read_back(task_id, int(due.timestamp()), due)
+        self.facts.accepts_unix_times = self._is_read_back(task_id, int(due.timestamp()), due)
         due += timedelta(days=1)
-        self.facts.text_times = self._is_read_back(task_id, due.strftime("%Y-%m-%d %H:%M:%S"), due)
+        self.facts.accepts_text_times = self._is_read_back(task_id, due.strftime("%Y-%m-%d %H:%M:%S"), due)
         return _finding(
             "times",
-            self.facts.unix_times,
+            self.facts.accepts_unix_times,
             ok="times in UNIX seconds are accepted",
             warn="times in UNIX seconds, which the target sends, are not accepted",
         )
@@ -162,14 +162,14 @@ class WriteProbe:
         self.facts.delete_status = self._delete(_CUSTOMERS, customer_id)
         try:
             row = self._read_row(_CUSTOMERS, customer_id)
-            self.facts.deleted_status = 200
+            self.facts.get_deleted_status = 200
             is_marked = bool(row.get("deleted_at"))
         except RowNotFound as error:
-            self.facts.deleted_status, is_marked = error.http_status, True
+            self.facts.get_deleted_status, is_marked = error.http_status, True
         return _finding(
             "delete",
             is_marked,
-            ok=f"a read of a deleted row returns HTTP {self.facts.deleted_status}",
+            ok=f"a read of a deleted row returns HTTP {self.facts.get_deleted_status}",
             warn="a deleted row is still returned, without deleted_at",
         )
 

@@ -75,7 +75,7 @@ class SyncContext:
 
     def is_unavailable(self, resource: Resource, logger: logging.Logger) -> bool:
         """Say whether the account lacks a list, if its profile says so: plans change, so it is asked for once."""
-        if not self.profile.lacks(resource):
+        if not self.profile.is_unavailable(resource):
             return False
         try:
             Pages(self.client, resource, self.read_options).read({}, 1, limit=1, count=False)

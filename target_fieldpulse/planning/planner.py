@@ -257,8 +257,8 @@ class Planner:
             )
 
     def _actions(self, write: WriteSpec, record: Record, changed: tuple[str, ...]) -> dict[str, list[Body]]:
-        links = {call.link for call in write.actions if call.name in changed and call.link}
-        due = [call for call in write.actions if call.name in changed or call.link in links]
+        links = {call.link_kind for call in write.actions if call.name in changed and call.link_kind}
+        due = [call for call in write.actions if call.name in changed or call.link_kind in links]
         wanted = [call for call in due if record.get(call.name) is not None]
         return {
             call.name: [self._action_item(call, one) for one in _elements(call, record[call.name])] for call in wanted

@@ -173,10 +173,14 @@ class References:
             return {}
         rows = self._lookups.get(group.stream).rows()
         owners = {
-            row_id: row for row_id, row in rows.items() if member in map(optional_int, row.get(group.members) or ())
+            row_id: row for row_id, row in rows.items() if member in map(optional_int, row.get(group.ids_column) or ())
         }
-        first = [row_id for row_id, row in owners.items() if row.get(group.first)] or list(owners)
-        return {group.field: first[0]} if first and (len(first) == 1 or owners[first[0]].get(group.first)) else {}
+        first = [row_id for row_id, row in owners.items() if row.get(group.preferred_column)] or list(owners)
+        return (
+            {group.field: first[0]}
+            if first and (len(first) == 1 or owners[first[0]].get(group.preferred_column))
+            else {}
+        )
 
     def _lookup(self, reference: Reference) -> Lookup:
         return self._lookups.get(reference.stream)
@@ -193,7 +197,7 @@ def lookup_columns(streams: Mapping[str, Any]) -> dict[str, list[str]]:
         only = [reference.restrict_to[0]] if reference.restrict_to else []
         asked[reference.stream] += [*([reference.column] if reference.column else []), *only]
         if reference.parent:
-            asked[reference.parent.stream] += [reference.parent.members, reference.parent.first]
+            asked[reference.parent.stream] += [reference.parent.ids_column, reference.parent.preferred_column]
     for stream, columns in streams.items():
         asked[stream] += columns
     return asked

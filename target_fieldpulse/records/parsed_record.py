@@ -149,8 +149,8 @@ def hash_property(name: str, value: Any) -> PropertyHashes:
 
 def merge_hashes(write: WriteSpec, before: PropertyHashes, now: PropertyHashes) -> PropertyHashes:
     """Return what was ever said, the latest of each property; what is said of a link undoes what was said before."""
-    links = {call.link for call in write.actions if call.name in now}
-    undone = {call.name for call in write.actions if call.link and call.link in links}
+    links = {call.link_kind for call in write.actions if call.name in now}
+    undone = {call.name for call in write.actions if call.link_kind and call.link_kind in links}
     return {name: one for name, one in before.items() if name not in undone} | now
 
 

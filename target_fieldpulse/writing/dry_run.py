@@ -154,7 +154,7 @@ class DryRun:
         """Return how many requests the plan would take, without look-ups."""
         spec = plan.resource.write_spec
         actions = [action for action in spec.actions if plan.actions.get(action.name)]
-        count = sum(len(plan.actions[action.name]) if action.link else 1 for action in actions)
+        count = sum(len(plan.actions[action.name]) if action.link_kind else 1 for action in actions)
         if plan.action != "update":
             return 1 + count
         resent = set(spec.always_resend)

@@ -92,7 +92,7 @@ class RowUpdater:
         parts = [str(row_id), *(str(element[name]) for name in required[:_LINK_KEY_FIELDS])]
         if len(required) > _LINK_KEY_FIELDS:
             parts.append(element_hash)
-        key = LedgerKey(resource.name, KeyKind(action.link), ":".join(parts))
+        key = LedgerKey(resource.name, KeyKind(action.link_kind), ":".join(parts))
         hashes = {action.name: element_hash}
         entry = ledger.find(key)
         if entry and entry.status == "pending":

@@ -27,7 +27,7 @@ def test_a_list_that_the_account_lacks_is_not_read(
 ) -> None:
     """The run says so, after one request that asks again, and all others are read."""
     box.behaviour.unavailable_resources = ("contracts", "estimates")
-    lacking = {name: ListFacts(is_there=False) for name in box.behaviour.unavailable_resources}
+    lacking = {name: ListFacts(is_available=False) for name in box.behaviour.unavailable_resources}
     emitted = run_tap(config | profile(tmp_path, lists=lacking))
     assert not emitted.records["contracts"]
     assert len(emitted.records["jobs"]) == len(box.rows("jobs"))
@@ -37,7 +37,7 @@ def test_a_list_that_the_account_lacks_is_not_read(
 
 def test_a_list_that_the_account_has_by_now_is_read(box: Sandbox, config: dict[str, Any], tmp_path: Path) -> None:
     """Plans change, and profiles get old, or were another account's: nothing becomes wrong by one."""
-    wrong = {name: ListFacts(is_there=False, sorts={"updated_at": False, "id": False}) for name in BY_NAME}
+    wrong = {name: ListFacts(is_available=False, sorts_by={"updated_at": False, "id": False}) for name in BY_NAME}
     plain, misled = run_tap(config), run_tap(config | profile(tmp_path, lists=wrong))
     assert {name: set(map(str, rows)) for name, rows in misled.records.items()} == {
         name: set(map(str, rows)) for name, rows in plain.records.items()
@@ -49,7 +49,7 @@ def test_a_sort_that_does_nothing_is_not_asked_for(box: Sandbox, config: dict[st
     box.behaviour.honour_sort = False
     state = run_tap(config, "jobs").state
     sent = []
-    for known in ({}, profile(tmp_path, lists={"jobs": ListFacts(sorts={"updated_at": False})})):
+    for known in ({}, profile(tmp_path, lists={"jobs": ListFacts(sorts_by={"updated_at": False})})):
         before = len(box.requests)
         emitted = run_tap(config | {"page_size": 10, "lookback_seconds": 3e7} | known, "jobs", state=state)
         assert set(emitted.ids("jobs")) == {row["id"] for row in box.rows("jobs")}

@@ -106,50 +106,50 @@ def test_no_more_than_sixty_requests_are_sent(name: str) -> None:
 
 LISTS = [
     # switches, list, fact, value
-    ({}, "customers", "counts", "free"),
-    ({}, "locations", "counts", "asked"),
-    ({}, "job_qb_classes", "counts", "never"),
-    ({"count_key": None}, "locations", "counts", "never"),
-    ({"always_count": ("*",)}, "locations", "counts", "free"),
-    ({"count_on_request": False}, "locations", "counts", "never"),
+    ({}, "customers", "counts_rows", "always"),
+    ({}, "locations", "counts_rows", "on_request"),
+    ({}, "job_qb_classes", "counts_rows", "never"),
+    ({"count_key": None}, "locations", "counts_rows", "never"),
+    ({"always_count": ("*",)}, "locations", "counts_rows", "always"),
+    ({"count_on_request": False}, "locations", "counts_rows", "never"),
     ({}, "locations", "count_key", "total_count"),
     ({"count_key": "total_results"}, "locations", "count_key", "total_results"),
-    *(({}, name, "pages", True) for name in ("users", "timesheets", "job_statuses", "jobs", "invoices")),
-    *(({"honour_page": False}, name, "pages", False) for name in ("users", "timesheets", "job_statuses")),
-    ({"honour_page": False}, "jobs", "pages", True),
-    ({}, "jobs", "limits", True),
-    ({"honour_limit": False}, "jobs", "limits", False),
-    *(({}, name, "sorts", {"updated_at": True}) for name in ("jobs", "customers", "invoices", "payments")),
-    *(({"honour_sort": False}, name, "sorts", {"updated_at": False}) for name in ("jobs", "invoices")),
-    ({"honour_sort": False, "shuffle_unsorted": True}, "jobs", "sorts", {"updated_at": False}),
-    ({"honour_sort": "sort_by"}, "jobs", "sorts", {"updated_at": True}),
-    ({"honour_sort": "sort_by"}, "payments", "sorts", {"updated_at": False}),
-    ({"honour_sort": "brackets"}, "jobs", "sorts", {"updated_at": False}),
-    ({"honour_sort": "brackets"}, "customers", "sorts", {"updated_at": True}),
-    ({}, "users", "sorts", {"id": True}),
-    ({"honour_sort": False}, "users", "sorts", {"id": False}),
-    ({}, "job_qb_classes", "sorts", {}),
-    ({}, "jobs", "filters", True),
-    ({"honour_filter": False}, "jobs", "filters", False),
-    ({"unfilterable_columns": ("updated_at",)}, "jobs", "filters", False),
-    ({"honour_sort": False}, "jobs", "filters", True),
-    ({"honour_sort": False, "honour_filter": False}, "jobs", "filters", False),
-    ({}, "jobs", "time_forms", ["bare"]),
-    ({"time_format": "iso_z"}, "jobs", "time_forms", ["Z"]),
-    ({"time_format": "offset"}, "jobs", "time_forms", ["offset"]),
+    *(({}, name, "obeys_page", True) for name in ("users", "timesheets", "job_statuses", "jobs", "invoices")),
+    *(({"honour_page": False}, name, "obeys_page", False) for name in ("users", "timesheets", "job_statuses")),
+    ({"honour_page": False}, "jobs", "obeys_page", True),
+    ({}, "jobs", "obeys_limit", True),
+    ({"honour_limit": False}, "jobs", "obeys_limit", False),
+    *(({}, name, "sorts_by", {"updated_at": True}) for name in ("jobs", "customers", "invoices", "payments")),
+    *(({"honour_sort": False}, name, "sorts_by", {"updated_at": False}) for name in ("jobs", "invoices")),
+    ({"honour_sort": False, "shuffle_unsorted": True}, "jobs", "sorts_by", {"updated_at": False}),
+    ({"honour_sort": "sort_by"}, "jobs", "sorts_by", {"updated_at": True}),
+    ({"honour_sort": "sort_by"}, "payments", "sorts_by", {"updated_at": False}),
+    ({"honour_sort": "brackets"}, "jobs", "sorts_by", {"updated_at": False}),
+    ({"honour_sort": "brackets"}, "customers", "sorts_by", {"updated_at": True}),
+    ({}, "users", "sorts_by", {"id": True}),
+    ({"honour_sort": False}, "users", "sorts_by", {"id": False}),
+    ({}, "job_qb_classes", "sorts_by", {}),
+    ({}, "jobs", "obeys_filter", True),
+    ({"honour_filter": False}, "jobs", "obeys_filter", False),
+    ({"unfilterable_columns": ("updated_at",)}, "jobs", "obeys_filter", False),
+    ({"honour_sort": False}, "jobs", "obeys_filter", True),
+    ({"honour_sort": False, "honour_filter": False}, "jobs", "obeys_filter", False),
+    ({}, "jobs", "time_formats", ["bare"]),
+    ({"time_format": "iso_z"}, "jobs", "time_formats", ["Z"]),
+    ({"time_format": "offset"}, "jobs", "time_formats", ["offset"]),
     ({}, "customers", "missing_fields", []),
     ({"missing_columns": ("customers.notes",)}, "customers", "missing_fields", ["notes"]),
     ({}, "customers", "unknown_fields", []),
-    ({}, "purchase_orders", "is_there", True),
-    ({"unavailable_resources": ("purchase_orders",)}, "purchase_orders", "is_there", False),
+    ({}, "purchase_orders", "is_available", True),
+    ({"unavailable_resources": ("purchase_orders",)}, "purchase_orders", "is_available", False),
     (
         {"unavailable_resources": ("purchase_orders",), "unknown_route_status": 404},
         "purchase_orders",
-        "is_there",
+        "is_available",
         False,
     ),
-    ({"unavailable_resources": ("customers",)}, "customers", "is_there", False),
-    ({"unavailable_resources": ("customers",)}, "jobs", "is_there", True),
+    ({"unavailable_resources": ("customers",)}, "customers", "is_available", False),
+    ({"unavailable_resources": ("customers",)}, "jobs", "is_available", True),
 ]
 
 
@@ -160,7 +160,7 @@ def test_the_behaviour_of_a_list_is_recognised(switches: dict[str, Any], name: s
 
 
 @pytest.mark.parametrize(
-    ("fault", "is_there"),
+    ("fault", "is_available"),
     [
         (Fault("error_status", status=404), False),
         (Fault("error_status", status=403), None),
@@ -172,12 +172,12 @@ def test_the_behaviour_of_a_list_is_recognised(switches: dict[str, Any], name: s
     ],
     ids=lambda value: getattr(value, "kind", value),
 )
-def test_a_temporary_error_is_not_recorded_as_a_missing_list(fault: Fault, is_there: bool | None) -> None:
+def test_a_temporary_error_is_not_recorded_as_a_missing_list(fault: Fault, is_available: bool | None) -> None:
     """With such a profile the tap would never read the list again."""
     with account() as (box, client):
         box.add_fault(replace(fault, path="/vendors", times=99))
         profile, findings = check(client)
-    assert profile.lists["vendors"].is_there is is_there
+    assert profile.lists["vendors"].is_available is is_available
     assert find(findings, "vendors", "reachable").grade == "FAIL"
 
 
@@ -244,9 +244,9 @@ def test_unknown_columns_are_named() -> None:
 
 
 ACCOUNTS = [
-    ({}, "past_the_end", "empty"),
-    ({"past_the_end": "last"}, "past_the_end", "rows"),
-    ({"past_the_end": "null"}, "past_the_end", "empty"),
+    ({}, "past_last_page", "empty"),
+    ({"past_the_end": "last"}, "past_last_page", "rows"),
+    ({"past_the_end": "null"}, "past_last_page", "empty"),
     ({}, "over_limit", "100"),
     ({"max_limit": 20}, "over_limit", "fewer"),
     ({"above_max_limit": "refuse"}, "over_limit", "refused"),
@@ -279,7 +279,7 @@ def test_the_newest_change_shows_a_wrong_time_zone(
     with account(clock=lambda: NOW, time_zone=account_zone, zone=setting) as (box, client):
         client.put(f"/customers/{box.rows('customers')[0]['id']}", {"company_name": "New"})
         profile, findings = check(client)
-    assert profile.times_fit_zone is fits
+    assert profile.times_match_zone is fits
     assert find(findings, "timezone", "fits").grade == grade
 
 
@@ -291,26 +291,26 @@ WRITES = [
     ({"validation_status": "422"}, "validation_status", 422),
     ({"validation_status": "200"}, "validation_status", 200),
     ({}, "put_merges", True),
-    ({}, "put_repeats_names", False),
-    ({"names_required_on_put": ("customers",)}, "put_repeats_names", True),
+    ({}, "put_requires_names", False),
+    ({"names_required_on_put": ("customers",)}, "put_requires_names", True),
     ({"put_null": "ignore"}, "null_clears", False),
     ({"put_null": "clear"}, "null_clears", True),
     ({}, "empty_clears", True),
     ({"put_empty_clears": False}, "empty_clears", False),
-    ({"accepted_object_types": "short"}, "short_object_type", True),
-    ({"accepted_object_types": "short"}, "class_object_type", False),
-    ({"accepted_object_types": "class"}, "short_object_type", False),
-    ({"accepted_object_types": "class"}, "class_object_type", True),
-    ({"accepted_times": "unix"}, "unix_times", True),
-    ({"accepted_times": "unix"}, "text_times", False),
-    ({"accepted_times": "text"}, "unix_times", False),
-    ({"accepted_times": "text"}, "text_times", True),
+    ({"accepted_object_types": "short"}, "accepts_short_object_type", True),
+    ({"accepted_object_types": "short"}, "accepts_class_object_type", False),
+    ({"accepted_object_types": "class"}, "accepts_short_object_type", False),
+    ({"accepted_object_types": "class"}, "accepts_class_object_type", True),
+    ({"accepted_times": "unix"}, "accepts_unix_times", True),
+    ({"accepted_times": "unix"}, "accepts_text_times", False),
+    ({"accepted_times": "text"}, "accepts_unix_times", False),
+    ({"accepted_times": "text"}, "accepts_text_times", True),
     ({"time_zone": "Asia/Tokyo"}, "times_are_utc", False),
-    ({"time_zone": "Asia/Tokyo"}, "unix_times", True),
+    ({"time_zone": "Asia/Tokyo"}, "accepts_unix_times", True),
     ({}, "times_are_utc", True),
-    ({}, "deleted_status", 404),
-    ({"deleted_row_by_id": "row"}, "deleted_status", 200),
-    ({"deleted_row_by_id": "error_in_200"}, "deleted_status", 200),
+    ({}, "get_deleted_status", 404),
+    ({"deleted_row_by_id": "row"}, "get_deleted_status", 200),
+    ({"deleted_row_by_id": "error_in_200"}, "get_deleted_status", 200),
 ]
 
 
@@ -397,7 +397,7 @@ def test_a_written_profile_reads_back_equal(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    "text", ["", "[]", '{"version": 2}', '{"lists": {"jobs": 1}}', '{"lists": {"jobs": {"sorts": []}}}', "[" * 9999]
+    "text", ["", "[]", '{"version": 2}', '{"lists": {"jobs": 1}}', '{"lists": {"jobs": {"sorts_by": []}}}', "[" * 9999]
 )
 def test_a_file_that_is_not_a_profile_is_rejected(text: str, tmp_path: Path) -> None:
     """The hint says how to write one."""
