@@ -91,7 +91,7 @@ def test_an_account_that_cannot_be_recognised_now_is_not_a_new_one(
     box.add_fault(Fault("error_status", method="GET", status=404, times=99))
     written = run_target(target_config, text, tmp_path)
     assert written.status == 2
-    assert "which account" in written.stderr
+    assert "account of the API key cannot be determined" in written.stderr
 
 
 def test_what_a_killed_run_wrote_stands_in_the_audit(target_config: Config, tmp_path: Path) -> None:
@@ -159,7 +159,7 @@ def test_a_row_by_hand_that_says_more_is_not_taken(box: Sandbox, target_config: 
     )
     written = run_target(target_config, text, tmp_path)
     assert written.counts == {"uncertain": 1}
-    assert "says more than was sent" in written.stderr
+    assert "holds data that was not sent" in written.stderr
 
 
 def test_a_tag_that_was_just_created_by_its_name_is_changed_by_its_record(
