@@ -83,6 +83,12 @@ def joins() -> list[Join]:
     return list(dict.fromkeys(found))
 
 
+def description_of(resource: Resource, name: str) -> str:
+    """Return what the schema says of a field, without the joins; empty for a field that rows do not have."""
+    description = resource.schema["properties"].get(name, {}).get("description", "")
+    return _PLAIN_REFERENCE.sub("", description)
+
+
 def columns(resource: Resource) -> Iterator[Column]:
     """Yield every field of a stream, parents before what they hold."""
     yield from _columns(resource.schema["properties"], "")

@@ -15,7 +15,7 @@ from pathlib import Path
 from tap_fieldpulse.tap import TapFieldPulse
 from target_fieldpulse.target import TargetFieldPulse
 
-from . import commands, dictionary, domains, errors, sandbox, settings, streams
+from . import commands, dictionary, domains, errors, sandbox, settings, streams, writes
 
 ROOT = Path(__file__).parent.parent.parent
 DICTIONARY = ROOT / "docs" / "tap" / "dictionary"
@@ -25,7 +25,8 @@ BLOCKS: dict[str, Callable[[], str]] = {
     "meltano definitions": settings.snippet,
     "streams": streams.streams_table,
     "filters": streams.filters_table,
-    "writes": streams.writes_table,
+    "writes": writes.streams_table,
+    "write fields": writes.fields,
     "domains": domains.domains_list,
     "relations": dictionary.relations,
     "errors": errors.errors_table,

@@ -1,10 +1,10 @@
-"""Streams, their filters, and what the target writes, as tables."""
+"""Streams and their filters, as tables."""
 
 from __future__ import annotations
 
 from typing import Any
 
-from fieldpulse_api.resources.catalogue import RESOURCES, WRITABLE
+from fieldpulse_api.resources.catalogue import RESOURCES
 from fieldpulse_api.resources.model import Filter, Operation, Resource, WritableResource
 from tap_fieldpulse.changes.change_event import EVENT_SCHEMA
 from tap_fieldpulse.singer import change_event_stream, webhook_event_stream
@@ -36,32 +36,6 @@ def streams_table() -> str:
         for name, (title, _, _) in EVENT_STREAMS.items()
     ]
     return table(("stream", "what it is", "replication", "the target writes", "shape is"), rows)
-
-
-def writes_table() -> str:
-    """Return every stream that the target writes as a table."""
-    head = ("stream", "by name or your key", "required to create", "default `match`", "actions", "delete")
-    rows = []
-    for resource in WRITABLE.values():
-        spec = resource.write_spec
-        by_name = dict.fromkeys(
-            name
-            for reference in spec.references
-            for name in reference.properties
-            if name not in spec.by_name or reference.is_list
-        )
-        required = [*spec.required, *([f"one of {', '.join(spec.require_any_of)}"] if spec.require_any_of else [])]
-        rows.append(
-            (
-                f"`{resource.name}`",
-                codes([*by_name, *(["custom_fields"] if resource.custom_field_object else [])]),
-                ", ".join(required),
-                " or ".join(" and ".join(fields) for fields in spec.match_sets),
-                codes(action.name for action in spec.actions),
-                "yes" if Operation.DELETE in resource.operations else "no",
-            )
-        )
-    return table(head, rows)
 
 
 def filters_table() -> str:
