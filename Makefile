@@ -1,4 +1,4 @@
-# Every task sets up what it needs: Python 3.10 or newer, git and make are enough.
+# Each task sets up what it needs. Prerequisites: Python 3.10 or newer, git and make.
 PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
@@ -10,16 +10,16 @@ CODE := fieldpulse_api fieldpulse_plugin tap_fieldpulse target_fieldpulse fieldp
 help: ## list the tasks
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
-demo: $(VENV)/demo ## FieldPulse (the sandbox) → PostgreSQL → FieldPulse, through Meltano, from nothing
+demo: $(VENV)/demo ## run both pipelines through Meltano, on the sandbox and a PostgreSQL of its own (2 minutes)
 	$(BIN)/python -m scripts.demo
 
-test: $(VENV)/dev ## run the tests (no network beyond this machine, no key)
+test: $(VENV)/dev ## run the tests, about 10 minutes on 2 cores; they need no network and no API key
 	$(BIN)/pytest -n auto
 
-matrix: $(VENV)/dev ## visit every point of the fault matrix, 11,700 (the tests take 240): about half an hour
+matrix: $(VENV)/dev ## run all 11,700 points of the fault matrix, about 30 minutes (the tests run 240)
 	$(BIN)/python -m tests.fault_matrix
 
-check: $(VENV)/dev ## what CI runs: format, lint, types, imports, documentation, tests
+check: $(VENV)/dev ## run what CI runs: format, lint, types, imports, docs, tests (about 12 minutes on 2 cores)
 	$(BIN)/ruff format --check $(CODE)
 	$(BIN)/ruff check $(CODE)
 	$(BIN)/mypy
@@ -28,7 +28,7 @@ check: $(VENV)/dev ## what CI runs: format, lint, types, imports, documentation,
 	$(BIN)/sphinx-build -q -W --keep-going -b html docs docs/_build/html
 	$(BIN)/pytest -n auto
 
-fix: $(VENV)/dev ## format, repair what lint can, write the generated docs
+fix: $(VENV)/dev ## format, fix lint errors, write the generated docs
 	$(BIN)/ruff format $(CODE)
 	$(BIN)/ruff check --fix $(CODE)
 	$(BIN)/python -m scripts.docs
@@ -37,13 +37,13 @@ docs: $(VENV)/dev ## build the documentation and serve it at http://127.0.0.1:80
 	$(BIN)/sphinx-build -q -W --keep-going -b html docs docs/_build/html
 	$(BIN)/python -m http.server --bind 127.0.0.1 --directory docs/_build/html 8000
 
-sandbox: $(VENV)/dev ## run a local FieldPulse account at http://127.0.0.1:8787 (key: sandbox-key)
+sandbox: $(VENV)/dev ## run a local FieldPulse account at http://127.0.0.1:8787 (API key: sandbox-key)
 	$(BIN)/fieldpulse-sandbox
 
-snap: $(VENV)/dev ## write the catalog snapshots anew; read the diff
+snap: $(VENV)/dev ## rewrite the catalog snapshots; review the diff
 	$(BIN)/pytest tests/tap/singer/test_catalog_snapshots.py --snap
 
-record: $(VENV)/dev ## record the cassettes anew, on the sandbox
+record: $(VENV)/dev ## record the cassettes again, on the sandbox
 	$(BIN)/python -m scripts.record
 
 record-live: $(VENV)/dev ## record read-only cassettes on a real account: FIELDPULSE_API_KEY=… make record-live
@@ -59,11 +59,11 @@ $(VENV)/base: pyproject.toml
 	@touch $@
 
 $(VENV)/dev: $(VENV)/base
-	@echo "── installing what the tests need (about half a minute, once)"
+	@echo "── installing the development dependencies (about 30 seconds, once)"
 	$(BIN)/python -m pip install --quiet --editable '.[dev]'
 	@touch $@
 
 $(VENV)/demo: $(VENV)/base
-	@echo "── installing Meltano, PostgreSQL and the pack (about a minute, once)"
+	@echo "── installing Meltano, PostgreSQL and this project (about a minute, once)"
 	$(BIN)/python -m pip install --quiet --editable '.[sandbox,demo]'
 	@touch $@

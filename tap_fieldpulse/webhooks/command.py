@@ -25,13 +25,13 @@ _SECONDS_TO_END = 20
 
 @click.command()
 @click.option("--host", default="127.0.0.1", show_default=True, help="Address to listen on.")
-@click.option("--port", default=8788, show_default=True, type=click.IntRange(0, 65535), help="Port; 0 is any free one.")
+@click.option("--port", default=8788, show_default=True, type=click.IntRange(0, 65535), help="Port; 0: any free one.")
 def webhooks(host: str, port: int) -> None:
-    """Receive FieldPulse's webhooks, and keep them for the tap. Needs no key; ends at a signal.
+    """Receive FieldPulse's webhooks and store them for the tap, until a signal ends it. Needs no API key.
 
     Settings come from the environment or from `.env`: TAP_FIELDPULSE_WEBHOOK_TOKEN, TAP_FIELDPULSE_WEBHOOK_SECRET and
-    TAP_FIELDPULSE_SNAPSHOT_URL. FieldPulse is to post to https://<your host>/<token>; TLS is the proxy's matter that
-    stands before this server.
+    TAP_FIELDPULSE_SNAPSHOT_URL. Run it behind a proxy that terminates TLS, and let FieldPulse post to
+    https://<your host>/<token>.
     """
     config = _settings()
     try:
@@ -41,7 +41,7 @@ def webhooks(host: str, port: int) -> None:
         from .server import Receiver  # noqa: PLC0415  as above
     except ImportError:
         raise UserError(
-            "The packages that a receiver needs are not installed.",
+            "The dependencies of the webhook receiver are not installed.",
             where="fieldpulse webhooks",
             hint="pip install 'singer-fieldpulse[webhooks]'",
         ) from None
