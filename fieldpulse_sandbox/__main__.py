@@ -1,4 +1,4 @@
-"""The command `fieldpulse-sandbox`: a FieldPulse account on a port of this machine."""
+"""The command `fieldpulse-sandbox`: a FieldPulse account on a local port."""
 
 from __future__ import annotations
 
@@ -12,23 +12,21 @@ from urllib.parse import urlsplit
 
 from typing_extensions import override
 
-from fieldpulse_sandbox.behaviour.profiles import ABOUT, LIVE, PROFILES
-from fieldpulse_sandbox.behaviour.switches import Behaviour
-from fieldpulse_sandbox.data.store import Store
-from fieldpulse_sandbox.faults.fault import KINDS, Fault
-from fieldpulse_sandbox.faults.fault_queue import FaultQueue
-from fieldpulse_sandbox.faults.random_faults import RandomFaults
-from fieldpulse_sandbox.server.app import create_app
-from fieldpulse_sandbox.server.gateway import RecordedRequest
-from fieldpulse_sandbox.server.uvicorn_server import UvicornServer, listen
-from fieldpulse_sandbox.server.webhook_sender import WebhookSender
-
-from .options import InvalidOption, behaviour_from, chaos_from, described, fault_from
+from .behaviour.profiles import ABOUT, LIVE, PROFILES
+from .behaviour.switches import Behaviour
+from .data.store import Store
+from .faults.fault import KINDS, Fault
+from .faults.fault_queue import FaultQueue
+from .faults.random_faults import RandomFaults
+from .options import InvalidOption, behaviour_from, described_options, fault_from, random_faults_from
 from .seed import build_account
+from .server.recorded_request import RecordedRequest
+from .server.webhook_sender import WebhookSender
 
-BELIEF = "fieldpulse-sandbox: this is what we believe of the FieldPulse API, not the API. All data are invented."
-PLAIN = re.compile("[!-~]+")
-"""What can be sent as the address of a request; other characters must be percent-encoded."""
+PROGRAM = "fieldpulse-sandbox"
+NOTICE = f"{PROGRAM}: a simulation of the FieldPulse API, not the API. All data is invented."
+PRINTABLE_ASCII = re.compile("[!-~]+")
+"""Characters of a URL; others must be percent-encoded."""
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -37,11 +35,24 @@ def main(arguments: Sequence[str] | None = None) -> int:
     options = parser.parse_args(arguments)
     try:
         behaviour = behaviour_from(options.profile, options.behaviour, options.set)
-        chaos = chaos_from({name: getattr(options, f"fault_{name}") for name, *_ in described(RandomFaults)})
-        faults = FaultQueue([fault_from(text) for text in options.fault], chaos)
-    except InvalidOption as why:
-        parser.error(str(why))
-    store = _store(options.customers, options.seed)
+        random_faults = random_faults_from(
+            {option.name: getattr(options, f"fault_{option.name}") for option in described_options(RandomFaults)}
+        )
+        faults = FaultQueue([fault_from(text) for text in options.fault], random_faults)
+    except InvalidOption as error:
+        parser.error(str(error))
+    return _serve(parser, options, behaviour, faults)
+
+
+def _serve(
+    parser: argparse.ArgumentParser, options: argparse.Namespace, behaviour: Behaviour, faults: FaultQueue
+) -> int:
+    try:
+        from .server.app import create_app  # noqa: PLC0415  the extra `sandbox` may be missing
+        from .server.uvicorn_server import UvicornServer, listen  # noqa: PLC0415  as above
+    except ModuleNotFoundError as error:
+        parser.error(f"the package {error.name} is not installed; run: pip install 'singer-fieldpulse[sandbox]'")
+    store = _build_store(options.customers, options.seed)
     app = create_app(
         store,
         behaviour=behaviour,
@@ -49,25 +60,25 @@ def main(arguments: Sequence[str] | None = None) -> int:
         api_key=lambda: options.api_key,
         rate_limit=options.rate_limit,
         latency_ms=options.latency_ms,
-        on_response=_ignore if options.quiet else _print,
+        on_response=lambda request: None if options.quiet else _print(request),
     )
     try:
         sock = listen(options.host, options.port)
-    except OSError as why:
-        print(f"fieldpulse-sandbox: cannot listen on {options.host}:{options.port}: {why.strerror}", file=sys.stderr)
+    except OSError as error:
+        print(f"{PROGRAM}: cannot listen on {options.host}:{options.port}: {error.strerror}", file=sys.stderr)
         return 1
-    line = f"{BELIEF} url=http://{options.host}:{sock.getsockname()[1]} key={options.api_key}"
-    deliveries = WebhookSender(store, behaviour, options.webhook_url) if options.webhook_url else None
-    if deliveries:
-        deliveries.start()
+    line = f"{NOTICE} url=http://{options.host}:{sock.getsockname()[1]} key={options.api_key}"
+    webhook_sender = WebhookSender(store, behaviour, options.webhook_url) if options.webhook_url else None
+    if webhook_sender:
+        webhook_sender.start()
     UvicornServer(app, sock, lambda: print(line, flush=True)).serve_forever()
-    if deliveries:
-        deliveries.close()
+    if webhook_sender:
+        webhook_sender.close()
     return 0
 
 
-def _store(customers: int, seed: int) -> Store:
-    """Build the account without the garbage collector, which would look through every row again and again."""
+def _build_store(customers: int, seed: int) -> Store:
+    """Build the account without the garbage collector, which would scan all rows again and again."""
     gc.disable()
     store = Store(build_account(customers, seed))
     gc.freeze()
@@ -76,7 +87,7 @@ def _store(customers: int, seed: int) -> Store:
 
 
 class OneLineParser(argparse.ArgumentParser):
-    """A parser that says what is wrong in one line."""
+    """A parser that prints an error on one line, without the usage."""
 
     @override
     def error(self, message: str) -> NoReturn:
@@ -84,58 +95,78 @@ class OneLineParser(argparse.ArgumentParser):
         self.exit(2, f"{self.prog}: {message}\n")
 
 
-def _parser() -> OneLineParser:
+def _parser() -> argparse.ArgumentParser:
     parser = OneLineParser(
-        prog="fieldpulse-sandbox",
-        description="A FieldPulse account on this machine.",
-        epilog=_manual(),
+        prog=PROGRAM,
+        description="Run a local FieldPulse account with invented data behind a simulation of the API.",
+        epilog=_reference(),
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
-    parser.add_argument("--host", default="127.0.0.1", help="address to listen on")
-    parser.add_argument("--port", type=int, default=8787, help="port to listen on; 0 is any free one")
-    parser.add_argument("--api-key", default="sandbox-key", help="the one key that is accepted")
-    parser.add_argument("--customers", type=int, default=200, help="size of the account")
-    parser.add_argument("--seed", type=int, default=1, help="which account; the same seed gives the same one")
-    parser.add_argument("--latency-ms", type=float, default=0, help="milliseconds that each answer takes")
-    parser.add_argument("--rate-limit", type=int, default=50, help="requests per second; 0 is no limit")
-    parser.add_argument("--profile", default=LIVE, help=f"how the API behaves: {', '.join(PROFILES)}")
-    parser.add_argument("--behaviour", metavar="FILE", help="a JSON object of switches, which go over the profile")
+    parser.add_argument("--host", default="127.0.0.1", help="address to listen on (default: %(default)s)")
     parser.add_argument(
-        "--set", action="append", default=[], metavar="NAME=VALUE", help="a switch, over both; may come often"
+        "--port", type=int, default=8787, help="port to listen on; 0: any free port (default: %(default)s)"
+    )
+    parser.add_argument("--api-key", default="sandbox-key", help="the only accepted API key (default: %(default)s)")
+    parser.add_argument("--customers", type=int, default=200, help="number of customers (default: %(default)s)")
+    parser.add_argument(
+        "--seed", type=int, default=1, help="the same seed gives the same account (default: %(default)s)"
+    )
+    parser.add_argument("--latency-ms", type=float, default=0, help="milliseconds that each response takes")
+    parser.add_argument(
+        "--rate-limit", type=int, default=50, help="requests per second; 0: no limit (default: %(default)s)"
     )
     parser.add_argument(
-        "--fault", action="append", default=[], metavar="KIND,NAME=VALUE,...", help="a fault that waits; may come often"
+        "--profile", default=LIVE, help=f"behaviour of the API: {', '.join(PROFILES)} (default: %(default)s)"
     )
-    for name, _, _, about in described(RandomFaults):
-        parser.add_argument(f"--fault-{name}", metavar=name.upper(), help=f"faults by chance: {about}")
-    parser.add_argument("--webhook-url", type=_address, metavar="URL", help="where webhooks are posted")
+    parser.add_argument(
+        "--behaviour", metavar="FILE", help="JSON object of switches; they take precedence over the profile"
+    )
+    parser.add_argument(
+        "--set",
+        action="append",
+        default=[],
+        metavar="NAME=VALUE",
+        help="set a switch; it takes precedence over file and profile; repeatable",
+    )
+    parser.add_argument(
+        "--fault",
+        action="append",
+        default=[],
+        metavar="KIND,NAME=VALUE,...",
+        help="queue a fault for the next matching requests; repeatable",
+    )
+    for option in described_options(RandomFaults):
+        flag = f"--fault-{option.name}"
+        parser.add_argument(flag, metavar=option.name.upper(), help=f"random faults: {_plain(option.description)}")
+    parser.add_argument("--webhook-url", type=_webhook_url, metavar="URL", help="post webhooks to this URL")
     parser.add_argument("--quiet", action="store_true", help="do not print the requests")
     return parser
 
 
-def _address(text: str) -> str:
-    """Return a URL that webhooks can be posted to."""
+def _webhook_url(text: str) -> str:
     try:
-        parts = urlsplit(text)
-        is_fit = (
-            parts.scheme in ("http", "https") and bool(parts.hostname) and parts.port != 0 and PLAIN.fullmatch(text)
-        )
-    except ValueError:  # a port that is none
-        is_fit = False
-    if not is_fit:
-        raise argparse.ArgumentTypeError(f"{text!r} is no http or https address in plain ASCII")
+        url = urlsplit(text)
+        is_valid = url.scheme in ("http", "https") and bool(url.hostname) and url.port != 0
+    except ValueError:  # the port is not a number
+        is_valid = False
+    if not is_valid or not PRINTABLE_ASCII.fullmatch(text):
+        raise argparse.ArgumentTypeError(f"{text!r} is not an http or https URL in plain ASCII")
     return text
 
 
-def _manual() -> str:
-    """Return what can be switched and what can go wrong, behind the options."""
-    parts = ["profiles:", *(f"  {name:24} {about}" for name, about in ABOUT.items())]
-    for title, options in (("switches:", Behaviour), ("options of a fault:", Fault)):
-        parts += ["", title]
-        for name, values, default, about in described(options):
-            parts.append(f"  {name:24} {about.replace('`', '')}")
-            parts.append(f"  {'':24} {values}; default {default}" if default else f"  {'':24} see below")
-    return "\n".join([*parts, "", "kinds of faults:", *(f"  {kind:24} {about}" for kind, about in KINDS.items())])
+def _reference() -> str:
+    """Return the profiles, switches, fault options and kinds of faults, for the end of the help text."""
+    lines = ["profiles:", *(f"  {name:24} {about}" for name, about in ABOUT.items())]
+    for title, options in (("switches:", Behaviour), ("fault options:", Fault)):
+        lines += ["", title]
+        for option in described_options(options):
+            lines.append(f"  {option.name:24} {_plain(option.description)}")
+            lines.append(f"  {'':24} values: {option.values}; default: {option.default}")
+    return "\n".join([*lines, "", "kinds of faults:", *(f"  {kind:24} {_plain(text)}" for kind, text in KINDS.items())])
+
+
+def _plain(markdown: str) -> str:
+    return markdown.replace("`", "")
 
 
 def _print(request: RecordedRequest) -> None:
@@ -143,10 +174,6 @@ def _print(request: RecordedRequest) -> None:
     status = "dropped" if request.status is None else request.status
     fault = f" ({request.fault})" if request.fault else ""
     print(f"{request.method} {path} {status} {request.seconds * 1000:.1f} ms{fault}", flush=True)
-
-
-def _ignore(request: RecordedRequest) -> None:
-    """Print nothing."""
 
 
 if __name__ == "__main__":

@@ -1,176 +1,224 @@
-"""Switches and faults from flags and files, and what is wrong with what was said.
+"""Conversion of command-line options and switch files to `Behaviour`, `Fault` and `RandomFaults`.
 
-Names, types, limits and explanations come from the fields of `Behaviour`, `Fault` and `RandomFaults`.
+Names, types, bounds and descriptions come from the fields of these classes, so that the help text and the
+documentation cannot differ from the code.
 """
 
 from __future__ import annotations
 
 import json
-import math
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import MISSING, Field, fields
+from dataclasses import MISSING, fields
 from difflib import get_close_matches
+from functools import cache
 from pathlib import Path
-from typing import Any, get_type_hints
+from typing import Any, NamedTuple, get_type_hints
 from zoneinfo import available_timezones
 
+import msgspec
+from msgspec import inspect
+
 from fieldpulse_api.resources.catalogue import BY_NAME
-from fieldpulse_api.resources.model import WritableResource
+from fieldpulse_api.resources.model import Resource, WritableResource
 from fieldpulse_sandbox.behaviour.profiles import PROFILES, profile_of
 from fieldpulse_sandbox.behaviour.switches import Behaviour
 from fieldpulse_sandbox.faults.fault import KINDS, Fault
 from fieldpulse_sandbox.faults.random_faults import RandomFaults
 from fieldpulse_sandbox.schema.table_shapes import SHAPES
 
-from .option_pairs import allowed, read, spoken
-
 Options = type[Behaviour] | type[Fault] | type[RandomFaults]
-Said = Iterable[tuple[str, str]]
-EVERY = "*"
-FEW = 60
+NONE = "none"
+"""How a command line writes null and an empty list."""
+MAX_LISTED = 60
+"""Error messages list at most this many allowed names."""
 
 
 class InvalidOption(ValueError):
-    """Something that was said cannot be meant; its text is one line."""
+    """Invalid command-line option or switch; the text is one line."""
+
+
+class Option(NamedTuple):
+    """A field as the help text shows it."""
+
+    name: str
+    values: str
+    default: str
+    description: str
 
 
 def behaviour_from(profile: str, file: str | None, pairs: list[str]) -> Behaviour:
-    """Return a profile, with the switches of a JSON file over it, and those of `name=value` texts over both.
+    """Return a profile, changed by the switches of a JSON file, and then by `NAME=VALUE` texts.
 
     Raises: InvalidOption.
     """
-    known(profile, PROFILES, "profile")
-    switches = dict(_values(Behaviour, _in_file(Path(file)))) if file else {}
-    return profile_of(profile, **(switches | dict(_values(Behaviour, _split(pairs)))))
+    _check_name(profile, PROFILES, "profile")
+    switches = _read_switches(Path(file)) if file else {}
+    return profile_of(profile, **_converted(Behaviour, [*switches.items(), *_split(pairs)]))
 
 
 def fault_from(text: str) -> Fault:
-    """Return the fault of a text such as `drop,method=POST,times=2`.
+    """Return the fault that a text such as `dropped_connection,method=POST,times=2` describes.
 
     Raises: InvalidOption.
     """
     kind, *pairs = text.split(",")
-    known(kind, KINDS, "kind of fault")
-    return Fault(**dict(_values(Fault, [("kind", kind), *_split(pairs)])))
+    _check_name(kind, KINDS, "kind of fault")
+    return Fault(**_converted(Fault, [("kind", kind), *_split(pairs)]))
 
 
-def chaos_from(said: Mapping[str, str | None]) -> RandomFaults | None:
-    """Return the chaos of these texts by field, or None if nothing is said.
+def random_faults_from(texts: Mapping[str, str | None]) -> RandomFaults | None:
+    """Return the random faults that these texts describe by field, or None without any text.
 
     Raises: InvalidOption.
     """
-    given = [(name, text) for name, text in said.items() if text is not None]
-    return RandomFaults(**dict(_values(RandomFaults, given))) if given else None
+    values = _converted(RandomFaults, [(name, text) for name, text in texts.items() if text is not None])
+    return RandomFaults(**values) if values else None
 
 
-def known(name: str, names: Iterable[str], what: str) -> str:
-    """Return a name that there is.
-
-    Raises: InvalidOption with the nearest one, or all if they are few.
-    """
-    there = list(names)
-    if name in there:
-        return name
-    hint = f"; there are {', '.join(there)}" if len(there) <= FEW else ""
-    if near := get_close_matches(name, there, 1):
-        hint = f"; did you mean {near[0]!r}?"
-    raise InvalidOption(f"no {what} {name!r}{hint}")
+def described_options(options: Options) -> Iterator[Option]:
+    """Yield the fields that have a description."""
+    defaults = {field.name: field.default for field in fields(options)}
+    for name, hint in _hints(options).items():
+        kind = inspect.type_info(hint)
+        if isinstance(kind, inspect.Metadata):
+            default = "" if defaults[name] is MISSING else option_text(defaults[name])
+            yield Option(name, _allowed(kind), default, (kind.extra_json_schema or {})["description"])
 
 
-def described(options: Options) -> Iterator[tuple[str, str, str, str]]:
-    """Yield what there is to say: its name, its values, its default, and what it does."""
-    hints = get_type_hints(options)
-    for name, one in _fields(options).items():
-        default = "" if one.default is MISSING else spoken(one.default)
-        yield name, allowed(hints[name]), default, one.metadata["about"]
-
-
-def _fields(options: Options) -> dict[str, Field[Any]]:
-    return {one.name: one for one in fields(options) if one.init}
+def option_text(value: object) -> str:
+    """Return a value as a command line writes it."""
+    if value is None:
+        return NONE
+    if isinstance(value, tuple | list):
+        return ",".join(map(option_text, value)) or NONE
+    return str(value).lower() if isinstance(value, bool) else str(value)
 
 
 def _split(pairs: list[str]) -> Iterator[tuple[str, str]]:
     for pair in pairs:
         name, equals, text = pair.partition("=")
         if not equals:
-            raise InvalidOption(f"{pair!r} gives no value; say NAME=VALUE")
+            raise InvalidOption(f"{pair!r} has no value; write NAME=VALUE")
         yield name.strip(), text.strip()
 
 
-def _in_file(path: Path) -> list[tuple[str, str]]:
+def _read_switches(path: Path) -> dict[str, Any]:
     try:
         content = json.loads(path.read_text("utf-8"))
-    except OSError as why:
-        raise InvalidOption(f"{path}: {why.strerror}") from None
+    except OSError as error:
+        raise InvalidOption(f"{path}: {error.strerror}") from None
     except (ValueError, RecursionError):
         content = None
     if not isinstance(content, dict):
-        raise InvalidOption(f"{path} is no JSON object of switches")
-    return [(name, spoken(value)) for name, value in content.items()]
+        raise InvalidOption(f"{path} is not a JSON object of switches")
+    return content
 
 
-def _values(options: Options, said: Said) -> Iterator[tuple[str, Any]]:
-    """Yield the values that were said, by name; of one that is said twice the last counts."""
-    hints, there = get_type_hints(options), _fields(options)
-    for name, text in said:
-        known(name, there, "switch" if options is Behaviour else "option of faults")
-        try:
-            value = read(hints[name], text)
-            _check(there[name], value)
-        except ValueError as why:
-            raise InvalidOption(f"{name}={text}: {why}") from None
-        yield name, value
+def _hints(options: Options) -> dict[str, Any]:
+    """Return the types of the fields that can be set, in order."""
+    hints = get_type_hints(options, include_extras=True)
+    return {field.name: hints[field.name] for field in fields(options) if field.init}
 
 
-def _check(one: Field[Any], value: Any) -> None:
-    """Refuse a value of the right type that nothing can be done with.
+def _converted(options: Options, pairs: Iterable[tuple[str, Any]]) -> dict[str, Any]:
+    """Return values by name; of several values for one name the last counts.
 
-    Raises: ValueError with the reason.
+    Raises: InvalidOption.
     """
-    least, most, of = (one.metadata.get(key) for key in ("least", "most", "of"))
-    if isinstance(value, float) and not math.isfinite(value):
-        raise ValueError("a finite number is needed")
-    if least is not None and value < least:
-        raise ValueError(f"at least {least} is needed")
-    if most is not None and value > most:
-        raise ValueError(f"at most {most} is possible")
-    if of:
-        for name in (value,) if isinstance(value, str) else value:
-            NAMES[of](name)
+    values, hints = {}, _hints(options)
+    for name, value in pairs:
+        _check_name(name, hints, "switch" if options is Behaviour else "fault option")
+        kind = inspect.type_info(hints[name])
+        try:
+            values[name] = msgspec.convert(_parsed(kind, value), hints[name], strict=False)
+        except msgspec.ValidationError:
+            text = option_text(value)
+            raise InvalidOption(f"{name}={text} is invalid; {_hint(kind, text)}") from None
+        if isinstance(kind, inspect.Metadata) and kind.extra:
+            what = kind.extra["names"]
+            for used in (values[name],) if isinstance(values[name], str) else values[name]:
+                _check_name(used, _names(what), what)
+    return values
 
 
-def _resource(name: str) -> None:
-    known(name, BY_NAME, "resource")
+def _parsed(kind: inspect.Type, value: Any) -> Any:
+    """Return a text of the command line as null or a list, where the type allows these."""
+    types = _alternatives(kind)
+    if value == NONE and any(isinstance(part, inspect.NoneType) for part in types):
+        return None
+    if isinstance(value, str) and any(isinstance(part, inspect.VarTupleType) for part in types):
+        return [] if value == NONE else [word.strip() for word in value.split(",")]
+    return value
 
 
-def _list(name: str) -> None:
-    if name != EVERY:
-        _resource(name)
+def _alternatives(kind: inspect.Type) -> tuple[inspect.Type, ...]:
+    if isinstance(kind, inspect.Metadata):
+        return _alternatives(kind.type)
+    return kind.types if isinstance(kind, inspect.UnionType) else (kind,)
 
 
-def _field(name: str) -> None:
-    resource, _, column = name.partition(".")
-    _resource(resource)
-    known(column, _columns(resource), f"column of {resource}")
+def _words(kind: inspect.Type) -> Iterator[str]:
+    """Yield the values that a type allows, or a description of them."""
+    for part in _alternatives(kind):
+        if isinstance(part, inspect.LiteralType):
+            yield from map(str, part.values)
+        elif isinstance(part, inspect.BoolType):
+            yield from ("true", "false")
+        elif isinstance(part, inspect.NoneType):
+            yield NONE
+        elif isinstance(part, inspect.VarTupleType):
+            yield "names separated by commas"
+        elif isinstance(part, inspect.IntType | inspect.FloatType):
+            bounds = [f" of at least {part.ge}"] if part.ge is not None else []
+            bounds += [f"at most {part.le}"] if part.le is not None else []
+            yield ("an integer" if isinstance(part, inspect.IntType) else "a number") + " and ".join(bounds)
+        else:
+            yield "text"
 
 
-def _column(name: str) -> None:
-    known(name, {column for one in BY_NAME for column in _columns(one)}, "column")
+def _allowed(kind: inspect.Type) -> str:
+    return ", ".join(_words(kind))
 
 
-def _zone(name: str) -> None:
-    known(name, available_timezones(), "time zone")
+def _hint(kind: inspect.Type, text: str) -> str:
+    """Return the nearest allowed value of a wrong text, or everything that is allowed."""
+    lists = [part for part in _alternatives(kind) if isinstance(part, inspect.VarTupleType)]
+    if lists:
+        allowed = list(_words(lists[0].item_type))
+        wrong = [word for word in text.split(",") if word not in allowed]
+        return _suggestion(wrong[0] if wrong else text, allowed)
+    return _suggestion(text, list(_words(kind)))
 
 
-NAMES = {"resources": _resource, "lists": _list, "fields": _field, "columns": _column, "zone": _zone}
-"""What raises InvalidOption for a name that there is not, by what the name is of."""
+def _suggestion(text: str, allowed: list[str]) -> str:
+    near = get_close_matches(text, allowed, 1)
+    return f"did you mean {near[0]!r}?" if near else f"allowed: {', '.join(allowed)}"
 
 
-def _columns(name: str) -> set[str]:
-    """Return what a row of a resource has, and what one may write of it."""
-    resource = BY_NAME[name]
-    return {
-        *SHAPES[name],
-        *resource.schema["properties"],
-        *(resource.write_spec.by_name if isinstance(resource, WritableResource) else ()),
+def _check_name(name: str, allowed: Iterable[str], what: str) -> None:
+    """Raise InvalidOption with the nearest name, or with all names if these are few, unless the name is allowed."""
+    names = list(allowed)
+    if name in names:
+        return
+    hint = f"; {_suggestion(name, names)}" if len(names) <= MAX_LISTED or get_close_matches(name, names, 1) else ""
+    raise InvalidOption(f"there is no {what} {name!r}{hint}")
+
+
+@cache
+def _names(what: str) -> tuple[str, ...]:
+    """Return the names that a switch accepts, by the word in the metadata of its type."""
+    columns = [f"{resource.name}.{column}" for resource in BY_NAME.values() for column in sorted(_columns(resource))]
+    names: dict[str, Iterable[str]] = {
+        "resource": BY_NAME,
+        "list": (*BY_NAME, "*"),
+        "resource.column": columns,
+        "column": {name.partition(".")[2] for name in columns},
+        "time zone": available_timezones(),
     }
+    return tuple(names[what])
+
+
+def _columns(resource: Resource) -> set[str]:
+    """Return the columns of a row, and the fields that writes accept."""
+    fields_written = resource.write_spec.by_name if isinstance(resource, WritableResource) else ()
+    return {*SHAPES[resource.name], *resource.schema["properties"], *fields_written}

@@ -14,7 +14,7 @@ from fieldpulse_sandbox.faults.fault_queue import FaultQueue
 from fieldpulse_sandbox.faults.random_faults import RandomFaults
 from fieldpulse_sandbox.schema.table_shapes import Row
 from fieldpulse_sandbox.server.app import create_app
-from fieldpulse_sandbox.server.gateway import RecordedRequest
+from fieldpulse_sandbox.server.recorded_request import RecordedRequest
 from fieldpulse_sandbox.server.uvicorn_server import UvicornServer, listen
 from fieldpulse_sandbox.server.webhook_sender import WebhookSender
 

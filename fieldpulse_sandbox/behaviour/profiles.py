@@ -1,4 +1,4 @@
-"""Whole behaviours with a name: what the documents say, what was seen, and the worst that can still be read."""
+"""Behaviour profiles: what the documents say, what the live API did, and the worst that can still be read."""
 
 from __future__ import annotations
 
@@ -55,15 +55,15 @@ PROFILES: dict[str, Behaviour] = {
     ),
 }
 ABOUT = {
-    "documented": "what the vendor's documents say",
-    LIVE: "the strongest live evidence; the default",
-    "hostile": "the worst answers at once that still leave an account readable",
+    "documented": "what the vendor's documentation says",
+    LIVE: "what the live API did, by the strongest evidence; the default",
+    "hostile": "the worst behaviour that still leaves the account readable",
 }
 
 
 def profile_of(name: str = LIVE, **switches: Any) -> Behaviour:
-    """Return a behaviour of one's own: a named one, with these switches over it.
+    """Return a copy of a profile with some switches changed.
 
-    Raises: KeyError for a name that there is not.
+    Raises: KeyError for an unknown profile.
     """
     return replace(PROFILES[name], **switches)

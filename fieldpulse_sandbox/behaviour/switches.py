@@ -1,144 +1,196 @@
-"""What the live API may do otherwise: one switch for each open question and each default of the contract.
+"""Behaviour switches: one for each open question about the API.
 
-The defaults are the strongest live evidence (contract 8). The texts here are those of `--help` and of the README.
+The defaults follow the strongest evidence from the live API (API facts 8). The descriptions are printed by `--help`
+and in the documentation.
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
-from typing import Any, Literal
+from dataclasses import dataclass
+from typing import Annotated, Literal
 
+from msgspec import Meta
 
-def switch(
-    default: object,
-    about: str,
-    *,
-    least: float | None = None,
-    most: float | None = None,
-    of: Literal["resources", "lists", "fields", "columns", "zone"] | None = None,
-) -> Any:
-    """Return a field of a dataclass with the line that says what it does, the bounds of it, and what its names are of.
-
-    Lists are resources, or `*` for all; fields are `resource.column`, columns those of any resource.
-    """
-    return field(default=default, metadata={"about": about, "least": least, "most": most, "of": of})
+RESOURCES = Meta(extra={"names": "resource"})
+LISTS = Meta(extra={"names": "list"})
+"""Names of resources, or `*` for every list."""
+COLUMNS = Meta(extra={"names": "column"})
+"""Columns of any resource."""
+RESOURCE_COLUMNS = Meta(extra={"names": "resource.column"})
+TIME_ZONE = Meta(extra={"names": "time zone"})
+YEAR_SECONDS = 31_536_000
 
 
 @dataclass
 class Behaviour:
-    """The switches. Tests may turn one while the sandbox runs; it holds from the next request on.
-
-    Resources are named as in the catalogue, columns of rows as `resource.column`.
-    """
+    """The switches. A test may change one while the sandbox runs; the next request sees it."""
 
     # the envelope
-    count_key: Literal["total_count", "total_results"] | None = switch(
-        "total_count", "the key of a list's count; none: no answer has one"
-    )
-    always_count: tuple[str, ...] = switch(
-        ("customers", "jobs"), "lists that are counted without being asked; `*` is all", of="lists"
-    )
-    count_on_request: bool = switch(default=True, about="`calculate_count` does what is documented")
-    omit_null_count: bool = switch(default=False, about="a count that is not given is left out, not null")
-    extra_envelope_keys: bool = switch(default=False, about="envelopes have more keys than are documented")
-    wrap_version: bool = switch(default=False, about="`/version` answers in the envelope too")
+    count_key: Annotated[
+        Literal["total_count", "total_results"] | None,
+        Meta(description="key of the row count in a list response; `none`: no response has a count"),
+    ] = "total_count"
+    always_count: Annotated[
+        tuple[str, ...], LISTS, Meta(description="lists whose responses always have the count; `*`: every list")
+    ] = ("customers", "jobs")
+    count_on_request: Annotated[bool, Meta(description="`calculate_count` works as documented")] = True
+    omit_null_count: Annotated[bool, Meta(description="a count that was not requested is omitted, not null")] = False
+    extra_envelope_keys: Annotated[bool, Meta(description="envelopes have more keys than documented")] = False
+    wrap_version: Annotated[bool, Meta(description="the response of `/version` has an envelope, too")] = False
 
     # pages and orders
-    honour_page: bool = switch(
-        default=True, about="`page` works on the lists that do not document it; the others always have it"
-    )
-    honour_limit: bool = switch(default=True, about="`limit` works; if not, every page has the default size")
-    default_limit: int = switch(20, "rows on a page where no limit is sent", least=1)
-    lists_with_limit_50: tuple[str, ...] = switch(
-        ("customers", "company_profiles", "material_lists"), "lists whose default is 50 instead", of="resources"
-    )
-    max_limit: int = switch(100, "the largest limit that is honoured", least=1)
-    above_max_limit: Literal["clamp", "refuse", "default", "honour"] = switch(
-        "clamp", "what a limit above the cap does: the cap counts, a failed validation, the default counts, it counts"
-    )
-    past_the_end: Literal["empty", "last", "first", "null"] = switch(
-        "empty", "a page behind the last one: no rows, the last page again, the first one again, a null response"
-    )
-    honour_sort: Literal[True, False, "sort_by", "brackets"] = switch(
-        default=True, about="sorts work; or only `sort_by` does, or only `sort[…]`"
-    )
-    sort_by_undocumented: bool = switch(
-        default=False, about="`sort_by` also takes columns that are not documented for the list"
-    )
-    unsortable_columns: tuple[str, ...] = switch((), "columns on which a sort does nothing", of="columns")
-    default_order: Literal["mixed", "id", "newest"] = switch(
-        "mixed", "the order where no sort works: each list its own, by id, newest id first"
-    )
-    shuffle_unsorted: bool = switch(
-        default=False, about="where no sort works, rows slide between one page and the next"
-    )
+    honour_page: Annotated[
+        bool, Meta(description="`page` works on lists that do not document it; on the others it always works")
+    ] = True
+    honour_limit: Annotated[bool, Meta(description="`limit` works; otherwise every page has the default size")] = True
+    default_limit: Annotated[int, Meta(ge=1, description="rows per page without `limit`")] = 20
+    lists_with_limit_50: Annotated[
+        tuple[str, ...], RESOURCES, Meta(description="lists that have 50 rows per page without `limit`")
+    ] = ("customers", "company_profiles", "material_lists")
+    max_limit: Annotated[int, Meta(ge=1, description="the largest `limit`")] = 100
+    above_max_limit: Annotated[
+        Literal["clamp", "refuse", "default", "honour"],
+        Meta(
+            description="what a larger `limit` does. `clamp`: it counts as the largest; `refuse`: validation error;"
+            " `default`: it counts as the default; `honour`: it works"
+        ),
+    ] = "clamp"
+    past_the_end: Annotated[
+        Literal["empty", "last", "first", "null"],
+        Meta(
+            description="response for a page past the end. `empty`: no rows; `last`, `first`: that page again;"
+            " `null`: null instead of a list"
+        ),
+    ] = "empty"
+    honour_sort: Annotated[
+        bool | Literal["sort_by", "brackets"],
+        Meta(description="sorting works; `sort_by`, `brackets`: only this form of parameters works"),
+    ] = True
+    sort_by_undocumented: Annotated[
+        bool, Meta(description="`sort_by` accepts columns that are not documented for the list")
+    ] = False
+    unsortable_columns: Annotated[
+        tuple[str, ...], COLUMNS, Meta(description="columns for which sort parameters are ignored")
+    ] = ()
+    default_order: Annotated[
+        Literal["mixed", "id", "newest"],
+        Meta(
+            description="order without a sort. `mixed`: differs between lists; `id`: ascending ids;"
+            " `newest`: descending ids"
+        ),
+    ] = "mixed"
+    shuffle_unsorted: Annotated[bool, Meta(description="without a sort, rows move between pages")] = False
 
     # filters
-    honour_filter: bool = switch(default=True, about="filters work: brackets, the documented flat ones, `asn`")
-    filters_match_nothing: bool = switch(default=False, about="a filter takes away the very rows that fit it")
-    unfilterable_columns: tuple[str, ...] = switch((), "columns on which a bracket filter does nothing", of="columns")
-    failing_filter_columns: tuple[str, ...] = switch(
-        (), "columns on which a bracket filter ends in status 500", of="columns"
+    honour_filter: Annotated[bool, Meta(description="filters work: bracket filters, documented parameters, `asn`")] = (
+        True
     )
+    filters_match_nothing: Annotated[bool, Meta(description="a list with a filter is empty")] = False
+    unfilterable_columns: Annotated[
+        tuple[str, ...], COLUMNS, Meta(description="columns for which bracket filters are ignored")
+    ] = ()
+    failing_filter_columns: Annotated[
+        tuple[str, ...], COLUMNS, Meta(description="columns for which bracket filters cause status 500")
+    ] = ()
 
     # rows
-    time_zone: str = switch("UTC", "the zone of times without one, read and written, in IANA's name", of="zone")
-    time_format: Literal["bare", "iso_z", "offset"] = switch(
-        "bare", "2026-05-01 12:00:00, 2026-05-01T12:00:00.000000Z, or 2026-05-01T12:00:00+00:00"
-    )
-    numbers_as_text: bool = switch(default=False, about="ids and whole numbers are text")
-    money_as_numbers: bool = switch(default=False, about="amounts, prices and quantities are numbers, not text")
-    null_as_empty_text: bool = switch(
-        default=False, about="unset columns hold '' instead of null, save those of objects"
-    )
-    omit_null_columns: bool = switch(default=False, about="columns that hold null are not there")
-    missing_columns: tuple[str, ...] = switch((), "columns that rows lack: `customers.notes`", of="fields")
-    unknown_columns: bool = switch(default=False, about="rows have columns that no catalogue knows, objects among them")
-    unknown_codes: bool = switch(default=False, about="some statuses of invoices and payments are undocumented numbers")
-    tag_elements: Literal["ids", "objects"] = switch("ids", "what the elements of `tags` are")
-    list_deleted_rows: bool = switch(default=False, about="lists still show deleted rows, with their `deleted_at`")
-    deleted_row_by_id: Literal["404", "row", "error_in_200"] = switch(
-        "404", "a deleted row by id: missing, the row with its `deleted_at`, or an error with status 200"
-    )
+    time_zone: Annotated[
+        str, TIME_ZONE, Meta(description="IANA name of the zone of times that name none, read and written")
+    ] = "UTC"
+    time_format: Annotated[
+        Literal["bare", "iso_z", "offset"],
+        Meta(
+            description="format of times. `bare`: 2026-05-01 12:00:00; `iso_z`: 2026-05-01T12:00:00.000000Z;"
+            " `offset`: 2026-05-01T12:00:00+00:00"
+        ),
+    ] = "bare"
+    numbers_as_text: Annotated[bool, Meta(description="ids and integers are text")] = False
+    money_as_numbers: Annotated[bool, Meta(description="amounts, prices and quantities are numbers, not text")] = False
+    null_as_empty_text: Annotated[
+        bool, Meta(description="unset columns hold `''` instead of null, except for columns of objects")
+    ] = False
+    omit_null_columns: Annotated[bool, Meta(description="columns that hold null are omitted")] = False
+    missing_columns: Annotated[
+        tuple[str, ...], RESOURCE_COLUMNS, Meta(description="columns that rows lack, such as `customers.notes`")
+    ] = ()
+    unknown_columns: Annotated[
+        bool, Meta(description="rows have columns that the catalogue does not know, some of them objects")
+    ] = False
+    unknown_codes: Annotated[
+        bool, Meta(description="some statuses of invoices and payments are undocumented numbers")
+    ] = False
+    tag_elements: Annotated[Literal["ids", "objects"], Meta(description="what the column `tags` holds")] = "ids"
+    list_deleted_rows: Annotated[bool, Meta(description="lists contain deleted rows, with `deleted_at`")] = False
+    deleted_row_by_id: Annotated[
+        Literal["404", "row", "error_in_200"],
+        Meta(
+            description="response for a deleted row by id. `404`: not found; `row`: the row with `deleted_at`;"
+            " `error_in_200`: an error with status 200"
+        ),
+    ] = "404"
 
-    # refusals
-    bad_key_status: Literal[401, 403] = switch(403, "the status of a wrong key")
-    unknown_route_status: Literal[403, 404] = switch(403, "the status of a path or method that there is not")
-    unavailable_resources: tuple[str, ...] = switch(
-        (), "resources that are not there, as if the account's plan lacked them", of="resources"
-    )
-    missing_row_error: Literal["backend", "documented"] = switch("backend", "whose words say that a row is not there")
-    validation_status: Literal["400", "422", "200"] = switch(
-        "400", "the status of a failed validation, each with its shape"
-    )
+    # errors
+    bad_key_status: Annotated[Literal[401, 403], Meta(description="status for a wrong API key")] = 403
+    unknown_route_status: Annotated[Literal[403, 404], Meta(description="status for an unknown path or method")] = 403
+    unavailable_resources: Annotated[
+        tuple[str, ...], RESOURCES, Meta(description="resources without routes, as if the account's plan excluded them")
+    ] = ()
+    missing_row_error: Annotated[
+        Literal["backend", "documented"],
+        Meta(description="body for a row that does not exist: that of the backend, or the documented one"),
+    ] = "backend"
+    validation_status: Annotated[
+        Literal["400", "422", "200"],
+        Meta(description="status of a validation error; each has its own body"),
+    ] = "400"
 
     # writes
-    create_status: Literal[200, 201, 202] = switch(201, "the status of a create")
-    create_returns_row: bool = switch(default=True, about="a create answers the row; if not, null")
-    delete_returns: Literal["row", "null", "true"] = switch("row", "the response to a delete")
-    put_null: Literal["ignore", "clear", "empty"] = switch(
-        "ignore", "a null in a PUT: no change, clears; or no change, but '' surely clears a text"
-    )
-    put_empty_clears: bool = switch(default=True, about="'' in a PUT clears a column of text; in others it is a null")
-    accepted_object_types: Literal["any", "short", "class"] = switch("any", "names of object types that a write takes")
-    accepted_times: Literal["any", "unix", "text"] = switch("any", "forms of times that a write takes")
-    required_on_create: tuple[str, ...] = switch(
-        (), "fields without which nothing is created: `invoices.title`", of="fields"
-    )
-    names_required_on_put: tuple[str, ...] = switch(
-        (), "resources whose PUTs need one of the names that a create needs one of: `customers`", of="resources"
-    )
-    custom_values_by_id: bool = switch(
-        default=False, about="a custom value written without its row's id is one more, and replaces none"
-    )
+    create_status: Annotated[Literal[200, 201, 202], Meta(description="status of a create")] = 201
+    create_returns_row: Annotated[bool, Meta(description="a create returns the row; otherwise null")] = True
+    delete_returns: Annotated[Literal["row", "null", "true"], Meta(description="what a delete returns")] = "row"
+    put_null: Annotated[
+        Literal["ignore", "clear", "empty"],
+        Meta(
+            description="null in a PUT. `ignore`: no change; `clear`: clears the column;"
+            " `empty`: no change, but `''` clears a text column"
+        ),
+    ] = "ignore"
+    put_empty_clears: Annotated[
+        bool, Meta(description="`''` in a PUT clears a text column; for other columns it counts as null")
+    ] = True
+    accepted_object_types: Annotated[
+        Literal["any", "short", "class"], Meta(description="names of object types that writes accept")
+    ] = "any"
+    accepted_times: Annotated[
+        Literal["any", "unix", "text"], Meta(description="formats of times that writes accept")
+    ] = "any"
+    required_on_create: Annotated[
+        tuple[str, ...], RESOURCE_COLUMNS, Meta(description="more required fields of creates, such as `invoices.title`")
+    ] = ()
+    names_required_on_put: Annotated[
+        tuple[str, ...],
+        RESOURCES,
+        Meta(description="resources whose PUTs, as their creates, require one of the name fields, such as `customers`"),
+    ] = ()
+    custom_values_by_id: Annotated[
+        bool, Meta(description="a custom value without its id is added, and does not replace the existing value")
+    ] = False
 
     # webhooks
-    webhook_values: Literal["live", "documented"] = switch(
-        "live", "statuses and logs of webhooks as numbers, or as text as in the documents' examples"
-    )
-    webhook_signature: bool = switch(default=False, about="webhooks are signed in `X-Encrypted-Data`")
-    webhook_duplicates: bool = switch(default=False, about="each webhook comes twice")
+    webhook_values: Annotated[
+        Literal["live", "documented"],
+        Meta(description="statuses and logs in webhooks. `live`: numbers; `documented`: text, as in the examples"),
+    ] = "live"
+    webhook_signature: Annotated[bool, Meta(description="webhooks are signed in `X-Encrypted-Data`")] = False
+    webhook_duplicates: Annotated[bool, Meta(description="each webhook is sent twice")] = False
 
     # the clock
-    date_header: bool = switch(default=True, about="answers have a `Date`")
-    date_skew_seconds: float = switch(0.0, "how far `Date` is ahead of the clock that stamps rows, in seconds")
+    date_header: Annotated[bool, Meta(description="responses have a `Date` header")] = True
+    date_skew_seconds: Annotated[
+        float,
+        Meta(
+            ge=-YEAR_SECONDS,
+            le=YEAR_SECONDS,
+            description="seconds by which `Date` is ahead of the clock that stamps rows",
+        ),
+    ] = 0.0

@@ -1,14 +1,18 @@
-"""What can go wrong with single requests. The texts are those of `--help` and the README."""
+"""Faults: what can go wrong with a single request.
+
+The descriptions are printed by `--help` and in the documentation.
+"""
 
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from fnmatch import fnmatchcase
-from typing import Literal
+from typing import Annotated, Literal
+
+from msgspec import Meta
 
 from fieldpulse_api.resources.catalogue import RESOURCES
-from fieldpulse_sandbox.behaviour.switches import switch
 
 Method = Literal["GET", "POST", "PUT", "DELETE"]
 Kind = Literal[
@@ -40,65 +44,74 @@ Kind = Literal[
 KINDS: dict[Kind, str] = {
     "throttle": "429 with `RateLimit-Reset` `seconds` ahead",
     "throttle_without_reset": "429 without `RateLimit-Reset`",
-    "throttle_past_reset": "429 with `RateLimit-Reset` `seconds` ago",
-    "throttle_one_hour": "429 with `RateLimit-Reset` an hour ahead",
-    "throttle_relative_reset": "429 with `RateLimit-Reset` as the number of seconds to wait, not as an epoch",
-    "quota_exceeded": "429 of a monthly quota that is used up",
+    "throttle_past_reset": "429 with `RateLimit-Reset` `seconds` in the past",
+    "throttle_one_hour": "429 with `RateLimit-Reset` one hour ahead",
+    "throttle_relative_reset": "429 with `RateLimit-Reset` as a number of seconds, not as a UNIX time",
+    "quota_exceeded": "429 because the monthly quota is used up",
     "error_status": "the status `status` with the body of the gateway",
-    "dropped_connection": "the connection ends without a byte",
-    "slow_response": "the answer waits `seconds`, before or after the request is carried out",
+    "dropped_connection": "the connection closes before the first byte of the response",
+    "slow_response": "the response starts `seconds` late; the request is carried out before or after the wait",
     "slow_body": "the headers come at once, the body in pieces over `seconds`",
-    "endless_body": "a body without end, until the client closes",
-    "truncated_connection": "the connection ends in the middle of the body",
-    "truncated_json": "half of the JSON, with the right length of that half",
+    "endless_body": "a body that never ends, until the client closes the connection",
+    "truncated_connection": "the connection closes in the middle of the body",
+    "truncated_json": "the first half of the JSON, with the correct length of that half",
     "not_json": "HTML with status 200",
     "html_502": "HTML with status 502",
     "empty_body": "status 200 without a body",
     "error_in_200": "status 200 with `error: true`",
-    "wrong_content_type": "the JSON, called text/html",
-    "bad_gzip": "a body that is called gzip and is none",
-    "huge_header": "the answer with a header of 200,000 bytes",
+    "wrong_content_type": "the JSON with the content type text/html",
+    "bad_gzip": "a body that is declared as gzip and is not",
+    "huge_header": "the response with an extra header of 200,000 bytes",
     "redirect": "302 to `location`",
-    "previous_page": "the list answers with the page before the one asked for",
-    "concurrent_edit": "before the list is read, one of its rows is touched, copied as a new one, or deleted: `edit`",
-    "repeating_last_page": "where the list is at its end, its last page comes again",
+    "previous_page": "a list returns the page before the requested one",
+    "concurrent_edit": "before a list is read, one of its rows is touched, copied or deleted: see `edit`",
+    "repeating_last_page": "a page past the end of a list returns the last page again",
 }
 END_FAULT: Kind = "repeating_last_page"
 LIST_FAULTS: frozenset[Kind] = frozenset({"previous_page", "concurrent_edit", END_FAULT})
-"""What befalls only lists."""
-LIST = re.compile("|".join(re.sub(r"{\w+}", r"[^/]+", resource.path) for resource in RESOURCES))
+"""Kinds that apply to lists only."""
+LIST_PATH = re.compile("|".join(re.sub(r"{\w+}", r"[^/]+", resource.path) for resource in RESOURCES))
+DAY_SECONDS = 86_400
 
 
 @dataclass
 class Fault:
-    """Something that goes wrong for the next `times` requests that match, after the first `skip`.
+    """A fault for the next `times` matching requests, after the first `skip` of them.
 
-    Faults that change the response (`slow_body`, `truncated_connection` …) always let the request be carried out.
+    A fault that changes the response (`slow_body`, `truncated_connection` …) always lets the request be carried out.
     """
 
-    kind: Kind = field(metadata={"about": "what goes wrong"})
-    method: Method | None = field(default=None, metadata={"about": "the method of the requests; none: any"})
-    path: str | None = switch(None, "a shell pattern of their path, `/jobs*`; none: any")
-    after_commit: bool = switch(
-        default=False, about="the request is carried out first, and only its answer is lost or late"
-    )
-    times: int = switch(1, "how many requests it befalls", least=1)
-    skip: int = switch(0, "how many that match it spares first; of `repeating_last_page`: ends of lists", least=0)
-    status: int = switch(500, "the status of `error_status`", least=200, most=599)
-    seconds: float = switch(
-        1.0, "seconds: of `slow_response`, `slow_body`, and how far off the reset of a throttle is", least=0
-    )
-    location: str = switch("/elsewhere", "where `redirect` leads")
-    edit: Literal["touch", "insert", "delete", "any"] = switch("any", "what `concurrent_edit` does to a row")
-    seed: int = switch(0, "which row `concurrent_edit` takes")
+    kind: Kind
+    method: Annotated[Method | None, Meta(description="method of the requests; `none`: any")] = None
+    path: Annotated[str | None, Meta(description="shell pattern of the path, such as `/jobs*`; `none`: any")] = None
+    after_commit: Annotated[
+        bool, Meta(description="the request is carried out first; only its response is lost or late")
+    ] = False
+    times: Annotated[int, Meta(ge=1, description="number of requests that get the fault")] = 1
+    skip: Annotated[
+        int,
+        Meta(
+            ge=0, description="matching requests to spare before the first fault; `repeating_last_page`: ends to spare"
+        ),
+    ] = 0
+    status: Annotated[int, Meta(ge=200, le=599, description="status of `error_status`")] = 500
+    seconds: Annotated[
+        float,
+        Meta(ge=0, le=DAY_SECONDS, description="duration of `slow_response` and `slow_body`; distance of a reset time"),
+    ] = 1.0
+    location: Annotated[str, Meta(description="target of `redirect`")] = "/elsewhere"
+    edit: Annotated[
+        Literal["touch", "insert", "delete", "any"], Meta(description="what `concurrent_edit` does to a row")
+    ] = "any"
+    seed: Annotated[int, Meta(description="decides which row `concurrent_edit` changes")] = 0
 
     def matches(self, method: str, path: str) -> bool:
-        """Say whether this fault still waits for such a request."""
+        """Return whether the fault still waits for such a request."""
         if self.times < 1 or (self.method and self.method != method) or not can_hit(self.kind, method, path):
             return False
         return self.path is None or fnmatchcase(path, self.path)
 
 
 def can_hit(kind: Kind, method: str, path: str) -> bool:
-    """Say whether such a request can meet such a fault."""
-    return kind not in LIST_FAULTS or (method == "GET" and bool(LIST.fullmatch(path)))
+    """Return whether such a request can have a fault of this kind."""
+    return kind not in LIST_FAULTS or (method == "GET" and bool(LIST_PATH.fullmatch(path)))

@@ -1,14 +1,15 @@
-"""Faults by rate and seed, the same ones for the same requests, in whatever order those arrive."""
+"""Random faults: by rate and seed, the same for the same requests in any order."""
 
 from __future__ import annotations
 
 from collections import Counter
 from dataclasses import dataclass, field
 from hashlib import sha256
+from typing import Annotated
 
-from fieldpulse_sandbox.behaviour.switches import switch
+from msgspec import Meta
 
-from .fault import Fault, Kind, Method, can_hit
+from .fault import DAY_SECONDS, Fault, Kind, Method, can_hit
 
 RECOVERABLE: tuple[Kind, ...] = (
     "throttle",
@@ -30,7 +31,7 @@ RECOVERABLE: tuple[Kind, ...] = (
     "concurrent_edit",
     "repeating_last_page",
 )
-"""What a patient client may outlast: asked again, the server answers; and no fault takes minutes."""
+"""Kinds that a client can survive by retrying; none of them takes minutes."""
 REFUSALS: tuple[Kind, ...] = (
     "throttle",
     "throttle_without_reset",
@@ -39,43 +40,48 @@ REFUSALS: tuple[Kind, ...] = (
     "throttle_relative_reset",
     "quota_exceeded",
 )
-"""What stands before the backend refuses: it was not carried out."""
+"""Kinds in which the gateway refuses a request, which is therefore never carried out."""
 STATUSES = (500, 502, 503, 504)
-WHOLE = 2**64
+HASH_RANGE = 2**64
 
 
 @dataclass
 class RandomFaults:
-    """Whether a request is hit, and by what, follows from the seed, the request, and how often it came before.
+    """A share of all requests gets a fault.
 
-    So a seed gives the same faults again, however many requests are under way at once, as long as the client asks
-    the same. One chaos belongs to one sandbox.
+    Seed, request, and the number of times the request was sent decide whether it gets a fault, and which. A seed
+    therefore gives the same faults again, no matter how many requests run in parallel, as long as the client sends
+    the same requests. One instance belongs to one sandbox.
     """
 
-    rate: float = switch(0.03, "the share of requests that are hit, 0 to 1", least=0, most=1)
-    seed: int = switch(0, "which requests are hit, and by what")
-    kinds: tuple[Kind, ...] = switch(RECOVERABLE, "the kinds that happen")
-    methods: tuple[Method, ...] | None = switch(None, "the methods that are hit; none: all")
-    seconds: float = switch(0.05, "how long slow answers and throttles take, in seconds", least=0)
-    _seen: Counter[bytes] = field(default_factory=Counter, init=False, repr=False)
+    rate: Annotated[float, Meta(ge=0, le=1, description="share of requests that get a fault, 0 to 1")] = 0.03
+    seed: Annotated[int, Meta(description="decides which requests get which fault")] = 0
+    kinds: Annotated[tuple[Kind, ...], Meta(description="kinds of faults that occur")] = RECOVERABLE
+    methods: Annotated[
+        tuple[Method, ...] | None, Meta(description="methods of requests that get faults; `none`: all")
+    ] = None
+    seconds: Annotated[
+        float, Meta(ge=0, le=DAY_SECONDS, description="duration of slow responses and throttles, in seconds")
+    ] = 0.05
+    _request_counts: Counter[bytes] = field(default_factory=Counter, init=False, repr=False)
 
     def draw(self, method: str, path: str, query: str, body: bytes) -> Fault | None:
-        """Return the fault that befalls this request, if one does."""
+        """Return the fault of this request, or None."""
         if self.methods is not None and method not in self.methods:
             return None
-        asked = sha256(
+        request = sha256(
             b"\0".join((str(self.seed).encode(), method.encode(), f"{path}?{query}".encode(), body))
         ).digest()
-        self._seen[asked] += 1
-        lot = sha256(asked + str(self._seen[asked]).encode()).digest()
+        self._request_counts[request] += 1
+        random = sha256(request + str(self._request_counts[request]).encode()).digest()
         kinds = [kind for kind in self.kinds if can_hit(kind, method, path)]
-        if not kinds or int.from_bytes(lot[:8], "big") >= self.rate * WHOLE:
+        if not kinds or int.from_bytes(random[:8], "big") >= self.rate * HASH_RANGE:
             return None
-        kind = kinds[int.from_bytes(lot[8:12], "big") % len(kinds)]
+        kind = kinds[int.from_bytes(random[8:12], "big") % len(kinds)]
         return Fault(
             kind,
-            after_commit=lot[12] % 2 == 1 and kind not in REFUSALS,
-            status=STATUSES[lot[13] % len(STATUSES)],
+            after_commit=random[12] % 2 == 1 and kind not in REFUSALS,
+            status=STATUSES[random[13] % len(STATUSES)],
             seconds=self.seconds,
-            seed=int.from_bytes(lot[14:18], "big"),
+            seed=int.from_bytes(random[14:18], "big"),
         )

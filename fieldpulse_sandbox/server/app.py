@@ -21,8 +21,9 @@ from fieldpulse_sandbox.responses import bodies as answers
 from fieldpulse_sandbox.writes.actions import method_of
 
 from .endpoints import DeletedRow, Endpoint, Endpoints, UnreadableBody, response
-from .gateway import Gateway, GatewayState, RecordedRequest
+from .gateway import Gateway, GatewayState
 from .rate_limit import RequestLimit
+from .recorded_request import RecordedRequest
 
 
 def create_app(

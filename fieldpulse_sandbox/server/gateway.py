@@ -8,7 +8,7 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from email.utils import formatdate
-from typing import Any, get_args
+from typing import get_args
 from urllib.parse import parse_qsl
 
 import msgspec
@@ -22,33 +22,13 @@ from fieldpulse_sandbox.faults.injection import Exchange, inject, send_response
 from fieldpulse_sandbox.responses.bodies import HttpResponse, gateway_error, unknown_route_error
 
 from .rate_limit import RequestLimit
+from .recorded_request import RecordedRequest
 
 METHODS = frozenset(get_args(Method))
 LARGEST_BODY = 10 * 1024 * 1024
 """Bytes of a body that the gateway takes (I)."""
 SLOW_PATHS = {"/teams": 0.05}
 """Seconds on top of the latency, if there is any: every member of a team is a full user object (V)."""
-
-
-@dataclass
-class RecordedRequest:
-    """One request as it arrived. `status` is None until answered, and stays so if the connection was dropped.
-
-    `fault` is the kind of what befell it.
-
-    Units: `at` is `time.monotonic()` on arrival; `seconds` the time until the answer was complete.
-    """
-
-    method: str
-    path: str
-    query: dict[str, str]
-    query_string: str
-    body: dict[str, Any] | None
-    has_valid_key: bool
-    arrived_at: float
-    status: int | None = None
-    fault: str | None = None
-    seconds: float = 0.0
 
 
 @dataclass

@@ -8,8 +8,7 @@ from fieldpulse_sandbox.behaviour.profiles import ABOUT, PROFILES
 from fieldpulse_sandbox.behaviour.switches import Behaviour
 from fieldpulse_sandbox.faults.fault import KINDS, Fault
 from fieldpulse_sandbox.faults.random_faults import RandomFaults
-from fieldpulse_sandbox.option_pairs import spoken
-from fieldpulse_sandbox.options import Options, described
+from fieldpulse_sandbox.options import Options, described_options, option_text
 
 from .tables import table
 
@@ -19,7 +18,7 @@ def profiles_table() -> str:
     rows = []
     for name, behaviour in PROFILES.items():
         differing = [
-            f"`{switch.name}={spoken(value)}`"
+            f"`{switch.name}={option_text(value)}`"
             for switch in fields(Behaviour)
             if (value := getattr(behaviour, switch.name)) != switch.default
         ]
@@ -49,6 +48,7 @@ def random_faults_table() -> str:
 
 def _options_table(options: Options, title: str) -> str:
     rows = [
-        (f"`{name}`", values, f"`{default}`", about) for name, values, default, about in described(options) if default
+        (f"`{option.name}`", option.values, f"`{option.default}`", option.description)
+        for option in described_options(options)
     ]
     return table((title, "values", "default", "meaning"), rows)

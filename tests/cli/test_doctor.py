@@ -30,7 +30,7 @@ from fieldpulse_sandbox.behaviour.switches import Behaviour
 from fieldpulse_sandbox.data.store import Clock
 from fieldpulse_sandbox.faults.fault import Fault
 from fieldpulse_sandbox.sandbox import Sandbox
-from fieldpulse_sandbox.server.gateway import RecordedRequest
+from fieldpulse_sandbox.server.recorded_request import RecordedRequest
 
 NOW = 1_800_000_000.0
 

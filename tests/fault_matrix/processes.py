@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import Any
 
 from fieldpulse_sandbox.sandbox import Sandbox
-from fieldpulse_sandbox.server.gateway import RecordedRequest
+from fieldpulse_sandbox.server.recorded_request import RecordedRequest
 from tests.harness.results import RunResult
 
 from .plugins import Message, catalog_of

@@ -22,8 +22,7 @@ from fieldpulse_sandbox.behaviour.profiles import PROFILES
 from fieldpulse_sandbox.behaviour.switches import Behaviour
 from fieldpulse_sandbox.faults.fault import KINDS
 from fieldpulse_sandbox.faults.random_faults import RandomFaults
-from fieldpulse_sandbox.option_pairs import spoken
-from fieldpulse_sandbox.options import behaviour_from, chaos_from, fault_from
+from fieldpulse_sandbox.options import behaviour_from, fault_from, option_text, random_faults_from
 
 ROOT = Path(fieldpulse_sandbox.__file__).parent.parent
 
@@ -107,101 +106,99 @@ def test_the_command_takes_switches_and_faults(tmp_path: Path) -> None:
         assert re.fullmatch(r"GET /jobs\?limit=1 503 \d+\.\d ms \(error_status\)\n", process.stdout.readline())
 
 
-@pytest.mark.parametrize(
-    ("said", "complaint"),
-    [
-        (["--set", "honour_sorts=false"], "no switch 'honour_sorts'; did you mean 'honour_sort'?"),
-        (["--set", "time_format=isoz"], "time_format=isoz: did you mean 'iso_z'?"),
-        (["--set", "honour_page=maybe"], "honour_page=maybe: allowed: true, false"),
-        (["--set", "honour_page"], "'honour_page' gives no value; say NAME=VALUE"),
-        (["--set", "max_limit=0"], "max_limit=0: at least 1 is needed"),
-        (["--set", "max_limit=1.5"], "max_limit=1.5: allowed: a whole number"),
-        (["--set", "date_skew_seconds=nan"], "date_skew_seconds=nan: a finite number is needed"),
-        (
-            ["--set", "time_zone=America/Chicgo"],
-            "time_zone=America/Chicgo: no time zone 'America/Chicgo'; did you mean",
-        ),
-        (["--set", "missing_columns=job.notes"], "missing_columns=job.notes: no resource 'job'; did you mean 'jobs'?"),
-        (["--set", "missing_columns=jobs.note"], "no column of jobs 'note'; did you mean 'notes'?"),
-        (["--set", "missing_columns=jobs"], "missing_columns=jobs: no column of jobs ''\n"),
-        (["--set", "required_on_create=jobs.job_typ"], "no column of jobs 'job_typ'; did you mean 'job_type'?"),
-        (["--set", "unsortable_columns=update_at"], "no column 'update_at'; did you mean 'updated_at'?"),
-        (["--set", "unfilterable_columns=jobs.id"], "unfilterable_columns=jobs.id: no column 'jobs.id'"),
-        (["--set", "failing_filter_columns=id,qqqqqq"], "failing_filter_columns=id,qqqqqq: no column 'qqqqqq'\n"),
-        (["--set", "unavailable_resources=*"], "unavailable_resources=*: no resource '*'; there are customers, "),
-        (["--set", "always_count=jobs.notes"], "no resource 'jobs.notes'"),
-        (["--profile", "hostil"], "no profile 'hostil'; did you mean 'hostile'?"),
-        (["--fault", "redirct"], "no kind of fault 'redirct'; did you mean 'redirect'?"),
-        (["--fault", "dropped_connection,methd=POST"], "no option of faults 'methd'; did you mean 'method'?"),
-        (["--fault", "dropped_connection,method=post"], "method=post: allowed: GET, POST, PUT, DELETE, none"),
-        (["--fault-methods", "GET,put"], "methods=GET,put: allowed: GET, POST, PUT, DELETE"),
-        (["--fault", "dropped_connection,times=0"], "times=0: at least 1 is needed"),
-        (["--fault-rate", "2"], "rate=2: at most 1 is possible"),
-        (
-            ["--fault-kinds", "dropped_connection,droped_connection"],
-            "kinds=dropped_connection,droped_connection: did you mean 'dropped_connection'?",
-        ),
-        (["--behaviour", "{}/none.json"], "No such file or directory"),
-        (["--behaviour", "{}/list.json"], "is no JSON object of switches"),
-        (["--behaviour", "{}/wrong.json"], "no switch 'max_limt'; did you mean 'max_limit'?"),
-        (["--behaviour", "{}/nested.json"], "max_limit={'most': 3}: allowed: a whole number"),
-        (["--webhook-url", "ftp://x/y"], "argument --webhook-url: 'ftp://x/y' is no http or https address"),
-        (["--webhook-url", "http://x:port/y"], "argument --webhook-url: 'http://x:port/y' is no http or https address"),
-        (
-            ["--webhook-url", "http://x/\xe9"],
-            "argument --webhook-url: 'http://x/\xe9' is no http or https address in plain",
-        ),
-        (
-            ["--webhook-url", "http://x/a b"],
-            "argument --webhook-url: 'http://x/a b' is no http or https address in plain",
-        ),
-        (["--nonsense"], "unrecognized arguments: --nonsense"),
-    ],
-)
-def test_what_cannot_be_meant_is_said_in_one_line(
-    said: list[str], complaint: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+INVALID = [
+    (["--set", "honour_sorts=false"], "there is no switch 'honour_sorts'; did you mean 'honour_sort'?"),
+    (["--set", "time_format=isoz"], "time_format=isoz is invalid; did you mean 'iso_z'?"),
+    (["--set", "honour_page=maybe"], "honour_page=maybe is invalid; allowed: true, false"),
+    (["--set", "honour_page"], "'honour_page' has no value; write NAME=VALUE"),
+    (["--set", "max_limit=0"], "max_limit=0 is invalid; allowed: an integer of at least 1"),
+    (["--set", "max_limit=1.5"], "max_limit=1.5 is invalid; allowed: an integer of at least 1"),
+    (["--set", "date_skew_seconds=nan"], "date_skew_seconds=nan is invalid; allowed: a number of at least -31536000"),
+    (["--set", "time_zone=America/Chicgo"], "there is no time zone 'America/Chicgo'; did you mean 'America/Chicago'?"),
+    (["--set", "missing_columns=job.notes"], "there is no resource.column 'job.notes'; did you mean 'jobs.notes'?"),
+    (["--set", "missing_columns=jobs.note"], "there is no resource.column 'jobs.note'; did you mean 'jobs.notes'?"),
+    (["--set", "missing_columns=jobs"], "there is no resource.column 'jobs'"),
+    (["--set", "required_on_create=jobs.job_typ"], "'jobs.job_typ'; did you mean 'jobs.job_type'?"),
+    (["--set", "unsortable_columns=update_at"], "there is no column 'update_at'; did you mean 'updated_at'?"),
+    (["--set", "unfilterable_columns=jobs.id"], "there is no column 'jobs.id'"),
+    (["--set", "failing_filter_columns=id,qqqqqq"], "there is no column 'qqqqqq'\n"),
+    (["--set", "unavailable_resources=*"], "there is no resource '*'; allowed: customers, "),
+    (["--set", "always_count=jobs.notes"], "there is no list 'jobs.notes'"),
+    (["--profile", "hostil"], "there is no profile 'hostil'; did you mean 'hostile'?"),
+    (["--fault", "redirct"], "there is no kind of fault 'redirct'; did you mean 'redirect'?"),
+    (["--fault", "redirect,methd=POST"], "there is no fault option 'methd'; did you mean 'method'?"),
+    (["--fault", "redirect,method=post"], "method=post is invalid; allowed: DELETE, GET, POST, PUT, none"),
+    (["--fault-methods", "GET,put"], "methods=GET,put is invalid; allowed: DELETE, GET, POST, PUT"),
+    (["--fault", "redirect,times=0"], "times=0 is invalid; allowed: an integer of at least 1"),
+    (["--fault-rate", "2"], "rate=2 is invalid; allowed: a number of at least 0 and at most 1"),
+    (["--fault-kinds", "throttle,redirct"], "kinds=throttle,redirct is invalid; did you mean 'redirect'?"),
+    (["--behaviour", "{}/none.json"], "No such file or directory"),
+    (["--behaviour", "{}/list.json"], "is not a JSON object of switches"),
+    (["--behaviour", "{}/unknown.json"], "there is no switch 'max_limt'; did you mean 'max_limit'?"),
+    (["--behaviour", "{}/nested.json"], "max_limit={'most': 3} is invalid; allowed: an integer of at least 1"),
+    (["--webhook-url", "ftp://x/y"], "argument --webhook-url: 'ftp://x/y' is not an http or https URL"),
+    (["--webhook-url", "http://x:port/y"], "argument --webhook-url: 'http://x:port/y' is not an http or https URL"),
+    (["--webhook-url", "http://x/\xe9"], "'http://x/\xe9' is not an http or https URL in plain ASCII"),
+    (["--webhook-url", "http://x/a b"], "'http://x/a b' is not an http or https URL in plain ASCII"),
+    (["--nonsense"], "unrecognized arguments: --nonsense"),
+]
+
+
+@pytest.mark.parametrize(("arguments", "message"), INVALID)
+def test_an_invalid_option_ends_with_one_line_and_status_2(
+    arguments: list[str], message: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    """The line names what was said and the nearest name or what is allowed; the status is 2."""
-    for name, text in (("list", "[]"), ("wrong", '{"max_limt": 3}'), ("nested", '{"max_limit": {"most": 3}}')):
+    """The line names the wrong value, and the nearest name or everything that is allowed."""
+    for name, text in (("list", "[]"), ("unknown", '{"max_limt": 3}'), ("nested", '{"max_limit": {"most": 3}}')):
         (tmp_path / f"{name}.json").write_text(text, "utf-8")
     with pytest.raises(SystemExit) as ended:
-        main([one.format(tmp_path) for one in said])
+        main([argument.format(tmp_path) for argument in arguments])
     assert ended.value.code == 2
     line = capsys.readouterr().err
-    assert complaint in line
+    assert message in line
     assert re.fullmatch(r"fieldpulse-sandbox: .*\n", line)
 
 
+def test_a_missing_extra_is_named(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
+    """Without starlette the command prints what to install, not a traceback."""
+    for name in [name for name in sys.modules if name.startswith(("starlette", "fieldpulse_sandbox.server.app"))]:
+        monkeypatch.delitem(sys.modules, name)
+    monkeypatch.setitem(sys.modules, "starlette", None)
+    with pytest.raises(SystemExit) as ended:
+        main(["--port", "0"])
+    assert ended.value.code == 2
+    assert "pip install 'singer-fieldpulse[sandbox]'" in capsys.readouterr().err
+
+
 def test_the_help_explains_every_switch_profile_and_kind(capsys: pytest.CaptureFixture[str]) -> None:
-    """What can be said is found there."""
+    """Everything that an option accepts is in the help text."""
     with pytest.raises(SystemExit):
         main(["--help"])
     text = capsys.readouterr().out
-    for name in (*(one.name for one in fields(Behaviour)), *PROFILES, *KINDS):
+    for name in (*(switch.name for switch in fields(Behaviour)), *PROFILES, *KINDS):
         assert re.search(rf"^  {name} ", text, re.MULTILINE), name
 
 
 @pytest.mark.parametrize("name", PROFILES)
-def test_what_a_profile_turns_can_be_said(name: str) -> None:
-    """Each value of each switch is read back from its own words."""
+def test_each_value_of_a_profile_can_be_set(name: str) -> None:
+    """Each value of each switch survives the way through the command line."""
     behaviour = PROFILES[name]
-    said = [f"{one.name}={spoken(getattr(behaviour, one.name))}" for one in fields(Behaviour)]
-    assert behaviour_from("live-2026", None, said) == behaviour
+    pairs = [f"{switch.name}={option_text(getattr(behaviour, switch.name))}" for switch in fields(Behaviour)]
+    assert behaviour_from("live-2026", None, pairs) == behaviour
 
 
-def test_faults_by_chance_can_be_said() -> None:
-    """Nothing said is no chaos; what is not said has its default."""
-    assert chaos_from({"rate": None, "seed": None}) is None
-    assert chaos_from({"rate": "0.5", "kinds": "dropped_connection,error_status", "seed": None}) == RandomFaults(
-        rate=0.5, kinds=("dropped_connection", "error_status")
-    )
-    assert chaos_from({"methods": "none", "seed": "7"}) == RandomFaults(seed=7)
+def test_random_faults_have_options() -> None:
+    """Without an option there are no random faults; an option that is absent has its default."""
+    assert random_faults_from({"rate": None, "seed": None}) is None
+    texts = {"rate": "0.5", "kinds": "dropped_connection,error_status", "seed": None}
+    assert random_faults_from(texts) == RandomFaults(rate=0.5, kinds=("dropped_connection", "error_status"))
+    assert random_faults_from({"methods": "none", "seed": "7"}) == RandomFaults(seed=7)
 
 
-def test_a_fault_can_be_said_whole() -> None:
-    """Every field has its words."""
-    said = "concurrent_edit,method=GET,path=/jobs*,after_commit=true,times=2,skip=1,status=503,seconds=0.5"
-    fault = fault_from(f"{said},location=/x,edit=touch,seed=3")
+def test_every_field_of_a_fault_can_be_set() -> None:
+    """A fault is one text with a kind and options."""
+    text = "concurrent_edit,method=GET,path=/jobs*,after_commit=true,times=2,skip=1,status=503,seconds=0.5"
+    fault = fault_from(f"{text},location=/x,edit=touch,seed=3")
     assert (fault.kind, fault.method, fault.path, fault.after_commit) == ("concurrent_edit", "GET", "/jobs*", True)
     assert (fault.times, fault.skip, fault.status, fault.seconds) == (2, 1, 503, 0.5)
     assert (fault.location, fault.edit, fault.seed) == ("/x", "touch", 3)

@@ -24,7 +24,7 @@ from fieldpulse_api.http.client import Client, RetryPolicy
 from fieldpulse_api.http.settings import ClientSettings
 from fieldpulse_sandbox.faults.fault import Fault
 from fieldpulse_sandbox.sandbox import Sandbox
-from fieldpulse_sandbox.server.gateway import RecordedRequest
+from fieldpulse_sandbox.server.recorded_request import RecordedRequest
 from tests.harness.tap_runner import run_tap
 
 KEY = "key-canary-0123456789"

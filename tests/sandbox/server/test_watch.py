@@ -5,7 +5,7 @@ from __future__ import annotations
 import threading
 
 from fieldpulse_sandbox.sandbox import Sandbox
-from fieldpulse_sandbox.server.gateway import RecordedRequest
+from fieldpulse_sandbox.server.recorded_request import RecordedRequest
 from tests.sandbox.client import SandboxClient
 
 

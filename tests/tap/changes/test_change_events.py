@@ -15,7 +15,7 @@ from jsonschema import Draft7Validator
 
 from fieldpulse_sandbox.faults.fault import Fault
 from fieldpulse_sandbox.sandbox import Sandbox
-from fieldpulse_sandbox.server.gateway import RecordedRequest
+from fieldpulse_sandbox.server.recorded_request import RecordedRequest
 from tap_fieldpulse.tap import TapFieldPulse
 from tests.harness.messages import Message
 from tests.harness.processes import plugin_command, run_process

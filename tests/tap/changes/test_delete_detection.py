@@ -13,7 +13,7 @@ from fieldpulse_api.resources.catalogue import RESOURCES
 from fieldpulse_api.resources.model import Operation, Resource
 from fieldpulse_sandbox.faults.fault import Fault
 from fieldpulse_sandbox.sandbox import Sandbox
-from fieldpulse_sandbox.server.gateway import RecordedRequest
+from fieldpulse_sandbox.server.recorded_request import RecordedRequest
 from tests.harness.processes import plugin_command, run_process
 from tests.harness.results import RunResult
 from tests.harness.tap_runner import run_tap
