@@ -25,7 +25,7 @@ class PutSender:
 
     A PUT without a response may be applied late, over a newer one. It is therefore checked, and repeated if necessary,
     once `uncertain_create_timeout_seconds` have passed. Whether an account wants required fields with every PUT is
-    learned once for each resource in a run (API facts 10).
+    learned once for each resource in a run (API facts 7, question 10).
     """
 
     def __init__(self, services: WriteServices) -> None:
