@@ -1,33 +1,27 @@
-"""Singer messages in, without ever showing a line that is broken: it may hold anything."""
+"""The reader of Singer messages. No error shows the input line, because it may hold anything."""
 
 from __future__ import annotations
 
 import sys
 from collections.abc import Callable, Iterator
-from typing import IO, Any, NamedTuple
+from typing import IO, Any
 
 from singer_sdk.singerlib.encoding.base import GenericSingerReader
 from typing_extensions import override
 
 from fieldpulse_api.errors import InvalidInput
 from fieldpulse_api.values.strict_json import parse, text_fault
+from target_fieldpulse.records.parsed_record import RecordFault
 
 _Message = dict[str, Any]
 
 
-class RecordFault(NamedTuple):
-    """What is wrong with a record, and the line that it came in, which nothing else can hold as it was."""
-
-    reason: str
-    line: str
-
-
 class MessageReader(GenericSingerReader[str]):
-    """Read one message a line; numbers with a point are Decimal. Blank lines say nothing.
+    """Reads one message per line. Numbers with a decimal point become Decimal, blank lines are skipped.
 
-    `fault` is that of the record that was read last: what it says is not what was meant, so it is rejected.
+    `fault` is the one of the record that was read last. Such a record is readable but ambiguous, so it is rejected.
 
-    Raises: BadInput.
+    Raises: InvalidInput for a line that is not a valid message; it ends the run.
     """
 
     default_input = sys.stdin
@@ -39,7 +33,7 @@ class MessageReader(GenericSingerReader[str]):
 
     @override
     def process_lines(self, file_input: IO[str] | None, callbacks: dict[str, Callable[[_Message], None]]) -> Any:
-        """Hand on each message. Bytes that are no text stay in their line, so that the lines before it count."""
+        """Pass each message to its callback. Bytes that are not UTF-8 fail only once their line is reached."""
         file = file_input or self.default_input
         if hasattr(file, "reconfigure"):
             file.reconfigure(encoding="utf-8", errors="surrogateescape")
@@ -47,7 +41,7 @@ class MessageReader(GenericSingerReader[str]):
 
     @override
     def deserialize_json(self, line: str) -> _Message:
-        """Return a line's message."""
+        """Return the message of a line."""
         if text_fault(line):
             raise self._broken("is not UTF-8")
         try:
@@ -55,9 +49,9 @@ class MessageReader(GenericSingerReader[str]):
         except ValueError:
             raise self._broken("is not JSON") from None
         if not isinstance(message, dict) or not isinstance(message.get("type"), str):
-            raise self._broken("is no Singer message")
+            raise self._broken("is not a Singer message")
         if not isinstance(message.get("stream", ""), str):
-            raise self._broken("has a stream whose name is no text")
+            raise self._broken("has a stream name that is not text")
         what = "; ".join(faults)
         if faults and (message["type"] != "RECORD" or is_torn):
             raise self._broken(f"has {what}")
@@ -66,12 +60,12 @@ class MessageReader(GenericSingerReader[str]):
 
     @property
     def where(self) -> str:
-        """Return where the reading is."""
+        """Return the position in the input, for messages."""
         return f"input · line {self._line}"
 
     @override
     def assert_line_requires(self, line_dict: _Message, requires: set[str]) -> None:  # type: ignore[override]
-        """Refuse a message that lacks a key, without showing it."""
+        """Raise InvalidInput for a message that lacks a key."""
         missing = sorted(requires - set(line_dict))
         if missing:
             raise self._broken(f"lacks {', '.join(missing)}")
@@ -89,7 +83,7 @@ class MessageReader(GenericSingerReader[str]):
 
     def _broken(self, what: str) -> InvalidInput:
         return InvalidInput(
-            f"A line of the input {what}.",
+            f"Input line {what}.",
             where=self.where,
-            hint="look at what produces the input; nothing behind this line was written",
+            hint="check what produces the input; nothing after this line was written",
         )

@@ -1,4 +1,4 @@
-"""The sinks: one that hands records to the run, one that only counts them."""
+"""The sinks: one parses records and submits them to the run, one only counts them."""
 
 from __future__ import annotations
 
@@ -11,47 +11,52 @@ from typing_extensions import override
 from fieldpulse_api.errors import UnsupportedStreamError
 from fieldpulse_api.resources.catalogue import WRITABLE
 from fieldpulse_api.values.custom_fields import PROPERTY
-from target_fieldpulse.records.parsed_record import DELETED, parse_json_strings
+from target_fieldpulse.records.parsed_record import DELETED_AT, EXTERNAL_ID
 
 if TYPE_CHECKING:
     from .target import TargetFieldPulse
+
+_LOGGER = logging.getLogger(__name__)
 
 Record = dict[str, Any]
 
 
 class FieldPulseSink(RecordSink):
-    """The sink of one writable stream. What is wrong with a record is found when it is planned, and rejects only it."""
+    """The sink of one writable stream. An invalid record is rejected when its turn comes, and the run goes on."""
 
     def __init__(self, target: TargetFieldPulse, stream_name: str, schema: Record, key_properties: Any) -> None:
         super().__init__(target, stream_name, schema, key_properties)
         self._run, self._reader = target.run, target.reader
         self._resource = WRITABLE[stream_name]
+        self._parser = self._run.record_parser(self._resource)
 
     @override
     def setup(self) -> None:
-        """Refuse a schema whose records could never be written, and name the properties that have no effect."""
+        """Prepare the run for this stream, and warn of properties that have no effect.
+
+        Raises: UnsupportedStreamError for a schema without any property that identifies a record.
+        """
         write = self._resource.write_spec
         properties = set(self.schema["properties"])
-        needed = write.reference(write.row_reference).properties if write.row_reference else ("external_id", "id")
-        if not properties & set(needed):
+        row_properties = write.reference(write.row_reference).properties if write.row_reference else ()
+        identifiers = row_properties or (EXTERNAL_ID, "id")
+        if not properties & set(identifiers):
+            explanation = "" if row_properties else " (external_id is your key, id the FieldPulse id)"
             raise UnsupportedStreamError(
-                f"Stream {self.stream_name} says of no record which one it is.",
+                f"Records of `{self.stream_name}` have no identifier.",
                 where=f"SCHEMA of {self.stream_name}",
-                hint=f"give its records one of: {', '.join(needed)} (external_id: the source's key; id: FieldPulse's)",
+                hint=f"add one of these properties to the schema: {', '.join(identifiers)}{explanation}",
             )
-        known = (
-            write.properties
-            | {"id", "external_id", *DELETED}
-            | ({PROPERTY} if self._resource.custom_field_object else set())
-        )
-        idle = sorted(name for name in properties - known if not name.startswith("_sdc_"))
-        if idle:
-            self.logger.warning("%s: these properties are not written: %s", self.stream_name, ", ".join(idle))
+        known = {*write.properties, "id", EXTERNAL_ID, *DELETED_AT}
+        known |= {PROPERTY} if self._resource.custom_field_object else set()
+        unknown = sorted(name for name in properties - known if not name.startswith("_sdc_"))
+        if unknown:
+            _LOGGER.warning("%s: ignoring properties that cannot be written: %s", self.stream_name, ", ".join(unknown))
         self._run.prepare(self._resource)
 
     @override
     def _remove_sdc_metadata_from_record(self, record: Record) -> None:
-        """Keep `_sdc_deleted_at`, which the SDK would take out: it deletes. The others have no effect."""
+        """Keep `_sdc_deleted_at`, which the SDK would remove: it deletes rows. The others have no effect."""
 
     @override
     def _validate_and_parse(self, record: Record) -> Record:
@@ -59,14 +64,12 @@ class FieldPulseSink(RecordSink):
 
     @override
     def _singer_validate_message(self, record: Record) -> None:
-        """Leave it to the plan: a record without its key is rejected, and the run goes on."""
+        """Leave validation to the parser: a record without its key is rejected, and the run goes on."""
 
     @override
     def process_record(self, record: Record, context: object) -> None:
-        """Hand the record on; this waits while too many are under way."""
-        write = self._resource.write_spec
-        record = dict(parse_json_strings(write, record)) if write else record
-        self._run.submit(self._resource, self.schema, record, self._reader.fault)
+        """Parse the record and submit it. This blocks while too many records are in progress."""
+        self._run.submit(self._parser.parse(record), self.schema, self._reader.fault)
 
 
 class DiscardSink(RecordSink):
@@ -78,8 +81,8 @@ class DiscardSink(RecordSink):
 
     @override
     def setup(self) -> None:
-        """Say that nothing of this stream is written."""
-        logging.getLogger(__name__).warning("Stream %s is unknown to FieldPulse and is discarded", self.stream_name)
+        """Warn that nothing of this stream is written."""
+        _LOGGER.warning("Discarding stream %s: FieldPulse has no such stream", self.stream_name)
 
     @override
     def process_record(self, record: Record, context: object) -> None:

@@ -17,7 +17,7 @@ from sqlalchemy.exc import IntegrityError
 
 from fieldpulse_api.errors import ConfigError, RecordInvalid
 from target_fieldpulse.records.ledger_key import KeyKind, LedgerKey
-from target_fieldpulse.records.parsed_record import PropertyHashes
+from target_fieldpulse.records.property_hashes import PropertyHashes
 
 from .tables import AUDIT, ENTRIES, RUNS, LedgerDatabase
 

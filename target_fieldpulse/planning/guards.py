@@ -1,73 +1,109 @@
-"""Guards: how much of a stream one run may create, update and delete."""
+"""Guards: limits on how many rows of a stream one run may create, update and delete.
+
+A guard stops the run before its first write, so that a broken source cannot empty or flood an account.
+"""
 
 from __future__ import annotations
 
 import re
 import threading
 from collections import Counter
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
 from typing import Any
 
 from fieldpulse_api.errors import ConfigError, SafetyLimitReached
 
-from .plan import Action
+from .plan import PlanAction
 
-_NUMBER = re.compile(r"\d{1,15}(\.\d+)?%?\Z", re.ASCII)
-SETTINGS: Mapping[Action, str] = {"create": "max_creates", "update": "max_updates", "delete": "max_deletes"}
+_LIMIT = re.compile(r"\d{1,15}(\.\d+)?%?\Z", re.ASCII)
+_MAX_BUFFERED = 20_000  # records, some tens of megabytes
+SETTINGS: Mapping[PlanAction, str] = {"create": "max_creates", "update": "max_updates", "delete": "max_deletes"}
+
+Start = Callable[[], None]
+
+
+@dataclass(frozen=True)
+class Limit:
+    """A number of rows, or a percentage of the rows that the ledger has."""
+
+    number: float
+    is_percentage: bool
+
+    @classmethod
+    def from_setting(cls, name: str, value: Any) -> Limit:
+        """Parse a setting. Raises: ConfigError."""
+        text = str(value).strip()
+        limit = cls(float(text.removesuffix("%")) if _LIMIT.match(text) else -1.0, text.endswith("%"))
+        if limit.number < 0 or not (limit.number.is_integer() or limit.is_percentage):
+            what = f"`{name}` must be a whole number or a percentage."
+            raise ConfigError(what, where=f"setting {name}", hint='write it like 100 or "5%"')
+        return limit
+
+
+def limits_from_config(config: Mapping[str, Any]) -> dict[PlanAction, Limit]:
+    """Return the limits that the settings name. Raises: ConfigError."""
+    given = {action: name for action, name in SETTINGS.items() if config.get(name) is not None}
+    return {action: Limit.from_setting(name, config[name]) for action, name in given.items()}
 
 
 class Guards:
-    """Count what is done to each stream, and stop the run at the limit. May be used by many threads.
+    """Counts what is done to each stream, and stops the run at a limit. May be used by many threads.
 
-    `known` returns how many rows of a stream earlier runs have written: what a percentage is of.
+    `row_count` returns how many rows of a stream earlier runs have written, the base of a percentage.
     """
 
-    def __init__(self, config: Mapping[str, Any], known: Callable[[str], int]) -> None:
-        self._limits = {
-            action: _read(config, name) for action, name in SETTINGS.items() if config.get(name) is not None
-        }
-        self._known = known
-        self._counts: Counter[tuple[Action, str]] = Counter()
-        self._most: dict[tuple[Action, str], int] = {}
+    def __init__(self, limits: Mapping[PlanAction, Limit], row_count: Callable[[str], int]) -> None:
+        self._limits, self._row_count = limits, row_count
+        self._counts: Counter[tuple[PlanAction, str]] = Counter()
+        self._maxima: dict[tuple[PlanAction, str], int] = {}
         self._lock = threading.Lock()
 
     def __bool__(self) -> bool:
         return bool(self._limits)
 
-    def count(self, action: Action, stream: str) -> None:
-        """Count one more. Raises: GuardStopped when that is too many."""
-        if action not in self._limits:
+    def count(self, action: PlanAction, stream: str) -> None:
+        """Count one action. Raises: SafetyLimitReached when the limit is exceeded."""
+        limit = self._limits.get(action)
+        if limit is None:
             return
         with self._lock:
             self._counts[action, stream] += 1
-            if self._counts[action, stream] > self._limit(action, stream):
-                raise self._stopped(action, stream)
+            if self._counts[action, stream] > self._maximum(limit, action, stream):
+                raise self._exceeded(limit, action, stream)
 
     def reset(self) -> None:
-        """Begin to count anew: what was counted was only planned."""
+        """Set all counts to zero: what was counted was only planned."""
         with self._lock:
             self._counts.clear()
 
-    def _limit(self, action: Action, stream: str) -> int:
-        if (action, stream) not in self._most:
-            number, is_percent = self._limits[action]
-            self._most[action, stream] = int(self._known(stream) * number / 100) if is_percent else int(number)
-        return self._most[action, stream]
+    def _maximum(self, limit: Limit, action: PlanAction, stream: str) -> int:
+        if (action, stream) not in self._maxima:
+            rows = self._row_count(stream) * limit.number / 100 if limit.is_percentage else limit.number
+            self._maxima[action, stream] = int(rows)
+        return self._maxima[action, stream]
 
-    def _stopped(self, action: Action, stream: str) -> SafetyLimitReached:
-        number, is_percent = self._limits[action]
-        share = f" ({number:g} % of the {self._known(stream)} that are known)" if is_percent else ""
+    def _exceeded(self, limit: Limit, action: PlanAction, stream: str) -> SafetyLimitReached:
+        share = f" ({limit.number:g} % of the {self._row_count(stream)} known rows)" if limit.is_percentage else ""
         return SafetyLimitReached(
-            f"More than {self._most[action, stream]} {action}s of {stream}{share}: the run was stopped.",
+            f"The run would {action} more than {self._maxima[action, stream]} rows of `{stream}`{share}.",
             where=f"setting {SETTINGS[action]} · stream {stream}",
-            hint="look at the source; `dry_run: true` shows what would be done. Raise the limit if it is meant",
+            hint="check the source; `dry_run: true` shows the planned writes. Raise the limit if they are intended",
         )
 
 
-def _read(config: Mapping[str, Any], name: str) -> tuple[float, bool]:
-    text = str(config[name]).strip()
-    number = float(text.removesuffix("%")) if _NUMBER.match(text) else -1.0
-    if number < 0 or (not number.is_integer() and not text.endswith("%")):
-        what = "The limit is neither a whole number nor a percentage."
-        raise ConfigError(what, where=f"setting {name}", hint='give it like 100 or "5%"')
-    return number, text.endswith("%")
+class GuardBuffer:
+    """Records that wait until the guards have counted all of them, or as many as the buffer holds."""
+
+    def __init__(self) -> None:
+        self._starts: list[Start] = []
+
+    def append(self, start: Start) -> bool:
+        """Add what starts the write of a record. Return whether the buffer is full."""
+        self._starts.append(start)
+        return len(self._starts) >= _MAX_BUFFERED
+
+    def drain(self) -> Iterator[Start]:
+        """Yield everything in order, and empty the buffer."""
+        yield from self._starts
+        self._starts.clear()

@@ -10,6 +10,8 @@ from fieldpulse_api.errors import ConfigError, got_and_allowed
 from fieldpulse_api.resources.catalogue import WRITABLE
 from fieldpulse_api.resources.model import WritableResource
 from fieldpulse_api.resources.write_model import FieldType
+from target_fieldpulse.records.columns import Column
+from target_fieldpulse.records.parsed_record import RecordParser
 
 Mode = Literal["upsert", "create_only", "update_only"]
 MODES: tuple[Mode, ...] = ("upsert", "create_only", "update_only")
@@ -59,18 +61,27 @@ class WritePolicy:
             hard_delete=config["hard_delete"],
         )
 
+    def record_parser(self, resource: WritableResource) -> RecordParser:
+        """Return the parser for the records of a stream."""
+        return RecordParser(
+            resource,
+            clear_nulls=self.clear_nulls,
+            fill_empty_only=self.fill_empty_only,
+            stores_external_id=resource.name in self.external_id_fields,
+        )
+
     def match_sets_of(self, resource: WritableResource) -> tuple[tuple[str, ...], ...]:
         """Return the sets of fields by which a stream's rows are found."""
         return self.match_sets.get(resource.name, resource.write_spec.match_sets)
 
-    def match_columns(self, external: Mapping[str, str]) -> dict[str, list[str]]:
+    def match_columns(self, key_columns: Mapping[str, Column]) -> dict[str, list[Column]]:
         """Return the columns by which rows are matched, by stream."""
-        columns: dict[str, list[str]] = {}
+        columns: dict[str, list[Column]] = {}
         for resource in WRITABLE.values():
             names = dict.fromkeys(name for fields in self.match_sets_of(resource) for name in fields)
             fields = resource.write_spec.by_name
-            own = [external[resource.name]] if resource.name in external else []
-            columns[resource.name] = [*own, *(fields[name].column for name in names)]
+            own = [key_columns[resource.name]] if resource.name in key_columns else []
+            columns[resource.name] = [*own, *(Column(fields[name].column) for name in names)]
         return columns
 
     def mode(self, stream: str) -> Mode:

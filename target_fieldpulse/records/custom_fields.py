@@ -1,125 +1,186 @@
-"""`custom_fields: {Name: value}` → the nameless entries that FieldPulse takes."""
+"""Custom fields of records: values by name become the entries that a write body has, and are compared with a row's.
+
+The API takes no names, so a record's names are looked up among the definitions of the account.
+"""
 
 from __future__ import annotations
 
 import threading
 from collections.abc import Mapping
+from decimal import Decimal
 from typing import Any
 
 from fieldpulse_api.errors import ConfigError, RowNotFound, UnexpectedResponse, allowed_and_similar
 from fieldpulse_api.http.client import Client
 from fieldpulse_api.reading.definitions import read_definitions
 from fieldpulse_api.reading.pages import ReadOptions
-from fieldpulse_api.values.custom_fields import PROPERTY, CustomFieldDefinition
+from fieldpulse_api.values.custom_fields import PROPERTY, VALUE_COLUMNS, CustomFieldDefinition, entries_of
 from fieldpulse_api.values.scalars import ConversionError, to_decimal_text
 from fieldpulse_api.values.text import normalized, property_name
 
-from .custom_field_entries import DEFINITION, Entries
 from .field_codec import describe, refuse
 
-_NO_LIST = (403, 404)
+Entries = list[dict[str, Any]]
+
+FIELD = VALUE_COLUMNS[0]
+"""The body field that holds the entries."""
+DEFINITION = "field_instance_id"
+"""The key of an entry that holds the id of its definition."""
+_NO_DEFINITIONS = (403, 404)  # HTTP statuses of an account without custom fields
+_BOOLEAN_DIGITS = {"true": "1", "false": "0"}
 
 
 class CustomFieldWriter:
-    """The custom fields of the account, read when first asked for. May be used by many threads."""
+    """The custom fields of the account, read when they are first needed. May be used by many threads."""
 
-    def __init__(self, client: Client, reading: ReadOptions) -> None:
-        self._client, self._reading = client, reading
+    def __init__(self, client: Client, options: ReadOptions) -> None:
+        self._client, self._options = client, options
         self._lock = threading.Lock()
         self._definitions: list[CustomFieldDefinition] | None = None
 
-    def entries(self, object_type: str, given: Mapping[str, Any], held: Mapping[int, Any], *, clears: bool) -> Entries:
-        """Return the entries of values by name: a field's own name, or the property that the tap makes of it.
+    def entries(
+        self, object_type: str, values: Mapping[str, Any], row_values: Mapping[int, Any], *, clear_nulls: bool
+    ) -> Entries:
+        """Return the entries for values by name: the name of a field, or the property that the tap makes of it.
 
-        `held` are values that the record has from FieldPulse, by definition: those are not judged.
+        `row_values` are the values that the record carries in the API's own form, by definition. A value that equals
+        its row value is sent unchecked: FieldPulse holds it already.
 
-        Raises: Invalid for a name that no field of this object type has, and for a value that its field does not take.
+        Raises: RecordInvalid for an unknown name, and for a value that does not fit its field.
         """
-        found: dict[int, dict[str, Any]] = {}
-        for name, value in given.items():
-            one = self._named(object_type, str(name))
-            if one.id in found:
-                raise refuse(f"{PROPERTY}: the field {one.name!r} is given twice", PROPERTY)
-            if value is None and not clears:
+        entries: dict[int, dict[str, Any]] = {}
+        for name, value in values.items():
+            definition = self._definition_named(object_type, str(name))
+            if definition.id in entries:
+                raise refuse(f"{PROPERTY}: two names refer to the field {definition.name!r}", PROPERTY)
+            if value is None and not clear_nulls:
                 continue
-            is_held = value not in (None, "") and str(value) == str(held.get(one.id))
-            found[one.id] = {DEFINITION: one.id, "value": str(value) if is_held else _written(one, value)}
-        return list(found.values())
+            is_unchanged = value not in (None, "") and str(value) == str(row_values.get(definition.id))
+            text = str(value) if is_unchanged else _to_text(definition, value)
+            entries[definition.id] = {DEFINITION: definition.id, "value": text}
+        return list(entries.values())
 
-    def name_of(self, definition: Any) -> str:
+    def name_of(self, definition_id: Any) -> str:
         """Return the name of a field, for people."""
-        return next((one.name for one in self._all() if one.id == definition), str(definition))
+        names = (definition.name for definition in self._all() if definition.id == definition_id)
+        return next(names, str(definition_id))
 
     def text_field(self, object_type: str, name: str, *, where: str) -> int:
-        """Return the id of the field for text that a setting names. Raises: BadSetting, also where there is no list."""
+        """Return the id of the text field with this name. Raises: ConfigError, also if the list cannot be read."""
         try:
-            known = [one for one in self._of(object_type) if one.type == "text"]
+            candidates = [definition for definition in self._of(object_type) if definition.type == "text"]
         except (RowNotFound, UnexpectedResponse) as error:
-            if error.http_status not in _NO_LIST:
+            if error.http_status not in _NO_DEFINITIONS:
                 raise
-            what = f"The custom fields that keep keys cannot be looked up. {error.what}"
             raise ConfigError(
-                what, where=where, hint="leave the setting out if your plan has no custom fields"
+                f"The custom fields that hold the external_id cannot be read. {error.what}",
+                where=where,
+                hint="remove the setting if your FieldPulse plan has no custom fields",
             ) from error
-        found = [one.id for one in known if normalized(one.name) == normalized(name)]
-        if len(found) == 1:
-            return found[0]
-        instead = allowed_and_similar(name, [one.name for one in known])
-        what = f"{len(found) or 'No'} custom fields for text have this name: {instead}."
-        raise ConfigError(what, where=where, hint="create the field in FieldPulse, or correct the setting")
+        ids = [definition.id for definition in candidates if normalized(definition.name) == normalized(name)]
+        if len(ids) == 1:
+            return ids[0]
+        instead = allowed_and_similar(name, [definition.name for definition in candidates])
+        raise ConfigError(
+            f"{len(ids) or 'No'} custom text fields have this name: {instead}.",
+            where=where,
+            hint="create the field in FieldPulse, or correct the setting",
+        )
 
-    def _named(self, object_type: str, name: str) -> CustomFieldDefinition:
-        known = self._of(object_type)
-        ways = (
-            lambda one: one.name == name,
-            lambda one: normalized(one.name) == normalized(name),
-            lambda one: name in (property_name(one.name), f"field_{one.id}", f"{property_name(one.name)}_{one.id}"),
+    def _definition_named(self, object_type: str, name: str) -> CustomFieldDefinition:
+        definitions = self._of(object_type)
+        tests = (
+            lambda each: each.name == name,
+            lambda each: normalized(each.name) == normalized(name),
+            lambda each: (
+                name in (property_name(each.name), f"field_{each.id}", f"{property_name(each.name)}_{each.id}")
+            ),
         )
-        for way in ways:
-            found = [one for one in known if way(one)]
-            if len(found) == 1:
-                return found[0]
-            if found:
-                ids = ", ".join(f"field_{one.id}" for one in found)
-                raise refuse(f"{PROPERTY}: several fields have the name {name!r}", PROPERTY, f"name one of {ids}")
-        raise refuse(
-            f"{PROPERTY}: there is no {name!r}; {allowed_and_similar(name, [one.name for one in known])}", PROPERTY
-        )
+        for is_named in tests:
+            matches = [definition for definition in definitions if is_named(definition)]
+            if len(matches) == 1:
+                return matches[0]
+            if matches:
+                ids = ", ".join(f"field_{definition.id}" for definition in matches)
+                raise refuse(f"{PROPERTY}: several fields have the name {name!r}", PROPERTY, f"use one of {ids}")
+        instead = allowed_and_similar(name, [definition.name for definition in definitions])
+        raise refuse(f"{PROPERTY} has no field {name!r}; {instead}", PROPERTY)
 
     def _of(self, object_type: str) -> list[CustomFieldDefinition]:
-        return [one for one in self._all() if not one.object_types or object_type in one.object_types]
+        return [each for each in self._all() if not each.object_types or object_type in each.object_types]
 
     def _all(self) -> list[CustomFieldDefinition]:
         with self._lock:
             if self._definitions is None:
-                self._definitions = read_definitions(self._client, self._reading)
+                self._definitions = read_definitions(self._client, self._options)
             return self._definitions
 
 
-def _written(definition: CustomFieldDefinition, value: Any) -> str:
-    """Return a value as text, in which all of them are kept (I). Only documented kinds are checked."""
+def row_values(row: Mapping[str, Any]) -> dict[int, Any]:
+    """Return the values of the custom fields of a row, by the ids of their definitions."""
+    return {definition: value for name in VALUE_COLUMNS for definition, value in entries_of(row.get(name))}
+
+
+def merge_into_row(body: Mapping[str, Any], row: Mapping[str, Any]) -> dict[str, Any]:
+    """Return a body whose custom fields replace those of a row."""
+    return {name: with_value_ids(value, row) if name == FIELD else value for name, value in body.items()}
+
+
+def with_value_ids(entries: Entries, row: Mapping[str, Any]) -> Entries:
+    """Return entries with the ids of the values that they replace: without an id, the API would add a second value."""
+    ids = {}
+    for entry in (
+        each for name in VALUE_COLUMNS for each in row.get(name) or () if isinstance(each, dict) and each.get("id")
+    ):
+        ids.update({definition: entry["id"] for definition, _ in entries_of([entry])})
+    return [({"id": ids[entry[DEFINITION]]} if entry.get(DEFINITION) in ids else {}) | entry for entry in entries]
+
+
+def missing_values(entries: Entries, row: Mapping[str, Any]) -> Entries:
+    """Return the entries whose values differ from those of a row."""
+    current = row_values(row)
+    return [entry for entry in entries if not _is_same(entry["value"], current.get(entry[DEFINITION]))]
+
+
+def empty_fields(entries: Entries, row: Mapping[str, Any]) -> Entries:
+    """Return the entries whose fields are empty in a row."""
+    filled = {id_ for name in VALUE_COLUMNS for id_, value in entries_of(row.get(name)) if value not in (None, "")}
+    return [entry for entry in entries if entry[DEFINITION] not in filled]
+
+
+def _is_same(value: Any, current: Any) -> bool:
+    """Return whether two texts are the same value: numbers and booleans have several spellings."""
+    if value in (None, "") or current in (None, ""):
+        return value in (None, "") and current in (None, "")
+    if str(value) == str(current):
+        return True
+    try:
+        left, right = to_decimal_text(str(value)), to_decimal_text(str(current))
+        return left is not None and right is not None and Decimal(left) == Decimal(right)
+    except ConversionError:
+        return str(value) == _BOOLEAN_DIGITS.get(str(current).lower())
+
+
+def _to_text(definition: CustomFieldDefinition, value: Any) -> str:
+    """Return a value as text, the form of every custom field (inferred). Only documented kinds are checked."""
     name = f"{PROPERTY}.{definition.name}"
     if value is None or value == "":
         return ""
     if isinstance(value, bool):
         return str(int(value))
     if isinstance(value, (list, Mapping)):
-        raise refuse(f"{name} is {describe(value)}, and not one value", name)
-    written = _number(value)
-    if written is None and definition.type == "number":
-        raise refuse(f"{name} is {describe(value)}, and a number in FieldPulse", name)
+        raise refuse(f"{name} is {describe(value)}; a single value is expected", name)
+    try:
+        number = to_decimal_text(value)
+    except ConversionError:
+        number = None
+    if number is None and definition.type == "number":
+        raise refuse(f"{name} is {describe(value)}; FieldPulse expects a number", name)
     if definition.type == "number" or not isinstance(value, str):
-        return written or ""
+        return number or ""
     if definition.choices:
-        choice = next((one for one in definition.choices if normalized(one) == normalized(value)), None)
+        choice = next((allowed for allowed in definition.choices if normalized(allowed) == normalized(value)), None)
         if choice is None:
             raise refuse(f"{name} is {describe(value)}; {allowed_and_similar(value, definition.choices)}", name)
         return choice
     return value
-
-
-def _number(value: Any) -> str | None:
-    try:
-        return to_decimal_text(value)
-    except ConversionError:
-        return None

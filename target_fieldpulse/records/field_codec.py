@@ -1,4 +1,7 @@
-"""Single values: as FieldPulse wants them, and in the forms in which a value of ours is compared with one of a row."""
+"""Single values in the form that the API takes, and in the forms in which they are compared with a row's.
+
+Rows show the same value differently from how it was sent: prices gain decimals, times become text, classes become long.
+"""
 
 from __future__ import annotations
 
@@ -22,22 +25,24 @@ _COMPLETE = phonenumbers.ValidationResult.IS_POSSIBLE
 _POSSIBLE = (_COMPLETE, phonenumbers.ValidationResult.IS_POSSIBLE_LOCAL_ONLY)
 
 
-def refuse(reason: str, field: str, do: str = "correct the record at its source") -> RecordInvalid:
-    """Return the rejection of a record: `reason` never holds the value, only its type or length."""
-    return RecordInvalid(reason, where=f"field {field}", hint=do)
+def refuse(reason: str, field: str, hint: str = "correct the record at its source") -> RecordInvalid:
+    """Return the error that rejects a record. The reason describes a value by type or length, and never shows it."""
+    return RecordInvalid(reason, where=f"field {field}", hint=hint)
 
 
 class FieldCodec:
-    """Put values on the wire, and compare them. `region` is the country of phone numbers without a code.
+    """Converts and compares values of body fields.
 
-    Raises: BadSetting for a region that there is not.
+    `zone` is the zone of times without one, `region` the country of phone numbers without a country code.
+
+    Raises: ConfigError for an unknown region.
     """
 
     def __init__(self, zone: tzinfo = timezone.utc, region: str = "US") -> None:
         region = region.strip().upper()
         if region not in phonenumbers.SUPPORTED_REGIONS:
-            what = "There is no country of this code."
-            raise ConfigError(what, where="setting phone_region", hint="give an ISO 3166 code, like US or CA")
+            what = "`phone_region` is not a country code."
+            raise ConfigError(what, where="setting phone_region", hint="use an ISO 3166 code, like US or CA")
         self._zone, self._region = zone, region
         self._to_wire: dict[FieldType, Callable[[Any], Any]] = {
             FieldType.TEXT: _text,
@@ -47,33 +52,34 @@ class FieldCodec:
             FieldType.INTEGER: to_integer,
             FieldType.DECIMAL: to_decimal_text,
             FieldType.BOOLEAN: to_boolean,
-            FieldType.TIME: _time,
-            FieldType.DATE: self._day,
+            FieldType.TIME: _unix_seconds,
+            FieldType.DATE: self._date,
             FieldType.OBJECT_TYPE: _text,
             FieldType.JSON: _json,
             FieldType.KEY: _text,
         }
 
     def to_wire(self, field: Field, value: Any) -> Any:
-        """Return a value as the API wants it. Raises: Invalid, naming the field and the rule, never the value."""
-        value = _code(field, value)
+        """Return a value as the API takes it. Raises: RecordInvalid, naming the field and the rule."""
+        value = _code_of_label(field, value)
         try:
             wire = self._to_wire[field.type](value)
         except ConversionError:
-            raise refuse(f"{field.name} is {describe(value)}, and not {TYPE_NAMES[field.type]}", field.name) from None
+            expected = TYPE_NAMES[field.type]
+            raise refuse(f"{field.name} is {describe(value)}; {expected} is expected", field.name) from None
         if field.type is FieldType.OBJECT_TYPE:
-            wire = _short(field, wire)
+            wire = _allowed_object_type(field, wire)
         if field.max_length and isinstance(wire, str) and len(wire) > field.max_length:
-            raise refuse(f"{field.name} has {len(wire)} characters; at most {field.max_length} are taken", field.name)
+            raise refuse(f"{field.name} has {len(wire)} characters; the maximum is {field.max_length}", field.name)
         if field.allowed_values and wire not in (None, "") and wire not in field.allowed_values:
-            raise refuse(f"{field.name} is {describe(value)}; {_choice(field, value)}", field.name)
+            raise refuse(f"{field.name} is {describe(value)}; {_allowed_text(field, value)}", field.name)
         return wire
 
-    def equals(self, field: Field, value: Any, there: Any) -> bool:
-        """Say whether a row's cell holds what was put on the wire."""
+    def equals(self, field: Field, value: Any, cell: Any) -> bool:
+        """Return whether a cell of a row holds a value that was sent."""
         if field.type is FieldType.JSON:
-            return _contains(there, value)
-        return bool(self.normalized(field, value) == self.normalized(field, there))
+            return _contains(cell, value)
+        return bool(self.normalized(field, value) == self.normalized(field, cell))
 
     def match_key(self, field: Field, value: Any) -> str:
         """Return the form in which values are matched: case, spaces and a phone's punctuation do not count."""
@@ -82,64 +88,63 @@ class FieldCodec:
         if field.type is FieldType.KEY:
             return str(value)
         if field.type in (FieldType.PHONE, FieldType.E164):
-            return self._number(value) or "".join(letter for letter in str(value) if letter.isdigit())
-        exact = self.normalized(field, value)
-        return " ".join(str(exact).casefold().split())
+            return self._complete_number(value) or "".join(letter for letter in str(value) if letter.isdigit())
+        return " ".join(str(self.normalized(field, value)).casefold().split())
 
     def normalized(self, field: Field, value: Any) -> Any:
         """Return the typed form in which two values of a field are compared; None for an empty one."""
         if value in (None, ""):
             return None
         try:
-            return self._forms(field.type, value)
+            return self._typed(field.type, value)
         except ConversionError:
             return str(value)
 
-    def _forms(self, kind: FieldType, value: Any) -> Any:
+    def _typed(self, kind: FieldType, value: Any) -> Any:
         if kind is FieldType.TIME:
             time = to_utc(value, self._zone)
             return None if time is None else int(time.timestamp())
         if kind is FieldType.DECIMAL:
-            exact = to_decimal_text(value)
-            return None if exact is None else Decimal(exact).normalize()
+            text = to_decimal_text(value)
+            return None if text is None else Decimal(text).normalize()
         if kind is FieldType.OBJECT_TYPE:
             return object_type(value)
-        plain: dict[FieldType, Callable[[Any], Any]] = {
+        conversions: dict[FieldType, Callable[[Any], Any]] = {
             FieldType.INTEGER: to_integer,
             FieldType.BOOLEAN: to_boolean,
             FieldType.DATE: to_date,
             FieldType.EMAIL: _email,
             FieldType.E164: self._e164,
         }
-        return plain.get(kind, str)(value)
+        return conversions.get(kind, str)(value)
 
     def _phone(self, value: Any) -> str:
-        """Return a phone number as it came, if it can be one."""
+        """Return a phone number unchanged, if it can be one."""
         number = _text(value).strip()
-        if number and self._parsed(number) is None:
+        if number and self._parse_number(number) is None:
             raise ConversionError
         return number
 
     def _e164(self, value: Any) -> str:
         number = self._phone(value)
-        return (self._number(number) or number) if number else ""
+        return (self._complete_number(number) or number) if number else ""
 
-    def _number(self, value: Any) -> str | None:
-        """Return a complete number in the form of E.164; what has no area code is none."""
-        number = self._parsed(str(value))
+    def _complete_number(self, value: Any) -> str | None:
+        """Return a phone number in E.164 form, None for one without an area code."""
+        number = self._parse_number(str(value))
         if number is None or phonenumbers.is_possible_number_with_reason(number) != _COMPLETE:
             return None
         return phonenumbers.format_number(number, phonenumbers.PhoneNumberFormat.E164)
 
-    def _parsed(self, text: str) -> phonenumbers.PhoneNumber | None:
+    def _parse_number(self, text: str) -> phonenumbers.PhoneNumber | None:
         try:
             number = phonenumbers.parse(text, self._region)
         except phonenumbers.NumberParseException:
             return None
         return number if phonenumbers.is_possible_number_with_reason(number) in _POSSIBLE else None
 
-    def _day(self, value: Any) -> str | None:
-        """Return a plain date; of a time the day that it is in the account's zone."""
+    def _date(self, value: Any) -> str | None:
+        """Return a plain date: of a time, the day in the account's zone."""
         try:
             return to_date(value)
         except ConversionError:
@@ -155,51 +160,47 @@ def describe(value: Any) -> str:
 
 
 def canonical_json(value: Any) -> bytes:
-    """Return the one JSON text of a value, from which hashes are made."""
+    """Return the one JSON text of a value, for hashing."""
     return _JSON.encode(value)
 
 
-def _code(field: Field, value: Any) -> Any:
-    """Return the code that a label stands for."""
+def _code_of_label(field: Field, value: Any) -> Any:
     if field.code_labels and isinstance(value, str):
         return next((code for code, label in field.code_labels.pairs if normalized(label) == normalized(value)), value)
     return value
 
 
-def _choice(field: Field, value: Any) -> str:
-    names = (
-        [f"{one} {field.code_labels.by_code[one]}" for one in field.allowed_values]
-        if field.code_labels
-        else field.allowed_values
-    )
-    return allowed_and_similar(value, names)
+def _allowed_text(field: Field, value: Any) -> str:
+    if not field.code_labels:
+        return allowed_and_similar(value, field.allowed_values)
+    return allowed_and_similar(value, [f"{code} {field.code_labels.by_code[code]}" for code in field.allowed_values])
 
 
-def _short(field: Field, value: Any) -> str:
+def _allowed_object_type(field: Field, value: Any) -> Any:
     """Return an object type as it is written: `customer` for FieldPulse's class of customers."""
     short = object_type(value)
-    return next((str(one) for one in field.allowed_values if object_type(one) == short), short)
+    return next((str(allowed) for allowed in field.allowed_values if object_type(allowed) == short), short)
 
 
-def _contains(there: Any, value: Any) -> bool:
-    """Say whether JSON of a row has all that was written: rows add keys of their own to what they are given."""
+def _contains(cell: Any, value: Any) -> bool:
+    """Return whether JSON of a row has everything that was sent: the API adds keys of its own."""
     if isinstance(value, Mapping):
-        return isinstance(there, Mapping) and all(_contains(there.get(key), one) for key, one in value.items())
+        return isinstance(cell, Mapping) and all(_contains(cell.get(key), item) for key, item in value.items())
     if isinstance(value, list):
-        there = [] if there is None else there
-        return isinstance(there, list) and len(there) == len(value) and all(map(_contains, there, value))
-    if isinstance(there, Mapping):  # a tag is written by its id (contract 4.22)
-        return value in (there.get("id"), there.get("tag_id"))
-    return bool(value == there) or str(value) == str(there) or _is_number(value, there)
+        cell = [] if cell is None else cell
+        return isinstance(cell, list) and len(cell) == len(value) and all(map(_contains, cell, value))
+    if isinstance(cell, Mapping):  # a tag is written by its id (API facts 4.22)
+        return value in (cell.get("id"), cell.get("tag_id"))
+    return bool(value == cell) or str(value) == str(cell) or _is_same_number(value, cell)
 
 
-def _is_number(value: Any, there: Any) -> bool:
-    """Say whether two texts are one number: prices read back with four decimals."""
+def _is_same_number(value: Any, cell: Any) -> bool:
+    """Return whether two texts are the same number: prices read back with four decimals."""
     try:
-        one, other = to_decimal_text(value), to_decimal_text(there)
+        left, right = to_decimal_text(value), to_decimal_text(cell)
     except ConversionError:
         return False
-    return one is not None and other is not None and Decimal(one) == Decimal(other)
+    return left is not None and right is not None and Decimal(left) == Decimal(right)
 
 
 def _text(value: Any) -> str:
@@ -215,10 +216,10 @@ def _email(value: Any) -> str:
     if address and not _EMAIL.match(address):
         raise ConversionError
     name, _, domain = address.rpartition("@")
-    return f"{name}@{domain.lower()}" if domain else address  # FieldPulse refuses a domain in capitals
+    return f"{name}@{domain.lower()}" if domain else address  # the API rejects a domain in capitals
 
 
-def _time(value: Any) -> int | None:
+def _unix_seconds(value: Any) -> int | None:
     time = to_utc(value, timezone.utc)
     return None if time is None else int(time.timestamp())
 

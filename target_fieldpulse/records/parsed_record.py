@@ -1,98 +1,158 @@
-"""What a record says: under which key, of which row, and what is new of it. Pure."""
+"""A Singer record, parsed and validated once, at the sink: nothing behind it looks at the raw record again."""
 
 from __future__ import annotations
 
-import hashlib
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
 from datetime import timezone
 from decimal import Decimal
-from typing import Any
+from typing import Any, NamedTuple
 
 import msgspec
 
 from fieldpulse_api.errors import RecordInvalid
+from fieldpulse_api.resources.model import WritableResource
 from fieldpulse_api.resources.write_model import FieldType, WriteSpec
 from fieldpulse_api.values.custom_fields import PROPERTY
 from fieldpulse_api.values.scalars import ConversionError, optional_int, to_utc
 from fieldpulse_api.values.strict_json import decode, text_fault
 
-from .custom_field_entries import FIELD as VALUES
-from .field_codec import canonical_json, describe, refuse
+from .custom_fields import FIELD as CUSTOM_FIELDS
+from .field_codec import describe, refuse
 from .ledger_key import KeyKind, LedgerKey
+from .property_hashes import PropertyHashes, hash_properties, hash_property
 
 Record = Mapping[str, Any]
-PropertyHashes = dict[str, str]
-"""What a record says: a hash for each property that has an effect, custom fields one by one."""
 
-DELETED = ("_sdc_deleted_at", "deleted_at")
-_LONGEST_KEY = 500  # the ledger takes 512, with what it puts before
-_LARGEST_ID = 2**63
-_TEXTS = (FieldType.TEXT, FieldType.EMAIL, FieldType.PHONE, FieldType.E164)
+EXTERNAL_ID = "external_id"
+DELETED_AT = ("_sdc_deleted_at", "deleted_at")
+_MAX_EXTERNAL_ID_CHARACTERS = 500  # the ledger stores 512, with the prefix of the kind
+_MAX_ROW_ID = 2**63 - 1
+_TEXT_TYPES = (FieldType.TEXT, FieldType.EMAIL, FieldType.PHONE, FieldType.E164)
 
 
-def row_id(record: Record) -> int | None:
-    """Return the FieldPulse id that the record carries. Raises: Invalid."""
-    if record.get("id") is None:
-        return None
-    return to_row_id(record["id"], "id")
+class RecordFault(NamedTuple):
+    """Why a record cannot be trusted, with its input line: no parsed form would keep the line as it was."""
+
+    reason: str
+    line: str
+
+
+@dataclass(frozen=True)
+class ParsedRecord:
+    """One record of a writable stream.
+
+    `values` are its properties, with lists and objects parsed. A record with an `error` is rejected when its turn
+    comes; its other attributes hold what could be parsed, an empty key if there is none.
+    """
+
+    resource: WritableResource
+    values: Record
+    key: LedgerKey
+    external_id: str | None = None
+    row_id: int | None = None
+    is_deleted: bool = False
+    custom_fields: Record = field(default_factory=dict)
+    property_hashes: PropertyHashes = field(default_factory=dict)
+    error: RecordInvalid | None = None
+
+
+@dataclass(frozen=True)
+class RecordParser:
+    """Parses the records of one stream.
+
+    `clear_nulls` and `fill_empty_only` are the settings that change what a property does. `stores_external_id` says
+    that FieldPulse keeps the external_id, so that a change of it has to be written.
+    """
+
+    resource: WritableResource
+    clear_nulls: bool = False
+    fill_empty_only: bool = False
+    stores_external_id: bool = False
+
+    def parse(self, record: Record) -> ParsedRecord:
+        """Return a record, with its first error if it is invalid."""
+        values = parse_json_strings(self.resource.write_spec, record)
+        parsed = ParsedRecord(self.resource, values, LedgerKey(self.resource.name, KeyKind.EXTERNAL_ID, ""))
+        is_row_change = self.resource.write_spec.target_resource is not None  # its key is the row that it refers to
+        try:
+            try:
+                parsed = self._with_external_id(parsed)
+                parsed = self._with_row_id(parsed)
+            except RecordInvalid:
+                if not is_row_change:
+                    raise
+            parsed = replace(parsed, is_deleted=_is_deleted(values))
+            return parsed if is_row_change or parsed.is_deleted else self._with_properties(parsed)
+        except RecordInvalid as error:
+            return replace(parsed, error=error)
+
+    def _with_external_id(self, parsed: ParsedRecord) -> ParsedRecord:
+        external_id = _to_external_id(parsed.values.get(EXTERNAL_ID))
+        if external_id is None:
+            return parsed
+        key = LedgerKey(self.resource.name, KeyKind.EXTERNAL_ID, external_id)
+        return replace(parsed, external_id=external_id, key=key)
+
+    def _with_row_id(self, parsed: ParsedRecord) -> ParsedRecord:
+        value = parsed.values.get("id")
+        if value is None and parsed.external_id is None:
+            raise refuse("the record has neither external_id nor id", EXTERNAL_ID, "add one; external_id is your key")
+        if value is None:
+            return parsed
+        row_id = to_row_id(value, "id")
+        by_id = LedgerKey(self.resource.name, KeyKind.ROW_ID, str(row_id))
+        return replace(parsed, row_id=row_id, key=by_id if parsed.external_id is None else parsed.key)
+
+    def _with_properties(self, parsed: ParsedRecord) -> ParsedRecord:
+        write, custom_fields = self.resource.write_spec, parsed.values.get(PROPERTY)
+        if CUSTOM_FIELDS not in write.by_name or custom_fields is None:
+            custom_fields = {}
+        if not isinstance(custom_fields, Mapping):
+            raise refuse(
+                f"{PROPERTY} is {describe(custom_fields)}; an object of names and values is expected", PROPERTY
+            )
+        hashes = hash_properties(
+            write, parsed.values, with_nulls=self.clear_nulls, fill_empty_only=self.fill_empty_only
+        )
+        if self.stores_external_id and parsed.external_id is not None:
+            hashes |= hash_property(EXTERNAL_ID, parsed.external_id)
+        return replace(parsed, custom_fields=custom_fields, property_hashes=hashes)
 
 
 def to_row_id(value: Any, name: str) -> int:
-    """Return an id of FieldPulse's. Raises: Invalid."""
-    identity = optional_int(value)
-    if identity is None or not 0 < identity < _LARGEST_ID:
+    """Return a FieldPulse id. Raises: RecordInvalid."""
+    row_id = optional_int(value)
+    if row_id is None or not 0 < row_id <= _MAX_ROW_ID:
         raise refuse(
-            f"{name} is not one of FieldPulse's ids, which are whole numbers", name, "put your key into external_id"
+            f"{name} is {describe(value)}; FieldPulse ids are positive whole numbers",
+            name,
+            "put your own key into external_id",
         )
-    return identity
+    return row_id
 
 
-def source_key(stream: str, record: Record) -> LedgerKey:
-    """Return the key of a record in the ledger: the source's own, else FieldPulse's.
-
-    Raises: Invalid for a record with neither.
-    """
-    external = external_id(record)
-    if external is not None:
-        return LedgerKey(stream, KeyKind.EXTERNAL_ID, external)
-    identity = row_id(record)
-    if identity is None:
-        raise refuse("neither external_id nor id is given", "external_id", "give one: external_id is your key")
-    return LedgerKey(stream, KeyKind.ROW_ID, str(identity))
-
-
-def key_or_empty(stream: str, record: Record) -> LedgerKey:
-    """Return the key of a record that may be wrong: nothing where it has none."""
-    try:
-        return source_key(stream, record)
-    except RecordInvalid:
-        return LedgerKey(stream, KeyKind.EXTERNAL_ID, "")
-
-
-def external_id(record: Record) -> str | None:
-    """Return the source's key of a record, None where it has none. Raises: Invalid."""
-    given = record.get("external_id")
-    if given in (None, ""):
-        return None
-    is_plain = isinstance(given, (str, int, Decimal)) and not isinstance(given, bool)
-    key = str(given)
-    if not is_plain or len(key) > _LONGEST_KEY or any(letter < " " for letter in key) or text_fault(key):
-        rule = f"text or a number of at most {_LONGEST_KEY} characters, without control characters"
-        raise refuse(f"external_id is {describe(given)}, and not {rule}", "external_id")
-    return key
+def is_blank(value: Any) -> bool:
+    """Return whether a property refers to nothing."""
+    return value in (None, "", []) or (isinstance(value, str) and not value.strip())
 
 
 def parse_json_strings(write: WriteSpec, record: Record) -> Record:
-    """Return a record whose lists and objects are no JSON text, and whose times and numbers no empty text."""
-    blank = {name for name, one in write.by_name.items() if one.type not in _TEXTS and record.get(name) == ""}
-    record = {**record, **dict.fromkeys(blank)} if blank else record
-    kept = {name for name, one in write.by_name.items() if one.type is FieldType.JSON} | {PROPERTY}
-    kept |= {call.name for call in write.actions}
-    texts = {name: record[name] for name in kept if isinstance(record.get(name), str)}
-    return {**record, **{name: _parsed(text) for name, text in texts.items()}} if texts else record
+    """Return a record with lists and objects in place of their JSON text, and null in place of empty text.
+
+    Loaders and warehouses turn nested values into text. Empty text is null only where a field holds no text.
+    """
+    empty = {name for name, each in write.by_name.items() if each.type not in _TEXT_TYPES and record.get(name) == ""}
+    nested = {name for name, each in write.by_name.items() if each.type is FieldType.JSON}
+    nested |= {PROPERTY, *(action.name for action in write.actions)}
+    return {
+        **record,
+        **dict.fromkeys(empty),
+        **{name: _parse_json(record[name]) for name in nested - empty if isinstance(record.get(name), str)},
+    }
 
 
-def _parsed(text: str) -> Any:
+def _parse_json(text: str) -> Any:
     if text.lstrip()[:1] not in ("[", "{"):
         return text
     try:
@@ -101,67 +161,25 @@ def _parsed(text: str) -> Any:
         return text
 
 
-def is_deleted(record: Record) -> bool:
-    """Say whether the source has deleted the record. Raises: Invalid for what is no time."""
-    return any(_is_time(name, record[name]) for name in DELETED if record.get(name) not in (None, False))
+def _to_external_id(value: Any) -> str | None:
+    if value in (None, ""):
+        return None
+    is_scalar = isinstance(value, (str, int, Decimal)) and not isinstance(value, bool)
+    text = str(value)
+    has_control = any(character < " " for character in text)
+    if not is_scalar or len(text) > _MAX_EXTERNAL_ID_CHARACTERS or has_control or text_fault(text):
+        rule = f"text or a number of at most {_MAX_EXTERNAL_ID_CHARACTERS} characters, without control characters"
+        raise refuse(f"external_id is {describe(value)}; expected {rule}", EXTERNAL_ID)
+    return text
+
+
+def _is_deleted(values: Record) -> bool:
+    return any(_is_time(name, values[name]) for name in DELETED_AT if values.get(name) not in (None, False))
 
 
 def _is_time(name: str, value: Any) -> bool:
-    """Say whether a value is a time; zero and zero dates are none, as in FieldPulse's own columns."""
+    """Return whether a value is a time; zero and zero dates are not, as in FieldPulse's own columns."""
     try:
         return value != 0 and to_utc(value, timezone.utc) is not None
     except ConversionError:
-        raise refuse(f"{name} is {describe(value)}, and not a time in ISO 8601 form", name) from None
-
-
-def is_blank(value: Any) -> bool:
-    """Say whether a property names nothing."""
-    return value in (None, "", []) or (isinstance(value, str) and not value.strip())
-
-
-def property_hashes(write: WriteSpec, record: Record, *, clears: bool = False, fills: bool = False) -> PropertyHashes:
-    """Return what the record says of everything that can have an effect; nulls count where they clear.
-
-    What only fills gaps is told apart from what is written for certain.
-    """
-    found: PropertyHashes = {}
-    for name in sorted(write.properties & record.keys()):
-        _say(found, name, record[name], clears=clears)
-    values = record.get(PROPERTY)
-    if VALUES in write.by_name and isinstance(values, Mapping):
-        found.pop(VALUES, None)  # the same by definition: what is named goes
-        for name, value in values.items():
-            _say(found, f"{PROPERTY}.{name}", value, clears=clears)
-    elif VALUES in write.by_name and values is not None:
-        _say(found, PROPERTY, values, clears=clears)
-    return {name: f"~{one}" for name, one in found.items()} if fills else found
-
-
-def _say(found: PropertyHashes, name: str, value: Any, *, clears: bool) -> None:
-    if value is not None or clears:
-        found |= hash_property(name, value)
-
-
-def hash_property(name: str, value: Any) -> PropertyHashes:
-    """Return what one property says."""
-    return {name: hashlib.blake2b(canonical_json(value), digest_size=6, person=b"fieldpulse").hexdigest()}
-
-
-def merge_hashes(write: WriteSpec, before: PropertyHashes, now: PropertyHashes) -> PropertyHashes:
-    """Return what was ever said, the latest of each property; what is said of a link undoes what was said before."""
-    links = {call.link_kind for call in write.actions if call.name in now}
-    undone = {call.name for call in write.actions if call.link_kind and call.link_kind in links}
-    return {name: one for name, one in before.items() if name not in undone} | now
-
-
-def changed_properties(now: PropertyHashes, before: PropertyHashes) -> tuple[str, ...]:
-    """Return the properties that say something else than what was written last."""
-    return tuple(name for name, value in now.items() if before.get(name) != value)
-
-
-def fields_of(write: WriteSpec, properties: Iterable[str]) -> set[str]:
-    """Return the body fields that these properties can fill."""
-    found: set[str] = set()
-    for name in properties:
-        found |= {VALUES} if name.startswith(PROPERTY) else set(write.fields_by_property.get(name, ()))
-    return found
+        raise refuse(f"{name} is {describe(value)}; expected a time in ISO 8601 form", name) from None

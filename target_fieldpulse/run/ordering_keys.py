@@ -14,7 +14,7 @@ from fieldpulse_api.resources.catalogue import WRITABLE
 from fieldpulse_api.resources.write_model import Field, FieldType, Reference, WriteSpec
 from fieldpulse_api.values.text import normalized
 from target_fieldpulse.records.field_codec import FieldCodec
-from target_fieldpulse.records.parsed_record import Record
+from target_fieldpulse.records.parsed_record import ParsedRecord, Record
 
 from .keyed_executor import OrderingKey
 
@@ -32,22 +32,23 @@ def _name_columns() -> dict[str, set[str]]:
 _NAME_COLUMNS = _name_columns()
 
 
-def keys_written(
-    stream: str, spec: WriteSpec, record: Record, match_sets: tuple[tuple[str, ...], ...], codec: FieldCodec
-) -> list[OrderingKey]:
+def keys_written(record: ParsedRecord, match_sets: tuple[tuple[str, ...], ...], codec: FieldCodec) -> list[OrderingKey]:
     """Return the keys of the row that a record writes."""
+    stream, spec, values = record.resource.name, record.resource.write_spec, record.values
     if spec.row_reference:
         row = spec.reference(spec.row_reference)
-        return [key for name in _present(row, record) for key in _reference_keys(row, name, record[name])]
-    keys: list[OrderingKey] = [
-        (stream, name, str(record[name])) for name in ("id", "external_id") if record.get(name) is not None
-    ]
-    columns = (column for column in _NAME_COLUMNS.get(stream, ()) if record.get(column) is not None)
-    keys += [(stream, (column,), (normalized(record[column]),)) for column in columns]
+        return [key for name in _present(row, values) for key in _reference_keys(row, name, values[name])]
+    keys: list[OrderingKey] = []
+    if record.row_id is not None:
+        keys.append((stream, "id", str(record.row_id)))
+    if record.external_id is not None:
+        keys.append((stream, "external_id", record.external_id))
+    columns = (column for column in _NAME_COLUMNS.get(stream, ()) if values.get(column) is not None)
+    keys += [(stream, (column,), (normalized(values[column]),)) for column in columns]
     for fields in match_sets:
-        values = tuple(_match_value(spec, name, record, codec) for name in fields)
-        if all(values):
-            keys.append((stream, fields, values))
+        wanted = tuple(_match_value(spec, name, values, codec) for name in fields)
+        if all(wanted):
+            keys.append((stream, fields, wanted))
     return keys
 
 

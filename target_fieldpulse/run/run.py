@@ -15,12 +15,10 @@ from fieldpulse_api.http.client import Client
 from fieldpulse_api.resources.catalogue import WRITABLE
 from fieldpulse_api.resources.model import WritableResource
 from fieldpulse_plugin.settings import client_settings
-from target_fieldpulse.message_reader import RecordFault
-from target_fieldpulse.planning.guard_buffer import Held
-from target_fieldpulse.planning.guards import Guards
+from target_fieldpulse.planning.guards import GuardBuffer, Guards, limits_from_config
 from target_fieldpulse.planning.write_policy import WritePolicy
 from target_fieldpulse.records.field_codec import FieldCodec
-from target_fieldpulse.records.parsed_record import key_or_empty
+from target_fieldpulse.records.parsed_record import ParsedRecord, RecordFault, RecordParser
 from target_fieldpulse.reporting.audit import OUTCOMES_IN_LEDGER
 from target_fieldpulse.reporting.outcomes import Outcome, Outcomes, WriteResult
 from target_fieldpulse.reporting.private_files import check_writable
@@ -48,10 +46,13 @@ class RunStopped(Exception):
 class _Submission:
     """A record on its way, with the ticket that holds back every STATE behind it."""
 
-    resource: WritableResource
+    record: ParsedRecord
     schema: Schema
-    record: Record
     ticket: int
+
+    @property
+    def stream(self) -> str:
+        return self.record.resource.name
 
 
 class TargetRun:
@@ -69,7 +70,7 @@ class TargetRun:
         self._client_settings = client_settings(config)
         self._policy = WritePolicy.from_config(config)
         self._codec = FieldCodec(self._client_settings.zone, config["phone_region"])
-        self._guards = Guards(config, self._row_count)
+        self._guards = Guards(limits_from_config(config), self._row_count)
         self._report_path = _report_path(config)
         self._rejects = RejectsFile(Path(config["rejects_path"]))
         if config.get("plan_path") and not self._is_dry:
@@ -79,7 +80,7 @@ class TargetRun:
         self._outcomes = Outcomes()
         self._states = StateQueue(self._write_state)
         self._pool = KeyedExecutor(math.ceil(self._client_settings.requests_per_second), self._stopped)
-        self._guard_buffer: Held | None = Held() if self._guards and not self._is_dry else None
+        self._guard_buffer: GuardBuffer | None = GuardBuffer() if self._guards and not self._is_dry else None
         self._prepared: set[str] = set()
         self._services: RunServices | None = None
         self._error: BaseException | None = None
@@ -109,23 +110,25 @@ class TargetRun:
             if not WRITABLE[stream].write_spec.target_resource:
                 self._services.uncertain_creates.settle_all(WRITABLE[stream])
 
-    def submit(
-        self, resource: WritableResource, schema: Schema, record: Record, fault: RecordFault | None = None
-    ) -> None:
+    def record_parser(self, resource: WritableResource) -> RecordParser:
+        """Return the parser for the records of a stream."""
+        return self._policy.record_parser(resource)
+
+    def submit(self, record: ParsedRecord, schema: Schema, fault: RecordFault | None = None) -> None:
         """Accept one record; block while too many are in flight. A record with a fault is rejected.
 
         Raises: the error that ended the run.
         """
         self.raise_if_failed()
-        self._outcomes.count_read(resource.name)
-        submission = _Submission(resource, schema, record, self._states.open_ticket())
+        self._outcomes.count_read(record.resource.name)
+        submission = _Submission(record, schema, self._states.open_ticket())
         if fault:
             self._reject_fault(submission, fault)
         elif self._guard_buffer is None:
             self._start(submission)
         else:
             self._count_planned(submission)
-            if self._guard_buffer.put(lambda: self._start(submission)):
+            if self._guard_buffer.append(lambda: self._start(submission)):
                 self._release_buffered()
 
     def skip(self, stream: str) -> None:
@@ -202,7 +205,7 @@ class TargetRun:
     def _count_planned(self, submission: _Submission) -> None:
         """Count what a record will do, before anything is sent. Raises: SafetyLimitReached."""
         try:
-            plan = self._opened.planner.plan(submission.resource, submission.record)
+            plan = self._opened.planner.plan(submission.record)
         except RecordError:  # it is rejected when it is written
             return
         if plan.writes:
@@ -220,23 +223,23 @@ class TargetRun:
             self._guards.reset()
             if self._services:
                 self._services.planned_state.clear()
-            for start in buffer.take():
+            for start in buffer.drain():
                 self.raise_if_failed()
                 start()
 
     def _start(self, submission: _Submission) -> None:
         """Hand a record to the pool, behind the earlier ones that touch the same rows."""
-        resource, record = submission.resource, submission.record
-        match_sets = self._policy.match_sets_of(resource)
+        record = submission.record
+        match_sets = self._policy.match_sets_of(record.resource)
         self._pool.submit(
             lambda: self._work(submission),
-            writes=keys_written(resource.name, resource.write_spec, record, match_sets, self._codec),
-            after=keys_read(resource.write_spec, record),
+            writes=keys_written(record, match_sets, self._codec),
+            after=keys_read(record.resource.write_spec, record.values),
         )
 
     def _work(self, submission: _Submission) -> None:
         """Write a record, in a thread of the pool, and close its ticket."""
-        stream = submission.resource.name
+        stream = submission.stream
         try:
             with self._outcomes.in_progress(stream):
                 self._outcomes.count_outcome(stream, self._write(submission))
@@ -251,23 +254,22 @@ class TargetRun:
         services, plan = self._opened, None
         try:
             services.audit.start_record()
-            plan = services.planner.plan(submission.resource, submission.record)
+            plan = services.planner.plan(submission.record)
             services.audit.start_record()  # look-ups are shared: their requests belong to no record
             result = services.executor.execute(plan)
         except (RecordError, UncertainWrite) as error:
             result = self._refuse(submission, error)
         if result.outcome not in OUTCOMES_IN_LEDGER:
-            key = plan.ledger_key if plan else key_or_empty(submission.resource.name, submission.record)
+            key = plan.ledger_key if plan else submission.record.key
             services.audit.append(key, plan.action if plan else "none", result)
         return result.outcome
 
     def _reject_fault(self, submission: _Submission, fault: RecordFault) -> None:
         """Reject a record whose line was ambiguous. The rejects file gets the line as it came."""
-        stream = submission.resource.name
         error = RecordInvalid(f"the record has {fault.reason}", where="input", hint="correct the record at its source")
         result = self._refuse(submission, error, line=fault.line)
-        self._outcomes.count_outcome(stream, result.outcome)
-        self._opened.audit.append(key_or_empty(stream, submission.record), "none", result)
+        self._outcomes.count_outcome(submission.stream, result.outcome)
+        self._opened.audit.append(submission.record.key, "none", result)
         self._states.close_ticket(submission.ticket)
 
     def _refuse(
@@ -276,12 +278,11 @@ class TargetRun:
         """Store a record that was not written in the rejects file, and return its outcome."""
         if isinstance(error, UncertainWrite) and self._stopped.is_set():
             raise RunStopped from None
-        stream = submission.resource.name
+        stream, record = submission.stream, submission.record
         if not self._is_dry:
-            self._rejects.append(stream, submission.schema, line or submission.record, error.one_line)
+            self._rejects.append(stream, submission.schema, line or record.values, error.one_line)
         outcome: Outcome = "uncertain" if isinstance(error, UncertainWrite) else "rejected"
-        key = key_or_empty(stream, submission.record)
-        _LOGGER.warning("%s: %s %s: %s", outcome, stream, key.redacted, error.one_line)
+        _LOGGER.warning("%s: %s %s: %s", outcome, stream, record.key.redacted, error.one_line)
         return WriteResult(outcome)
 
     def _write_state(self, state: State) -> None:

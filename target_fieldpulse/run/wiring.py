@@ -15,12 +15,15 @@ from fieldpulse_api.resources.catalogue import WRITABLE
 from target_fieldpulse.ledger.ledger import Ledger
 from target_fieldpulse.ledger.run_marker import RunMarkers
 from target_fieldpulse.ledger.tables import LedgerDatabase
-from target_fieldpulse.planning.forecast import PlannedState
+from target_fieldpulse.planning.body_builder import BodyBuilder
 from target_fieldpulse.planning.guards import Guards
-from target_fieldpulse.planning.lookups import Lookups, custom_column, key_column
+from target_fieldpulse.planning.lookups import Lookups
+from target_fieldpulse.planning.planned_state import PlannedState
 from target_fieldpulse.planning.planner import Planner
 from target_fieldpulse.planning.references import References, lookup_columns
+from target_fieldpulse.planning.row_matcher import RowMatcher
 from target_fieldpulse.planning.write_policy import WritePolicy, external_id_columns
+from target_fieldpulse.records.columns import Column
 from target_fieldpulse.records.custom_fields import CustomFieldWriter
 from target_fieldpulse.records.field_codec import FieldCodec
 from target_fieldpulse.reporting.audit import Audit
@@ -100,9 +103,10 @@ def build_services(
             timeout_seconds=config["uncertain_create_timeout_seconds"],
         )
         planned_state = PlannedState(ledger, lookups)
-        planner = Planner(
-            services, planned_state, References(planned_state, lookups, policy, key_columns), custom_fields
-        )
+        matcher = RowMatcher(lookups, codec, policy, key_columns)
+        references = References(planned_state, lookups, matcher, create_missing=policy.create_missing_references)
+        bodies = BodyBuilder(references, custom_fields, codec, key_columns=key_columns, clear_nulls=policy.clear_nulls)
+        planner = Planner(planned_state, bodies, matcher, policy)
         puts, uncertain_creates = PutSender(services), UncertainCreates(services)
         updater = RowUpdater(services, puts)
         executor: Executor = (
@@ -124,10 +128,11 @@ def build_services(
         )
 
 
-def _key_column(stream: str, name: str, custom_fields: CustomFieldWriter) -> str:
+def _key_column(stream: str, name: str, custom_fields: CustomFieldWriter) -> Column:
     """Return the column in which FieldPulse keeps the source's keys: an own column, or a custom field for text."""
     resource = WRITABLE[stream]
     if name in external_id_columns(resource):
-        return key_column(name)
+        return Column(name, is_exact=True)
     where = f"setting external_id_fields.{stream}"
-    return key_column(custom_column(custom_fields.text_field(str(resource.custom_field_object), name, where=where)))
+    field_id = custom_fields.text_field(str(resource.custom_field_object), name, where=where)
+    return Column.of_custom_field(field_id, is_exact=True)

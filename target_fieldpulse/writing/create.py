@@ -15,9 +15,9 @@ from fieldpulse_api.reading.incremental_scan import newest_id
 from fieldpulse_api.reading.pages import Pages
 from fieldpulse_api.resources.model import Resource
 from fieldpulse_api.values.scalars import optional_int
-from target_fieldpulse.planning.lookups import cell, field_of
-from target_fieldpulse.planning.plan import Plan, create_plan, differing_fields
-from target_fieldpulse.records.custom_field_entries import merge_into_row
+from target_fieldpulse.planning.body_builder import as_create
+from target_fieldpulse.planning.plan import Plan, differing_fields
+from target_fieldpulse.records.custom_fields import merge_into_row
 from target_fieldpulse.records.field_codec import refuse
 
 from .fingerprint import fingerprint_of, hash_value
@@ -76,13 +76,13 @@ class RowCreator:
         resource, key = plan.resource, plan.ledger_key
         entry = self._services.ledger.find(key)
         if entry is None:
-            return self.create(create_plan(plan))
+            return self.create(as_create(plan))
         with self._fingerprint_lock(entry.fingerprint):
             row_id = entry.row_id or self._uncertain_creates.settle(resource, entry)
             if row_id is None:
                 self._services.ledger.discard_pending(key)
         if row_id is None:
-            return self.create(create_plan(plan))
+            return self.create(as_create(plan))
         if dict(entry.parent_ids) != dict(plan.parent_ids):
             names = ", ".join(resource.parent_keys)
             raise refuse(f"{names} has changed, and rows of {resource.name} cannot be moved", names)
@@ -91,9 +91,9 @@ class RowCreator:
     def _fingerprint(self, plan: Plan) -> Mapping[str, str]:
         """Return the hash of the source's key if FieldPulse keeps it, else of the fields that recognise the row."""
         column = self._services.key_columns.get(plan.resource.name)
-        key = cell(plan.body, column) if column else None
+        key = column.value_in(plan.body) if column else None
         if column and key is not None:
-            return {column: hash_value(field_of(plan.resource, column), key, self._services.codec)}
+            return {column.text: hash_value(column.field_of(plan.resource), key, self._services.codec)}
         return fingerprint_of(plan.resource, plan.body, self._services.codec)
 
     def _fingerprint_lock(self, fingerprint: Mapping[str, str]) -> threading.Lock:

@@ -13,12 +13,11 @@ from typing import Any
 from fieldpulse_api.resources.write_model import Field, FieldType
 from fieldpulse_api.values.strict_json import encode
 from fieldpulse_api.values.text import PERSONAL_COLUMN
-from target_fieldpulse.planning.forecast import PlannedState
-from target_fieldpulse.planning.lookups import cell, custom_column
-from target_fieldpulse.planning.plan import Action, Body, Plan, RowToCreate, differing_fields
-from target_fieldpulse.records.custom_field_entries import DEFINITION
-from target_fieldpulse.records.custom_field_entries import FIELD as VALUES
-from target_fieldpulse.records.custom_fields import CustomFieldWriter
+from target_fieldpulse.planning.plan import Body, Plan, PlanAction, RowToCreate, differing_fields
+from target_fieldpulse.planning.planned_state import PlannedState
+from target_fieldpulse.records.columns import Column
+from target_fieldpulse.records.custom_fields import DEFINITION, CustomFieldWriter
+from target_fieldpulse.records.custom_fields import FIELD as VALUES
 from target_fieldpulse.records.field_codec import describe
 from target_fieldpulse.reporting.outcomes import Outcome, WriteResult
 from target_fieldpulse.reporting.private_files import open_private
@@ -35,7 +34,7 @@ _PRINTABLE_TYPES = (
     FieldType.DATE,
     FieldType.OBJECT_TYPE,
 )
-_OUTCOMES: Mapping[Action, Outcome] = {
+_OUTCOMES: Mapping[PlanAction, Outcome] = {
     "create": "created",
     "resume_create": "created",
     "update": "updated",
@@ -144,7 +143,10 @@ class DryRun:
             if name == VALUES:
                 for entry in body[name]:
                     title = f"custom_fields.{self._custom_fields.name_of(entry[DEFINITION])}"
-                    changes[title] = {"old": cell(row, custom_column(entry[DEFINITION])), "new": entry["value"]}
+                    changes[title] = {
+                        "old": Column.of_custom_field(entry[DEFINITION]).value_in(row),
+                        "new": entry["value"],
+                    }
             else:
                 column = plan.resource.write_spec.column_of(name)
                 changes[name] = {"old": row.get(column), "new": body[name]}

@@ -12,12 +12,12 @@ from typing import Any, Protocol
 
 from fieldpulse_api.errors import RowNotFound
 from fieldpulse_api.resources.catalogue import WRITABLE
-from target_fieldpulse.planning.forecast import columns_written
+from target_fieldpulse.planning.body_builder import as_create
 from target_fieldpulse.planning.guards import Guards
-from target_fieldpulse.planning.plan import Body, Plan, RowToCreate, create_plan
-from target_fieldpulse.planning.planner import row_ledger_key
+from target_fieldpulse.planning.plan import Body, Plan, RowToCreate
+from target_fieldpulse.planning.planner import row_change_key
 from target_fieldpulse.planning.write_policy import CREATABLE
-from target_fieldpulse.records.custom_field_entries import FIELD as VALUES
+from target_fieldpulse.records.custom_fields import FIELD as VALUES
 from target_fieldpulse.records.ledger_key import LedgerKey
 from target_fieldpulse.reporting.outcomes import WriteResult
 
@@ -89,7 +89,7 @@ class PlanExecutor:
         with self._name_locks[key]:
             if key not in self._created_by_name:
                 self._guards.count("create", row.stream)
-                plan = create_plan(Plan("create", WRITABLE[row.stream], key, body=dict(row.body)))
+                plan = as_create(Plan("create", WRITABLE[row.stream], key, body=dict(row.body)))
                 entry = ledger.find(key)
                 if entry and entry.status == "written":  # the look-up did not find it: it was deleted or renamed
                     ledger.delete(key)
@@ -140,7 +140,7 @@ class PlanExecutor:
 
     def _update_lookups(self, plan: Plan, row_id: int, body: Body, columns: Mapping[str, Any] | None = None) -> None:
         """Enter a written body into the look-ups, and the other columns of the row where they are known."""
-        written = {**(columns or {}), **columns_written(replace(plan, body=body))}
+        written = {**(columns or {}), **replace(plan, body=body).columns}
         if columns and VALUES in body:  # custom fields that the record leaves out stay known
             written[VALUES] = [*body[VALUES], *(columns.get(VALUES) or ())]
         self._services.lookups.upsert(plan.resource.name, plan.parent_ids, row_id, written)
@@ -151,4 +151,4 @@ class PlanExecutor:
             spec = other.write_spec
             is_same_row = spec.target_resource == plan.resource.name and other.name != plan.ledger_key.stream
             if is_same_row and set(spec.by_name) & set(plan.body):
-                self._services.ledger.delete(row_ledger_key(other.name, row_id))
+                self._services.ledger.delete(row_change_key(other.name, row_id))

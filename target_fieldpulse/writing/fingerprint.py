@@ -11,7 +11,7 @@ from typing import Any
 
 from fieldpulse_api.resources.model import WritableResource
 from fieldpulse_api.resources.write_model import Field, FieldType
-from target_fieldpulse.planning.lookups import cell, field_of, has_column, plain_column
+from target_fieldpulse.records.columns import Column
 from target_fieldpulse.records.field_codec import FieldCodec
 
 _TIME_ZONE_STEP_SECONDS = 900  # offsets of time zones differ by whole quarters of an hour
@@ -37,9 +37,9 @@ def matches(
 ) -> bool:
     """Return whether a row matches in all columns of a fingerprint that it shows."""
     return bool(fingerprint) and all(
-        hash_value(field_of(resource, column), cell(row, column), codec) == expected
-        for column, expected in fingerprint.items()
-        if has_column(row, column)
+        hash_value(column.field_of(resource), column.value_in(row), codec) == expected
+        for column, expected in ((Column.from_text(name), expected) for name, expected in fingerprint.items())
+        if column.is_in(row)
     )
 
 
@@ -67,8 +67,8 @@ def has_extra_data(
 
 def unobservable_columns(row: Mapping[str, Any], fingerprint: Mapping[str, str]) -> list[str]:
     """Return the columns of a fingerprint that a row does not show."""
-    return [column for column in fingerprint if not has_column(row, column)]
+    return [name for name in fingerprint if not Column.from_text(name).is_in(row)]
 
 
 def _has_key(fingerprint: Mapping[str, str]) -> bool:
-    return any(column != plain_column(column) for column in fingerprint)
+    return any(Column.from_text(name).is_exact for name in fingerprint)

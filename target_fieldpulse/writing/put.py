@@ -8,7 +8,6 @@ import time
 from collections.abc import Iterable
 
 from fieldpulse_api.errors import RecordInvalid, RowNotFound, UncertainWrite
-from target_fieldpulse.planning.lookups import has_column
 from target_fieldpulse.planning.plan import Body, differing_fields
 from target_fieldpulse.records.field_codec import refuse
 
@@ -109,7 +108,7 @@ class PutSender:
                 break
             row = self._services.read_row(target.resource, target.path)
             names = differing_fields(target.resource, body, row, self._services.codec)
-            if not any(has_column(row, target.field_of(name).column) for name in names):
+            if not any(target.field_of(name).column in row for name in names):
                 return
         raise _uncertain(target.path)
 

@@ -16,6 +16,7 @@ from target_fieldpulse.ledger.ledger import Ledger
 from target_fieldpulse.ledger.run_marker import RunMarkers
 from target_fieldpulse.planning.lookups import Lookups
 from target_fieldpulse.planning.write_policy import WritePolicy
+from target_fieldpulse.records.columns import Column
 from target_fieldpulse.records.field_codec import FieldCodec
 from target_fieldpulse.reporting.audit import Audit
 
@@ -51,7 +52,7 @@ class WriteServices:
     codec: FieldCodec
     policy: WritePolicy
     audit: Audit
-    key_columns: Mapping[str, str]
+    key_columns: Mapping[str, Column]
     waiter: Waiter
     timeout_seconds: float
 

@@ -34,6 +34,7 @@ from fieldpulse_api.errors import RowNotFound, UncertainWrite
 from fieldpulse_api.reading.pages import Row
 from fieldpulse_api.resources.model import WritableResource
 from target_fieldpulse.ledger.ledger import Entry
+from target_fieldpulse.records.columns import Column
 
 from .fingerprint import has_extra_data, is_more_specific, matches, unobservable_columns
 from .new_rows import NewRowReader, NewRows
@@ -118,7 +119,7 @@ class UncertainCreates:
             resource,
             entry.parent_ids,
             entry.max_id_before,
-            with_custom_fields=any(":" in name for name in entry.fingerprint),
+            with_custom_fields=any(Column.from_text(name).custom_field_id is not None for name in entry.fingerprint),
         )
 
     def _link_match(self, resource: WritableResource, entry: Entry, rows: Iterable[Row]) -> MatchResult:

@@ -11,8 +11,8 @@ from fieldpulse_api.errors import FieldPulseError, UncertainWrite
 from fieldpulse_api.resources.model import WritableResource
 from fieldpulse_api.resources.write_model import Action
 from target_fieldpulse.planning.plan import Body, Plan
-from target_fieldpulse.records.custom_field_entries import FIELD as VALUES
-from target_fieldpulse.records.custom_field_entries import empty_fields, merge_into_row, missing_values
+from target_fieldpulse.records.custom_fields import FIELD as VALUES
+from target_fieldpulse.records.custom_fields import empty_fields, merge_into_row, missing_values
 from target_fieldpulse.records.field_codec import canonical_json
 from target_fieldpulse.records.ledger_key import KeyKind, LedgerKey
 

@@ -151,7 +151,7 @@ def test_what_is_said_twice_and_not_the_same_is_rejected(
     text = singer_lines(schema_message("jobs", "id", *values), record_message("jobs", id=job["id"], **values))
     written = run_target(target_config, text, tmp_path)
     assert written.counts == {"rejected": 1}
-    assert "given twice" in written.stderr
+    assert "refer to different rows" in written.stderr
     same = record_message("jobs", id=job["id"], customer_id=named(box, "C")[0]["id"], customer_external_id="c")
     text = singer_lines(schema_message("jobs", "id", "customer_id", "customer_external_id"), same)
     assert run_target(target_config, text, tmp_path).counts == {"updated": 1}

@@ -126,24 +126,28 @@ def test_a_job_is_changed_with_what_its_put_must_repeat(box: Sandbox, target_con
     ("message", "values", "said"),
     [
         (CUSTOMERS, {"external_id": "x", "email": "a@example.com"}, "one of first_name, last_name, display_name"),
-        (CUSTOMERS, {"external_id": "x", "first_name": "A" * 256}, "256 characters; at most 255"),
+        (CUSTOMERS, {"external_id": "x", "first_name": "A" * 256}, "256 characters; the maximum is 255"),
         (CUSTOMERS, {"external_id": "x", "first_name": "A", "status": "custommer"}, "allowed: lead"),
-        (CUSTOMERS, {"external_id": "x", "first_name": "A", "email": "no address"}, "not an e-mail address"),
-        (CUSTOMERS, {"external_id": "x", "first_name": ["A"]}, "not text"),
+        (CUSTOMERS, {"external_id": "x", "first_name": "A", "email": "no address"}, "an e-mail address is expected"),
+        (CUSTOMERS, {"external_id": "x", "first_name": ["A"]}, "text is expected"),
         (CUSTOMERS, {"id": "abc", "first_name": "A"}, "whole numbers"),
         (CUSTOMERS, {"id": -1, "first_name": "A"}, "whole numbers"),
         (CUSTOMERS, {"first_name": "A"}, "external_id"),
-        (JOBS, {"external_id": "x", "customer_external_id": "nobody", "job_type": "T"}, "send the record of customers"),
+        (
+            JOBS,
+            {"external_id": "x", "customer_external_id": "nobody", "job_type": "T"},
+            "send the record of `customers`",
+        ),
         (JOBS, {"external_id": "x", "job_type": "T"}, "customer_id is required"),
         (JOBS, {"external_id": "x", "customer_id": 1, "job_type": "T"}, "FieldPulse"),
         (
             MOVES,
             {"customer_email": "nobody@example.com", "pipeline_status": "Won"},
-            "no row of customers has this e-mail",
+            "no row of `customers` has this e-mail",
         ),
-        (MOVES, {"pipeline_status": "Won"}, "none of customer_id, customer_external_id, customer_email"),
+        (MOVES, {"pipeline_status": "Won"}, "one of customer_id, customer_external_id, customer_email"),
         (MOVES, {"customer_id": 1, "pipeline_status": "Wonn"}, "did you mean 'Won'"),
-        (MOVES, {"customer_id": 1}, "none of pipeline_status_id, pipeline_status"),
+        (MOVES, {"customer_id": 1}, "one of pipeline_status_id, pipeline_status"),
     ],
 )
 def test_a_wrong_record_is_kept_with_its_reason_and_the_run_goes_on(
@@ -261,14 +265,14 @@ def test_properties_that_cannot_be_written_are_named(target_config: Config, tmp_
         schema_message("customers", "external_id", "first_name", "shoe_size"),
         record_message("customers", external_id="s", first_name="S"),
     )
-    assert "not written: shoe_size" in run_target(target_config, text, tmp_path).stderr
+    assert "cannot be written: shoe_size" in run_target(target_config, text, tmp_path).stderr
 
 
 @pytest.mark.parametrize(
     ("text", "said"),
     [
         ("{nonsense with canary@example.com\n", "not JSON"),
-        ('["canary@example.com"]\n', "no Singer message"),
+        ('["canary@example.com"]\n', "not a Singer message"),
         ('{"type": "RECORD", "record": {"email": "canary@example.com"}}\n', "lacks stream"),
         ('{"type": "SURPRISE", "email": "canary@example.com"}\n', "unknown type"),
         (

@@ -101,15 +101,15 @@ def test_a_job_is_assigned_to_people_and_teams(box: Sandbox, target_config: Conf
     [
         ({"job_status": "Compleeted"}, "did you mean 'Completed'"),
         ({"team": "Nobody's"}, "team is text of 8 characters; allowed:"),
-        ({"assigned_to_email": "nobody@example.com"}, "no row of users has this e-mail"),
+        ({"assigned_to_email": "nobody@example.com"}, "no row of `users` has this e-mail"),
         ({"tags": ["Nope"]}, "tags is text of 4 characters; allowed: Warranty"),
-        ({"team": [["B"]]}, "team is of type list, and not a name"),
+        ({"team": [["B"]]}, "team is of type list; a name is expected"),
         ({"tags": [[]]}, "neither a name nor an id"),
         ({"custom_fields": {"Permit": "1"}}, "did you mean 'Permit number'"),
-        ({"custom_fields": {"Crew size": "many"}}, "a number in FieldPulse"),
-        ({"custom_fields": "Permit"}, "no object of names and values"),
+        ({"custom_fields": {"Crew size": "many"}}, "FieldPulse expects a number"),
+        ({"custom_fields": "Permit"}, "an object of names and values is expected"),
         ({"job_status": 9}, "allowed: 1 New"),
-        ({"start_time": "soon"}, "text of 4 characters, and not a time"),
+        ({"start_time": "soon"}, "text of 4 characters; a time"),
     ],
 )
 def test_a_name_that_nobody_has_is_rejected_with_those_that_there_are(

@@ -1,0 +1,220 @@
+"""Write bodies: fields, references, custom fields and nulls of a record, in the form that the API takes."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+from typing import Any
+
+from fieldpulse_api.errors import RecordInvalid
+from fieldpulse_api.resources.model import WritableResource
+from fieldpulse_api.resources.write_model import Action, FieldType, WriteSpec
+from fieldpulse_api.values.custom_fields import PROPERTY
+from target_fieldpulse.records.columns import Column
+from target_fieldpulse.records.custom_fields import DEFINITION, CustomFieldWriter, row_values
+from target_fieldpulse.records.custom_fields import FIELD as CUSTOM_FIELDS
+from target_fieldpulse.records.field_codec import FieldCodec, refuse
+from target_fieldpulse.records.parsed_record import EXTERNAL_ID, ParsedRecord, Record
+from target_fieldpulse.records.property_hashes import fields_of
+
+from .plan import Body, Plan
+from .references import References
+
+
+@dataclass(frozen=True)
+class Content:
+    """What a request would carry: the attributes of the same names of a plan."""
+
+    body: Body
+    parent_ids: Mapping[str, int]
+    resend: Body = field(default_factory=dict)
+    actions: Mapping[str, list[Body]] = field(default_factory=dict)
+
+
+class BodyBuilder:
+    """Builds the bodies of records of any writable stream. May be used by many threads.
+
+    `key_columns` are the columns in which FieldPulse keeps the external_id, by stream. Every method raises
+    RecordInvalid for a value that the API would not take, naming the field and the rule.
+    """
+
+    def __init__(
+        self,
+        references: References,
+        custom_fields: CustomFieldWriter,
+        codec: FieldCodec,
+        *,
+        key_columns: Mapping[str, Column],
+        clear_nulls: bool,
+    ) -> None:
+        self._references, self._custom_fields, self._codec = references, custom_fields, codec
+        self._key_columns, self._clear_nulls = key_columns, clear_nulls
+
+    def full(self, record: ParsedRecord) -> Content:
+        """Return everything that a record says, as for a row that does not exist yet."""
+        resource, changed = record.resource, tuple(record.property_hashes)
+        body = self._fields(
+            resource.write_spec, record.values, self._references.resolve(resource.write_spec, record.values)
+        )
+        body |= self._custom_field_entries(record, body, changed, is_new=True)
+        body |= self._external_id(record, body)
+        return Content(
+            parent_ids=self._take_parent_ids(resource, body, {}), body=body, actions=self._actions(record, changed)
+        )
+
+    def changes(self, record: ParsedRecord, changed: tuple[str, ...], parent_ids: Mapping[str, int]) -> Content:
+        """Return what some properties of a record say, with the fields that every PUT must repeat.
+
+        A null clears its field where the settings say so. `parent_ids` are those of the row, where they are known.
+        """
+        resource, write = record.resource, record.resource.write_spec
+        fields = fields_of(write, changed)
+        wanted = {*fields, *write.always_resend, *resource.parent_keys}
+        body = self._fields(write, record.values, self._references.resolve(write, record.values, wanted), wanted)
+        if CUSTOM_FIELDS in fields:
+            body |= self._custom_field_entries(record, body, changed, is_new=False)
+        if EXTERNAL_ID in changed:
+            body |= self._external_id(record, body)
+        parent_ids = self._take_parent_ids(resource, body, parent_ids)
+        nulls = _nulls(write, record.values, body, fields) if self._clear_nulls else {}
+        return Content(
+            parent_ids=parent_ids,
+            body={name: value for name, value in body.items() if name in fields or name not in wanted} | nulls,
+            resend={name: value for name, value in body.items() if name in write.always_resend},
+            actions=self._actions(record, changed),
+        )
+
+    def parent_ids(self, record: ParsedRecord) -> Mapping[str, int]:
+        """Return the ids that fill the path of a record's list."""
+        resource = record.resource
+        filled = self._references.resolve(resource.write_spec, record.values, set(resource.parent_keys))
+        return self._take_parent_ids(resource, filled, {})
+
+    def row_change(self, record: ParsedRecord) -> tuple[int, Body]:
+        """Return the row that a record of a stream without rows of its own changes, and the fields that it changes."""
+        write = record.resource.write_spec
+        filled = self._references.resolve(write, record.values)
+        row_id = filled.pop(str(write.row_reference), None)
+        if row_id is None:
+            reference = write.reference(str(write.row_reference))
+            raise refuse(f"one of {', '.join(reference.properties)} is required", reference.field)
+        body = self._fields(write, record.values, filled)
+        for name in write.required:
+            if body.get(name) is None:
+                raise refuse(f"one of {', '.join(write.reference(name).properties)} is required", name)
+        return row_id, body
+
+    def _fields(
+        self, write: WriteSpec, values: Record, filled: Mapping[str, Any], wanted: set[str] | None = None
+    ) -> Body:
+        """Return the fields of a record; `filled` are those that its references fill."""
+        body: Body = {}
+        for each in (each for each in write.fields if wanted is None or each.name in wanted):
+            value = values.get(each.name, values.get(each.column))
+            sent = filled.get(each.name)
+            if sent is None and value is not None:
+                sent = self._codec.to_wire(each, value)
+            if sent is not None:
+                body[each.name] = sent
+        return body
+
+    def _custom_field_entries(
+        self, record: ParsedRecord, body: Body, changed: tuple[str, ...], *, is_new: bool
+    ) -> Body:
+        """Return the custom fields that changed. Named ones replace those in the API's own form."""
+        object_type = record.resource.custom_field_object
+        if record.values.get(PROPERTY) is None or not object_type:
+            return {}
+        named = {name: value for name, value in record.custom_fields.items() if f"{PROPERTY}.{name}" in changed}
+        entries = self._custom_fields.entries(
+            object_type, named, row_values(record.values), clear_nulls=self._clear_nulls
+        )
+        body.pop(CUSTOM_FIELDS, None)
+        key_column = self._key_columns.get(record.resource.name)
+        key_field = key_column.custom_field_id if key_column else None
+        for entry in entries:
+            if entry[DEFINITION] == key_field and entry["value"] not in ("", record.external_id):
+                raise refuse(f"{PROPERTY}: the field that stores external_id has a different value", PROPERTY)
+        sent = [each for each in entries if each[DEFINITION] != key_field and not (is_new and each["value"] == "")]
+        return {CUSTOM_FIELDS: sent} if sent else {}
+
+    def _external_id(self, record: ParsedRecord, body: Body) -> Body:
+        """Return the field in which FieldPulse keeps the external_id."""
+        column = self._key_columns.get(record.resource.name)
+        if column is None or record.external_id is None:
+            return {}
+        if column.custom_field_id is None:
+            return {column.name: record.external_id}
+        entry = {DEFINITION: column.custom_field_id, "value": record.external_id}
+        return {CUSTOM_FIELDS: [*body.get(CUSTOM_FIELDS, ()), entry]}
+
+    @staticmethod
+    def _take_parent_ids(resource: WritableResource, body: Body, known: Mapping[str, int]) -> Mapping[str, int]:
+        """Remove the fields of the path from a body and return them. The API cannot move a row to another parent."""
+        parent_ids = {**known}
+        for name in resource.parent_keys:
+            value = body.pop(name, None)
+            if value is not None and known.get(name) not in (None, value):
+                raise refuse(f"{name} has changed; FieldPulse cannot move rows of `{resource.name}`", name)
+            if value is None and name not in parent_ids:
+                raise refuse(f"{name} is required to address a row of `{resource.name}`", name)
+            parent_ids.setdefault(name, int(value or 0))
+        return parent_ids
+
+    def _actions(self, record: ParsedRecord, changed: tuple[str, ...]) -> dict[str, list[Body]]:
+        """Return the elements of the actions that changed, and of all actions on the same links."""
+        actions = record.resource.write_spec.actions
+        links = {action.link_kind for action in actions if action.name in changed and action.link_kind}
+        due = [action for action in actions if action.name in changed or action.link_kind in links]
+        return {
+            action.name: [self._element(action, item) for item in _items(action, record.values[action.name])]
+            for action in due
+            if record.values.get(action.name) is not None
+        }
+
+    def _element(self, action: Action, item: Mapping[str, Any]) -> Body:
+        try:
+            body = self._fields(action.item, item, self._references.resolve(action.item, item))
+            return with_defaults(action.item, body, purpose="in each element")
+        except RecordInvalid as error:
+            raise refuse(f"{action.name}: {error.what}", action.name) from None
+
+
+def as_create(plan: Plan) -> Plan:
+    """Return the plan of a create, its body with the defaults. Raises: RecordInvalid for a missing required field."""
+    body = with_defaults(plan.resource.write_spec, {**plan.parent_ids, **plan.body}, purpose="to create")
+    body = {name: value for name, value in body.items() if name not in plan.parent_ids}
+    return replace(plan, action="create", body=body)
+
+
+def with_defaults(write: WriteSpec, body: Body, *, purpose: str) -> Body:
+    """Return a body with the defaults of its fields. Raises: RecordInvalid for a missing required field."""
+    body = {**dict(write.defaults), **body}
+    for name in write.required:
+        if body.get(name) in (None, ""):
+            properties = [each for ref in write.references if name in ref.fields for each in ref.properties]
+            others = " or ".join(each for each in properties if each != name)
+            raise refuse(f"{name} is required {purpose}{', or ' if others else ''}{others}", name)
+    if write.require_any_of and not any(body.get(name) for name in write.require_any_of):
+        raise refuse(f"one of {', '.join(write.require_any_of)} is required {purpose}", write.require_any_of[0])
+    return body
+
+
+def _nulls(write: WriteSpec, values: Record, body: Body, fields: set[str]) -> Body:
+    """Return the fields that nulls of the record clear. Raises: RecordInvalid for a required field."""
+    nulls: Body = {}
+    for each in (write.by_name[name] for name in write.by_name if name in fields and name not in body):
+        names = [name for name, filled in write.fields_by_property.items() if filled[0] == each.name and name in values]
+        if any(values[name] is None for name in names):
+            if each.name in write.required:
+                raise refuse(f"{each.name} is required and cannot be null", each.name)
+            nulls[each.name] = [] if each.type is FieldType.JSON else None
+    return nulls
+
+
+def _items(action: Action, value: Any) -> list[Mapping[str, Any]]:
+    if action.body_key and isinstance(value, Mapping):
+        value = value.get(action.body_key)
+    if not isinstance(value, list) or not all(isinstance(item, Mapping) for item in value):
+        raise refuse(f"{action.name} must be a list of objects", action.name)
+    return value

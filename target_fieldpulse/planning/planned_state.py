@@ -1,0 +1,78 @@
+"""The ledger and the look-ups as if plans had been executed: what dry runs and guards see."""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Mapping
+
+from target_fieldpulse.ledger.ledger import Entry, Ledger
+from target_fieldpulse.records.ledger_key import LedgerKey
+from target_fieldpulse.records.property_hashes import PropertyHashes
+
+from .lookups import Lookups
+from .plan import Plan, RowToCreate
+
+
+class PlannedState:
+    """Applies plans without writing. May be used by many threads.
+
+    Planned rows have negative ids. While nothing is planned, this is the ledger.
+    """
+
+    def __init__(self, ledger: Ledger, lookups: Lookups) -> None:
+        self._ledger, self._lookups = ledger, lookups
+        self._entries: dict[LedgerKey, Entry] = {}
+        self._created_count = 0
+        self._lock = threading.Lock()
+
+    def find(self, key: LedgerKey) -> Entry | None:
+        """Return the planned entry of a key, else the ledger's."""
+        return self._entries.get(key) or self._ledger.find(key)
+
+    def apply(self, plan: Plan) -> int:
+        """Apply a plan, and return the id of its row."""
+        is_deleted = plan.action == "delete"
+        with self._lock:
+            row_id = self._next_id() if plan.row_id is None else plan.row_id
+            self._entries[plan.ledger_key] = _entry(
+                plan.ledger_key, row_id, plan.parent_ids, plan.property_hashes, is_deleted=is_deleted
+            )
+        values = None if is_deleted else plan.columns
+        self._lookups.add_planned(plan.resource.name, plan.parent_ids, row_id, values)
+        return row_id
+
+    def add_row(self, row: RowToCreate) -> tuple[int, bool]:
+        """Add a row that is created because records refer to it. Return its id, and whether it is new."""
+        entry = self._entries.get(row.ledger_key)
+        if entry:
+            return int(entry.row_id or 0), False
+        with self._lock:
+            row_id = self._next_id()
+            self._entries[row.ledger_key] = _entry(row.ledger_key, row_id, {}, {})
+        self._lookups.add_planned(row.stream, {}, row_id, dict(row.body))
+        return row_id, True
+
+    def clear(self) -> None:
+        """Discard every applied plan."""
+        self._entries.clear()
+        self._lookups.discard_planned()
+
+    def _next_id(self) -> int:
+        self._created_count += 1
+        return -self._created_count
+
+
+def _entry(
+    key: LedgerKey, row_id: int, parent_ids: Mapping[str, int], hashes: PropertyHashes, *, is_deleted: bool = False
+) -> Entry:
+    return Entry(
+        key=key,
+        status="deleted" if is_deleted else "written",
+        row_id=row_id,
+        parent_ids=parent_ids,
+        property_hashes=hashes,
+        fingerprint={},
+        max_id_before=0,
+        updated_at=time.time(),
+    )
