@@ -68,8 +68,7 @@ def report_error(error: BaseException) -> int:
     """Log what ended a command, as one record, and return the exit status.
 
     The record's message is one line; `what`, `where` and `hint` are also in its `extra`, for structured logs. A signal
-    is no error, and is logged as a warning. An exit with a status of its own was explained where it was raised, and is
-    not logged.
+    is logged as a warning, because it is not an error. A SystemExit is not logged: what raised it has explained it.
     """
     if isinstance(error, (KeyboardInterrupt, click.Abort)):
         error = EndedBySignal(signal.SIGINT)

@@ -1,4 +1,4 @@
-"""The whole way on this machine: FieldPulse (the sandbox) → PostgreSQL → FieldPulse, through Meltano."""
+"""The demo: FieldPulse (the sandbox) → PostgreSQL → FieldPulse, through Meltano, on this machine alone."""
 
 from __future__ import annotations
 
@@ -22,10 +22,10 @@ from fieldpulse_api.resources.catalogue import BY_NAME
 
 ROOT = Path(__file__).parent.parent
 KEY = "demo-key"
-_TELLING = re.compile(r"(\w+): (records=\d.*)|(read \d+ = .*)|(rejected .*)")
+_RESULT = re.compile(r"(\w+): (records=\d.*)|(read \d+ = .*)|(rejected .*)")
 _SUMMARY = re.compile(r"read \d+ = .*")
 _RECORDS = re.compile(r"records=(\d+)")
-_TROUBLE = re.compile(r"error|warn|critical|traceback|failed", re.IGNORECASE)
+_PROBLEM = re.compile(r"error|warn|critical|traceback|failed", re.IGNORECASE)
 
 LEADS = """
 create schema website;
@@ -64,26 +64,26 @@ from fieldpulse.change_events group by 1, 2 order by 1, 2
 
 
 def main() -> None:
-    """Run the demo; its files are in a folder of its own, which is removed at the end."""
-    began = time.monotonic()
+    """Run the demo in a temporary folder."""
+    started_at = time.monotonic()
     folder = Path(tempfile.mkdtemp(prefix="fieldpulse-demo-"))
     try:
         with _sandbox(folder) as url, _postgres(folder) as (psql, server):
             Demo(folder, url, psql, server).run()
     finally:
         shutil.rmtree(folder, ignore_errors=True)
-    print(f"\nDone in {time.monotonic() - began:.0f} s. Every person in these tables is invented.")
+    print(f"\nDone in {time.monotonic() - started_at:.0f} s. Every person in these tables is invented.")
 
 
 class Demo:
-    """The four steps, and the tables at the end."""
+    """Four pipeline runs, and queries on their results."""
 
     def __init__(self, folder: Path, url: str, psql: Path, server: dict[str, str]) -> None:
         address = (
             f"postgresql://{server['USER']}:{server['PASSWORD']}@{server['HOST']}:{server['PORT']}/{server['DATABASE']}"
         )
         self._psql = [str(psql), "--quiet", "--pset=footer=off", address]
-        self._written: list[str] = []
+        self._summaries: list[str] = []
         self._fieldpulse = Client(ClientSettings(api_key=ApiKey(KEY), api_url=url))
         self._environment = os.environ | {
             "MELTANO_DATABASE_URI": f"sqlite:///{folder}/meltano.db",
@@ -100,89 +100,90 @@ class Demo:
                 for name, value in server.items()
             },
             "NO_COLOR": "1",
-            "UV_SYSTEM_CERTS": "1",  # behind a company's proxy, its certificate is in the system's store
+            "UV_SYSTEM_CERTS": "1",  # a company's proxy has its certificate in the system's store
         }
 
     def run(self) -> None:
-        """Run everything, saying what is going on."""
-        _say("Meltano installs the four plugins")
+        """Run the steps, and print their results."""
+        _print_heading("Meltano installs the four plugins")
         self._meltano("install", show=re.compile("(Install.*)"))
-        _say("1. FieldPulse → PostgreSQL: every stream")
+        _print_heading("1. FieldPulse → PostgreSQL: all streams")
         first = self._meltano("run", "tap-fieldpulse", "target-postgres")
         _report(first)
-        _say("2. Seven rows change in FieldPulse; the second run moves what changed")
-        self._change()
+        _print_heading("2. Seven rows change in FieldPulse; the second run loads the changes")
+        self._change_rows()
         second = self._meltano("run", "tap-fieldpulse", "target-postgres")
         _report(second)
-        _say("3. PostgreSQL → FieldPulse: four website leads, a job for one, a move through the pipeline for another")
+        _print_heading("3. PostgreSQL → FieldPulse: four website leads, one with a job, another with a pipeline stage")
         self._sql(LEADS)
         self._meltano("run", "tap-postgres", "target-fieldpulse")
-        _say("4. The same again: nothing is written")
+        _print_heading("4. The same run again writes nothing")
         self._meltano("run", "tap-postgres", "target-fieldpulse")
-        _say("What the office looks at, from PostgreSQL")
+        _print_heading("Reports from PostgreSQL")
         self._sql(JOBS_BY_STATUS)
         self._sql(UNPAID_INVOICES)
         self._sql(CUSTOM_FIELDS)
-        _say("What changed in FieldPulse between the two runs, from the stream of change events")
+        _print_heading("Changes in FieldPulse between the two runs, from the stream change_events")
         self._sql(CHANGES)
-        print(f"1. to PostgreSQL, everything: {sum(first.values()):,} records")
-        print(f"2. to PostgreSQL, again:      {sum(second.values()):,} records")
-        for number, line in enumerate(self._written, start=3):
-            print(f"{number}. to FieldPulse:            {line}")
+        print(f"1. to PostgreSQL, first run:  {sum(first.values()):,} records")
+        print(f"2. to PostgreSQL, second run: {sum(second.values()):,} records")
+        for step, line in enumerate(self._summaries, start=3):
+            print(f"{step}. to FieldPulse:            {line}")
 
-    def _change(self) -> None:
+    def _change_rows(self) -> None:
         jobs = self._fieldpulse.get("/jobs", {"limit": "5"}).data
         for job in jobs:
-            needed = {name: job[name] for name in ("customer_id", "job_type", "billing")}
-            self._fieldpulse.put(f"/jobs/{job['id']}", {**needed, "subtitle": "Rescheduled by phone"})
+            required = {name: job[name] for name in ("customer_id", "job_type", "billing")}
+            self._fieldpulse.put(f"/jobs/{job['id']}", {**required, "subtitle": "Rescheduled by phone"})
         for customer in self._fieldpulse.get("/customers", {"limit": "2"}).data:
             self._fieldpulse.put(f"/customers/{customer['id']}", {"notes": "Called back"})
-        print("   5 jobs and 2 customers were changed")
+        print("   changed 5 jobs and 2 customers")
 
-    def _meltano(self, *words: str, show: re.Pattern[str] = _TELLING) -> dict[str, int]:
-        """Run Meltano, show the lines that tell something, and return the records of each stream.
+    def _meltano(self, *arguments: str, show: re.Pattern[str] = _RESULT) -> dict[str, int]:
+        """Run Meltano, print the lines that match `show`, and return the record count of each stream.
 
-        Raises: SystemExit when it fails, with what it said of the trouble.
+        Raises: SystemExit if it fails, after printing its errors.
         """
-        command = [str(Path(sys.executable).parent / "meltano"), *words]
-        told: dict[str, int] = {}
+        command = [str(Path(sys.executable).parent / "meltano"), *arguments]
+        record_counts: dict[str, int] = {}
         lines: list[str] = []
         with subprocess.Popen(
             command, cwd=ROOT, env=self._environment, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True
         ) as process:
             for line in process.stdout or ():
                 lines.append(line)
-                found = show.search(line)
-                if found:
-                    print("  ", *(f"{one.strip():22}" for one in found.groups() if one), flush=True)
-                    self._written += _SUMMARY.findall(line)
-                    told |= {found[1]: int(count[1])} if (count := _RECORDS.search(line)) else {}
+                match = show.search(line)
+                if match:
+                    print("  ", *(f"{group.strip():22}" for group in match.groups() if group), flush=True)
+                    self._summaries += _SUMMARY.findall(line)
+                    record_counts |= {match[1]: int(count[1])} if (count := _RECORDS.search(line)) else {}
         if process.returncode:
-            print("".join(line for line in lines if _TROUBLE.search(line)) or "".join(lines[-30:]))
-            raise SystemExit(f"meltano {' '.join(words)} ended with status {process.returncode}")
-        return told
+            print("".join(line for line in lines if _PROBLEM.search(line)) or "".join(lines[-30:]))
+            raise SystemExit(f"meltano {' '.join(arguments)} ended with status {process.returncode}")
+        return record_counts
 
     def _sql(self, text: str) -> None:
         subprocess.run([*self._psql, "--command", text], check=True)
 
 
-def _report(told: dict[str, int]) -> None:
-    whole = {name: number for name, number in told.items() if not BY_NAME[name].updated_column}
+def _report(record_counts: dict[str, int]) -> None:
+    full = {name: count for name, count in record_counts.items() if not BY_NAME[name].updated_column}
+    incremental_records = sum(record_counts.values()) - sum(full.values())
     print(
-        f"   ── {sum(told.values()) - sum(whole.values()):,} records of {len(told) - len(whole)} incremental streams"
-        " (once a bookmark is set, the newest row of each comes again)"
-        f"\n   ── {sum(whole.values()):,} records of {len(whole)} lists without a timestamp, which are read whole"
+        f"   ── {incremental_records:,} records of {len(record_counts) - len(full)} incremental streams"
+        " (each emits its newest row again)"
+        f"\n   ── {sum(full.values()):,} records of {len(full)} streams without a timestamp, which are read in full"
     )
 
 
-def _say(text: str) -> None:
+def _print_heading(text: str) -> None:
     print(f"\n── {text}", flush=True)
 
 
 @contextmanager
 def _sandbox(folder: Path) -> Iterator[str]:
-    """Run the sandbox as a process of its own, as anybody would."""
-    _say("A local FieldPulse account: our belief about the API, not the API")
+    """Run the sandbox as a process, and yield its URL."""
+    _print_heading("A local FieldPulse account, simulated by the sandbox")
     log = folder / "sandbox.log"
     command = [sys.executable, "-m", "fieldpulse_sandbox", "--port", "0", "--api-key", KEY, "--latency-ms", "20"]
     with log.open("w") as output, subprocess.Popen(command, cwd=ROOT, stdout=output, stderr=output) as process:
@@ -194,10 +195,10 @@ def _sandbox(folder: Path) -> Iterator[str]:
 
 def _wait_for_url(log: Path, process: subprocess.Popen[bytes]) -> str:
     for _ in range(600):
-        found = re.search(r"url=(\S+)", log.read_text())
-        if found:
-            print(f"   {found[1]}", flush=True)
-            return found[1]
+        match = re.search(r"url=(\S+)", log.read_text())
+        if match:
+            print(f"   {match[1]}", flush=True)
+            return match[1]
         if process.poll() is not None:
             break
         time.sleep(0.1)
@@ -206,8 +207,8 @@ def _wait_for_url(log: Path, process: subprocess.Popen[bytes]) -> str:
 
 @contextmanager
 def _postgres(folder: Path) -> Iterator[tuple[Path, dict[str, str]]]:
-    """Run a real PostgreSQL from PyPI; yield its psql and where it is."""
-    _say("A PostgreSQL of its own")
+    """Run a PostgreSQL from PyPI; yield the path of its psql and the connection settings."""
+    _print_heading("A temporary PostgreSQL")
     os.environ.setdefault("XDG_RUNTIME_DIR", str(folder))
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
@@ -217,26 +218,26 @@ def _postgres(folder: Path) -> Iterator[tuple[Path, dict[str, str]]]:
     server.ensure_pgdata_inited()
     port = _free_port()
     command = ("-w", "-D", str(server.pgdata), "-l", str(server.log))
-    options = f"-h 127.0.0.1 -p {port} -k {server.pgdata}"  # tap-postgres takes no socket
+    options = f"-h 127.0.0.1 -p {port} -k {server.pgdata}"  # tap-postgres does not connect to a Unix socket
     pgexec("pg_ctl", (*command, "-o", options, "start"), bin_path=server.bin_path, user=server.system_user)
     try:
         print(f"   127.0.0.1:{port}", flush=True)
-        address = {
+        connection = {
             "HOST": "127.0.0.1",
             "PORT": str(port),
             "USER": "postgres",
             "PASSWORD": "none",
             "DATABASE": "postgres",
         }
-        yield server.bin_path / "psql", address
+        yield server.bin_path / "psql", connection
     finally:
         pgexec("pg_ctl", (*command, "-m", "fast", "stop"), bin_path=server.bin_path, user=server.system_user)
 
 
 def _free_port() -> int:
-    with socket.socket() as one:
-        one.bind(("127.0.0.1", 0))
-        port: int = one.getsockname()[1]
+    with socket.socket() as sock:
+        sock.bind(("127.0.0.1", 0))
+        port: int = sock.getsockname()[1]
         return port
 
 

@@ -1,6 +1,6 @@
-"""Record the cassettes anew: on the sandbox, or with `--live` the lists of a real account, read only and scrubbed.
+"""Recording of the cassettes: on the sandbox, or with `--live` on a real account, read-only and scrubbed.
 
-A live recording asks for the first three rows of each list, once, with the key in FIELDPULSE_API_KEY.
+A live recording reads the first three rows of each list once, with the API key in FIELDPULSE_API_KEY.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ ACCOUNTS = {"8790": "6", "8791": "80"}  # port: customers
 
 
 def main() -> None:
-    """Record, and say what to do with it."""
+    """Record, and exit with the status of the tests."""
     live = "--live" in sys.argv[1:]
     if live and not os.environ.get("FIELDPULSE_API_KEY"):
         raise SystemExit("set FIELDPULSE_API_KEY to the key of the account to record")
@@ -26,9 +26,9 @@ def main() -> None:
         os.environ.pop("FIELDPULSE_API_KEY", None)
         shutil.rmtree(ROOT / "cassettes" / "sandbox", ignore_errors=True)
     with _sandboxes():
-        status = _record("test_a_list" if live else "")
+        status = _run_tests("test_a_list" if live else "")
     if live:
-        print("Read cassettes/live before you share it: names and notes are taken out, ids and amounts are not.")
+        print("Review cassettes/live before you share it: names and notes are removed, ids and amounts are not.")
     raise SystemExit(status)
 
 
@@ -37,8 +37,8 @@ def _sandboxes() -> Iterator[None]:
     processes = []
     try:
         for port, customers in ACCOUNTS.items():
-            words = ["--port", port, "--customers", customers, "--api-key", "cassette-key", "--quiet"]
-            command = [sys.executable, "-m", "fieldpulse_sandbox", *words]
+            arguments = ["--port", port, "--customers", customers, "--api-key", "cassette-key", "--quiet"]
+            command = [sys.executable, "-m", "fieldpulse_sandbox", *arguments]
             processes.append(subprocess.Popen(command, stdout=subprocess.PIPE, text=True))
         for process in processes:
             print((process.stdout or sys.stdin).readline(), end="", flush=True)
@@ -49,8 +49,8 @@ def _sandboxes() -> Iterator[None]:
             process.communicate()
 
 
-def _record(only: str) -> int:
-    line = [
+def _run_tests(only: str) -> int:
+    command = [
         sys.executable,
         "-m",
         "pytest",
@@ -60,7 +60,7 @@ def _record(only: str) -> int:
         "-k",
         only,
     ]
-    return subprocess.run(line, cwd=ROOT, check=False).returncode
+    return subprocess.run(command, cwd=ROOT, check=False).returncode
 
 
 if __name__ == "__main__":

@@ -1,6 +1,7 @@
 """The data dictionary: every field of every stream, and how the streams join.
 
-A join is what a schema says of a field: "Customer of the job (customers.id)". Nothing here knows a stream by name.
+The description of a field in the schema names its join: "Customer of the job (customers.id)".
+Nothing here knows a stream by name.
 """
 
 from __future__ import annotations
@@ -84,7 +85,7 @@ def joins() -> list[Join]:
 
 
 def description_of(resource: Resource, name: str) -> str:
-    """Return what the schema says of a field, without the joins; empty for a field that rows do not have."""
+    """Return the description of a field without its joins; empty for a field that rows do not have."""
     description = resource.schema["properties"].get(name, {}).get("description", "")
     return _PLAIN_REFERENCE.sub("", description)
 

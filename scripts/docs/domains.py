@@ -21,7 +21,7 @@ def link(stream: str, folder: str = "dictionary/") -> str:
 
 @cache
 def domains() -> dict[str, tuple[str, list[Resource]]]:
-    """Return the modules of the catalogue that have entries, by name: what they say of themselves, and the entries."""
+    """Return the modules of the catalogue that have entries, by name: their docstring and the entries."""
     found = {}
     for info in pkgutil.iter_modules(resources.__path__):
         module = importlib.import_module(f"{resources.__name__}.{info.name}")
