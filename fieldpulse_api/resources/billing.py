@@ -57,7 +57,7 @@ ESTIMATES = WritableResource(
     filters=_DOCUMENT_FILTERS,
     webhook_events=STATUS_EVENTS,
     evidence=Evidence.VERIFIED,
-    source="live rows of 2026; presentation flags by name only",
+    source="live rows from 2026; display flags by name only",
     write_spec=WriteSpec(
         fields=_DOCUMENT_FIELDS,
         references=_DOCUMENT_REFERENCES,
@@ -77,7 +77,7 @@ INVOICES = WritableResource(
     filters=_DOCUMENT_FILTERS,
     webhook_events=STATUS_EVENTS,
     evidence=Evidence.VERIFIED,
-    source="live rows of 2026; presentation flags by name only",
+    source="live rows from 2026; display flags by name only",
     write_spec=WriteSpec(
         fields=(*_DOCUMENT_FIELDS, Field("customfields", FieldType.JSON)),
         references=_DOCUMENT_REFERENCES,
@@ -107,7 +107,7 @@ PAYMENTS = WritableResource(
     code_labels=(_PAYMENT_METHOD_LABELS,),
     filters=(Filter(name="status", columns=("status",), query_param="filter"), *time_range("date", "payment_date")),
     evidence=Evidence.VERIFIED,
-    source="2,364 live rows of 2026 for the main keys",
+    source="2,364 live rows from 2026 for the main keys",
     write_spec=WriteSpec(
         fields=(
             Field("invoice_id", FieldType.INTEGER),
@@ -133,7 +133,7 @@ CONTRACTS = Resource(
     supports_page=False,
     updated_column=None,
     evidence=Evidence.INFERRED,
-    source="no sample; invoices refer to it",
+    source="invoices refer to it; no response was ever published",
 )
 
 

@@ -53,7 +53,7 @@ CUSTOMERS = WritableResource(
         ),
     ),
     evidence=Evidence.VERIFIED,
-    source="complete list and by-id payloads of 2024, main keys confirmed in 2026",
+    source="complete list and single rows from 2024; main keys confirmed in 2026",
     write_spec=WriteSpec(
         fields=(
             *fields_of(FieldType.TEXT, "first_name last_name display_name company_name", 255),
@@ -93,7 +93,7 @@ CUSTOMER_CONTACTS = WritableResource(
     parent="customers",
     updated_column=None,
     evidence=Evidence.INFERRED,
-    source="six body fields are documented; no response was ever published",
+    source="six documented body fields; no response was ever published",
     write_spec=WriteSpec(
         fields=(
             Field("customer_id", FieldType.INTEGER),
@@ -117,7 +117,7 @@ LOCATIONS = WritableResource(
     item_path="/locations/{id}",
     title="Addresses of customers, jobs and invoices",
     evidence=Evidence.VERIFIED,
-    source="payloads of 2024; object types of customers and invoices seen in 2026",
+    source="responses from 2024; object types of customers and invoices observed in 2026",
     write_spec=WriteSpec(
         fields=(
             # The values of the list's filter (documented) and of rows (verified).
@@ -147,7 +147,7 @@ TAGS = WritableResource(
     item_path="/tags/{id}",
     title="Tags of customers and jobs",
     evidence=Evidence.VERIFIED,
-    source="a dump of 2021",
+    source="an export from 2021",
     write_spec=WriteSpec(
         fields=(Field("type", allowed_values=("customer", "job")), Field("title"), Field("color", max_length=7)),
         required=("title",),
@@ -159,21 +159,21 @@ TAGS = WritableResource(
 LEAD_SOURCES = Resource(
     name="lead_sources",
     path="/lead-source",
-    title="Where leads come from",
+    title="Lead sources",
     operations=LIST_ONLY,
     updated_column=None,
     evidence=Evidence.VERIFIED,
-    source="payload of 2024",
+    source="a response from 2024",
 )
 
 PIPELINE_STATUSES = WritableResource(
     name="pipeline_statuses",
     path="/pipeline-status",
-    title="Stages of the sales pipeline; written, it moves a customer to a stage",
+    title="Stages of the sales pipeline; a record written to this stream moves a customer to a stage",
     operations=LIST_ONLY,
     updated_column=None,
     evidence=Evidence.INFERRED,
-    source="no sample; customers refer to it",
+    source="customers refer to it; no response was ever published",
     write_spec=WriteSpec(
         target_resource="customers",
         row_reference="customer_id",

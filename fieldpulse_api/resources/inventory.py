@@ -52,7 +52,7 @@ ITEMS = WritableResource(
     operations=ALL_OPERATIONS - {Operation.DELETE},
     custom_field_object="item",
     evidence=Evidence.VERIFIED,
-    source="17,536 live rows of 2026 for the main keys, the rest from the documented body",
+    source="17,536 live rows from 2026 for the main keys; the rest from the documented write body",
     write_spec=WriteSpec(
         fields=(
             *fields_of(FieldType.TEXT, "name sku upc type default_description unit_measure"),
@@ -97,7 +97,7 @@ MATERIAL_LISTS = WritableResource(
     custom_field_object="material_list",
     with_custom_fields_params=(("withCustomfieldsAndRelatedData", "true"),),
     evidence=Evidence.INFERRED,
-    source="no sample, and the documented body is empty",
+    source="no response was ever published, and the documented write body is empty",
     write_spec=WriteSpec(
         # The documented body is empty. These are the columns that rows probably have (inferred).
         fields=(
@@ -122,7 +122,7 @@ PURCHASE_ORDERS = WritableResource(
     item_path="/purchase-orders/{id}",
     title="Purchase orders, with their items",
     evidence=Evidence.DOCUMENTED,
-    source="the documented body; id and timestamps observed",
+    source="the documented write body; id and timestamps observed",
     write_spec=WriteSpec(
         fields=(
             *fields_of(FieldType.TEXT, "vendor_type vendor_name title status payment_status comment"),
@@ -157,7 +157,7 @@ VENDORS = Resource(
     supports_page=False,
     updated_column=None,
     evidence=Evidence.OBSERVED,
-    source="id and timestamps observed; the name from vendor code",
+    source="id and timestamps observed; the name from vendor-side code",
 )
 
 ASSETS = WritableResource(
@@ -167,7 +167,7 @@ ASSETS = WritableResource(
     title="Equipment at customers' sites",
     custom_field_object="asset",
     evidence=Evidence.VERIFIED,
-    source="4 live rows of 2026 for the main keys, the rest from the documented body",
+    source="4 live rows from 2026 for the main keys; the rest from the documented write body",
     write_spec=WriteSpec(
         fields=(
             Field("title"),
@@ -200,7 +200,7 @@ ASSET_CATEGORIES = WritableResource(
     item_path="/assets-category/{id}",
     title="Categories of assets",
     evidence=Evidence.INFERRED,
-    source="the title is documented, the rest is convention",
+    source="the title is documented; the rest follows the other lists",
     write_spec=WriteSpec(
         fields=(Field("title"),), required=("title",), match_sets=(("title",),), fingerprint_fields=("title",)
     ),

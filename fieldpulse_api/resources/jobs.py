@@ -61,7 +61,7 @@ JOBS = WritableResource(
     ),
     webhook_events=(*STATUS_EVENTS, "Start Time Update", "End Time Update"),
     evidence=Evidence.VERIFIED,
-    source="complete list rows of 2024 and 2026",
+    source="complete list rows from 2024 and 2026",
     write_spec=WriteSpec(
         fields=(
             *fields_of(FieldType.TEXT, "job_type subtitle", 150),
@@ -110,18 +110,18 @@ JOB_STATUS_WORKFLOWS = Resource(
     supports_page=False,
     updated_column=None,
     evidence=Evidence.VERIFIED,
-    source="payload of 2024",
+    source="a response from 2024",
 )
 
 JOB_STATUSES = Resource(
     name="job_statuses",
     path="/jobs/status-workflow-statuses",
-    title="The account's own job statuses: what jobs.status_id refers to",
+    title="Job statuses that the account defined; jobs.status_id refers to them",
     operations=LIST_ONLY,
     supports_page=False,
     updated_column=None,
     evidence=Evidence.VERIFIED,
-    source="payload of 2024",
+    source="a response from 2024",
 )
 
 SUBTASKS = WritableResource(
@@ -131,7 +131,7 @@ SUBTASKS = WritableResource(
     title="Subtasks of jobs, projects and customers",
     sort_by=("due_date", "status", "title"),
     evidence=Evidence.INFERRED,
-    source="the documented body; no sample",
+    source="the documented write body; no response was ever published",
     write_spec=WriteSpec(
         fields=(
             *fields_of(FieldType.TEXT, "title description"),
@@ -161,7 +161,7 @@ PROJECTS = WritableResource(
     sort_by=("cuid", "name", "status_id", "completion_percentage"),
     custom_field_object="project",
     evidence=Evidence.INFERRED,
-    source="the documented body; no sample",
+    source="the documented write body; no response was ever published",
     write_spec=WriteSpec(
         fields=(
             *fields_of(FieldType.INTEGER, "customer_id status status_id status_workflow_id location_id"),
@@ -183,7 +183,7 @@ COMMENTS = WritableResource(
     item_path="/comments/{id}",
     title="Comments on jobs, customers, projects, subtasks and invoices",
     evidence=Evidence.VERIFIED,
-    source="11 live rows of 2026",
+    source="11 live rows from 2026",
     write_spec=WriteSpec(
         fields=(
             Field("text"),
@@ -204,7 +204,7 @@ TIMESHEETS = WritableResource(
     title="Clock-in and clock-out entries",
     supports_page=False,
     evidence=Evidence.INFERRED,
-    source="the documented body; no sample",
+    source="the documented write body; no response was ever published",
     write_spec=WriteSpec(
         fields=(
             Field("user_id", FieldType.INTEGER),

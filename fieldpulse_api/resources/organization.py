@@ -29,7 +29,7 @@ USERS = Resource(
     excluded_fields=("last_known_location",),
     code_labels=(_USER_ROLE_LABELS,),
     evidence=Evidence.VERIFIED,
-    source="eight keys in 2024, company_id and the position added by 2026; no timestamps",
+    source="eight keys in 2024; company_id and the position were added by 2026; no timestamps",
 )
 
 TEAMS = Resource(
@@ -39,18 +39,18 @@ TEAMS = Resource(
     operations=LIST_ONLY,
     updated_column=None,
     evidence=Evidence.VERIFIED,
-    source="payload of 2024",
+    source="a response from 2024",
 )
 
 COMPANY_PROFILES = Resource(
     name="company_profiles",
     path="/company-profile",
     item_path="/company-profile/{id}",
-    title="The company itself",
+    title="Company profile",
     operations=LIST_AND_GET,
     updated_column=None,
     evidence=Evidence.INFERRED,
-    source="no sample",
+    source="no response was ever published",
 )
 
 CUSTOM_FIELDS = WritableResource(
@@ -59,7 +59,7 @@ CUSTOM_FIELDS = WritableResource(
     item_path="/custom-fields/{id}",
     title="Definitions of custom fields",
     evidence=Evidence.DOCUMENTED,
-    source="the documented body; main keys live on another host",
+    source="the documented write body; main keys verified on another host",
     write_spec=WriteSpec(
         fields=(
             Field("name"),

@@ -54,8 +54,8 @@ class CustomFieldValues:
         """Return the schema of the object."""
         return {
             "type": ["object", "null"],
-            "description": "Custom field values by the names of their fields; a value that does not fit its type is "
-            "text, and the values as they came stand beside it",
+            "description": "Custom field values by field name; a value that does not match its type is text, and "
+            "the raw values are in customfields",
             "properties": {
                 name: {key: value for key, value in schema.items() if key != "format" or not self._is_flattened}
                 for name, schema in self._properties.items()
