@@ -1,4 +1,4 @@
-"""The target: what it takes, what it refuses, and how a run of it ends."""
+"""The Singer target: it routes messages to the run, and refuses streams and messages that it cannot write."""
 
 from __future__ import annotations
 
@@ -30,12 +30,12 @@ from .message_reader import MessageReader
 from .settings import TARGET_SETTINGS
 from .sink import DiscardSink, FieldPulseSink
 
-_CHECK_INPUT = "look at what produces the input; nothing behind this message was written"
+_CHECK_INPUT = "check the tap that produces the input; records after this message were not written"
 _BROKEN_INPUT = (InvalidJSONSchema, InvalidRecord, MissingKeyPropertiesError, RecordsWithoutSchemaException)
 
 
 class TargetFieldPulse(FieldPulsePlugin, Target):
-    """Singer target for FieldPulse: everything that its API lets one write."""
+    """Singer target for FieldPulse: writes every stream that the API accepts."""
 
     name = "target-fieldpulse"
     package_name = "singer-fieldpulse"
@@ -53,20 +53,20 @@ class TargetFieldPulse(FieldPulsePlugin, Target):
 
     @cached_property
     def run(self) -> TargetRun:
-        """Return the one run of this process."""
+        """Return the run of this process."""
         return TargetRun(self.config, self._write_state_message)
 
     @classmethod
     @override
     def append_builtin_config(cls, config_jsonschema: dict[str, Any]) -> None:
-        """Add the settings of stream maps and flattening; batches and load methods make no sense for an API."""
+        """Add the settings of stream maps and flattening. Batches and load methods do not apply to an API."""
         PluginBase.append_builtin_config.__func__(cls, config_jsonschema)  # type: ignore[attr-defined]
 
     @override
     def get_sink_class(self, stream_name: str) -> type[Sink]:
-        """Return the sink of a stream, at its SCHEMA message.
+        """Return the class of a stream's sink, at its SCHEMA message.
 
-        Raises: RefusedStream for a stream that cannot be written.
+        Raises: UnsupportedStreamError if the stream cannot be written.
         """
         if stream_name in WRITABLE:
             return FieldPulseSink
@@ -91,19 +91,19 @@ class TargetFieldPulse(FieldPulsePlugin, Target):
 
     @override
     def _process_state_message(self, message_dict: dict[str, Any]) -> None:
-        """Queue the state; the SDK's own way would let it out after five minutes, whatever was written."""
+        """Queue the state. The SDK would emit it after five minutes, even before its records are written."""
         self._assert_line_requires(message_dict, requires={"value"})
         self.run.queue_state(message_dict["value"])
 
     @override
     def _write_state_message(self, state: Any) -> None:
-        """Write a state as it came; the SDK's own way takes no number with a point."""
+        """Write a state to stdout. The SDK's encoder cannot encode Decimal, the type of numbers with a point."""
         sys.stdout.write(f"{encode(state).decode()}\n")
         sys.stdout.flush()
 
     @override
     def _process_batch_message(self, message_dict: dict[str, Any]) -> None:
-        """Refuse: the records are elsewhere, and the SDK's sink would drop them without a word."""
+        """Refuse a BATCH: the SDK's sink would silently drop its records."""
         raise UnsupportedStreamError(
             "BATCH messages cannot be written.",
             where=f"{self.reader.where} · stream {message_dict.get('stream', '?')}",
@@ -112,31 +112,33 @@ class TargetFieldPulse(FieldPulsePlugin, Target):
 
     @override
     def _process_activate_version_message(self, message_dict: dict[str, Any]) -> None:
-        """Do nothing: versions of a table mean nothing to an API, and nothing is ever deleted for one."""
+        """Ignore the message: an API has no versions of a table, and nothing is deleted because of one."""
 
     @override
     def process_endofpipe(self) -> None:
-        """Wait for every write."""
+        """Wait until all records are written. Raises: the error that ended the run."""
         self.run.finish()
         self.run.raise_if_failed()
         super().process_endofpipe()
 
     @property
     def reader(self) -> MessageReader:
-        """Return what reads the input."""
+        """Return the reader of the input."""
         return cast("MessageReader", self.message_reader)
 
     def _malformed(self, part: str) -> InvalidInput:
-        return InvalidInput(f"The {part} of a message is no object.", where=self.reader.where, hint=_CHECK_INPUT)
+        return InvalidInput(f"The {part} of a message is not an object.", where=self.reader.where, hint=_CHECK_INPUT)
 
     def _as_input_error(self, error: BaseException) -> BaseException:
-        """Return the SDK's errors about the input as ours: theirs hold what was read."""
+        """Return an error of the SDK about the input as InvalidInput: the SDK's messages quote the input."""
         if isinstance(error, RecordsWithoutSchemaException):
             return InvalidInput(
-                "A record came before the schema of its stream.", where=self.reader.where, hint=_CHECK_INPUT
+                "A RECORD message came before the SCHEMA message of its stream.",
+                where=self.reader.where,
+                hint=_CHECK_INPUT,
             )
         if isinstance(error, _BROKEN_INPUT):
-            what = f"The input is not what the Singer specification asks for ({type(error).__name__})."
+            what = f"The input violates the Singer specification ({type(error).__name__})."
             return InvalidInput(what, where=self.reader.where, hint=_CHECK_INPUT)
         return error
 
@@ -150,7 +152,7 @@ class TargetFieldPulse(FieldPulsePlugin, Target):
         config: _ConfigInput | None = None,
         file_input: Any = None,
     ) -> None:
-        """Run the target; whatever ends it, the last line adds up."""
+        """Run the target. However it ends, the run is closed, and its last log line adds up."""
         PluginBase.invoke.__func__(cls, about=about, about_format=about_format)  # type: ignore[attr-defined]
         given = config or _ConfigInput()
         target = cls(config=given.config, parse_env_config=given.parse_env)
@@ -166,16 +168,16 @@ class TargetFieldPulse(FieldPulsePlugin, Target):
 def _unsupported(stream_name: str) -> UnsupportedStreamError:
     resource = BY_NAME.get(stream_name)
     if resource is None:
-        what, do = (
+        what, hint = (
             f"FieldPulse has no stream {stream_name!r}.",
             "rename it (stream_maps), or set unknown_streams: discard",
         )
     elif resource.is_read_only:
-        what, do = f"FieldPulse lets nobody write {stream_name}.", "deselect it"
+        what, hint = f"`{stream_name}` is read-only in the FieldPulse API.", "deselect it"
     else:
-        what, do = f"This target does not write {stream_name} yet.", "deselect it"
+        what, hint = f"This target does not support writing `{stream_name}`.", "deselect it"
     return UnsupportedStreamError(
-        f"{what} Streams that can be written: {allowed_and_similar(stream_name, WRITABLE)}",
-        where=f"SCHEMA of {stream_name}, before anything of it was sent",
-        hint=do,
+        f"{what} Writable streams: {allowed_and_similar(stream_name, WRITABLE)}",
+        where=f"SCHEMA of {stream_name}; none of its records was sent",
+        hint=hint,
     )

@@ -277,12 +277,12 @@ def test_properties_that_cannot_be_written_are_named(target_config: Config, tmp_
         ('{"type": "SURPRISE", "email": "canary@example.com"}\n', "unknown type"),
         (
             '{"type": "RECORD", "stream": "customers", "record": {"email": "canary@example.com"}}\n',
-            "before the schema",
+            "before the SCHEMA",
         ),
         ('{"type": "SCHEMA", "stream": "customers"}\n', "lacks schema"),
-        ('{"type": "SCHEMA", "stream": "customers", "schema": "canary@example.com"}\n', "no object"),
-        ('{"type": "RECORD", "stream": "customers", "record": null}\n', "no object"),
-        ('{"type": "RECORD", "stream": "customers", "record": ["canary@example.com"]}\n', "no object"),
+        ('{"type": "SCHEMA", "stream": "customers", "schema": "canary@example.com"}\n', "not an object"),
+        ('{"type": "RECORD", "stream": "customers", "record": null}\n', "not an object"),
+        ('{"type": "RECORD", "stream": "customers", "record": ["canary@example.com"]}\n', "not an object"),
     ],
 )
 def test_broken_input_ends_the_run_without_being_shown(
