@@ -21,26 +21,26 @@ SHARED_SETTINGS: dict[str, dict[str, Any]] = {
         "secret": True,
         "minLength": 1,
         "title": "API key",
-        "description": "The key that FieldPulse's support issues, sent as `x-api-key`. It is never logged.",
+        "description": "The API key from FieldPulse support, sent in the header `x-api-key`. It is never logged.",
     },
     "api_key_file": {
         "type": "string",
         "minLength": 1,
         "title": "API key file",
-        "description": "Instead of `api_key`: a file that holds the key and nothing else. It is read again when "
-        "FieldPulse refuses the key, so that the key can be replaced while a run goes on.",
+        "description": "A file that contains only the API key, instead of `api_key`. It is read again when "
+        "FieldPulse rejects the key, so that you can rotate the key during a run.",
     },
     "api_url": {
         "type": "string",
         "default": API_URL,
-        "title": "API address",
-        "description": "Where the API is. Must be https, unless it is this machine (the sandbox).",
+        "title": "API URL",
+        "description": "The base URL of the API. It must be https; http is allowed for localhost (the sandbox).",
     },
     "profile_path": {
         "type": "string",
-        "title": "Profile",
-        "description": "A file that `fieldpulse doctor --profile` wrote: what it found not to work on this account is "
-        "not tried in every run.",
+        "title": "Account profile",
+        "description": "A file written by `fieldpulse doctor --profile`. Features that do not work on this account "
+        "are then not tried in every run.",
     },
     "requests_per_second": {
         "type": "number",
@@ -48,16 +48,16 @@ SHARED_SETTINGS: dict[str, dict[str, Any]] = {
         "maximum": 50,
         "default": 45,
         "title": "Requests per second",
-        "description": "How many requests may start in any second, by everything that shares the budget. "
-        "FieldPulse refuses more than 50 per key.",
+        "description": "The rate limit: how many requests may start in any second. "
+        "FieldPulse rejects more than 50 per API key.",
     },
     "rate_limit_store": {
         "type": "string",
         "enum": ["file", "memory"],
         "default": "file",
-        "title": "Budget store",
-        "description": "`file`: all processes of this user and machine with this key share one budget. "
-        "`memory`: this process alone.",
+        "title": "Rate limit store",
+        "description": "`file`: all processes of this user on this machine share the rate limit of an API key. "
+        "`memory`: each process has its own.",
     },
     "timeout_seconds": {
         "type": "number",
@@ -65,14 +65,13 @@ SHARED_SETTINGS: dict[str, dict[str, Any]] = {
         "maximum": 3600,
         "default": 60,
         "title": "Timeout",
-        "description": "How long to wait for an answer, in seconds. FieldPulse's gateway gives up at about 29.",
+        "description": "How long to wait for a response, in seconds. FieldPulse's gateway times out after about 29.",
     },
     "timezone": {
         "type": "string",
         "default": "UTC",
         "title": "Time zone",
-        "description": "The zone of timestamps that come without one, as an IANA name. They are UTC on every "
-        "account seen so far.",
+        "description": "The time zone of API timestamps that carry none, as an IANA name. All known accounts use UTC.",
     },
 }
 

@@ -25,25 +25,23 @@ def check_settings(config: Mapping[str, Any], schema: Mapping[str, Any], *, wher
     """
     properties = schema["properties"]
     unknown = sorted(set(config) - set(properties))
-    misspelt = [name for name in unknown if difflib.get_close_matches(name, properties, n=1, cutoff=_TYPO_SIMILARITY)]
-    for name in set(unknown) - set(misspelt):
-        _LOGGER.warning("Ignoring unknown setting %r.", name)
-    problems = [
-        *_unusable_values(config),
-        *_schema_violations(config, schema),
-        *(f"unknown setting {name!r}: {got_and_allowed(name, properties)}" for name in misspelt),
-    ]
+    problems = [*_unusable_values(config), *_schema_violations(config, schema)]
+    for name in unknown:
+        if similar := difflib.get_close_matches(name, properties, n=1, cutoff=_TYPO_SIMILARITY):
+            problems.append(f"Unknown setting {name!r}; did you mean {similar[0]!r}?")
+        else:
+            _LOGGER.warning("Ignoring unknown setting %r.", name)
     if problems:
-        raise ConfigError("; ".join(problems) + ".", where=where, hint="correct the settings")
+        raise ConfigError(" ".join(problems), where=where, hint="correct the settings")
 
 
 def _unusable_values(config: Mapping[str, Any]) -> Iterator[str]:
     """Yield what JSON Schema cannot express: NaN, infinity, lone surrogates, NUL."""
     for name, value in config.items():
         if isinstance(value, float) and not math.isfinite(value):
-            yield f"setting {name!r} is not a finite number"
+            yield f"Setting {name!r} is not a finite number."
         if isinstance(value, str) and (fault := text_fault(value) or ("a NUL" if "\0" in value else "")):
-            yield f"setting {name!r} has {fault}"
+            yield f"Setting {name!r} contains {fault}."
 
 
 def _schema_violations(config: Mapping[str, Any], schema: Mapping[str, Any]) -> Iterator[str]:
@@ -51,7 +49,7 @@ def _schema_violations(config: Mapping[str, Any], schema: Mapping[str, Any]) -> 
         for error in Draft7Validator(dict(schema)).iter_errors(config):
             yield _describe(error, schema["properties"])
     except AttributeError:  # the SDK declares `stream_maps.__else__` with an invalid schema
-        yield "setting 'stream_maps.__else__' accepts only null and '__NULL__'"
+        yield "Setting 'stream_maps.__else__' accepts only null and '__NULL__'."
 
 
 def _describe(error: ValidationError, properties: Mapping[str, Any]) -> str:
@@ -59,9 +57,9 @@ def _describe(error: ValidationError, properties: Mapping[str, Any]) -> str:
     instance: Any = error.instance
     if error.validator == "required":
         missing = next(name for name in rule if name not in instance)
-        return f"setting {missing!r} is missing"
+        return f"Setting {missing!r} is missing."
     name = ".".join(map(str, error.absolute_path)) or "configuration"
     setting = str(error.absolute_path[0]) if error.absolute_path else ""
     if error.validator == "enum" and not properties.get(setting, {}).get("secret"):
-        return f"setting {name!r}: {got_and_allowed(instance, rule)}"
-    return f"setting {name!r} violates {error.validator}: {rule}"  # no value: it may be secret
+        return f"Setting {name!r}: {got_and_allowed(instance, rule)}."
+    return f"Setting {name!r} violates the rule {error.validator}: {rule}."  # no value: it may be secret
