@@ -1,55 +1,64 @@
-"""The settings that are the target's own."""
+"""The target's own settings: their JSON Schema, and their typed form, which is parsed once."""
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
-from target_fieldpulse.planning.write_policy import CREATABLE, MODES
+from typing_extensions import Self, override
+
+from fieldpulse_api.http.settings import ClientSettings
+from fieldpulse_plugin.settings import PluginSettings
+from target_fieldpulse.planning.guards import Limit, limits_from_config
+from target_fieldpulse.planning.plan import PlanAction
+from target_fieldpulse.planning.write_policy import CREATABLE, MODES, WritePolicy
 
 TARGET_SETTINGS: dict[str, dict[str, Any]] = {
     "ledger_url": {
         "type": "string",
         "default": "sqlite:///.fieldpulse/ledger.db",
-        "title": "Ledger",
-        "description": "Where it is kept what was written, as an SQLAlchemy URL: SQLite, or PostgreSQL with the "
-        "extra `postgres`. Losing it means that records without a match are created again.",
+        "title": "Ledger URL",
+        "description": "Where the target stores what it has written, as an SQLAlchemy URL: SQLite, or PostgreSQL with "
+        "the extra `postgres`. If the ledger is lost, records that match no row are created again.",
     },
     "rejects_path": {
         "type": "string",
         "default": ".fieldpulse/rejects.singer",
-        "title": "Rejects",
-        "description": "The file to which rejected and uncertain records are appended, with their reasons. Move it "
-        "away before you replay it.",
+        "title": "Rejects file",
+        "description": "The file to which rejected and uncertain records are appended, each with its reason. Move the "
+        "file away before you replay it.",
     },
     "on_reject": {
         "type": "string",
         "enum": ["fail", "ignore"],
         "default": "fail",
         "title": "On reject",
-        "description": "Whether rejected records make the exit status 1 at the end of the run, or 0.",
+        "description": "`fail`: the run ends with exit status 1 if records were rejected. `ignore`: it ends with 0.",
     },
     "unknown_streams": {
         "type": "string",
         "enum": ["fail", "discard"],
         "default": "fail",
         "title": "Unknown streams",
-        "description": "What to do with a stream that FieldPulse does not have. One that it has and does not let be "
-        "written is always refused.",
+        "description": "`fail` or `discard` a stream that FieldPulse does not have. A stream that is read-only in "
+        "FieldPulse always fails.",
     },
     "dry_run": {
         "type": "boolean",
         "default": False,
         "title": "Dry run",
-        "description": "Read and look up, but write nothing, and say what would be done. Emits no state.",
+        "description": "Read and plan, but write nothing, and show what would be written. Emits no state.",
     },
     "uncertain_create_timeout_seconds": {
         "type": "number",
         "minimum": 0,
         "maximum": 3600,
         "default": 30,
-        "title": "Settle time",
-        "description": "How long after it was sent a create whose answer was lost may still be carried out. "
-        "FieldPulse's gateway gives up at about 29 seconds (assumed).",
+        "title": "Uncertain create timeout",
+        "description": "How long FieldPulse may still apply a create whose response was lost, counted from the "
+        "request. Its gateway gives up after about 29 seconds (inferred).",
     },
     "match": {
         "type": "object",
@@ -58,88 +67,89 @@ TARGET_SETTINGS: dict[str, dict[str, Any]] = {
             "items": {"type": "array", "items": {"type": "string"}, "minItems": 1},
         },
         "default": {},
-        "title": "Match",
-        "description": "By stream: sets of fields by which a row that exists already is found, tried in order, for "
-        "records that the ledger does not know. One row is updated, several reject the record, none creates one. "
-        "`[]` matches nothing.",
+        "title": "Match sets",
+        "description": "By stream: sets of fields that find an existing row for a record that the ledger does not "
+        "know. The sets are tried in order. One row is updated, several reject the record, none creates a row. "
+        "`[]` never matches.",
     },
     "external_id_fields": {
         "type": "object",
         "additionalProperties": {"type": "string", "minLength": 1},
         "default": {},
         "title": "External id fields",
-        "description": "By stream: the custom field for text (of items: `external_id`) in which FieldPulse keeps "
-        "`external_id`. It is written on create and on the first match, goes before `match`, and makes creates in "
-        "doubt certain.",
+        "description": "By stream: the custom text field (for items: `external_id`) in which FieldPulse keeps "
+        "`external_id`. It is written on create and on the first match, is tried before `match`, and "
+        "identifies the row of an uncertain create.",
     },
     "write_mode": {
         "type": ["object", "string"],
         "default": {},
         "title": "Write mode",
-        "description": f"{', '.join(f'`{mode}`' for mode in MODES)}, the first by default: for all streams, or by "
-        "stream, `*` being the others. What a mode leaves out counts as skipped.",
+        "description": f"What may be written: {', '.join(f'`{mode}`' for mode in MODES)}. One mode for all streams, or "
+        "one by stream, with `*` for the others; `upsert` by default. Records that the mode excludes are skipped.",
     },
     "create_missing_references": {
         "type": "array",
         "items": {"type": "string", "enum": list(CREATABLE)},
         "default": [],
-        "title": "Create missing",
-        "description": "Streams whose rows are created where a record names one that is not there.",
+        "title": "Create missing references",
+        "description": "Streams whose rows are created if a record refers to a name that does not exist.",
     },
     "null_policy": {
         "type": "string",
         "enum": ["ignore", "clear"],
         "default": "ignore",
         "title": "Null policy",
-        "description": "Whether a null leaves a field as it is, or clears it. What clears a field is found out: null, "
-        "or the empty text; where FieldPulse does neither, the record is rejected.",
+        "description": "`ignore`: a null leaves its field as it is. `clear`: a null clears it. Whether FieldPulse "
+        "clears a field by null or by empty text is tested once per field and run; if neither works, the record"
+        " is rejected.",
     },
     "fill_empty_only": {
         "type": "boolean",
         "default": False,
-        "title": "Fill only",
-        "description": "Write only fields that are empty in FieldPulse; each row is read first.",
+        "title": "Fill empty fields only",
+        "description": "Write only fields that are empty in FieldPulse. Each row is read first.",
     },
     "hard_delete": {
         "type": "boolean",
         "default": False,
         "title": "Hard delete",
-        "description": "Whether a record with `_sdc_deleted_at` or `deleted_at` deletes its row. Without it such a "
-        "record is skipped. Only a row that has an `id`, that this target wrote, or that keeps the key is ever "
-        "deleted.",
+        "description": "Delete the row of a record with `_sdc_deleted_at` or `deleted_at`. Without this setting such "
+        "records are skipped. Only rows with an `id`, rows that this target wrote, and rows that store "
+        "the `external_id` are deleted.",
     },
     "phone_region": {
         "type": "string",
         "default": "US",
         "title": "Phone region",
-        "description": "The country of phone numbers that come without a code, as an ISO 3166 code.",
+        "description": "The country of phone numbers without a country code, as an ISO 3166 code.",
     },
     "max_creates": {
         "type": ["string", "integer", "null"],
-        "title": "Most creates",
-        "description": "Guard: how many rows of a stream a run may create, as a number or a percentage of those that "
-        "the ledger knows, like `5%`. Guards hold the input back, up to 20,000 records, and stop the run before its "
-        "first write.",
+        "title": "Maximum creates",
+        "description": "Safety limit: how many rows of a stream a run may create, as a number, or as a percentage of "
+        "the rows in the ledger, like `5%`. Safety limits hold back up to 20,000 records of input, and stop "
+        "the run before its first write.",
     },
     "max_updates": {
         "type": ["string", "integer", "null"],
-        "title": "Most updates",
-        "description": "Guard: how many rows of a stream a run may update.",
+        "title": "Maximum updates",
+        "description": "Safety limit: how many rows of a stream a run may update, as a number or a percentage.",
     },
     "max_deletes": {
         "type": ["string", "integer", "null"],
-        "title": "Most deletes",
-        "description": "Guard: how many rows of a stream a run may delete.",
+        "title": "Maximum deletes",
+        "description": "Safety limit: how many rows of a stream a run may delete, as a number or a percentage.",
     },
     "plan_path": {
         "type": "string",
-        "title": "Plan",
-        "description": "With `dry_run`: the file to which the plan is written as JSON lines, old and new value of each "
-        "field. It holds what the records hold.",
+        "title": "Plan file",
+        "description": "With `dry_run`: the file to which the plan is written as JSON lines, with the old and the new "
+        "value of each field. It holds values of your records.",
     },
     "report_path": {
         "type": "string",
-        "title": "Report",
+        "title": "Report file",
         "description": "The file to which a summary of the run is written as JSON.",
     },
     "audit_days": {
@@ -147,6 +157,58 @@ TARGET_SETTINGS: dict[str, dict[str, Any]] = {
         "minimum": 1,
         "default": 90,
         "title": "Audit days",
-        "description": "How long the audit table beside the ledger keeps what was done for each record.",
+        "description": "How many days the audit table in the ledger's database keeps what was done for each record.",
     },
 }
+
+
+@dataclass(frozen=True, kw_only=True)
+class TargetSettings(PluginSettings):
+    """All settings of a target, typed. `limits` are those of `max_creates`, `max_updates` and `max_deletes`."""
+
+    policy: WritePolicy
+    limits: Mapping[PlanAction, Limit]
+    phone_region: str
+    ledger_url: str
+    rejects_path: Path
+    plan_path: Path | None
+    report_path: Path | None
+    fail_on_reject: bool
+    discard_unknown_streams: bool
+    dry_run: bool
+    uncertain_create_timeout_seconds: float
+    audit_days: int
+
+    @classmethod
+    @override
+    def from_config(cls, config: Mapping[str, Any]) -> Self:
+        """Return the settings of a validated configuration with its defaults filled in. Raises: ConfigError."""
+        shared = PluginSettings.from_config(config)
+        return cls(
+            client=shared.client,
+            zone=shared.zone,
+            profile=shared.profile,
+            policy=WritePolicy.from_config(config),
+            limits=limits_from_config(config),
+            phone_region=config["phone_region"],
+            ledger_url=config["ledger_url"],
+            rejects_path=Path(config["rejects_path"]),
+            plan_path=_optional_path(config.get("plan_path")),
+            report_path=_optional_path(config.get("report_path")),
+            fail_on_reject=config["on_reject"] == "fail",
+            discard_unknown_streams=config["unknown_streams"] == "discard",
+            dry_run=config["dry_run"],
+            uncertain_create_timeout_seconds=config["uncertain_create_timeout_seconds"],
+            audit_days=config["audit_days"],
+        )
+
+    @property
+    def client_settings(self) -> ClientSettings:
+        """Return the client settings. The plugin refuses to start a target without an API key."""
+        if self.client is None:
+            raise RuntimeError
+        return self.client
+
+
+def _optional_path(value: str | None) -> Path | None:
+    return Path(value) if value else None

@@ -27,7 +27,7 @@ from fieldpulse_plugin.settings import SHARED_SETTINGS
 from target_fieldpulse.run.run import TargetRun
 
 from .message_reader import MessageReader
-from .settings import TARGET_SETTINGS
+from .settings import TARGET_SETTINGS, TargetSettings
 from .sink import DiscardSink, FieldPulseSink
 
 _CHECK_INPUT = "check the tap that produces the input; records after this message were not written"
@@ -50,11 +50,13 @@ class TargetFieldPulse(FieldPulsePlugin, Target):
         PluginCapabilities.STRUCTURED_LOGGING,
     ]
     message_reader_class = MessageReader
+    settings_class = TargetSettings
+    settings: TargetSettings
 
     @cached_property
     def run(self) -> TargetRun:
         """Return the run of this process."""
-        return TargetRun(self.config, self._write_state_message)
+        return TargetRun(self.settings, self._write_state_message)
 
     @classmethod
     @override
@@ -70,7 +72,7 @@ class TargetFieldPulse(FieldPulsePlugin, Target):
         """
         if stream_name in WRITABLE:
             return FieldPulseSink
-        if stream_name not in BY_NAME and self.config["unknown_streams"] == "discard":
+        if stream_name not in BY_NAME and self.settings.discard_unknown_streams:
             return DiscardSink
         raise _unsupported(stream_name)
 

@@ -1,4 +1,4 @@
-"""What the user wants of each stream: how records are matched, what may be written, and how much of it."""
+"""The write policy: the settings that say how records are matched, and what may be written."""
 
 from __future__ import annotations
 
@@ -15,19 +15,18 @@ from target_fieldpulse.records.parsed_record import RecordParser
 
 Mode = Literal["upsert", "create_only", "update_only"]
 MODES: tuple[Mode, ...] = ("upsert", "create_only", "update_only")
-ALL_OTHERS = "*"
-"""What stands for all streams that are not named."""
+_ALL_OTHERS = "*"  # stands for all streams that `write_mode` does not name
 
 
 def _creatable() -> dict[str, tuple[str, ...]]:
-    """Return the streams whose rows can be created from nothing but how records name them, and those columns."""
-    found: dict[str, tuple[str, ...]] = {}
-    for reference in (one for resource in WRITABLE.values() for one in resource.write_spec.references if one.column):
+    """Return the streams whose rows need nothing but the name that records refer to, with the columns of that name."""
+    creatable: dict[str, tuple[str, ...]] = {}
+    for reference in (each for resource in WRITABLE.values() for each in resource.write_spec.references if each.column):
         write = WRITABLE[reference.stream].write_spec if reference.stream in WRITABLE else None
         if write and not write.target_resource and write.required == (reference.column,):
-            columns = (*found.get(reference.stream, ()), reference.column, *(reference.restrict_to or ())[:1])
-            found[reference.stream] = tuple(dict.fromkeys(columns))
-    return found
+            columns = (*creatable.get(reference.stream, ()), reference.column, *(reference.restrict_to or ())[:1])
+            creatable[reference.stream] = tuple(dict.fromkeys(columns))
+    return creatable
 
 
 CREATABLE = _creatable()
@@ -35,9 +34,10 @@ CREATABLE = _creatable()
 
 @dataclass(frozen=True)
 class WritePolicy:
-    """The settings that say what is written. `match` are sets of body fields, by stream, tried in order.
+    """What may be written, and how rows are matched.
 
-    `external` says, by stream, where FieldPulse keeps the source's key: a body field, or the name of a custom field.
+    `match_sets` are sets of body fields by stream, tried in order. `external_id_fields` say by stream where FieldPulse
+    keeps the external_id: a body field, or the name of a custom field.
     """
 
     match_sets: Mapping[str, tuple[tuple[str, ...], ...]] = field(default_factory=dict)
@@ -50,11 +50,11 @@ class WritePolicy:
 
     @classmethod
     def from_config(cls, config: Mapping[str, Any]) -> WritePolicy:
-        """Read the settings. Raises: BadSetting for a stream or a field that there is not."""
+        """Parse a validated configuration. Raises: ConfigError for an unknown stream, field or mode."""
         return cls(
-            match_sets={stream: _checked(stream, sets) for stream, sets in _by_stream(config["match"], "match")},
-            modes=_modes(config),
-            external_id_fields=dict(_external(config)),
+            match_sets={stream: _match_sets(stream, sets) for stream, sets in _by_stream(config["match"], "match")},
+            modes=_modes(config["write_mode"]),
+            external_id_fields=_external_id_fields(config["external_id_fields"]),
             create_missing_references=frozenset(config["create_missing_references"]),
             clear_nulls=config["null_policy"] == "clear",
             fill_empty_only=config["fill_empty_only"],
@@ -71,68 +71,65 @@ class WritePolicy:
         )
 
     def match_sets_of(self, resource: WritableResource) -> tuple[tuple[str, ...], ...]:
-        """Return the sets of fields by which a stream's rows are found."""
+        """Return the sets of body fields that rows of a stream are matched by."""
         return self.match_sets.get(resource.name, resource.write_spec.match_sets)
 
     def match_columns(self, key_columns: Mapping[str, Column]) -> dict[str, list[Column]]:
-        """Return the columns by which rows are matched, by stream."""
+        """Return the columns that rows are matched by, by stream; `key_columns` hold the external_id."""
         columns: dict[str, list[Column]] = {}
         for resource in WRITABLE.values():
-            names = dict.fromkeys(name for fields in self.match_sets_of(resource) for name in fields)
-            fields = resource.write_spec.by_name
+            names = dict.fromkeys(name for names in self.match_sets_of(resource) for name in names)
             own = [key_columns[resource.name]] if resource.name in key_columns else []
-            columns[resource.name] = [*own, *(Column(fields[name].column) for name in names)]
+            columns[resource.name] = [*own, *(Column(resource.write_spec.by_name[name].column) for name in names)]
         return columns
 
     def mode(self, stream: str) -> Mode:
         """Return what may be done in a stream."""
-        return self.modes.get(stream, self.modes.get(ALL_OTHERS, "upsert"))
+        return self.modes.get(stream, self.modes.get(_ALL_OTHERS, "upsert"))
 
 
-def _by_stream(given: Mapping[str, Any], setting: str, *also: str) -> Iterator[tuple[str, Any]]:
-    for stream, value in given.items():
-        if stream not in (*WRITABLE, *also):
-            what = f"There is no such stream to write: {got_and_allowed(stream, (*WRITABLE, *also))}."
+def external_id_columns(resource: WritableResource) -> list[str]:
+    """Return the columns in which FieldPulse keeps keys of other systems, and which people do not edit."""
+    column = resource.write_spec.external_id_column
+    return [column] if column else []
+
+
+def _by_stream(values: Mapping[str, Any], setting: str, *others: str) -> Iterator[tuple[str, Any]]:
+    for stream, value in values.items():
+        if stream not in (*WRITABLE, *others):
+            what = f"No stream of this name can be written: {got_and_allowed(stream, (*WRITABLE, *others))}."
             raise ConfigError(what, where=f"setting {setting}.{stream}", hint="correct the setting")
         yield stream, value
 
 
-def _checked(stream: str, sets: list[list[str]]) -> tuple[tuple[str, ...], ...]:
-    write = WRITABLE[stream].write_spec
-    known = [one.name for one in write.fields if one.type is not FieldType.JSON] if not write.target_resource else []
-    if not known:
-        what = "This stream changes rows of another, and matches none of its own."
-        raise ConfigError(what, where=f"setting match.{stream}", hint="leave it out")
-    for name in (name for one in sets for name in one):
-        if name not in known:
-            what = f"The stream has no such field to be matched by: {got_and_allowed(name, known)}."
-            raise ConfigError(what, where=f"setting match.{stream}", hint="correct the setting")
-    return tuple(tuple(one) for one in sets)
+def _match_sets(stream: str, sets: list[list[str]]) -> tuple[tuple[str, ...], ...]:
+    where, write = f"setting match.{stream}", WRITABLE[stream].write_spec
+    if write.target_resource:
+        what = f"`{stream}` has no rows of its own to match: it changes rows of `{write.target_resource}`."
+        raise ConfigError(what, where=where, hint="remove it")
+    fields = [each.name for each in write.fields if each.type is not FieldType.JSON]
+    for name in (name for names in sets for name in names):
+        if name not in fields:
+            what = f"Rows cannot be matched by this field: {got_and_allowed(name, fields)}."
+            raise ConfigError(what, where=where, hint="correct the setting")
+    return tuple(map(tuple, sets))
 
 
-def _modes(config: Mapping[str, Any]) -> dict[str, Mode]:
-    given = config["write_mode"]
-    if isinstance(given, str):
-        given = {ALL_OTHERS: given}
-    modes = dict(_by_stream(given, "write_mode", ALL_OTHERS))
+def _modes(value: str | Mapping[str, str]) -> dict[str, Mode]:
+    by_stream = {_ALL_OTHERS: value} if isinstance(value, str) else value
+    modes = dict(_by_stream(by_stream, "write_mode", _ALL_OTHERS))
     for stream, mode in modes.items():
         if mode not in MODES:
-            what = f"There is no such mode: {got_and_allowed(mode, MODES)}."
+            what = f"Unknown write mode: {got_and_allowed(mode, MODES)}."
             raise ConfigError(what, where=f"setting write_mode.{stream}", hint="correct the setting")
     return cast("dict[str, Mode]", modes)
 
 
-def _external(config: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
-    for stream, name in _by_stream(config["external_id_fields"], "external_id_fields"):
-        resource = WRITABLE[stream]
-        if not resource.custom_field_object and name not in external_id_columns(resource):
-            columns = got_and_allowed(name, external_id_columns(resource))
-            what = f"Rows of {stream} have no such column for keys: {columns}."
+def _external_id_fields(names: Mapping[str, str]) -> dict[str, str]:
+    fields = dict(_by_stream(names, "external_id_fields"))
+    for stream, name in fields.items():
+        columns = external_id_columns(WRITABLE[stream])
+        if not WRITABLE[stream].custom_field_object and name not in columns:
+            what = f"Rows of `{stream}` cannot keep an external_id in this field: {got_and_allowed(name, columns)}."
             raise ConfigError(what, where=f"setting external_id_fields.{stream}", hint="correct the setting")
-        yield stream, name
-
-
-def external_id_columns(resource: WritableResource) -> list[str]:
-    """Return the columns in which FieldPulse keeps keys of others; what people write is none."""
-    column = resource.write_spec.external_id_column
-    return [column] if column else []
+    return fields

@@ -7,16 +7,13 @@ import math
 import threading
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 from fieldpulse_api.errors import ConfigError, RecordError, RecordInvalid, UncertainWrite
 from fieldpulse_api.http.client import Client
 from fieldpulse_api.resources.catalogue import WRITABLE
 from fieldpulse_api.resources.model import WritableResource
-from fieldpulse_plugin.settings import client_settings
-from target_fieldpulse.planning.guards import GuardBuffer, Guards, limits_from_config
-from target_fieldpulse.planning.write_policy import WritePolicy
+from target_fieldpulse.planning.guards import GuardBuffer, Guards
 from target_fieldpulse.records.field_codec import FieldCodec
 from target_fieldpulse.records.parsed_record import ParsedRecord, RecordFault, RecordParser
 from target_fieldpulse.reporting.audit import OUTCOMES_IN_LEDGER
@@ -24,6 +21,7 @@ from target_fieldpulse.reporting.outcomes import Outcome, Outcomes, WriteResult
 from target_fieldpulse.reporting.private_files import check_writable
 from target_fieldpulse.reporting.rejects_file import RejectsFile
 from target_fieldpulse.reporting.report import RunTimer, closing_line, summary_table, write_report
+from target_fieldpulse.settings import TargetSettings
 from target_fieldpulse.writing.services import Waiter
 
 from .keyed_executor import KeyedExecutor
@@ -62,24 +60,22 @@ class TargetRun:
     """
 
     def __init__(
-        self, config: Mapping[str, Any], emit: Callable[[State], None], *, client_factory: ClientFactory = Client
+        self, settings: TargetSettings, emit: Callable[[State], None], *, client_factory: ClientFactory = Client
     ) -> None:
-        """Check all settings, before anything is read. Raises: ConfigError."""
-        self._config, self._is_dry, self._emit_state = config, config["dry_run"], emit
-        self._client_factory = client_factory
-        self._client_settings = client_settings(config)
-        self._policy = WritePolicy.from_config(config)
-        self._codec = FieldCodec(self._client_settings.zone, config["phone_region"])
-        self._guards = Guards(limits_from_config(config), self._row_count)
-        self._report_path = _report_path(config)
-        self._rejects = RejectsFile(Path(config["rejects_path"]))
-        if config.get("plan_path") and not self._is_dry:
+        """Check the paths of all files, before anything is read. Raises: ConfigError."""
+        self._settings, self._policy, self._is_dry = settings, settings.policy, settings.dry_run
+        self._emit_state, self._client_factory = emit, client_factory
+        self._codec = FieldCodec(settings.zone, settings.phone_region)
+        self._guards = Guards(settings.limits, self._row_count)
+        _check_report_path(settings)
+        self._rejects = RejectsFile(settings.rejects_path)
+        if settings.plan_path and not self._is_dry:
             _LOGGER.warning("plan_path has an effect only with dry_run: this run writes")
         self._timer = RunTimer()
         self._stopped = threading.Event()
         self._outcomes = Outcomes()
         self._states = StateQueue(self._write_state)
-        self._pool = KeyedExecutor(math.ceil(self._client_settings.requests_per_second), self._stopped)
+        self._pool = KeyedExecutor(math.ceil(settings.client_settings.requests_per_second), self._stopped)
         self._guard_buffer: GuardBuffer | None = GuardBuffer() if self._guards and not self._is_dry else None
         self._prepared: set[str] = set()
         self._services: RunServices | None = None
@@ -92,9 +88,7 @@ class TargetRun:
         """
         if self._services is None:
             self._services = build_services(
-                self._config,
-                client_settings=self._client_settings,
-                policy=self._policy,
+                self._settings,
                 codec=self._codec,
                 guards=self._guards,
                 waiter=Waiter(self._stopped),
@@ -165,16 +159,14 @@ class TargetRun:
                 self._services.runs.end()
             self._services.close()
         if status is None:
-            has_failures = self._outcomes["uncertain"] or (
-                self._outcomes["rejected"] and self._config["on_reject"] == "fail"
-            )
+            has_failures = self._outcomes["uncertain"] or (self._outcomes["rejected"] and self._settings.fail_on_reject)
             status = 1 if has_failures else 0
         for line in summary_table(counts):
             _LOGGER.info("%s", line)
         _LOGGER.info("%s", closing_line(counts))
-        if self._report_path:
+        if self._settings.report_path:
             try:
-                write_report(self._report_path, self._report(counts, status))
+                write_report(self._settings.report_path, self._report(counts, status))
             except OSError as error:  # does not change how the run ended
                 _LOGGER.warning("The report cannot be written (%s): setting report_path", error.strerror)
         return status
@@ -198,7 +190,7 @@ class TargetRun:
             "dry_run": self._is_dry,
             "exit_status": status,
             "requests": services.client.request_count if services else 0,
-            "rejects_path": self._config["rejects_path"],
+            "rejects_path": str(self._settings.rejects_path),
             "streams": counts,
         }
 
@@ -293,16 +285,16 @@ class TargetRun:
             self._emit_state(state)
 
 
-def _report_path(config: Mapping[str, Any]) -> Path | None:
-    """Return the path of the report. Raises: ConfigError if it cannot be written, or is that of another file."""
-    if not config.get("report_path"):
-        return None
-    path = Path(config["report_path"])
+def _check_report_path(settings: TargetSettings) -> None:
+    """Raise ConfigError if the report cannot be written, or would overwrite another file of the run."""
+    path = settings.report_path
+    if path is None:
+        return
     check_writable(path, "report_path")
-    if path.resolve() in {Path(config[name]).resolve() for name in ("rejects_path", "plan_path") if config.get(name)}:
+    others = {other.resolve() for other in (settings.rejects_path, settings.plan_path) if other}
+    if path.resolve() in others:
         raise ConfigError(
             "The report would overwrite another file of the run.",
             where=f"setting report_path · {path}",
             hint="set a path of its own",
         )
-    return path

@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from contextlib import ExitStack
 from dataclasses import dataclass
-from typing import Any
 
 from fieldpulse_api.http.client import Client
 from fieldpulse_api.http.settings import ClientSettings
@@ -22,11 +21,12 @@ from target_fieldpulse.planning.planned_state import PlannedState
 from target_fieldpulse.planning.planner import Planner
 from target_fieldpulse.planning.references import References, lookup_columns
 from target_fieldpulse.planning.row_matcher import RowMatcher
-from target_fieldpulse.planning.write_policy import WritePolicy, external_id_columns
+from target_fieldpulse.planning.write_policy import external_id_columns
 from target_fieldpulse.records.columns import Column
 from target_fieldpulse.records.custom_fields import CustomFieldWriter
 from target_fieldpulse.records.field_codec import FieldCodec
 from target_fieldpulse.reporting.audit import Audit
+from target_fieldpulse.settings import TargetSettings
 from target_fieldpulse.writing.create import RowCreator
 from target_fieldpulse.writing.dry_run import DryRun
 from target_fieldpulse.writing.executor import Executor, PlanExecutor
@@ -58,10 +58,8 @@ class RunServices:
 
 
 def build_services(
-    config: Mapping[str, Any],
+    settings: TargetSettings,
     *,
-    client_settings: ClientSettings,
-    policy: WritePolicy,
     codec: FieldCodec,
     guards: Guards,
     waiter: Waiter,
@@ -71,23 +69,23 @@ def build_services(
 
     Raises: ConfigError; what `Client.get` raises. Whatever was opened before is closed again.
     """
-    is_dry = config["dry_run"]
+    policy = settings.policy
     with ExitStack() as resources:
-        client = client_factory(client_settings)
+        client = client_factory(settings.client_settings)
         resources.callback(client.close)
         account, former_account = account_of(client), address_name(client)
-        database = LedgerDatabase(config["ledger_url"])
+        database = LedgerDatabase(settings.ledger_url)
         resources.callback(database.close)
         ledger = Ledger(database, account, former_account=former_account)
         runs = RunMarkers(database, account)
         resources.callback(runs.close)
-        read_options = ReadOptions(zone=client_settings.zone)
+        read_options = ReadOptions(zone=settings.zone)
         custom_fields = CustomFieldWriter(client, read_options)
         key_columns = {
             stream: _key_column(stream, name, custom_fields) for stream, name in policy.external_id_fields.items()
         }
         lookups = Lookups(client, read_options, codec, lookup_columns(policy.match_columns(key_columns)))
-        audit = Audit(database, account, client, days=config["audit_days"], is_enabled=not is_dry)
+        audit = Audit(database, account, client, days=settings.audit_days, is_enabled=not settings.dry_run)
         resources.callback(audit.close)
         services = WriteServices(
             client=client,
@@ -100,7 +98,7 @@ def build_services(
             audit=audit,
             key_columns=key_columns,
             waiter=waiter,
-            timeout_seconds=config["uncertain_create_timeout_seconds"],
+            timeout_seconds=settings.uncertain_create_timeout_seconds,
         )
         planned_state = PlannedState(ledger, lookups)
         matcher = RowMatcher(lookups, codec, policy, key_columns)
@@ -110,8 +108,8 @@ def build_services(
         puts, uncertain_creates = PutSender(services), UncertainCreates(services)
         updater = RowUpdater(services, puts)
         executor: Executor = (
-            DryRun(services, planned_state, updater, custom_fields, path=config.get("plan_path"))
-            if is_dry
+            DryRun(services, planned_state, updater, custom_fields, path=settings.plan_path)
+            if settings.dry_run
             else PlanExecutor(services, RowCreator(services, uncertain_creates, puts), updater, guards)
         )
         resources.callback(executor.close)

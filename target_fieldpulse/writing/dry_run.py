@@ -57,14 +57,14 @@ class DryRun:
         updater: RowUpdater,
         custom_fields: CustomFieldWriter,
         *,
-        path: str | None,
+        path: Path | None,
     ) -> None:
         self._services, self._planned_state = services, planned_state
         self._updater, self._custom_fields = updater, custom_fields
         self._row_reads = 0
         self._totals: Counter[str] = Counter()
         self._lock = threading.Lock()
-        self._file = open_private(Path(path), "plan_path", appends=False) if path else -1
+        self._file = open_private(path, "plan_path", appends=False) if path else -1
 
     def execute(self, plan: Plan) -> WriteResult:
         """Show what a plan would do, and return the outcome that it would have."""

@@ -72,7 +72,7 @@ class QuickTarget(TargetFieldPulse):
     @cached_property
     def run(self) -> TargetRun:
         """Return the run."""
-        return TargetRun(self.config, self._write_state_message, client_factory=lambda _: fast_client(self.config))
+        return TargetRun(self.settings, self._write_state_message, client_factory=lambda _: fast_client(self.config))
 
 
 class _Listener(logging.Handler):
