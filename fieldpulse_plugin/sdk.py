@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from decimal import Decimal
@@ -52,6 +53,15 @@ class FieldPulsePlugin(PluginBase):
         """Return the command. The SDK calls this right after it has configured logging."""
         adapt_sdk_logging()
         return super().get_singer_command()
+
+    @classmethod
+    @override
+    def invoke(cls, *, about: bool = False, about_format: str | None = None, **kwargs: Any) -> None:
+        """Print what `--about` asks for and exit, or else log the version. Tap and target run themselves afterwards."""
+        if about:
+            cls.print_about(about_format)
+            sys.exit(0)
+        cls.logger.info("%s %s", cls.name, cls.plugin_version)
 
     @property
     @override

@@ -9,7 +9,7 @@ from typing import IO, Any, ClassVar, cast
 from singer_sdk import Stream, Tap
 from singer_sdk.contrib.msgspec import MsgSpecWriter
 from singer_sdk.helpers.capabilities import PluginCapabilities, TapCapabilities
-from singer_sdk.plugin_base import PluginBase, _ConfigInput
+from singer_sdk.plugin_base import _ConfigInput
 from typing_extensions import override
 
 from fieldpulse_api.errors import SafetyLimitReached
@@ -108,8 +108,7 @@ class TapFieldPulse(FieldPulsePlugin, Tap):
         catalog: IO[str] | None = None,
     ) -> None:
         """Run the tap on the files of its command line."""
-        PluginBase.invoke.__func__(cls, about=about, about_format=about_format)  # type: ignore[attr-defined]
-        cls.print_version(print_fn=cls.logger.info)
+        super().invoke(about=about, about_format=about_format)
         given = config or _ConfigInput()
         tap = cls(
             config=given.config,

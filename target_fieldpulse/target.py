@@ -155,7 +155,7 @@ class TargetFieldPulse(FieldPulsePlugin, Target):
         file_input: Any = None,
     ) -> None:
         """Run the target. However it ends, the run is closed, and its last log line adds up."""
-        PluginBase.invoke.__func__(cls, about=about, about_format=about_format)  # type: ignore[attr-defined]
+        super().invoke(about=about, about_format=about_format)
         given = config or _ConfigInput()
         target = cls(config=given.config, parse_env_config=given.parse_env)
         run = target.run
