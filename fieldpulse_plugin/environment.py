@@ -55,7 +55,7 @@ def _convert(text: str, declared_type: str | list[str]) -> Any:
             return int(text)
         if json_type in ("object", "array"):
             parsed = parse(text)
-            return text if parsed.faults else parsed.value
+            return text if parsed.problems else parsed.value
     except ValueError:
         return text
     return _BOOLEANS.get(text.strip().lower(), text) if json_type == "boolean" else text

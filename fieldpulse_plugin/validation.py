@@ -12,7 +12,7 @@ from jsonschema import Draft7Validator
 from jsonschema.exceptions import ValidationError
 
 from fieldpulse_api.errors import ConfigError, got_and_allowed
-from fieldpulse_api.values.strict_json import text_fault
+from fieldpulse_api.values.strict_json import encoding_problem
 
 _LOGGER = logging.getLogger(__name__)
 _TYPO_SIMILARITY = 0.85  # `dryrun` is taken for a misspelt `dry_run`; less similar names are only warned of
@@ -40,7 +40,7 @@ def _unusable_values(config: Mapping[str, Any]) -> Iterator[str]:
     for name, value in config.items():
         if isinstance(value, float) and not math.isfinite(value):
             yield f"Setting {name!r} is not a finite number."
-        if isinstance(value, str) and (fault := text_fault(value) or ("a NUL" if "\0" in value else "")):
+        if isinstance(value, str) and (fault := encoding_problem(value) or ("a NUL" if "\0" in value else "")):
             yield f"Setting {name!r} contains {fault}."
 
 

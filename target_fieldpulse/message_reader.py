@@ -10,7 +10,7 @@ from singer_sdk.singerlib.encoding.base import GenericSingerReader
 from typing_extensions import override
 
 from fieldpulse_api.errors import InvalidInput
-from fieldpulse_api.values.strict_json import parse, text_fault
+from fieldpulse_api.values.strict_json import encoding_problem, parse
 from target_fieldpulse.records.parsed_record import RecordFault
 
 _Message = dict[str, Any]
@@ -42,20 +42,20 @@ class MessageReader(GenericSingerReader[str]):
     @override
     def deserialize_json(self, line: str) -> _Message:
         """Return the message of a line."""
-        if text_fault(line):
+        if encoding_problem(line):
             raise self._broken("is not UTF-8")
         try:
-            message, faults, is_torn = parse(line)
+            message, problems, has_duplicate_keys = parse(line)
         except ValueError:
             raise self._broken("is not JSON") from None
         if not isinstance(message, dict) or not isinstance(message.get("type"), str):
             raise self._broken("is not a Singer message")
         if not isinstance(message.get("stream", ""), str):
             raise self._broken("has a stream name that is not text")
-        what = "; ".join(faults)
-        if faults and (message["type"] != "RECORD" or is_torn):
+        what = "; ".join(problems)
+        if problems and (message["type"] != "RECORD" or has_duplicate_keys):
             raise self._broken(f"has {what}")
-        self.fault = RecordFault(what, line) if faults else None
+        self.fault = RecordFault(what, line) if problems else None
         return message
 
     @property

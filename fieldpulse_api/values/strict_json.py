@@ -18,95 +18,97 @@ encode = msgspec.json.Encoder(decimal_format="number").encode
 decode = msgspec.json.Decoder(float_hook=Decimal).decode
 """Decode JSON bytes or text; numbers with a point become Decimal."""
 
-MOST_LEVELS = 100  # the deepest of ours has a dozen; what copies and compares documents recurses
-_LONGEST_INTEGER = 20  # digits: longer ones stay exact as Decimal, and cost no more than their length
-_HALF = re.compile(r"\\u[dD][89a-fA-F]")
+MAX_DEPTH = 100  # our deepest documents have a dozen levels; code that copies and compares documents recurses
+_MAX_INTEGER_DIGITS = 20  # longer ones become Decimal: exact, at a cost that grows only with their length
+_MAX_KEY_LENGTH = 50  # of a key in a message
+_SURROGATE = re.compile(r"\\u[dD][89a-fA-F]")
 
 
-class Parsed(NamedTuple):
-    """A document, and what is wrong in it. `is_torn`: a key stands twice in the outermost object itself."""
+class ParsedJson(NamedTuple):
+    """A document and its problems. `has_duplicate_keys` refers to the outermost object alone."""
 
     value: Any
-    faults: list[str]
-    is_torn: bool = False
+    problems: list[str]
+    has_duplicate_keys: bool = False
 
 
-def parse(text: str) -> Parsed:
-    """Return what a text says; numbers with a point are Decimal. Raises: ValueError for what is no JSON at all."""
-    faults: list[str] = []
-    twice: list[str] = []  # in the object that ended last, which in the end is the outermost
+def parse(text: str) -> ParsedJson:
+    """Parse a text and list its problems; numbers with a point become Decimal. Raises: ValueError if it is not JSON."""
+    problems: list[str] = []
+    duplicate_keys: list[str] = []  # of the object that ended last; in the end this is the outermost one
 
-    def note(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
-        found = dict(pairs)
-        twice.clear()
-        if len(found) < len(pairs):
-            twice.extend(name for name, times in Counter(name for name, _ in pairs).items() if times > 1)
-            faults.extend(f"the key {without_personal_data(name)[:50]!r} twice" for name in twice)
-        return found
+    def to_dict(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+        result = dict(pairs)
+        duplicate_keys.clear()
+        if len(result) < len(pairs):
+            duplicate_keys.extend(key for key, count in Counter(key for key, _ in pairs).items() if count > 1)
+            problems.extend(f"the key {without_personal_data(key)[:_MAX_KEY_LENGTH]!r} twice" for key in duplicate_keys)
+        return result
 
-    def constant(name: str) -> float:
-        faults.append(f"{name}, which is no number")
+    def to_float(name: str) -> float:
+        problems.append(f"{name}, which JSON does not allow")
         return float(name)
 
     try:
         value = json.loads(
-            text, parse_float=Decimal, parse_int=_integer, parse_constant=constant, object_pairs_hook=note
+            text, parse_float=Decimal, parse_int=_to_integer, parse_constant=to_float, object_pairs_hook=to_dict
         )
     except RecursionError:
         raise ValueError("it is nested too deeply") from None
-    if _HALF.search(text) or text.count("[") + text.count("{") > MOST_LEVELS:
-        faults += _faults_within(value)
-    return Parsed(value, faults, bool(twice))
+    if _SURROGATE.search(text) or text.count("[") + text.count("{") > MAX_DEPTH:
+        problems += _problems_within(value)
+    return ParsedJson(value, problems, bool(duplicate_keys))
 
 
 def read_object(file: IO[str], where: str) -> dict[str, Any]:
-    """Return the object that a file holds. Raises: BadSetting."""
+    """Return the JSON object in a file of the user. Raises: ConfigError."""
     try:
-        value, faults, _ = parse(file.read().removeprefix("\ufeff"))
+        value, problems, _ = parse(file.read().removeprefix("\ufeff"))
     except json.JSONDecodeError as error:
-        what = f"The file is not JSON, from line {error.lineno}, column {error.colno}"
+        what = f"The file is not valid JSON (line {error.lineno}, column {error.colno})"
     except UnicodeDecodeError:
         what = "The file is not UTF-8"
     except ValueError as error:
         what = f"The file cannot be read as JSON: {error}"
     else:
-        if isinstance(value, dict) and not faults:
+        if isinstance(value, dict) and not problems:
             return value
-        what = f"The file has {'; '.join(faults)}" if faults else "The file holds no JSON object"
-    raise ConfigError(f"{what}.", where=where, hint="correct the file, or give another")
+        what = f"The file has {'; '.join(problems)}" if problems else "The file does not contain a JSON object"
+    raise ConfigError(f"{what}.", where=where, hint="correct the file, or use another one")
 
 
-def text_fault(text: str) -> str:
-    """Say what is wrong with a text that no encoding takes; nothing if all is well."""
+def encoding_problem(text: str) -> str:
+    """Return the reason why a text cannot be encoded as UTF-8, or an empty string."""
     if not text.isascii():
         try:
             text.encode()
         except UnicodeEncodeError:
-            return "half of a surrogate pair, which is no text"
+            return "an unpaired surrogate, which UTF-8 cannot encode"
     return ""
 
 
-def _integer(digits: str) -> int | Decimal:
-    return int(digits) if len(digits) <= _LONGEST_INTEGER else Decimal(digits)
+def _to_integer(digits: str) -> int | Decimal:
+    return int(digits) if len(digits) <= _MAX_INTEGER_DIGITS else Decimal(digits)
 
 
-def _faults_within(value: Any) -> list[str]:
-    faults: dict[str, None] = {}
+def _problems_within(value: Any) -> list[str]:
+    """Return the problems of all texts and keys, level by level, so that depth costs no recursion."""
+    problems: dict[str, None] = {}
     level = [value]
-    for _ in range(MOST_LEVELS + 1):
-        texts = (text for one in level for text in ([one] if isinstance(one, str) else _keys(one)))
-        faults.update(dict.fromkeys(filter(None, map(text_fault, texts))))
-        level = [inner for one in level for inner in _within(one)]
+    for _ in range(MAX_DEPTH + 1):
+        texts = (text for element in level for text in ([element] if isinstance(element, str) else _keys(element)))
+        problems.update(dict.fromkeys(filter(None, map(encoding_problem, texts))))
+        level = [child for element in level for child in _children(element)]
         if not level:
-            return list(faults)
-    return [*faults, f"more than {MOST_LEVELS} levels of nesting"]
+            return list(problems)
+    return [*problems, f"more than {MAX_DEPTH} levels of nesting"]
 
 
 def _keys(value: Any) -> Iterable[str]:
     return value if isinstance(value, dict) else ()
 
 
-def _within(value: Any) -> Iterable[Any]:
+def _children(value: Any) -> Iterable[Any]:
     if isinstance(value, dict):
         return value.values()
     return value if isinstance(value, list) else ()

@@ -15,7 +15,7 @@ from fieldpulse_api.resources.model import WritableResource
 from fieldpulse_api.resources.write_model import FieldType, WriteSpec
 from fieldpulse_api.values.custom_fields import PROPERTY
 from fieldpulse_api.values.scalars import ConversionError, optional_int, to_utc
-from fieldpulse_api.values.strict_json import decode, text_fault
+from fieldpulse_api.values.strict_json import decode, encoding_problem
 
 from .custom_fields import FIELD as CUSTOM_FIELDS
 from .field_codec import describe, refuse
@@ -167,7 +167,7 @@ def _to_external_id(value: Any) -> str | None:
     is_scalar = isinstance(value, (str, int, Decimal)) and not isinstance(value, bool)
     text = str(value)
     has_control = any(character < " " for character in text)
-    if not is_scalar or len(text) > _MAX_EXTERNAL_ID_CHARACTERS or has_control or text_fault(text):
+    if not is_scalar or len(text) > _MAX_EXTERNAL_ID_CHARACTERS or has_control or encoding_problem(text):
         rule = f"text or a number of at most {_MAX_EXTERNAL_ID_CHARACTERS} characters, without control characters"
         raise refuse(f"external_id is {describe(value)}; expected {rule}", EXTERNAL_ID)
     return text
