@@ -70,8 +70,8 @@ class RecordParser:
     fill_empty_only: bool = False
     stores_external_id: bool = False
 
-    def parse(self, record: Record) -> ParsedRecord:
-        """Return a record, with its first error if it is invalid."""
+    def parse(self, record: Record, *, key_only: bool = False) -> ParsedRecord:
+        """Return a record, with its first error if it is invalid. `key_only`: its properties are malformed JSON."""
         values = parse_json_strings(self.resource.write_spec, record)
         parsed = ParsedRecord(self.resource, values, LedgerKey(self.resource.name, KeyKind.EXTERNAL_ID, ""))
         is_row_change = self.resource.write_spec.target_resource is not None  # its key is the row that it refers to
@@ -83,7 +83,7 @@ class RecordParser:
                 if not is_row_change:
                     raise
             parsed = replace(parsed, is_deleted=_is_deleted(values))
-            return parsed if is_row_change or parsed.is_deleted else self._with_properties(parsed)
+            return parsed if key_only or is_row_change or parsed.is_deleted else self._with_properties(parsed)
         except RecordInvalid as error:
             return replace(parsed, error=error)
 
