@@ -1,4 +1,4 @@
-"""Lanes and acknowledgements: side by side, in order where it matters, and no state too early."""
+"""The order of writes, and the states behind them."""
 
 from __future__ import annotations
 
@@ -14,49 +14,53 @@ from target_fieldpulse.run.keyed_executor import KeyedExecutor
 from target_fieldpulse.run.state_queue import StateQueue
 
 
-def test_work_on_one_key_is_done_in_order() -> None:
-    """However many workers there are."""
-    lanes, done = KeyedExecutor(8, threading.Event()), []
+def test_work_on_one_key_runs_in_order() -> None:
+    """However many threads there are."""
+    executor, done = KeyedExecutor(8, threading.Event()), []
     for number in range(200):
-        lanes.submit(lambda number=number: done.append((number % 5, number)), writes=[("k", number % 5)])  # type: ignore[misc]
-    lanes.finish()
+        executor.submit(lambda number=number: done.append((number % 5, number)), writes=[("k", number % 5)])  # type: ignore[misc]
+    executor.finish()
     for key in range(5):
         numbers = [number for one, number in done if one == key]
         assert numbers == sorted(numbers)
     assert len(done) == 200
 
 
-def test_what_is_read_waits_for_what_is_written() -> None:
-    """A job waits for its customer, two jobs of one customer do not wait for each other."""
-    lanes, parent, together = KeyedExecutor(4, threading.Event()), threading.Event(), threading.Barrier(2, timeout=10)
+def test_work_waits_for_the_keys_that_it_reads() -> None:
+    """A job waits for its customer; two jobs of one customer do not wait for each other."""
+    executor, parent, together = (
+        KeyedExecutor(4, threading.Event()),
+        threading.Event(),
+        threading.Barrier(2, timeout=10),
+    )
     order: list[str] = []
-    lanes.submit(lambda: (parent.wait(10), order.append("customer")), writes=[("customer", 1)])  # type: ignore[arg-type,func-returns-value,return-value]
+    executor.submit(lambda: (parent.wait(10), order.append("customer")), writes=[("customer", 1)])  # type: ignore[arg-type,func-returns-value,return-value]
     for _ in range(2):
-        lanes.submit(lambda: (together.wait(), order.append("job")), writes=[], after=[("customer", 1)])  # type: ignore[arg-type,func-returns-value,return-value]
+        executor.submit(lambda: (together.wait(), order.append("job")), writes=[], after=[("customer", 1)])  # type: ignore[arg-type,func-returns-value,return-value]
     parent.set()
-    lanes.finish()
+    executor.finish()
     assert order == ["customer", "job", "job"]
 
 
-def test_a_stopped_lane_begins_nothing_new() -> None:
-    """What is under way ends, what waits does not start."""
+def test_a_stopped_executor_starts_no_more_work() -> None:
+    """Work in flight ends; work that waits does not start."""
     stopped, gate, done = threading.Event(), threading.Event(), []
-    lanes = KeyedExecutor(1, stopped)
-    lanes.submit(lambda: (gate.wait(10), done.append(1)), writes=[])  # type: ignore[arg-type,func-returns-value,return-value]
-    lanes.submit(lambda: done.append(2), writes=[])
+    executor = KeyedExecutor(1, stopped)
+    executor.submit(lambda: (gate.wait(10), done.append(1)), writes=[])  # type: ignore[arg-type,func-returns-value,return-value]
+    executor.submit(lambda: done.append(2), writes=[])
     stopped.set()
     gate.set()
-    lanes.finish(10)
+    executor.finish(10)
     assert done == [1]
 
 
-def test_too_much_work_makes_the_reader_wait() -> None:
+def test_submit_blocks_while_the_executor_is_full() -> None:
     """A tap that is faster than the API must not fill the memory."""
-    lanes, gate, taken = KeyedExecutor(1, threading.Event()), threading.Event(), []
+    executor, gate, taken = KeyedExecutor(1, threading.Event()), threading.Event(), []
 
     def fill() -> None:
         for number in range(4):
-            lanes.submit(lambda: gate.wait(10), writes=[])  # type: ignore[arg-type,return-value]
+            executor.submit(lambda: gate.wait(10), writes=[])  # type: ignore[arg-type,return-value]
             taken.append(number)
 
     reader = threading.Thread(target=fill)
@@ -65,13 +69,13 @@ def test_too_much_work_makes_the_reader_wait() -> None:
     assert len(taken) == 2
     gate.set()
     reader.join()
-    lanes.finish()
+    executor.finish()
     assert len(taken) == 4
 
 
 @given(st.lists(st.sampled_from(["record", "state", "end"]), max_size=40), st.randoms(use_true_random=False))
-def test_a_state_leaves_when_all_records_before_it_have_ended(parts: list[str], chance: random.Random) -> None:
-    """Records end in any order, between states and after them: a state is never early, never twice, and not lost."""
+def test_a_state_is_emitted_once_all_records_before_it_are_done(parts: list[str], chance: random.Random) -> None:
+    """Whatever the order in which records end, a state is never emitted early or twice, and none is lost."""
     emitted: list[dict[str, int]] = []
     acknowledged = StateQueue(emitted.append)
     under_way: list[int] = []
@@ -96,7 +100,7 @@ def test_a_state_leaves_when_all_records_before_it_have_ended(parts: list[str], 
 
 @pytest.mark.parametrize("order", [[1, 2], [2, 1]])
 def test_a_state_between_two_records_waits_only_for_the_first(order: list[int]) -> None:
-    """What comes behind a state does not hold it back."""
+    """Records after a state do not hold it back."""
     emitted: list[dict[str, int]] = []
     acknowledged = StateQueue(emitted.append)
     tickets = {1: acknowledged.open_ticket()}

@@ -1,0 +1,92 @@
+"""The audit, the report and the table: they add up, also after a kill."""
+
+from __future__ import annotations
+
+import json
+import sqlite3
+import subprocess
+import sys
+import time
+from pathlib import Path
+from typing import Any
+
+from fieldpulse_sandbox.sandbox import Sandbox
+from tests.harness.messages import record_message, schema_message, singer_lines
+from tests.harness.processes import plugin_command, run_process
+from tests.harness.target_runner import run_target
+
+Config = dict[str, Any]
+
+
+PAYMENTS = schema_message("payments", "external_id", "invoice_id", "amount", "method", "payment_date")
+
+
+def payment(box: Sandbox, key: str = "p", **values: Any) -> Config:
+    given = {"external_id": key, "invoice_id": box.rows("invoices")[0]["id"], "amount": "12.5", "method": "cash"}
+    return record_message("payments", **given, **values)
+
+
+def ledger(config: Config, *words: str) -> subprocess.CompletedProcess[str]:
+    return run_process(
+        [sys.executable, "-m", "fieldpulse_cli.main", "ledger", "--ledger-url", config["ledger_url"], *words]
+    )
+
+
+HEAD = schema_message(
+    "customers", "external_id", "id", "first_name", "last_name", "email", "phone", "display_name", "notes"
+)
+
+
+def named(box: Sandbox, *names: str) -> list[Config]:
+    return [row for row in box.rows("customers") if row["first_name"] in names]
+
+
+def test_the_report_the_table_and_the_audit_add_up(box: Sandbox, target_config: Config, tmp_path: Path) -> None:
+    """Per run, per stream and per record, every record that was read has one outcome."""
+    path = tmp_path / "report.json"
+    head = schema_message("customers", "external_id", "first_name", "notes", "status")
+    parts = [record_message("customers", external_id=f"r{n}", first_name=f"R{n}") for n in range(4)]
+    wrong = record_message("customers", external_id="w", first_name="W", status="wrong")
+    config = target_config | {"report_path": str(path)}
+    run_target(config, singer_lines(head, *parts, wrong, PAYMENTS, payment(box)), tmp_path)
+    report = json.loads(path.read_text())
+    assert report["streams"]["customers"] | {"created": 4, "rejected": 1, "read": 5} == report["streams"]["customers"]
+    assert (report["exit_status"], report["streams"]["payments"]["created"]) == (1, 1)
+    assert report["requests"] == len(box.requests)
+    changed = record_message("customers", external_id="r0", first_name="R0", notes="New")
+    written = run_target(config, singer_lines(head, changed, *parts[1:]), tmp_path)
+    assert "customers          4          0          1          0          3" in written.stderr
+    with sqlite3.connect(tmp_path / "ledger.db") as connection:
+        told = "select stream, source_key, action, outcome, requests, row_id, changed, records from fieldpulse_audit_1"
+        first = connection.execute(f"{told} where run_id = ? order by id", [report["run"]]).fetchall()
+        last = connection.execute(f"{told} where run_id = ?", [json.loads(path.read_text())["run"]]).fetchall()
+    connection.close()
+    assert sum(row[-1] for row in first) == 6
+    assert {row[2:4] for row in first} == {("create", "created"), ("none", "rejected")}
+    (update,) = [row for row in last if row[3] == "updated"]
+    assert update[:5] == ("customers", "r0", "update", "updated", 1)
+    assert json.loads(update[6]) == ["notes"]
+    assert [(row[3], row[7]) for row in last if row[1] is None] == [("unchanged", 3)]
+
+
+def test_the_audit_has_every_row_that_a_killed_run_wrote(target_config: Config, tmp_path: Path) -> None:
+    """An entry of the ledger and its audit row are committed together."""
+    with Sandbox(customers=30, latency_ms=15) as box:
+        line = plugin_command("target_fieldpulse", target_config | {"api_url": box.url, "api_key": box.key}, tmp_path)
+        leads = [record_message("customers", external_id=f"a{n}", first_name="Audited") for n in range(300)]
+        with subprocess.Popen(
+            line, stdin=subprocess.PIPE, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, text=True
+        ) as process:
+            assert process.stdin
+            process.stdin.write(singer_lines(HEAD, *leads[:60]))
+            process.stdin.flush()
+            deadline = time.monotonic() + 30
+            while len(named(box, "Audited")) < 20 and time.monotonic() < deadline:
+                time.sleep(0.01)
+            process.kill()
+    with sqlite3.connect(tmp_path / "ledger.db") as connection:
+        done = connection.execute("select source_key from fieldpulse_ledger_1 where status = 'written'").fetchall()
+        told = connection.execute("select source_key from fieldpulse_audit_1 where outcome = 'created'").fetchall()
+    connection.close()
+    assert len(done) > 10
+    assert sorted(done) == sorted(told)

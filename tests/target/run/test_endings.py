@@ -1,0 +1,162 @@
+"""Ends of a run: killed, stopped by a signal, locked out, or without a reader of its states."""
+
+from __future__ import annotations
+
+import json
+import random
+import signal
+import subprocess
+import time
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from fieldpulse_sandbox.faults.fault import Fault
+from fieldpulse_sandbox.sandbox import Sandbox
+from tests.harness.messages import record_message, schema_message, singer_lines, state_message
+from tests.harness.processes import plugin_command
+from tests.harness.target_runner import run_target
+
+Config = dict[str, Any]
+
+
+CUSTOMERS = schema_message("customers", "external_id", "first_name", "email")
+
+
+def lead(number: int) -> dict[str, Any]:
+    return record_message(
+        "customers", external_id=f"d{number}", first_name=f"Doubt{number}", email=f"doubt{number}@example.com"
+    )
+
+
+def doubted(box: Sandbox) -> list[str]:
+    return sorted(row["first_name"] for row in box.rows("customers") if str(row["first_name"]).startswith("Doubt"))
+
+
+def _feed(process: subprocess.Popen[str], text: str, *, close: bool = True) -> None:
+    """Write the input from a thread, as a tap would: the target does not read faster than it writes."""
+    import threading  # noqa: PLC0415
+
+    def write() -> None:
+        assert process.stdin
+        try:
+            process.stdin.write(text)
+            process.stdin.flush()
+            if close:
+                process.stdin.close()
+        except (BrokenPipeError, ValueError):
+            pass
+
+    threading.Thread(target=write, daemon=True).start()
+
+
+def _wait(until: Any) -> None:
+    for _ in range(6000):
+        if until():
+            return
+        time.sleep(0.005)
+    pytest.fail("what was waited for did not happen within 30 s")
+
+
+def test_a_run_stopped_with_an_uncertain_create_emits_no_later_state(
+    box: Sandbox, target_config: Config, tmp_path: Path
+) -> None:
+    """The record comes again with the old state, and is created then."""
+    box.add_fault(Fault("dropped_connection", method="POST", after_commit=False))
+    line = plugin_command("target_fieldpulse", target_config | {"uncertain_create_timeout_seconds": 60}, tmp_path)
+    text = singer_lines(CUSTOMERS, lead(1), state_message(1), lead(2), state_message(2))
+    with subprocess.Popen(
+        line, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+    ) as process:
+        _feed(process, text, close=False)
+        _wait(lambda: doubted(box) == ["Doubt2"])
+        process.send_signal(signal.SIGTERM)
+        output, said = process.communicate(timeout=30)
+    assert process.returncode == 128 + signal.SIGTERM
+    assert output == ""
+    assert "1 uncertain" in said
+    assert run_target(target_config, text, tmp_path).counts == {"created": 1, "unchanged": 1}
+    assert doubted(box) == ["Doubt1", "Doubt2"]
+
+
+def test_a_second_target_is_locked_out(target_config: Config, tmp_path: Path) -> None:
+    """Its error names the process that has the ledger, and it sends nothing."""
+    with Sandbox(customers=30, latency_ms=15) as box:
+        config = target_config | {"api_url": box.url, "api_key": box.key}
+        line = plugin_command("target_fieldpulse", config, tmp_path)
+        with subprocess.Popen(
+            line, stdin=subprocess.PIPE, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, text=True
+        ) as process:
+            _feed(process, singer_lines(CUSTOMERS, *(lead(number) for number in range(200))), close=False)
+            _wait(lambda: len(doubted(box)) > 5)
+            second = run_target(config, singer_lines(CUSTOMERS, lead(500)), tmp_path)
+            process.kill()
+        assert second.status == 4
+        assert str(process.pid) in second.stderr
+        assert "Doubt500" not in doubted(box)
+
+
+@pytest.mark.parametrize("output", ["/dev/full", "closed"])
+def test_a_state_that_cannot_be_written_fails_the_run(
+    box: Sandbox, target_config: Config, tmp_path: Path, output: str
+) -> None:
+    """The runner would keep the old state and believe that all is well."""
+    line = " ".join(plugin_command("target_fieldpulse", target_config, tmp_path))
+    shell = f"{line} > {output}" if output != "closed" else f"{line} >&-"
+    text = singer_lines(CUSTOMERS, lead(1), state_message(1))
+    ended = subprocess.run(["bash", "-c", shell], input=text, capture_output=True, text=True, timeout=60, check=False)
+    assert ended.returncode != 0
+    assert "Traceback" not in ended.stderr
+
+
+@pytest.mark.parametrize("seed", range(3))
+def test_kill_9_at_any_moment_neither_loses_nor_doubles_a_record(
+    target_config: Config, tmp_path: Path, seed: int
+) -> None:
+    """Killed and started from the last state until done: each key once, no state ahead of the account."""
+    chance = random.Random(seed)
+    total = 90
+    print(f"seed {seed}")  # noqa: T201
+    parts = [part for number in range(total) for part in (lead(number), state_message(number))]
+    with Sandbox(customers=30, latency_ms=15) as box:
+        config = target_config | {"api_url": box.url, "api_key": box.key}
+        done, kills = -1, 0
+        while done < total - 1:
+            text = singer_lines(CUSTOMERS, *parts[2 * (done + 1) :])
+            line = plugin_command("target_fieldpulse", config, tmp_path)
+            with subprocess.Popen(
+                line, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True
+            ) as process:
+                begun = len(box.requests)
+                deadline = chance.randrange(3, 40) if kills < 4 else 10_000
+                _feed(process, text)
+                _wait(lambda p=process, b=begun, d=deadline: p.poll() is not None or len(box.requests) - b >= d)  # type: ignore[misc]
+                process.kill()
+                kills += 1
+                assert process.stdout
+                for said in process.stdout:
+                    done = max(done, json.loads(said)["bookmarks"])
+            present = set(doubted(box))
+            assert {f"Doubt{number}" for number in range(done + 1)} <= present
+        assert kills > 2
+        assert doubted(box) == sorted(f"Doubt{number}" for number in range(total))
+
+
+def test_sigterm_lets_requests_in_flight_finish(target_config: Config, tmp_path: Path) -> None:
+    """Status 143, states only behind written records, and a last line that adds up."""
+    parts = [part for number in range(400) for part in (lead(number), state_message(number))]
+    with Sandbox(customers=30, latency_ms=15) as box:
+        line = plugin_command("target_fieldpulse", target_config | {"api_url": box.url, "api_key": box.key}, tmp_path)
+        with subprocess.Popen(
+            line, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+        ) as process:
+            _feed(process, singer_lines(CUSTOMERS, *parts), close=False)
+            _wait(lambda: len(doubted(box)) > 20)
+            process.send_signal(signal.SIGTERM)
+            output, said = process.communicate(timeout=30)
+        states = [json.loads(one)["bookmarks"] for one in output.splitlines()]
+        assert process.returncode == 128 + signal.SIGTERM
+        assert "read " in said.splitlines()[-1]
+        assert {f"Doubt{number}" for number in range(max(states) + 1)} <= set(doubted(box))
+        assert "Traceback" not in said

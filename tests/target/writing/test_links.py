@@ -1,0 +1,96 @@
+"""Links and price updates: actions of a record, each sent once."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+from fieldpulse_sandbox.faults.fault import Fault
+from fieldpulse_sandbox.sandbox import Sandbox
+from tests.harness.messages import record_message, schema_message, singer_lines
+from tests.harness.processes import run_process
+from tests.harness.target_runner import run_target
+
+Config = dict[str, Any]
+
+
+LISTS = schema_message("material_lists", "external_id", "title", "connect", "disconnect", "item_connect")
+
+
+def linked(box: Sandbox) -> tuple[Config, int]:
+    job = box.rows("jobs")[0]["id"]
+    return record_message(
+        "material_lists", external_id="m", title="Van", connect=[{"to_entity": "job", "to_entity_id": job}]
+    ), job
+
+
+def posts(box: Sandbox, since: int = 0) -> list[str]:
+    return [one.path for one in box.requests[since:] if one.method == "POST"]
+
+
+def ledger(config: Config, *words: str) -> subprocess.CompletedProcess[str]:
+    return run_process(
+        [sys.executable, "-m", "fieldpulse_cli.main", "ledger", "--ledger-url", config["ledger_url"], *words]
+    )
+
+
+def test_a_link_is_created_once_and_removed_once(box: Sandbox, target_config: Config, tmp_path: Path) -> None:
+    """Connected, the same again, disconnected, connected again: each time one request, or none."""
+    given, job = linked(box)
+    parted = record_message(
+        "material_lists", external_id="m", title="Van", disconnect=[{"from_entity": "job", "from_entity_id": job}]
+    )
+    told = []
+    for part in (given, given, parted, parted, given):
+        since = len(box.requests)
+        told.append((run_target(target_config, singer_lines(LISTS, part), tmp_path).counts, len(posts(box, since))))
+    assert told == [
+        ({"created": 1}, 2),
+        ({"unchanged": 1}, 0),
+        ({"updated": 1}, 1),
+        ({"unchanged": 1}, 0),
+        ({"updated": 1}, 1),
+    ]
+    row = max(box.rows("material_lists"), key=lambda one: int(one["id"]))
+    assert [link.entity_id for link in box.links(row["id"])] == [job]
+
+
+def test_an_uncertain_link_is_not_sent_again(box: Sandbox, target_config: Config, tmp_path: Path) -> None:
+    """It is unknown whether FieldPulse would create a second link: the user settles it."""
+    box.add_fault(Fault("dropped_connection", method="POST", path="/material-lists/*", after_commit=True))
+    text = singer_lines(LISTS, linked(box)[0])
+    for _ in range(2):
+        assert run_target(target_config, text, tmp_path).counts == {"uncertain": 1}
+    row = max(box.rows("material_lists"), key=lambda one: int(one["id"]))
+    assert len(box.links(row["id"])) == 1
+    key = f"link:{row['id']}:job:{linked(box)[1]}"
+    assert key in ledger(target_config, "list", "--pending").stdout
+    assert ledger(target_config, "settle", "--stream", "material_lists", "--key", key, "--link-created").returncode == 0
+    run_target(target_config, text, tmp_path)
+    assert run_target(target_config, text, tmp_path).counts == {"unchanged": 1}
+    assert len(box.links(row["id"])) == 1
+
+
+def test_items_are_connected_and_prices_are_updated(box: Sandbox, target_config: Config, tmp_path: Path) -> None:
+    """Both are properties of a record, and requests of their own."""
+    job, item = box.rows("jobs")[0]["id"], box.rows("items")[0]["id"]
+    given = record_message(
+        "material_lists",
+        external_id="i",
+        title="Van",
+        item_connect=[{"to_entity": "job", "to_entity_id": job, "item_ids": [item]}],
+    )
+    assert run_target(target_config, singer_lines(LISTS, given), tmp_path).counts == {"created": 1}
+    row = max(box.rows("material_lists"), key=lambda one: int(one["id"]))
+    assert [(link.entity_id, link.item_ids) for link in box.links(row["id"])] == [(job, (item,))]
+    invoice = next(one for one in box.rows("invoices") if one["line_items"])
+    line = invoice["line_items"][0]
+    part = {"id": line["line_components"][0]["id"], "unit_cost": "1.5", "unit_price": "3"}
+    prices = record_message("invoices", id=invoice["id"], price_update=[{"id": line["id"], "line_components": [part]}])
+    text = singer_lines(schema_message("invoices", "id", "price_update"), prices)
+    assert run_target(target_config, text, tmp_path).counts == {"updated": 1}
+    assert run_target(target_config, text, tmp_path).counts == {"unchanged": 1}
+    after = next(one for one in box.rows("invoices") if one["id"] == invoice["id"])
+    assert after["line_items"][0]["line_components"][0]["unit_price"] == "3.0000"
