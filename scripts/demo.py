@@ -22,7 +22,7 @@ from fieldpulse_api.resources.catalogue import BY_NAME
 
 ROOT = Path(__file__).parent.parent
 KEY = "demo-key"
-_RESULT = re.compile(r"(\w+): (records=\d.*)|(read \d+ = .*)|(rejected .*)")
+_RESULT = re.compile(r"(\w+): (records=\d.*)|(read \d+ = .*)|((?:rejected|uncertain): .*)")
 _SUMMARY = re.compile(r"read \d+ = .*")
 _RECORDS = re.compile(r"records=(\d+)")
 _PROBLEM = re.compile(r"error|warn|critical|traceback|failed", re.IGNORECASE)
