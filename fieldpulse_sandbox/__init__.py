@@ -1,4 +1,4 @@
-"""A local FieldPulse account behind a simulation of its API. It states what we believe, not what is.
+"""A local FieldPulse account behind a simulation of the API. It states what we believe about the API.
 
-Nothing here is shared with the client that it tests, except the catalogue of resources.
+It shares only the catalogue of resources with the client that it tests.
 """

@@ -51,7 +51,7 @@ def _serve(
         from .server.app import create_app  # noqa: PLC0415  the extra `sandbox` may be missing
         from .server.uvicorn_server import UvicornServer, listen  # noqa: PLC0415  as above
     except ModuleNotFoundError as error:
-        parser.error(f"the package {error.name} is not installed; run: pip install 'singer-fieldpulse[sandbox]'")
+        parser.error(f"{error.name} is not installed; run: pip install 'singer-fieldpulse[sandbox]'")
     store = _build_store(options.customers, options.seed)
     app = create_app(
         store,

@@ -1,4 +1,4 @@
-"""The simulated API on a port: a uvicorn server that can drop connections, and `Sandbox`, which tests start."""
+"""`Sandbox`: a FieldPulse account with its API, started and inspected by tests."""
 
 from __future__ import annotations
 
@@ -6,30 +6,32 @@ import threading
 import time
 from collections.abc import Callable
 
-from fieldpulse_sandbox.behaviour.profiles import LIVE, profile_of
-from fieldpulse_sandbox.behaviour.switches import Behaviour
-from fieldpulse_sandbox.data.store import Clock, MaterialListLink, Store
-from fieldpulse_sandbox.faults.fault import Fault
-from fieldpulse_sandbox.faults.fault_queue import FaultQueue
-from fieldpulse_sandbox.faults.random_faults import RandomFaults
-from fieldpulse_sandbox.schema.table_shapes import Row
-from fieldpulse_sandbox.server.app import create_app
-from fieldpulse_sandbox.server.recorded_request import RecordedRequest
-from fieldpulse_sandbox.server.uvicorn_server import UvicornServer, listen
-from fieldpulse_sandbox.server.webhook_sender import WebhookSender
-
+from .behaviour.profiles import LIVE, profile_of
+from .behaviour.switches import Behaviour
+from .data.store import Clock, MaterialListLink, Store
+from .faults.fault import Fault
+from .faults.fault_queue import FaultQueue
+from .faults.random_faults import RandomFaults
+from .schema.table_shapes import Row
 from .seed import build_account
+from .server.app import create_app
+from .server.recorded_request import RecordedRequest
+from .server.uvicorn_server import UvicornServer, listen
+from .server.webhook_sender import WebhookSender
+
+START_TIMEOUT_SECONDS = 10
 
 
 class Sandbox:
-    """An account with its API in a thread of this process, for as long as the `with` lasts.
+    """An account whose API runs in a thread of this process for the duration of a `with` block.
 
-    `requests` is everything that was asked, in the order of arrival. `behaviour` and `key` may be changed while it
-    runs; the behaviour is the one named by `profile` unless a whole one is given.
-    `watch`, if set, is called with each request on its arrival, before it is answered, in the server's thread: there a
-    test can change the account in the middle of a walk, and nothing else happens meanwhile.
-    `deliveries` are the webhooks that changes cause, also those made through the store, if there is a `webhook_url`.
-    Units: `rate_limit` is in requests per second, None for no limit; `clock` gives UNIX seconds.
+    `requests` is every request, in the order of arrival. `behaviour` and `key` may be changed while the server runs;
+    `behaviour` is that of `profile` unless it is given.
+    `on_request`, if set, is called in the server's thread with each request before it is carried out. A test can
+    change the account there in the middle of a read, and no other request runs at the same time.
+    `webhook_sender`, if there is a `webhook_url`, sends the events of all changes, also of those made by `store`.
+
+    Units: `rate_limit` is in requests per second, None is no limit; `clock` gives UNIX seconds.
     """
 
     def __init__(
@@ -46,7 +48,7 @@ class Sandbox:
         webhook_url: str | None = None,
         clock: Clock = time.time,
     ) -> None:
-        """Build the account; nothing listens before the `with`."""
+        """Build the account. The server starts with the `with` block."""
         self.key = api_key
         self.behaviour = behaviour or profile_of(profile)
         self.store = Store(build_account(customers, seed), clock)
@@ -62,11 +64,11 @@ class Sandbox:
             latency_ms=latency_ms,
             behaviour=self.behaviour,
             faults=self._faults,
-            on_request=self._arrived,
+            on_request=self._record,
         )
 
     def __enter__(self) -> Sandbox:  # noqa: PYI034  # `Self` is newer than Python 3.10
-        """Start to listen on a free port of this machine."""
+        """Listen on a free port of this machine."""
         sock = listen("127.0.0.1", 0)
         self.url = f"http://127.0.0.1:{sock.getsockname()[1]}"
         ready = threading.Event()
@@ -75,31 +77,30 @@ class Sandbox:
         self._thread.start()
         if self.webhook_sender:
             self.webhook_sender.start()
-        if not ready.wait(timeout=10):
-            msg = "the sandbox did not start within 10 s"
-            raise RuntimeError(msg)
+        if not ready.wait(timeout=START_TIMEOUT_SECONDS):
+            raise RuntimeError(f"The sandbox did not start within {START_TIMEOUT_SECONDS} s.")
         return self
 
     def __exit__(self, *exc: object) -> None:
         """Stop, and wait until the port is closed."""
         self._server.stop()
-        self._thread.join(timeout=10)
+        self._thread.join(timeout=START_TIMEOUT_SECONDS)
         if self.webhook_sender:
             self.webhook_sender.close()
 
-    def _arrived(self, request: RecordedRequest) -> None:
+    def _record(self, request: RecordedRequest) -> None:
         self.requests.append(request)
         if self.on_request:
             self.on_request(request)
 
     def add_fault(self, fault: Fault) -> None:
-        """Queue a fault for the requests to come."""
+        """Queue a fault for the next matching requests."""
         self._faults.add(fault)
 
-    def links(self, number: int) -> list[MaterialListLink]:
-        """Return what a material list is connected with, in the order of the requests, repetitions included."""
-        return list(self.store.links.get(number, ()))
+    def links(self, material_list_id: int) -> list[MaterialListLink]:
+        """Return the links of a material list in the order of the requests, with repetitions."""
+        return list(self.store.links.get(material_list_id, ()))
 
     def rows(self, name: str) -> list[Row]:
-        """Return the live rows of a resource as its list shows them, ascending by id."""
+        """Return the rows of a resource as its list shows them, without deleted ones, ascending by id."""
         return self.store.rows(name)

@@ -1,1 +1,1 @@
-"""A switch for each open question about the API, and named combinations."""
+"""Behaviour switches, and profiles that combine them."""

@@ -1,1 +1,1 @@
-"""The sandbox's rows: tables, conditions, custom values."""
+"""The rows of the account: tables, conditions, custom values."""

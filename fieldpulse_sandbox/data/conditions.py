@@ -1,4 +1,4 @@
-"""One condition of a read: a column, an operator, a value. Both kinds of filter and the search become these."""
+"""Conditions on one column: the common form of bracket filters, documented parameters and internal restrictions."""
 
 from __future__ import annotations
 
@@ -19,9 +19,9 @@ COMPARISONS: dict[str, Callable[[Any, Any], bool]] = {
     "<=": operator.le,
 }
 OPERATORS = ("=", "in", *COMPARISONS)
-"""What a bracket filter may say."""
+"""Operators of bracket filters."""
 ASSIGNMENT = {"assigned": "user_id", "team": "team_id"}
-"""What only our own conditions say of the elements of `assignments`: that one holds any of these users, or teams."""
+"""Internal operators on `assignments`: some element has one of these users, or teams."""
 BARE_LENGTH = 19
 
 FLAT: dict[str, dict[str, tuple[str, str]]] = {
@@ -46,81 +46,81 @@ FLAT: dict[str, dict[str, tuple[str, str]]] = {
         "out_time": ("clock_out_time", "<="),
     },
 }
-"""The flat parameters that the vendor documents, by resource; every other flat parameter is ignored (V)."""
-WORDS = {("subtasks", "status"): {"open": "1", "close": "2"}}
+"""Documented filter parameters, by resource: column and operator. The API ignores all others (verified)."""
+VALUE_CODES = {("subtasks", "status"): {"open": "1", "close": "2"}}
 
 
 @dataclass(frozen=True)
 class Condition:
-    """A claim about one column; the values of rows and of requests differ in form, so both are brought together."""
+    """A condition on one column. Values of rows and of requests differ in form and are normalized to compare them."""
 
     column: str
     operator: str
     value: str
 
     def test(self) -> Test:
-        """Return the function that decides whether a row fits. A null fits nothing, as in SQL."""
+        """Return a predicate of rows. Null matches nothing, as in SQL."""
         column = self.column
         if self.operator in ASSIGNMENT:
             return self._assignment(ASSIGNMENT[self.operator])
         if self.operator in COMPARISONS:
             return self._comparison(COMPARISONS[self.operator])
-        wanted = self.equals() or set()
-        return lambda row: row.get(column) in wanted
+        cells = self.equal_cells() or set()
+        return lambda row: row.get(column) in cells
 
-    def equals(self) -> set[Any] | None:
-        """Return every cell that fits, or None if this is no claim of equality."""
+    def equal_cells(self) -> set[Any] | None:
+        """Return every cell that matches, or None if the operator does not test equality."""
         if self.operator not in ("=", "in"):
             return None
         texts = self.value.split(",") if self.operator == "in" else [self.value]
-        return {form for text in texts for form in _forms(text.strip())}
+        return {cell for text in texts for cell in _cells_equal_to(text.strip())}
 
     def _assignment(self, key: str) -> Test:
-        column, wanted = self.column, set(self.value.split(","))
-        return lambda row: any(str(one.get(key)) in wanted for one in row.get(column) or ())
+        column, ids = self.column, set(self.value.split(","))
+        return lambda row: any(str(element.get(key)) in ids for element in row.get(column) or ())
 
     def _comparison(self, compare: Callable[[Any, Any], bool]) -> Test:
-        column, number, moment = self.column, _number(self.value), bare_from(self.value)
+        column, number, time = self.column, _number(self.value), bare_from(self.value)
 
-        def fits(row: Row) -> bool:
+        def matches(row: Row) -> bool:
             cell = row.get(column)
             if cell is None:
                 return False
-            as_number = _number(cell)
-            if as_number is None:
-                return compare(str(cell), self.value) if moment is None else compare(_moment(str(cell)), moment)
-            return number is not None and compare(as_number, number)
+            cell_number = _number(cell)
+            if cell_number is None:
+                return compare(str(cell), self.value) if time is None else compare(_bare(str(cell)), time)
+            return number is not None and compare(cell_number, number)
 
-        return fits
+        return matches
 
 
 def flat_conditions(name: str, query: dict[str, str]) -> list[Condition]:
-    """Return the conditions of the flat parameters that are documented for this list."""
-    found = []
+    """Return the conditions of the documented filter parameters of a list."""
+    conditions = []
     for parameter, (column, operation) in FLAT.get(name, {}).items():
         value = query.get(parameter, "")
         if not value:
             continue
-        value = WORDS.get((name, parameter), {}).get(value, value)
+        value = VALUE_CODES.get((name, parameter), {}).get(value, value)
         if parameter == "object_type" and column.endswith("_type"):
             value = OBJECT_TYPES.get(value, value)
-        found.append(Condition(column, operation, value))
-    return found
+        conditions.append(Condition(column, operation, value))
+    return conditions
 
 
-def _forms(text: str) -> list[Any]:
-    """Return what a cell may hold that equals this text of a request."""
-    forms: list[Any] = [text]
+def _cells_equal_to(text: str) -> list[Any]:
+    """Return the cells that equal this text of a request."""
+    cells: list[Any] = [text]
     if text.lstrip("-").isdigit():
-        forms.append(int(text))
+        cells.append(int(text))
     if text in ("true", "false"):
-        forms.append(text == "true")
-    moment = bare_from(text) if len(text) >= SHORTEST_TIME else None
-    return forms if moment is None else [*forms, moment]
+        cells.append(text == "true")
+    time = bare_from(text) if len(text) >= SHORTEST_TIME else None
+    return cells if time is None else [*cells, time]
 
 
-def _moment(cell: str) -> str:
-    """Return a cell as a bare time, which most are already; plain dates and the few in ISO form are not."""
+def _bare(cell: str) -> str:
+    """Return a cell as a bare time. Most cells are one already; plain dates and a few ISO times are not."""
     return cell if len(cell) == BARE_LENGTH else bare_from(cell) or cell
 
 

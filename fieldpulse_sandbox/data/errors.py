@@ -3,19 +3,19 @@
 from __future__ import annotations
 
 Problem = tuple[str, str]
-"""Path of a field in the body, and the text of the API."""
+"""The path of a field in the body, and the text of the API."""
 
 
-class NoSuchRow(Exception):  # named for what happened
-    """There is no such row, or it was deleted."""
+class NoSuchRow(Exception):
+    """The row does not exist, or was deleted."""
 
 
 class BackendError(Exception):
-    """The backend fell over: a filter on what is not a column (V*)."""
+    """The backend failed, as it does for a filter on something that is not a column (observed)."""
 
 
-class ValidationFailed(Exception):  # named for what happened
-    """The body failed its validation; `problems` are (field, text) pairs."""
+class ValidationFailed(Exception):
+    """The body failed its validation."""
 
     def __init__(self, problems: list[Problem]) -> None:
         """Keep every problem: the API reports all of them at once."""

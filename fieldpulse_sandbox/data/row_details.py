@@ -1,4 +1,4 @@
-"""What the answers about one row show: more than a list row by id, and never what no answer has."""
+"""Rows by id: columns that lists omit, embedded rows, and columns that no response has."""
 
 from __future__ import annotations
 
@@ -13,19 +13,18 @@ EMBEDDED: dict[str, tuple[tuple[str, str, str], ...]] = {
         ("customer_contact", "customer_contacts", "customer_contact_id"),
     ),
 }
-"""Key, resource and the column that refers to it. A deleted row is embedded as null."""
+"""Key of the embedded row, its resource, and the column that refers to it. A deleted row is embedded as null."""
 
 
 def detail_row(store: Store, name: str, row: Row) -> Row:
     """Return a row as its path by id shows it."""
-    extras = {key: store.find(target, row[column]) for key, target, column in EMBEDDED.get(name, ())}
-    customer = extras.get("customer")
-    if customer:
-        extras["customer"] = store.tables["customers"].list_row(customer)
-    return without_hidden(name, row) | extras
+    embedded = {key: store.find(resource, row[column]) for key, resource, column in EMBEDDED.get(name, ())}
+    if customer := embedded.get("customer"):
+        embedded["customer"] = store.tables["customers"].list_row(customer)
+    return without_hidden(name, row) | embedded
 
 
 def without_hidden(name: str, row: Row) -> Row:
-    """Return a row without what no answer has."""
+    """Return a row without the columns that no response has."""
     hidden = NEVER_SHOWN.get(name, frozenset())
     return {key: cell for key, cell in row.items() if key not in hidden}

@@ -1,4 +1,8 @@
-"""The rows of one resource, and the work that is kept until a row changes: encodings, orders, selections."""
+"""The rows of one resource.
+
+Encoded rows, search texts, selections and column indexes are cached until a row changes: a test reads lists of
+60,000 rows page by page.
+"""
 
 from __future__ import annotations
 
@@ -10,12 +14,12 @@ from typing import Any
 
 import msgspec
 
-from fieldpulse_sandbox.data.errors import BackendError
 from fieldpulse_sandbox.schema.table_shapes import DETAIL_ONLY, NEVER_SHOWN, SHAPES, Row
 
 from .conditions import ASSIGNMENT, Condition
+from .errors import BackendError
 
-SEARCH_COLUMNS = [
+SEARCH_COLUMNS = (
     "first_name",
     "last_name",
     "display_name",
@@ -36,18 +40,18 @@ SEARCH_COLUMNS = [
     "serial_number",
     "manufacturer",
     "method",
-]
-REMEMBERED = 64
-"""How many selections of a table are kept at most."""
-
+)
+MAX_CACHED_SELECTIONS = 64
 
 Sort = tuple[str, bool]
-"""A column, and whether it descends."""
+"""A column, and whether it is in descending order."""
+Formatter = Callable[[str, Row], Row]
+"""Returns a row of a resource as responses show it."""
 
 
 @dataclass(frozen=True)
 class Selection:
-    """Which rows, in which order. Equal selections give equal rows until something is written."""
+    """The rows of a query, and their order."""
 
     conditions: tuple[Condition, ...] = ()
     sorts: tuple[Sort, ...] = ()
@@ -57,26 +61,26 @@ class Selection:
 
 
 class ColumnIndex:
-    """Ids by value. Cells that are lists or objects are not found by any value."""
+    """Ids of rows by the value of one column. Lists and objects are not indexed."""
 
     def __init__(self, column: str, rows: Iterable[Row]) -> None:
-        """Read every row once."""
+        """Index every row."""
         self._column = column
         self._ids: dict[Any, set[int]] = {}
         for row in rows:
             self.add(row)
 
     def add(self, row: Row) -> None:
-        """Take a row in."""
+        """Add a row."""
         self._ids.setdefault(self._value(row), set()).add(row["id"])
 
     def discard(self, row: Row) -> None:
-        """Forget a row as it was."""
+        """Remove a row, given as it was when it was added."""
         self._ids.get(self._value(row), set()).discard(row["id"])
 
     def find(self, values: Collection[Any]) -> list[int]:
-        """Return the ids of the rows that have any of these values, ascending."""
-        return sorted(number for value in values if value is not None for number in self._ids.get(value, ()))
+        """Return the ids of the rows that have one of these values, ascending."""
+        return sorted(row_id for value in values if value is not None for row_id in self._ids.get(value, ()))
 
     def _value(self, row: Row) -> Any:
         cell = row.get(self._column)
@@ -84,125 +88,128 @@ class ColumnIndex:
 
 
 class Table:
-    """Rows by id, ascending. A row is replaced, never changed in place, so that what is kept can be trusted."""
+    """Rows by id, ascending. A row is replaced, never changed in place; the caches rely on that."""
 
     def __init__(self, name: str, rows: Iterable[Row]) -> None:
-        """Take the rows over; those with a `deleted_at` go to the trash."""
+        """Store the rows; those with a `deleted_at` are kept apart."""
         self.name = name
-        everything = list(rows)
-        self.rows: dict[int, Row] = {row["id"]: row for row in everything if not row.get("deleted_at")}
-        self.deleted: dict[int, Row] = {row["id"]: row for row in everything if row.get("deleted_at")}
-        self.last_id = max((row["id"] for row in everything), default=0)
-        self.last_cuid = max((row.get("cuid") or 0 for row in everything), default=1000)
-        nested = {key for row in everything[:50] for key, cell in row.items() if isinstance(cell, list | dict)}
+        all_rows = list(rows)
+        self.rows: dict[int, Row] = {row["id"]: row for row in all_rows if not row.get("deleted_at")}
+        self.deleted: dict[int, Row] = {row["id"]: row for row in all_rows if row.get("deleted_at")}
+        self.last_id = max((row["id"] for row in all_rows), default=0)
+        self.last_cuid = max((row.get("cuid") or 0 for row in all_rows), default=1000)
+        nested = {key for row in all_rows[:50] for key, cell in row.items() if isinstance(cell, list | dict)}
         self.columns = frozenset(SHAPES[name]) - nested
         self._hidden = DETAIL_ONLY.get(name, frozenset()) | NEVER_SHOWN.get(name, frozenset())
         self._encoded: dict[int, bytes] = {}
-        self._form: Callable[[str, Row], Row] | None = None
-        self._haystacks: dict[int, str] = {}
-        self._selected: dict[Selection, list[int]] = {}
+        self._formatter: Formatter | None = None
+        self._search_texts: dict[int, str] = {}
+        self._selections: dict[Selection, list[int]] = {}
         self._indexes: dict[str, ColumnIndex] = {}
 
     def upsert(self, row: Row) -> None:
         """Insert or replace a row."""
-        number = row["id"]
-        before = self.rows.get(number)
+        row_id = row["id"]
+        before = self.rows.get(row_id)
         for index in self._indexes.values():
             if before:
                 index.discard(before)
             index.add(row)
-        self.rows[number] = row
-        self.last_id = max(self.last_id, number)
+        self.rows[row_id] = row
+        self.last_id = max(self.last_id, row_id)
         self.last_cuid = max(self.last_cuid, row.get("cuid") or 0)
-        self._forget(number)
+        self._invalidate(row_id)
 
-    def remove(self, number: int, stamp: str) -> Row:
-        """Take a row out of every answer, and return it as it lies in the trash, deleted at `stamp`."""
-        self._forget(number)
-        row = self.rows.pop(number)
+    def remove(self, row_id: int, stamp: str) -> Row:
+        """Move a row to the deleted ones, and return it with `stamp` as its `deleted_at`."""
+        self._invalidate(row_id)
+        row = self.rows.pop(row_id)
         for index in self._indexes.values():
             index.discard(row)
-        self.deleted[number] = trashed = row | {"deleted_at": stamp}
-        return trashed
+        self.deleted[row_id] = deleted = row | {"deleted_at": stamp}
+        return deleted
 
     def find(self, column: str, *values: Any) -> list[Row]:
-        """Return the rows that have any of these values in a column, ascending by id."""
+        """Return the rows that have one of these values in a column, ascending by id."""
         index = self._indexes.get(column)
         if index is None:
             index = self._indexes[column] = ColumnIndex(column, self.rows.values())
-        return [self.rows[number] for number in index.find(values)]
+        return [self.rows[row_id] for row_id in index.find(values)]
 
-    def _forget(self, number: int) -> None:
-        self._encoded.pop(number, None)
-        self._haystacks.pop(number, None)
-        self._selected.clear()
+    def _invalidate(self, row_id: int) -> None:
+        self._encoded.pop(row_id, None)
+        self._search_texts.pop(row_id, None)
+        self._selections.clear()
 
-    def encoded(self, numbers: Iterable[int], form: Callable[[str, Row], Row]) -> list[bytes]:
-        """Return these rows as JSON, as a list shows them in this form."""
-        kept = self._encoded
-        if form is not self._form:
-            kept.clear()
-            self._form = form
-        for number in numbers:
-            if number not in kept:
-                row = self.rows.get(number) or self.deleted[number]
-                kept[number] = msgspec.json.encode(form(self.name, self.list_row(row)))
-        return [kept[number] for number in numbers]
+    def encoded(self, row_ids: Iterable[int], formatter: Formatter) -> list[bytes]:
+        """Return rows as JSON, as a list shows them. Rows stay cached as long as the formatter is the same object."""
+        row_ids, cache = list(row_ids), self._encoded
+        if formatter is not self._formatter:
+            cache.clear()
+            self._formatter = formatter
+        for row_id in row_ids:
+            if row_id not in cache:
+                row = self.rows.get(row_id) or self.deleted[row_id]
+                cache[row_id] = msgspec.json.encode(formatter(self.name, self.list_row(row)))
+        return [cache[row_id] for row_id in row_ids]
 
     def list_row(self, row: Row) -> Row:
         """Return a row as a list shows it."""
         return {key: cell for key, cell in row.items() if key not in self._hidden} if self._hidden else row
 
     def select(self, selection: Selection) -> list[int]:
-        """Return the ids of the selected rows in order. The list is kept: do not change it."""
-        ids = self._selected.get(selection)
-        if ids is None:
-            if len(self._selected) >= REMEMBERED:
-                self._selected.clear()
-            ids = self._selected[selection] = self._ordered(self._fitting(selection), selection)
-        return ids
+        """Return the ids of the selected rows in order. The list is cached: do not change it.
 
-    def _fitting(self, selection: Selection) -> list[Row]:
-        rows = self._with_trash() if selection.with_deleted else None
-        for claim in selection.conditions:
-            if claim.operator not in ASSIGNMENT and claim.column not in self.columns:
-                raise BackendError(claim.column)
-            wanted = claim.equals()
-            if rows is None and wanted is not None:
-                rows = self.find(claim.column, *wanted)
+        Raises: BackendError for a condition on something that is not a column.
+        """
+        row_ids = self._selections.get(selection)
+        if row_ids is None:
+            if len(self._selections) >= MAX_CACHED_SELECTIONS:
+                self._selections.clear()
+            row_ids = self._selections[selection] = self._sorted(self._matching(selection), selection)
+        return row_ids
+
+    def _matching(self, selection: Selection) -> list[Row]:
+        rows = self._with_deleted() if selection.with_deleted else None
+        for condition in selection.conditions:
+            if condition.operator not in ASSIGNMENT and condition.column not in self.columns:
+                raise BackendError(condition.column)
+            cells = condition.equal_cells()
+            if rows is None and cells is not None:
+                rows = self.find(condition.column, *cells)
             else:
-                test = claim.test()
+                test = condition.test()
                 rows = [row for row in (self.rows.values() if rows is None else rows) if test(row)]
         if rows is None:
             rows = list(self.rows.values())
         if selection.search:
-            rows = [row for row in rows if selection.search in self._haystack(row)]
+            rows = [row for row in rows if selection.search in self._search_text(row)]
         return rows
 
-    def _with_trash(self) -> list[Row]:
+    def _with_deleted(self) -> list[Row]:
         return sorted((*self.rows.values(), *self.deleted.values()), key=itemgetter("id"))
 
-    def _haystack(self, row: Row) -> str:
-        text = self._haystacks.get(row["id"])
+    def _search_text(self, row: Row) -> str:
+        text = self._search_texts.get(row["id"])
         if text is None:
             text = "\n".join(row[key] for key in SEARCH_COLUMNS if row.get(key)).lower()
-            self._haystacks[row["id"]] = text
+            self._search_texts[row["id"]] = text
         return text
 
-    def _ordered(self, rows: list[Row], selection: Selection) -> list[int]:
-        """Return ids in the order asked for; ties, and everything if nothing was asked, keep the default order.
-
-        The default order differs between lists and is mostly not that of the ids (V): customers ascend,
-        lead sources have no order, the rest come newest first.
-        """
+    def _sorted(self, rows: list[Row], selection: Selection) -> list[int]:
+        """Return ids in the requested order; ties keep the default order."""
         if selection.sorts != (("id", False),):
-            rows = self._default_order(rows, selection.default_order)
+            rows = self._in_default_order(rows, selection.default_order)
         for column, is_descending in reversed(selection.sorts):
             if column in self.columns:
-                rows = sorted(rows, key=lambda row, key=column: _rank(row[key]), reverse=is_descending)  # type: ignore[misc]
+                rows = sorted(rows, key=lambda row, key=column: _sort_key(row[key]), reverse=is_descending)  # type: ignore[misc]
         return [row["id"] for row in rows]
 
-    def _default_order(self, rows: list[Row], order: str) -> list[Row]:
+    def _in_default_order(self, rows: list[Row], order: str) -> list[Row]:
+        """Return rows, which ascend by id, in the default order.
+
+        The live lists differ (verified): customers ascend, lead sources have no order, the rest come newest first.
+        """
         if order == "id" or (order == "mixed" and self.name == "customers"):
             return rows
         if order == "mixed" and self.name == "lead_sources":
@@ -211,8 +218,8 @@ class Table:
         return rows[::-1]
 
 
-def _rank(cell: Any) -> tuple[int, Any]:
-    """Return a sort key for any mix of cells; nulls are last when ascending, as in PostgreSQL."""
+def _sort_key(cell: Any) -> tuple[int, Any]:
+    """Return a sort key for any mix of cells; null is last when ascending, as in PostgreSQL."""
     if cell is None:
         return (2, 0)
     return (0, cell) if isinstance(cell, int | float) else (1, str(cell))

@@ -1,1 +1,1 @@
-"""Faults on demand and at random, and how they are injected."""
+"""Faults: what can go wrong with a request, and how it is injected."""

@@ -1,4 +1,4 @@
-"""Changes of an account while somebody reads it: they make rows slide from page to page."""
+"""Edits of the account during a read; they move rows from one page to another."""
 
 from __future__ import annotations
 
@@ -10,23 +10,24 @@ from fieldpulse_sandbox.data.store import Store
 
 from .fault import Fault
 
-WAYS = ("touch", "insert", "delete")
+EDITS = ("touch", "insert", "delete")
 
 
-def edit_row(store: Store, name: str, ids: Sequence[int], fault: Fault) -> None:
-    """Touch one of these rows of a resource, add a copy of it, or delete it.
+def edit_row(store: Store, name: str, row_ids: Sequence[int], fault: Fault) -> None:
+    """Touch one of these rows of a resource, insert a copy of it, or delete it.
 
-    Which one follows from the seed and hardly from what else slid before, so that it is the same again.
+    The row is chosen by a hash of seed and id, not by its position, so that earlier edits hardly change the choice and
+    a run can be replayed.
     """
-    there = [number for number in ids if store.find(name, number)]
-    if not there:
+    live_ids = [row_id for row_id in row_ids if store.find(name, row_id)]
+    if not live_ids:
         return
-    lot = f"{fault.seed} {fault.times}"
-    row = store.get(name, min(there, key=lambda number: crc32(f"{lot} {number}".encode())))
-    way = Random(lot).choice(WAYS) if fault.edit == "any" else fault.edit
-    if way == "touch":
+    seed = f"{fault.seed} {fault.times}"
+    row = store.get(name, min(live_ids, key=lambda row_id: crc32(f"{seed} {row_id}".encode())))
+    edit = Random(seed).choice(EDITS) if fault.edit == "any" else fault.edit
+    if edit == "touch":
         store.update(name, row["id"], {})
-    elif way == "delete":
+    elif edit == "delete":
         store.delete(name, row["id"])
     else:
         store.create(name, row)

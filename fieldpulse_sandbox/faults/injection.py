@@ -1,4 +1,4 @@
-"""How a fault befalls a request: instead of the backend, on the way back from it, or inside it."""
+"""Injection of a fault into one exchange: instead of the backend, on the way back from it, or inside it."""
 
 from __future__ import annotations
 
@@ -14,12 +14,11 @@ from fieldpulse_sandbox.responses.bodies import HttpResponse, gateway_error, thr
 from .fault import LIST_FAULTS, Fault
 
 TRANSPORT = "fieldpulse_sandbox.transport"
-"""Key of the scope under which the server leaves the connection, so that a fault can drop it."""
+"""Scope key under which the server puts the transport of the connection, so that a fault can abort it."""
 FAULT = "fieldpulse_sandbox.fault"
-"""Key of the scope under which a list finds the fault that befalls it."""
-HOUR = 3600
-HUGE = 200_000
-"""Bytes of a header that is too large."""
+"""Scope key under which the list endpoint finds its fault."""
+HOUR_SECONDS = 3600
+HUGE_HEADER_BYTES = 200_000
 PIECES = 8
 ENDLESS_PIECE = b" " * 65_536
 HTML = b"<html><body>Service maintenance</body></html>"
@@ -27,7 +26,7 @@ HTML = b"<html><body>Service maintenance</body></html>"
 
 @dataclass(frozen=True)
 class Exchange:
-    """A request on its way to the backend. `receive` hands its body out again, once."""
+    """One request and the way of its response. `receive` returns the body once more."""
 
     app: ASGIApp
     scope: Scope
@@ -35,40 +34,40 @@ class Exchange:
     send: Send
 
 
-async def inject(fault: Fault, call: Exchange, now: float) -> None:
-    """Answer a request as the fault has it. `now` is in UNIX seconds."""
+async def inject(fault: Fault, exchange: Exchange, now: float) -> None:
+    """Respond to a request with a fault. `now` is in UNIX seconds."""
     if fault.kind in LIST_FAULTS:
-        call.scope[FAULT] = fault
-        return await call.app(call.scope, call.receive, call.send)
+        exchange.scope[FAULT] = fault
+        return await exchange.app(exchange.scope, exchange.receive, exchange.send)
     if fault.kind == "slow_response":
-        return await _slow(fault, call)
-    if fault.kind in RESHAPED:
-        return await RESHAPED[fault.kind](fault, call, await _carried_out(call))
+        return await _slow_response(fault, exchange)
+    if fault.kind in MODIFIED:
+        return await MODIFIED[fault.kind](fault, exchange, await _run_backend(exchange))
     if fault.after_commit:
-        await _carried_out(call)
+        await _run_backend(exchange)
     if fault.kind == "dropped_connection":
-        return await _drop(call)
-    return await send_response(call.send, _instead(fault, now))
+        return await _drop(exchange)
+    return await send_response(exchange.send, _replacement_response(fault, now))
 
 
-async def send_response(send: Send, answer: HttpResponse) -> None:
-    """Send an answer whole."""
-    headers = {"content-type": answer.media_type, "content-length": str(len(answer.body))} | answer.headers
+async def send_response(send: Send, response: HttpResponse) -> None:
+    """Send a complete response."""
+    headers = {"content-type": response.media_type, "content-length": str(len(response.body))} | response.headers
     encoded = [(name.lower().encode(), value.encode()) for name, value in headers.items()]
-    await send({"type": "http.response.start", "status": answer.status, "headers": encoded})
-    await send({"type": "http.response.body", "body": answer.body})
+    await send({"type": "http.response.start", "status": response.status, "headers": encoded})
+    await send({"type": "http.response.body", "body": response.body})
 
 
-def _instead(fault: Fault, now: float) -> HttpResponse:
-    """Return the answer that a fault gives in the backend's place."""
+def _replacement_response(fault: Fault, now: float) -> HttpResponse:
+    """Return the response of a fault that replaces that of the backend."""
     resets = {
         "throttle_past_reset": now - fault.seconds,
-        "throttle_one_hour": now + HOUR,
+        "throttle_one_hour": now + HOUR_SECONDS,
         "throttle_relative_reset": fault.seconds,
     }
     if fault.kind in resets:
         return gateway_error(429, RateLimit_Reset=str(math.ceil(resets[fault.kind])))
-    answers: dict[str, Callable[[], HttpResponse]] = {
+    responses: dict[str, Callable[[], HttpResponse]] = {
         "throttle": lambda: throttled(now, fault.seconds),
         "throttle_without_reset": lambda: gateway_error(429),
         "quota_exceeded": lambda: gateway_error(429, "Limit Exceeded"),
@@ -79,111 +78,112 @@ def _instead(fault: Fault, now: float) -> HttpResponse:
         "error_in_200": lambda: HttpResponse(200, b'{"error":true,"response":null,"errors":["Something went wrong."]}'),
         "redirect": lambda: HttpResponse(302, b"", {"location": fault.location}),
     }
-    return answers[fault.kind]()
+    return responses[fault.kind]()
 
 
-async def _slow(fault: Fault, call: Exchange) -> None:
-    """Carry a request out, and wait before or after that."""
+async def _slow_response(fault: Fault, exchange: Exchange) -> None:
+    """Carry out a request, and wait before or after that."""
 
-    async def late(message: Message) -> None:
+    async def send_late(message: Message) -> None:
         if message["type"] == "http.response.start" and fault.after_commit:
             await asyncio.sleep(fault.seconds)
-        await call.send(message)
+        await exchange.send(message)
 
     if not fault.after_commit:
         await asyncio.sleep(fault.seconds)
-    await call.app(call.scope, call.receive, late)
+    await exchange.app(exchange.scope, exchange.receive, send_late)
 
 
-async def _carried_out(call: Exchange) -> HttpResponse:
-    """Let the backend answer, and keep what it says."""
-    said: list[Message] = []
+async def _run_backend(exchange: Exchange) -> HttpResponse:
+    """Carry out a request and return the response of the backend without sending it."""
+    messages: list[Message] = []
 
-    async def keep(message: Message) -> None:
-        said.append(message)
+    async def collect(message: Message) -> None:
+        messages.append(message)
 
-    await call.app(call.scope, call.receive, keep)
-    headers = {name.decode("latin-1"): value.decode("latin-1") for name, value in said[0]["headers"]}
-    body = b"".join(message.get("body", b"") for message in said[1:])
-    return HttpResponse(said[0]["status"], body, headers, headers["content-type"])
-
-
-async def _truncated(_: Fault, call: Exchange, answer: HttpResponse) -> None:
-    await _reshaped(call, answer, answer.body[: len(answer.body) // 2])
+    await exchange.app(exchange.scope, exchange.receive, collect)
+    start, *rest = messages
+    headers = {name.decode("latin-1"): value.decode("latin-1") for name, value in start["headers"]}
+    body = b"".join(message.get("body", b"") for message in rest)
+    return HttpResponse(start["status"], body, headers, headers["content-type"])
 
 
-async def _text_type(_: Fault, call: Exchange, answer: HttpResponse) -> None:
-    await _reshaped(call, answer, answer.body, **{"content-type": "text/html; charset=UTF-8"})
+async def _truncated_json(_: Fault, exchange: Exchange, response: HttpResponse) -> None:
+    await _send_modified(exchange, response, response.body[: len(response.body) // 2])
 
 
-async def _bad_gzip(_: Fault, call: Exchange, answer: HttpResponse) -> None:
-    await _reshaped(call, answer, b"\x1f\x8b" + answer.body, **{"content-encoding": "gzip"})
+async def _wrong_content_type(_: Fault, exchange: Exchange, response: HttpResponse) -> None:
+    await _send_modified(exchange, response, response.body, **{"content-type": "text/html; charset=UTF-8"})
 
 
-async def _huge_header(_: Fault, call: Exchange, answer: HttpResponse) -> None:
-    await _reshaped(call, answer, answer.body, **{"x-filler": "x" * HUGE})
+async def _bad_gzip(_: Fault, exchange: Exchange, response: HttpResponse) -> None:
+    await _send_modified(exchange, response, b"\x1f\x8b" + response.body, **{"content-encoding": "gzip"})
 
 
-async def _reshaped(call: Exchange, answer: HttpResponse, body: bytes, **headers: str) -> None:
-    changed = answer.headers | {"content-length": str(len(body))} | headers
-    await send_response(call.send, HttpResponse(answer.status, body, changed))
+async def _huge_header(_: Fault, exchange: Exchange, response: HttpResponse) -> None:
+    await _send_modified(exchange, response, response.body, **{"x-filler": "x" * HUGE_HEADER_BYTES})
 
 
-async def _drip(fault: Fault, call: Exchange, answer: HttpResponse) -> None:
-    size = max(1, math.ceil(len(answer.body) / PIECES))
-    await _begin(call, answer)
-    for start in range(0, len(answer.body), size):
+async def _send_modified(exchange: Exchange, response: HttpResponse, body: bytes, **headers: str) -> None:
+    changed = response.headers | {"content-length": str(len(body))} | headers
+    await send_response(exchange.send, HttpResponse(response.status, body, changed))
+
+
+async def _slow_body(fault: Fault, exchange: Exchange, response: HttpResponse) -> None:
+    size = max(1, math.ceil(len(response.body) / PIECES))
+    await _send_headers(exchange, response)
+    for start in range(0, len(response.body), size):
         await asyncio.sleep(fault.seconds / PIECES)
-        await _go_on(call, answer.body[start : start + size])
-    await call.send({"type": "http.response.body", "body": b""})
+        await _send_piece(exchange, response.body[start : start + size])
+    await exchange.send({"type": "http.response.body", "body": b""})
 
 
-async def _cut(_: Fault, call: Exchange, answer: HttpResponse) -> None:
-    await _begin(call, answer)
-    await _go_on(call, answer.body[: len(answer.body) // 2])
-    await _drop(call)
+async def _truncated_connection(_: Fault, exchange: Exchange, response: HttpResponse) -> None:
+    await _send_headers(exchange, response)
+    await _send_piece(exchange, response.body[: len(response.body) // 2])
+    await _drop(exchange)
 
 
-async def _endless(_: Fault, call: Exchange, answer: HttpResponse) -> None:
-    endless = {name: value for name, value in answer.headers.items() if name != "content-length"}
-    await _begin(call, HttpResponse(answer.status, b"", endless))
-    await _go_on(call, b'{"error":false,"response":[')
-    ended = asyncio.ensure_future(_disconnected(call.receive))
+async def _endless_body(_: Fault, exchange: Exchange, response: HttpResponse) -> None:
+    headers = {name: value for name, value in response.headers.items() if name != "content-length"}
+    await _send_headers(exchange, HttpResponse(response.status, b"", headers))
+    await _send_piece(exchange, b'{"error":false,"response":[')
+    disconnected = asyncio.ensure_future(_wait_for_disconnect(exchange.receive))
     try:
-        while not ended.done():
-            await _go_on(call, ENDLESS_PIECE)
+        while not disconnected.done():
+            await _send_piece(exchange, ENDLESS_PIECE)
             await asyncio.sleep(0)
     finally:
-        ended.cancel()
+        disconnected.cancel()
 
 
-async def _begin(call: Exchange, answer: HttpResponse) -> None:
-    headers = [(name.encode(), value.encode()) for name, value in answer.headers.items()]
-    await call.send({"type": "http.response.start", "status": answer.status, "headers": headers})
+async def _send_headers(exchange: Exchange, response: HttpResponse) -> None:
+    headers = [(name.encode(), value.encode()) for name, value in response.headers.items()]
+    await exchange.send({"type": "http.response.start", "status": response.status, "headers": headers})
 
 
-async def _go_on(call: Exchange, piece: bytes) -> None:
-    await call.send({"type": "http.response.body", "body": piece, "more_body": True})
+async def _send_piece(exchange: Exchange, piece: bytes) -> None:
+    await exchange.send({"type": "http.response.body", "body": piece, "more_body": True})
 
 
-async def _drop(call: Exchange) -> None:
-    """Close the connection here; returning earlier would make the server answer 500."""
-    call.scope[TRANSPORT].abort()
-    await _disconnected(call.receive)
+async def _drop(exchange: Exchange) -> None:
+    """Abort the connection. The application must not return before the disconnect, or the server responds with 500."""
+    exchange.scope[TRANSPORT].abort()
+    await _wait_for_disconnect(exchange.receive)
 
 
-async def _disconnected(receive: Receive) -> None:
+async def _wait_for_disconnect(receive: Receive) -> None:
     while (await receive())["type"] != "http.disconnect":
         pass
 
 
-RESHAPED = {
-    "slow_body": _drip,
-    "truncated_connection": _cut,
-    "endless_body": _endless,
-    "truncated_json": _truncated,
-    "wrong_content_type": _text_type,
+MODIFIED = {
+    "slow_body": _slow_body,
+    "truncated_connection": _truncated_connection,
+    "endless_body": _endless_body,
+    "truncated_json": _truncated_json,
+    "wrong_content_type": _wrong_content_type,
     "bad_gzip": _bad_gzip,
     "huge_header": _huge_header,
 }
-"""What an answer becomes on its way back from the backend."""
+"""Faults that modify the response of the backend."""

@@ -1,4 +1,4 @@
-"""The parameter `asn`: rows by who is assigned to them (contract 3.4). Its form on the wire is assumed (I)."""
+"""The parameter `asn`, which filters rows by their assignees (API facts 3.4). Its form in a query is inferred."""
 
 from __future__ import annotations
 
@@ -15,30 +15,30 @@ COLUMNS = {
     "projects": "assignments",
     "subtasks": "assignments",
 }
-"""Where a row says who is assigned. Locations document `asn` as well, but have no such column and ignore it."""
+"""Column with the assignees, by resource. Locations document `asn` but have no such column and ignore it."""
 TEAM = "asn[team_id]"
 MEMBER = re.compile(r"asn\[assigned_members\]\[\d*\]")
 NESTED = "assignments"
 
 
 def asn_conditions(store: Store, name: str, query: Sequence[tuple[str, str]]) -> list[Condition]:
-    """Return the conditions of `asn` on this list: any of these users, and this team; both if both are given."""
+    """Return the conditions of `asn` on a list: one of these users, and this team; both must hold."""
     column = COLUMNS.get(name)
     if column is None:
         return []
-    users = [value for key, value in query if MEMBER.fullmatch(key)]
-    team = dict(query).get(TEAM)
-    found = [_by_users(column, users)] if users else []
-    return [*found, _by_team(store, column, team)] if team else found
+    user_ids = [value for key, value in query if MEMBER.fullmatch(key)]
+    team_id = dict(query).get(TEAM)
+    conditions = [_by_users(column, user_ids)] if user_ids else []
+    return [*conditions, _by_team(store, column, team_id)] if team_id else conditions
 
 
-def _by_users(column: str, users: Sequence[str]) -> Condition:
-    return Condition(column, "assigned" if column == NESTED else "in", ",".join(users))
+def _by_users(column: str, user_ids: Sequence[str]) -> Condition:
+    return Condition(column, "assigned" if column == NESTED else "in", ",".join(user_ids))
 
 
-def _by_team(store: Store, column: str, team: str) -> Condition:
-    """Return what a team's rows have; where a row names one user only, that one is in the team (assumed)."""
+def _by_team(store: Store, column: str, team_id: str) -> Condition:
+    """Return the condition of a team. A row with a single user matches if that user is in the team (assumed)."""
     if column == NESTED:
-        return Condition(column, "team", team)
-    row = store.find("teams", team)
-    return _by_users(column, [str(member["id"]) for member in row["members"]] if row else [])
+        return Condition(column, "team", team_id)
+    team = store.find("teams", team_id)
+    return _by_users(column, [str(member["id"]) for member in team["members"]] if team else [])

@@ -1,1 +1,1 @@
-"""Bodies and envelopes of responses."""
+"""Responses: bodies, the envelope, and the form of rows."""

@@ -1,4 +1,4 @@
-"""What is around the rows of an answer, and the form in which they are in it."""
+"""Responses with rows, in the envelope and in the form that the behaviour asks for."""
 
 from __future__ import annotations
 
@@ -7,32 +7,31 @@ from typing import Any
 from fieldpulse_sandbox.behaviour.switches import Behaviour
 from fieldpulse_sandbox.schema.table_shapes import Row
 
-from . import bodies as answers
-from .bodies import HttpResponse
+from .bodies import NO_KEYS, HttpResponse, page_response, row_response
 from .row_format import row_format
 
-EXTRA: dict[str, Any] = {"updates": [], "db": "reader", "result_count": None}
-"""Keys of envelopes that were seen elsewhere (contract 2.1)."""
+EXTRA_KEYS: dict[str, Any] = {"updates": [], "db": "reader", "result_count": None}
+"""Keys of envelopes that were observed in other sources (API facts 2.1)."""
 
 
 class ResponseBuilder:
-    """Answers in the envelope, as the behaviour has it now."""
+    """Responses in the envelope. Each response follows the behaviour as it is at that moment."""
 
     def __init__(self, behaviour: Behaviour) -> None:
-        """Ask this behaviour anew for each answer."""
+        """Follow this behaviour."""
         self._behaviour = behaviour
 
     def row(self, name: str, row: Row, status: int = 200) -> HttpResponse:
-        """Return a row of this resource."""
+        """Return a row of a resource."""
         return self.value(row_format(self._behaviour)(name, row), status)
 
     def value(self, value: Any, status: int = 200) -> HttpResponse:
-        """Return what is no row of a resource."""
-        return answers.row_response(value, status, EXTRA if self._behaviour.extra_envelope_keys else answers.NO_KEYS)
+        """Return a value that is not a row."""
+        return row_response(value, status, EXTRA_KEYS if self._behaviour.extra_envelope_keys else NO_KEYS)
 
     def page(self, rows: list[bytes] | None, count: int | None) -> HttpResponse:
-        """Return a page; a count that was not asked for is null (V), unless it is left out."""
+        """Return a page. A count that was not requested is null (verified), unless it is omitted."""
         key = self._behaviour.count_key
-        is_left_out = key is None or (count is None and self._behaviour.omit_null_count)
-        more: dict[str, Any] = {} if is_left_out else {str(key): count}
-        return answers.page_response(rows, more | EXTRA if self._behaviour.extra_envelope_keys else more)
+        is_omitted = key is None or (count is None and self._behaviour.omit_null_count)
+        extra: dict[str, Any] = {} if is_omitted else {str(key): count}
+        return page_response(rows, extra | EXTRA_KEYS if self._behaviour.extra_envelope_keys else extra)

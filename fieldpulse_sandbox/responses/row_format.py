@@ -1,6 +1,6 @@
-"""How a row is shown: the forms of times, numbers and nulls, and columns too many or too few.
+"""The form of rows in responses: times, numbers, nulls, and additional or missing columns.
 
-The account itself keeps one form of everything; what the switches change, they change on the way out.
+The account stores one form of everything. Switches change rows only on their way out.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from zoneinfo import ZoneInfo
 from fieldpulse_sandbox.behaviour.switches import Behaviour
 from fieldpulse_sandbox.schema.column_rules import TIME_ENDINGS, names
 from fieldpulse_sandbox.schema.table_shapes import Row
-from fieldpulse_sandbox.schema.timestamps import moment_of
+from fieldpulse_sandbox.schema.timestamps import unix_from_bare
 
 SWITCHES = (
     "time_zone",
@@ -28,94 +28,94 @@ SWITCHES = (
     "unknown_codes",
     "tag_elements",
 )
-"""The switches that change how a row is shown."""
+"""The switches that change the form of rows."""
 TIME = re.compile(r"\d{4}-\d\d-\d\d[ T]\d\d:\d\d:\d\d(\.000000Z)?")
 MONEY = re.compile(r"(.*_)?(amount|total|subtotal|discounted|tax|rate|discount|price|cost|paid|unpaid|quantity)")
 DECIMAL = re.compile(r"-?\d+(\.\d+)?")
-OBJECTS = names(
+OBJECT_COLUMNS = names(
     "main_location customer entity_location customer_contact map schedule_details custom_status location_coords"
     " settings default_status last_known_location custom_field"
 )
-"""Columns that hold an object or null: '' is for columns of one value."""
-UNKNOWN: Row = {
+"""Columns that hold an object or null; `null_as_empty_text` does not apply to them."""
+UNKNOWN_COLUMNS: Row = {
     "sandbox_flag": True,
     "sandbox_rank": 3,
     "sandbox_note": "no catalogue knows this",
     "sandbox_object": {"depth": {"leaves": [1, "two", None]}},
 }
 UNKNOWN_CODES = {"invoices": -1, "payments": 9}
-"""A status that no document explains, by resource; -1 was seen on an invoice (V)."""
+"""Undocumented statuses, by resource. The live API has an invoice with -1 (verified)."""
 
 
 class RowFormat:
-    """What some switches make of rows. There is one for each state of them, so that what is encoded can be kept."""
+    """A function that brings rows into the form of one combination of switches."""
 
     def __init__(self, behaviour: Behaviour) -> None:
-        """Take the switches as they are now."""
+        """Read the switches once; later changes do not matter."""
         self._is_plain = all(getattr(behaviour, name) == getattr(Behaviour, name) for name in SWITCHES)
         self._zone = ZoneInfo(behaviour.time_zone)
-        self._time_form = behaviour.time_format
-        self._times_change = (behaviour.time_zone, behaviour.time_format) != ("UTC", "bare")
-        self._texts, self._numbers = behaviour.numbers_as_text, behaviour.money_as_numbers
+        self._time_format = behaviour.time_format
+        self._changes_times = (behaviour.time_zone, behaviour.time_format) != ("UTC", "bare")
+        self._numbers_as_text, self._money_as_numbers = behaviour.numbers_as_text, behaviour.money_as_numbers
         self._null = "" if behaviour.null_as_empty_text else None
-        self._leave_out = behaviour.omit_null_columns
+        self._omits_null = behaviour.omit_null_columns
         self._missing = frozenset(behaviour.missing_columns)
-        self._more = UNKNOWN if behaviour.unknown_columns else {}
+        self._added = UNKNOWN_COLUMNS if behaviour.unknown_columns else {}
         self._codes = UNKNOWN_CODES if behaviour.unknown_codes else {}
         self._tags_are_objects = behaviour.tag_elements == "objects"
 
     def __call__(self, name: str, row: Row) -> Row:
-        """Return a row of this resource as it is shown."""
+        """Return a row of this resource as responses show it."""
         if self._is_plain:
             return row
-        kept = {key: cell for key, cell in row.items() if f"{name}.{key}" not in self._missing} | self._more
+        cells = {key: cell for key, cell in row.items() if f"{name}.{key}" not in self._missing} | self._added
         if name in self._codes and row["id"] % 3 == 0:
-            kept["status"] = self._codes[name]
-        if self._tags_are_objects and isinstance(kept.get("tags"), list):
-            kept["tags"] = [{"id": number, "tag_id": number} for number in kept["tags"]]
-        return self._object(kept)
+            cells["status"] = self._codes[name]
+        if self._tags_are_objects and isinstance(cells.get("tags"), list):
+            cells["tags"] = [{"id": tag_id, "tag_id": tag_id} for tag_id in cells["tags"]]
+        return self._object(cells)
 
     def nested(self, key: str, value: Any) -> Any:
-        """Return what a row has under a key, at any depth, as it is shown."""
+        """Return a value below a key of a row, at any depth, as responses show it."""
         return value if self._is_plain else self._value(key, value)
 
     def _object(self, cells: Row) -> Row:
-        shown = {key: self._value(key, cell) for key, cell in cells.items()}
-        return {key: cell for key, cell in shown.items() if cell is not None} if self._leave_out else shown
+        formatted = {key: self._value(key, cell) for key, cell in cells.items()}
+        return {key: cell for key, cell in formatted.items() if cell is not None} if self._omits_null else formatted
 
     def _value(self, key: str, cell: Any) -> Any:
         if isinstance(cell, dict):
             return self._object(cell)
         if isinstance(cell, list):
-            return [self._value(key, one) for one in cell]
+            return [self._value(key, element) for element in cell]
         if cell is None:
-            return None if key in OBJECTS else self._null
+            return None if key in OBJECT_COLUMNS else self._null
         if isinstance(cell, str):
             return self._text(key, cell)
-        return str(cell) if self._texts and isinstance(cell, int) and not isinstance(cell, bool) else cell
+        return str(cell) if self._numbers_as_text and isinstance(cell, int) and not isinstance(cell, bool) else cell
 
     def _text(self, key: str, cell: str) -> str | int | float:
-        if self._times_change and key.endswith(TIME_ENDINGS) and TIME.fullmatch(cell):
+        if self._changes_times and key.endswith(TIME_ENDINGS) and TIME.fullmatch(cell):
             return self._time(cell)
-        if self._numbers and MONEY.fullmatch(key) and DECIMAL.fullmatch(cell):
+        if self._money_as_numbers and MONEY.fullmatch(key) and DECIMAL.fullmatch(cell):
             return float(cell) if "." in cell else int(cell)
         return cell
 
     def _time(self, cell: str) -> str:
-        moment = datetime.fromtimestamp(moment_of(cell), timezone.utc)
-        if self._time_form == "iso_z":
-            return moment.strftime("%Y-%m-%dT%H:%M:%S.000000Z")
-        local = moment.astimezone(self._zone)
-        if self._time_form == "offset":
+        time = datetime.fromtimestamp(unix_from_bare(cell), timezone.utc)
+        if self._time_format == "iso_z":
+            return time.strftime("%Y-%m-%dT%H:%M:%S.000000Z")
+        local = time.astimezone(self._zone)
+        if self._time_format == "offset":
             return local.isoformat()
         return cell if cell.endswith("Z") else local.strftime("%Y-%m-%d %H:%M:%S")
 
 
 def row_format(behaviour: Behaviour) -> RowFormat:
-    """Return how rows are shown now."""
-    return _form(tuple(getattr(behaviour, name) for name in SWITCHES))
+    """Return the current form of rows: one object per combination of switches, so that tables can cache rows."""
+    return _row_format(tuple(getattr(behaviour, name) for name in SWITCHES))
 
 
 @lru_cache(maxsize=64)
-def _form(values: tuple[Any, ...]) -> RowFormat:
+def _row_format(values: tuple[Any, ...]) -> RowFormat:
     return RowFormat(Behaviour(**dict(zip(SWITCHES, values, strict=True))))

@@ -1,1 +1,1 @@
-"""The shapes of the sandbox's tables."""
+"""The schema of the account: columns, their rules, object types, forms of times."""

@@ -1,4 +1,4 @@
-"""Which columns a body may set besides the documented ones, and which it never sets."""
+"""Columns that a body may set beside the documented ones, and columns that it never sets."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ PROTECTED = names(
     "id company_id cuid author_id mongo_id created_at updated_at deleted_at customer payments main_location"
     " custom_status search_text"
 )
-"""Columns that nobody writes."""
+"""Columns that no write sets."""
 _DOCUMENT = names(
     "subtotal subtotal_discounted tax total service_price amount_paid amount_unpaid first_payment_date"
     " last_payment_date"
@@ -26,7 +26,7 @@ COMPUTED: dict[str, frozenset[str]] = {
     "customers": names(
         "searchable searchable_number sort_key phone_e164 has_valid_phone pipeline_status_updated_at"
         " has_available_forms merged_customer_id"
-        " address_1 address_2 address1 city state zip_code"  # addresses go through `locations` (D)
+        " address_1 address_2 address1 city state zip_code"  # addresses are written by `locations` (documented)
     ),
     "jobs": names(
         "assignment_count completed_at invoice_status tags_string total_price has_available_forms"
@@ -36,26 +36,26 @@ COMPUTED: dict[str, frozenset[str]] = {
     "invoices": _DOCUMENT,
     "payments": names("customer_id status"),
 }
-"""Columns that follow from others, by resource."""
+"""Columns that the backend computes, by resource."""
 WRITE_ONLY: dict[str, frozenset[str]] = {"assets": frozenset({"job_ids"})}
-"""Fields of a body that no row shows (assumed: they are no columns of any sample)."""
+"""Fields of a body that rows do not have (assumed: no sample has such a column)."""
 TIME_ENDINGS = ("_time", "_at", "_date")
 
 
 def undocumented_cells(name: str, body: Row, documented: Collection[str]) -> Row:
-    """Return the cells that a body sets although the vendor documents no such field; what does not fit is dropped."""
+    """Return the cells that a body sets without a documented field; values of a wrong type are dropped."""
     shape, closed = SHAPES[name], PROTECTED | COMPUTED.get(name, frozenset())
-    found = {}
+    cells = {}
     for key, value in body.items():
         if key not in shape or key in closed or key in documented or isinstance(value, list | dict):
             continue
         cell = bare_from(value) if key.endswith(TIME_ENDINGS) else value
-        if cell is not None and _fits(shape[key], cell):
-            found[key] = cell
-    return found
+        if cell is not None and _has_type_of(shape[key], cell):
+            cells[key] = cell
+    return cells
 
 
-def _fits(unset: object, cell: object) -> bool:
+def _has_type_of(unset: object, cell: object) -> bool:
     if isinstance(unset, list | dict):
         return False
     return isinstance(cell, bool) == isinstance(unset, bool) or unset is None

@@ -1,4 +1,4 @@
-"""Object types: the short names in requests, and the class names in rows."""
+"""Object types: short names in requests, class names in rows."""
 
 from __future__ import annotations
 
@@ -8,4 +8,4 @@ OBJECT_TYPES = {
     name: BASE_CLASS + name.title().removesuffix("s")
     for name in ("customer", "job", "invoice", "project", "subtask", "subtasks")
 }
-"""The short names of object types in requests, and how the rows spell them."""
+"""Class name by short name."""

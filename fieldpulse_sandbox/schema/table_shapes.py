@@ -1,4 +1,4 @@
-"""The keys of a row of each resource with what they hold when never set. Columns only; values come from the seed."""
+"""The columns of each resource, with the value that each has when it was never set."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from typing import Any
 Row = dict[str, Any]
 COMPANY_ID = 200001
 BASE_CLASS = "App\\Http\\Api\\Core\\Models\\Base"
-"""What polymorphic type columns read as, before the name of the model (V)."""
+"""Class name of a model in polymorphic type columns, without the name of the model (verified)."""
 
 
 def nulls(names: str) -> Row:
@@ -50,7 +50,7 @@ CUSTOMER_TEXTS = (
     " billing_state fax skype billing_zip_code secondary_first_name secondary_last_name secondary_email secondary_phone"
     " dial_phone mobile_phone website job_notes next_steps billing_address_3 billing_address_4 billing_address_5"
 )
-"""Columns that the web form saves as '' and everything else leaves null (V)."""
+"""Columns that the web form saves as '', while other clients leave them null (verified)."""
 
 _CUSTOMER = {
     **OWNED,
@@ -231,11 +231,11 @@ DETAIL_ONLY: dict[str, frozenset[str]] = {
     "jobs": frozenset({"status_log", "customfields", "total_price", "has_available_forms", "map", "schedule_details"}),
     "estimates": frozenset({"custom_status"}),
 }
-"""Columns that a list row lacks and the row by id has (V)."""
+"""Columns that a row by id has, and a row of a list does not (verified)."""
 NEVER_SHOWN: dict[str, frozenset[str]] = {"material_lists": frozenset({"customfields"})}
-"""Columns that no answer has: what they hold is shown under another name, and only if asked for (`custom_values`)."""
+"""Columns that no response has. Their values are under another key, if requested: see `custom_field_values`."""
 
 
 def blank_row(name: str) -> Row:
-    """Return a row of this resource with nothing set; its lists are its own."""
+    """Return a row of this resource without values. Each row has its own lists."""
     return {key: [] if value == [] else value for key, value in SHAPES[name].items()}

@@ -1,4 +1,4 @@
-"""The formats in which FieldPulse writes a moment. Inside the sandbox a moment is whole UNIX seconds."""
+"""Forms in which FieldPulse writes a time. Inside the sandbox a time is whole UNIX seconds."""
 
 from __future__ import annotations
 
@@ -8,32 +8,32 @@ from zoneinfo import ZoneInfo
 
 YEAR = 365 * 86_400
 EPOCH = int(datetime(2026, 11, 1, tzinfo=timezone.utc).timestamp())
-"""The moment at which a seeded account is looked at; its rows come from the year before."""
+"""The present of a seeded account; its rows come from the year before."""
 SHORTEST_TIME, LONGEST_TIME = 8, 11
-"""Lengths of a text of digits that is taken for UNIX seconds."""
+"""Number of digits of a text that is read as UNIX seconds."""
 
 
-def bare(moment: int) -> str:
-    """Return `YYYY-MM-DD HH:MM:SS` in UTC, without a zone: the form of most columns (V)."""
-    return time.strftime("%Y-%m-%d %H:%M:%S", time.gmtime(moment))
+def bare(seconds: int) -> str:
+    """Return `YYYY-MM-DD HH:MM:SS` in UTC, without a zone: the form of most columns (verified)."""
+    return time.strftime("%Y-%m-%d %H:%M:%S", time.gmtime(seconds))
 
 
-def iso(moment: int) -> str:
-    """Return ISO-8601 with microseconds and Z: the form of assignments and `completed_at` (V)."""
-    return time.strftime("%Y-%m-%dT%H:%M:%S.000000Z", time.gmtime(moment))
+def iso(seconds: int) -> str:
+    """Return ISO 8601 with microseconds and Z: the form of assignments and `completed_at` (verified)."""
+    return time.strftime("%Y-%m-%dT%H:%M:%S.000000Z", time.gmtime(seconds))
 
 
-def moment_of(text: str) -> int:
-    """Return the moment that a bare text names."""
+def unix_from_bare(text: str) -> int:
+    """Return the UNIX seconds of a bare time."""
     day = datetime(int(text[:4]), int(text[5:7]), int(text[8:10]), tzinfo=timezone.utc)
     return int(day.timestamp()) + int(text[11:13]) * 3600 + int(text[14:16]) * 60 + int(text[17:19])
 
 
 def bare_from(value: object) -> str | None:
-    """Return the bare form of a written time, or None if it is none.
+    """Return the bare form of a written time, or None if the value is not a time.
 
-    Units: numbers, and texts of eight to eleven digits, are UNIX seconds (D); any other text is ISO-like (O),
-    and UTC where it names no zone.
+    Units: numbers, and texts of eight to eleven digits, are UNIX seconds (documented). Other texts are ISO-like
+    (observed), and in UTC unless they name a zone.
     """
     if isinstance(value, bool) or not isinstance(value, int | float | str):
         return None
@@ -47,25 +47,25 @@ def bare_from(value: object) -> str | None:
 
 
 def is_unix(value: object) -> bool:
-    """Say whether a written time is in UNIX seconds."""
+    """Return whether a written time is in UNIX seconds."""
     if isinstance(value, str):
         return value.isdigit() and SHORTEST_TIME <= len(value) <= LONGEST_TIME
     return isinstance(value, int | float) and not isinstance(value, bool)
 
 
 def in_utc(value: object, zone: str) -> object:
-    """Return a text that names a time of day without a zone, and so means this one, as bare UTC; others as they are."""
+    """Return a text that is a time without a zone, and therefore in `zone`, as bare UTC; other values unchanged."""
     if zone == "UTC" or not isinstance(value, str) or is_unix(value):
         return value
     try:
-        moment = datetime.fromisoformat(value.strip().removesuffix("Z"))
+        local = datetime.fromisoformat(value.strip().removesuffix("Z"))
     except ValueError:
         return value
-    if moment.tzinfo or value.strip().endswith("Z"):
+    if local.tzinfo or value.strip().endswith("Z"):
         return value
-    return bare(int(moment.replace(tzinfo=ZoneInfo(zone)).timestamp()))
+    return bare(int(local.replace(tzinfo=ZoneInfo(zone)).timestamp()))
 
 
 def _seconds(text: str) -> int:
-    moment = datetime.fromisoformat(text[:-1] + "+00:00" if text.endswith("Z") else text)
-    return int((moment if moment.tzinfo else moment.replace(tzinfo=timezone.utc)).timestamp())
+    parsed = datetime.fromisoformat(text[:-1] + "+00:00" if text.endswith("Z") else text)
+    return int((parsed if parsed.tzinfo else parsed.replace(tzinfo=timezone.utc)).timestamp())

@@ -1,4 +1,4 @@
-"""The deterministic account: every resource's rows, made from a number of customers and a seed."""
+"""The seed: a deterministic account, built from a number of customers and a seed number."""
 
 from __future__ import annotations
 
@@ -13,14 +13,14 @@ from .work import add_work
 
 Account = dict[str, list[Row]]
 
-__all__ = ["Account", "Row", "build_account"]
+__all__ = ["Account", "build_account"]
 
 
 def build_account(customers: int = 200, seed: int = 1) -> Account:
     """Return the rows of every resource by its name, ascending by id.
 
     Shape:  about 1.5 jobs, 1 invoice, 0.5 estimates and 0.9 payments per customer; reference lists do not grow.
-            Rows with a `deleted_at` are what was deleted before; the API does not show them.
+            Rows with a `deleted_at` were deleted earlier; the API does not show them.
     """
     draft = AccountDraft(customers, seed)
     add_reference(draft)

@@ -1,16 +1,16 @@
-"""Estimates, invoices and payments. Money is whole cents here and text in the rows."""
+"""Estimates, invoices and payments. Amounts are whole cents here, and text in the rows."""
 
 from __future__ import annotations
 
 from fieldpulse_sandbox.schema.table_shapes import BASE_CLASS, Row
-from fieldpulse_sandbox.schema.timestamps import EPOCH, YEAR, bare, moment_of
+from fieldpulse_sandbox.schema.timestamps import EPOCH, YEAR, bare, unix_from_bare
 
 from .draft import AccountDraft
 
 DAY = 86_400
 METHODS = ("cash", "check", "card", "bank_transfer", "other")
 ESTIMATE_STATUSES = (("Sent", "estimate_sent"), ("Accepted", "estimate_accepted"), ("Lost", "estimate_lost"))
-SMALL_CUSTOMER = [
+EMBEDDED_CUSTOMER = [
     "id",
     "company_id",
     "cuid",
@@ -27,27 +27,27 @@ SMALL_CUSTOMER = [
 
 
 def money(cents: int, places: int = 2) -> str:
-    """Return cents as the text of a decimal with this many places."""
+    """Return cents as the text of a decimal with `places` decimal places."""
     whole, rest = divmod(abs(cents), 100)
     return f"{'-' if cents < 0 else ''}{whole}.{rest:02d}" + "0" * (places - 2)
 
 
-def small_customer(row: Row) -> Row:
+def embedded_customer(row: Row) -> Row:
     """Return the customer that an estimate or invoice embeds."""
-    return {key: row[key] for key in SMALL_CUSTOMER}
+    return {key: row[key] for key in EMBEDDED_CUSTOMER}
 
 
 def add_billing(draft: AccountDraft) -> None:
-    """Add the imported invoices, then invoices of jobs, estimates and payments, oldest first."""
+    """Add imported invoices, then estimates and invoices of jobs, oldest first, then payments."""
     customers = {row["id"]: row for row in draft.rows["customers"]}
-    flood = draft.customers // 5
-    for _ in range(flood):
+    imported = draft.customers // 5
+    for _ in range(imported):
         _add_import(draft, draft.rng.choice(draft.rows["customers"]))
     jobs = draft.rows["jobs"]
-    billed = draft.rng.sample(jobs, min(len(jobs), draft.customers - flood))
+    billed = draft.rng.sample(jobs, min(len(jobs), draft.customers - imported))
     quoted = draft.rng.sample(jobs, min(len(jobs), draft.customers // 2))
-    plans = [(moment_of(job["created_at"]), job["id"], "invoices", job) for job in billed]
-    plans += [(moment_of(job["created_at"]), job["id"], "estimates", job) for job in quoted]
+    plans = [(unix_from_bare(job["created_at"]), job["id"], "invoices", job) for job in billed]
+    plans += [(unix_from_bare(job["created_at"]), job["id"], "estimates", job) for job in quoted]
     for created, _, name, job in sorted(plans, key=lambda plan: plan[:3]):
         document = _add_document(draft, name, customers[job["customer_id"]], created, job)
         if name == "invoices":
@@ -61,7 +61,7 @@ def _settle_job(job: Row, invoice: Row) -> None:
 
 
 def _add_import(draft: AccountDraft, customer: Row) -> None:
-    """Add an invoice of the QuickBooks import: all of them share one created_at (V)."""
+    """Add an invoice of the QuickBooks import: all of them have the same `created_at` (verified)."""
     row = _add_document(draft, "invoices", customer, EPOCH - YEAR, None)
     row |= {"qb_originated": True, "qbo_id": 10_000 + row["cuid"], "status": 3}
     row["invoiced_date"] = bare(EPOCH - YEAR - draft.rng.randrange(1, 900) * DAY)
@@ -76,7 +76,7 @@ def _add_document(draft: AccountDraft, name: str, customer: Row, created: int, j
         draft.past(created) if job else created,
         author_id=draft.rows["users"][0]["id"],
         customer_id=customer["id"],
-        customer=small_customer(customer),
+        customer=embedded_customer(customer),
         job_id=job["id"] if job and draft.chance(0.8) else None,
         contract_id=draft.rng.choice(draft.rows["contracts"])["id"] if draft.chance(0.2) else None,
         status=1 if is_estimate else draft.rng.choice((2, 3, 3, 3, 3)),
@@ -87,12 +87,12 @@ def _add_document(draft: AccountDraft, name: str, customer: Row, created: int, j
         line_items=lines,
         **_amounts(draft, cents),
     )
-    _place(draft, row, customer, created, is_estimate=is_estimate)
+    _add_status_and_location(draft, row, customer, created, is_estimate=is_estimate)
     return row
 
 
 def _amounts(draft: AccountDraft, cents: int) -> Row:
-    """Return the amounts of a document with this subtotal, sometimes with a discount or a tax."""
+    """Return the amounts of a document with this subtotal; some have a discount or a tax."""
     discount = cents // 10 if draft.chance(0.15) else 0
     tax = (cents - discount) * 825 // 10_000 if draft.chance(0.3) else 0
     total = money(cents - discount + tax)
@@ -101,12 +101,12 @@ def _amounts(draft: AccountDraft, cents: int) -> Row:
     return subtotals | parts | {"total": total, "service_price": total, "amount_unpaid": total}
 
 
-def _place(draft: AccountDraft, row: Row, customer: Row, created: int, *, is_estimate: bool) -> None:
-    """Give an estimate its custom status, and an invoice its own copy of the location (V)."""
-    number = draft.rng.randrange(len(ESTIMATE_STATUSES))
-    row |= {"status_id": 1_878_001 + number, "status_workflow_id": 174_200}
+def _add_status_and_location(draft: AccountDraft, row: Row, customer: Row, created: int, *, is_estimate: bool) -> None:
+    """Set the status; an estimate embeds its custom status, an invoice has a copy of the location (verified)."""
+    place = draft.rng.randrange(len(ESTIMATE_STATUSES))
+    row |= {"status_id": 1_878_001 + place, "status_workflow_id": 174_200}
     if is_estimate:
-        title, kind = ESTIMATE_STATUSES[number]
+        title, kind = ESTIMATE_STATUSES[place]
         row["custom_status"] = {
             "id": row["status_id"],
             "name": title,
@@ -133,7 +133,7 @@ def _lines(draft: AccountDraft) -> tuple[list[Row], int]:
 
 def _line(draft: AccountDraft, number: int, item: Row, quantity: int) -> Row:
     part = {
-        "id": draft.value_id(),
+        "id": draft.next_element_id(),
         "title": item["name"],
         "description": item["default_description"] or "",
         "quantity": str(quantity),
@@ -148,20 +148,26 @@ def _line(draft: AccountDraft, number: int, item: Row, quantity: int) -> Row:
         "xero_sales_account": None,
         "xero_tax_account": None,
     }
-    shown = {"line_price_visibility": "all", "line_visibility": "all"}
-    head = {"id": draft.value_id(), "line_number": number, "line_type": "item", "line_title": "", "description": ""}
-    return head | shown | {"line_components": [part]}
+    visibility = {"line_price_visibility": "all", "line_visibility": "all"}
+    head = {
+        "id": draft.next_element_id(),
+        "line_number": number,
+        "line_type": "item",
+        "line_title": "",
+        "description": "",
+    }
+    return head | visibility | {"line_components": [part]}
 
 
 def _add_payments(draft: AccountDraft) -> None:
-    """Pay about two thirds of the invoices, some in two parts; the parts add up to amount_paid exactly (V)."""
+    """Add one or two payments for two thirds of the invoices; they add up to `amount_paid` exactly (verified)."""
     plans: list[tuple[int, int, Row]] = []
     for invoice in draft.rows["invoices"]:
         cents = round(float(invoice["total"]) * 100)
         parts = draft.rng.choice(
             ((), (), (cents,), (cents,), (cents,), (cents // 3, cents - cents // 3), (cents // 2,))
         )
-        start = moment_of(invoice["created_at"])
+        start = unix_from_bare(invoice["created_at"])
         plans += [(draft.past(start), part, invoice) for part in parts if part]
     for moment, cents, invoice in sorted(plans, key=lambda plan: (plan[0], plan[2]["id"], plan[1])):
         payment = draft.add(
@@ -183,7 +189,7 @@ EMBEDDED_PAYMENT = ("id", "invoice_id", "customer_id", "amount", "method", "paym
 
 
 def settle(invoice: Row, payments: list[Row]) -> None:
-    """Let an invoice show exactly these payments."""
+    """Set the payments of an invoice, and the amounts and dates that follow from them."""
     paid = sum(round(float(payment["amount"]) * 100) for payment in payments)
     dates = sorted(payment["payment_date"] for payment in payments if payment["payment_date"])
     invoice["payments"] = [{key: payment[key] for key in EMBEDDED_PAYMENT} for payment in payments]

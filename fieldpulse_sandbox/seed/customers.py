@@ -1,4 +1,4 @@
-"""The customers of an account, and what hangs on them: locations, contact persons, assets."""
+"""Customers and their locations, contacts and assets."""
 
 from __future__ import annotations
 
@@ -16,14 +16,14 @@ MACHINES = (("Gas furnace", "furnace"), ("Heat pump", "heat pump"), ("Water heat
 
 
 def add_customers(draft: AccountDraft) -> None:
-    """Add the customers, a tenth of them by an import that gave all the same stamps."""
+    """Add the customers. A tenth was imported, and all of these have the same stamps."""
     imported = draft.customers // 10
-    gone = draft.customers // 100
-    moments = [IMPORT_DAY] * imported + sorted(draft.past() for _ in range(draft.customers - imported + gone))
+    deleted_count = draft.customers // 100
+    moments = [IMPORT_DAY] * imported + sorted(draft.past() for _ in range(draft.customers - imported + deleted_count))
     for number, created in enumerate(moments):
         row = _add_customer(draft, number, created, is_import=number < imported)
-        if gone and number % 100 == FIRST_DELETED and len(_deleted(draft)) < gone:
-            row["deleted_at"] = row["updated_at"]  # its jobs and invoices stay (V)
+        if deleted_count and number % 100 == FIRST_DELETED and len(_deleted(draft)) < deleted_count:
+            row["deleted_at"] = row["updated_at"]  # its jobs and invoices stay (verified)
         elif number % 3 == 0:
             _add_contact(draft, row, created)
         if draft.chance(0.25):
@@ -63,9 +63,11 @@ def _names(draft: AccountDraft, who: Person) -> Row:
         names["company_name"] = firm
     if not is_nameless:
         names |= {"first_name": who.first, "last_name": who.last}
-    shown = f"{firm} {who.number}" if is_nameless else who.name
-    names |= {"display_name": shown, "searchable": shown, "sort_key": shown.lower()}
-    return names | {"search_text": " ".join(f"'{word}':{n}" for n, word in enumerate(shown.lower().split(), start=1))}
+    display_name = f"{firm} {who.number}" if is_nameless else who.name
+    names |= {"display_name": display_name, "searchable": display_name, "sort_key": display_name.lower()}
+    return names | {
+        "search_text": " ".join(f"'{word}':{n}" for n, word in enumerate(display_name.lower().split(), start=1))
+    }
 
 
 def _reach(draft: AccountDraft, who: Person) -> Row:
@@ -82,7 +84,7 @@ def _sales(draft: AccountDraft, created: int) -> Row:
     tags = [row["id"] for row in draft.rows["tags"] if row["type"] == "customer"]
     return {
         "status": rng.choice(STATUSES),
-        "assigned_to": draft.user() if draft.chance(0.6) else None,
+        "assigned_to": draft.user_id() if draft.chance(0.6) else None,
         "lead_source_id": rng.choice(draft.rows["lead_sources"])["id"] if draft.chance(0.5) else None,
         "pipeline_status_id": stage,
         "pipeline_status_updated_at": bare(created) if stage else None,

@@ -1,4 +1,7 @@
-"""Custom fields: their definitions, and values on a share of the rows. They come last, so that they shift no row."""
+"""Custom fields: definitions, and values on a share of the rows.
+
+They are built last, so that they do not change the random numbers of other rows.
+"""
 
 from __future__ import annotations
 
@@ -10,8 +13,8 @@ from .draft import AccountDraft
 from .reference import FOUNDED
 
 TEXT, NUMBER, DATE, CHECKBOX, DROP_DOWN = 1, 2, 3, 4, 5
-"""Ids of the widgets. 1 and 2 are documented; 3 to 5 are assumed, the real ones are unknown (contract 4.9)."""
-FIELDS: tuple[tuple[str, str, int, list[str]], ...] = (
+"""Ids of the widgets. 1 and 2 are documented; 3 to 5 are assumed (API facts 4.9)."""
+DEFINITIONS: tuple[tuple[str, str, int, list[str]], ...] = (
     ("Gate code", "customer", TEXT, []),
     ("Number of units", "customer", NUMBER, []),
     ("Preferred day", "customer", DROP_DOWN, ["Monday", "Wednesday", "Friday"]),
@@ -42,45 +45,45 @@ CUSTOM_FIELD_OBJECTS = {
     "assets": "asset",
     "material_lists": "material_list",
 }
-"""The resources whose rows have custom values, and how definitions call them (D)."""
+"""The object of the definitions, by resource whose rows have custom values (documented)."""
 MISFITS = {NUMBER: "about 3", DATE: "end of 2027", CHECKBOX: "yes", DROP_DOWN: "see notes"}
-"""What somebody wrote before the field had this widget; free text always fits."""
+"""Values from before the field had this widget. Free text always fits."""
 SHARE = 0.2
 ROUND, MISFIT, EMPTY = 10, 3, 6
-"""Of each ten values of a definition one does not fit its widget, and one is null."""
+"""Of ten values of a definition one does not fit its widget, and one is null."""
 
 
 def owner_column(name: str) -> str:
-    """Return the column by which a value names the row of this resource that it belongs to."""
+    """Return the column of a value that names its row of this resource."""
     return f"{CUSTOM_FIELD_OBJECTS[name]}_id"
 
 
 def add_fields(draft: AccountDraft) -> None:
-    """Add the definitions, then values: the first row of every list has all of them."""
-    for position, (name, owner, widget, allowed) in enumerate(FIELDS):
+    """Add the definitions, then the values; the first row of each resource has a value of every definition."""
+    for position, (name, owner, widget, allowed) in enumerate(DEFINITIONS):
         row = draft.add("custom_fields", FOUNDED, name=name, object=owner, position=position, field_widget_id=widget)
         row["related_record_names"] = [owner]
         row["settings"] = {"field_instance_id": row["id"], "allowed_values": allowed, "default_value": None}
     for name, owner in CUSTOM_FIELD_OBJECTS.items():
-        for field in draft.rows["custom_fields"]:
-            if field["object"] == owner:
-                _fill(draft, name, field)
+        for definition in draft.rows["custom_fields"]:
+            if definition["object"] == owner:
+                _add_values(draft, name, definition)
 
 
-def _fill(draft: AccountDraft, name: str, field: Row) -> None:
+def _add_values(draft: AccountDraft, name: str, definition: Row) -> None:
     """Give a share of a resource's rows a value of this definition."""
-    rows = [row for number, row in enumerate(draft.rows[name]) if number == 0 or draft.chance(SHARE)]
-    for number, row in enumerate(rows):
-        value = _value(draft.rng, field, number % ROUND)
-        row["customfields"].append(draft.customfield(field, (owner_column(name), row), value))
+    rows = [row for place, row in enumerate(draft.rows[name]) if place == 0 or draft.chance(SHARE)]
+    for place, row in enumerate(rows):
+        value = _value(draft.rng, definition, place % ROUND)
+        row["customfields"].append(draft.custom_value(definition, (owner_column(name), row), value))
 
 
-def _value(rng: Random, field: Row, turn: int) -> str | None:
-    """Return a value in the form of its widget, which is always text (I), or the exception whose turn it is."""
-    widget = field["field_widget_id"]
-    if turn == EMPTY:
+def _value(rng: Random, definition: Row, place: int) -> str | None:
+    """Return a value of the widget, always as text (inferred), or one of the exceptions at their places."""
+    widget = definition["field_widget_id"]
+    if place == EMPTY:
         return None
-    if turn == MISFIT and widget in MISFITS:
+    if place == MISFIT and widget in MISFITS:
         return MISFITS[widget]
     if widget == TEXT:
         return f"{rng.randrange(10_000):04d}"
@@ -88,5 +91,5 @@ def _value(rng: Random, field: Row, turn: int) -> str | None:
         return f"2027-{rng.randrange(1, 13):02d}-{rng.randrange(1, 29):02d}"
     if widget == NUMBER:
         return str(rng.randrange(1, 40))
-    choices: list[str] = ["0", "1"] if widget == CHECKBOX else field["settings"]["allowed_values"]
+    choices: list[str] = ["0", "1"] if widget == CHECKBOX else definition["settings"]["allowed_values"]
     return rng.choice(choices)

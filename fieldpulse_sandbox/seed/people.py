@@ -1,4 +1,4 @@
-"""Invented people, streets and companies. Their mail is at example domains, their phones are 555-01xx."""
+"""Invented people, streets and companies. E-mail addresses are at example domains, phone numbers are 555-01xx."""
 
 from __future__ import annotations
 
@@ -73,7 +73,7 @@ DOMAINS = ("example.com", "example.org", "example.net")
 
 @dataclass(frozen=True)
 class Person:
-    """Somebody who does not exist. `number` makes the e-mail address unique in its account."""
+    """An invented person. `number` makes the e-mail address unique in the account."""
 
     first: str
     last: str
@@ -94,22 +94,22 @@ class Person:
 
     @property
     def phone(self) -> str:
-        """Return the number as people type it."""
+        """Return the phone number as people type it."""
         return f"{self.area} 555 {self.line:04d}"
 
     @property
     def phone_e164(self) -> str:
-        """Return the number as machines dial it."""
+        """Return the phone number in E.164 form."""
         return f"+1{self.area}555{self.line:04d}"
 
 
 def person(rng: Random, number: int) -> Person:
-    """Invent the person with this number."""
+    """Return an invented person with this number."""
     return Person(rng.choice(FIRST), rng.choice(LAST), number, rng.randrange(201, 990), rng.randrange(100, 200))
 
 
 def address(rng: Random) -> dict[str, str]:
-    """Invent the address columns of a location."""
+    """Return the address columns of an invented location."""
     city, state, zip_code = rng.choice(CITIES)
     unit = f"Unit {rng.choice('ABCD')}" if rng.randrange(5) == 0 else ""
     street = f"{rng.randrange(1, 999)} {rng.choice(STREETS)}"

@@ -1,4 +1,4 @@
-"""What every account has in the same amount: users, teams, statuses, sources, tags, the price book."""
+"""Rows whose number does not depend on the customers: users, teams, statuses, sources, tags, the price book."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ JOB_STATUSES = (
     ("Completed", "completed", "check", "#9b9b9b", 4),
     ("Canceled", "canceled", "xmark", "#d93c37", 5),
 )
-"""Name, type, icon and colour of a status, and the `status` of jobs that goes with it."""
+"""Name, type, icon and color of a status, and the matching `status` of jobs."""
 STAGES = ("New Lead", "Contacted", "Quoted", "Won", "Lost")
 SOURCES = ("Referral", "Website", "Phone", "Yard Sign", "Trade Fair", "Returning")
 TAGS = (("VIP", "customer"), ("Landlord", "customer"), ("Slow payer", "customer"), ("Warranty", "job"), ("Rush", "job"))
@@ -46,7 +46,7 @@ PARTS = (
 
 
 def add_reference(draft: AccountDraft) -> None:
-    """Add the lists that do not grow with the number of customers."""
+    """Add the resources that do not grow with the number of customers."""
     _add_people(draft)
     _add_statuses(draft)
     _add_lists(draft)
@@ -79,7 +79,7 @@ def _add_people(draft: AccountDraft) -> None:
 
 
 def _member(user: Row, team: Row) -> Row:
-    """Return the whole user that a team embeds: far more than /users shows, secrets among it (V)."""
+    """Return the user that a team embeds: it has more columns than `/users` shows, secrets among them (verified)."""
     stamp = bare(FOUNDED)
     return {
         **nulls("mongo_id avatar deleted_at deactivated_at twilio_sid remember_token stripe_id calendar_token"),

@@ -1,15 +1,15 @@
-"""Jobs and what hangs on them: subtasks, comments, timesheets, projects, material lists, purchase orders."""
+"""Jobs with their subtasks, comments, timesheets, projects, material lists and purchase orders."""
 
 from __future__ import annotations
 
 from fieldpulse_sandbox.schema.table_shapes import BASE_CLASS, Row
-from fieldpulse_sandbox.schema.timestamps import EPOCH, bare, iso, moment_of
+from fieldpulse_sandbox.schema.timestamps import EPOCH, bare, iso, unix_from_bare
 
 from .draft import AccountDraft
 from .reference import JOB_STATUSES, WORK
 
 HOUR = 3600
-DONE = 4
+COMPLETED = 4
 """The `status` of a completed job."""
 SUBTITLES = ("Annual visit", "Call-back", "", None)
 
@@ -17,23 +17,23 @@ SUBTITLES = ("Annual visit", "Call-back", "", None)
 def add_work(draft: AccountDraft) -> None:
     """Add projects, then about one and a half jobs per customer, oldest first."""
     _add_projects(draft)
-    for created, customer in _occasions(draft, 1.5):
+    for created, customer in _visits(draft, 1.5):
         job = _add_job(draft, customer, created)
         if draft.chance(0.3):
             _add_subtask(draft, job, created)
         if draft.chance(0.3):
             _add_comment(draft, job, created)
-        if job["status"] == DONE and draft.chance(0.5):
+        if job["status"] == COMPLETED and draft.chance(0.5):
             _add_timesheet(draft, job)
         if draft.chance(0.08):
             _add_materials(draft, job, created)
 
 
-def _occasions(draft: AccountDraft, per_customer: float) -> list[tuple[int, Row]]:
-    """Return (moment, customer) pairs in the order of time, none before its customer came."""
+def _visits(draft: AccountDraft, per_customer: float) -> list[tuple[int, Row]]:
+    """Return (time, customer) pairs in the order of time, none before its customer was created."""
     customers = draft.rows["customers"]
     chosen = [draft.rng.choice(customers) for _ in range(round(len(customers) * per_customer))]
-    started = [moment_of(row["created_at"]) for row in chosen]
+    started = [unix_from_bare(row["created_at"]) for row in chosen]
     pairs = [(draft.past(start), row) for start, row in zip(started, chosen, strict=True)]
     return sorted(pairs, key=lambda pair: (pair[0], pair[1]["id"]))
 
@@ -55,17 +55,17 @@ def _add_job(draft: AccountDraft, customer: Row, created: int) -> Row:
         project_id=rng.choice(projects)["id"] if projects and draft.chance(0.03) else None,
         notes=rng.choice(("", None, "Bring the long ladder.")),
         field_notes=rng.choice(("", None)),
-        **_standing(draft, is_past=end < EPOCH),
+        **_statuses(draft, is_past=end < EPOCH),
         **(_schedule(start, end) if draft.chance(0.9) else {}),
     )
     _finish(draft, job, created, end)
     return job
 
 
-def _standing(draft: AccountDraft, *, is_past: bool) -> Row:
-    """Return the two statuses of a job, which always go together."""
-    status = draft.rng.choice((1, DONE, DONE, DONE, DONE, 5) if is_past else (1, 1, 2, 3, 6))
-    position = [known[-1] for known in JOB_STATUSES].index(status)
+def _statuses(draft: AccountDraft, *, is_past: bool) -> Row:
+    """Return the two statuses of a job; they always match."""
+    status = draft.rng.choice((1, COMPLETED, COMPLETED, COMPLETED, COMPLETED, 5) if is_past else (1, 1, 2, 3, 6))
+    position = [code for *_, code in JOB_STATUSES].index(status)
     flow = draft.rows["job_status_workflows"][0]
     return {"status": status, "status_id": flow["status_ids"][position], "status_workflow_id": flow["id"]}
 
@@ -77,7 +77,7 @@ def _schedule(start: int, end: int) -> Row:
 
 
 def _finish(draft: AccountDraft, job: Row, created: int, end: int) -> None:
-    if job["status"] == DONE:
+    if job["status"] == COMPLETED:
         spent = {"in_progress": 5400, "on_the_way": 900, "pending": 0, "completed": 0}
         job |= {"completed_at": iso(end), "in_progress_status_log": 5400, "on_the_way_status_log": 900}
         job["status_log"] = spent
@@ -87,12 +87,12 @@ def _finish(draft: AccountDraft, job: Row, created: int, end: int) -> None:
 
 
 def _add_projects(draft: AccountDraft) -> None:
-    for created, customer in _occasions(draft, 0.03):
+    for created, customer in _visits(draft, 0.03):
         project = draft.add(
             "projects",
             created,
             draft.past(created),
-            author_id=draft.user(),
+            author_id=draft.user_id(),
             customer_id=customer["id"],
             name=f"{draft.rng.choice(WORK)} project",
             description="",
@@ -110,7 +110,7 @@ def _add_subtask(draft: AccountDraft, job: Row, created: int) -> None:
         "subtasks",
         created,
         draft.past(created),
-        author_id=draft.user(),
+        author_id=draft.user_id(),
         title=draft.rng.choice(("Order filter", "Pull permit", "Call the landlord")),
         description="",
         status=draft.rng.choice((1, 1, 2)),
@@ -126,19 +126,19 @@ def _add_comment(draft: AccountDraft, job: Row, created: int) -> None:
         "comments",
         created,
         text=draft.rng.choice(("Left the old filter on site.", "Customer asked for a quote.", "Gate was locked.")),
-        author_id=draft.user(),
+        author_id=draft.user_id(),
         commentable_id=job["id"],
         commentable_type=BASE_CLASS + "Job",
     )
 
 
 def _add_timesheet(draft: AccountDraft, job: Row) -> None:
-    start = moment_of(job["completed_at"][:19].replace("T", " ")) - 2 * HOUR
+    start = unix_from_bare(job["completed_at"][:19].replace("T", " ")) - 2 * HOUR
     is_open = draft.chance(0.03)
     draft.add(
         "timesheets",
         start,
-        user_id=draft.user(),
+        user_id=draft.user_id(),
         clock_in_title=job["job_type"],
         clock_out_title=None if is_open else job["job_type"],
         clock_in_method="mobile",
@@ -170,7 +170,7 @@ def _add_order(draft: AccountDraft, job: Row, created: int, ordered: Row) -> Non
         "purchase_orders",
         created,
         draft.past(created),
-        author_id=draft.user(),
+        author_id=draft.user_id(),
         vendor_type="third_party",
         vendor_id=vendor["id"],
         vendor_name=vendor["name"],

@@ -1,1 +1,1 @@
-"""The ASGI application, its gateway, its routes and its webhooks."""
+"""The server: the ASGI application, its gateway and endpoints, and the webhooks."""

@@ -1,4 +1,4 @@
-"""What stands before the backend: the key, the limit, latency and faults, and the record of what was asked."""
+"""ASGI middleware in front of the endpoints: authentication, rate limit, latency, faults, and the request record."""
 
 from __future__ import annotations
 
@@ -25,18 +25,18 @@ from .rate_limit import RequestLimit
 from .recorded_request import RecordedRequest
 
 METHODS = frozenset(get_args(Method))
-LARGEST_BODY = 10 * 1024 * 1024
-"""Bytes of a body that the gateway takes (I)."""
+MAX_BODY_BYTES = 10 * 1024 * 1024
+"""Largest body that the gateway accepts (inferred)."""
 SLOW_PATHS = {"/teams": 0.05}
-"""Seconds on top of the latency, if there is any: every member of a team is a full user object (V)."""
+"""Seconds beside the latency, if there is one: every member of a team is a complete user (verified)."""
 
 
 @dataclass
 class GatewayState:
-    """The settings and the memory of a gateway."""
+    """Settings and state of a gateway. `on_request` and `on_response` are called once for each request."""
 
     api_key: Callable[[], str]
-    limiter: RequestLimit
+    limit: RequestLimit
     latency_seconds: float
     behaviour: Behaviour
     faults: FaultQueue
@@ -46,70 +46,69 @@ class GatewayState:
 
 
 class Gateway:
-    """An ASGI wrapper around the backend."""
+    """The middleware."""
 
-    def __init__(self, app: ASGIApp, gate: GatewayState) -> None:
-        """Stand before `app`."""
+    def __init__(self, app: ASGIApp, state: GatewayState) -> None:
+        """Pass accepted requests to `app`."""
         self.app = app
-        self.gate = gate
-        self._count = 0
+        self.state = state
+        self._response_count = 0
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Answer one request, or drop it."""
+        """Respond to one request, or drop its connection."""
         if scope["type"] != "http":
             return
-        raw = await _body(receive)
-        request = _request(scope, raw, self.gate.api_key())
-        self.gate.on_request(request)
+        body = await _read_body(receive)
+        request = _recorded(scope, body, self.state.api_key())
+        self.state.on_request(request)
 
-        async def counted(message: Message) -> None:
+        async def send_recorded(message: Message) -> None:
             if message["type"] == "http.response.start":
                 request.status = message["status"]
                 message["headers"] = [*message["headers"], *self._headers()]
             request.seconds = time.monotonic() - request.arrived_at
             await send(message)
 
-        with contextlib.suppress(asyncio.CancelledError):  # the server was stopped while this one waited
-            await self._answer(request, raw, (scope, receive, counted))
-        self.gate.on_response(request)
+        exchange = Exchange(self.app, scope, _replay(body, receive), send_recorded)
+        with contextlib.suppress(asyncio.CancelledError):  # the server stopped while this request waited
+            await self._respond(request, body, exchange)
+        self.state.on_response(request)
 
-    async def _answer(self, request: RecordedRequest, raw: bytes, call: tuple[Scope, Receive, Send]) -> None:
-        scope, receive, send = call
-        refusal = self._refusal(request, len(raw))
+    async def _respond(self, request: RecordedRequest, body: bytes, exchange: Exchange) -> None:
+        refusal = self._refusal(request, len(body))
         if refusal:
-            return await send_response(send, refusal)
-        if self.gate.latency_seconds:
-            await asyncio.sleep(self.gate.latency_seconds + SLOW_PATHS.get(request.path, 0.0))
-        fault = self.gate.faults.next_for(request.method, request.path, request.query_string, raw)
-        replay = _replay(raw, receive)
+            return await send_response(exchange.send, refusal)
+        if self.state.latency_seconds:
+            await asyncio.sleep(self.state.latency_seconds + SLOW_PATHS.get(request.path, 0.0))
+        fault = self.state.faults.next_for(request.method, request.path, request.query_string, body)
         if fault is None:
-            return await self.app(scope, replay, send)
+            return await self.app(exchange.scope, exchange.receive, exchange.send)
         request.fault = fault.kind
-        return await inject(fault, Exchange(self.app, scope, replay, send), self.gate.clock())
+        return await inject(fault, exchange, self.state.clock())
 
-    def _refusal(self, request: RecordedRequest, size: int) -> HttpResponse | None:
+    def _refusal(self, request: RecordedRequest, body_bytes: int) -> HttpResponse | None:
         if not request.has_valid_key:
-            return gateway_error(self.gate.behaviour.bad_key_status)
+            return gateway_error(self.state.behaviour.bad_key_status)
         if request.method not in METHODS:
-            return self.gate.limiter.refusal() or unknown_route_error(self.gate.behaviour.unknown_route_status)
-        return self.gate.limiter.refusal() or (gateway_error(413) if size > LARGEST_BODY else None)
+            return self.state.limit.refusal() or unknown_route_error(self.state.behaviour.unknown_route_status)
+        return self.state.limit.refusal() or (gateway_error(413) if body_bytes > MAX_BODY_BYTES else None)
 
     def _headers(self) -> list[tuple[bytes, bytes]]:
-        """Return the headers of every answer: the server's clock, and an id that a log can quote."""
-        self._count += 1
-        number = f"00000000-0000-4000-8000-{self._count:012d}"
-        named = [(b"x-amzn-requestid", number.encode())]
-        if not self.gate.behaviour.date_header:
-            return named
-        date = formatdate(self.gate.clock() + self.gate.behaviour.date_skew_seconds, usegmt=True)
-        return [(b"date", date.encode()), *named]
+        """Return the headers of every response: the server's clock, and a request id for logs."""
+        self._response_count += 1
+        request_id = f"00000000-0000-4000-8000-{self._response_count:012d}"
+        headers = [(b"x-amzn-requestid", request_id.encode())]
+        if not self.state.behaviour.date_header:
+            return headers
+        date = formatdate(self.state.clock() + self.state.behaviour.date_skew_seconds, usegmt=True)
+        return [(b"date", date.encode()), *headers]
 
 
-def _request(scope: Scope, raw: bytes, api_key: str) -> RecordedRequest:
+def _recorded(scope: Scope, raw_body: bytes, api_key: str) -> RecordedRequest:
     keys = [value for name, value in scope["headers"] if name == b"x-api-key"]
     query_string = scope["query_string"].decode("latin-1")
     try:
-        body = msgspec.json.decode(raw) if raw else None
+        body = msgspec.json.decode(raw_body) if raw_body else None
     except msgspec.DecodeError:
         body = None
     return RecordedRequest(
@@ -123,7 +122,7 @@ def _request(scope: Scope, raw: bytes, api_key: str) -> RecordedRequest:
     )
 
 
-async def _body(receive: Receive) -> bytes:
+async def _read_body(receive: Receive) -> bytes:
     parts = []
     while True:
         message = await receive()
@@ -132,11 +131,11 @@ async def _body(receive: Receive) -> bytes:
             return b"".join(parts)
 
 
-def _replay(raw: bytes, receive: Receive) -> Receive:
-    """Return a `receive` that hands the body out once more."""
-    waiting: list[Message] = [{"type": "http.request", "body": raw, "more_body": False}]
+def _replay(body: bytes, receive: Receive) -> Receive:
+    """Return a `receive` that returns the body once more, and then whatever comes after it."""
+    waiting: list[Message] = [{"type": "http.request", "body": body, "more_body": False}]
 
-    async def again() -> Message:
+    async def receive_again() -> Message:
         return waiting.pop() if waiting else await receive()
 
-    return again
+    return receive_again

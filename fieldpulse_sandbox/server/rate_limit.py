@@ -1,4 +1,4 @@
-"""The limit of requests per second that the gateway enforces. Not the client's budget, and no code of it."""
+"""The rate limit of the gateway. It shares no code with the rate limiter of the client."""
 
 from __future__ import annotations
 
@@ -10,16 +10,16 @@ from fieldpulse_sandbox.responses.bodies import HttpResponse, throttled
 
 
 class RequestLimit:
-    """At most `limit` accepted requests in any one second; refused ones do not count."""
+    """At most `limit` accepted requests in any window of one second; throttled requests do not count."""
 
     def __init__(self, limit: int | None, clock: Clock) -> None:
-        """Accept everything if `limit` is None or 0."""
+        """Accept every request if `limit` is None or 0."""
         self.limit = limit or 0
         self._clock = clock
         self._accepted: deque[float] = deque()
 
     def refusal(self) -> HttpResponse | None:
-        """Return the 429 for the request that arrives now, or None if it may pass."""
+        """Return the 429 for a request that arrives now, or None if it is accepted."""
         if not self.limit:
             return None
         now = time.monotonic()

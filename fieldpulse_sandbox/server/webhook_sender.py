@@ -1,4 +1,4 @@
-"""Deliveries of webhooks: a thread that posts them, so that no answer of the API waits for a receiver."""
+"""The sender of webhooks: a thread, so that no response of the API waits for a receiver."""
 
 from __future__ import annotations
 
@@ -20,55 +20,55 @@ from fieldpulse_sandbox.schema.table_shapes import Row
 from .webhook_events import Event, webhook_events
 
 SECRET = "5a" * 32
-"""The secret of the webhook, with which deliveries may be signed: 64 hexadecimal digits, used as text."""
+"""The secret that signs webhooks: 64 hexadecimal digits, used as text."""
 SIGNATURE = "X-Encrypted-Data"
 ATTEMPTS = 4
-"""The first try and up to three more (I)."""
+"""The first attempt and up to three retries (inferred)."""
 PAUSE_SECONDS = 1.0
 TIMEOUT_SECONDS = 10.0
-FIRST_FAILURE = 400
+FIRST_FAILURE_STATUS = 400
 
 
 @dataclass(frozen=True)
 class DeliveryAttempt:
-    """One attempt at a delivery. `status` is None where no answer came."""
+    """One attempt at a delivery. `status` is None if no response came."""
 
     event: Event
     status: int | None
 
 
 class WebhookSender:
-    """What changes of rows cause, posted to one address in the order of the changes.
+    """Posts the events of changed rows to one URL, in the order of the changes.
 
-    `tries` is every attempt so far. A delivery that failed comes again, and so may one whose answer was lost (I).
+    `attempts` is every attempt so far. A failed delivery is retried, and so is one whose response was lost (inferred).
     """
 
     def __init__(self, store: Store, behaviour: Behaviour, url: str, *, pause_seconds: float = PAUSE_SECONDS) -> None:
-        """Look at every change of this store from now on. Units: `pause_seconds` lies between two tries."""
+        """Listen to every change of the store from now on. `pause_seconds` is the pause before a retry."""
         self.attempts: list[DeliveryAttempt] = []
         self._behaviour, self._url, self._pause_seconds = behaviour, url, pause_seconds
-        row = next(iter(store.tables["company_profiles"].rows.values()))
-        self._company = f"FieldPulse_{row['title']}_{row['id']}"
+        company = next(iter(store.tables["company_profiles"].rows.values()))
+        self._company = f"FieldPulse_{company['title']}_{company['id']}"
         self._waiting: Queue[Event | None] = Queue()
         self._stopped = threading.Event()
         self._thread = threading.Thread(target=self._post_all, name="fieldpulse-sandbox-webhooks", daemon=True)
-        store.on_change = self._changed
+        store.on_change = self._enqueue
 
     def start(self) -> None:
-        """Begin to post."""
+        """Start the thread."""
         self._thread.start()
 
     def flush(self) -> None:
-        """Return when everything that happened so far was delivered, or given up."""
+        """Wait until every event so far is delivered or given up."""
         self._waiting.join()
 
     def close(self) -> None:
-        """Post nothing more; what waits is lost."""
+        """Stop; events that wait are lost."""
         self._stopped.set()
         self._waiting.put(None)
         self._thread.join(timeout=TIMEOUT_SECONDS + 1)
 
-    def _changed(self, name: str, before: Row | None, after: Row) -> None:
+    def _enqueue(self, name: str, before: Row | None, after: Row) -> None:
         for event in webhook_events(name, before, after, self._company, self._behaviour):
             for _ in range(2 if self._behaviour.webhook_duplicates else 1):
                 self._waiting.put(event)
@@ -84,12 +84,12 @@ class WebhookSender:
                 self._waiting.task_done()
 
     def _deliver(self, event: Event) -> None:
-        for number in range(ATTEMPTS):
-            if number and self._stopped.wait(self._pause_seconds):
+        for attempt in range(ATTEMPTS):
+            if attempt and self._stopped.wait(self._pause_seconds):
                 return
             status = self._post(json.dumps(event).encode())
             self.attempts.append(DeliveryAttempt(event, status))
-            if status is not None and status < FIRST_FAILURE:
+            if status is not None and status < FIRST_FAILURE_STATUS:
                 return
 
     def _post(self, body: bytes) -> int | None:
@@ -98,11 +98,11 @@ class WebhookSender:
             digest = hmac.new(SECRET.encode(), body, hashlib.sha256).digest()
             headers[SIGNATURE] = base64.b64encode(digest).decode()
         try:
-            parts = urlsplit(self._url)
-            kind = http.client.HTTPSConnection if parts.scheme == "https" else http.client.HTTPConnection
-            with closing(kind(str(parts.hostname), parts.port, timeout=TIMEOUT_SECONDS)) as connection:
-                path = f"{parts.path or '/'}?{parts.query}" if parts.query else parts.path or "/"
+            url = urlsplit(self._url)
+            connect = http.client.HTTPSConnection if url.scheme == "https" else http.client.HTTPConnection
+            with closing(connect(str(url.hostname), url.port, timeout=TIMEOUT_SECONDS)) as connection:
+                path = f"{url.path or '/'}?{url.query}" if url.query else url.path or "/"
                 connection.request("POST", path, body, headers)
                 return connection.getresponse().status
-        except Exception:  # noqa: BLE001  whatever it is, what waits behind this delivery is posted too
+        except Exception:  # noqa: BLE001  no failure may end the thread: more deliveries wait
             return None

@@ -1,4 +1,4 @@
-"""What a write changes besides the columns it names: derived columns, embedded rows."""
+"""Effects of a write beyond the columns that it names: derived columns, and copies in other rows."""
 
 from __future__ import annotations
 
@@ -8,11 +8,11 @@ from typing import Any
 from fieldpulse_sandbox.data.store import Store
 from fieldpulse_sandbox.schema.table_shapes import BASE_CLASS, COMPANY_ID, Row
 from fieldpulse_sandbox.schema.timestamps import iso
-from fieldpulse_sandbox.seed.billing import small_customer
+from fieldpulse_sandbox.seed.billing import embedded_customer
 from fieldpulse_sandbox.seed.reference import JOB_STATUSES
-from fieldpulse_sandbox.seed.work import DONE
+from fieldpulse_sandbox.seed.work import COMPLETED
 
-from .document_totals import document, payment, settle_invoice
+from .document_totals import document_values, payment_values, settle_invoice
 
 Values = dict[str, Any]
 NATIONAL_DIGITS = 10
@@ -23,7 +23,7 @@ def with_derived_columns(store: Store, name: str, values: Values, before: Row) -
     """Return the values of a write with the columns that follow from them. `before` is {} on create."""
     derive = DERIVED.get(name)
     if values.get("tags"):
-        values = values | {"tags": list(dict.fromkeys(int(number) for number in values["tags"]))}
+        values = values | {"tags": list(dict.fromkeys(int(tag_id) for tag_id in values["tags"]))}
     return derive(store, values, before) if derive else values
 
 
@@ -35,90 +35,99 @@ def _customer(store: Store, values: Values, before: Row) -> Values:
     if not after.get("display_name"):
         names = (after.get("first_name"), after.get("last_name"))
         values["display_name"] = " ".join(name for name in names if name)
-    shown = values.get("display_name") or after.get("display_name") or ""
-    values |= {"searchable": shown, "sort_key": shown.lower()}
+    display_name = values.get("display_name") or after.get("display_name") or ""
+    values |= {"searchable": display_name, "sort_key": display_name.lower()}
     if "phone" in values:
         digits = "".join(letter for letter in values["phone"] or "" if letter.isdigit())
-        number = f"+{digits}" if len(digits) > NATIONAL_DIGITS else f"+1{digits}" if digits else None
-        values |= {"phone_e164": number, "searchable_number": number, "has_valid_phone": bool(digits) or None}
+        e164 = f"+{digits}" if len(digits) > NATIONAL_DIGITS else f"+1{digits}" if digits else None
+        values |= {"phone_e164": e164, "searchable_number": e164, "has_valid_phone": bool(digits) or None}
     return values
 
 
 def _job(store: Store, values: Values, before: Row) -> Values:
+    """Derive `status` from `status_id`, or the other way round; rows always have matching ones."""
     values = dict(values)
-    statuses = list(store.tables["job_statuses"].rows)
-    known = [code for *_, code in JOB_STATUSES]
-    if values.get("status_id") in statuses:
-        values["status"] = known[statuses.index(values["status_id"])]
+    status_ids = list(store.tables["job_statuses"].rows)
+    codes = [code for *_, code in JOB_STATUSES]
+    if values.get("status_id") in status_ids:
+        values["status"] = codes[status_ids.index(values["status_id"])]
     elif values.get("status") or not before:
         values["status"] = values.get("status") or 1
-        values["status_id"] = statuses[known.index(values["status"])]
+        values["status_id"] = status_ids[codes.index(values["status"])]
     if not before:
         values.setdefault("status_workflow_id", next(iter(store.tables["job_status_workflows"].rows)))
-    if values.get("status") == DONE != before.get("status"):
+    if values.get("status") == COMPLETED != before.get("status"):
         values["completed_at"] = iso(int(store.clock()))
-    values = _assigned(store, values, "Job")
+    values = _with_assignments(store, values, "Job")
     if isinstance(values.get("assignments"), list):
         values["assignment_count"] = len(values["assignments"])
     return values
 
 
-def _assigned(store: Store, values: Values, model: str) -> Values:
+def _with_assignments(store: Store, values: Values, model: str) -> Values:
+    """Return values whose assignments have ids and stamps."""
     if isinstance(values.get("assignments"), list):
         stamp = iso(int(store.clock()))
         base = {"company_id": COMPANY_ID, "assignable_type": BASE_CLASS + model, "mongo_id": None}
         stamps = {"created_at": stamp, "updated_at": stamp}
-        who = [{key: _number(one.get(key)) for key in ("user_id", "team_id")} for one in values["assignments"]]
-        values["assignments"] = [base | one | stamps | {"id": store.next_element_id()} for one in who]
+        assignees = [
+            {key: _integer_or_none(element.get(key)) for key in ("user_id", "team_id")}
+            for element in values["assignments"]
+        ]
+        values["assignments"] = [base | assignee | stamps | {"id": store.next_element_id()} for assignee in assignees]
     return values
 
 
-def _number(given: Any) -> int | None:
-    return None if given in (None, "") else int(given)
+def _integer_or_none(value: Any) -> int | None:
+    return None if value in (None, "") else int(value)
 
 
-def _listed(store: Store, values: Values) -> Values:
+def _material_list(store: Store, values: Values) -> Values:
     """Return a material list whose lines have ids."""
     lines = values.get("items")
     return dict(values) | ({"items": [{"id": store.next_element_id()} | line for line in lines]} if lines else {})
 
 
-def _defined(values: Values, before: Row) -> Values:
-    """Return a definition with the second name of its object (V*), and settings that are never null (assumed)."""
+def _custom_field(values: Values, before: Row) -> Values:
+    """Return a definition with the second name of its object (observed), and settings, never null (assumed)."""
     settings = before.get("settings") or {"field_instance_id": None, "allowed_values": [], "default_value": None}
-    given = {key: cell for key, cell in (values.get("settings") or {}).items() if key != "field_instance_id"}
-    named = {"related_record_names": [values["object"]]} if values.get("object") else {}
-    return values | named | {"settings": settings | given}
+    written = {key: cell for key, cell in (values.get("settings") or {}).items() if key != "field_instance_id"}
+    related = {"related_record_names": [values["object"]]} if values.get("object") else {}
+    return values | related | {"settings": settings | written}
 
 
 DERIVED: dict[str, Derive] = {
     "customers": _customer,
     "jobs": _job,
-    "estimates": lambda store, values, before: _assigned(store, document(store, values, before), "Invoice"),
-    "invoices": lambda store, values, before: _assigned(store, document(store, values, before), "Invoice"),
-    "payments": payment,
-    "custom_fields": lambda _, values, before: _defined(values, before),
-    "subtasks": lambda store, values, _: _assigned(store, dict(values), "Subtask"),
-    "projects": lambda store, values, _: _assigned(store, dict(values), "Project"),
-    "material_lists": lambda store, values, _: _assigned(store, _listed(store, values), "MaterialList"),
+    "estimates": lambda store, values, before: _with_assignments(
+        store, document_values(store, values, before), "Invoice"
+    ),
+    "invoices": lambda store, values, before: _with_assignments(
+        store, document_values(store, values, before), "Invoice"
+    ),
+    "payments": payment_values,
+    "custom_fields": lambda _, values, before: _custom_field(values, before),
+    "subtasks": lambda store, values, _: _with_assignments(store, dict(values), "Subtask"),
+    "projects": lambda store, values, _: _with_assignments(store, dict(values), "Project"),
+    "material_lists": lambda store, values, _: _with_assignments(store, _material_list(store, values), "MaterialList"),
 }
 
 
 def update_dependents(store: Store, name: str, row: Row) -> None:
-    """Carry a written or deleted row into the rows that show it."""
+    """Copy a written or deleted row into the rows that embed it or sum it up."""
     if name == "payments":
         settle_invoice(store, row)
     elif name == "locations":
-        _spread_location(store, row)
+        _update_main_location(store, row)
     elif name == "customers":
-        small = small_customer(row)
-        for target in ("estimates", "invoices"):
-            for shown in store.tables[target].find("customer_id", row["id"]):
-                store.patch(target, shown["id"], {"customer": small})
+        embedded = embedded_customer(row)
+        for resource in ("estimates", "invoices"):
+            for document in store.tables[resource].find("customer_id", row["id"]):
+                store.patch(resource, document["id"], {"customer": embedded})
 
 
-def _spread_location(store: Store, row: Row) -> None:
-    customer = store.find("customers", row["object_id"])
-    if customer and row["is_main_location"] and str(row["object_type"]).endswith("Customer"):
-        shown = None if row["deleted_at"] else row
-        store.patch("customers", customer["id"], {"main_location": shown})
+def _update_main_location(store: Store, location: Row) -> None:
+    customer = store.find("customers", location["object_id"])
+    if customer and location["is_main_location"] and str(location["object_type"]).endswith("Customer"):
+        main_location = None if location["deleted_at"] else location
+        store.patch("customers", customer["id"], {"main_location": main_location})

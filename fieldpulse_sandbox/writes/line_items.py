@@ -1,4 +1,4 @@
-"""The line items of estimates and invoices: their form, their sum, and the change of their prices."""
+"""The line items of estimates and invoices: validation, completion, totals, and changes of prices."""
 
 from __future__ import annotations
 
@@ -12,8 +12,8 @@ from fieldpulse_sandbox.schema.table_shapes import Row
 
 from .field_values import decimal_or_none, decimal_text
 
-PARTS = "line_components"
-LINE = {
+COMPONENTS = "line_components"
+BLANK_LINE = {
     "line_number": 0,
     "line_type": "item",
     "line_title": "",
@@ -21,7 +21,7 @@ LINE = {
     "line_price_visibility": "all",
     "line_visibility": "all",
 }
-PART = {
+BLANK_COMPONENT = {
     "title": "",
     "description": "",
     "quantity": "1",
@@ -41,81 +41,82 @@ NUMBERS = ("quantity", *PRICES, "tax_rate")
 
 
 def line_problems(lines: Any) -> list[Problem]:
-    """Return what is wrong in the lines of a body."""
+    """Return the problems of the lines of a body."""
     problems = []
     for place, line in enumerate(lines if isinstance(lines, list) else ()):
         path = f"line_items.{place}"
-        parts = (line.get(PARTS) or []) if isinstance(line, dict) else None
-        if not isinstance(parts, list) or not all(isinstance(part, dict) for part in parts):
+        components = (line.get(COMPONENTS) or []) if isinstance(line, dict) else None
+        if not isinstance(components, list) or not all(isinstance(component, dict) for component in components):
             problems.append((path, f"The {path} must be an array."))
             continue
-        problems += [
-            (f"{path}.{PARTS}.{inner}.{name}", f"The {path}.{PARTS}.{inner}.{name} must be a number.")
-            for inner, part in enumerate(parts)
+        paths = [
+            f"{path}.{COMPONENTS}.{inner}.{name}"
+            for inner, component in enumerate(components)
             for name in NUMBERS
-            if part.get(name) not in (None, "") and decimal_or_none(part[name]) is None
+            if component.get(name) not in (None, "") and decimal_or_none(component[name]) is None
         ]
+        problems += [(number_path, f"The {number_path} must be a number.") for number_path in paths]
     return problems
 
 
-def whole_lines(store: Store, lines: list[Row]) -> list[Row]:
+def completed_lines(store: Store, lines: list[Row]) -> list[Row]:
     """Return lines as rows have them: complete, with ids, their decimals as text."""
     return [_line(store, line, place) for place, line in enumerate(lines)]
 
 
-def _line(store: Store, given: Row, place: int) -> Row:
-    said = {key: value for key, value in _said(given).items() if key != PARTS}
-    parts = [_part(store, part) for part in given.get(PARTS) or ()]
-    return {"id": store.next_element_id()} | LINE | {"line_number": place} | said | {PARTS: parts}
+def _line(store: Store, line: Row, place: int) -> Row:
+    cells = {key: value for key, value in _without_empty(line).items() if key != COMPONENTS}
+    components = [_component(store, component) for component in line.get(COMPONENTS) or ()]
+    return {"id": store.next_element_id()} | BLANK_LINE | {"line_number": place} | cells | {COMPONENTS: components}
 
 
-def _part(store: Store, given: Row) -> Row:
-    said = _said(given)
-    decimals = {key: decimal_text(key, decimal_or_none(said[key]) or Decimal(0)) for key in NUMBERS if key in said}
-    return {"id": store.next_element_id()} | PART | said | decimals
+def _component(store: Store, component: Row) -> Row:
+    cells = _without_empty(component)
+    decimals = {key: decimal_text(key, decimal_or_none(cells[key]) or Decimal(0)) for key in NUMBERS if key in cells}
+    return {"id": store.next_element_id()} | BLANK_COMPONENT | cells | decimals
 
 
-def _said(given: Row) -> Row:
-    """Return what is given: an empty id or number is none."""
-    emptied = {"id", *NUMBERS}
-    return {key: value for key, value in given.items() if value is not None and not (key in emptied and value == "")}
+def _without_empty(element: Row) -> Row:
+    """Return an element without nulls; an empty id or number counts as null."""
+    nullable = {"id", *NUMBERS}
+    return {key: value for key, value in element.items() if value is not None and not (key in nullable and value == "")}
 
 
-def sum_of(lines: list[Row]) -> Decimal:
-    """Return what lines cost together."""
-    parts = [part for line in lines for part in line[PARTS]]
-    return sum((Decimal(part["quantity"]) * Decimal(part["unit_price"]) for part in parts), Decimal(0))
+def lines_total(lines: list[Row]) -> Decimal:
+    """Return the sum of quantity times unit price over all components."""
+    components = [component for line in lines for component in line[COMPONENTS]]
+    return sum((Decimal(part["quantity"]) * Decimal(part["unit_price"]) for part in components), Decimal(0))
 
 
 def with_new_prices(lines: list[Row], changes: dict[int, dict[int, Row]]) -> list[Row]:
-    """Return lines with other prices: `changes` are by the ids of line and component."""
-    after = []
-    for line in lines:
-        own = changes.get(line["id"], {})
-        after.append(line | {PARTS: [part | own.get(part["id"], {}) for part in line[PARTS]]})
-    return after
+    """Return lines with other prices; `changes` are by line id and component id."""
+    return [
+        line | {COMPONENTS: [part | changes.get(line["id"], {}).get(part["id"], {}) for part in line[COMPONENTS]]}
+        for line in lines
+    ]
 
 
 def new_prices(lines: list[Row]) -> dict[int, dict[int, Row]]:
-    """Return the prices that a body names, by the ids of line and component."""
-    found: dict[int, dict[int, Row]] = {}
+    """Return the prices in a body, by line id and component id."""
+    changes: dict[int, dict[int, Row]] = {}
     for line in lines:
-        own = found.setdefault(line["id"], {})
-        for part in line[PARTS]:
-            given = {key: decimal_or_none(part.get(key)) for key in PRICES}
-            prices = {key: decimal_text(key, value) for key, value in given.items() if value is not None}
-            own[int(part["id"])] = own.get(int(part["id"]), {}) | prices
-    return found
+        by_component = changes.setdefault(line["id"], {})
+        for component in line[COMPONENTS]:
+            decimals = {key: decimal_or_none(component.get(key)) for key in PRICES}
+            prices = {key: decimal_text(key, value) for key, value in decimals.items() if value is not None}
+            component_id = int(component["id"])
+            by_component[component_id] = by_component.get(component_id, {}) | prices
+    return changes
 
 
 def unknown_line_ids(row: Row, lines: list[Row]) -> Iterator[str]:
-    """Yield where a body names a line that the row lacks, or a component that the line lacks."""
-    known = {line["id"]: {str(part["id"]) for part in line[PARTS]} for line in row["line_items"]}
+    """Yield the paths in a body that name a line that the row does not have, or a component that the line does not."""
+    component_ids = {line["id"]: {str(part["id"]) for part in line[COMPONENTS]} for line in row["line_items"]}
     for place, line in enumerate(lines):
-        parts = known.get(line["id"])
-        if parts is None:
+        ids = component_ids.get(line["id"])
+        if ids is None:
             yield f"line_items.{place}.id"
             continue
-        for inner, part in enumerate(line[PARTS]):
-            if str(part.get("id")) not in parts:
-                yield f"line_items.{place}.{PARTS}.{inner}.id"
+        for inner, component in enumerate(line[COMPONENTS]):
+            if str(component.get("id")) not in ids:
+                yield f"line_items.{place}.{COMPONENTS}.{inner}.id"

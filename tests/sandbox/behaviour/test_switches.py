@@ -13,6 +13,7 @@ import pytest
 from fieldpulse_api.resources.catalogue import BY_NAME, RESOURCES
 from fieldpulse_sandbox.behaviour.profiles import ABOUT, LIVE, PROFILES, profile_of
 from fieldpulse_sandbox.behaviour.switches import Behaviour
+from fieldpulse_sandbox.options import described_options
 from fieldpulse_sandbox.sandbox import Sandbox
 from tests.sandbox.client import SandboxClient
 
@@ -263,9 +264,11 @@ def test_every_switch_has_a_case() -> None:
     assert {case.switch for case in CASES} == switches
 
 
-def test_every_switch_says_what_it_does() -> None:
-    """The line is that of --help and of the README."""
-    assert all(one.metadata["about"] for one in fields(Behaviour))
+def test_every_switch_has_a_description() -> None:
+    """The description is printed by `--help` and in the documentation."""
+    options = list(described_options(Behaviour))
+    assert [option.name for option in options] == [switch.name for switch in fields(Behaviour)]
+    assert all(option.description for option in options)
 
 
 @pytest.mark.parametrize("name", PROFILES)

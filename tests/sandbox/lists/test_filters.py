@@ -6,7 +6,7 @@ import pytest
 
 from fieldpulse_api.resources.catalogue import BY_NAME, RESOURCES
 from fieldpulse_sandbox.sandbox import Sandbox
-from fieldpulse_sandbox.schema.timestamps import moment_of
+from fieldpulse_sandbox.schema.timestamps import unix_from_bare
 from tests.sandbox.client import SandboxClient
 
 
@@ -51,7 +51,7 @@ def test_a_filter_on_a_time_includes_its_bound(
     rows = read.box.rows(name)
     times = sorted(row[column] for row in rows if row[column])
     bound = times[len(times) // 2]
-    value = moment_of(bound) if form.startswith("UNIX") else bound.replace(" ", "T")
+    value = unix_from_bare(bound) if form.startswith("UNIX") else bound.replace(" ", "T")
     found = read.all_ids(BY_NAME[name].path, raw=_filter(column, operator, value, "date" if "class" in form else ""))
     fits = {">=": lambda text: text >= bound, "<=": lambda text: text <= bound}[operator]
     assert set(found) == {row["id"] for row in rows if row[column] and fits(row[column])}
