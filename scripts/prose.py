@@ -15,7 +15,21 @@ from pathlib import Path
 from typing import NamedTuple
 
 ROOT = Path(__file__).parent.parent
-FOLDERS = ("fieldpulse_plugin", "fieldpulse_cli", "scripts", "benchmarks", "tests/plugin", "tests/cli")
+FOLDERS = (
+    "fieldpulse_plugin",
+    "fieldpulse_cli",
+    "scripts",
+    "benchmarks",
+    "tests/plugin",
+    "tests/cli",
+    "fieldpulse_api/resources",
+    "fieldpulse_api/values",
+    "fieldpulse_api/errors.py",
+    "fieldpulse_api/account_profile.py",
+    "tests/api/resources",
+    "tests/api/values",
+    "tests/api/test_account_profile.py",
+)
 """The folders that are checked."""
 PHRASES = {
     r"\bis (?-i:none)\b": "name what is missing or invalid",

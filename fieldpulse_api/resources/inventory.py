@@ -74,7 +74,7 @@ ITEMS = WritableResource(
                 "xero_sales_account xero_tax_account qbo_id qbo_sales_tax_code_id qbo_purchase_tax_code_id",
             ),
             *fields_of(FieldType.TEXT, "qbo_income_account_id qbo_expense_account_id qbo_asset_account_id"),
-            # `external_id` is no field here: the target sends it only if the setting external_id_fields asks for it.
+            # `external_id` is left out: the target sends it only if the setting external_id_fields asks for it.
             *fields_of(FieldType.TEXT, "external_type external_sync_status"),
             *fields_of(
                 FieldType.JSON,
@@ -83,7 +83,7 @@ ITEMS = WritableResource(
         ),
         references=(_VENDOR, tags_by_title()),
         required=("name",),
-        fingerprint_fields=("name", "sku", "type"),  # `sku` is no match field: lists may not contain it
+        fingerprint_fields=("name", "sku", "type"),  # `sku` is not a match field, because lists may lack it
         external_id_column="external_id",
     ),
 )

@@ -74,7 +74,7 @@ class Resource:
     `operations` are the documented ones.
 
     `sort_by` are the columns documented for the parameters `sort_by` and `sort_dir`. `supports_sort`, `supports_count`
-    and `supports_page` say whether `sort[…]`, `calculate_count` and `page` are documented.
+    and `supports_page` mean that `sort[…]`, `calculate_count` and `page` are documented.
 
     `excluded_fields` are row keys that are never emitted, at any depth. `custom_field_object` is the object type whose
     custom fields the rows have; a list must be requested with `with_custom_fields_params` to contain their values.

@@ -166,7 +166,7 @@ class WriteSpec:
         return {field.name: field for field in self.fields}
 
     def column_of(self, name: str) -> str:
-        """Return the row column of a body field; a name that is no body field is its own column."""
+        """Return the row column of a body field; any other name is its own column."""
         return self.by_name[name].column if name in self.by_name else name
 
     def reference(self, name: str) -> Reference:

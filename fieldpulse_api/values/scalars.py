@@ -60,7 +60,7 @@ def to_utc(value: Any, zone: tzinfo) -> datetime | None:
 
 
 def optional_time(value: Any, zone: tzinfo) -> datetime | None:
-    """Return the aware UTC time of text or UNIX seconds, or None for a value that is no time."""
+    """Return the aware UTC time of text or UNIX seconds, or None for any other value."""
     try:
         return to_utc(value, zone)
     except ConversionError:
@@ -134,7 +134,7 @@ def to_integer(value: Any) -> int | None:
 
 
 def optional_int(value: Any) -> int | None:
-    """Return an integer, or None for a value that is no integer."""
+    """Return an integer, or None for any other value."""
     try:
         return to_integer(value)
     except ConversionError:

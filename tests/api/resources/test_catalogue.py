@@ -1,4 +1,4 @@
-"""The catalogue is the one table: complete, consistent, and described."""
+"""The catalogue: complete, consistent, and described."""
 
 from __future__ import annotations
 
@@ -55,7 +55,7 @@ def test_the_catalogue_has_every_list_of_the_api_once() -> None:
     assert len({resource.path for resource in RESOURCES}) == len(RESOURCES) == 30
 
 
-def test_what_the_api_lets_one_write_can_be_written() -> None:
+def test_every_documented_write_is_possible() -> None:
     """Every list with a documented create or update, and moves through the pipeline."""
     documented = [resource.name for resource in RESOURCES if not resource.is_read_only]
     assert sorted(WRITABLE) == sorted([*documented, "pipeline_statuses"])
@@ -64,10 +64,9 @@ def test_what_the_api_lets_one_write_can_be_written() -> None:
 
 @each
 def test_a_schema_is_valid_and_every_property_is_described(resource: Resource) -> None:
-    """A property without a description is a column that nobody can use."""
+    """A column without a description is of no use in a warehouse."""
     Draft7Validator.check_schema(resource.schema)
-    undescribed = [path for path, one in _properties(resource.schema) if not one.get("description")]
-    assert not undescribed
+    assert [path for path, schema in _properties(resource.schema) if not schema.get("description")] == []
 
 
 @each
@@ -75,12 +74,12 @@ def test_a_key_is_never_null_and_anything_else_may_be(resource: Resource) -> Non
     """Where the evidence is thin, a missing value must not stop a load."""
     properties = resource.schema["properties"]
     assert properties["id"]["type"] == "integer"
-    assert [name for name, one in properties.items() if name != "id" and "null" not in one["type"]] == []
+    assert [name for name, schema in properties.items() if name != "id" and "null" not in schema["type"]] == []
 
 
 @each
 def test_the_replication_key_is_a_time_of_the_schema(resource: Resource) -> None:
-    """A bookmark can only be kept of what is emitted."""
+    """A bookmark needs a column that records contain."""
     if resource.updated_column:
         assert resource.schema["properties"][resource.updated_column]["format"] == "date-time"
 
@@ -117,8 +116,8 @@ def test_every_create_has_a_fingerprint(resource: WritableResource) -> None:
         ({"path": "/customers/{customer_id}/jobs"}, "path and parent disagree"),
     ],
 )
-def test_an_entry_that_contradicts_itself_is_refused(wrong: dict[str, Any], reason: str) -> None:
-    """A wrong entry fails when the catalogue is imported, not in a run."""
+def test_an_entry_that_contradicts_itself_is_rejected(wrong: dict[str, Any], reason: str) -> None:
+    """A wrong entry fails when the catalogue is imported, not during a run."""
     entry = {
         "name": "jobs",
         "path": "/jobs",
@@ -139,19 +138,19 @@ def test_an_entry_that_contradicts_itself_is_refused(wrong: dict[str, Any], reas
         ("job_qb_classes", "id", {}),
     ],
 )
-def test_an_order_is_asked_for_in_the_documented_idiom(name: str, column: str, query: dict[str, str]) -> None:
-    """`sort_by` only with a documented column, `sort[…]` where that is documented, else nothing."""
+def test_an_order_is_requested_with_the_documented_parameters(name: str, column: str, query: dict[str, str]) -> None:
+    """`sort_by` only with a documented column, `sort[…]` if it is documented, or else nothing."""
     assert BY_NAME[name].sort_params(column, "desc") == query
 
 
 def test_ties_are_broken_by_id() -> None:
-    """Imports flood a list with equal timestamps. The other way round: see `Resource.order`."""
+    """Imports create many rows with equal timestamps. For the direction see `Resource.sort_params`."""
     order = BY_NAME["customers"].sort_params("updated_at", "asc")
     assert (order["sort[1][attribute]"], order["sort[1][order]"]) == ("id", "desc")
 
 
 def _properties(schema: dict[str, Any], path: str = "") -> Iterator[tuple[str, dict[str, Any]]]:
-    for name, one in schema.get("properties", {}).items():
-        yield f"{path}{name}", one
-        yield from _properties(one, f"{path}{name}.")
-        yield from _properties(one.get("items", {}), f"{path}{name}[].")
+    for name, child in schema.get("properties", {}).items():
+        yield f"{path}{name}", child
+        yield from _properties(child, f"{path}{name}.")
+        yield from _properties(child.get("items", {}), f"{path}{name}[].")
