@@ -76,12 +76,16 @@ class QuickTarget(TargetFieldPulse):
 
 
 class _Listener(logging.Handler):
-    def __init__(self, lines: list[str]) -> None:
+    """Collect log lines. The error that ended a run also goes to its stderr, with the place that it names."""
+
+    def __init__(self, lines: list[str], stderr: io.StringIO) -> None:
         super().__init__(logging.INFO)
-        self._lines = lines
+        self._lines, self._stderr = lines, stderr
 
     def emit(self, record: logging.LogRecord) -> None:
         self._lines.append(record.getMessage())
+        if record.levelno >= logging.ERROR:
+            self._stderr.write(f"{record.getMessage()}\n  where: {getattr(record, 'where', '')}\n")
 
 
 @contextmanager
@@ -90,9 +94,9 @@ def _captured() -> Iterator[tuple[list[str], io.StringIO]]:
     lines: list[str] = []
     root = logging.getLogger()
     before, level = root.handlers, root.level
-    root.handlers = [_Listener(lines)]
-    root.setLevel(logging.INFO)
     stderr = io.StringIO()
+    root.handlers = [_Listener(lines, stderr)]
+    root.setLevel(logging.INFO)
     try:
         with redirect_stderr(stderr):
             yield lines, stderr
