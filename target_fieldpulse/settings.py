@@ -11,6 +11,7 @@ from typing_extensions import Self, override
 
 from fieldpulse_api.http.settings import ClientSettings
 from fieldpulse_plugin.settings import PluginSettings
+from target_fieldpulse.ledger.tables import DEFAULT_URL
 from target_fieldpulse.planning.guards import Limit, limits_from_config
 from target_fieldpulse.planning.plan import PlanAction
 from target_fieldpulse.planning.write_policy import CREATABLE, MODES, WritePolicy
@@ -18,7 +19,7 @@ from target_fieldpulse.planning.write_policy import CREATABLE, MODES, WritePolic
 TARGET_SETTINGS: dict[str, dict[str, Any]] = {
     "ledger_url": {
         "type": "string",
-        "default": "sqlite:///.fieldpulse/ledger.db",
+        "default": DEFAULT_URL,
         "title": "Ledger URL",
         "description": "Where the target stores what it has written, as an SQLAlchemy URL: SQLite, or PostgreSQL with "
         "the extra `postgres`. If the ledger is lost, records that match no row are created again.",

@@ -13,11 +13,10 @@ import msgspec
 from fieldpulse_api.errors import ConfigError, RecordInvalid, got_and_allowed
 from fieldpulse_api.values.scalars import iso_timestamp
 from target_fieldpulse.records.ledger_key import LedgerKey
-from target_fieldpulse.settings import TARGET_SETTINGS
 
 from .ledger import Entry, Ledger
 from .run_marker import RunMarkers
-from .tables import LedgerDatabase
+from .tables import DEFAULT_URL, LedgerDatabase
 
 _VARIABLE = "TARGET_FIELDPULSE_LEDGER_URL"
 
@@ -31,7 +30,7 @@ Location = tuple[str, str | None]
 @click.pass_context
 def ledger(context: click.Context, ledger_url: str | None, account: str | None) -> None:
     """Inspect the target's ledger, and settle uncertain creates. Needs no API key and no network."""
-    context.obj = (ledger_url or os.environ.get(_VARIABLE) or TARGET_SETTINGS["ledger_url"]["default"], account)
+    context.obj = (ledger_url or os.environ.get(_VARIABLE) or DEFAULT_URL, account)
 
 
 @ledger.command("list")

@@ -26,6 +26,7 @@ from sqlalchemy import (
 from fieldpulse_api.errors import ConfigError
 from fieldpulse_plugin.database import open_database, translate_db_errors
 
+DEFAULT_URL = "sqlite:///.fieldpulse/ledger.db"
 _VERSION = 1
 _ENTRIES_PREFIX = "fieldpulse_ledger_"
 _METADATA = MetaData()
