@@ -23,7 +23,7 @@ class CustomFieldValues:
 
     `catalog_properties` are the properties in the user's catalog. They keep their names and types; `changes` lists
     where the account's definitions differ from them. With `is_flattened`, dates are announced without a format, because
-    a loader with a date column would fail at text that is no date. `misfits` counts values that do not match their
+    a loader with a date column would fail at other text. `misfits` counts values that do not match their
     type, `undefined` those without a definition.
     """
 
