@@ -2,15 +2,7 @@
 
 from __future__ import annotations
 
-from .model import (
-    ANY_COLUMN,
-    LIST_AND_GET,
-    LIST_ONLY,
-    Evidence,
-    Filter,
-    Resource,
-    WritableResource,
-)
+from .model import ANY_COLUMN, LIST_AND_GET, LIST_ONLY, Evidence, Filter, Resource, WritableResource
 from .shorthand import ASSIGNMENTS, STATUS_EVENTS, fields_of, row_of, time_range
 from .write_model import Action, CodeLabels, Field, FieldType, WriteSpec
 

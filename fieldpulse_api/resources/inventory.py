@@ -2,14 +2,7 @@
 
 from __future__ import annotations
 
-from .model import (
-    ALL_OPERATIONS,
-    LIST_AND_GET,
-    Evidence,
-    Operation,
-    Resource,
-    WritableResource,
-)
+from .model import ALL_OPERATIONS, LIST_AND_GET, Evidence, Operation, Resource, WritableResource
 from .shorthand import ASSIGNMENTS, fields_of, row_of, tags_by_title, user_by_email
 from .write_model import Action, Field, FieldType, Reference, WriteSpec
 

@@ -2,13 +2,7 @@
 
 from __future__ import annotations
 
-from .model import (
-    LIST_ONLY,
-    Evidence,
-    Filter,
-    Resource,
-    WritableResource,
-)
+from .model import LIST_ONLY, Evidence, Filter, Resource, WritableResource
 from .shorthand import ASSIGNMENTS, STATUS_EVENTS, fields_of, row_of, tags_by_title, time_range, user_by_email
 from .write_model import CodeLabels, Field, FieldType, ParentLookup, Reference, WriteSpec
 

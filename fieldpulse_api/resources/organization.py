@@ -1,14 +1,8 @@
-"""The company itself: users, teams and custom field definitions."""
+"""The company: its profile, users, teams and custom field definitions."""
 
 from __future__ import annotations
 
-from .model import (
-    LIST_AND_GET,
-    LIST_ONLY,
-    Evidence,
-    Resource,
-    WritableResource,
-)
+from .model import LIST_AND_GET, LIST_ONLY, Evidence, Resource, WritableResource
 from .shorthand import fields_of
 from .write_model import CodeLabels, Field, FieldType, WriteSpec
 
@@ -17,7 +11,6 @@ _USER_ROLE_LABELS = CodeLabels(
     "role",
     ((1, "Admin"), (2, "Manager"), (3, "Advanced Service Agent"), (4, "Service Agent"), (5, "Limited")),
 )
-
 
 USERS = Resource(
     name="users",
