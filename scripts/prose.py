@@ -18,17 +18,22 @@ ROOT = Path(__file__).parent.parent
 FOLDERS = (
     "fieldpulse_plugin",
     "fieldpulse_cli",
-    "scripts",
-    "benchmarks",
-    "tests/plugin",
-    "tests/cli",
+    "target_fieldpulse",
+    "fieldpulse_sandbox",
     "fieldpulse_api/resources",
     "fieldpulse_api/values",
     "fieldpulse_api/errors.py",
     "fieldpulse_api/account_profile.py",
+    "benchmarks",
+    "docs",
+    "scripts",
     "tests/api/resources",
     "tests/api/values",
     "tests/api/test_account_profile.py",
+    "tests/cli",
+    "tests/fault_matrix",
+    "tests/harness",
+    "tests/plugin",
 )
 """The folders that are checked."""
 PHRASES = {

@@ -89,7 +89,7 @@ TAP_SETTINGS: dict[str, dict[str, Any]] = {
         "default": {},
         "title": "Filters",
         "description": "By stream, which rows are wanted, by names or ids, one or several for each filter. They are "
-        "sent to the server and applied here too. A changed filter reads its stream anew.",
+        "sent to the server and applied here too. A changed filter reads its stream in full again.",
     },
     "detect_deletes": {
         "type": "boolean",

@@ -156,8 +156,8 @@ class TargetFieldPulse(FieldPulsePlugin, Target):
     ) -> None:
         """Run the target. However it ends, the run is closed, and its last log line adds up."""
         super().invoke(about=about, about_format=about_format)
-        given = config or _ConfigInput()
-        target = cls(config=given.config, parse_env_config=given.parse_env)
+        config = config or _ConfigInput()
+        target = cls(config=config.config, parse_env_config=config.parse_env)
         run = target.run
         try:
             target.listen(file_input)

@@ -22,7 +22,7 @@ from target_fieldpulse.records.property_hashes import PropertyHashes
 from .tables import AUDIT, ENTRIES, RUNS, LedgerDatabase
 
 Status = Literal["pending", "linked", "written", "deleted"]
-"""What is known of an entry's row.
+"""The state of an entry's row.
 
 pending: a create or a link was sent, or is about to be; its outcome is not known.
 linked:  the row was found after an uncertain create; what it holds has yet to be compared with the record.
@@ -147,7 +147,7 @@ class Ledger:
         status: Status = "written",
         audit: Mapping[str, Any] | None = None,
     ) -> None:
-        """Commit what is known of the key's row, together with its audit row: both, or neither."""
+        """Commit the state of the key's row together with its audit row."""
         values = {
             "status": status,
             "row_id": row_id,

@@ -43,8 +43,8 @@ class Limit:
 
 def limits_from_config(config: Mapping[str, Any]) -> dict[PlanAction, Limit]:
     """Return the limits that the settings name. Raises: ConfigError."""
-    given = {action: name for action, name in SETTINGS.items() if config.get(name) is not None}
-    return {action: Limit.from_setting(name, config[name]) for action, name in given.items()}
+    configured = {action: name for action, name in SETTINGS.items() if config.get(name) is not None}
+    return {action: Limit.from_setting(name, config[name]) for action, name in configured.items()}
 
 
 class Guards:

@@ -70,12 +70,12 @@ class Lookup:
             before = self._rows.get(row_id)
             if is_planned:
                 self._rows_before_plans.setdefault(row_id, before)
-            given = {
+            present = {
                 column: value
                 for column, value in cells.items()
                 if value is not None or (column.custom_field_id is None and column.name in values)
             }
-            self._set(row_id, {**(before or {}), **given})
+            self._set(row_id, {**(before or {}), **present})
 
     def remove(self, row_id: int, *, is_planned: bool = False) -> None:
         """Remove a row that was deleted."""

@@ -43,7 +43,7 @@ class ParsedRecord:
     """One record of a writable stream.
 
     `values` are its properties, with lists and objects parsed. A record with an `error` is rejected when its turn
-    comes; its other attributes hold what could be parsed, an empty key if there is none.
+    comes; its other attributes hold what could be parsed, an empty key if it has no key.
     """
 
     resource: WritableResource

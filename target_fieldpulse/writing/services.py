@@ -59,7 +59,7 @@ class WriteServices:
     def read_row(self, resource: Resource, path: str) -> Mapping[str, Any]:
         """Read a row by id, with its custom fields.
 
-        Raises: RowNotFound; UnexpectedResponse if the response is no row; what `Client.get` raises.
+        Raises: RowNotFound; UnexpectedResponse if the response is not a row; what `Client.get` raises.
         """
         row = self.client.get(path, dict(resource.with_custom_fields_params)).data
         if not isinstance(row, dict):

@@ -62,7 +62,7 @@ class EventHistory:
                 or normalized(known.get(name)) != normalized(old[name])
             ]
             if wrong or not new:
-                yield f"{kind}, and {', '.join(wrong) or 'nothing'} did not change from what is said"
+                yield f"{kind}, and {', '.join(wrong) or 'nothing'} did not change from the reported value"
             self._rows[number] = {**known, **new}
 
 

@@ -100,9 +100,9 @@ class Warehouse:
         """
         for name in streams:
             yield from (f"at the end {what}" for what in self._missing_or_outdated(name, after, after))
-            kept = (set(self.records[name]) & self._confirmed_ids[name]) - set(after[name])
-            if exactly and kept:
-                yield f"{name}: {len(kept)} deleted rows are still there at the end"
+            remaining = (set(self.records[name]) & self._confirmed_ids[name]) - set(after[name])
+            if exactly and remaining:
+                yield f"{name}: {len(remaining)} deleted rows are still there at the end"
 
     def columns_not_listed(self, name: str) -> frozenset[str]:
         """Return the columns that the list of a stream does not show."""

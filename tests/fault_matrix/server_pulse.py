@@ -1,4 +1,4 @@
-"""A check that the server was on time. A late response on an overloaded machine is no error of the plugins."""
+"""A check that the server was on time. A late response on an overloaded machine is not an error of the plugins."""
 
 from __future__ import annotations
 

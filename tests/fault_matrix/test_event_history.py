@@ -14,14 +14,14 @@ AFTER = {1: {"id": 1, "notes": "c", "status": 2}, 3: {"id": 3, "notes": "d", "st
 
 
 def event(number: int, kind: str, old: Any = None, new: Any = None, fields: str = "") -> Message:
-    said = f"UPDATE ON JOBS FOR {fields}" if fields else "…"
+    text = f"UPDATE ON JOBS FOR {fields}" if fields else "…"
     return {
         "stream": "jobs",
         "object_id": number,
         "event": kind,
         "old_value": old,
         "new_value": new,
-        "message": said,
+        "message": text,
         "object": AFTER.get(number),
     }
 

@@ -25,7 +25,7 @@ from .invariants import (
 from .plugins import Message
 
 ROWS = {"jobs": {n: {"id": n, "notes": f"n{n}", "updated_at": f"2026-05-0{n} 12:00:00"} for n in (1, 2, 3)}}
-SAID = "jobs: records=3 pages=1 counted=3 repeats=0 seconds=0.0 complete"
+LOG_LINE = "jobs: records=3 pages=1 counted=3 repeats=0 seconds=0.0 complete"
 
 
 def record(number: int, **other: Any) -> Message:
@@ -42,14 +42,14 @@ def state(day: int) -> Message:
     return {"type": "STATE", "value": {"bookmarks": {"jobs": bookmark}}}
 
 
-def loaded(*messages: Message, said: str = SAID) -> list[str]:
-    return list(Warehouse(("jobs",)).load(RunResult.of_messages(messages, said), ROWS, ROWS))
+def loaded(*messages: Message, log_line: str = LOG_LINE) -> list[str]:
+    return list(Warehouse(("jobs",)).load(RunResult.of_messages(messages, log_line), ROWS, ROWS))
 
 
 def test_a_run_that_read_everything_is_right() -> None:
     """The other tests fail for what they change of it, and for nothing else."""
     assert loaded(record(1), record(2), record(3), state(3)) == []
-    assert loaded(record(3), state(1), said=SAID.replace("complete", "unproven")) == []
+    assert loaded(record(3), state(1), log_line=LOG_LINE.replace("complete", "unproven")) == []
 
 
 @pytest.mark.parametrize(
@@ -79,19 +79,19 @@ def test_a_deleted_row_must_be_gone_if_a_run_that_ended_well_saw_it() -> None:
     for first, wrong in (
         (failed, []),
         (
-            RunResult.of_messages([record(3), record(1), record(2)], SAID),
+            RunResult.of_messages([record(3), record(1), record(2)], LOG_LINE),
             ["jobs: 1 deleted rows are still there at the end"],
         ),
     ):
         house = Warehouse(("jobs",))
         assert list(house.load(first, ROWS, ROWS)) == []
-        assert list(house.load(RunResult.of_messages([record(1), record(2)], SAID), fewer, fewer)) == []
+        assert list(house.load(RunResult.of_messages([record(1), record(2)], LOG_LINE), fewer, fewer)) == []
         assert list(house.differences(fewer, ["jobs"], exactly=True)) == wrong
 
 
 def test_a_run_that_ends_without_a_word_is_found_out() -> None:
-    """Nothing said of a stream, and an error that is none of ours."""
-    assert loaded(record(1), said="") == ["the run ended well and said nothing of jobs"]
+    """Nothing said of a stream, and an error of another library."""
+    assert loaded(record(1), log_line="") == ["the run ended well and said nothing of jobs"]
     result = RunResult(error=KeyError("jobs"))
     assert "an unexpected error" in next(Warehouse(("jobs",)).load(result, ROWS, ROWS))
     assert list(no_unexpected_error(RunResult(stderr="Traceback (most recent call last):\n  x")))

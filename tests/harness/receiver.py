@@ -111,8 +111,8 @@ class ReceiverProcess:
 
 def environment(**settings: str) -> dict[str, str]:
     """Return an environment with these settings of the tap and no others."""
-    kept = {name: value for name, value in os.environ.items() if not name.startswith(("TAP_F", "TARGET_F"))}
-    return kept | {f"TAP_FIELDPULSE_{name.upper()}": value for name, value in settings.items()}
+    other = {name: value for name, value in os.environ.items() if not name.startswith(("TAP_F", "TARGET_F"))}
+    return other | {f"TAP_FIELDPULSE_{name.upper()}": value for name, value in settings.items()}
 
 
 COMMAND = [sys.executable, "-m", "fieldpulse_cli.main", "webhooks", "--port", "0"]
@@ -121,10 +121,10 @@ COMMAND = [sys.executable, "-m", "fieldpulse_cli.main", "webhooks", "--port", "0
 @contextmanager
 def run_receiver(url: str, **settings: str) -> Iterator[ReceiverProcess]:
     """Run a receiver with its store at this URL; kill it at the end if it still runs."""
-    given = environment(webhook_token=TOKEN, snapshot_url=url, **settings)
+    variables = environment(webhook_token=TOKEN, snapshot_url=url, **settings)
     with (
         tempfile.NamedTemporaryFile("w+") as errors,
-        subprocess.Popen(COMMAND, env=given, stderr=errors, text=True) as process,
+        subprocess.Popen(COMMAND, env=variables, stderr=errors, text=True) as process,
     ):
         try:
             yield ReceiverProcess(process, _address(process, Path(errors.name)), errors)

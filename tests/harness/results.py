@@ -35,7 +35,7 @@ class RunResult:
 
     @cached_property
     def messages(self) -> list[Message]:
-        """Return the messages; a last line that a kill has cut off is none. The target writes states bare."""
+        """Return the messages; a last line that a kill has cut off is ignored. The target writes states bare."""
         lines = [line for line in self.stdout.split("\n")[:-1] if line]  # no other character ends a line
         messages = [json.loads(line) for line in lines]
         return [message if "type" in message else {"type": "STATE", "value": message} for message in messages]

@@ -82,7 +82,7 @@ def test_there_are_cassettes_for_tap_and_target() -> None:
 def test_a_live_recording_keeps_structure_and_no_free_text() -> None:
     """Keys, types, ids, times, amounts and codes; no name, address or note."""
     personal = {"first_name": "Ada", "zip": "75001", "deep": [{"note": "call 214 555 0100"}], "lat": 32.81234}
-    kept = {"id": 7, "status": "lead", "total": "200.00", "at": "2026-03-09 18:22:41", "notes": ""}
-    live = json.loads(scrub_live(json.dumps({"response": [personal | kept | {"api_token": "t"}]})))
-    taken = {"first_name": "scrubbed", "zip": "scrubbed", "deep": [{"note": "scrubbed"}], "lat": 0.5}
-    assert live == {"response": [taken | kept]}
+    unchanged = {"id": 7, "status": "lead", "total": "200.00", "at": "2026-03-09 18:22:41", "notes": ""}
+    live = json.loads(scrub_live(json.dumps({"response": [personal | unchanged | {"api_token": "t"}]})))
+    scrubbed = {"first_name": "scrubbed", "zip": "scrubbed", "deep": [{"note": "scrubbed"}], "lat": 0.5}
+    assert live == {"response": [scrubbed | unchanged]}

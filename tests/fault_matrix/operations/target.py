@@ -306,14 +306,16 @@ class TargetCheck:
         since = len(self._box.requests)
         self._report.unlink(missing_ok=True)
         result = faulty(self.config, self._text)
-        rows, kept = self._rows(), self._rejected_records()
+        rows, rejected = self._rows(), self._rejected_records()
         yield from no_unexpected_error(result)
         yield from no_duplicates(self._operation.expectations, rows)
-        yield from no_lost_records(self._operation.expectations, rows, self._acknowledged_keys(result), keys_of(kept))
+        yield from no_lost_records(
+            self._operation.expectations, rows, self._acknowledged_keys(result), keys_of(rejected)
+        )
         if self._report.exists():
             is_read = result.status in (0, 1) and not result.stderr
             read = Counter(message["stream"] for message in self._operation.records) if is_read else None
-            yield from counts_add_up(read_report(self._report), read=read, rejects=len(kept))
+            yield from counts_add_up(read_report(self._report), read=read, rejects=len(rejected))
         elif result.status >= 0:
             yield f"the run ended with status {result.status} and no report"
         written = [request for request in self._box.requests[since:] if request.method != "GET"]
