@@ -70,8 +70,8 @@ def relations() -> str:
 def joins() -> list[Join]:
     """Return every join, in the catalogue's order.
 
-    A pair such as `object_type` and `object_id` holds its row's id in the second field. Ids inside an object that
-    embeds a row of the stream itself are no joins.
+    A pair such as `object_type` and `object_id` holds the id of the other row in the second field, while the schema
+    describes both streams at the first.
     """
     found = []
     for resource in RESOURCES:
@@ -105,7 +105,7 @@ def _columns(properties: dict[str, Any], prefix: str) -> Iterator[Column]:
 
 
 def _of_items(items: dict[str, Any]) -> str:
-    """Return which ids the elements of a list of ids are."""
+    """Return the joins of the elements of a list of ids, as in a description."""
     return "".join(f" ({name}.id)" for name in _REFERENCE.findall(items.get("description", "")))
 
 

@@ -50,17 +50,16 @@ def pages() -> list[Path]:
 def documents() -> Iterator[tuple[Path, str]]:
     """Yield every document with generated parts, and the text that it should have.
 
-    Raises: SystemExit when a page asks for a block that does not exist, or no page asks for one that does.
+    Raises: SystemExit if the blocks of the pages are not exactly those of `BLOCKS`.
     """
     for plugin in (TapFieldPulse, TargetFieldPulse):
         plugin.append_builtin_config(plugin.config_jsonschema)
         yield ROOT / "plugins" / f"{plugin.name}.meltano.yml", settings.definition(plugin)
     for name, text in dictionary.pages():
         yield DICTIONARY / name, text
-    written: set[str] = set()
-    for path in pages():
-        text = path.read_text("utf-8")
-        written.update(name for _, name, _ in _BLOCK.findall(text))
+    texts = {path: path.read_text("utf-8") for path in pages() if path.parent != DICTIONARY}
+    names = {name for text in texts.values() for _, name, _ in _BLOCK.findall(text)}
+    if difference := names ^ set(BLOCKS):
+        raise SystemExit(f"generated blocks without a page or a function: {', '.join(sorted(difference))}")
+    for path, text in texts.items():
         yield path, _BLOCK.sub(lambda block: f"{block[1]}{BLOCKS[block[2]]()}{block[3]}", text)
-    if unused := set(BLOCKS) - written:
-        raise SystemExit(f"no page has the generated blocks {', '.join(sorted(unused))}")
