@@ -10,7 +10,7 @@ from typing_extensions import override
 
 from fieldpulse_api.errors import UnsupportedStreamError
 from fieldpulse_api.resources.catalogue import WRITABLE
-from fieldpulse_api.values.custom_fields import PROPERTY
+from fieldpulse_api.values.custom_fields import CUSTOM_FIELDS_PROPERTY
 from target_fieldpulse.records.parsed_record import DELETED_AT, EXTERNAL_ID
 
 if TYPE_CHECKING:
@@ -48,7 +48,7 @@ class FieldPulseSink(RecordSink):
                 hint=f"add one of these properties to the schema: {', '.join(identifiers)}{explanation}",
             )
         known = {*write.properties, "id", EXTERNAL_ID, *DELETED_AT}
-        known |= {PROPERTY} if self._resource.custom_field_object else set()
+        known |= {CUSTOM_FIELDS_PROPERTY} if self._resource.custom_field_object else set()
         unknown = sorted(name for name in properties - known if not name.startswith("_sdc_"))
         if unknown:
             _LOGGER.warning("%s: ignoring properties that cannot be written: %s", self.stream_name, ", ".join(unknown))

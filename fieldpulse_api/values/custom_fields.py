@@ -14,7 +14,7 @@ from .text import object_type
 
 CustomFieldType = Literal["text", "number", "date", "checkbox", "drop-down"]
 
-PROPERTY = "custom_fields"
+CUSTOM_FIELDS_PROPERTY = "custom_fields"
 """The record property that holds the values by name."""
 VALUE_COLUMNS = ("customfields", "customfields_with_related_data")
 """The row columns that may hold the entries; the second one only if the list was asked for it."""

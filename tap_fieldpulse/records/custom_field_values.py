@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import Any
 
 from fieldpulse_api.reading.pages import Row
-from fieldpulse_api.values.custom_fields import PROPERTY, VALUE_COLUMNS, CustomFieldDefinition, entries_of
+from fieldpulse_api.values.custom_fields import CUSTOM_FIELDS_PROPERTY, VALUE_COLUMNS, CustomFieldDefinition, entries_of
 from fieldpulse_api.values.scalars import ConversionError, to_boolean, to_date, to_number, to_text
 from fieldpulse_api.values.text import property_name
 
@@ -81,7 +81,7 @@ class CustomFieldValues:
         try:
             return None if value in (None, "") else convert(value)
         except ConversionError:
-            self.misfits[f"{PROPERTY}.{name}"] += 1
+            self.misfits[f"{CUSTOM_FIELDS_PROPERTY}.{name}"] += 1
             return _as_text(value)
 
     def _add(self, definition: CustomFieldDefinition, *, is_change: bool) -> None:

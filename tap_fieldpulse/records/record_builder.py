@@ -10,7 +10,7 @@ from typing import Any
 from fieldpulse_api.errors import UnexpectedResponse
 from fieldpulse_api.reading.pages import Row
 from fieldpulse_api.resources.model import Resource
-from fieldpulse_api.values.custom_fields import PROPERTY
+from fieldpulse_api.values.custom_fields import CUSTOM_FIELDS_PROPERTY
 
 from .custom_field_values import CustomFieldValues
 from .shaper import Shaper
@@ -57,7 +57,7 @@ class RecordBuilder:
     def add_derived(self, record: Record, row: Row) -> Record:
         """Add to a record what is derived: custom fields by name, labels."""
         if self.custom_fields:
-            record[PROPERTY] = self.custom_fields.values(row)
+            record[CUSTOM_FIELDS_PROPERTY] = self.custom_fields.values(row)
         for labels in self._labels:
             code = record.get(labels.column)
             label = labels.by_code.get(code) if isinstance(code, (int, str)) else None
@@ -84,6 +84,6 @@ class RecordBuilder:
 
     def _derived(self) -> Iterator[tuple[str, Any]]:
         if self.custom_fields:
-            yield PROPERTY, self.custom_fields.schema
+            yield CUSTOM_FIELDS_PROPERTY, self.custom_fields.schema
         for labels in self._labels:
             yield f"{labels.column}_label", {"type": ["string", "null"], "description": f"Label of {labels.column}"}

@@ -11,7 +11,7 @@ from singer_sdk.singerlib import Catalog, CatalogEntry, Metadata, Schema
 
 from fieldpulse_api.errors import ConfigError, got_and_allowed
 from fieldpulse_api.resources.catalogue import BY_NAME
-from fieldpulse_api.values.custom_fields import PROPERTY
+from fieldpulse_api.values.custom_fields import CUSTOM_FIELDS_PROPERTY
 
 _METHODS = ("FULL_TABLE", "INCREMENTAL")
 _TEXT = {"type": ["string", "null"]}
@@ -132,8 +132,8 @@ def complete_entry(entry: CatalogEntry, ours: dict[str, Any], keys: set[str], lo
     columns = [name for name in lacking if name in base and name not in keys]
     derived = {name: ours["properties"][name] for name in lacking if name not in base}
     has = {name: ours["properties"][name] for name in lacking if name in keys} | has
-    if PROPERTY in has and PROPERTY in ours["properties"]:
-        has = has | {PROPERTY: ours["properties"][PROPERTY]}
+    if CUSTOM_FIELDS_PROPERTY in has and CUSTOM_FIELDS_PROPERTY in ours["properties"]:
+        has = has | {CUSTOM_FIELDS_PROPERTY: ours["properties"][CUSTOM_FIELDS_PROPERTY]}
     is_picked = any(one.selected is False for breadcrumb, one in entry.metadata.items() if breadcrumb)
     for name in [*columns, *(derived if is_picked else ())]:
         entry.metadata["properties", name] = Metadata(selected=False)

@@ -27,7 +27,7 @@ from fieldpulse_api.reading.pages import Pages, ReadOptions
 from fieldpulse_api.reading.single_rows import Details
 from fieldpulse_api.resources.catalogue import BY_NAME
 from fieldpulse_api.resources.model import Operation, Resource
-from fieldpulse_api.values.custom_fields import PROPERTY, CustomFieldDefinition
+from fieldpulse_api.values.custom_fields import CUSTOM_FIELDS_PROPERTY, CustomFieldDefinition
 from fieldpulse_plugin.settings import account_profile, client_settings, time_zone
 from tap_fieldpulse.changes.change_event import DEFAULT_EVENT_STREAMS
 from tap_fieldpulse.changes.change_tracker import ChangeTracker
@@ -291,13 +291,13 @@ class SyncContext:
         given = (self._catalog or {}).get(resource.name, {}).get("properties", {})
         custom = None
         if resource.custom_field_object and self.config["custom_fields"] == "typed" and has_key(self.config):
-            known = given.get(PROPERTY, {}).get("properties", {})
+            known = given.get(CUSTOM_FIELDS_PROPERTY, {}).get("properties", {})
             is_flat = bool(self.config.get("flattening_enabled"))
             custom = CustomFieldValues(self._definitions, resource.custom_field_object, known, is_flattened=is_flat)
             for change in custom.changes:
                 self._logger.warning("%s: since the catalog was made, custom %s", resource.name, change)
         labels = {f"{one.column}_label" for one in resource.code_labels}
-        known_names = {*resource.schema["properties"], PROPERTY, *labels}
+        known_names = {*resource.schema["properties"], CUSTOM_FIELDS_PROPERTY, *labels}
         more = {name: schema for name, schema in given.items() if name not in known_names}
         if self._catalog is None and self.config["sample_on_discovery"] and has_key(self.config):
             more = sample_unknown_fields(self.client, resource, self.read_options, self._logger)

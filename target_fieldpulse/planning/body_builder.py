@@ -9,7 +9,7 @@ from typing import Any
 from fieldpulse_api.errors import RecordInvalid
 from fieldpulse_api.resources.model import WritableResource
 from fieldpulse_api.resources.write_model import Action, FieldType, WriteSpec
-from fieldpulse_api.values.custom_fields import PROPERTY
+from fieldpulse_api.values.custom_fields import CUSTOM_FIELDS_PROPERTY
 from target_fieldpulse.records.columns import Column
 from target_fieldpulse.records.custom_fields import DEFINITION, CustomFieldWriter, row_values
 from target_fieldpulse.records.custom_fields import FIELD as CUSTOM_FIELDS
@@ -123,9 +123,11 @@ class BodyBuilder:
     ) -> Body:
         """Return the custom fields that changed. Named ones replace those in the API's own form."""
         object_type = record.resource.custom_field_object
-        if record.values.get(PROPERTY) is None or not object_type:
+        if record.values.get(CUSTOM_FIELDS_PROPERTY) is None or not object_type:
             return {}
-        named = {name: value for name, value in record.custom_fields.items() if f"{PROPERTY}.{name}" in changed}
+        named = {
+            name: value for name, value in record.custom_fields.items() if f"{CUSTOM_FIELDS_PROPERTY}.{name}" in changed
+        }
         entries = self._custom_fields.entries(
             object_type, named, row_values(record.values), clear_nulls=self._clear_nulls
         )
@@ -134,7 +136,10 @@ class BodyBuilder:
         key_field = key_column.custom_field_id if key_column else None
         for entry in entries:
             if entry[DEFINITION] == key_field and entry["value"] not in ("", record.external_id):
-                raise refuse(f"{PROPERTY}: the field that stores external_id has a different value", PROPERTY)
+                raise refuse(
+                    f"{CUSTOM_FIELDS_PROPERTY}: the field that stores external_id has a different value",
+                    CUSTOM_FIELDS_PROPERTY,
+                )
         sent = [each for each in entries if each[DEFINITION] != key_field and not (is_new and each["value"] == "")]
         return {CUSTOM_FIELDS: sent} if sent else {}
 

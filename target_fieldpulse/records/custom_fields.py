@@ -14,7 +14,7 @@ from fieldpulse_api.errors import ConfigError, RowNotFound, UnexpectedResponse, 
 from fieldpulse_api.http.client import Client
 from fieldpulse_api.reading.definitions import read_definitions
 from fieldpulse_api.reading.pages import ReadOptions
-from fieldpulse_api.values.custom_fields import PROPERTY, VALUE_COLUMNS, CustomFieldDefinition, entries_of
+from fieldpulse_api.values.custom_fields import CUSTOM_FIELDS_PROPERTY, VALUE_COLUMNS, CustomFieldDefinition, entries_of
 from fieldpulse_api.values.scalars import ConversionError, to_decimal_text
 from fieldpulse_api.values.text import normalized, property_name
 
@@ -52,7 +52,10 @@ class CustomFieldWriter:
         for name, value in values.items():
             definition = self._definition_named(object_type, str(name))
             if definition.id in entries:
-                raise refuse(f"{PROPERTY}: two names refer to the field {definition.name!r}", PROPERTY)
+                raise refuse(
+                    f"{CUSTOM_FIELDS_PROPERTY}: two names refer to the field {definition.name!r}",
+                    CUSTOM_FIELDS_PROPERTY,
+                )
             if value is None and not clear_nulls:
                 continue
             is_unchanged = value not in (None, "") and str(value) == str(row_values.get(definition.id))
@@ -102,9 +105,13 @@ class CustomFieldWriter:
                 return matches[0]
             if matches:
                 ids = ", ".join(f"field_{definition.id}" for definition in matches)
-                raise refuse(f"{PROPERTY}: several fields have the name {name!r}", PROPERTY, f"use one of {ids}")
+                raise refuse(
+                    f"{CUSTOM_FIELDS_PROPERTY}: several fields have the name {name!r}",
+                    CUSTOM_FIELDS_PROPERTY,
+                    f"use one of {ids}",
+                )
         instead = allowed_and_similar(name, [definition.name for definition in definitions])
-        raise refuse(f"{PROPERTY} has no field {name!r}; {instead}", PROPERTY)
+        raise refuse(f"{CUSTOM_FIELDS_PROPERTY} has no field {name!r}; {instead}", CUSTOM_FIELDS_PROPERTY)
 
     def _of(self, object_type: str) -> list[CustomFieldDefinition]:
         return [each for each in self._all() if not each.object_types or object_type in each.object_types]
@@ -163,7 +170,7 @@ def _is_same(value: Any, current: Any) -> bool:
 
 def _to_text(definition: CustomFieldDefinition, value: Any) -> str:
     """Return a value as text, the form of every custom field (inferred). Only documented kinds are checked."""
-    name = f"{PROPERTY}.{definition.name}"
+    name = f"{CUSTOM_FIELDS_PROPERTY}.{definition.name}"
     if value is None or value == "":
         return ""
     if isinstance(value, bool):

@@ -13,7 +13,7 @@ import msgspec
 from fieldpulse_api.errors import RecordInvalid
 from fieldpulse_api.resources.model import WritableResource
 from fieldpulse_api.resources.write_model import FieldType, WriteSpec
-from fieldpulse_api.values.custom_fields import PROPERTY
+from fieldpulse_api.values.custom_fields import CUSTOM_FIELDS_PROPERTY
 from fieldpulse_api.values.scalars import ConversionError, optional_int, to_utc
 from fieldpulse_api.values.strict_json import decode, encoding_problem
 
@@ -105,12 +105,13 @@ class RecordParser:
         return replace(parsed, row_id=row_id, key=by_id if parsed.external_id is None else parsed.key)
 
     def _with_properties(self, parsed: ParsedRecord) -> ParsedRecord:
-        write, custom_fields = self.resource.write_spec, parsed.values.get(PROPERTY)
+        write, custom_fields = self.resource.write_spec, parsed.values.get(CUSTOM_FIELDS_PROPERTY)
         if CUSTOM_FIELDS not in write.by_name or custom_fields is None:
             custom_fields = {}
         if not isinstance(custom_fields, Mapping):
             raise refuse(
-                f"{PROPERTY} is {describe(custom_fields)}; an object of names and values is expected", PROPERTY
+                f"{CUSTOM_FIELDS_PROPERTY} is {describe(custom_fields)}; an object of names and values is expected",
+                CUSTOM_FIELDS_PROPERTY,
             )
         hashes = hash_properties(
             write, parsed.values, with_nulls=self.clear_nulls, fill_empty_only=self.fill_empty_only
@@ -144,7 +145,7 @@ def parse_json_strings(write: WriteSpec, record: Record) -> Record:
     """
     empty = {name for name, each in write.by_name.items() if each.type not in _TEXT_TYPES and record.get(name) == ""}
     nested = {name for name, each in write.by_name.items() if each.type is FieldType.JSON}
-    nested |= {PROPERTY, *(action.name for action in write.actions)}
+    nested |= {CUSTOM_FIELDS_PROPERTY, *(action.name for action in write.actions)}
     return {
         **record,
         **dict.fromkeys(empty),

@@ -7,7 +7,7 @@ from collections.abc import Iterable, Mapping
 from typing import Any
 
 from fieldpulse_api.resources.write_model import WriteSpec
-from fieldpulse_api.values.custom_fields import PROPERTY
+from fieldpulse_api.values.custom_fields import CUSTOM_FIELDS_PROPERTY
 
 from .custom_fields import FIELD as CUSTOM_FIELDS
 from .field_codec import canonical_json
@@ -29,12 +29,12 @@ def hash_properties(
     Properties that only fill empty fields hash differently: once the setting changes, they are written again.
     """
     properties = {name: values[name] for name in sorted(write.properties & values.keys())}
-    custom_fields = values.get(PROPERTY)
+    custom_fields = values.get(CUSTOM_FIELDS_PROPERTY)
     if CUSTOM_FIELDS in write.by_name and isinstance(custom_fields, Mapping):
         properties.pop(CUSTOM_FIELDS, None)  # the same values by definition: those by name take precedence
-        properties |= {f"{PROPERTY}.{name}": value for name, value in custom_fields.items()}
+        properties |= {f"{CUSTOM_FIELDS_PROPERTY}.{name}": value for name, value in custom_fields.items()}
     elif CUSTOM_FIELDS in write.by_name and custom_fields is not None:
-        properties[PROPERTY] = custom_fields
+        properties[CUSTOM_FIELDS_PROPERTY] = custom_fields
     hashes: PropertyHashes = {}
     for name, value in properties.items():
         if value is not None or with_nulls:
@@ -58,5 +58,7 @@ def fields_of(write: WriteSpec, properties: Iterable[str]) -> set[str]:
     """Return the body fields that these properties can fill."""
     fields: set[str] = set()
     for name in properties:
-        fields |= {CUSTOM_FIELDS} if name.startswith(PROPERTY) else set(write.fields_by_property.get(name, ()))
+        fields |= (
+            {CUSTOM_FIELDS} if name.startswith(CUSTOM_FIELDS_PROPERTY) else set(write.fields_by_property.get(name, ()))
+        )
     return fields

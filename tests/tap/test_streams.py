@@ -10,7 +10,7 @@ from jsonschema import Draft7Validator
 from fieldpulse_api.errors import IncompleteRead
 from fieldpulse_api.resources.catalogue import BY_NAME, RESOURCES
 from fieldpulse_api.resources.model import Resource
-from fieldpulse_api.values.custom_fields import PROPERTY
+from fieldpulse_api.values.custom_fields import CUSTOM_FIELDS_PROPERTY
 from fieldpulse_sandbox.sandbox import Sandbox
 from tap_fieldpulse.tap import TapFieldPulse
 from tests.harness.results import RunResult
@@ -43,7 +43,7 @@ def test_records_fit_the_schema_that_was_announced(everything: RunResult, resour
     strict = Draft7Validator(schema, format_checker=Draft7Validator.FORMAT_CHECKER)
     for record in everything.records[resource.name]:
         Draft7Validator(schema).validate(record)
-        strict.validate({name: value for name, value in record.items() if name != PROPERTY})
+        strict.validate({name: value for name, value in record.items() if name != CUSTOM_FIELDS_PROPERTY})
 
 
 @each
