@@ -14,7 +14,7 @@ _COLUMN = "company_id"  # on nearly every row (V): whichever list shows it, it i
 _PLACES = ("/users", "/teams", "/customers", "/jobs/status-workflows", "/jobs", "/pipeline-status", "/lead-source")
 
 
-def account_of(client: Client) -> str:
+def read_account_id(client: Client) -> str:
     """Return the company's id as text; where no list shows it, `address_name`."""
     for path in _PLACES:
         try:
@@ -24,9 +24,9 @@ def account_of(client: Client) -> str:
         if isinstance(rows, list) and rows and isinstance(rows[0], dict) and rows[0].get(_COLUMN):
             return str(rows[0][_COLUMN])
     _LOGGER.warning("No list shows the company's id: give each FieldPulse account stores of its own")
-    return address_name(client)
+    return provisional_account_id(client)
 
 
-def address_name(client: Client) -> str:
+def provisional_account_id(client: Client) -> str:
     """Return a name for the API's address: what an account is called until its id is known."""
     return hashlib.sha256(client.settings.api_url.encode()).hexdigest()[:16]

@@ -23,10 +23,10 @@ class ChildLists:
     pages of the list that they are read from: what is not proved of it is not proved of the children.
     """
 
-    def __init__(self, client: Client, resource: Resource, reading: ReadOptions, parents: Pages) -> None:
-        self.tally = ScanStats(verdict="complete", server_count=0)
+    def __init__(self, client: Client, resource: Resource, options: ReadOptions, parents: Pages) -> None:
+        self.stats = ScanStats(verdict="complete", server_count=0)
         self.parents = parents
-        self._client, self._resource, self._reading = client, resource, reading
+        self._client, self._resource, self._reading = client, resource, options
         self._column = f"{parents.resource.singular}_id"
 
     def rows(self, parents: Iterable[list[Row]]) -> Iterator[list[Row]]:
@@ -36,7 +36,7 @@ class ChildLists:
             self._add(tally)
             if rows:
                 yield rows
-        self._add(replace(self.parents.tally, records=0, server_count=0))
+        self._add(replace(self.parents.stats, records=0, server_count=0))
 
     def _read(self, parent: int) -> tuple[list[Row], ScanStats]:
         column = self._column
@@ -46,10 +46,10 @@ class ChildLists:
             rows = [{**row, column: row.get(column) or parent} for page in walk.rows() for row in page]
         except RowNotFound:
             return [], ScanStats(vanished=1, verdict="complete")
-        return rows, pages.tally
+        return rows, pages.stats
 
     def _add(self, one: ScanStats) -> None:
-        total = self.tally
+        total = self.stats
         total.records += one.records
         total.pages += one.pages
         total.duplicates += one.duplicates

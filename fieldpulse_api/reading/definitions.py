@@ -15,14 +15,14 @@ from .pages import Pages, ReadOptions, Row, Verdict
 _LOGGER = logging.getLogger(__name__)
 
 
-def read_definitions(client: Client, reading: ReadOptions) -> list[CustomFieldDefinition]:
+def read_definitions(client: Client, options: ReadOptions) -> list[CustomFieldDefinition]:
     """Return the account's definitions, sorted by id. A list of one page costs one or two requests.
 
     Raises: what `Client.get` raises.
     """
-    rows, verdict = _read(client, replace(reading, check_completeness=False))
-    if len(rows) >= reading.page_size:  # a definition can be missing only if there are several pages
-        rows, verdict = _read(client, reading)
+    rows, verdict = _read(client, replace(options, check_completeness=False))
+    if len(rows) >= options.page_size:  # a definition can be missing only if there are several pages
+        rows, verdict = _read(client, options)
         if verdict != "complete":
             _LOGGER.warning(
                 "The list of custom fields is %s: values of missing fields are named by the id of the field.", verdict
@@ -33,4 +33,4 @@ def read_definitions(client: Client, reading: ReadOptions) -> list[CustomFieldDe
 def _read(client: Client, reading: ReadOptions) -> tuple[list[Row], Verdict]:
     pages = Pages(client, CUSTOM_FIELDS, reading)
     rows = [row for page in FullScan(pages, ends_by_count=True).rows() for row in page]
-    return rows, pages.tally.verdict
+    return rows, pages.stats.verdict

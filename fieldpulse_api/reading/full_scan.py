@@ -10,6 +10,8 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from itertools import count as count_from
 
+from fieldpulse_api.errors import IncompleteRead
+
 from .pages import Page, Pages, Row, Verdict
 
 _MOST_PASSES = 16
@@ -89,7 +91,7 @@ class FullScan:
     """
 
     def __init__(self, pages: Pages, *, ends_by_count: bool = False) -> None:
-        self._pages, self._stats = pages, pages.tally
+        self._pages, self._stats = pages, pages.stats
         self._ends_by_count = ends_by_count
         self.ids: set[int] = set()
         self._before: ScanPass | None = None
@@ -138,7 +140,7 @@ class FullScan:
         if (
             first.server_count is None
             or len(first.ids) >= first.server_count
-            or not self._pages.reading.check_completeness
+            or not self._pages.options.check_completeness
         ):
             return first
         end = self._pages.read(resource.sort_params("id", "desc"), 1, limit=1)
@@ -163,10 +165,10 @@ class FullScan:
         """Return the verdict, or None to read once more."""
         if one.proves_completeness or not (self.ids or one.server_count):
             return "complete"
-        if quiet and self._pages.reading.check_completeness and self._is_enough(one, quiet):
+        if quiet and self._pages.options.check_completeness and self._is_enough(one, quiet):
             return "complete"
         is_tired = len(quiet) >= _MOST_QUIET and (one.is_ascending or one.server_count is None)
-        if not self._pages.reading.check_completeness or number >= _MOST_PASSES or is_tired:
+        if not self._pages.options.check_completeness or number >= _MOST_PASSES or is_tired:
             return "unproven" if one.server_count is None or len(self.ids) >= one.server_count else "incomplete"
         if number == 1 and self._pages.resource.supports_sort:
             self._stats.notes.append(_why_again(one))
@@ -184,6 +186,21 @@ class FullScan:
             return one.is_ascending or not self._pages.resource.supports_sort
         lately = set().union(*(each.ids for each in quiet))
         return len(self.ids if one.is_ascending else lately) >= one.server_count
+
+
+def read_whole_list(pages: Pages, *, ends_by_count: bool = False) -> Iterator[Row]:
+    """Yield every row of a list in which rows are then looked up: a row that is missing must not seem not to exist.
+
+    Raises: IncompleteRead at the end, if fewer rows came than the server counts; what `Client.get` raises.
+    """
+    for rows in FullScan(pages, ends_by_count=ends_by_count).rows():
+        yield from rows
+    if pages.stats.verdict == "incomplete":
+        raise IncompleteRead(
+            f"The list of {pages.resource.name} could not be read completely, so no row can be looked up in it.",
+            where=f"GET {pages.path}",
+            hint="run again",
+        )
 
 
 def _why_again(one: ScanPass) -> str:

@@ -38,7 +38,7 @@ class IncrementalScan:
     """
 
     def __init__(self, pages: Pages, column: str, since: Mark) -> None:
-        self._pages, self._tally = pages, pages.tally
+        self._pages, self._tally = pages, pages.stats
         self._column, self._since = column, since
         self._seen: dict[int, Mark] = {}
         self._top: Mark = None
@@ -54,11 +54,11 @@ class IncrementalScan:
         if self._pages.sort_params(self._column, "desc"):
             for _ in range(_MOST_DESCENTS):
                 outcome = yield from self._descend()
-                if outcome != "again" or not self._pages.reading.check_completeness:
+                if outcome != "again" or not self._pages.options.check_completeness:
                     break
         if outcome == "settled":
             self._tally.verdict = "complete"
-        elif outcome == "unsorted" or self._pages.reading.check_completeness:
+        elif outcome == "unsorted" or self._pages.options.check_completeness:
             self._tally.notes.append(f"the server does not sort by {self._column} (steadily): the whole list was read")
             yield from FullScan(self._pages).rows(self._is_new)
 
@@ -128,7 +128,7 @@ class IncrementalScan:
 
     def _mark(self, row: Row) -> Mark:
         value = row.get(self._column)
-        return optional_int(value) if self._column == "id" else optional_time(value, self._pages.reading.zone)
+        return optional_int(value) if self._column == "id" else optional_time(value, self._pages.options.zone)
 
 
 def _descends(page: Page, marks: list[Mark], descent: _DescendingPass) -> bool:
@@ -146,7 +146,7 @@ def _descends(page: Page, marks: list[Mark], descent: _DescendingPass) -> bool:
     return True
 
 
-def newest_id(pages: Pages) -> int:
+def read_newest_id(pages: Pages) -> int:
     """Return the highest id of a list, 0 for an empty one; the whole list is read where the server does not sort."""
     key = "id"
     newest, oldest = (pages.read(pages.sort_params(key, way), 1) for way in ("desc", "asc"))

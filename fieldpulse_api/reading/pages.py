@@ -65,14 +65,14 @@ class Pages:
     Raises: what `Client.get` raises; UnexpectedReply for a reply that is no list of rows with ids.
     """
 
-    def __init__(self, client: Client, resource: Resource, reading: ReadOptions, path: str | None = None) -> None:
-        self.resource, self.reading, self.tally = resource, reading, ScanStats()
-        self._client, self._path = client, path or resource.path
+    def __init__(self, client: Client, resource: Resource, options: ReadOptions, path: str | None = None) -> None:
+        self.resource, self.options, self.stats = resource, options, ScanStats()
+        self._client, self.path = client, path or resource.path
 
     def without(self, query: Mapping[str, str]) -> Pages:
         """Return the same list without some of its query, and with a tally of its own."""
-        kept = {name: value for name, value in self.reading.query.items() if name not in query}
-        return Pages(self._client, self.resource, replace(self.reading, query=kept), self._path)
+        kept = {name: value for name, value in self.options.query.items() if name not in query}
+        return Pages(self._client, self.resource, replace(self.options, query=kept), self.path)
 
     def sort_params(self, column: str, direction: Direction) -> dict[str, str]:
         """Return the query for an order; empty if none is documented or this account ignores sorting by the column."""
@@ -81,17 +81,17 @@ class Pages:
 
     def read(self, order: Mapping[str, str], number: int, *, limit: int | None = None, count: bool = True) -> Page:
         """Read page `number`, from 1. `count` asks for the server's count where that is documented."""
-        params = {"page": str(number), "limit": str(limit or self.reading.page_size), **order, **self.reading.query}
+        params = {"page": str(number), "limit": str(limit or self.options.page_size), **order, **self.options.query}
         if count and self.resource.supports_count:
             params["calculate_count"] = "true"
-        reply = self._client.get(self._path, params)
+        reply = self._client.get(self.path, params)
         rows = [] if reply.data is None else reply.data  # whether an empty page is a list or null is not known
         if not isinstance(rows, list):
             raise self._unexpected("no list of rows", number)
-        self.tally.pages += 1
-        self.tally.started_at = self.tally.started_at or reply.date
+        self.stats.pages += 1
+        self.stats.started_at = self.stats.started_at or reply.date
         if reply.server_count is not None:
-            self.tally.server_count = reply.server_count
+            self.stats.server_count = reply.server_count
         ids = [self._id(row, number) for row in rows]
         return Page(rows, ids, reply.server_count, reply)
 
@@ -103,7 +103,7 @@ class Pages:
         yield from map_in_order(
             lambda number: self.read(order, number, count=count),
             count_from(2),
-            at_most=self.reading.pages_in_flight,
+            at_most=self.options.pages_in_flight,
             room=lambda handed_on: max(1, room(handed_on + 1)),
         )
 
@@ -116,6 +116,6 @@ class Pages:
     def _unexpected(self, what: str, number: int) -> UnexpectedResponse:
         return UnexpectedResponse(
             f"FieldPulse answered with {what}.",
-            where=f"GET {self._path} page {number} · stream {self.resource.name}",
+            where=f"GET {self.path} page {number} · stream {self.resource.name}",
             hint="run again; if it stays, the API has changed: report it",
         )

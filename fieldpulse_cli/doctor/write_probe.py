@@ -12,11 +12,12 @@ from itertools import chain
 from typing import Any
 
 from fieldpulse_api.account_profile import WriteFacts
-from fieldpulse_api.errors import FieldPulseError, RecordError, RowNotFound, UncertainWrite, UnexpectedResponse
+from fieldpulse_api.errors import FieldPulseError, RecordError, RowNotFound, UncertainWrite
 from fieldpulse_api.http.client import Client
 from fieldpulse_api.http.responses import ApiResponse
 from fieldpulse_api.reading.full_scan import FullScan
 from fieldpulse_api.reading.pages import Pages, ReadOptions
+from fieldpulse_api.reading.single_rows import read_row
 from fieldpulse_api.resources.catalogue import BY_NAME
 from fieldpulse_api.resources.model import Resource
 from fieldpulse_api.values.scalars import ConversionError, optional_int, optional_time, to_utc
@@ -240,14 +241,7 @@ class WriteProbe:
         self._client.put(_item_path(resource, row_id), body)
 
     def _read_row(self, resource: Resource, row_id: int) -> Mapping[str, Any]:
-        row = self._client.get(_item_path(resource, row_id)).data
-        if not isinstance(row, dict):
-            raise UnexpectedResponse(
-                "Unexpected response from FieldPulse: not a row.",
-                where=f"GET {resource.item_path}",
-                hint="run again; if it happens again, report it",
-            )
-        return row
+        return read_row(self._client, resource, _item_path(resource, row_id))
 
 
 def _item_path(resource: Resource, row_id: int) -> str:

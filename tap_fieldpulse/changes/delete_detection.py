@@ -9,7 +9,7 @@ from fieldpulse_api.errors import SafetyLimitReached, UnexpectedResponse
 from fieldpulse_api.http.client import Client
 from fieldpulse_api.reading.pages import ReadOptions, Row
 from fieldpulse_api.reading.prefetch import map_in_order
-from fieldpulse_api.reading.single_rows import read_row
+from fieldpulse_api.reading.single_rows import find_row
 from fieldpulse_api.resources.model import Resource
 from fieldpulse_api.values.scalars import iso_timestamp
 from tap_fieldpulse.reading.list_reader import ListReader, is_marked_deleted
@@ -71,7 +71,7 @@ class DeleteDetector:
 
     def _ask(self, row: Row) -> tuple[Row, bool]:
         try:
-            found = read_row(self._client, self._resource, row)
+            found = find_row(self._client, self._resource, row)
             return row, found is None or is_marked_deleted(found, self._reading.zone)
         except UnexpectedResponse as error:
             self._logger.warning("%s: whether a row was deleted is not known: %s", self._resource.name, error.one_line)

@@ -67,7 +67,7 @@ class ResourceListReader:
         filters: Filters,
     ) -> None:
         self._skip_deleted = skip_deleted
-        self.stats, self.row_ids = pages.tally, set[int]()
+        self.stats, self.row_ids = pages.stats, set[int]()
         self.reads_full_list = since is None or must_read_all
         self.done, self.unit = 0, "rows"
         self._pages, self._bookmark, self._since, self._filters = pages, bookmark, since, filters
@@ -83,10 +83,10 @@ class ResourceListReader:
         if not self._sent:
             yield from self._read(self._pages)
             return
-        reading = self._pages.reading
-        self._pages.reading = replace(reading, query={**reading.query, **self._sent})
+        reading = self._pages.options
+        self._pages.options = replace(reading, query={**reading.query, **self._sent})
         plain = self._pages.without(self._sent)
-        plain.tally = self.stats
+        plain.stats = self.stats
         try:
             yield from self._read(self._pages)
             problem = "the server means something else by the filter" if self._filter_hides_rows() else None
@@ -115,7 +115,7 @@ class ResourceListReader:
                 time = self._time(row)
                 if self._bookmark and time:
                     self._bookmark.observe(time)
-            kept = _kept(rows, pages.reading.zone) if self._skip_deleted else rows
+            kept = _kept(rows, pages.options.zone) if self._skip_deleted else rows
             self.row_ids.update(int(row["id"]) for row in kept)
             if kept:
                 yield kept
@@ -148,7 +148,7 @@ class ResourceListReader:
 
     def _time(self, row: Row) -> datetime | None:
         column = self._pages.resource.updated_column
-        return optional_time(row.get(column), self._pages.reading.zone) if column else None
+        return optional_time(row.get(column), self._pages.options.zone) if column else None
 
 
 @dataclass(frozen=True)
@@ -193,13 +193,13 @@ class ChildListReader:
             FullScan(self._parents) if self.reads_full_list else IncrementalScan(self._parents, self._column, since)
         )
         self._children = ChildLists(client, resource, reading, self._parents)
-        self.stats = self._children.tally
+        self.stats = self._children.stats
         self.done, self.unit = 0, parent.name
 
     @property
     def total(self) -> int | None:
         """Return how many parents there are, where all are asked."""
-        return self._parents.tally.server_count if self.reads_full_list else None
+        return self._parents.stats.server_count if self.reads_full_list else None
 
     def rows(self) -> Iterator[list[Row]]:
         """Yield the rows of each parent."""
@@ -215,7 +215,7 @@ class ChildListReader:
 
     def next_state(self) -> dict[str, Any]:
         """Return the bookmark of the parents, and when all of them were asked."""
-        began = self._parents.tally.started_at
+        began = self._parents.stats.started_at
         full_at = began if self.reads_full_list else self._full_at
         return {"parents": self._bookmark.next_state(began), "full_at": iso_timestamp(full_at) if full_at else None}
 
@@ -227,7 +227,7 @@ class ChildListReader:
             yield rows
 
     def _note(self, parent: Row) -> None:
-        time = optional_time(parent.get(self._column), self._parents.reading.zone)
+        time = optional_time(parent.get(self._column), self._parents.options.zone)
         if time:
             self._bookmark.observe(time)
 

@@ -4,9 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
-from fieldpulse_api.errors import IncompleteRead
 from fieldpulse_api.http.client import Client
-from fieldpulse_api.reading.full_scan import FullScan
+from fieldpulse_api.reading.full_scan import read_whole_list
 from fieldpulse_api.reading.pages import Pages, ReadOptions
 from fieldpulse_api.resources.catalogue import BY_NAME
 from fieldpulse_api.values.text import PERSONAL_COLUMN, normalized
@@ -28,24 +27,16 @@ class NameIndex:
         return list(self._ids.get(normalized(name), ()))
 
 
-def read_name_index(client: Client, reading: ReadOptions, stream: str, columns: str) -> NameIndex:
+def read_name_index(client: Client, options: ReadOptions, stream: str, columns: str) -> NameIndex:
     """Read a whole list and index its rows by a column, or by several columns joined by a space.
 
     Raises: IncompleteRead; what `Client.get` raises.
     """
     index = NameIndex()
-    resource = BY_NAME[stream]
-    pages = Pages(client, resource, reading)
-    for row in (row for page in FullScan(pages).rows() for row in page):
+    for row in read_whole_list(Pages(client, BY_NAME[stream], options)):
         name = " ".join(str(row[column]) for column in columns.split() if row.get(column))
         if name:
             index.add(int(row["id"]), name)
             if columns != PERSONAL_COLUMN:
                 index.names.append(name)
-    if pages.tally.verdict == "incomplete":
-        raise IncompleteRead(
-            f"The list of {stream} is incomplete, so names in filters cannot be looked up.",
-            where=f"GET {resource.path}",
-            hint="run again",
-        )
     return index

@@ -21,10 +21,9 @@ from fieldpulse_api.errors import (
 from fieldpulse_api.http.api_key import has_key
 from fieldpulse_api.http.client import Client
 from fieldpulse_api.http.responses import is_unknown_path
-from fieldpulse_api.reading.account import account_of
+from fieldpulse_api.reading.account import read_account_id
 from fieldpulse_api.reading.definitions import read_definitions
 from fieldpulse_api.reading.pages import Pages, ReadOptions
-from fieldpulse_api.reading.single_rows import Details
 from fieldpulse_api.resources.catalogue import BY_NAME
 from fieldpulse_api.resources.model import Operation, Resource
 from fieldpulse_api.values.custom_fields import CUSTOM_FIELDS_PROPERTY, CustomFieldDefinition
@@ -37,6 +36,7 @@ from tap_fieldpulse.reading.bookmark import Bookmark, read_time
 from tap_fieldpulse.reading.filters import Filters, read_filters
 from tap_fieldpulse.reading.list_reader import ChildListReader, ChildRefreshPolicy, ListReader, ResourceListReader
 from tap_fieldpulse.reading.name_index import NameIndex, read_name_index
+from tap_fieldpulse.reading.row_details import RowDetails
 from tap_fieldpulse.records.custom_field_values import CustomFieldValues
 from tap_fieldpulse.records.discovery_sample import sample_unknown_fields
 from tap_fieldpulse.records.record_builder import RecordBuilder
@@ -103,7 +103,7 @@ class SyncContext:
     @cached_property
     def account(self) -> str:
         """Return the account that the key belongs to."""
-        return account_of(self.client)
+        return read_account_id(self.client)
 
     @cached_property
     def inbox(self) -> Inbox | None:
@@ -165,7 +165,7 @@ class SyncContext:
                 must_be_whole=must_be_whole,
                 without_deleted=sweeps,
             ),
-            details=Details(self.client, resource, self.read_options)
+            details=RowDetails(self.client, resource, self.read_options)
             if name in self.config["detail_streams"]
             else None,
             tracker=memory,

@@ -12,12 +12,12 @@ from typing import Any
 from fieldpulse_api.errors import IncompleteRead, SafetyLimitReached
 from fieldpulse_api.http.client import Client
 from fieldpulse_api.reading.pages import ReadOptions, Row
-from fieldpulse_api.reading.single_rows import Details
 from fieldpulse_api.resources.model import Resource
 from tap_fieldpulse.changes.change_tracker import ChangeTracker
 from tap_fieldpulse.changes.delete_detection import DeleteDetector
 from tap_fieldpulse.reading.filters import Filters
 from tap_fieldpulse.reading.list_reader import ListReader
+from tap_fieldpulse.reading.row_details import RowDetails
 from tap_fieldpulse.records.record_builder import Record, RecordBuilder
 from tap_fieldpulse.webhooks.hinted_rows import HintedRows
 
@@ -48,7 +48,7 @@ class StreamSyncParts:
     record_builder: RecordBuilder
     filters: Filters
     list_reader: ListReader
-    details: Details | None
+    details: RowDetails | None
     tracker: ChangeTracker | None
     delete_detector: DeleteDetector | None
     hinted_rows: HintedRows | None
@@ -79,7 +79,7 @@ class StreamSync:
     def requests(self) -> int:
         """Return how many requests the list, and the rows by id, have cost so far."""
         by_id = (self._parts.details, self._parts.hinted_rows)
-        return self._list_reader.stats.pages + sum(one.requests for one in by_id if one)
+        return self._list_reader.stats.pages + sum(one.request_count for one in by_id if one)
 
     def batches(self) -> Iterator[Batch]:
         """Yield what is to be emitted, and then move the state and say what was read and proved."""
@@ -219,8 +219,8 @@ class StreamSync:
         details, memory = self._parts.details, self._tracker
         figures = {
             "in_vain": self._filtered_out if self._parts.filters.tests else None,
-            "details": details.requests if details else None,
-            "hinted": self._parts.hinted_rows.requests if self._parts.hinted_rows else None,
+            "details": details.request_count if details else None,
+            "hinted": self._parts.hinted_rows.request_count if self._parts.hinted_rows else None,
             "deleted": self._deleted if self._parts.delete_detector else None,
             "events": self._events if memory and memory.tracks_changes else None,
         }

@@ -10,7 +10,7 @@ from fieldpulse_api.errors import RecordError, ServiceError
 from fieldpulse_api.http.client import Client
 from fieldpulse_api.reading.pages import ReadOptions, Row
 from fieldpulse_api.reading.prefetch import map_in_order
-from fieldpulse_api.reading.single_rows import read_row
+from fieldpulse_api.reading.single_rows import find_row
 from fieldpulse_api.resources.model import Operation, Resource
 
 from .inbox import valid_sequence
@@ -36,7 +36,7 @@ class HintedRows:
         reading: ReadOptions,
         logger: logging.Logger,
     ) -> None:
-        self.requests = 0
+        self.request_count = 0
         self._named, self._client, self._resource, self._reading = named, client, resource, reading
         self._logger = logger
         self._rows: dict[int, Row] = {}
@@ -60,7 +60,7 @@ class HintedRows:
             )
         try:
             for row in map_in_order(self._ask, ids, at_most=self._reading.pages_in_flight):
-                self.requests += 1
+                self.request_count += 1
                 if row:
                     self._rows[int(row["id"])] = row
         except ServiceError as error:
@@ -93,6 +93,6 @@ class HintedRows:
 
     def _ask(self, identity: int) -> Row | None:
         try:
-            return read_row(self._client, self._resource, {"id": identity})
+            return find_row(self._client, self._resource, {"id": identity})
         except RecordError:  # the list tells whether there is such a row
             return None

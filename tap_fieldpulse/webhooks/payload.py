@@ -45,7 +45,7 @@ class InvalidDelivery(ValueError):
 class Delivery:
     """One delivery. `event` is one of the eleven or `unknown`; values are text, JSON where they are not text.
 
-    `account` is the company's id, as `account_of` has it; `updated_at` and `trigger` are as they came.
+    `account` is the company's id, as `read_account_id` returns it; `updated_at` and `trigger` are as they came.
     """
 
     account: str

@@ -14,7 +14,7 @@ from typing import Any
 
 from fieldpulse_api.errors import FieldPulseError, IncompleteRead, RecordInvalid
 from fieldpulse_api.http.client import Client
-from fieldpulse_api.reading.full_scan import FullScan
+from fieldpulse_api.reading.full_scan import read_whole_list
 from fieldpulse_api.reading.pages import Pages, ReadOptions
 from fieldpulse_api.resources.catalogue import BY_NAME
 from fieldpulse_api.resources.model import Resource
@@ -46,19 +46,12 @@ class Lookup:
     def read(self, pages: Pages) -> None:
         """Read the list. Raises: IncompleteRead when it could not be read whole."""
         present: set[Column] = set()
-        scan = FullScan(pages, ends_by_count=bool(pages.resource.parent))
-        for row in (row for page in scan.rows() for row in page):
+        for row in read_whole_list(pages, ends_by_count=bool(pages.resource.parent)):
             self.upsert(int(row["id"]), row)
             present.update(column for column in self._fields if column not in present and column.is_in(row))
         self.absent_columns = set(self._fields) - present if self._rows else set()
         self.newest_id = max(self._rows, default=0)
-        _LOGGER.debug("look-up %s: %d rows, %s", pages.resource.path, len(self._rows), pages.tally.verdict)
-        if pages.tally.verdict == "incomplete":
-            raise IncompleteRead(
-                f"The list of `{pages.resource.name}` could not be read completely, so no row can be matched in it.",
-                where=f"GET {pages.resource.path}",
-                hint="run again",
-            )
+        _LOGGER.debug("look-up %s: %d rows, %s", pages.resource.path, len(self._rows), pages.stats.verdict)
 
     def upsert(self, row_id: int, values: Mapping[str, Any], *, is_planned: bool = False) -> None:
         """Store the values of a row; columns that `values` lacks stay as they are.

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 from fieldpulse_api.http.client import Client
 from fieldpulse_api.http.settings import ClientSettings
-from fieldpulse_api.reading.account import account_of, address_name
+from fieldpulse_api.reading.account import provisional_account_id, read_account_id
 from fieldpulse_api.reading.pages import ReadOptions
 from fieldpulse_api.resources.catalogue import WRITABLE
 from target_fieldpulse.ledger.ledger import Ledger
@@ -73,7 +73,7 @@ def build_services(
     with ExitStack() as resources:
         client = client_factory(settings.client_settings)
         resources.callback(client.close)
-        account, former_account = account_of(client), address_name(client)
+        account, former_account = read_account_id(client), provisional_account_id(client)
         database = LedgerDatabase(settings.ledger_url)
         resources.callback(database.close)
         ledger = Ledger(database, account, former_account=former_account)

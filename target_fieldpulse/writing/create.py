@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from fieldpulse_api.errors import FieldPulseError, ServerError, UncertainWrite
-from fieldpulse_api.reading.incremental_scan import newest_id
+from fieldpulse_api.reading.incremental_scan import read_newest_id
 from fieldpulse_api.reading.pages import Pages
 from fieldpulse_api.resources.model import Resource
 from fieldpulse_api.values.scalars import optional_int
@@ -158,7 +158,7 @@ class RowCreator:
         with self._max_id_locks[resource.name]:
             if resource.name not in self._max_ids:
                 pages = Pages(self._services.client, resource, self._services.read_options)
-                self._max_ids[resource.name] = newest_id(pages)
+                self._max_ids[resource.name] = read_newest_id(pages)
             return self._max_ids[resource.name]
 
     def _observe_id(self, resource: Resource, row_id: int) -> None:

@@ -77,5 +77,5 @@ class NewRowReader:
 
 def _is_complete(pages: Pages) -> bool:
     """Return whether all rows were read. The server's count suffices: a list that keeps growing is never proved."""
-    stats = pages.tally
+    stats = pages.stats
     return stats.verdict == "complete" or (stats.verdict == "unproven" and stats.server_count is not None)

@@ -8,9 +8,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from fieldpulse_api.errors import UnexpectedResponse
 from fieldpulse_api.http.client import Client
 from fieldpulse_api.reading.pages import ReadOptions
+from fieldpulse_api.reading.single_rows import read_row
 from fieldpulse_api.resources.model import Resource
 from target_fieldpulse.ledger.ledger import Ledger
 from target_fieldpulse.ledger.run_marker import RunMarkers
@@ -57,18 +57,11 @@ class WriteServices:
     timeout_seconds: float
 
     def read_row(self, resource: Resource, path: str) -> Mapping[str, Any]:
-        """Read a row by id, with its custom fields.
+        """Return the row at a path, with its custom fields.
 
         Raises: RowNotFound; UnexpectedResponse if the response is not a row; what `Client.get` raises.
         """
-        row = self.client.get(path, dict(resource.with_custom_fields_params)).data
-        if not isinstance(row, dict):
-            raise UnexpectedResponse(
-                "The response to a request for one row holds no row.",
-                where=f"GET {path}",
-                hint="run again; if this stays, the API has changed: report it",
-            )
-        return row
+        return read_row(self.client, resource, path)
 
 
 def row_path(resource: Resource, parent_ids: Mapping[str, int], row_id: int) -> str:

@@ -12,7 +12,7 @@ import pytest
 from fieldpulse_api.http.client import Client
 from fieldpulse_api.reading.child_lists import ChildLists
 from fieldpulse_api.reading.full_scan import FullScan
-from fieldpulse_api.reading.incremental_scan import IncrementalScan, newest_id
+from fieldpulse_api.reading.incremental_scan import IncrementalScan, read_newest_id
 from fieldpulse_api.reading.pages import Pages, ReadOptions, Row
 from fieldpulse_api.resources.catalogue import BY_NAME, RESOURCES
 from fieldpulse_api.resources.model import Resource
@@ -49,8 +49,8 @@ def test_every_list_is_read_whole_and_in_order(box: Sandbox, client: Client, res
     pages = Pages(client, resource, READING)
     found = read(FullScan(pages).rows())
     assert (found if resource.supports_sort else sorted(found)) == ids(box, resource.name)
-    assert pages.tally.verdict == "complete"
-    assert pages.tally.records == len(ids(box, resource.name))
+    assert pages.stats.verdict == "complete"
+    assert pages.stats.records == len(ids(box, resource.name))
 
 
 def test_a_list_with_a_count_costs_no_more_than_its_pages_and_four(box: Sandbox, client: Client) -> None:
@@ -66,8 +66,8 @@ def test_an_ignored_sort_costs_requests_and_no_rows(box: Sandbox, client: Client
     box.behaviour.shuffle_unsorted = True
     pages = pages_of(client, "customers")
     assert sorted(read(FullScan(pages).rows())) == ids(box, "customers")
-    assert pages.tally.verdict == "complete"
-    assert any("did not sort" in note for note in pages.tally.notes)
+    assert pages.stats.verdict == "complete"
+    assert any("did not sort" in note for note in pages.stats.notes)
 
 
 def test_without_a_count_a_second_reading_confirms_the_first(box: Sandbox, client: Client) -> None:
@@ -75,8 +75,8 @@ def test_without_a_count_a_second_reading_confirms_the_first(box: Sandbox, clien
     box.behaviour.count_key = None
     pages = pages_of(client, "customers")
     assert read(FullScan(pages).rows()) == ids(box, "customers")
-    assert pages.tally.verdict == "complete"
-    assert pages.tally.server_count is None
+    assert pages.stats.verdict == "complete"
+    assert pages.stats.server_count is None
 
 
 def test_a_server_that_caps_pages_does_not_end_the_walk_early(box: Sandbox, client: Client) -> None:
@@ -90,7 +90,7 @@ def test_a_list_that_ignores_the_page_is_said_to_be_incomplete(box: Sandbox, cli
     box.behaviour.honour_page = False
     pages = pages_of(client, "users", ReadOptions(page_size=5))
     assert len(read(FullScan(pages).rows())) == 5
-    assert pages.tally.verdict == "incomplete"
+    assert pages.stats.verdict == "incomplete"
 
 
 @pytest.mark.parametrize("counts", ["total_count", None])
@@ -99,7 +99,7 @@ def test_the_same_page_over_and_over_is_no_order(box: Sandbox, client: Client, c
     box.behaviour.honour_page, box.behaviour.honour_sort, box.behaviour.count_key = False, False, counts  # type: ignore[assignment]
     pages = pages_of(client, "users", ReadOptions(page_size=5))
     assert len(read(FullScan(pages).rows())) == 5
-    assert pages.tally.verdict == ("incomplete" if counts else "unproven")
+    assert pages.stats.verdict == ("incomplete" if counts else "unproven")
 
 
 def test_a_steady_order_of_another_kind_is_proved_without_a_count(box: Sandbox, client: Client) -> None:
@@ -107,7 +107,7 @@ def test_a_steady_order_of_another_kind_is_proved_without_a_count(box: Sandbox, 
     box.behaviour.honour_sort, box.behaviour.count_key, box.behaviour.always_count = False, None, ()
     pages = pages_of(client, "jobs")
     assert sorted(read(FullScan(pages).rows())) == ids(box, "jobs")
-    assert pages.tally.verdict == "complete"
+    assert pages.stats.verdict == "complete"
 
 
 @pytest.mark.parametrize("counts", ["total_count", None])
@@ -125,7 +125,7 @@ def test_the_end_of_a_list_is_found_in_whatever_way_it_is_told(
     box.behaviour.count_key, box.behaviour.always_count = counts, ()
     pages = pages_of(client, "jobs")
     assert sorted(read(FullScan(pages).rows())) == ids(box, "jobs")
-    assert pages.tally.verdict == "complete"
+    assert pages.stats.verdict == "complete"
 
 
 def test_a_page_that_came_twice_by_a_slip_is_not_the_end(box: Sandbox, client: Client) -> None:
@@ -150,7 +150,7 @@ def test_what_was_deleted_meanwhile_does_not_stand_for_what_never_came(
         found += [row["id"] for row in page]
         if chance.random() < 0.5 and len(ids(box, "customers")) > 50:
             box.store.delete("customers", chance.choice(sorted(set(found) & set(ids(box, "customers")))))
-    assert pages.tally.verdict != "complete" or set(ids(box, "customers")) <= set(found)
+    assert pages.stats.verdict != "complete" or set(ids(box, "customers")) <= set(found)
 
 
 @pytest.mark.parametrize("counts", ["total_count", None])
@@ -184,7 +184,7 @@ def test_reading_once_is_enough_where_nothing_is_to_be_proved(box: Sandbox, clie
     box.behaviour.count_key = None
     pages = pages_of(client, "customers", ReadOptions(page_size=10, check_completeness=False))
     read(FullScan(pages).rows())
-    assert pages.tally.verdict == "unproven"
+    assert pages.stats.verdict == "unproven"
     assert len({request.query["page"] for request in box.requests}) == len(box.requests)
 
 
@@ -193,7 +193,7 @@ def test_without_order_and_count_nothing_is_called_complete(box: Sandbox, client
     box.behaviour.honour_sort, box.behaviour.shuffle_unsorted, box.behaviour.count_key = False, True, None
     pages = pages_of(client, "customers")
     read(FullScan(pages).rows())
-    assert pages.tally.verdict == "unproven"
+    assert pages.stats.verdict == "unproven"
 
 
 # Newest first
@@ -217,7 +217,7 @@ def test_what_is_new_is_read_and_only_that(box: Sandbox, client: Client, name: s
     pages = pages_of(client, name)
     found = read(IncrementalScan(pages, "updated_at", since).rows())
     assert sorted(found) == sorted(changed(box, name, since))
-    assert pages.tally.verdict == "complete"
+    assert pages.stats.verdict == "complete"
 
 
 def test_a_few_changes_cost_three_requests(box: Sandbox, client: Client) -> None:
@@ -234,7 +234,7 @@ def test_an_ignored_sort_does_not_hide_what_is_new(box: Sandbox, client: Client,
     since = since_of(box, "jobs", 12)
     pages = pages_of(client, "jobs")
     assert sorted(read(IncrementalScan(pages, "updated_at", since).rows())) == sorted(changed(box, "jobs", since))
-    assert any("does not sort" in note for note in pages.tally.notes)
+    assert any("does not sort" in note for note in pages.stats.notes)
 
 
 def test_an_order_that_only_looks_right_is_found_out(box: Sandbox, client: Client) -> None:
@@ -314,7 +314,7 @@ def test_the_newest_id_is_found_with_and_without_a_sort(
     box.behaviour.honour_sort, box.behaviour.shuffle_unsorted = honoured, shuffled
     box.behaviour.count_key = None
     for _ in range(5):
-        assert newest_id(pages_of(client, name)) == max(ids(box, name))
+        assert read_newest_id(pages_of(client, name)) == max(ids(box, name))
 
 
 def test_rows_that_slide_down_while_others_are_created_are_no_disorder(box: Sandbox, client: Client) -> None:
@@ -326,8 +326,8 @@ def test_rows_that_slide_down_while_others_are_created_are_no_disorder(box: Sand
     box.on_request = lambda request: box.store.create("customers", {"first_name": "Meanwhile"}) and None
     pages = pages_of(client, "customers", ONE_AT_A_TIME)
     assert set(wanted) <= set(read(IncrementalScan(pages, "id", known + 1).rows()))
-    assert pages.tally.verdict == "complete"
-    assert pages.tally.pages < 20
+    assert pages.stats.verdict == "complete"
+    assert pages.stats.pages < 20
 
 
 def test_a_list_that_ignores_the_page_does_not_lose_what_is_new(box: Sandbox, client: Client) -> None:
@@ -335,7 +335,7 @@ def test_a_list_that_ignores_the_page_does_not_lose_what_is_new(box: Sandbox, cl
     box.behaviour.honour_page = False
     pages = pages_of(client, "timesheets", ReadOptions(page_size=5))
     read(IncrementalScan(pages, "updated_at", since_of(box, "timesheets", 15)).rows())
-    assert pages.tally.verdict == "incomplete"
+    assert pages.stats.verdict == "incomplete"
 
 
 # Children
@@ -355,8 +355,8 @@ def test_children_of_all_parents_are_read_with_one_request_each(box: Sandbox, cl
     assert sorted(read(rows_of(children))) == ids(box, "customer_contacts")
     asked = [request for request in box.requests if request.path.endswith("/customer-contact")]
     assert len(asked) == len(ids(box, "customers"))
-    assert children.tally.verdict == "complete"
-    assert children.tally.server_count == len(ids(box, "customer_contacts"))
+    assert children.stats.verdict == "complete"
+    assert children.stats.server_count == len(ids(box, "customer_contacts"))
 
 
 def test_a_parent_that_was_deleted_meanwhile_is_counted(box: Sandbox, client: Client) -> None:
@@ -367,7 +367,7 @@ def test_a_parent_that_was_deleted_meanwhile_is_counted(box: Sandbox, client: Cl
     read_so_far = customers.index(next(rows)[0]["customer_id"])
     box.store.delete("customers", customers[read_so_far + 1])
     read(rows)
-    assert children.tally.vanished == 1
+    assert children.stats.vanished == 1
 
 
 def test_children_of_parents_that_were_not_all_read_are_not_complete(box: Sandbox, client: Client) -> None:
@@ -375,7 +375,7 @@ def test_children_of_parents_that_were_not_all_read_are_not_complete(box: Sandbo
     box.behaviour.honour_sort, box.behaviour.shuffle_unsorted, box.behaviour.count_key = False, True, None
     children = children_of(client)
     read(rows_of(children))
-    assert children.tally.verdict == "unproven"
+    assert children.stats.verdict == "unproven"
 
 
 def test_memory_is_bounded_by_the_pages_in_flight(box: Sandbox, client: Client) -> None:
