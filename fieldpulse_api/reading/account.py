@@ -1,4 +1,4 @@
-"""Which account a key belongs to: what is stored about it must not depend on the key, which may be replaced."""
+"""The account that a key belongs to: data is stored under its id, because the key may be replaced."""
 
 from __future__ import annotations
 
@@ -9,24 +9,24 @@ from fieldpulse_api.errors import RowNotFound, UnexpectedResponse
 from fieldpulse_api.http.client import Client
 
 _LOGGER = logging.getLogger(__name__)
-_COLUMN = "company_id"  # on nearly every row (V): whichever list shows it, it is the same
-# Users and teams are never empty: one key acts as one user, in one team, of one company (V*).
-_PLACES = ("/users", "/teams", "/customers", "/jobs/status-workflows", "/jobs", "/pipeline-status", "/lead-source")
+_COMPANY_COLUMN = "company_id"  # on nearly every row, with the same value in each list (verified)
+# Users and teams are never empty: a key acts as one user, in one team, of one company (observed on the vendor's host).
+_PATHS = ("/users", "/teams", "/customers", "/jobs/status-workflows", "/jobs", "/pipeline-status", "/lead-source")
 
 
 def read_account_id(client: Client) -> str:
-    """Return the company's id as text; where no list shows it, `address_name`."""
-    for path in _PLACES:
+    """Return the id of the company as text; `provisional_account_id` if no list shows it."""
+    for path in _PATHS:
         try:
             rows = client.get(path, {"page": "1", "limit": "1"}).data
         except (RowNotFound, UnexpectedResponse):
             continue
-        if isinstance(rows, list) and rows and isinstance(rows[0], dict) and rows[0].get(_COLUMN):
-            return str(rows[0][_COLUMN])
-    _LOGGER.warning("No list shows the company's id: give each FieldPulse account stores of its own")
+        if isinstance(rows, list) and rows and isinstance(rows[0], dict) and rows[0].get(_COMPANY_COLUMN):
+            return str(rows[0][_COMPANY_COLUMN])
+    _LOGGER.warning("No list shows the id of the company: use separate stores for each FieldPulse account")
     return provisional_account_id(client)
 
 
 def provisional_account_id(client: Client) -> str:
-    """Return a name for the API's address: what an account is called until its id is known."""
+    """Return the id of an account whose company is not known: a hash of `api_url`."""
     return hashlib.sha256(client.settings.api_url.encode()).hexdigest()[:16]

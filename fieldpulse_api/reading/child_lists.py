@@ -1,4 +1,4 @@
-"""Reading a list that every row of a parent has, many parents at a time."""
+"""Child lists: one list for each row of a parent list, many of them in flight."""
 
 from __future__ import annotations
 
@@ -13,49 +13,50 @@ from .full_scan import FullScan
 from .pages import Pages, ReadOptions, Row, ScanStats
 from .prefetch import map_in_order
 
-_WORST = ("complete", "unproven", "incomplete")
+_VERDICTS_FROM_BEST = ("complete", "unproven", "incomplete")
 
 
 class ChildLists:
-    """Read the child lists of many parents, with as many under way as pages may be.
+    """Read the child lists of many parents.
 
-    A parent that answers 404 was deleted meanwhile: it is counted in `tally.vanished`. `parents` are the
-    pages of the list that they are read from: what is not proved of it is not proved of the children.
+    `stats` sum up all child lists. Their verdict is the worst of all and of the parent list, whose pages are `parents`:
+    children of a parent that was missed were missed too. A parent that returns 404 was deleted in the meantime.
     """
 
     def __init__(self, client: Client, resource: Resource, options: ReadOptions, parents: Pages) -> None:
         self.stats = ScanStats(verdict="complete", server_count=0)
         self.parents = parents
-        self._client, self._resource, self._reading = client, resource, options
-        self._column = f"{parents.resource.singular}_id"
+        self._client, self._resource, self._options = client, resource, options
+        self._parent_column = f"{parents.resource.singular}_id"
 
     def rows(self, parents: Iterable[list[Row]]) -> Iterator[list[Row]]:
-        """Yield the rows of each parent that has any, with the parent's id in its column."""
-        ids = (int(row["id"]) for rows in parents for row in rows)
-        for rows, tally in map_in_order(self._read, ids, at_most=self._reading.pages_in_flight):
-            self._add(tally)
+        """Yield the rows of each parent that has any, with the parent's id in a column."""
+        parent_ids = (int(row["id"]) for rows in parents for row in rows)
+        for rows, stats in map_in_order(self._read, parent_ids, max_in_flight=self._options.pages_in_flight):
+            self._add(stats)
             if rows:
                 yield rows
         self._add(replace(self.parents.stats, records=0, server_count=0))
 
-    def _read(self, parent: int) -> tuple[list[Row], ScanStats]:
-        column = self._column
-        pages = Pages(self._client, self._resource, self._reading, self._resource.path.format(**{column: parent}))
+    def _read(self, parent_id: int) -> tuple[list[Row], ScanStats]:
+        column = self._parent_column
+        path = self._resource.path.format(**{column: parent_id})
+        pages = Pages(self._client, self._resource, self._options, path)
         try:
-            walk = FullScan(pages, ends_by_count=True)
-            rows = [{**row, column: row.get(column) or parent} for page in walk.rows() for row in page]
+            scan = FullScan(pages, ends_by_count=True)
+            rows = [{**row, column: row.get(column) or parent_id} for page in scan.rows() for row in page]
         except RowNotFound:
-            return [], ScanStats(vanished=1, verdict="complete")
+            return [], ScanStats(vanished_parents=1, verdict="complete")
         return rows, pages.stats
 
-    def _add(self, one: ScanStats) -> None:
+    def _add(self, stats: ScanStats) -> None:
         total = self.stats
-        total.records += one.records
-        total.pages += one.pages
-        total.duplicates += one.duplicates
-        total.vanished += one.vanished
-        total.started_at = total.started_at or one.started_at
-        total.verdict = max(total.verdict, one.verdict, key=_WORST.index)
-        if total.server_count is not None and not one.vanished:
-            total.server_count = None if one.server_count is None else total.server_count + one.server_count
-        total.notes.extend(note for note in one.notes if note not in total.notes)
+        total.records += stats.records
+        total.pages += stats.pages
+        total.duplicates += stats.duplicates
+        total.vanished_parents += stats.vanished_parents
+        total.started_at = total.started_at or stats.started_at
+        total.verdict = max(total.verdict, stats.verdict, key=_VERDICTS_FROM_BEST.index)
+        if total.server_count is not None and not stats.vanished_parents:
+            total.server_count = None if stats.server_count is None else total.server_count + stats.server_count
+        total.notes.extend(note for note in stats.notes if note not in total.notes)

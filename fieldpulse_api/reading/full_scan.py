@@ -1,7 +1,8 @@
-"""Reading a list whole, without trusting the server's sorting, counting or paging.
+"""The full scan: every row of a list, once, without trust in the server's order, count or page numbers.
 
-A *pass* reads the pages once. A walk takes as many passes as it needs to be complete, within
-bounds, hands every row on once, and says what it proved.
+The API has no cursor and no snapshot of a list. While its numbered pages are read, rows are created, changed and
+deleted, and the server may ignore the order that was asked for. A full scan therefore reads the pages in passes until
+one proves that no row was missed, or until further passes are of no use.
 """
 
 from __future__ import annotations
@@ -14,182 +15,204 @@ from fieldpulse_api.errors import IncompleteRead
 
 from .pages import Page, Pages, Row, Verdict
 
-_MOST_PASSES = 16
-_MOST_QUIET = 3  # passes in a row that bring nothing new
+_MAX_PASSES = 16
+_MAX_PASSES_WITHOUT_NEWS = 3
 
 
 @dataclass
 class ScanPass:
-    """One reading of the pages: which ids came, whether they ascended, and how many there should be.
+    """One reading of the pages from the first to the end.
 
-    `counted` rows with ids up to `newest_id` were there when it began; `stalls` is how many of the last pages
-    brought nothing new, and `slipped` that one did in the middle.
+    `server_count` rows with ids up to `newest_id` existed when the pass began. `ids` keep the order of arrival.
+    `repeated_pages` is how many of the latest pages in a row held no new id; `has_repeat_inside`: such a page came
+    before others with new ids.
     """
 
     server_count: int | None = None
     newest_id: int | None = None
-    ids: dict[int, None] = field(default_factory=dict)  # in their order
+    ids: dict[int, None] = field(default_factory=dict)
     rows_received: int = 0
     new_rows: int = 0
-    pages_with_new_rows: int = 0  # pages that brought something new
-    pages_without_news: int = 0
-    had_gap: bool = False
+    pages_with_new_ids: int = 0
+    repeated_pages: int = 0
+    has_repeat_inside: bool = False
     is_ascending: bool = True
-    ended: bool = False
+    reached_end: bool = False
     last_id: int = -1
 
     def add_page(self, page: Page) -> bool:
-        """Note a page; say whether the end of the list was reached.
+        """Add a page; return whether the pass is over.
 
-        That is an empty page, or the second in a row without a new id: one alone may be a slip. Where only
-        the first page ever came, the server may not honour the page, and an end was not seen.
+        A pass ends at an empty page, or at the second page in a row without a new id: one alone may be a fault. A short
+        page ends nothing, because the server may cap the page size. If only the first page ever held new ids, the
+        server probably ignores `page`: then the pass is over, but has not reached the end of the list.
         """
         self.rows_received += len(page.ids)
         if not page.ids:
-            self.ended = True
+            self.reached_end = True
         elif self.ids.keys() >= set(page.ids):
-            self.pages_without_news += 1
-            self.ended = self.pages_without_news > 1 and self.pages_with_new_rows > 1
+            self.repeated_pages += 1
+            self.reached_end = self.repeated_pages > 1 and self.pages_with_new_ids > 1
         else:
-            self.had_gap |= self.pages_without_news > 0
-            if self.had_gap or page.ids != sorted(page.ids) or page.ids[0] <= self.last_id:
+            self.has_repeat_inside |= self.repeated_pages > 0
+            if self.has_repeat_inside or page.ids != sorted(page.ids) or page.ids[0] <= self.last_id:
                 self.is_ascending = False
-            self.last_id, self.pages_without_news, self.pages_with_new_rows = (
-                page.ids[-1],
-                0,
-                self.pages_with_new_rows + 1,
-            )
+            self.last_id = page.ids[-1]
+            self.repeated_pages = 0
+            self.pages_with_new_ids += 1
             self.ids.update(dict.fromkeys(page.ids))
-        return self.ended or self.pages_without_news > 1
+        return self.reached_end or self.repeated_pages > 1
 
     def has_same_order_as(self, other: ScanPass | None) -> bool:
-        """Say whether the same rows came in the same order, to the end: the server has an order, though not ours."""
-        if other is None or not (self.ended and other.ended) or self.had_gap:
+        """Return whether both passes brought the same rows in the same order, to the end of the list."""
+        if other is None or not (self.reached_end and other.reached_end) or self.has_repeat_inside:
             return False
         return list(self.ids) == list(other.ids)
 
     @property
     def proves_completeness(self) -> bool:
-        """Say whether this pass alone proves that no row was missed.
+        """Return whether this pass alone proves that no row was missed.
 
-        As many of the rows that were there at the start have come as were counted then. A row
-        that was deleted meanwhile pulls another one over a page's edge, unseen: then one is lacking.
+        By ascending id, creates land behind `newest_id` and updates move nothing. Only a delete moves rows: it pulls
+        the first row of the next page to a page that has been read. Each missed row and each row that was deleted
+        before it was read leaves the ids one short of the count. As many ids as counted rows therefore mean that none
+        was missed.
         """
         if self.server_count is None or not self.is_ascending:
             return False
-        last = self.newest_id
-        return sum(last is None or one <= last for one in self.ids) >= self.server_count
+        newest = self.newest_id
+        return sum(newest is None or row_id <= newest for row_id in self.ids) >= self.server_count
 
 
 class FullScan:
-    """One walk over a whole list.
+    """Read a whole list in passes.
 
-    `ids` are those of all rows that came. `ends_by_count` spares the empty page at the end where the
-    server's count is reached: for the many short lists of a fan-out, where it would double the requests.
+    Invariant: a row is yielded once, when it first comes; `row_ids` are those of all rows that came. After each pass:
 
-    Source: contract 2.2 (empty page at the end, V; unstable order without a sort, V), 3.3 (sort, D).
+    | what the passes so far show | verdict |
+    | --- | --- |
+    | this pass proves completeness (`ScanPass.proves_completeness`), or the list is empty | complete |
+    | the latest passes brought no new row, and confirm each other (`_is_confirmed`) | complete |
+    | 16 passes, or three without a new row in a list that is sorted or not counted | unproven or incomplete |
+    | anything else | another pass |
+
+    It is incomplete if fewer rows came than the server counts, unproven otherwise.
+
+    `ends_by_count` ends a pass once it has as many rows as the server counts. This spares the empty page at the end of
+    the many short lists of a fan-out, where it would double the requests.
+
+    Source: API facts 2.2 (empty page past the end, unstable order without a sort: verified), 3.3 (sort: documented).
     """
 
     def __init__(self, pages: Pages, *, ends_by_count: bool = False) -> None:
         self._pages, self._stats = pages, pages.stats
         self._ends_by_count = ends_by_count
-        self.ids: set[int] = set()
-        self._before: ScanPass | None = None
+        self.row_ids: set[int] = set()
+        self._previous_pass: ScanPass | None = None
 
     def rows(self, keep: Callable[[Row], bool] = lambda _: True) -> Iterator[list[Row]]:
-        """Yield every row that `keep` takes, once, in lists that are never empty.
-
-        By ascending id: inserts land at the end and updates move nothing. A pass ends at an empty
-        page, or at two without a new id, never at a short one.
-        """
-        quiet: list[ScanPass] = []  # since something new came
-        for number in count_from(1):
-            one = ScanPass()
-            yield from self._read(one, keep)
-            self._stats.duplicates += one.rows_received - len(one.ids)
-            quiet = [] if one.new_rows else [*quiet, one]
-            verdict = self._verdict(one, number, quiet)
+        """Yield every row for which `keep` returns true, once, in lists that are never empty."""
+        passes_without_news: list[ScanPass] = []  # since the latest pass with a new row
+        for pass_number in count_from(1):
+            scan_pass = ScanPass()
+            yield from self._read_pass(scan_pass, keep)
+            self._stats.duplicates += scan_pass.rows_received - len(scan_pass.ids)
+            passes_without_news = [] if scan_pass.new_rows else [*passes_without_news, scan_pass]
+            verdict = self._verdict(scan_pass, pass_number, passes_without_news)
             if verdict:
                 self._stats.verdict = verdict
                 return
-            self._before = one
+            self._previous_pass = scan_pass
 
-    def _read(self, one: ScanPass, keep: Callable[[Row], bool]) -> Iterator[list[Row]]:
-        order = self._pages.sort_params("id", "asc")
-        first = self._begin(one)
-        pages_expected = -(-first.server_count // len(first.ids)) + 1 if first.server_count and first.ids else None
-        for page in self._pages.read_after(
-            first, order, lambda n: pages_expected - n if pages_expected else 2 ** (n - 1), count=False
-        ):
-            if one.add_page(page):
+    def _read_pass(self, scan_pass: ScanPass, keep: Callable[[Row], bool]) -> Iterator[list[Row]]:
+        first = self._begin(scan_pass)
+        page_count = -(-first.server_count // len(first.ids)) + 1 if first.server_count and first.ids else None
+
+        def pages_ahead(pages_read: int) -> int:
+            """Return how many pages to prefetch: as many as the count promises; without a count ever more."""
+            return page_count - pages_read if page_count else 2 ** (pages_read - 1)
+
+        for page in self._pages.read_on(first, self._pages.sort_params("id", "asc"), pages_ahead, count=False):
+            if scan_pass.add_page(page):
                 return
-            rows = self._unseen_rows(page, one)
-            kept = [row for row in rows if keep(row)]
-            self._stats.records += len(kept)
-            if kept:
-                yield kept
-            if self._ends_by_count and one.server_count is not None and len(one.ids) >= one.server_count:
+            kept_rows = [row for row in self._unseen_rows(page, scan_pass) if keep(row)]
+            self._stats.records += len(kept_rows)
+            if kept_rows:
+                yield kept_rows
+            count = scan_pass.server_count
+            if self._ends_by_count and count is not None and len(scan_pass.ids) >= count:
                 return
 
-    def _begin(self, one: ScanPass) -> Page:
-        """Read the first page; where there are more, mark where the list ends first, and count then."""
-        resource = self._pages.resource
-        order = resource.sort_params("id", "asc")
-        first = self._pages.read(order, 1)
-        one.server_count = first.server_count
-        if (
-            first.server_count is None
-            or len(first.ids) >= first.server_count
-            or not self._pages.options.check_completeness
-        ):
+    def _begin(self, scan_pass: ScanPass) -> Page:
+        """Read the first page; of a list with more pages also the newest id, which bounds what has to come.
+
+        The id is read before the count that it goes with. A row that is created in between raises the count alone: the
+        pass then proves too little, never too much.
+        """
+        ascending = self._pages.sort_params("id", "asc")
+        first = self._pages.read(ascending, 1)
+        scan_pass.server_count = first.server_count
+        is_single_page = first.server_count is None or len(first.ids) >= first.server_count
+        if is_single_page or not self._pages.options.check_completeness:
             return first
-        end = self._pages.read(resource.sort_params("id", "desc"), 1, limit=1)
-        first = self._pages.read(order, 1)
-        if end.server_count is not None and first.server_count is not None:
-            one.server_count = max(end.server_count, first.server_count)
-        one.newest_id = max(end.ids, default=None)
-        if one.newest_id is None or one.newest_id < max(first.ids, default=0):
-            one.is_ascending = False
+        last = self._pages.read(self._pages.sort_params("id", "desc"), 1, limit=1)
+        first = self._pages.read(ascending, 1)
+        if last.server_count is not None and first.server_count is not None:
+            scan_pass.server_count = max(last.server_count, first.server_count)
+        scan_pass.newest_id = max(last.ids, default=None)
+        if scan_pass.newest_id is None or scan_pass.newest_id < max(first.ids, default=0):
+            scan_pass.is_ascending = False
         return first
 
-    def _unseen_rows(self, page: Page, one: ScanPass) -> list[Row]:
+    def _unseen_rows(self, page: Page, scan_pass: ScanPass) -> list[Row]:
         rows = []
-        for identity, row in zip(page.ids, page.rows):  # noqa: B905  made as one
-            if identity not in self.ids:
-                self.ids.add(identity)
+        for row_id, row in zip(page.ids, page.rows, strict=True):
+            if row_id not in self.row_ids:
+                self.row_ids.add(row_id)
                 rows.append(row)
-        one.new_rows += len(rows)
+        scan_pass.new_rows += len(rows)
         return rows
 
-    def _verdict(self, one: ScanPass, number: int, quiet: list[ScanPass]) -> Verdict | None:
-        """Return the verdict, or None to read once more."""
-        if one.proves_completeness or not (self.ids or one.server_count):
+    def _verdict(self, scan_pass: ScanPass, pass_number: int, passes_without_news: list[ScanPass]) -> Verdict | None:
+        """Return the verdict, None for another pass."""
+        count, checks_completeness = scan_pass.server_count, self._pages.options.check_completeness
+        if scan_pass.proves_completeness or not (self.row_ids or count):
             return "complete"
-        if quiet and self._pages.options.check_completeness and self._is_enough(one, quiet):
+        if passes_without_news and checks_completeness and self._is_confirmed(scan_pass, passes_without_news):
             return "complete"
-        is_tired = len(quiet) >= _MOST_QUIET and (one.is_ascending or one.server_count is None)
-        if not self._pages.options.check_completeness or number >= _MOST_PASSES or is_tired:
-            return "unproven" if one.server_count is None or len(self.ids) >= one.server_count else "incomplete"
-        if number == 1 and self._pages.resource.supports_sort:
-            self._stats.notes.append(_why_again(one))
+        gave_up = len(passes_without_news) >= _MAX_PASSES_WITHOUT_NEWS and (scan_pass.is_ascending or count is None)
+        if not checks_completeness or pass_number >= _MAX_PASSES or gave_up:
+            return "unproven" if count is None or len(self.row_ids) >= count else "incomplete"
+        if pass_number == 1 and self._pages.resource.supports_sort:
+            self._stats.notes.append(_reason_for_another_pass(scan_pass))
         return None
 
-    def _is_enough(self, one: ScanPass, quiet: list[ScanPass]) -> bool:
-        """Say whether passes that brought nothing new show that nothing is missing.
+    def _is_confirmed(self, scan_pass: ScanPass, passes_without_news: list[ScanPass]) -> bool:
+        """Return whether passes without a new row show that none is missing.
 
-        In an order that changes, what was deleted meanwhile must not stand for what never came: only
-        what came lately is held against the count.
+        | order of the rows | count | complete if |
+        | --- | --- | --- |
+        | the same in two passes to the end | none | always: rows that slide between pages would change it |
+        | the same in two passes to the end | yes | the pass has as many rows as counted |
+        | ascending, or no sort is documented | none | always |
+        | ascending | yes | all passes together have as many rows as counted |
+        | any other | yes | the passes without a new row together have as many rows as counted |
+        | any other | none | never |
+
+        The last but one counts only the latest passes: in an order that changes, a row that an earlier pass brought and
+        that was deleted since must not stand for one that never came.
         """
-        if one.has_same_order_as(self._before):
-            return one.server_count is None or len(one.ids) >= one.server_count
-        if one.server_count is None:
-            return one.is_ascending or not self._pages.resource.supports_sort
-        lately = set().union(*(each.ids for each in quiet))
-        return len(self.ids if one.is_ascending else lately) >= one.server_count
+        count = scan_pass.server_count
+        if scan_pass.has_same_order_as(self._previous_pass):
+            return count is None or len(scan_pass.ids) >= count
+        if count is None:
+            return scan_pass.is_ascending or not self._pages.resource.supports_sort
+        latest_ids = set().union(*(latest.ids for latest in passes_without_news))
+        return len(self.row_ids if scan_pass.is_ascending else latest_ids) >= count
 
 
 def read_whole_list(pages: Pages, *, ends_by_count: bool = False) -> Iterator[Row]:
-    """Yield every row of a list in which rows are then looked up: a row that is missing must not seem not to exist.
+    """Yield every row of a list that serves for look-ups: in a list that is incomplete, a row may seem not to exist.
 
     Raises: IncompleteRead at the end, if fewer rows came than the server counts; what `Client.get` raises.
     """
@@ -203,9 +226,9 @@ def read_whole_list(pages: Pages, *, ends_by_count: bool = False) -> Iterator[Ro
         )
 
 
-def _why_again(one: ScanPass) -> str:
-    if not one.is_ascending:
-        return "the server did not sort by id: the list is read until nothing new comes"
-    if one.server_count is None:
+def _reason_for_another_pass(scan_pass: ScanPass) -> str:
+    if not scan_pass.is_ascending:
+        return "the server ignored the sort by id: the list is read again until no new rows appear"
+    if scan_pass.server_count is None:
         return "the server sent no count: the list is read a second time"
-    return "fewer rows came than were counted, or some were deleted meanwhile: the list is read again"
+    return "fewer rows came than the server counted: the list is read again"

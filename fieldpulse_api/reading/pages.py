@@ -1,4 +1,4 @@
-"""The pages of one list: asked for ahead, handed on in order, each checked to be a list of rows with ids."""
+"""The pages of one list, prefetched and yielded in order, each checked to hold rows with ids."""
 
 from __future__ import annotations
 
@@ -22,10 +22,11 @@ Verdict = Literal["complete", "unproven", "incomplete"]
 
 @dataclass(frozen=True)
 class ReadOptions:
-    """How to read. `pages_in_flight` bounds the requests under way and the pages in memory.
+    """How to read a list.
 
-    `prove` reads again where a first pass proves nothing; `zone` is that of times without one; `query`
-    goes with every request.
+    `pages_in_flight` limits the requests in flight, and with them the pages in memory. With `check_completeness`, a
+    list is read again while a pass proves nothing. `zone` is the time zone of timestamps that carry none. `query` is
+    sent with every request.
     """
 
     page_size: int = 100
@@ -37,13 +38,18 @@ class ReadOptions:
 
 @dataclass
 class ScanStats:
-    """What a walk saw. `repeats` are rows that came twice in one pass; `began` is the server's clock."""
+    """What a scan read, and what it proved.
+
+    `records` are the rows that it yielded; `duplicates` came more than once in a pass. `server_count` is the latest
+    count that the server sent, `started_at` its clock at the first response. `vanished_parents` were deleted before
+    their child list was read. `notes` are for the user.
+    """
 
     records: int = 0
     pages: int = 0
     duplicates: int = 0
     server_count: int | None = None
-    vanished: int = 0
+    vanished_parents: int = 0
     verdict: Verdict = "unproven"
     started_at: datetime | None = None
     notes: list[str] = field(default_factory=list)
@@ -51,7 +57,7 @@ class ScanStats:
 
 @dataclass(frozen=True)
 class Page:
-    """One page: its rows, their ids in the same order, the server's count if it sent one, and the whole reply."""
+    """One page: its rows, their ids in the same order, and the server's count of the list if it sent one."""
 
     rows: list[Row]
     ids: list[int]
@@ -60,9 +66,9 @@ class Page:
 
 
 class Pages:
-    """Ask for the pages of one list.
+    """The pages of one list of an account, with the statistics of reading them.
 
-    Raises: what `Client.get` raises; UnexpectedReply for a reply that is no list of rows with ids.
+    Raises: what `Client.get` raises; UnexpectedResponse for a response that is not a list of rows with ids.
     """
 
     def __init__(self, client: Client, resource: Resource, options: ReadOptions, path: str | None = None) -> None:
@@ -70,7 +76,7 @@ class Pages:
         self._client, self.path = client, path or resource.path
 
     def without(self, query: Mapping[str, str]) -> Pages:
-        """Return the same list without some of its query, and with a tally of its own."""
+        """Return the same list without these parameters, with statistics of its own."""
         kept = {name: value for name, value in self.options.query.items() if name not in query}
         return Pages(self._client, self.resource, replace(self.options, query=kept), self.path)
 
@@ -79,43 +85,44 @@ class Pages:
         does_sort = self._client.settings.profile.facts_for(self.resource).sorts_by.get(column, True)
         return self.resource.sort_params(column, direction) if does_sort else {}
 
-    def read(self, order: Mapping[str, str], number: int, *, limit: int | None = None, count: bool = True) -> Page:
-        """Read page `number`, from 1. `count` asks for the server's count where that is documented."""
-        params = {"page": str(number), "limit": str(limit or self.options.page_size), **order, **self.options.query}
+    def read(self, order: Mapping[str, str], page_number: int, *, limit: int | None = None, count: bool = True) -> Page:
+        """Read one page; `page_number` starts at 1. `count` asks for the server's count, if the list documents that."""
+        limit = limit or self.options.page_size
+        params = {"page": str(page_number), "limit": str(limit), **order, **self.options.query}
         if count and self.resource.supports_count:
             params["calculate_count"] = "true"
-        reply = self._client.get(self.path, params)
-        rows = [] if reply.data is None else reply.data  # whether an empty page is a list or null is not known
+        response = self._client.get(self.path, params)
+        rows = [] if response.data is None else response.data  # an empty page may be null instead of a list
         if not isinstance(rows, list):
-            raise self._unexpected("no list of rows", number)
+            raise self._unexpected("no list of rows", page_number)
         self.stats.pages += 1
-        self.stats.started_at = self.stats.started_at or reply.date
-        if reply.server_count is not None:
-            self.stats.server_count = reply.server_count
-        ids = [self._id(row, number) for row in rows]
-        return Page(rows, ids, reply.server_count, reply)
+        self.stats.started_at = self.stats.started_at or response.date
+        if response.server_count is not None:
+            self.stats.server_count = response.server_count
+        ids = [self._id_of(row, page_number) for row in rows]
+        return Page(rows, ids, response.server_count, response)
 
-    def read_after(
-        self, first: Page, order: Mapping[str, str], room: Callable[[int], int], *, count: bool
+    def read_on(
+        self, first: Page, order: Mapping[str, str], pages_ahead: Callable[[int], int], *, count: bool
     ) -> Iterator[Page]:
-        """Yield `first`, and then the pages behind it without end, `room(n)` ahead once n were handed on."""
+        """Yield `first` and the pages after it, without end; prefetch `pages_ahead(n)` pages after n were yielded."""
         yield first
         yield from map_in_order(
-            lambda number: self.read(order, number, count=count),
+            lambda page_number: self.read(order, page_number, count=count),
             count_from(2),
-            at_most=self.options.pages_in_flight,
-            room=lambda handed_on: max(1, room(handed_on + 1)),
+            max_in_flight=self.options.pages_in_flight,
+            in_flight_after=lambda yielded: max(1, pages_ahead(yielded + 1)),
         )
 
-    def _id(self, row: object, number: int) -> int:
-        identity = optional_int(row.get("id")) if isinstance(row, dict) else None
-        if identity is None:
-            raise self._unexpected("a row without an id", number)
-        return identity
+    def _id_of(self, row: object, page_number: int) -> int:
+        row_id = optional_int(row.get("id")) if isinstance(row, dict) else None
+        if row_id is None:
+            raise self._unexpected("a row without an id", page_number)
+        return row_id
 
-    def _unexpected(self, what: str, number: int) -> UnexpectedResponse:
+    def _unexpected(self, what: str, page_number: int) -> UnexpectedResponse:
         return UnexpectedResponse(
-            f"FieldPulse answered with {what}.",
-            where=f"GET {self.path} page {number} · stream {self.resource.name}",
-            hint="run again; if it stays, the API has changed: report it",
+            f"FieldPulse sent {what}.",
+            where=f"GET {self.path} page {page_number} · stream {self.resource.name}",
+            hint="run again; if it happens again, the API has changed: report it",
         )

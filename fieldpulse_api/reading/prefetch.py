@@ -1,4 +1,4 @@
-"""Work that is begun ahead and handed on in order."""
+"""Calls that run ahead of their consumer and come back in order, so that a reader does not wait for each response."""
 
 from __future__ import annotations
 
@@ -16,26 +16,28 @@ def map_in_order(
     work: Callable[[A], R],
     arguments: Iterable[A],
     *,
-    at_most: int,
-    room: Callable[[int], int] | None = None,
+    max_in_flight: int,
+    in_flight_after: Callable[[int], int] | None = None,
 ) -> Iterator[R]:
-    """Yield `work(a)` for each argument, in order, with several under way.
+    """Yield `work(argument)` for each argument, in order, with several calls in flight.
 
-    Units:  `room(n)` says how many may be under way once n results were handed on, `at_most` bounds
-            it, and so the memory. What is under way when the reader stops is cancelled or forgotten.
-    Raises: whatever `work` raised, at its place in the order.
+    `in_flight_after(n)` limits the calls in flight once n results were yielded. `max_in_flight` limits them always, and
+    so the results in memory. If the consumer stops, calls that wait are cancelled and running ones are abandoned.
+
+    Raises: whatever `work` raises, at its place in the order.
     """
-    waiting: deque[Future[R]] = deque()
-    rest = iter(arguments)
-    handed_on = 0
-    pool = ThreadPoolExecutor(max_workers=at_most, thread_name_prefix="fieldpulse_reader")
+    in_flight: deque[Future[R]] = deque()
+    remaining = iter(arguments)
+    yielded = 0
+    pool = ThreadPoolExecutor(max_workers=max_in_flight, thread_name_prefix="fieldpulse_reader")
     try:
         while True:
-            allowed = min(at_most, room(handed_on)) if room else at_most
-            waiting.extend(pool.submit(work, one) for one in islice(rest, max(0, allowed - len(waiting))))
-            if not waiting:
+            allowed = min(max_in_flight, in_flight_after(yielded)) if in_flight_after else max_in_flight
+            more = islice(remaining, max(0, allowed - len(in_flight)))
+            in_flight.extend(pool.submit(work, argument) for argument in more)
+            if not in_flight:
                 return
-            yield waiting.popleft().result()
-            handed_on += 1
+            yield in_flight.popleft().result()
+            yielded += 1
     finally:
         pool.shutdown(wait=False, cancel_futures=True)

@@ -46,7 +46,7 @@ class DeleteDetector:
         rows = (events.unpack(body or events.EMPTY_CONTENTS) | {"id": one} for one, body in bodies.items())
         gone: list[Row] = []
         there = 0
-        for row, is_gone in map_in_order(self._ask, rows, at_most=self._reading.pages_in_flight):
+        for row, is_gone in map_in_order(self._ask, rows, max_in_flight=self._reading.pages_in_flight):
             if is_gone:
                 gone.append(row)
             there += not is_gone

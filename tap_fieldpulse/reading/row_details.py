@@ -22,7 +22,7 @@ class RowDetails:
     def complete(self, pages: Iterable[list[Row]]) -> Iterator[list[Row]]:
         """Yield the rows with their details, in order and in lists of at most a page."""
         rows = (row for page in pages for row in page)
-        completed = map_in_order(self._complete, rows, at_most=self._options.pages_in_flight)
+        completed = map_in_order(self._complete, rows, max_in_flight=self._options.pages_in_flight)
         while page := list(islice(completed, self._options.page_size)):
             self.request_count += len(page)
             yield page

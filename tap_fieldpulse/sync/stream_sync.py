@@ -203,8 +203,8 @@ class StreamSync:
                 tally.verdict,
             ),
         )
-        if tally.vanished:
-            self._logger.info("%s: %d of the parents were deleted while they were read", name, tally.vanished)
+        if tally.vanished_parents:
+            self._logger.info("%s: %d of the parents were deleted while they were read", name, tally.vanished_parents)
         if tally.verdict != "complete" and self._parts.read_options.check_completeness:
             self._say_unproved()
         else:

@@ -59,7 +59,7 @@ class HintedRows:
                 "%s: webhooks named more than %d rows: the list shows the rest", self._resource.name, self.MAX_ROWS
             )
         try:
-            for row in map_in_order(self._ask, ids, at_most=self._reading.pages_in_flight):
+            for row in map_in_order(self._ask, ids, max_in_flight=self._reading.pages_in_flight):
                 self.request_count += 1
                 if row:
                     self._rows[int(row["id"])] = row
