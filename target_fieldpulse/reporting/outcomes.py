@@ -36,6 +36,15 @@ class Outcomes:
             return sum(counts[outcome] for counts in self._counts.values())
 
     @property
+    def unit(self) -> str:
+        """Return the name of what is counted, for the progress of a run."""
+        return "records"
+
+    @property
+    def total(self) -> None:
+        """Return None: a target learns the number of records only at the end of its input."""
+
+    @property
     def done(self) -> int:
         """Return how many records have an outcome."""
         with self._lock:

@@ -6,6 +6,7 @@ import logging
 import math
 import threading
 from collections.abc import Callable, Mapping
+from contextlib import ExitStack
 from dataclasses import dataclass
 from typing import Any
 
@@ -13,6 +14,7 @@ from fieldpulse_api.errors import ConfigError, RecordError, RecordInvalid, Uncer
 from fieldpulse_api.http.client import Client
 from fieldpulse_api.resources.catalogue import WRITABLE
 from fieldpulse_api.resources.model import WritableResource
+from fieldpulse_plugin.progress import Progress
 from target_fieldpulse.planning.guards import GuardBuffer, Guards
 from target_fieldpulse.records.field_codec import FieldCodec
 from target_fieldpulse.records.parsed_record import ParsedRecord, RecordFault, RecordParser
@@ -79,6 +81,7 @@ class TargetRun:
         self._guard_buffer: GuardBuffer | None = GuardBuffer() if self._guards and not self._is_dry else None
         self._prepared: set[str] = set()
         self._services: RunServices | None = None
+        self._progress = ExitStack()
         self._error: BaseException | None = None
 
     def prepare(self, resource: WritableResource) -> None:
@@ -93,6 +96,10 @@ class TargetRun:
                 guards=self._guards,
                 waiter=Waiter(self._stopped),
                 client_factory=self._client_factory,
+            )
+            client, rate = self._services.client, self._settings.client_settings.requests_per_second
+            self._progress.enter_context(
+                Progress("target-fieldpulse", self._outcomes, lambda: client.request_count, rate, _LOGGER)
             )
         if self._is_dry:
             return
@@ -152,6 +159,7 @@ class TargetRun:
 
         `status` is the exit status of the error that ended the run; without an error the outcomes decide.
         """
+        self._progress.close()
         self._rejects.close()
         counts = self._outcomes.close()
         if self._services:
