@@ -1,4 +1,4 @@
-"""Bodies of writes for any resource, made from the catalogue's documented fields and an account's rows."""
+"""Bodies of writes for any resource, built from the documented fields and the rows of an account."""
 
 from __future__ import annotations
 
@@ -24,12 +24,12 @@ SAMPLES: dict[FieldType, Any] = {
 
 
 def rules(resource: Resource) -> WriteSpec:
-    """Return what the catalogue says of writing this resource."""
+    """Return the write rules of this resource."""
     return WRITABLE[resource.name].write_spec
 
 
 def table_of(resource: Resource, name: str) -> str | None:
-    """Return the resource that a field refers to; of several that of the first object type."""
+    """Return the resource that a field refers to; the first one if there are several object types."""
     own = {"recurring_job_id": "jobs", "contract_id": "contracts", "status_id": "job_statuses"}
     if name == "status_id" and resource.name != "jobs":
         return None
@@ -37,7 +37,7 @@ def table_of(resource: Resource, name: str) -> str | None:
 
 
 def sample(box: Sandbox, resource: Resource, field: Field) -> Any:
-    """Return a value that the field takes."""
+    """Return a value that the field accepts."""
     table = table_of(resource, field.name) if field.type is FieldType.INTEGER else None
     if table:
         return box.rows(table)[-1]["id"]
@@ -51,7 +51,7 @@ def sample(box: Sandbox, resource: Resource, field: Field) -> Any:
 
 
 def minimal(box: Sandbox, resource: Resource) -> dict[str, Any]:
-    """Return the least that a create needs."""
+    """Return the smallest body of a create."""
     write = rules(resource)
     names = [*write.required, *write.require_any_of[:1]]
     return {
@@ -62,6 +62,6 @@ def minimal(box: Sandbox, resource: Resource) -> dict[str, Any]:
 
 
 def paths(box: Sandbox, resource: Resource) -> tuple[str, str]:
-    """Return where a row is created, and where it is with `{id}` left open; below the first customer if below one."""
+    """Return the path of a create and the path of a row with `{id}`; below the first customer if it has a parent."""
     parent = {"customer_id": box.rows("customers")[0]["id"], "id": "{id}"}
     return (resource.create_path or resource.path).format(**parent), str(resource.item_path).format(**parent)

@@ -1,4 +1,4 @@
-"""A client of the standard library, which shares no code with ours."""
+"""A client built on the standard library; it shares no code with the product."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from fieldpulse_sandbox.sandbox import Sandbox
 
 @dataclass(frozen=True)
 class SandboxResponse:
-    """An answer as it came over the wire."""
+    """A response as it was received."""
 
     status: int
     headers: dict[str, str]
@@ -36,7 +36,7 @@ class SandboxResponse:
 
 
 class SandboxClient:
-    """One request per connection, so that nothing is left open."""
+    """Opens one connection per request, so that nothing stays open."""
 
     def __init__(self, box: Sandbox) -> None:
         self.box = box
@@ -44,7 +44,7 @@ class SandboxClient:
     def __call__(
         self, method: str, path: str, body: Any = None, *, key: str | None = None, **query: Any
     ) -> SandboxResponse:
-        """Ask, and return the answer. `raw` holds query names that are no identifiers; a list repeats its name."""
+        """Send a request. `raw` holds query parameters whose names are not identifiers; a list repeats its name."""
         names = {**query.pop("raw", {}), **query}
         address = urlsplit(self.box.url)
         connection = http.client.HTTPConnection(address.hostname or "", address.port, timeout=10)
@@ -52,9 +52,9 @@ class SandboxClient:
             data = None if body is None else json.dumps(body)
             headers = {"x-api-key": self.box.key if key is None else key}
             connection.request(method, f"{path}?{urlencode(names, doseq=True)}" if names else path, data, headers)
-            answer = connection.getresponse()
+            response = connection.getresponse()
             return SandboxResponse(
-                answer.status, {name.lower(): value for name, value in answer.getheaders()}, answer.read()
+                response.status, {name.lower(): value for name, value in response.getheaders()}, response.read()
             )
         finally:
             connection.close()
@@ -67,8 +67,8 @@ class SandboxClient:
         """Return the ids of every page until an empty one, at most 200 pages."""
         ids: list[int] = []
         for page in range(1, 200):
-            found = self.get(path, page=page, limit=limit, **query).ids
-            if not found:
+            row_ids = self.get(path, page=page, limit=limit, **query).ids
+            if not row_ids:
                 break
-            ids += found
+            ids += row_ids
         return ids

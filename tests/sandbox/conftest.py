@@ -12,21 +12,21 @@ from tests.sandbox.client import SandboxClient
 
 @pytest.fixture(scope="module")
 def shared() -> Iterator[Sandbox]:
-    """Start a sandbox that a module's tests only read."""
+    """Run a sandbox that the tests of a module only read."""
     with Sandbox(customers=120) as box:
         yield box
 
 
 @pytest.fixture
 def box() -> Iterator[Sandbox]:
-    """Start a sandbox of one test's own."""
+    """Run a sandbox for one test."""
     with Sandbox(customers=50) as box:
         yield box
 
 
 @pytest.fixture
-def ask(box: Sandbox) -> SandboxClient:
-    """Return a client of the test's own sandbox."""
+def client(box: Sandbox) -> SandboxClient:
+    """Return a client of the test's sandbox."""
     return SandboxClient(box)
 
 

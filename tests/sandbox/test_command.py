@@ -1,4 +1,4 @@
-"""The command: what it prints, how it serves, how it ends."""
+"""The command: its output, its options, its exit statuses."""
 
 from __future__ import annotations
 
@@ -39,13 +39,13 @@ def _running(*options: str) -> Iterator[subprocess.Popen[str]]:
 
 def _get(url: str) -> int:
     request = urllib.request.Request(f"{url}/jobs?limit=1", headers={"x-api-key": "k"})
-    with urllib.request.urlopen(request, timeout=60) as reply:
-        return int(reply.status)
+    with urllib.request.urlopen(request, timeout=60) as response:
+        return int(response.status)
 
 
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT], ids=["SIGTERM", "SIGINT"])
 def test_the_command_serves_prints_each_request_and_ends_cleanly(number: signal.Signals) -> None:
-    """It says that it is a belief, prints a line for each request, and exits with 0 and no complaint."""
+    """The first line calls it a simulation; each request is a line; the exit status is 0."""
     with _running("--api-key", "k") as process:
         assert process.stdout is not None
         assert process.stderr is not None
@@ -62,7 +62,7 @@ def test_the_command_serves_prints_each_request_and_ends_cleanly(number: signal.
 
 
 def test_the_quiet_command_prints_no_requests() -> None:
-    """With --quiet there is only the first line."""
+    """With `--quiet` only the first line is printed."""
     with _running("--api-key", "k", "--quiet") as process:
         assert process.stdout is not None
         url = re.findall(r"http://127\.0\.0\.1:\d+", process.stdout.readline())[0]
@@ -72,7 +72,7 @@ def test_the_quiet_command_prints_no_requests() -> None:
         assert process.stdout.read() == ""
 
 
-def test_a_port_in_use_is_said_in_one_line() -> None:
+def test_a_port_in_use_ends_with_one_line() -> None:
     """A second sandbox on the same port ends with a message, not a traceback."""
     with _running("--api-key", "k") as process:
         assert process.stdout is not None
@@ -83,8 +83,8 @@ def test_a_port_in_use_is_said_in_one_line() -> None:
             assert re.fullmatch(r"fieldpulse-sandbox: cannot listen on .*\n", second.stderr.read())
 
 
-def test_the_command_takes_switches_and_faults(tmp_path: Path) -> None:
-    """A flag goes over the file, the file over the profile; a fault waits for its request and is named beside it."""
+def test_the_command_accepts_switches_and_faults(tmp_path: Path) -> None:
+    """An option takes precedence over the file, the file over the profile; the line of a request names its fault."""
     file = tmp_path / "switches.json"
     file.write_text('{"default_limit": 2, "count_key": null, "lists_with_limit_50": ["jobs"]}', "utf-8")
     switched = ("--set", "lists_with_limit_50=none", "--set", "count_key=total_count")
@@ -93,8 +93,8 @@ def test_the_command_takes_switches_and_faults(tmp_path: Path) -> None:
         assert process.stdout is not None
         url = re.findall(r"http://127\.0\.0\.1:\d+", process.stdout.readline())[0]
         request = urllib.request.Request(f"{url}/jobs", headers={"x-api-key": "k"})
-        with urllib.request.urlopen(request, timeout=60) as reply:
-            answer = json.load(reply)
+        with urllib.request.urlopen(request, timeout=60) as response:
+            answer = json.load(response)
         assert len(answer["response"]) == 2
         assert answer["total_count"] > 2
         assert isinstance(answer["response"][0]["id"], str)

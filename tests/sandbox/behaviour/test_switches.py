@@ -1,4 +1,4 @@
-"""Every switch, each against the default: what is asked of both, and what only the switched sandbox answers."""
+"""Every switch: a question that the switched sandbox answers differently from the default."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ NEWEST = BY_NAME["jobs"].sort_params("updated_at", "desc")
 
 @dataclass(frozen=True)
 class Case:
-    """A switch at a value, a question, and what it is answered then; by default it is answered otherwise."""
+    """A switch at a value, a question, and the answer of the switched sandbox, which the default does not give."""
 
     switch: str
     value: Any
@@ -34,7 +34,7 @@ class Case:
 
     @property
     def name(self) -> str:
-        """Return what the test is called."""
+        """Return the id of the test."""
         return f"{self.switch}={self.value}"
 
 
@@ -42,84 +42,84 @@ def _filtered(column: str, value: str, operator: str = "=") -> dict[str, str]:
     return {"filter[0][attribute]": column, "filter[0][operator]": operator, "filter[0][value]": value}
 
 
-def _first(ask: SandboxClient, path: str, **query: Any) -> Any:
-    return ask.get(path, limit=1, **query).rows[0]
+def _first(client: SandboxClient, path: str, **query: Any) -> Any:
+    return client.get(path, limit=1, **query).rows[0]
 
 
-def _customer(ask: SandboxClient) -> str:
-    return f"/customers/{ask.box.rows('customers')[0]['id']}"
+def _customer(client: SandboxClient) -> str:
+    return f"/customers/{client.box.rows('customers')[0]['id']}"
 
 
 def _column(path: str, column: str) -> Callable[[SandboxClient], Any]:
-    return lambda ask: _first(ask, path).get(column, "absent")
+    return lambda client: _first(client, path).get(column, "absent")
 
 
 def _kind(path: str, column: str) -> Callable[[SandboxClient], Any]:
-    return lambda ask: type(_first(ask, path)[column])
+    return lambda client: type(_first(client, path)[column])
 
 
 def _key(key: str, path: str = "/jobs", **query: Any) -> Callable[[SandboxClient], Any]:
-    return lambda ask: key in ask.get(path, **query).json
+    return lambda client: key in client.get(path, **query).json
 
 
 def _rows(path: str, **query: Any) -> Callable[[SandboxClient], int]:
-    return lambda ask: len(ask.get(path, **query).rows)
+    return lambda client: len(client.get(path, **query).rows)
 
 
 def _status(method: str, path: str, body: Any = None, **query: Any) -> Callable[[SandboxClient], int]:
-    return lambda ask: ask(method, path, body, **query).status
+    return lambda client: client(method, path, body, **query).status
 
 
 def _is_sorted(path: str, **query: Any) -> Callable[[SandboxClient], bool]:
-    def question(ask: SandboxClient) -> bool:
-        ids = ask.get(path, limit=100, **query).ids
+    def question(client: SandboxClient) -> bool:
+        ids = client.get(path, limit=100, **query).ids
         return ids == sorted(ids)
 
     return question
 
 
 def _newest_first(path: str, **query: Any) -> Callable[[SandboxClient], bool]:
-    def question(ask: SandboxClient) -> bool:
-        stamps = [row["updated_at"] for row in ask.get(path, limit=100, **query).rows]
+    def question(client: SandboxClient) -> bool:
+        stamps = [row["updated_at"] for row in client.get(path, limit=100, **query).rows]
         return stamps == sorted(stamps, reverse=True)
 
     return question
 
 
 def _same(path: str, **query: Any) -> Callable[[SandboxClient], bool]:
-    return lambda ask: ask.get(path, limit=3).ids == ask.get(path, limit=3, **query).ids
+    return lambda client: client.get(path, limit=3).ids == client.get(path, limit=3, **query).ids
 
 
-def _past(ask: SandboxClient) -> Any:
-    pages = [ask.get("/jobs", limit=50, page=page).rows for page in (1, 2, 99)]
+def _past(client: SandboxClient) -> Any:
+    pages = [client.get("/jobs", limit=50, page=page).rows for page in (1, 2, 99)]
     names = ["first", "last", "past"]
     return next(name for name, page in zip(names, pages, strict=True) if page == pages[2])
 
 
-def _deleted(ask: SandboxClient) -> Any:
-    row = ask.box.rows("jobs")[3]
-    ask("DELETE", f"/jobs/{row['id']}")
-    reply = ask.get(f"/jobs/{row['id']}")
-    return reply.status, bool(reply.json.get("error")), bool((reply.rows or {}).get("deleted_at"))
+def _deleted(client: SandboxClient) -> Any:
+    row = client.box.rows("jobs")[3]
+    client("DELETE", f"/jobs/{row['id']}")
+    response = client.get(f"/jobs/{row['id']}")
+    return response.status, bool(response.json.get("error")), bool((response.rows or {}).get("deleted_at"))
 
 
-def _listed_deleted(ask: SandboxClient) -> list[bool]:
-    row = ask.box.rows("jobs")[3]
-    ask("DELETE", f"/jobs/{row['id']}")
-    return [bool(one["deleted_at"]) for one in ask.get("/jobs", limit=100).rows if one["id"] == row["id"]]
+def _listed_deleted(client: SandboxClient) -> list[bool]:
+    row = client.box.rows("jobs")[3]
+    client("DELETE", f"/jobs/{row['id']}")
+    return [bool(one["deleted_at"]) for one in client.get("/jobs", limit=100).rows if one["id"] == row["id"]]
 
 
 def _put(body: dict[str, Any], column: str) -> Callable[[SandboxClient], Any]:
-    return lambda ask: (
-        ask("PUT", _customer(ask), {"notes": "x", "email": "a@example.com"}).json
-        and (ask("PUT", _customer(ask), body).rows[column])
+    return lambda client: (
+        client("PUT", _customer(client), {"notes": "x", "email": "a@example.com"}).json
+        and (client("PUT", _customer(client), body).rows[column])
     )
 
 
 def _commented(kind: str) -> Callable[[SandboxClient], int]:
-    def question(ask: SandboxClient) -> int:
-        row = {"commentable_type": kind, "commentable_id": ask.box.rows("jobs")[0]["id"], "text": "x"}
-        return ask("POST", "/comments", row).status
+    def question(client: SandboxClient) -> int:
+        row = {"commentable_type": kind, "commentable_id": client.box.rows("jobs")[0]["id"], "text": "x"}
+        return client("POST", "/comments", row).status
 
     return question
 
@@ -130,35 +130,37 @@ def _placed(kind: str) -> Callable[[SandboxClient], int]:
 
 
 def _timed(moment: object) -> Callable[[SandboxClient], Any]:
-    """Write a time and return what the account holds then, in UTC."""
+    """Write a time and return the stored time, in UTC."""
 
-    def question(ask: SandboxClient) -> Any:
-        row = ask.box.rows("invoices")[0]
-        reply = ask("POST", "/payments", {"invoice_id": row["id"], "amount": "1.00", "payment_date": moment})
-        return ask.box.rows("payments")[-1]["payment_date"] if reply.status < 300 else reply.status
+    def question(client: SandboxClient) -> Any:
+        row = client.box.rows("invoices")[0]
+        response = client("POST", "/payments", {"invoice_id": row["id"], "amount": "1.00", "payment_date": moment})
+        return client.box.rows("payments")[-1]["payment_date"] if response.status < 300 else response.status
 
     return question
 
 
-def _customs(ask: SandboxClient) -> bool:
-    field = next(row for row in ask.box.rows("custom_fields") if row["object"] == "customer")
+def _customs(client: SandboxClient) -> bool:
+    field = next(row for row in client.box.rows("custom_fields") if row["object"] == "customer")
     body = {"customfields": [{"field_instance_id": field["id"], "value": "1"}]}
-    ask("PUT", _customer(ask), body)
-    values = ask("PUT", _customer(ask), body).rows["customfields"]
+    client("PUT", _customer(client), body)
+    values = client("PUT", _customer(client), body).rows["customfields"]
     return len([one for one in values if one["field_instance_id"] == field["id"]]) > 1
 
 
-def _is_skewed(ask: SandboxClient) -> bool:
-    date = parsedate_to_datetime(ask.get("/jobs").headers["date"])
+def _is_skewed(client: SandboxClient) -> bool:
+    date = parsedate_to_datetime(client.get("/jobs").headers["date"])
     return date.timestamp() - time.time() > 86_400
 
 
 CASES = [
     Case("count_key", "total_results", _key("total_results"), answer=True),
     Case("count_key", None, _key("total_count"), answer=False),
-    Case("always_count", ("*",), lambda ask: bool(ask.get("/tags").json["total_count"]), answer=True),
-    Case("always_count", (), lambda ask: ask.get("/jobs").json["total_count"], None),
-    Case("count_on_request", False, lambda ask: ask.get("/tags", calculate_count="true").json["total_count"], None),
+    Case("always_count", ("*",), lambda client: bool(client.get("/tags").json["total_count"]), answer=True),
+    Case("always_count", (), lambda client: client.get("/jobs").json["total_count"], None),
+    Case(
+        "count_on_request", False, lambda client: client.get("/tags", calculate_count="true").json["total_count"], None
+    ),
     Case("omit_null_count", True, _key("total_count", "/tags"), answer=False),
     Case("extra_envelope_keys", True, _key("updates"), answer=True),
     Case("extra_envelope_keys", True, _key("result_count", "/tags"), answer=True),
@@ -171,10 +173,15 @@ CASES = [
     Case("max_limit", 7, _rows("/jobs", limit=9), 7),
     Case("above_max_limit", "refuse", _status("GET", "/jobs", limit=101), 400),
     Case("above_max_limit", "default", _rows("/jobs", limit=101), 20),
-    Case("above_max_limit", "honour", lambda ask: _with(ask, max_limit=7) and len(ask.get("/jobs", limit=9).ids), 9),
+    Case(
+        "above_max_limit",
+        "honour",
+        lambda client: _with(client, max_limit=7) and len(client.get("/jobs", limit=9).ids),
+        9,
+    ),
     Case("past_the_end", "last", _past, "last"),
     Case("past_the_end", "first", _past, "first"),
-    Case("past_the_end", "null", lambda ask: ask.get("/jobs", page=99).rows, None),
+    Case("past_the_end", "null", lambda client: client.get("/jobs", page=99).rows, None),
     Case("honour_sort", False, _is_sorted("/jobs", raw=BY_ID), answer=False),
     Case("honour_sort", "sort_by", _is_sorted("/jobs", raw=BY_ID), answer=False),
     Case("honour_sort", "brackets", _newest_first("/jobs", raw=NEWEST), answer=False),
@@ -193,25 +200,27 @@ CASES = [
         500,
     ),
     Case("time_zone", "America/Chicago", _timed("2026-05-01 12:00:00"), "2026-05-01 17:00:00"),
-    Case("time_format", "iso_z", lambda ask: _first(ask, "/jobs")["created_at"][19:], ".000000Z"),
-    Case("time_format", "offset", lambda ask: _first(ask, "/jobs")["created_at"][19:], "+00:00"),
+    Case("time_format", "iso_z", lambda client: _first(client, "/jobs")["created_at"][19:], ".000000Z"),
+    Case("time_format", "offset", lambda client: _first(client, "/jobs")["created_at"][19:], "+00:00"),
     Case("numbers_as_text", True, _kind("/jobs", "id"), str),
     Case("money_as_numbers", True, _kind("/payments", "amount"), float),
     Case("null_as_empty_text", True, _column("/jobs", "deleted_at"), ""),
     Case("omit_null_columns", True, _column("/jobs", "deleted_at"), "absent"),
     Case("missing_columns", ("jobs.billing",), _column("/jobs", "billing"), "absent"),
     Case("unknown_columns", True, _column("/jobs", "sandbox_rank"), 3),
-    Case("unknown_codes", True, lambda ask: -1 in {row["status"] for row in ask.get("/invoices").rows}, answer=True),
+    Case(
+        "unknown_codes", True, lambda client: -1 in {row["status"] for row in client.get("/invoices").rows}, answer=True
+    ),
     Case("list_deleted_rows", True, _listed_deleted, [True]),
     Case("deleted_row_by_id", "row", _deleted, (200, False, True)),
     Case("deleted_row_by_id", "error_in_200", _deleted, (200, True, False)),
-    Case("bad_key_status", 401, lambda ask: ask.get("/jobs", key="wrong").status, 401),
-    Case("unknown_route_status", 404, lambda ask: ask.get("/me").json["message"], "Request URL not found"),
+    Case("bad_key_status", 401, lambda client: client.get("/jobs", key="wrong").status, 401),
+    Case("unknown_route_status", 404, lambda client: client.get("/me").json["message"], "Request URL not found"),
     Case("unknown_route_status", 404, _status("PATCH", "/jobs"), 404),
     Case(
         "unavailable_resources",
         ("jobs",),
-        lambda ask: ask.get("/jobs").json.get("message"),
+        lambda client: client.get("/jobs").json.get("message"),
         "Missing Authentication Token",
     ),
     Case("missing_row_error", "documented", _key("message", "/jobs/1"), answer=True),
@@ -219,11 +228,16 @@ CASES = [
     Case("validation_status", "200", _status("POST", "/customers", {}), 200),
     Case("create_status", 200, _status("POST", "/customers", PERSON), 200),
     Case("create_status", 202, _status("POST", "/customers", PERSON), 202),
-    Case("create_returns_row", False, lambda ask: ask("POST", "/tags", {"title": "VIP"}).rows, None),
-    Case("delete_returns", "null", lambda ask: ask("DELETE", _customer(ask)).rows, None),
-    Case("delete_returns", "true", lambda ask: ask("DELETE", _customer(ask)).rows, answer=True),
+    Case("create_returns_row", False, lambda client: client("POST", "/tags", {"title": "VIP"}).rows, None),
+    Case("delete_returns", "null", lambda client: client("DELETE", _customer(client)).rows, None),
+    Case("delete_returns", "true", lambda client: client("DELETE", _customer(client)).rows, answer=True),
     Case("put_null", "clear", _put({"notes": None}, "notes"), None),
-    Case("put_null", "empty", lambda ask: _with(ask, put_empty_clears=False) and _put({"notes": ""}, "notes")(ask), ""),
+    Case(
+        "put_null",
+        "empty",
+        lambda client: _with(client, put_empty_clears=False) and _put({"notes": ""}, "notes")(client),
+        "",
+    ),
     Case("put_empty_clears", False, _put({"notes": ""}, "notes"), "x"),
     Case("accepted_object_types", "short", _commented(JOB_CLASS), 400),
     Case("accepted_object_types", "class", _commented("job"), 400),
@@ -231,27 +245,32 @@ CASES = [
     Case("accepted_times", "unix", _timed("2026-05-01 12:00:00"), 400),
     Case("accepted_times", "text", _timed(1_777_000_000), 400),
     Case("required_on_create", ("tags.color",), _status("POST", "/tags", {"title": "VIP"}), 400),
-    Case("names_required_on_put", ("customers",), lambda ask: ask("PUT", _customer(ask), {"notes": "x"}).status, 400),
+    Case(
+        "names_required_on_put",
+        ("customers",),
+        lambda client: client("PUT", _customer(client), {"notes": "x"}).status,
+        400,
+    ),
     Case("custom_values_by_id", True, _customs, answer=True),
-    Case("date_header", False, lambda ask: "date" in ask.get("/jobs").headers, answer=False),
+    Case("date_header", False, lambda client: "date" in client.get("/jobs").headers, answer=False),
     Case("date_skew_seconds", 31_536_000.0, _is_skewed, answer=True),
-    Case("tag_elements", "objects", lambda ask: [type(one) for one in _tagged(ask)], [dict]),
+    Case("tag_elements", "objects", lambda client: [type(one) for one in _tagged(client)], [dict]),
 ]
 
 
-def _with(ask: SandboxClient, **switches: Any) -> bool:
+def _with(client: SandboxClient, **switches: Any) -> bool:
     for name, value in switches.items():
-        setattr(ask.box.behaviour, name, value)
+        setattr(client.box.behaviour, name, value)
     return True
 
 
-def _tagged(ask: SandboxClient) -> Any:
-    return ask("PUT", _customer(ask), {"tags": [ask.box.rows("tags")[0]["id"]]}).rows["tags"]
+def _tagged(client: SandboxClient) -> Any:
+    return client("PUT", _customer(client), {"tags": [client.box.rows("tags")[0]["id"]]}).rows["tags"]
 
 
 @pytest.mark.parametrize("case", CASES, ids=lambda case: case.name)
-def test_a_switch_changes_what_it_says(case: Case) -> None:
-    """Switched, the question has this answer; by default it has another."""
+def test_a_switch_changes_the_behaviour_it_describes(case: Case) -> None:
+    """The switched sandbox gives the expected answer, and the default gives another."""
     with Sandbox(customers=50) as plain, Sandbox(customers=50) as switched:
         setattr(switched.behaviour, case.switch, case.value)
         assert case.question(SandboxClient(switched)) == case.answer
@@ -259,7 +278,7 @@ def test_a_switch_changes_what_it_says(case: Case) -> None:
 
 
 def test_every_switch_has_a_case() -> None:
-    """No switch is there that nothing shows; those of webhooks are in test_sandbox_webhooks.py."""
+    """Each switch changes something; the switches of webhooks are tested in `server/test_webhooks.py`."""
     switches = {one.name for one in fields(Behaviour) if not one.name.startswith("webhook_")}
     assert {case.switch for case in CASES} == switches
 
@@ -273,30 +292,30 @@ def test_every_switch_has_a_description() -> None:
 
 @pytest.mark.parametrize("name", PROFILES)
 def test_every_list_can_be_read_in_every_profile(name: str) -> None:
-    """Page by page until nothing new comes, each list gives every row of the account, as rows with ids."""
+    """Reading pages until nothing new appears returns every row of each list."""
     with Sandbox(customers=40, profile=name) as box:
-        ask = SandboxClient(box)
+        client = SandboxClient(box)
         for resource in RESOURCES:
             if resource.parent:
                 continue
             found: set[int] = set()
             for page in range(1, 50):
-                new = {int(number) for number in ask.get(resource.path, page=page, limit=100).ids} - found
+                new = {int(number) for number in client.get(resource.path, page=page, limit=100).ids} - found
                 if not new:
                     break
                 found |= new
             assert found == {row["id"] for row in box.rows(resource.name)}, resource.name
 
 
-def test_a_profile_is_ones_own() -> None:
-    """Turning a switch of one sandbox turns none of another with the same profile."""
+def test_a_profile_is_a_copy() -> None:
+    """A switch that one sandbox changes does not change in another with the same profile."""
     mine, other = profile_of("hostile"), Sandbox(customers=3, profile="hostile").behaviour
     mine.validation_status = "400"
     assert other.validation_status == PROFILES["hostile"].validation_status == "422"
 
 
-def test_a_given_switch_goes_over_the_profile() -> None:
-    """The rest stays as in the profile."""
+def test_a_switch_takes_precedence_over_the_profile() -> None:
+    """The other switches stay as in the profile."""
     one = profile_of("hostile", honour_sort=True)
     assert (one.honour_sort, one.honour_filter) == (True, False)
     assert profile_of() == Behaviour() == PROFILES[LIVE]
@@ -304,15 +323,15 @@ def test_a_given_switch_goes_over_the_profile() -> None:
 
 
 @pytest.mark.parametrize("asked", ["list", "id", "related"])
-def test_what_is_nested_has_the_forms_of_the_row(asked: str) -> None:
-    """Ids are text and times have an offset at any depth, in lists, by id and in values with their definitions."""
+def test_nested_values_have_the_form_of_the_row(asked: str) -> None:
+    """Ids are text and times have an offset at any depth: in lists, by id, and in values with definitions."""
     with Sandbox(customers=50, behaviour=Behaviour(numbers_as_text=True, time_format="offset")) as box:
-        ask = SandboxClient(box)
-        job = next(row for row in box.rows("jobs") if row["assignments"] and _values(ask, row["id"]))
-        rows = ask.get("/jobs", limit=100, with_custom_fields="true").rows
+        client = SandboxClient(box)
+        job = next(row for row in box.rows("jobs") if row["assignments"] and _values(client, row["id"]))
+        rows = client.get("/jobs", limit=100, with_custom_fields="true").rows
         row = next(one for one in rows if one["id"] == str(job["id"]))
         if asked == "id":
-            row = ask.get(f"/jobs/{job['id']}").rows
+            row = client.get(f"/jobs/{job['id']}").rows
             nested = row["customer"]
         elif asked == "list":
             nested = row["assignments"][0]
@@ -323,35 +342,35 @@ def test_what_is_nested_has_the_forms_of_the_row(asked: str) -> None:
         assert nested["created_at"].endswith("+00:00")
 
 
-def _values(ask: SandboxClient, number: int) -> Any:
-    return ask.get(f"/jobs/{number}").rows["customfields"]
+def _values(client: SandboxClient, number: int) -> Any:
+    return client.get(f"/jobs/{number}").rows["customfields"]
 
 
-def test_a_switch_holds_from_the_next_request_on(box: Sandbox, ask: SandboxClient) -> None:
-    """What was answered in one form before is answered in the other, and back."""
-    plain = ask.get("/jobs").rows
+def test_a_switch_applies_from_the_next_request(box: Sandbox, client: SandboxClient) -> None:
+    """Cached rows are returned in the new form, and in the old form after switching back."""
+    plain = client.get("/jobs").rows
     box.behaviour.numbers_as_text = True
-    assert ask.get("/jobs").rows[0]["id"] == str(plain[0]["id"])
+    assert client.get("/jobs").rows[0]["id"] == str(plain[0]["id"])
     box.behaviour.numbers_as_text = False
-    assert ask.get("/jobs").rows == plain
+    assert client.get("/jobs").rows == plain
 
 
-def test_times_are_shown_in_the_zone_of_the_account(box: Sandbox, ask: SandboxClient) -> None:
-    """Bare times are local, in summer and in winter; those that name their zone stay what they are."""
+def test_times_are_shown_in_the_zone_of_the_account(box: Sandbox, client: SandboxClient) -> None:
+    """Times without a zone are local in summer and winter; times with a zone do not change."""
     rows = box.rows("jobs")
-    plain = {row["id"]: row for row in ask.get("/jobs", limit=100).rows}
+    plain = {row["id"]: row for row in client.get("/jobs", limit=100).rows}
     box.behaviour.time_zone = "America/Chicago"
-    local = {row["id"]: row for row in ask.get("/jobs", limit=100).rows}
+    local = {row["id"]: row for row in client.get("/jobs", limit=100).rows}
     shifts = {_hours(row["created_at"]) - _hours(local[row["id"]]["created_at"]) for row in rows}
     assert {shift % 24 for shift in shifts} == {5, 6}
     assert {row["completed_at"] for row in local.values()} == {row["completed_at"] for row in plain.values()}
 
 
-def test_a_filter_means_the_zone_of_the_account(box: Sandbox, ask: SandboxClient) -> None:
-    """Who asks from a stamp on that a row shows gets that row, and none before it."""
+def test_a_filter_value_is_in_the_zone_of_the_account(box: Sandbox, client: SandboxClient) -> None:
+    """A filter from a stamp that a row shows returns that row and no earlier one."""
     box.behaviour.time_zone = "America/Chicago"
-    stamps = sorted(row["updated_at"] for row in ask.get("/jobs", limit=100).rows)
-    found = ask.get("/jobs", limit=100, raw=_filtered("updated_at", stamps[20], ">=")).rows
+    stamps = sorted(row["updated_at"] for row in client.get("/jobs", limit=100).rows)
+    found = client.get("/jobs", limit=100, raw=_filtered("updated_at", stamps[20], ">=")).rows
     assert sorted(row["updated_at"] for row in found) == stamps[20:]
 
 
@@ -360,15 +379,15 @@ def _hours(text: str) -> int:
 
 
 def test_object_columns_are_null_where_others_are_empty() -> None:
-    """'' is for columns of one value."""
+    """An empty text replaces null only in columns of single values."""
     with Sandbox(customers=50, behaviour=Behaviour(null_as_empty_text=True)) as box:
         row = _first(SandboxClient(box), "/jobs")
     assert row["location_coords"] is None or isinstance(row["location_coords"], dict)
     assert "" in row.values()
 
 
-def test_a_time_with_a_zone_is_that_moment_in_any_zone() -> None:
-    """UNIX seconds, Z and an offset mean the same everywhere."""
+def test_a_time_with_a_zone_does_not_depend_on_the_account() -> None:
+    """UNIX seconds, Z and an offset mean the same in every zone."""
     for moment in (1_777_651_200, "2026-05-01T16:00:00Z", "2026-05-01T18:00:00+02:00"):
         with Sandbox(customers=5, behaviour=Behaviour(time_zone="America/Chicago")) as box:
             assert _timed(moment)(SandboxClient(box)) == "2026-05-01 16:00:00"

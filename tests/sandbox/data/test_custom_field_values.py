@@ -1,4 +1,4 @@
-"""Custom values with their definitions: who must ask for them, and what is shown."""
+"""Custom values with their definitions: which requests return them, and what they contain."""
 
 from __future__ import annotations
 
@@ -28,13 +28,13 @@ def _with_value(box: Sandbox, name: str) -> dict[str, Any]:
 
 
 def test_the_parameters_are_the_documented_ones() -> None:
-    """Jobs and material lists call it differently (D)."""
+    """Jobs and material lists use different parameters (documented)."""
     assert PARAMETERS == {"jobs": "with_custom_fields", "material_lists": "withCustomfieldsAndRelatedData"}
 
 
 @asking
-def test_a_list_shows_values_with_their_definitions_to_who_asks(read: SandboxClient, name: str, parameter: str) -> None:
-    """Every row has its values, each with id, name and widget of its definition, and is otherwise as unasked."""
+def test_a_list_returns_values_with_definitions_on_request(read: SandboxClient, name: str, parameter: str) -> None:
+    """Each value has id, name and widget of its definition; the rest of the row does not change."""
     path = BY_NAME[name].path
     asked = read.get(path, limit=100, raw={parameter: "true"}).rows
     plain = read.get(path, limit=100).rows
@@ -55,8 +55,10 @@ def test_some_rows_have_values_and_some_an_empty_array(read: SandboxClient, name
 
 @asking
 @pytest.mark.parametrize("value", ["false", "", "no", None])
-def test_a_list_shows_no_values_unasked(read: SandboxClient, name: str, parameter: str, value: str | None) -> None:
-    """Without the parameter, or with another value or another list's parameter, no row has values under any name."""
+def test_a_list_returns_no_values_without_the_parameter(
+    read: SandboxClient, name: str, parameter: str, value: str | None
+) -> None:
+    """Without the parameter, with another value, or with that of another list, rows have no values."""
     others = {other: "true" for other in PARAMETERS.values() if other != parameter}
     query = others if value is None else {parameter: value}
     for row in read.get(BY_NAME[name].path, limit=100, raw=query).rows:
@@ -64,16 +66,16 @@ def test_a_list_shows_no_values_unasked(read: SandboxClient, name: str, paramete
 
 
 @pytest.mark.parametrize("path", ["/customers", "/invoices", "/items", "/projects", "/assets"])
-def test_other_lists_show_values_unasked_and_ignore_the_parameters(read: SandboxClient, path: str) -> None:
-    """They have `customfields` without names (V), and nothing else."""
+def test_other_lists_return_values_without_parameters(read: SandboxClient, path: str) -> None:
+    """They return `customfields` without names (verified), and ignore the parameters."""
     for row in read.get(path, limit=100, raw=dict.fromkeys(PARAMETERS.values(), "true")).rows:
         assert DEFINITIONS_KEY not in row
         assert all("custom_field" not in value and "name" not in value for value in row["customfields"])
 
 
 @asking
-def test_a_row_by_id_shows_them_to_who_asks(read: SandboxClient, name: str, parameter: str) -> None:
-    """By id the same parameter gives the same array, and without it there is none."""
+def test_a_row_by_id_returns_values_on_request(read: SandboxClient, name: str, parameter: str) -> None:
+    """The same parameter returns the same array by id."""
     row = _with_value(read.box, name)
     path = str(BY_NAME[name].item_path).format(**row)
     asked = read.get(path, raw={parameter: "true"}).rows
@@ -81,49 +83,51 @@ def test_a_row_by_id_shows_them_to_who_asks(read: SandboxClient, name: str, para
     assert asked == read.get(path).rows
 
 
-def test_a_material_list_shows_its_values_only_to_who_asks(box: Sandbox, ask: SandboxClient) -> None:
-    """No answer about one has `customfields`: not by id, and not to a write or a delete; a job has them by id."""
+def test_a_material_list_returns_its_values_only_on_request(box: Sandbox, client: SandboxClient) -> None:
+    """No other response has `customfields` of one: not by id, not to a write or a delete. A job has them by id."""
     field = next(row["id"] for row in box.rows("custom_fields") if row["object"] == "material_list")
     given = {"customfields": [{"field_instance_id": field, "value": "South"}]}
-    made = ask("POST", "/material-list", given | {"title": "Kit"})
+    made = client("POST", "/material-list", given | {"title": "Kit"})
     path = f"/material-list/{made.rows['id']}"
-    asked = ask.get(path, withCustomfieldsAndRelatedData="true").rows
+    asked = client.get(path, withCustomfieldsAndRelatedData="true").rows
     assert [value["value"] for value in asked[DEFINITIONS_KEY]] == ["South"]
-    for reply in (made, ask.get(path), ask("PUT", path, given), ask("DELETE", path)):
-        assert "title" in reply.rows
-        assert "customfields" not in reply.rows
+    for response in (made, client.get(path), client("PUT", path, given), client("DELETE", path)):
+        assert "title" in response.rows
+        assert "customfields" not in response.rows
     job = _with_value(box, "jobs")
-    assert ask.get(f"/jobs/{job['id']}").rows["customfields"] == job["customfields"]
+    assert client.get(f"/jobs/{job['id']}").rows["customfields"] == job["customfields"]
 
 
 @asking
-def test_a_definition_is_shown_as_it_is_now(box: Sandbox, ask: SandboxClient, name: str, parameter: str) -> None:
-    """A new name shows in rows that were asked for before, and a deleted definition is null (assumed)."""
+def test_a_definition_is_returned_in_its_current_state(
+    box: Sandbox, client: SandboxClient, name: str, parameter: str
+) -> None:
+    """A new name appears in rows that were read before; a deleted definition is null (assumed)."""
     row = _with_value(box, name)
     field = row["customfields"][0]["field_instance_id"]
 
     def shown() -> Any:
-        rows = ask.get(BY_NAME[name].path, limit=100, raw={parameter: "true"}).rows
+        rows = client.get(BY_NAME[name].path, limit=100, raw={parameter: "true"}).rows
         return next(one[DEFINITIONS_KEY][0]["custom_field"] for one in rows if one["id"] == row["id"])
 
     before = shown()
-    ask("PUT", f"/custom-fields/{field}", {"name": "Renamed"})
+    client("PUT", f"/custom-fields/{field}", {"name": "Renamed"})
     assert shown() == before | {"name": "Renamed"}
     box.store.delete("custom_fields", field)
     assert shown() is None
 
 
-def test_a_written_value_is_shown_at_once(box: Sandbox, ask: SandboxClient) -> None:
-    """The list does not answer what it kept of a row."""
+def test_a_written_value_is_returned_at_once(box: Sandbox, client: SandboxClient) -> None:
+    """The list does not return a cached row."""
     job = _with_value(box, "jobs")
     field = job["customfields"][0]["field_instance_id"]
 
     def shown() -> dict[int, str]:
-        rows = ask.get("/jobs", limit=100, with_custom_fields="true").rows
+        rows = client.get("/jobs", limit=100, with_custom_fields="true").rows
         values = next(row[DEFINITIONS_KEY] for row in rows if row["id"] == job["id"])
         return {value["field_instance_id"]: value["value"] for value in values}
 
     before = shown()
     resent = {key: job[key] for key in ("customer_id", "job_type", "billing")}
-    ask("PUT", f"/jobs/{job['id']}", resent | {"customfields": [{"field_instance_id": field, "value": "fresh"}]})
+    client("PUT", f"/jobs/{job['id']}", resent | {"customfields": [{"field_instance_id": field, "value": "fresh"}]})
     assert shown() == before | {field: "fresh"}

@@ -1,4 +1,4 @@
-"""Faults that happen on demand, the limit of requests, and the latency."""
+"""Queued faults, the rate limit, and the latency."""
 
 from __future__ import annotations
 
@@ -32,59 +32,59 @@ GONE = (http.client.RemoteDisconnected, ConnectionResetError)
     ],
     ids=lambda value: value.kind if isinstance(value, Fault) else None,
 )
-def test_a_fault_answers_once_as_documented(
-    box: Sandbox, ask: SandboxClient, fault: Fault, status: int, body: dict[str, Any]
+def test_a_fault_hits_one_request(
+    box: Sandbox, client: SandboxClient, fault: Fault, status: int, body: dict[str, Any]
 ) -> None:
-    """A queued fault takes the next request, and the one after it is served."""
+    """The next request gets the fault, and the request after it a normal response."""
     box.add_fault(fault)
-    reply = ask.get("/jobs")
-    assert (reply.status, reply.json) == (status, body)
-    assert ask.get("/jobs").status == 200
+    response = client.get("/jobs")
+    assert (response.status, response.json) == (status, body)
+    assert client.get("/jobs").status == 200
 
 
-def test_a_throttle_says_when_and_a_bare_one_does_not(box: Sandbox, ask: SandboxClient) -> None:
-    """`RateLimit-Reset` is an epoch ahead of now, and absent from the bare kind."""
+def test_a_throttle_has_a_reset_time_or_none(box: Sandbox, client: SandboxClient) -> None:
+    """`RateLimit-Reset` is a UNIX time ahead of now, and absent from `throttle_without_reset`."""
     box.add_fault(Fault("throttle", seconds=5))
     box.add_fault(Fault("throttle_without_reset"))
-    reset = int(ask.get("/jobs").headers["ratelimit-reset"])
+    reset = int(client.get("/jobs").headers["ratelimit-reset"])
     assert 4 <= reset - time.time() <= 7
-    assert "ratelimit-reset" not in ask.get("/jobs").headers
+    assert "ratelimit-reset" not in client.get("/jobs").headers
 
 
 @pytest.mark.parametrize(("kind", "raw"), [("empty_body", b""), ("not_json", b"<html>")])
-def test_a_200_may_hold_no_json(box: Sandbox, ask: SandboxClient, kind: Any, raw: bytes) -> None:
-    """An empty body and a page of HTML come with status 200."""
+def test_a_200_can_have_no_json(box: Sandbox, client: SandboxClient, kind: Any, raw: bytes) -> None:
+    """An empty body and HTML have status 200."""
     box.add_fault(Fault(kind))
-    reply = ask.get("/jobs")
-    assert reply.status == 200
-    assert reply.body.startswith(raw)
-    assert len(reply.body) == 0 or kind == "not_json"
+    response = client.get("/jobs")
+    assert response.status == 200
+    assert response.body.startswith(raw)
+    assert len(response.body) == 0 or kind == "not_json"
 
 
-def test_a_fault_waits_for_its_request(box: Sandbox, ask: SandboxClient) -> None:
-    """Method, path pattern, skip and times decide whom it hits."""
+def test_a_fault_waits_for_its_request(box: Sandbox, client: SandboxClient) -> None:
+    """Method, path pattern, `skip` and `times` decide which requests get the fault."""
     box.add_fault(Fault("error_status", method="GET", path="/jobs*", skip=1, times=2))
-    assert ask("POST", "/tags", {"title": "Proof"}).status == 201
-    assert ask.get("/tags").status == 200
-    assert [ask.get("/jobs").status for _ in range(4)] == [200, 500, 500, 200]
+    assert client("POST", "/tags", {"title": "Proof"}).status == 201
+    assert client.get("/tags").status == 200
+    assert [client.get("/jobs").status for _ in range(4)] == [200, 500, 500, 200]
 
 
 @pytest.mark.parametrize(("after_commit", "created"), [(False, 0), (True, 1)])
-def test_a_dropped_connection_answers_nothing(
-    box: Sandbox, ask: SandboxClient, *, after_commit: bool, created: int
+def test_a_dropped_connection_sends_nothing(
+    box: Sandbox, client: SandboxClient, *, after_commit: bool, created: int
 ) -> None:
-    """The socket closes without a byte, before or after the write was stored."""
+    """The socket closes before the first byte, before or after the write is stored."""
     before = len(box.rows("customers"))
     box.add_fault(Fault("dropped_connection", method="POST", after_commit=after_commit))
     with pytest.raises(GONE):
-        ask("POST", "/customers", PERSON)
+        client("POST", "/customers", PERSON)
     assert len(box.rows("customers")) == before + created
     assert box.requests[-1].status is None
-    assert ask.get("/customers").status == 200
+    assert client.get("/customers").status == 200
 
 
 def test_a_dropped_socket_is_really_closed(box: Sandbox) -> None:
-    """On the bare socket there is an end or a reset, and not one byte."""
+    """The bare socket ends or is reset without a byte."""
     box.add_fault(Fault("dropped_connection"))
     address = urlsplit(box.url)
     with socket.create_connection((address.hostname, address.port), timeout=5) as raw:
@@ -97,26 +97,26 @@ def test_a_dropped_socket_is_really_closed(box: Sandbox) -> None:
 
 
 @pytest.mark.parametrize("kind", ["error_status", "not_json", "empty_body", "error_in_200"])
-def test_an_answer_may_be_lost_after_the_write(box: Sandbox, ask: SandboxClient, kind: Any) -> None:
-    """With after_commit the row is there although the answer does not say so."""
+def test_a_response_can_be_lost_after_the_write(box: Sandbox, client: SandboxClient, kind: Any) -> None:
+    """With `after_commit` the row exists although the response does not say so."""
     before = len(box.rows("customers"))
     box.add_fault(Fault(kind, after_commit=True))
-    ask("POST", "/customers", PERSON)
+    client("POST", "/customers", PERSON)
     assert len(box.rows("customers")) == before + 1
 
 
 @pytest.mark.parametrize(("after_commit", "created"), [(False, 0), (True, 1)])
 def test_a_slow_request_is_carried_out_before_or_after_the_wait(
-    box: Sandbox, ask: SandboxClient, *, after_commit: bool, created: int
+    box: Sandbox, client: SandboxClient, *, after_commit: bool, created: int
 ) -> None:
-    """While the client waits, the row is already there or not yet; afterwards it is."""
+    """While the client waits, the row exists already or does not yet; afterwards it does."""
     before = len(box.rows("customers"))
     box.add_fault(Fault("slow_response", seconds=0.3, after_commit=after_commit))
-    asking = threading.Thread(target=ask, args=("POST", "/customers", PERSON))
+    asking = threading.Thread(target=client, args=("POST", "/customers", PERSON))
     asking.start()
     while not box.requests:
         time.sleep(0.001)  # until the request has arrived
-    ask.get("/version")  # served after it
+    client.get("/version")  # served after it
     assert len(box.rows("customers")) == before + created
     asking.join()
     assert len(box.rows("customers")) == before + 1
@@ -124,7 +124,7 @@ def test_a_slow_request_is_carried_out_before_or_after_the_wait(
 
 
 def test_a_sandbox_stops_at_once_under_slow_requests(capfd: pytest.CaptureFixture[str]) -> None:
-    """Leaving the sandbox does not wait for an answer that is minutes away, and complains of nothing."""
+    """Leaving the sandbox does not wait for a slow response, and prints nothing."""
     with Sandbox(customers=3) as box:
         box.add_fault(Fault("slow_response", seconds=600))
         address = urlsplit(box.url)
@@ -137,31 +137,31 @@ def test_a_sandbox_stops_at_once_under_slow_requests(capfd: pytest.CaptureFixtur
     assert capfd.readouterr().err == ""
 
 
-def test_the_limit_holds_in_any_second() -> None:
-    """Of a burst only the limit passes; the refusals say when a slot frees up."""
+def test_the_rate_limit_holds_in_any_second() -> None:
+    """Of a burst only the limit is accepted; the 429s say when a slot is free."""
     with Sandbox(customers=3, rate_limit=10) as box:
-        ask = SandboxClient(box)
-        replies = [ask.get("/version") for _ in range(15)]
+        client = SandboxClient(box)
+        replies = [client.get("/version") for _ in range(15)]
         assert box.requests[-1].arrived_at - box.requests[0].arrived_at < 1.0, "this machine is too slow for the test"
-    assert [reply.status for reply in replies] == [200] * 10 + [429] * 5
+    assert [response.status for response in replies] == [200] * 10 + [429] * 5
     assert replies[-1].json == {"message": "Too Many Requests"}
     assert 0 <= int(replies[-1].headers["ratelimit-reset"]) - time.time() <= 2
 
 
-def test_requests_with_a_wrong_key_use_up_no_limit() -> None:
-    """The limit is per key."""
+def test_requests_with_a_wrong_key_do_not_count() -> None:
+    """The rate limit is per key."""
     with Sandbox(customers=3, rate_limit=2) as box:
-        ask = SandboxClient(box)
-        assert {ask.get("/version", key="wrong").status for _ in range(5)} == {403}
-        assert ask.get("/version").status == 200
+        client = SandboxClient(box)
+        assert {client.get("/version", key="wrong").status for _ in range(5)} == {403}
+        assert client.get("/version").status == 200
 
 
-def test_latency_delays_answers_and_teams_a_little_more() -> None:
-    """Each answer takes the latency; /teams takes up to 50 ms on top."""
+def test_latency_delays_responses() -> None:
+    """Each response takes the latency; `/teams` takes up to 50 ms more."""
     with Sandbox(customers=3, latency_ms=30) as box:
-        ask = SandboxClient(box)
-        ask.get("/jobs")
-        ask.get("/teams")
+        client = SandboxClient(box)
+        client.get("/jobs")
+        client.get("/teams")
         jobs, teams = (request.seconds for request in box.requests)
     assert jobs >= 0.03
     assert teams >= 0.08

@@ -1,4 +1,4 @@
-"""Faults by rate and seed: which requests they hit, and that they can be had again."""
+"""Random faults: which requests get them, and that a seed repeats them."""
 
 from __future__ import annotations
 
@@ -21,21 +21,21 @@ def _hits(chaos: RandomFaults, asked: list[tuple[str, str, str, bytes]]) -> list
 
 
 def test_a_seed_gives_the_same_faults_in_any_order_of_arrival() -> None:
-    """What befalls a request follows from it alone, not from what came in between."""
+    """The fault of a request follows from the request alone, not from other requests."""
     hits = dict(zip(ASKED, _hits(RandomFaults(rate=0.3, seed=7), ASKED), strict=True))
     other = ASKED.copy()
     Random(3).shuffle(other)
     assert dict(zip(other, _hits(RandomFaults(rate=0.3, seed=7), other), strict=True)) == hits
 
 
-def test_another_seed_gives_others() -> None:
-    """Seeds differ in what they hit."""
+def test_another_seed_gives_other_faults() -> None:
+    """Seeds differ in the requests that get faults."""
     first, second = (_hits(RandomFaults(rate=0.3, seed=seed), ASKED) for seed in (1, 2))
     assert [bool(one) for one in first] != [bool(one) for one in second]
 
 
-def test_a_request_that_comes_again_draws_anew() -> None:
-    """The same request is hit on some of its arrivals only, and the same ones with the same seed."""
+def test_a_repeated_request_is_drawn_again() -> None:
+    """Only some repetitions of a request get a fault, and a seed repeats them."""
     again = ASKED[:1] * 200
     hits = _hits(RandomFaults(rate=0.5, seed=7), again)
     assert 50 < sum(one is not None for one in hits) < 150
@@ -43,13 +43,13 @@ def test_a_request_that_comes_again_draws_anew() -> None:
 
 
 @pytest.mark.parametrize(("rate", "low", "high"), [(0.0, 0, 0), (0.2, 60, 140), (1.0, 500, 500)])
-def test_the_rate_is_the_share_of_requests_that_are_hit(rate: float, low: int, high: int) -> None:
-    """None at 0, each at 1, about a fifth at 0.2."""
+def test_the_rate_is_the_share_of_requests_with_faults(rate: float, low: int, high: int) -> None:
+    """None at 0, all at 1, about a fifth at 0.2."""
     assert low <= sum(one is not None for one in _hits(RandomFaults(rate=rate, seed=7), ASKED)) <= high
 
 
-def test_only_the_named_kinds_happen_and_all_of_them() -> None:
-    """Kinds, statuses and the time of the commit are drawn from the seed as well."""
+def test_all_given_kinds_occur_and_no_others() -> None:
+    """Kinds, statuses and the time of the commit follow from the seed as well."""
     hits = [
         one for one in _hits(RandomFaults(rate=1.0, seed=7, kinds=("dropped_connection", "error_status")), ASKED) if one
     ]
@@ -60,22 +60,22 @@ def test_only_the_named_kinds_happen_and_all_of_them() -> None:
     assert {one.kind for one in every} == set(RECOVERABLE) <= set(KINDS)
 
 
-def test_writes_meet_no_fault_of_lists_and_unnamed_methods_none() -> None:
-    """A POST is hit by what can befall one; with `methods` only those are hit."""
+def test_writes_get_no_list_faults() -> None:
+    """A POST gets no fault of lists; with `methods`, other methods get none."""
     posts = [("POST", "/jobs", "", str(number).encode()) for number in range(300)]
     assert not {one.kind for one in _hits(RandomFaults(rate=1.0), posts) if one} & LIST_FAULTS
     assert not any(_hits(RandomFaults(rate=1.0, methods=("PUT",)), posts + ASKED))
     assert all(_hits(RandomFaults(rate=1.0, methods=("GET",)), ASKED))
 
 
-def test_bodies_tell_requests_apart() -> None:
-    """Two creates at the same path draw apart."""
+def test_requests_differ_by_their_bodies() -> None:
+    """Two creates at the same path are drawn separately."""
     posts = [("POST", "/jobs", "", str(number).encode()) for number in range(100)]
     assert len({one is None for one in _hits(RandomFaults(rate=0.5), posts)}) == 2
 
 
-def test_a_sandbox_hits_the_same_requests_again() -> None:
-    """Two sandboxes with the same seed answer the same, and say what befell each request."""
+def test_two_sandboxes_with_one_seed_have_the_same_faults() -> None:
+    """They respond in the same way, and record the fault of each request."""
 
     def told(kinds: tuple[Kind, ...]) -> list[tuple[str | None, int | None]]:
         with Sandbox(customers=3, random_faults=RandomFaults(rate=0.4, seed=3, kinds=kinds)) as box:
@@ -89,8 +89,8 @@ def test_a_sandbox_hits_the_same_requests_again() -> None:
     assert {fault for fault, _ in first} == {None, "error_status", "dropped_connection", "quota_exceeded", "not_json"}
 
 
-def test_a_queued_fault_comes_before_chaos() -> None:
-    """What a test asks for happens."""
+def test_a_queued_fault_comes_before_random_faults() -> None:
+    """A fault that a test queues always happens."""
     with Sandbox(customers=3, random_faults=RandomFaults(rate=1.0, kinds=("quota_exceeded",))) as box:
         box.add_fault(Fault("error_in_200"))
         assert [SandboxClient(box).get("/jobs").status for _ in range(2)] == [200, 429]

@@ -1,4 +1,4 @@
-"""The parameter `asn`: lists by who is assigned to their rows."""
+"""The parameter `asn`, which filters lists by assignees."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ either_form = pytest.mark.parametrize("form", ["asn[assigned_members][]", "asn[a
 
 
 def _members(form: str, users: list[int]) -> dict[str, Any]:
-    """Return the users as a repeated name, or as numbered names."""
+    """Return the query of users, as a repeated parameter or as numbered ones."""
     if "{}" in form:
         return {form.format(number): user for number, user in enumerate(users)}
     return {form: users}
@@ -27,8 +27,8 @@ def _assignments(box: Sandbox, name: str) -> list[tuple[int, list[dict[str, Any]
 
 @nested
 @either_form
-def test_rows_of_any_of_these_users_are_found(read: SandboxClient, name: str, form: str) -> None:
-    """Rows that have one of the users among their assignments, and no others; a single user works as well."""
+def test_rows_of_one_of_the_users_are_returned(read: SandboxClient, name: str, form: str) -> None:
+    """Rows with one of the users among their assignments, and no others; a single user works as well."""
     rows = _assignments(read.box, name)
     seen = list(dict.fromkeys(one["user_id"] for _, found in rows for one in found))
     for users in (seen[:1], seen[:2]):
@@ -38,8 +38,8 @@ def test_rows_of_any_of_these_users_are_found(read: SandboxClient, name: str, fo
 
 
 @nested
-def test_rows_of_a_team_are_found(read: SandboxClient, name: str) -> None:
-    """Rows that have the team among their assignments; a team that is not there has none."""
+def test_rows_of_a_team_are_returned(read: SandboxClient, name: str) -> None:
+    """Rows with the team among their assignments; an unknown team has none."""
     rows = _assignments(read.box, name)
     team = next(one["team_id"] for _, found in rows for one in found)
     expected = {number for number, found in rows if team in {one["team_id"] for one in found}}
@@ -47,27 +47,27 @@ def test_rows_of_a_team_are_found(read: SandboxClient, name: str) -> None:
     assert read.get(BY_NAME[name].path, raw={"asn[team_id]": 1}).ids == []
 
 
-def test_team_and_user_must_both_hold_for_the_row(box: Sandbox, ask: SandboxClient) -> None:
-    """Both narrow the list; they need not hold of the same assignment (assumed)."""
+def test_team_and_user_must_both_match_the_row(box: Sandbox, client: SandboxClient) -> None:
+    """They need not be in the same assignment (assumed)."""
     job = box.rows("jobs")[0]
     crew = [{"user_id": 1, "team_id": 11}, {"user_id": 2, "team_id": 12}]
     box.store.patch("jobs", job["id"], {"assignments": crew})
     for user, team, found in ((1, 11, True), (2, 11, True), (1, 13, False), (3, 11, False)):
         query = {"asn[team_id]": team, "asn[assigned_members][]": user}
-        assert ask.get("/jobs", raw=query).ids == ([job["id"]] if found else [])
+        assert client.get("/jobs", raw=query).ids == ([job["id"]] if found else [])
 
 
 @either_form
-def test_customers_are_found_by_their_one_user(read: SandboxClient, form: str) -> None:
-    """Customers have no assignments: `assigned_to` is any of the users."""
+def test_customers_are_filtered_by_their_user(read: SandboxClient, form: str) -> None:
+    """Customers have no assignments; `assigned_to` is one of the users."""
     rows = read.box.rows("customers")
     users = list(dict.fromkeys(row["assigned_to"] for row in rows if row["assigned_to"]))[:2]
     expected = [row["id"] for row in rows if row["assigned_to"] in users]
     assert read.all_ids("/customers", raw=_members(form, users)) == expected
 
 
-def test_customers_are_found_by_the_team_of_their_user(read: SandboxClient) -> None:
-    """Of a team are the customers whose user is a member of it (assumed), and with users given both must hold."""
+def test_customers_are_filtered_by_the_team_of_their_user(read: SandboxClient) -> None:
+    """The user is a member of the team (assumed); with users in the query both must match."""
     rows = read.box.rows("customers")
     team = read.box.rows("teams")[1]
     members = {member["id"] for member in team["members"]}
@@ -84,7 +84,7 @@ def test_customers_are_found_by_the_team_of_their_user(read: SandboxClient) -> N
 
 @pytest.mark.parametrize("path", ["/locations", "/comments", "/timesheets"])
 def test_lists_without_assignments_ignore_it(read: SandboxClient, path: str) -> None:
-    """Locations document `asn` and have nobody assigned; the others do not document it."""
+    """Locations document `asn` but have no assignees; the others do not document it."""
     query = {"asn[team_id]": 1, "asn[assigned_members][]": 1}
     assert read.get(path, raw=query).ids == read.get(path).ids
 
@@ -92,13 +92,13 @@ def test_lists_without_assignments_ignore_it(read: SandboxClient, path: str) -> 
 @pytest.mark.parametrize(
     "key", ["asn", "asn[unassigned]", "asn[0][team_id]", "asn[assigned_members]", "asn[team_id][]"]
 )
-def test_other_forms_are_ignored(read: SandboxClient, key: str) -> None:
-    """Only the two probable forms narrow a list (I); the web app's older one does not."""
+def test_other_forms_of_the_parameter_are_ignored(read: SandboxClient, key: str) -> None:
+    """Only the two probable forms filter a list (inferred); the older form of the web app does not."""
     assert len(read.get("/jobs", raw={key: 1}).ids) == 20
 
 
-def test_it_goes_with_a_filter(read: SandboxClient) -> None:
-    """With a flat filter both must hold."""
+def test_assignees_and_a_filter_must_both_match(read: SandboxClient) -> None:
+    """A documented filter parameter narrows the list further."""
     rows = read.box.rows("jobs")
     row = next(row for row in rows if row["assignments"])
     user, status = row["assignments"][0]["user_id"], row["status_id"]

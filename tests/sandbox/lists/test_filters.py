@@ -1,4 +1,4 @@
-"""Filters of lists, bracketed and flat, the search, and the switches that ignore them."""
+"""Filters of lists: brackets, documented parameters, search, and the switches that disable them."""
 
 from __future__ import annotations
 
@@ -32,11 +32,11 @@ def test_a_bracket_filter_compares(read: SandboxClient, operator: str) -> None:
     assert set(read.all_ids("/jobs", raw=given)) == expected
 
 
-def test_a_filter_takes_unix_seconds_for_times(read: SandboxClient) -> None:
-    """Times in filters may be UNIX seconds (O)."""
-    reply = read.get("/jobs", limit=100, raw=_filter("start_time", ">", 1_780_000_000))
-    assert reply.rows
-    assert all(row["start_time"] > "2026-05-28" for row in reply.rows)
+def test_a_filter_accepts_unix_seconds_for_times(read: SandboxClient) -> None:
+    """Times in filters may be UNIX seconds (observed)."""
+    response = read.get("/jobs", limit=100, raw=_filter("start_time", ">", 1_780_000_000))
+    assert response.rows
+    assert all(row["start_time"] > "2026-05-28" for row in response.rows)
 
 
 @pytest.mark.parametrize(
@@ -47,7 +47,7 @@ def test_a_filter_takes_unix_seconds_for_times(read: SandboxClient) -> None:
 def test_a_filter_on_a_time_includes_its_bound(
     read: SandboxClient, name: str, column: str, operator: str, form: str
 ) -> None:
-    """Both operators include the row whose time is the bound, in whichever form it is written; null fits neither."""
+    """Both operators include the row at the bound, in any form of the time; null matches neither."""
     rows = read.box.rows(name)
     times = sorted(row[column] for row in rows if row[column])
     bound = times[len(times) // 2]
@@ -59,8 +59,8 @@ def test_a_filter_on_a_time_includes_its_bound(
 
 
 @pytest.mark.parametrize(("name", "column"), [("jobs", "completed_at"), ("assets", "install_date")])
-def test_a_filter_compares_times_that_rows_write_otherwise(read: SandboxClient, name: str, column: str) -> None:
-    """ISO cells and plain dates are compared as moments: both bounds include the row they were taken from."""
+def test_a_filter_compares_times_in_other_forms(read: SandboxClient, name: str, column: str) -> None:
+    """ISO times and plain dates are compared as times; both bounds include the row that they come from."""
     rows = read.box.rows(name)
     times = sorted(row[column] for row in rows if row[column])
     bound = times[len(times) // 2]
@@ -70,14 +70,14 @@ def test_a_filter_compares_times_that_rows_write_otherwise(read: SandboxClient, 
     assert late | early == {row["id"] for row in rows if row[column]}
 
 
-def test_an_operator_that_is_none_makes_no_filter(read: SandboxClient) -> None:
-    """What the sandbox says to itself of assignments cannot be said on the wire."""
+def test_an_unknown_operator_is_ignored(read: SandboxClient) -> None:
+    """The internal operators on assignments are not available to requests."""
     for operator in ("assigned", "team", "like"):
         assert len(read.get("/jobs", raw=_filter("assignments", operator, 1)).ids) == 20
 
 
-def test_a_filter_in_takes_a_comma_list(read: SandboxClient) -> None:
-    """`in` selects any of the values, and the flat status_id of jobs does the same (D)."""
+def test_a_filter_in_accepts_a_comma_list(read: SandboxClient) -> None:
+    """`in` selects any of the values, and so does `status_id` of jobs (documented)."""
     wanted = [row["id"] for row in read.box.rows("job_statuses")][:2]
     text = ",".join(map(str, wanted))
     expected = {row["id"] for row in read.box.rows("jobs") if row["status_id"] in wanted}
@@ -88,22 +88,22 @@ def test_a_filter_in_takes_a_comma_list(read: SandboxClient) -> None:
 
 def test_money_is_compared_as_a_number(read: SandboxClient) -> None:
     """A filter on an amount does not compare text."""
-    reply = read.get("/payments", limit=100, raw=_filter("amount", ">", "900"))
-    assert reply.rows
-    assert all(float(row["amount"]) > 900 for row in reply.rows)
+    response = read.get("/payments", limit=100, raw=_filter("amount", ">", "900"))
+    assert response.rows
+    assert all(float(row["amount"]) > 900 for row in response.rows)
 
 
-def test_a_filter_on_what_is_no_column_breaks_the_backend(read: SandboxClient) -> None:
-    """A computed attribute in a filter is 500 (V*)."""
-    reply = read.get("/custom-fields", raw=_filter("related_record_names", "=", "customer"))
-    assert (reply.status, reply.json) == (500, {"message": "Internal Server Error"})
+def test_a_filter_on_a_computed_attribute_is_500(read: SandboxClient) -> None:
+    """The backend fails if the attribute is not a column (observed)."""
+    response = read.get("/custom-fields", raw=_filter("related_record_names", "=", "customer"))
+    assert (response.status, response.json) == (500, {"message": "Internal Server Error"})
 
 
-def test_filters_on_some_columns_may_be_ignored(box: Sandbox, ask: SandboxClient) -> None:
-    """A switch ignores bracket filters on some columns, and no others."""
+def test_filters_on_some_columns_may_be_ignored(box: Sandbox, client: SandboxClient) -> None:
+    """The switch disables bracket filters on its columns, and no others."""
     box.behaviour.unfilterable_columns = ("id",)
-    assert len(ask.get("/jobs", raw=_filter("id", "=", 1)).ids) == 20
-    assert ask.get("/jobs", raw=_filter("customer_id", "=", 1)).ids == []
+    assert len(client.get("/jobs", raw=_filter("id", "=", 1)).ids) == 20
+    assert client.get("/jobs", raw=_filter("customer_id", "=", 1)).ids == []
 
 
 IGNORABLE = [
@@ -127,28 +127,30 @@ IGNORABLE = [
 
 
 @pytest.mark.parametrize(("name", "query"), IGNORABLE)
-def test_one_switch_ignores_every_filter(box: Sandbox, ask: SandboxClient, name: str, query: dict[str, object]) -> None:
-    """Bracket filters, the flat ones and asn narrow their lists; without `honour_filter` none of them does."""
+def test_one_switch_ignores_every_filter(
+    box: Sandbox, client: SandboxClient, name: str, query: dict[str, object]
+) -> None:
+    """Without `honour_filter`, brackets, documented parameters and `asn` have no effect."""
     everything = {row["id"] for row in box.rows(name)}
     path = BY_NAME[name].path
-    assert set(ask.all_ids(path, raw=query)) < everything
+    assert set(client.all_ids(path, raw=query)) < everything
     box.behaviour.honour_filter = False
-    assert set(ask.all_ids(path, raw=query)) == everything
+    assert set(client.all_ids(path, raw=query)) == everything
 
 
-def test_an_ignored_filter_leaves_contacts_below_their_customer(box: Sandbox, ask: SandboxClient) -> None:
-    """A path is no filter."""
+def test_an_ignored_filter_leaves_contacts_below_their_customer(box: Sandbox, client: SandboxClient) -> None:
+    """The path is not a filter."""
     box.behaviour.honour_filter = False
     owner = box.rows("customer_contacts")[0]["customer_id"]
-    assert {row["customer_id"] for row in ask.get(f"/customers/{owner}/customer-contact").rows} == {owner}
+    assert {row["customer_id"] for row in client.get(f"/customers/{owner}/customer-contact").rows} == {owner}
 
 
-def test_a_flat_parameter_that_is_not_documented_is_ignored(read: SandboxClient) -> None:
-    """`customer_id` on invoices and an invented date filter return the whole list (V)."""
+def test_an_undocumented_parameter_is_ignored(read: SandboxClient) -> None:
+    """`customer_id` on invoices and an invented date filter return the whole list (verified)."""
     unfiltered = read.get("/invoices", calculate_count="true").json["total_count"]
     for name in ("customer_id", "job_id", "updated_at_from"):
-        reply = read.get("/invoices", calculate_count="true", raw={name: "1"})
-        assert reply.json["total_count"] == unfiltered
+        response = read.get("/invoices", calculate_count="true", raw={name: "1"})
+        assert response.json["total_count"] == unfiltered
 
 
 @pytest.mark.parametrize(
@@ -163,10 +165,10 @@ def test_a_flat_parameter_that_is_not_documented_is_ignored(read: SandboxClient)
         ("/subtasks", {"status": "open"}, "status", 1),
     ],
 )
-def test_a_documented_flat_filter_works(
+def test_a_documented_parameter_filters(
     read: SandboxClient, path: str, query: dict[str, str], column: str, wanted: object
 ) -> None:
-    """The flat filters that the vendor documents select their rows and no others."""
+    """The documented parameters select their rows and no others."""
     ids = read.all_ids(path, raw=query)
     name = next(resource.name for resource in RESOURCES if resource.path == path)
     rows = read.box.rows(name)
@@ -188,15 +190,15 @@ def test_filters_by_owner_and_user_work(read: SandboxClient) -> None:
     assert 0 < len(late) < len(read.box.rows("jobs"))
 
 
-def test_search_finds_by_mail_and_only_where_documented(read: SandboxClient) -> None:
-    """`search` is free text on the lists that document it and ignored on the others."""
+def test_search_works_only_where_documented(read: SandboxClient) -> None:
+    """`search` is free text on the lists that document it; others ignore it."""
     row = next(row for row in read.box.rows("customers") if row["email"])
     assert read.get("/customers", search=row["email"].upper()).ids == [row["id"]]
     assert len(read.get("/locations", search="nothing at all").ids) == 20
 
 
-def test_a_misread_filter_lets_nothing_through(ask: SandboxClient, box: Sandbox) -> None:
-    """What a server that compares in another way may do; without a filter everything comes."""
+def test_a_filter_can_match_nothing(client: SandboxClient, box: Sandbox) -> None:
+    """A server may compare differently; without a filter every row is returned."""
     box.behaviour.filters_match_nothing = True
-    assert ask.all_ids("/jobs", raw=_filter("status", "=", 4)) == []
-    assert len(ask.all_ids("/jobs")) == len(box.rows("jobs"))
+    assert client.all_ids("/jobs", raw=_filter("status", "=", 4)) == []
+    assert len(client.all_ids("/jobs")) == len(box.rows("jobs"))

@@ -1,4 +1,4 @@
-"""The seeded account: the same every time, related, plausible, and nobody's."""
+"""The seeded account: deterministic, consistent, plausible, and free of real people."""
 
 from __future__ import annotations
 
@@ -24,14 +24,14 @@ def account() -> Account:
 
 
 def test_the_same_size_and_seed_give_the_same_bytes() -> None:
-    """Two builds are byte-identical, and another seed is another account."""
+    """Two builds are byte-identical; another seed gives another account."""
     one, again, other = (msgspec.json.encode(build_account(40, seed)) for seed in (1, 1, 2))
     assert one == again
     assert one != other
 
 
 def test_ids_ascend_with_gaps_and_belong_to_one_table(account: Account) -> None:
-    """Ids ascend; no two tables share one, except that estimates and invoices interleave."""
+    """No two tables share an id, except that estimates and invoices interleave."""
     everything = [row["id"] for rows in account.values() for row in rows]
     assert len(set(everything)) == len(everything)
     for rows in account.values():
@@ -63,7 +63,7 @@ def test_ids_ascend_with_gaps_and_belong_to_one_table(account: Account) -> None:
         ("purchase_orders", "vendor_id", "vendors"),
     ],
 )
-def test_references_lead_to_rows(account: Account, name: str, column: str, target: str) -> None:
+def test_references_name_existing_rows(account: Account, name: str, column: str, target: str) -> None:
     """Every reference that is set names a row of its table."""
     known = {row["id"] for row in account[target]}
     named = {row[column] for row in account[name]} - {None}
@@ -72,7 +72,7 @@ def test_references_lead_to_rows(account: Account, name: str, column: str, targe
 
 
 def test_payments_add_up_to_the_amount_paid(account: Account) -> None:
-    """Payments sum exactly to amount_paid, and paid and unpaid to the total (V)."""
+    """Payments add up to `amount_paid` exactly; paid and unpaid add up to the total (verified)."""
     sums: dict[int, Decimal] = defaultdict(Decimal)
     for payment in account["payments"]:
         sums[payment["invoice_id"]] += Decimal(payment["amount"])
@@ -82,8 +82,8 @@ def test_payments_add_up_to_the_amount_paid(account: Account) -> None:
         assert Decimal(invoice["amount_paid"]) + Decimal(invoice["amount_unpaid"]) == Decimal(invoice["total"])
 
 
-def test_money_has_the_documented_places(account: Account) -> None:
-    """Totals have two places, subtotals six, unit prices four (V)."""
+def test_money_has_the_places_of_live_rows(account: Account) -> None:
+    """Totals have two places, subtotals six, unit prices four (verified)."""
     invoice = account["invoices"][0]
     assert re.fullmatch(r"\d+\.\d{2}", invoice["total"])
     assert re.fullmatch(r"\d+\.\d{6}", invoice["subtotal"])
@@ -92,7 +92,7 @@ def test_money_has_the_documented_places(account: Account) -> None:
 
 
 def test_stamps_are_bare_and_before_the_accounts_present(account: Account) -> None:
-    """created_at <= updated_at <= the fixed epoch, as text without a zone."""
+    """`created_at` <= `updated_at` <= the fixed present, as text without a zone."""
     for name, rows in account.items():
         for row in rows:
             if "created_at" in row:
@@ -100,31 +100,31 @@ def test_stamps_are_bare_and_before_the_accounts_present(account: Account) -> No
                 assert row["created_at"] <= row["updated_at"] <= bare(EPOCH), name
 
 
-def test_some_columns_escape_to_iso(account: Account) -> None:
-    """Assignments and completed_at carry microseconds and Z (V)."""
+def test_some_columns_hold_iso_times(account: Account) -> None:
+    """Assignments and `completed_at` have microseconds and Z (verified)."""
     job = next(row for row in account["jobs"] if row["assignments"] and row["completed_at"])
     for text in (job["completed_at"], job["assignments"][0]["created_at"]):
         assert re.fullmatch(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{6}Z", text)
 
 
 def test_text_is_null_on_some_rows_and_empty_on_others(account: Account) -> None:
-    """Never-set text is null or '' depending on how the row came to be (V)."""
+    """Text that was never set is null or empty, depending on how the row was created (verified)."""
     assert {None, ""} <= {row["alt_email"] for row in account["customers"]}
 
 
-def test_imports_share_one_moment(account: Account) -> None:
-    """Imported customers and invoices flood in with equal created_at (V)."""
+def test_imported_rows_share_one_created_at(account: Account) -> None:
+    """Imported customers and invoices have equal `created_at` (verified)."""
     assert len([row for row in account["invoices"] if row["created_at"] == account["invoices"][0]["created_at"]]) >= 50
 
 
 def test_every_invoice_has_its_copy_of_a_location(account: Account) -> None:
-    """Locations hold one row per invoice beside those of customers (V)."""
+    """Locations have one row per invoice beside those of customers (verified)."""
     owners = [row["object_id"] for row in account["locations"] if row["object_type"].endswith("BaseInvoice")]
     assert sorted(owners) == [row["id"] for row in account["invoices"]]
 
 
 def test_deleted_customers_leave_their_jobs(account: Account) -> None:
-    """Some customers were deleted, and jobs still carry their ids (V)."""
+    """Some customers were deleted, and jobs still have their ids (verified)."""
     gone = {row["id"] for row in account["customers"] if row["deleted_at"]}
     assert len(gone) == 3
     assert len(account["customers"]) - len(gone) == 300
@@ -132,13 +132,13 @@ def test_deleted_customers_leave_their_jobs(account: Account) -> None:
 
 
 def test_all_six_statuses_of_jobs_occur(account: Account) -> None:
-    """Statuses 1 to 6 are live (V), each with the status_id that goes with it."""
+    """Statuses 1 to 6 are live (verified), each with the matching `status_id`."""
     pairs = {(row["status"], row["status_id"]) for row in account["jobs"]}
     assert sorted(status for status, _ in pairs) == [1, 2, 3, 4, 5, 6]
 
 
-def test_teams_and_users_carry_what_must_not_leak(account: Account) -> None:
-    """Members are whole users with secrets, users have positions and no stamps (V)."""
+def test_teams_and_users_contain_data_that_must_not_leak(account: Account) -> None:
+    """Members are complete users with secrets; users have positions and no stamps (verified)."""
     member = account["teams"][0]["members"][0]
     assert member["api_token"].startswith("sandbox-secret-")
     assert member["last_known_location"]
@@ -174,7 +174,7 @@ FORMS = {
 )
 @pytest.mark.parametrize("customers", [50, 300])
 def test_every_definition_has_values_on_some_rows(customers: int, name: str, widgets: set[int]) -> None:
-    """Each object type has definitions of these widgets, and values of each, as text that names its own row."""
+    """Each object type has definitions of these widgets, and values of each, as text that names its row."""
     account = build_account(customers, 1)
     fields = _fields(account, name)
     assert {field["field_widget_id"] for field in fields.values()} == widgets
@@ -194,7 +194,7 @@ def test_every_definition_has_values_on_some_rows(customers: int, name: str, wid
 
 @pytest.mark.parametrize("name", ["customers", "jobs", "invoices"])
 def test_a_few_values_are_null_or_do_not_fit_their_widget(name: str) -> None:
-    """A number that is none, a date that is none and nothing at all occur already in a small account."""
+    """A small account already has wrong numbers, wrong dates and nulls."""
     account = build_account(50, 1)
     found = defaultdict(set)
     for row in account[name]:
@@ -210,8 +210,8 @@ def test_values_have_ids_of_their_own(account: Account) -> None:
     assert len(set(numbers)) == len(numbers)
 
 
-def test_nobody_in_the_account_can_be_reached(account: Account) -> None:
-    """Every address is at an example domain, every number is a 555-01xx one."""
+def test_no_address_or_number_is_real(account: Account) -> None:
+    """Every e-mail address is at an example domain, every phone number is 555-01xx."""
 
     def texts(value: Any) -> list[str]:
         if isinstance(value, dict):
@@ -229,7 +229,7 @@ def test_nobody_in_the_account_can_be_reached(account: Account) -> None:
     assert all(re.search(r"555 ?01\d\d$", text) for text in phones)
 
 
-def test_customers_rows_are_as_wide_as_the_live_ones(account: Account) -> None:
+def test_rows_are_as_wide_as_live_rows(account: Account) -> None:
     """About 110 keys on customers, 60 on jobs, 65 on invoices."""
     assert len(account["customers"][0]) > 110
     assert len(account["jobs"][0]) > 60

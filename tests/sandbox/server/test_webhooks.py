@@ -1,4 +1,4 @@
-"""The webhooks that changes cause: which ones, what they say, and how they are delivered."""
+"""Webhooks: the events that changes cause, their bodies, and their delivery."""
 
 from __future__ import annotations
 
@@ -33,8 +33,8 @@ JOB = {
 
 
 @dataclass
-class Inbox:
-    """A receiver of webhooks. `statuses` are its answers in order, the last of them for ever; 0 drops the answer."""
+class WebhookReceiver:
+    """Records webhooks. `statuses` are its responses in order, the last one repeated; 0 drops the connection."""
 
     url: str = ""
     statuses: list[int] = field(default_factory=lambda: [200])
@@ -44,18 +44,18 @@ class Inbox:
 
     @property
     def said(self) -> list[Any]:
-        """Return what came."""
+        """Return the received events."""
         return [json.loads(body) for body in self.bodies]
 
     @property
     def triggers(self) -> list[str]:
-        """Return the names of what came."""
+        """Return the triggers of the received events."""
         return [one["trigger"] for one in self.said]
 
 
 @contextmanager
-def _receiving(*statuses: int) -> Iterator[Inbox]:
-    inbox = Inbox(statuses=list(statuses) or [200])
+def _receiving(*statuses: int) -> Iterator[WebhookReceiver]:
+    inbox = WebhookReceiver(statuses=list(statuses) or [200])
 
     class Handler(BaseHTTPRequestHandler):
         def do_POST(self) -> None:
@@ -95,10 +95,10 @@ def _delivered(box: Sandbox) -> None:
         ("/invoices", "invoices", {"status": 2, "line_items": []}, DOCUMENT),
     ],
 )
-def test_a_create_is_told_with_the_documented_fields(
+def test_a_create_causes_an_event_with_the_documented_fields(
     path: str, name: str, body: dict[str, Any], fields: set[str]
 ) -> None:
-    """The data are the bare object, posted as JSON to the whole address."""
+    """The data is the bare object, posted as JSON to the complete URL."""
     with _receiving() as inbox, Sandbox(customers=10, webhook_url=inbox.url) as box:
         made = SandboxClient(box)("POST", path, {"customer_id": box.rows("customers")[0]["id"], **body}).rows
         _delivered(box)
@@ -114,8 +114,8 @@ def test_a_create_is_told_with_the_documented_fields(
 
 @pytest.mark.parametrize("name", ["jobs", "estimates", "invoices"])
 @pytest.mark.parametrize(("flow", "word"), [(7, "Workflow "), (None, "")])
-def test_a_status_is_told_from_old_to_new(name: str, flow: int | None, word: str) -> None:
-    """In a workflow it is the event of workflows; the values are the ids of the account's statuses."""
+def test_a_status_change_causes_an_event_with_both_values(name: str, flow: int | None, word: str) -> None:
+    """A row in a workflow causes the event of workflows; the values are ids of statuses."""
     with _receiving() as inbox, Sandbox(customers=10, webhook_url=inbox.url) as box:
         row = box.rows(name)[0]
         box.store.patch(name, row["id"], {"status_workflow_id": flow})
@@ -131,7 +131,7 @@ def test_a_status_is_told_from_old_to_new(name: str, flow: int | None, word: str
     assert said["data"]["object"]["status_id"] == 77
 
 
-def test_times_of_jobs_are_told_with_few_fields() -> None:
+def test_a_time_change_causes_an_event_with_few_fields() -> None:
     """A PUT of both times causes two events."""
     with _receiving() as inbox, Sandbox(customers=10, webhook_url=inbox.url) as box:
         row = next(row for row in box.rows("jobs") if row["start_time"])
@@ -146,8 +146,8 @@ def test_times_of_jobs_are_told_with_few_fields() -> None:
     assert set(end["data"]["object"]) == {"id", "job_type", "updated_at"}
 
 
-def test_everything_else_is_not_told() -> None:
-    """No event comes of other columns, other resources, stamps alone, or deletes."""
+def test_other_changes_cause_no_event() -> None:
+    """Other columns, other resources, stamps alone, and deletes cause no event."""
     with _receiving() as inbox, Sandbox(customers=10, webhook_url=inbox.url) as box:
         job = box.rows("jobs")[0]["id"]
         box.store.update("jobs", job, {"notes": "Moved."})
@@ -158,16 +158,16 @@ def test_everything_else_is_not_told() -> None:
     assert inbox.bodies == []
 
 
-def test_an_update_that_is_refused_is_not_told() -> None:
-    """What is not stored did not happen."""
+def test_a_refused_update_causes_no_event() -> None:
+    """A write that was not stored causes no event."""
     with _receiving() as inbox, Sandbox(customers=10, webhook_url=inbox.url) as box:
         assert SandboxClient(box)("POST", "/jobs", {"job_type": "Repair"}).status == 400
         _delivered(box)
     assert inbox.bodies == []
 
 
-def test_types_are_live_or_as_in_the_documents() -> None:
-    """Live a status is a number and a log seconds; the documents show a text and a JSON string."""
+def test_statuses_are_numbers_or_documented_texts() -> None:
+    """Live, a status is a number and a log is seconds; the documentation shows a text and a JSON string."""
     for types, status, log in (("live", 4, 5400), ("documented", "Completed", '{"in_progress": 5400}')):
         behaviour = Behaviour(webhook_values=types)  # type: ignore[arg-type]
         with _receiving() as inbox, Sandbox(customers=10, behaviour=behaviour, webhook_url=inbox.url) as box:
@@ -181,7 +181,7 @@ def test_types_are_live_or_as_in_the_documents() -> None:
 
 
 @pytest.mark.parametrize("is_signed", [False, True])
-def test_a_delivery_may_be_signed(is_signed: bool) -> None:
+def test_a_delivery_can_be_signed(is_signed: bool) -> None:
     """The signature is the base64 of the raw HMAC-SHA256 of the body."""
     behaviour = Behaviour(webhook_signature=is_signed)
     with _receiving() as inbox, Sandbox(customers=10, behaviour=behaviour, webhook_url=inbox.url) as box:
@@ -191,8 +191,8 @@ def test_a_delivery_may_be_signed(is_signed: bool) -> None:
     assert inbox.headers[0].get("x-encrypted-data") == (base64.b64encode(digest).decode() if is_signed else None)
 
 
-def test_a_delivery_may_come_twice() -> None:
-    """With the switch, each does."""
+def test_a_delivery_can_be_duplicated() -> None:
+    """With the switch each delivery is sent twice."""
     with (
         _receiving() as inbox,
         Sandbox(customers=10, behaviour=Behaviour(webhook_duplicates=True), webhook_url=inbox.url) as box,
@@ -213,10 +213,8 @@ def test_a_delivery_may_come_twice() -> None:
         ((404, 500, 200), [404, 500, 200]),
     ],
 )
-def test_a_delivery_that_fails_comes_again_up_to_three_times(
-    statuses: tuple[int, ...], tries: list[int | None]
-) -> None:
-    """An error or no answer is a failure; after the fourth try it is given up, and the next one is delivered."""
+def test_a_failed_delivery_is_retried_three_times(statuses: tuple[int, ...], tries: list[int | None]) -> None:
+    """An error or a missing response is a failure. After the fourth attempt the next delivery follows."""
     store = Store(build_account(10))
     with _receiving(*statuses) as inbox:
         deliveries = WebhookSender(store, Behaviour(), inbox.url, pause_seconds=0.01)
@@ -232,8 +230,8 @@ def test_a_delivery_that_fails_comes_again_up_to_three_times(
 
 
 @pytest.mark.parametrize("url", ["http://127.0.0.1:9/\xe9", "http://x..y/", "http://127.0.0.1:port/", "http://x\0y/"])
-def test_an_address_that_cannot_be_posted_to_ends_no_thread(url: str) -> None:
-    """Each delivery is tried and given up, and those behind it as well."""
+def test_an_unusable_url_does_not_end_the_thread(url: str) -> None:
+    """Each delivery is attempted and given up, and so are those behind it."""
     store = Store(build_account(10))
     deliveries = WebhookSender(store, Behaviour(), url, pause_seconds=0)
     deliveries.start()
@@ -244,8 +242,8 @@ def test_an_address_that_cannot_be_posted_to_ends_no_thread(url: str) -> None:
     assert [one.status for one in deliveries.attempts] == [None] * 8
 
 
-def test_no_answer_of_the_api_waits_for_a_receiver_that_is_not_there() -> None:
-    """Leaving the sandbox does not wait for the tries to come either."""
+def test_no_response_waits_for_an_absent_receiver() -> None:
+    """The sandbox stops without waiting for the attempts."""
     with Sandbox(customers=10, webhook_url="http://127.0.0.1:9/hook") as box:
         for number in range(50):
             box.store.update("jobs", box.rows("jobs")[0]["id"], {"status_id": number})
@@ -254,6 +252,6 @@ def test_no_answer_of_the_api_waits_for_a_receiver_that_is_not_there() -> None:
     assert len(box.webhook_sender.attempts) < 50
 
 
-def test_without_an_address_nothing_is_told() -> None:
-    """A sandbox has no deliveries unless it is told where they go."""
+def test_without_a_url_no_webhook_is_sent() -> None:
+    """A sandbox has a sender only with a webhook URL."""
     assert Sandbox(customers=3).webhook_sender is None

@@ -1,4 +1,4 @@
-"""The links of material lists: which there may be, where they show, and that a repetition is seen."""
+"""The links of material lists: allowed entities, visible columns, repeated links."""
 
 from __future__ import annotations
 
@@ -15,68 +15,68 @@ from tests.sandbox.client import SandboxClient
 every_entity = pytest.mark.parametrize("entity", LINK_ENTITIES)
 
 
-def _kit(ask: SandboxClient, **body: Any) -> dict[str, Any]:
-    row: dict[str, Any] = ask("POST", "/material-list", {"title": "Kit"} | body).rows
+def _kit(client: SandboxClient, **body: Any) -> dict[str, Any]:
+    row: dict[str, Any] = client("POST", "/material-list", {"title": "Kit"} | body).rows
     return row
 
 
-def _ask(ask: SandboxClient, kit: dict[str, Any], action: str, **body: Any) -> Any:
-    return ask("POST", f"/material-lists/{kit['id']}/{action}", body)
+def _ask(client: SandboxClient, kit: dict[str, Any], action: str, **body: Any) -> Any:
+    return client("POST", f"/material-lists/{kit['id']}/{action}", body)
 
 
 @pytest.mark.parametrize(
     "call", [call for one in WRITABLE.values() for call in one.write_spec.actions], ids=lambda call: call.name
 )
-def test_each_call_of_the_catalogue_has_a_route(box: Sandbox, ask: SandboxClient, call: Any) -> None:
-    """A missing row is 404 there, an empty body is refused by the names it lacks, and the other method is unknown."""
+def test_each_action_of_the_catalogue_has_a_route(box: Sandbox, client: SandboxClient, call: Any) -> None:
+    """A missing row is 404, an empty body lacks the required fields, and the other method is unknown."""
     method, other = ("PUT", "POST") if call.body_key else ("POST", "PUT")
-    assert ask(method, call.path.format(id=99), {}).status == 404
+    assert client(method, call.path.format(id=99), {}).status == 404
     number = box.rows("invoices" if call.body_key else "material_lists")[0]["id"]
-    reply = ask(method, call.path.format(id=number), {})
+    response = client(method, call.path.format(id=number), {})
     lacking = [call.body_key] if call.body_key else call.item.required
-    assert reply.status == 400
-    assert reply.json["errors"] == [f"The {name.replace('_', ' ')} field is required." for name in lacking]
-    assert ask(other, call.path.format(id=number), {}).status == 403
+    assert response.status == 400
+    assert response.json["errors"] == [f"The {name.replace('_', ' ')} field is required." for name in lacking]
+    assert client(other, call.path.format(id=number), {}).status == 403
 
 
 @every_entity
-def test_a_list_is_connected_and_parted(box: Sandbox, ask: SandboxClient, entity: str) -> None:
-    """Jobs and projects show in their columns, the others nowhere; parting undoes both."""
-    kit, number = _kit(ask), box.rows(LINK_ENTITIES[entity])[0]["id"]
-    linked = _ask(ask, kit, "connect", to_entity=entity, to_entity_id=str(number))
+def test_a_material_list_is_connected_and_disconnected(box: Sandbox, client: SandboxClient, entity: str) -> None:
+    """Jobs and projects have a column, other entities do not; a disconnect undoes both."""
+    kit, number = _kit(client), box.rows(LINK_ENTITIES[entity])[0]["id"]
+    linked = _ask(client, kit, "connect", to_entity=entity, to_entity_id=str(number))
     assert linked.status == 200
     shown = {"job": (number, None), "project": (None, number)}.get(entity, (None, None))
     assert (linked.rows["job_id"], linked.rows["project_id"]) == shown
     assert box.links(kit["id"]) == [MaterialListLink(entity, number)]
-    parted = _ask(ask, kit, "disconnect", from_entity=entity, from_entity_id=number)
+    parted = _ask(client, kit, "disconnect", from_entity=entity, from_entity_id=number)
     assert (parted.rows["job_id"], parted.rows["project_id"]) == (None, None)
     assert box.links(kit["id"]) == []
-    assert _ask(ask, kit, "disconnect", from_entity=entity, from_entity_id=number).status == 200
+    assert _ask(client, kit, "disconnect", from_entity=entity, from_entity_id=number).status == 200
 
 
-def test_a_link_that_was_made_twice_is_there_twice(box: Sandbox, ask: SandboxClient) -> None:
-    """Nothing makes a connect idempotent, so that whoever repeats one is seen to."""
-    kit, job = _kit(ask), box.rows("jobs")[0]["id"]
+def test_a_repeated_link_is_stored_twice(box: Sandbox, client: SandboxClient) -> None:
+    """A connect is not idempotent, so that a test can detect a repeated one."""
+    kit, job = _kit(client), box.rows("jobs")[0]["id"]
     for _ in range(2):
-        _ask(ask, kit, "connect", to_entity="job", to_entity_id=job)
+        _ask(client, kit, "connect", to_entity="job", to_entity_id=job)
     assert box.links(kit["id"]) == [MaterialListLink("job", job)] * 2
 
 
-def test_parting_from_another_job_changes_nothing(box: Sandbox, ask: SandboxClient) -> None:
-    """Only the link that is named goes."""
+def test_a_disconnect_of_another_job_changes_nothing(box: Sandbox, client: SandboxClient) -> None:
+    """Only the named link is removed."""
     first, second = (row["id"] for row in box.rows("jobs")[:2])
-    kit = _kit(ask, job_id=first)
-    assert _ask(ask, kit, "disconnect", from_entity="job", from_entity_id=second).rows["job_id"] == first
-    assert _ask(ask, kit, "disconnect", from_entity="job", from_entity_id=first).rows["job_id"] is None
+    kit = _kit(client, job_id=first)
+    assert _ask(client, kit, "disconnect", from_entity="job", from_entity_id=second).rows["job_id"] == first
+    assert _ask(client, kit, "disconnect", from_entity="job", from_entity_id=first).rows["job_id"] is None
 
 
-def test_some_items_are_connected_without_moving_the_list(box: Sandbox, ask: SandboxClient) -> None:
-    """Lines of the list and items of the price book are both taken (assumed); the list's own column stays."""
+def test_links_of_items_leave_the_column_of_the_list(box: Sandbox, client: SandboxClient) -> None:
+    """Lines of the list and items of the price book are both accepted (assumed)."""
     item, job = box.rows("items")[0]["id"], box.rows("jobs")[0]["id"]
-    kit = _kit(ask, items=[{"item_id": item, "quantity": "2"}])
+    kit = _kit(client, items=[{"item_id": item, "quantity": "2"}])
     line = kit["items"][0]["id"]
-    reply = _ask(ask, kit, "item-connect", to_entity="job", to_entity_id=job, item_ids=[line, item])
-    assert (reply.status, reply.rows["job_id"]) == (200, None)
+    response = _ask(client, kit, "item-connect", to_entity="job", to_entity_id=job, item_ids=[line, item])
+    assert (response.status, response.rows["job_id"]) == (200, None)
     assert box.links(kit["id"]) == [MaterialListLink("job", job, (line, item))]
 
 
@@ -93,13 +93,13 @@ def test_some_items_are_connected_without_moving_the_list(box: Sandbox, ask: San
         ("item-connect", {"item_ids": "1"}, "The selected item ids is invalid."),
     ],
 )
-def test_a_link_to_what_is_not_there_is_refused(
-    box: Sandbox, ask: SandboxClient, action: str, body: dict[str, Any], problem: str
+def test_a_link_to_an_unknown_row_is_refused(
+    box: Sandbox, client: SandboxClient, action: str, body: dict[str, Any], problem: str
 ) -> None:
     """Unknown entities, rows and items leave no link."""
-    kit = _kit(ask)
+    kit = _kit(client)
     if action == "item-connect":
         body = {"to_entity": "job", "to_entity_id": box.rows("jobs")[0]["id"]} | body
-    reply = _ask(ask, kit, action, **body)
-    assert (reply.status, reply.json["errors"]) == (400, [problem])
+    response = _ask(client, kit, action, **body)
+    assert (response.status, response.json["errors"]) == (400, [problem])
     assert box.links(kit["id"]) == []

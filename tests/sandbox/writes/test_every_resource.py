@@ -1,4 +1,4 @@
-"""Every resource that can be written, and every documented field of it: taken, refused, required, left."""
+"""Every writable resource and every documented field: accepted, refused, required."""
 
 from __future__ import annotations
 
@@ -34,23 +34,23 @@ every_written = pytest.mark.parametrize("resource", WRITTEN, ids=lambda resource
 
 @pytest.fixture
 def box() -> Any:
-    """Start a sandbox whose clock stands still after the seeded year."""
+    """Run a sandbox whose clock stands still after the seeded year."""
     with Sandbox(customers=20, clock=lambda: NOW) as box:
         yield box
 
 
-def _made(box: Sandbox, ask: SandboxClient, resource: Resource) -> tuple[str, dict[str, Any]]:
-    """Create a row; return its path, and what each PUT of it must repeat."""
+def _made(box: Sandbox, client: SandboxClient, resource: Resource) -> tuple[str, dict[str, Any]]:
+    """Create a row; return its path, and the fields that each PUT must repeat."""
     create_path, item_path = paths(box, resource)
     body = minimal(box, resource)
-    made = ask("POST", create_path, body)
+    made = client("POST", create_path, body)
     assert made.status == 201, made.json
     again = {name: body[name] for name in rules(resource).always_resend if name in rules(resource).required}
     return item_path.replace("{id}", str(made.rows["id"])), again
 
 
 def _free(resource: Resource) -> list[Field]:
-    """Return the fields that are no part of the path."""
+    """Return the fields that are not part of the path."""
     return [field for field in rules(resource).fields if field.name not in resource.parent_keys]
 
 
@@ -65,110 +65,112 @@ def _is_kept(field: Field, sent: Any, cell: Any) -> bool:
 
 
 @every_written
-def test_a_row_lives_from_create_to_delete(box: Sandbox, ask: SandboxClient, resource: Resource) -> None:
-    """A created row is 201, above all ids, stamped, readable and listed; deleted, it is gone everywhere."""
+def test_a_row_can_be_created_read_and_deleted(box: Sandbox, client: SandboxClient, resource: Resource) -> None:
+    """A new row is 201, with the highest id, stamped, readable and listed. Deleted, it is missing everywhere."""
     create_path, item_path = paths(box, resource)
     before = [row["id"] for row in box.rows(resource.name)]
-    made = ask("POST", create_path, minimal(box, resource))
+    made = client("POST", create_path, minimal(box, resource))
     assert made.status == 201
     row = made.rows
     assert row["id"] > max(before)
     assert row["created_at"] == row["updated_at"] == bare(NOW)
     path = item_path.replace("{id}", str(row["id"]))
-    assert ask.get(path).rows["id"] == row["id"]
+    assert client.get(path).rows["id"] == row["id"]
     assert [one["id"] for one in box.rows(resource.name)] == [*before, row["id"]]
     if Operation.DELETE not in resource.operations:
-        assert ask("DELETE", path).status == 403
+        assert client("DELETE", path).status == 403
         return
-    gone = ask("DELETE", path)
+    gone = client("DELETE", path)
     assert (gone.status, gone.rows["deleted_at"]) == (200, bare(NOW))
-    assert ask.get(path).status == 404
-    assert ask("DELETE", path).status == 404
-    assert ask("PUT", path, {}).status == 404
+    assert client.get(path).status == 404
+    assert client("DELETE", path).status == 404
+    assert client("PUT", path, {}).status == 404
     assert [one["id"] for one in box.rows(resource.name)] == before
 
 
 @every_written
-def test_each_documented_field_is_updated_and_read_back(box: Sandbox, ask: SandboxClient, resource: Resource) -> None:
-    """A PUT of one field changes its column, in the form that rows have, and answers the row."""
-    path, again = _made(box, ask, resource)
+def test_each_documented_field_is_updated_and_read_back(
+    box: Sandbox, client: SandboxClient, resource: Resource
+) -> None:
+    """A PUT of one field changes its column, in the form of the rows, and returns the row."""
+    path, again = _made(box, client, resource)
     for field in _free(resource):
         if field.type is FieldType.JSON:
             continue
         sent = "12" if field.name == "quantity_available" else sample(box, resource, field)
-        reply = ask("PUT", path, again | {field.name: sent})
-        assert reply.status == 200, (field.name, reply.json)
-        cell = ask.get(path).rows[field.column]
+        response = client("PUT", path, again | {field.name: sent})
+        assert response.status == 200, (field.name, response.json)
+        cell = client.get(path).rows[field.column]
         assert _is_kept(field, sent, cell), (field.name, sent, cell)
-        assert reply.rows[field.column] == cell
+        assert response.rows[field.column] == cell
 
 
 @every_written
-def test_each_field_refuses_what_does_not_fit_it(box: Sandbox, ask: SandboxClient, resource: Resource) -> None:
-    """A value of another kind, one too long and one that is not allowed are each one problem, and change nothing."""
-    path, again = _made(box, ask, resource)
-    before = ask.get(path).rows
+def test_each_field_refuses_invalid_values(box: Sandbox, client: SandboxClient, resource: Resource) -> None:
+    """A value of a wrong type, too long or not allowed is one problem each, and changes nothing."""
+    path, again = _made(box, client, resource)
+    before = client.get(path).rows
     for field in _free(resource):
         bad = [UNFIT[field.type]]
         bad += ["n" * (field.max_length + 1)] if field.max_length and field.type is FieldType.TEXT else []
         bad += [99 if field.type is FieldType.INTEGER else "none of them"] if field.allowed_values else []
         for value in bad:
-            reply = ask("PUT", path, again | {field.name: value})
-            assert (reply.status, len(reply.json["errors"])) == (400, 1), (field.name, reply.json)
-    assert ask.get(path).rows == before
+            response = client("PUT", path, again | {field.name: value})
+            assert (response.status, len(response.json["errors"])) == (400, 1), (field.name, response.json)
+    assert client.get(path).rows == before
 
 
 @every_written
-def test_each_reference_must_name_a_live_row(box: Sandbox, ask: SandboxClient, resource: Resource) -> None:
-    """An id that no row has is refused in the vendor's words, on create and on update."""
-    path, again = _made(box, ask, resource)
+def test_each_reference_must_name_a_live_row(box: Sandbox, client: SandboxClient, resource: Resource) -> None:
+    """An unknown id is refused with the vendor's text, on create and on update."""
+    path, again = _made(box, client, resource)
     named = [field.name for field in _free(resource) if field.type is FieldType.INTEGER]
     for name in named:
         if table_of(resource, name) in (None, "job_statuses"):
             continue
         expected = (400, [f"The selected {name.replace('_', ' ')} is invalid."])
-        for reply in (
-            ask("PUT", path, again | {name: 99}),
-            ask("POST", paths(box, resource)[0], minimal(box, resource) | {name: 99}),
+        for response in (
+            client("PUT", path, again | {name: 99}),
+            client("POST", paths(box, resource)[0], minimal(box, resource) | {name: 99}),
         ):
-            assert (reply.status, reply.json["errors"]) == expected
+            assert (response.status, response.json["errors"]) == expected
 
 
 @every_written
-def test_a_create_needs_what_is_required(box: Sandbox, ask: SandboxClient, resource: Resource) -> None:
-    """Each required field is missed by its name, and nothing is stored."""
+def test_a_create_requires_the_required_fields(box: Sandbox, client: SandboxClient, resource: Resource) -> None:
+    """Each missing field is named, and nothing is stored."""
     body, before = minimal(box, resource), box.rows(resource.name)
     for name in body:
         for blank in ({}, {name: None}, {name: ""}):
             rest = {key: value for key, value in body.items() if key != name}
-            reply = ask("POST", paths(box, resource)[0], rest | blank)
-            assert (reply.status, len(reply.json["errors"])) == (400, 1)
-            assert reply.json["errors"][0].startswith(f"The {name.replace('_', ' ')} field is required")
+            response = client("POST", paths(box, resource)[0], rest | blank)
+            assert (response.status, len(response.json["errors"])) == (400, 1)
+            assert response.json["errors"][0].startswith(f"The {name.replace('_', ' ')} field is required")
     assert box.rows(resource.name) == before
 
 
 @every_written
-def test_an_update_repeats_only_what_must_be_resent(box: Sandbox, ask: SandboxClient, resource: Resource) -> None:
-    """An empty PUT passes everywhere but at jobs, which need three fields every time (D)."""
-    path, again = _made(box, ask, resource)
-    assert ask("PUT", path, again).status == 200
-    assert ask("PUT", path, {}).status == (400 if resource.name == "jobs" else 200)
+def test_an_update_repeats_only_what_must_be_resent(box: Sandbox, client: SandboxClient, resource: Resource) -> None:
+    """An empty PUT is accepted except for jobs, which require three fields each time (documented)."""
+    path, again = _made(box, client, resource)
+    assert client("PUT", path, again).status == 200
+    assert client("PUT", path, {}).status == (400 if resource.name == "jobs" else 200)
 
 
 @every_written
-def test_what_is_required_cannot_be_emptied(box: Sandbox, ask: SandboxClient, resource: Resource) -> None:
-    """A PUT that would clear a required field is refused where null clears (assumed)."""
-    path, again = _made(box, ask, resource)
+def test_a_required_field_cannot_be_cleared(box: Sandbox, client: SandboxClient, resource: Resource) -> None:
+    """A PUT that would clear a required field is refused if null clears (assumed)."""
+    path, again = _made(box, client, resource)
     box.behaviour.put_null = "clear"
     for name in set(minimal(box, resource)) & set(rules(resource).required):
-        assert ask("PUT", path, again | {name: None}).status == 400
+        assert client("PUT", path, again | {name: None}).status == 400
 
 
 @every_written
-def test_junk_and_protected_keys_are_ignored(box: Sandbox, ask: SandboxClient, resource: Resource) -> None:
-    """Junk keys do not stop a create (O), and nobody writes an id, a company or a stamp."""
+def test_unknown_and_protected_keys_are_ignored(box: Sandbox, client: SandboxClient, resource: Resource) -> None:
+    """Unknown keys do not fail a create (observed); no write sets an id, a company or a stamp."""
     junk = {"externalId": "x", "id": 5, "created_at": "1999-01-01 00:00:00", "company_id": 1, "deleted_at": 1}
-    made = ask("POST", paths(box, resource)[0], minimal(box, resource) | junk)
+    made = client("POST", paths(box, resource)[0], minimal(box, resource) | junk)
     assert made.status == 201
     assert made.rows.get("externalId") is None
     assert made.rows["id"] > 5

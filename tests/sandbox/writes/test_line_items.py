@@ -1,4 +1,4 @@
-"""Line items of estimates and invoices: their ids, their sums, their prices."""
+"""Line items of estimates and invoices: ids, totals, prices."""
 
 from __future__ import annotations
 
@@ -14,69 +14,69 @@ PART = {"quantity": "2", "unit_price": "10.5"}
 both = pytest.mark.parametrize("name", ["estimates", "invoices"])
 
 
-def _made(box: Sandbox, ask: SandboxClient, name: str = "invoices", **body: Any) -> Any:
+def _made(box: Sandbox, client: SandboxClient, name: str = "invoices", **body: Any) -> Any:
     lines = {"line_items": [{"line_components": [PART, PART]}, {"line_components": [PART]}]}
-    return ask("POST", f"/{name}", {"customer_id": box.rows("customers")[0]["id"]} | lines | body)
+    return client("POST", f"/{name}", {"customer_id": box.rows("customers")[0]["id"]} | lines | body)
 
 
-def _update(ask: SandboxClient, invoice: dict[str, Any], *lines: Any) -> Any:
-    return ask("PUT", f"/invoices/{invoice['id']}/price-update", {"line_items": list(lines)})
+def _update(client: SandboxClient, invoice: dict[str, Any], *lines: Any) -> Any:
+    return client("PUT", f"/invoices/{invoice['id']}/price-update", {"line_items": list(lines)})
 
 
 @both
-def test_line_items_give_the_total(box: Sandbox, ask: SandboxClient, name: str) -> None:
-    """The amounts follow from the components, less the discount, with the tax."""
-    made = _made(box, ask, name).rows
+def test_line_items_determine_the_total(box: Sandbox, client: SandboxClient, name: str) -> None:
+    """The amounts follow from the components, less the discount, plus the tax."""
+    made = _made(box, client, name).rows
     assert (made["subtotal"], made["total"], made["amount_unpaid"]) == ("63.000000", "63.00", "63.00")
-    after = ask("PUT", f"/{name}/{made['id']}", {"discount": "13", "tax_rate": "10"}).rows
+    after = client("PUT", f"/{name}/{made['id']}", {"discount": "13", "tax_rate": "10"}).rows
     assert (after["subtotal"], after["subtotal_discounted"]) == ("63.000000", "50.000000")
     assert (after["tax"], after["total"], after["service_price"]) == ("5.00", "55.00", "55.00")
 
 
 @both
-def test_lines_and_components_get_ids_and_the_form_of_live_rows(box: Sandbox, ask: SandboxClient, name: str) -> None:
-    """Each has an id of its own and every key that live rows have; an id that is given stays."""
+def test_lines_and_components_get_ids_and_the_form_of_live_rows(box: Sandbox, client: SandboxClient, name: str) -> None:
+    """Each has a unique id and every key of live rows; an id that is sent stays."""
     seeded = box.rows(name)[0]["line_items"][0]
-    made = _made(box, ask, name).rows["line_items"]
+    made = _made(box, client, name).rows["line_items"]
     parts = [part for line in made for part in line["line_components"]]
     assert [line["line_number"] for line in made] == [0, 1]
     assert len({one["id"] for one in (*made, *parts)}) == 5
     assert set(made[0]) == set(seeded)
     assert set(parts[0]) == set(seeded["line_components"][0])
     assert (parts[0]["quantity"], parts[0]["unit_price"], parts[0]["unit_cost"]) == ("2", "10.5000", "0.0000")
-    again = _made(box, ask, name, line_items=made).rows["line_items"]
+    again = _made(box, client, name, line_items=made).rows["line_items"]
     assert again == made
 
 
-def test_new_prices_change_components_and_totals(box: Sandbox, ask: SandboxClient) -> None:
-    """Only the named components change, by what is said of them, and the amounts follow."""
-    made = _made(box, ask).rows
+def test_new_prices_change_components_and_totals(box: Sandbox, client: SandboxClient) -> None:
+    """Only the named components change, in the sent prices, and the amounts follow."""
+    made = _made(box, client).rows
     first, second = made["line_items"]
     part = first["line_components"][0]
     prices = {"id": part["id"], "unit_cost": "3", "unit_price": 20}
     cost = {"id": second["line_components"][0]["id"], "unit_cost": "1.5"}
-    reply = _update(
-        ask,
+    response = _update(
+        client,
         made,
         {"id": str(first["id"]), "line_components": [prices]},
         {"id": second["id"], "line_components": [cost]},
     )
-    assert (reply.status, reply.rows["id"]) == (200, made["id"])
-    lines = ask.get(f"/invoices/{made['id']}").rows["line_items"]
-    assert lines == reply.rows["line_items"]
+    assert (response.status, response.rows["id"]) == (200, made["id"])
+    lines = client.get(f"/invoices/{made['id']}").rows["line_items"]
+    assert lines == response.rows["line_items"]
     assert lines[0]["line_components"][0] == part | {"unit_cost": "3.0000", "unit_price": "20.0000"}
     assert lines[0]["line_components"][1] == first["line_components"][1]
     assert lines[1]["line_components"][0] == second["line_components"][0] | {"unit_cost": "1.5000"}
-    assert (reply.rows["total"], reply.rows["amount_unpaid"]) == ("82.00", "82.00")
+    assert (response.rows["total"], response.rows["amount_unpaid"]) == ("82.00", "82.00")
 
 
-def test_new_prices_leave_what_was_paid(box: Sandbox, ask: SandboxClient) -> None:
-    """What is open is the new total less the payments."""
+def test_new_prices_keep_the_amount_paid(box: Sandbox, client: SandboxClient) -> None:
+    """The unpaid amount is the new total less the payments."""
     invoice = next(row for row in box.rows("invoices") if Decimal(row["amount_paid"]) > 0)
     line = invoice["line_items"][0]
     part = line["line_components"][0]
     change = {"id": line["id"], "line_components": [{"id": part["id"], "unit_price": "99999"}]}
-    after = _update(ask, invoice, change).rows
+    after = _update(client, invoice, change).rows
     assert after["amount_paid"] == invoice["amount_paid"]
     assert Decimal(after["total"]) == Decimal(after["amount_paid"]) + Decimal(after["amount_unpaid"])
 
@@ -93,15 +93,15 @@ def test_new_prices_leave_what_was_paid(box: Sandbox, ask: SandboxClient) -> Non
         ({"line_components": [{"unit_price": "x"}]}, "The line_items.0.line_components.0.unit_price must be a number."),
     ],
 )
-def test_prices_of_what_is_not_there_are_refused(
-    box: Sandbox, ask: SandboxClient, change: dict[str, Any], problem: str
+def test_prices_of_unknown_lines_are_refused(
+    box: Sandbox, client: SandboxClient, change: dict[str, Any], problem: str
 ) -> None:
-    """An unknown line or component, or a price that is no number, changes nothing."""
-    made = _made(box, ask).rows
+    """An unknown line or component, or a price that is not a number, changes nothing."""
+    made = _made(box, client).rows
     line = {key: made["line_items"][0][key] for key in ("id", "line_components")}
-    reply = _update(ask, made, line | change)
-    assert (reply.status, reply.json["errors"]) == (400, [problem])
-    assert ask.get(f"/invoices/{made['id']}").rows == made
+    response = _update(client, made, line | change)
+    assert (response.status, response.json["errors"]) == (400, [problem])
+    assert client.get(f"/invoices/{made['id']}").rows == made
 
 
 @pytest.mark.parametrize(
@@ -116,7 +116,7 @@ def test_prices_of_what_is_not_there_are_refused(
         ),
     ],
 )
-def test_lines_that_do_not_fit_are_refused(box: Sandbox, ask: SandboxClient, lines: Any, problem: str) -> None:
-    """Lines are objects with components whose numbers are numbers."""
-    reply = _made(box, ask, line_items=lines)
-    assert (reply.status, reply.json["errors"]) == (400, [problem])
+def test_invalid_lines_are_refused(box: Sandbox, client: SandboxClient, lines: Any, problem: str) -> None:
+    """Lines are objects, with components whose numbers are numbers."""
+    response = _made(box, client, line_items=lines)
+    assert (response.status, response.json["errors"]) == (400, [problem])
