@@ -82,7 +82,7 @@ def described_options(options: Options) -> Iterator[Option]:
         kind = inspect.type_info(hint)
         if isinstance(kind, inspect.Metadata):
             default = "" if defaults[name] is MISSING else option_text(defaults[name])
-            yield Option(name, _allowed(kind), default, (kind.extra_json_schema or {})["description"])
+            yield Option(name, ", ".join(_words(kind)), default, (kind.extra_json_schema or {})["description"])
 
 
 def option_text(value: object) -> str:
@@ -169,15 +169,12 @@ def _words(kind: inspect.Type) -> Iterator[str]:
         elif isinstance(part, inspect.VarTupleType):
             yield "names separated by commas"
         elif isinstance(part, inspect.IntType | inspect.FloatType):
-            bounds = [f" of at least {part.ge}"] if part.ge is not None else []
-            bounds += [f"at most {part.le}"] if part.le is not None else []
-            yield ("an integer" if isinstance(part, inspect.IntType) else "a number") + " and ".join(bounds)
+            limits = (("at least", part.ge), ("at most", part.le))
+            bounds = " and ".join(f"{words} {limit}" for words, limit in limits if limit is not None)
+            number = "an integer" if isinstance(part, inspect.IntType) else "a number"
+            yield f"{number} of {bounds}" if bounds else number
         else:
             yield "text"
-
-
-def _allowed(kind: inspect.Type) -> str:
-    return ", ".join(_words(kind))
 
 
 def _hint(kind: inspect.Type, text: str) -> str:

@@ -31,7 +31,7 @@ class Sandbox:
     change the account there in the middle of a read, and no other request runs at the same time.
     `webhook_sender`, if there is a `webhook_url`, sends the events of all changes, also of those made by `store`.
 
-    Units: `rate_limit` is in requests per second, None is not a limit; `clock` gives UNIX seconds.
+    Units: `rate_limit` is in requests per second, None means no limit; `clock` gives UNIX seconds.
     """
 
     def __init__(

@@ -34,6 +34,7 @@ FOLDERS = (
     "tests/fault_matrix",
     "tests/harness",
     "tests/plugin",
+    "tests/sandbox",
 )
 """The folders that are checked."""
 PHRASES = {

@@ -39,7 +39,7 @@ def create_app(
 ) -> Starlette:
     """Return the API over a store.
 
-    Units: `rate_limit` is in requests per second; None or 0 is not a limit.
+    Units: `rate_limit` is in requests per second; None or 0 means no limit.
     """
     behaviour, faults = behaviour or Behaviour(), faults or FaultQueue()
     state = GatewayState(

@@ -88,8 +88,8 @@ def test_the_command_accepts_switches_and_faults(tmp_path: Path) -> None:
     file = tmp_path / "switches.json"
     file.write_text('{"default_limit": 2, "count_key": null, "lists_with_limit_50": ["jobs"]}', "utf-8")
     switched = ("--set", "lists_with_limit_50=none", "--set", "count_key=total_count")
-    said = ("--profile", "hostile", "--behaviour", str(file), *switched)
-    with _running("--api-key", "k", *said, "--fault", "error_status,path=/jobs,status=503,skip=1") as process:
+    options = ("--profile", "hostile", "--behaviour", str(file), *switched)
+    with _running("--api-key", "k", *options, "--fault", "error_status,path=/jobs,status=503,skip=1") as process:
         assert process.stdout is not None
         url = re.findall(r"http://127\.0\.0\.1:\d+", process.stdout.readline())[0]
         request = urllib.request.Request(f"{url}/jobs", headers={"x-api-key": "k"})

@@ -49,8 +49,8 @@ def test_an_empty_text_clears_or_is_ignored(
     """By default an empty text is a value of every text column."""
     box.behaviour.put_null, box.behaviour.put_empty_clears = null, empty
     before, after = _put(box, client, {"email": "", "phone": "", "notes": "Moved."})
-    kept = (before["email"], before["phone"], "Moved.")
-    assert (after["email"], after["phone"], after["notes"]) == (kept if is_kept else ("", "", "Moved."))
+    unchanged = (before["email"], before["phone"], "Moved.")
+    assert (after["email"], after["phone"], after["notes"]) == (unchanged if is_kept else ("", "", "Moved."))
 
 
 @pytest.mark.parametrize(("switch", "is_kept"), [("ignore", True), ("empty", True), ("clear", False)])
@@ -66,7 +66,7 @@ def test_an_empty_text_is_null_in_columns_without_text(
 @pytest.mark.parametrize("name", ["first_name", "last_name", "display_name"])
 def test_customers_can_require_a_name_on_every_update(box: Sandbox, client: SandboxClient, name: str) -> None:
     """By default a PUT requires none. With the switch it requires one of three; other resources are not affected."""
-    customer, tag = (box.rows(one)[0] for one in ("customers", "tags"))
+    customer, tag = (box.rows(name)[0] for name in ("customers", "tags"))
     path = f"/customers/{customer['id']}"
     assert client("PUT", path, {"notes": "x"}).status == 200
     box.behaviour.names_required_on_put = ("customers",)
@@ -81,7 +81,7 @@ def test_a_contact_stays_with_the_customer_of_its_path(box: Sandbox, client: San
     """The path names the customer of a contact; `customer_id` in the body changes nothing."""
     first, second = (row["id"] for row in box.rows("customers")[:2])
     path = f"/customers/{first}/customer-contact"
-    made = client("POST", path, {"first_name": "Nova", "customer_id": second}).rows
-    assert made["customer_id"] == first
-    after = client("PUT", f"{path}/{made['id']}", {"last_name": "Testperson", "customer_id": second}).rows
+    created = client("POST", path, {"first_name": "Nova", "customer_id": second}).rows
+    assert created["customer_id"] == first
+    after = client("PUT", f"{path}/{created['id']}", {"last_name": "Testperson", "customer_id": second}).rows
     assert (after["customer_id"], after["last_name"]) == (first, "Testperson")

@@ -106,7 +106,7 @@ def _deleted(client: SandboxClient) -> Any:
 def _listed_deleted(client: SandboxClient) -> list[bool]:
     row = client.box.rows("jobs")[3]
     client("DELETE", f"/jobs/{row['id']}")
-    return [bool(one["deleted_at"]) for one in client.get("/jobs", limit=100).rows if one["id"] == row["id"]]
+    return [bool(listed["deleted_at"]) for listed in client.get("/jobs", limit=100).rows if listed["id"] == row["id"]]
 
 
 def _put(body: dict[str, Any], column: str) -> Callable[[SandboxClient], Any]:
@@ -145,7 +145,7 @@ def _customs(client: SandboxClient) -> bool:
     body = {"customfields": [{"field_instance_id": field["id"], "value": "1"}]}
     client("PUT", _customer(client), body)
     values = client("PUT", _customer(client), body).rows["customfields"]
-    return len([one for one in values if one["field_instance_id"] == field["id"]]) > 1
+    return len([value for value in values if value["field_instance_id"] == field["id"]]) > 1
 
 
 def _is_skewed(client: SandboxClient) -> bool:
@@ -215,7 +215,7 @@ CASES = [
     Case("deleted_row_by_id", "row", _deleted, (200, False, True)),
     Case("deleted_row_by_id", "error_in_200", _deleted, (200, True, False)),
     Case("bad_key_status", 401, lambda client: client.get("/jobs", key="wrong").status, 401),
-    Case("unknown_route_status", 404, lambda client: client.get("/me").json["message"], "Request URL not found"),
+    Case("unknown_route_status", 404, lambda client: client.get("/me").json["message"], "Request URL not row_ids"),
     Case("unknown_route_status", 404, _status("PATCH", "/jobs"), 404),
     Case(
         "unavailable_resources",
@@ -254,7 +254,7 @@ CASES = [
     Case("custom_values_by_id", True, _customs, answer=True),
     Case("date_header", False, lambda client: "date" in client.get("/jobs").headers, answer=False),
     Case("date_skew_seconds", 31_536_000.0, _is_skewed, answer=True),
-    Case("tag_elements", "objects", lambda client: [type(one) for one in _tagged(client)], [dict]),
+    Case("tag_elements", "objects", lambda client: [type(element) for element in _tagged(client)], [dict]),
 ]
 
 
@@ -279,7 +279,7 @@ def test_a_switch_changes_the_behaviour_it_describes(case: Case) -> None:
 
 def test_every_switch_has_a_case() -> None:
     """Each switch changes something; the switches of webhooks are tested in `server/test_webhooks.py`."""
-    switches = {one.name for one in fields(Behaviour) if not one.name.startswith("webhook_")}
+    switches = {switch.name for switch in fields(Behaviour) if not switch.name.startswith("webhook_")}
     assert {case.switch for case in CASES} == switches
 
 
@@ -298,13 +298,13 @@ def test_every_list_can_be_read_in_every_profile(name: str) -> None:
         for resource in RESOURCES:
             if resource.parent:
                 continue
-            found: set[int] = set()
+            row_ids: set[int] = set()
             for page in range(1, 50):
-                new = {int(number) for number in client.get(resource.path, page=page, limit=100).ids} - found
+                new = {int(row_id) for row_id in client.get(resource.path, page=page, limit=100).ids} - row_ids
                 if not new:
                     break
-                found |= new
-            assert found == {row["id"] for row in box.rows(resource.name)}, resource.name
+                row_ids |= new
+            assert row_ids == {row["id"] for row in box.rows(resource.name)}, resource.name
 
 
 def test_a_profile_is_a_copy() -> None:
@@ -316,8 +316,8 @@ def test_a_profile_is_a_copy() -> None:
 
 def test_a_switch_takes_precedence_over_the_profile() -> None:
     """The other switches stay as in the profile."""
-    one = profile_of("hostile", honour_sort=True)
-    assert (one.honour_sort, one.honour_filter) == (True, False)
+    behaviour = profile_of("hostile", honour_sort=True)
+    assert (behaviour.honour_sort, behaviour.honour_filter) == (True, False)
     assert profile_of() == Behaviour() == PROFILES[LIVE]
     assert set(ABOUT) == set(PROFILES)
 
@@ -329,7 +329,7 @@ def test_nested_values_have_the_form_of_the_row(asked: str) -> None:
         client = SandboxClient(box)
         job = next(row for row in box.rows("jobs") if row["assignments"] and _values(client, row["id"]))
         rows = client.get("/jobs", limit=100, with_custom_fields="true").rows
-        row = next(one for one in rows if one["id"] == str(job["id"]))
+        row = next(candidate for candidate in rows if candidate["id"] == str(job["id"]))
         if asked == "id":
             row = client.get(f"/jobs/{job['id']}").rows
             nested = row["customer"]
@@ -342,8 +342,8 @@ def test_nested_values_have_the_form_of_the_row(asked: str) -> None:
         assert nested["created_at"].endswith("+00:00")
 
 
-def _values(client: SandboxClient, number: int) -> Any:
-    return client.get(f"/jobs/{number}").rows["customfields"]
+def _values(client: SandboxClient, row_id: int) -> Any:
+    return client.get(f"/jobs/{row_id}").rows["customfields"]
 
 
 def test_a_switch_applies_from_the_next_request(box: Sandbox, client: SandboxClient) -> None:
@@ -370,8 +370,8 @@ def test_a_filter_value_is_in_the_zone_of_the_account(box: Sandbox, client: Sand
     """A filter from a stamp that a row shows returns that row and no earlier one."""
     box.behaviour.time_zone = "America/Chicago"
     stamps = sorted(row["updated_at"] for row in client.get("/jobs", limit=100).rows)
-    found = client.get("/jobs", limit=100, raw=_filtered("updated_at", stamps[20], ">=")).rows
-    assert sorted(row["updated_at"] for row in found) == stamps[20:]
+    rows = client.get("/jobs", limit=100, raw=_filtered("updated_at", stamps[20], ">=")).rows
+    assert sorted(row["updated_at"] for row in rows) == stamps[20:]
 
 
 def _hours(text: str) -> int:

@@ -45,10 +45,12 @@ def test_a_list_returns_values_with_definitions_on_request(read: SandboxClient, 
 @asking
 def test_some_rows_have_values_and_some_an_empty_array(read: SandboxClient, name: str, parameter: str) -> None:
     """Each entry has the columns of a value, its owner and its definition."""
-    shown = [row[DEFINITIONS_KEY] for row in read.get(BY_NAME[name].path, limit=100, raw={parameter: "true"}).rows]
-    assert [] in shown
+    values_of_rows = [
+        row[DEFINITIONS_KEY] for row in read.get(BY_NAME[name].path, limit=100, raw={parameter: "true"}).rows
+    ]
+    assert [] in values_of_rows
     owner = f"{name.removesuffix('s')}_id"
-    entries = [entry for values in shown for entry in values]
+    entries = [entry for values in values_of_rows for entry in values]
     assert entries
     assert all(set(entry) == {*COLUMNS, owner, "custom_field"} for entry in entries)
 
@@ -86,12 +88,12 @@ def test_a_row_by_id_returns_values_on_request(read: SandboxClient, name: str, p
 def test_a_material_list_returns_its_values_only_on_request(box: Sandbox, client: SandboxClient) -> None:
     """No other response has `customfields` of one: not by id, not to a write or a delete. A job has them by id."""
     field = next(row["id"] for row in box.rows("custom_fields") if row["object"] == "material_list")
-    given = {"customfields": [{"field_instance_id": field, "value": "South"}]}
-    made = client("POST", "/material-list", given | {"title": "Kit"})
+    body = {"customfields": [{"field_instance_id": field, "value": "South"}]}
+    made = client("POST", "/material-list", body | {"title": "Kit"})
     path = f"/material-list/{made.rows['id']}"
     asked = client.get(path, withCustomfieldsAndRelatedData="true").rows
     assert [value["value"] for value in asked[DEFINITIONS_KEY]] == ["South"]
-    for response in (made, client.get(path), client("PUT", path, given), client("DELETE", path)):
+    for response in (made, client.get(path), client("PUT", path, body), client("DELETE", path)):
         assert "title" in response.rows
         assert "customfields" not in response.rows
     job = _with_value(box, "jobs")
@@ -106,15 +108,15 @@ def test_a_definition_is_returned_in_its_current_state(
     row = _with_value(box, name)
     field = row["customfields"][0]["field_instance_id"]
 
-    def shown() -> Any:
+    def definition() -> Any:
         rows = client.get(BY_NAME[name].path, limit=100, raw={parameter: "true"}).rows
-        return next(one[DEFINITIONS_KEY][0]["custom_field"] for one in rows if one["id"] == row["id"])
+        return next(listed[DEFINITIONS_KEY][0]["custom_field"] for listed in rows if listed["id"] == row["id"])
 
-    before = shown()
+    before = definition()
     client("PUT", f"/custom-fields/{field}", {"name": "Renamed"})
-    assert shown() == before | {"name": "Renamed"}
+    assert definition() == before | {"name": "Renamed"}
     box.store.delete("custom_fields", field)
-    assert shown() is None
+    assert definition() is None
 
 
 def test_a_written_value_is_returned_at_once(box: Sandbox, client: SandboxClient) -> None:
@@ -122,12 +124,12 @@ def test_a_written_value_is_returned_at_once(box: Sandbox, client: SandboxClient
     job = _with_value(box, "jobs")
     field = job["customfields"][0]["field_instance_id"]
 
-    def shown() -> dict[int, str]:
+    def current_values() -> dict[int, str]:
         rows = client.get("/jobs", limit=100, with_custom_fields="true").rows
         values = next(row[DEFINITIONS_KEY] for row in rows if row["id"] == job["id"])
         return {value["field_instance_id"]: value["value"] for value in values}
 
-    before = shown()
+    before = current_values()
     resent = {key: job[key] for key in ("customer_id", "job_type", "billing")}
     client("PUT", f"/jobs/{job['id']}", resent | {"customfields": [{"field_instance_id": field, "value": "fresh"}]})
-    assert shown() == before | {field: "fresh"}
+    assert current_values() == before | {field: "fresh"}

@@ -29,10 +29,10 @@ def _fields(box: Sandbox, owner: str = "customer") -> list[int]:
 
 
 def _with_value(box: Sandbox, client: SandboxClient) -> tuple[str, dict[str, Any]]:
-    """Create a customer with one value; return its path and the row of the value."""
-    given = {"customfields": [{"field_instance_id": _fields(box)[0], "value": "first"}]}
-    made = client("POST", "/customers", PERSON | given).rows
-    return f"/customers/{made['id']}", made["customfields"][0]
+    """Create a customer with entry value; return its path and the row of the value."""
+    written = {"customfields": [{"field_instance_id": _fields(box)[0], "value": "first"}]}
+    created = client("POST", "/customers", PERSON | written).rows
+    return f"/customers/{created['id']}", created["customfields"][0]
 
 
 def _put(client: SandboxClient, path: str, **entry: Any) -> list[dict[str, Any]]:
@@ -45,12 +45,12 @@ def _put(client: SandboxClient, path: str, **entry: Any) -> list[dict[str, Any]]
 def test_custom_values_are_merged_as_text(box: Sandbox, client: SandboxClient) -> None:
     """A written value replaces that of its definition and keeps the others; it is text without a name."""
     fields = [row["id"] for row in box.rows("custom_fields") if row["object"] == "customer"]
-    given = [{"field_instance_id": fields[0], "value": "1234"}, {"field_instance_id": fields[1], "value": 7}]
-    made = client("POST", "/customers", PERSON | {"customfields": given}).rows
-    assert all(one["customer_id"] == made["id"] for one in made["customfields"])
+    written = [{"field_instance_id": fields[0], "value": "1234"}, {"field_instance_id": fields[1], "value": 7}]
+    created = client("POST", "/customers", PERSON | {"customfields": written}).rows
+    assert all(entry["customer_id"] == created["id"] for entry in created["customfields"])
     again = {"customfields": [{"field_instance_id": fields[0], "value": "9"}]}
-    after = client("PUT", f"/customers/{made['id']}", again).rows["customfields"]
-    assert {one["field_instance_id"]: one["value"] for one in after} == {fields[0]: "9", fields[1]: "7"}
+    after = client("PUT", f"/customers/{created['id']}", again).rows["customfields"]
+    assert {entry["field_instance_id"]: entry["value"] for entry in after} == {fields[0]: "9", fields[1]: "7"}
     assert "name" not in after[0]
 
 
@@ -64,23 +64,23 @@ def test_custom_values_are_written_on_every_object(box: Sandbox, client: Sandbox
     again = {key: body[key] for key in rules(resource).always_resend if key in body}
     numbers = set()
     for text in ("1", "2"):
-        given = {"customfields": [{"field_instance_id": field, "value": text}]}
-        made = client("POST", create_path, body | given).rows["id"]
+        written = {"customfields": [{"field_instance_id": field, "value": text}]}
+        created = client("POST", create_path, body | written).rows["id"]
         changed = {"customfields": [{"field_instance_id": field, "value": f"{text}0"}]}
-        assert client("PUT", item_path.replace("{id}", str(made)), again | changed).status == 200
-        (value,) = box.store.get(name, made)["customfields"]
-        assert (value["value"], value[owner_column(name)], value["updated_at"]) == (f"{text}0", made, bare(NOW))
+        assert client("PUT", item_path.replace("{id}", str(created)), again | changed).status == 200
+        (value,) = box.store.get(name, created)["customfields"]
+        assert (value["value"], value[owner_column(name)], value["updated_at"]) == (f"{text}0", created, bare(NOW))
         numbers.add(value["id"])
     assert len(numbers) == 2
 
 
-@pytest.mark.parametrize(("given", "text"), [(True, "1"), (False, "0"), (7, "7"), (None, None), ("", "")])
+@pytest.mark.parametrize(("written", "text"), [(True, "1"), (False, "0"), (7, "7"), (None, None), ("", "")])
 def test_a_custom_value_is_stored_as_text_or_null(
-    box: Sandbox, client: SandboxClient, given: Any, text: str | None
+    box: Sandbox, client: SandboxClient, written: Any, text: str | None
 ) -> None:
     """A value of any JSON type is stored as text."""
     field = box.rows("custom_fields")[0]["id"]
-    body = PERSON | {"customfields": [{"field_instance_id": field, "value": given}]}
+    body = PERSON | {"customfields": [{"field_instance_id": field, "value": written}]}
     assert client("POST", "/customers", body).rows["customfields"][0]["value"] == text
 
 
@@ -90,7 +90,7 @@ def test_an_entry_with_an_id_replaces_that_value(box: Sandbox, client: SandboxCl
     for by_id in (False, True):
         box.behaviour.custom_values_by_id = by_id
         after = _put(client, path, id=value["id"], field_instance_id=value["field_instance_id"], value=f"{by_id}")
-        assert [(one["id"], one["value"]) for one in after] == [(value["id"], str(by_id))]
+        assert [(entry["id"], entry["value"]) for entry in after] == [(value["id"], str(by_id))]
 
 
 @pytest.mark.parametrize("blank", [{}, {"id": None}, {"id": ""}])
@@ -102,8 +102,8 @@ def test_an_entry_without_an_id_replaces_or_is_added(
     path, value = _with_value(box, client)
     box.behaviour.custom_values_by_id = by_id
     after = _put(client, path, field_instance_id=value["field_instance_id"], value="second", **blank)
-    assert [one["value"] for one in after] == values
-    assert len({one["id"] for one in after}) == len(values)
+    assert [entry["value"] for entry in after] == values
+    assert len({entry["id"] for entry in after}) == len(values)
 
 
 def test_an_id_of_another_value_is_refused(box: Sandbox, client: SandboxClient) -> None:
@@ -124,8 +124,8 @@ def test_a_definition_of_another_object_is_refused(box: Sandbox, client: Sandbox
     """A value belongs to a definition for rows of its resource (assumed)."""
     resource = BY_NAME[name]
     foreign = next(row["id"] for row in box.rows("custom_fields") if row["object"] != CUSTOM_FIELD_OBJECTS[name])
-    given = {"customfields": [{"field_instance_id": foreign, "value": "x"}]}
-    response = client("POST", paths(box, resource)[0], minimal(box, resource) | given)
+    written = {"customfields": [{"field_instance_id": foreign, "value": "x"}]}
+    response = client("POST", paths(box, resource)[0], minimal(box, resource) | written)
     assert (response.status, response.json["errors"]) == (
         400,
         ["The selected customfields.0.field_instance_id is invalid."],
@@ -135,10 +135,12 @@ def test_a_definition_of_another_object_is_refused(box: Sandbox, client: Sandbox
 def test_a_new_definition_accepts_values_at_once(box: Sandbox, client: SandboxClient) -> None:
     """Its object stays short, its settings name it, and a PUT of some settings keeps the others."""
     body = {"name": "Roof", "object": "customer", "field_widget_id": 5, "settings": {"allowed_values": ["A"]}}
-    made = client("POST", "/custom-fields", body).rows
-    assert (made["object"], made["related_record_names"]) == ("customer", ["customer"])
-    assert made["settings"] == {"field_instance_id": made["id"], "allowed_values": ["A"], "default_value": None}
-    after = client("PUT", f"/custom-fields/{made['id']}", {"settings": {"default_value": "A", "field_instance_id": 1}})
-    assert after.rows["settings"] == made["settings"] | {"default_value": "A"}
-    given = {"customfields": [{"field_instance_id": made["id"], "value": "A"}]}
-    assert client("POST", "/customers", PERSON | given).rows["customfields"][0]["value"] == "A"
+    created = client("POST", "/custom-fields", body).rows
+    assert (created["object"], created["related_record_names"]) == ("customer", ["customer"])
+    assert created["settings"] == {"field_instance_id": created["id"], "allowed_values": ["A"], "default_value": None}
+    after = client(
+        "PUT", f"/custom-fields/{created['id']}", {"settings": {"default_value": "A", "field_instance_id": 1}}
+    )
+    assert after.rows["settings"] == created["settings"] | {"default_value": "A"}
+    written = {"customfields": [{"field_instance_id": created["id"], "value": "A"}]}
+    assert client("POST", "/customers", PERSON | written).rows["customfields"][0]["value"] == "A"

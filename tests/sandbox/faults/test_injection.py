@@ -74,7 +74,7 @@ def test_every_kind_changes_one_response(box: Sandbox, client: SandboxClient, ki
     after = _raw(box, request)
     assert after.startswith(b"HTTP/1.1 200")
     assert after.endswith(plain) or kind == "concurrent_edit"
-    assert [one.fault for one in box.requests[1:]] == [None if kind == "repeating_last_page" else kind, None]
+    assert [request.fault for request in box.requests[1:]] == [None if kind == "repeating_last_page" else kind, None]
 
 
 @pytest.mark.parametrize(("kind", "ahead"), [("throttle", 5), ("throttle_past_reset", -5), ("throttle_one_hour", 3600)])

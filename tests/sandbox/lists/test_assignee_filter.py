@@ -30,9 +30,11 @@ def _assignments(box: Sandbox, name: str) -> list[tuple[int, list[dict[str, Any]
 def test_rows_of_one_of_the_users_are_returned(read: SandboxClient, name: str, form: str) -> None:
     """Rows with one of the users among their assignments, and no others; a single user works as well."""
     rows = _assignments(read.box, name)
-    seen = list(dict.fromkeys(one["user_id"] for _, found in rows for one in found))
+    seen = list(dict.fromkeys(assignment["user_id"] for _, assignments in rows for assignment in assignments))
     for users in (seen[:1], seen[:2]):
-        expected = {number for number, found in rows if {one["user_id"] for one in found} & set(users)}
+        expected = {
+            row_id for row_id, assignments in rows if {assignment["user_id"] for assignment in assignments} & set(users)
+        }
         assert expected
         assert set(read.all_ids(BY_NAME[name].path, raw=_members(form, users))) == expected
 
@@ -41,8 +43,8 @@ def test_rows_of_one_of_the_users_are_returned(read: SandboxClient, name: str, f
 def test_rows_of_a_team_are_returned(read: SandboxClient, name: str) -> None:
     """Rows with the team among their assignments; an unknown team has none."""
     rows = _assignments(read.box, name)
-    team = next(one["team_id"] for _, found in rows for one in found)
-    expected = {number for number, found in rows if team in {one["team_id"] for one in found}}
+    team = next(assignment["team_id"] for _, assignments in rows for assignment in assignments)
+    expected = {row_id for row_id, assignments in rows if team in {assignment["team_id"] for assignment in assignments}}
     assert set(read.all_ids(BY_NAME[name].path, raw={"asn[team_id]": team})) == expected
     assert read.get(BY_NAME[name].path, raw={"asn[team_id]": 1}).ids == []
 
@@ -74,9 +76,9 @@ def test_customers_are_filtered_by_the_team_of_their_user(read: SandboxClient) -
     expected = [row["id"] for row in rows if row["assigned_to"] in members]
     assert 0 < len(expected) < len(rows)
     assert read.all_ids("/customers", raw={"asn[team_id]": team["id"]}) == expected
-    one = min(members)
-    both = {"asn[team_id]": team["id"], "asn[assigned_members][]": one}
-    assert read.all_ids("/customers", raw=both) == [row["id"] for row in rows if row["assigned_to"] == one]
+    user_id = min(members)
+    both = {"asn[team_id]": team["id"], "asn[assigned_members][]": user_id}
+    assert read.all_ids("/customers", raw=both) == [row["id"] for row in rows if row["assigned_to"] == user_id]
     stranger = next(row["assigned_to"] for row in rows if row["assigned_to"] and row["assigned_to"] not in members)
     assert read.get("/customers", raw=both | {"asn[assigned_members][]": stranger}).ids == []
     assert read.get("/customers", raw={"asn[team_id]": 1}).ids == []
@@ -106,6 +108,6 @@ def test_assignees_and_a_filter_must_both_match(read: SandboxClient) -> None:
     expected = {
         row["id"]
         for row in rows
-        if row["status_id"] == status and user in {one["user_id"] for one in row["assignments"]}
+        if row["status_id"] == status and user in {assignment["user_id"] for assignment in row["assignments"]}
     }
     assert set(read.all_ids("/jobs", raw=query)) == expected

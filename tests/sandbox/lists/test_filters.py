@@ -12,7 +12,7 @@ from tests.sandbox.client import SandboxClient
 
 def _filter(column: str, operator: str, value: object, kind: str = "") -> dict[str, object]:
     parts = {"attribute": column, "operator": operator, "value": value, "class": kind}
-    return {f"filter[0][{part}]": given for part, given in parts.items() if given != ""}
+    return {f"filter[0][{part}]": text for part, text in parts.items() if text != ""}
 
 
 @pytest.mark.parametrize("operator", ["=", ">", "<", ">=", "<="])
@@ -26,10 +26,10 @@ def test_a_bracket_filter_compares(read: SandboxClient, operator: str) -> None:
         ">=": lambda text: text >= middle,
         "<=": lambda text: text <= middle,
     }[operator]
-    given = _filter("updated_at", operator, middle.replace(" ", "T"), "date")
+    query = _filter("updated_at", operator, middle.replace(" ", "T"), "date")
     expected = {row["id"] for row in read.box.rows("jobs") if wanted(row["updated_at"])}
     assert 0 < len(expected) < len(read.box.rows("jobs"))
-    assert set(read.all_ids("/jobs", raw=given)) == expected
+    assert set(read.all_ids("/jobs", raw=query)) == expected
 
 
 def test_a_filter_accepts_unix_seconds_for_times(read: SandboxClient) -> None:

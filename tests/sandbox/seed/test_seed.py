@@ -25,9 +25,9 @@ def account() -> Account:
 
 def test_the_same_size_and_seed_give_the_same_bytes() -> None:
     """Two builds are byte-identical; another seed gives another account."""
-    one, again, other = (msgspec.json.encode(build_account(40, seed)) for seed in (1, 1, 2))
-    assert one == again
-    assert one != other
+    first, second, other = (msgspec.json.encode(build_account(40, seed)) for seed in (1, 1, 2))
+    assert first == second
+    assert first != other
 
 
 def test_ids_ascend_with_gaps_and_belong_to_one_table(account: Account) -> None:
@@ -188,20 +188,20 @@ def test_every_definition_has_values_on_some_rows(customers: int, name: str, wid
         assert value[owner_column(name)] == row["id"]
         assert BARE.fullmatch(value["created_at"])
         widget = fields[value["field_instance_id"]]["field_widget_id"]
-        given = value["value"]
-        assert given is None or given == MISFITS.get(widget) or re.fullmatch(FORMS[widget], given)
+        text = value["value"]
+        assert text is None or text == MISFITS.get(widget) or re.fullmatch(FORMS[widget], text)
 
 
 @pytest.mark.parametrize("name", ["customers", "jobs", "invoices"])
 def test_a_few_values_are_null_or_do_not_fit_their_widget(name: str) -> None:
     """A small account already has wrong numbers, wrong dates and nulls."""
     account = build_account(50, 1)
-    found = defaultdict(set)
+    values_by_definition = defaultdict(set)
     for row in account[name]:
         for value in row["customfields"]:
-            found[value["field_instance_id"]].add(value["value"])
+            values_by_definition[value["field_instance_id"]].add(value["value"])
     for number, field in _fields(account, name).items():
-        assert found[number] >= {None, MISFITS.get(field["field_widget_id"], None)}
+        assert values_by_definition[number] >= {None, MISFITS.get(field["field_widget_id"], None)}
 
 
 def test_values_have_ids_of_their_own(account: Account) -> None:
@@ -215,9 +215,9 @@ def test_no_address_or_number_is_real(account: Account) -> None:
 
     def texts(value: Any) -> list[str]:
         if isinstance(value, dict):
-            return [text for one in value.values() for text in texts(one)]
+            return [text for cell in value.values() for text in texts(cell)]
         if isinstance(value, list):
-            return [text for one in value for text in texts(one)]
+            return [text for element in value for text in texts(element)]
         return [value] if isinstance(value, str) else []
 
     everything = texts(account)

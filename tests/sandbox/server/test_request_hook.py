@@ -13,11 +13,11 @@ def test_the_hook_sees_each_request_before_its_response(box: Sandbox, client: Sa
     """The request is recorded, without a status, and the hook runs in the server's thread."""
     seen: list[tuple[str, str, int | None]] = []
 
-    def watch(request: RecordedRequest) -> None:
+    def hook(request: RecordedRequest) -> None:
         assert box.requests[-1] is request
         seen.append((threading.current_thread().name, f"{request.method} {request.path}", request.status))
 
-    box.on_request = watch
+    box.on_request = hook
     assert client.get("/jobs", page=2).status == 200
     assert client("POST", "/tags", {"title": "VIP"}).status == 201
     assert client.get("/jobs", key="wrong").status == 403
@@ -32,20 +32,20 @@ def test_the_hook_sees_each_request_before_its_response(box: Sandbox, client: Sa
 def test_the_hook_can_change_rows_in_the_middle_of_a_scan(box: Sandbox, client: SandboxClient) -> None:
     """Changes that the hook makes on the second page appear on that page."""
     before = [row["id"] for row in box.rows("customers")]
-    made: list[int] = []
+    created: list[int] = []
 
-    def watch(request: RecordedRequest) -> None:
+    def hook(request: RecordedRequest) -> None:
         if request.query.get("page") == "2":
             box.store.delete("customers", before[0])
             box.store.update("customers", before[11], {"notes": "Changed on the way."})
-            made.append(box.store.create("customers", {"first_name": "Nova"})["id"])
+            created.append(box.store.create("customers", {"first_name": "Nova"})["id"])
 
-    box.on_request = watch
+    box.on_request = hook
     pages = [client.get("/customers", page=page, limit=10).rows for page in range(1, 7)]
     assert [row["id"] for row in pages[0]] == before[:10]
-    assert [row["id"] for row in pages[1]] == before[11:21]  # the one in between slid to the page read before
+    assert [row["id"] for row in pages[1]] == before[11:21]  # row 10 moved to the first page
     assert pages[1][0]["notes"] == "Changed on the way."
-    assert pages[-2][-1]["id"] == made[0]
+    assert pages[-2][-1]["id"] == created[0]
     assert pages[-1] == []
 
 

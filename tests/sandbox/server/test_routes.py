@@ -148,8 +148,8 @@ def test_contacts_belong_to_the_customer_of_their_path(read: SandboxClient) -> N
     """A contact is missing below another customer; a missing customer has no list."""
     contact = read.box.rows("customer_contacts")[0]
     other = next(row["id"] for row in read.box.rows("customers") if row["id"] != contact["customer_id"])
-    own = read.get(f"/customers/{contact['customer_id']}/customer-contact")
-    assert {row["customer_id"] for row in own.rows} == {contact["customer_id"]}
+    contacts = read.get(f"/customers/{contact['customer_id']}/customer-contact")
+    assert {row["customer_id"] for row in contacts.rows} == {contact["customer_id"]}
     assert read.get(f"/customers/{other}/customer-contact/{contact['id']}").status == 404
     assert read.get("/customers/99/customer-contact").status == 404
 

@@ -43,26 +43,26 @@ class WebhookReceiver:
     paths: list[str] = field(default_factory=list)
 
     @property
-    def said(self) -> list[Any]:
+    def events(self) -> list[Any]:
         """Return the received events."""
         return [json.loads(body) for body in self.bodies]
 
     @property
     def triggers(self) -> list[str]:
         """Return the triggers of the received events."""
-        return [one["trigger"] for one in self.said]
+        return [event["trigger"] for event in self.events]
 
 
 @contextmanager
 def _receiving(*statuses: int) -> Iterator[WebhookReceiver]:
-    inbox = WebhookReceiver(statuses=list(statuses) or [200])
+    receiver = WebhookReceiver(statuses=list(statuses) or [200])
 
     class Handler(BaseHTTPRequestHandler):
         def do_POST(self) -> None:
-            inbox.bodies.append(self.rfile.read(int(self.headers["content-length"])))
-            inbox.headers.append({name.lower(): value for name, value in self.headers.items()})
-            inbox.paths.append(self.path)
-            status = inbox.statuses[0] if len(inbox.statuses) == 1 else inbox.statuses.pop(0)
+            receiver.bodies.append(self.rfile.read(int(self.headers["content-length"])))
+            receiver.headers.append({name.lower(): value for name, value in self.headers.items()})
+            receiver.paths.append(self.path)
+            status = receiver.statuses[0] if len(receiver.statuses) == 1 else receiver.statuses.pop(0)
             if status:
                 self.send_response(status)
                 self.send_header("content-length", "0")
@@ -72,11 +72,11 @@ def _receiving(*statuses: int) -> Iterator[WebhookReceiver]:
             """Stay silent."""
 
     with ThreadingHTTPServer(("127.0.0.1", 0), Handler) as server:
-        inbox.url = f"http://127.0.0.1:{server.server_port}/hook?token=t"
+        receiver.url = f"http://127.0.0.1:{server.server_port}/hook?token=t"
         thread = threading.Thread(target=server.serve_forever, args=(0.01,))
         thread.start()
         try:
-            yield inbox
+            yield receiver
         finally:
             server.shutdown()
             thread.join()
@@ -99,47 +99,47 @@ def test_a_create_causes_an_event_with_the_documented_fields(
     path: str, name: str, body: dict[str, Any], fields: set[str]
 ) -> None:
     """The data is the bare object, posted as JSON to the complete URL."""
-    with _receiving() as inbox, Sandbox(customers=10, webhook_url=inbox.url) as box:
-        made = SandboxClient(box)("POST", path, {"customer_id": box.rows("customers")[0]["id"], **body}).rows
+    with _receiving() as receiver, Sandbox(customers=10, webhook_url=receiver.url) as box:
+        created = SandboxClient(box)("POST", path, {"customer_id": box.rows("customers")[0]["id"], **body}).rows
         _delivered(box)
         company = box.rows("company_profiles")[0]
-    (said,) = inbox.said
+    (event,) = receiver.events
     noun = name.removesuffix("s").title()
-    assert (said["trigger"], said["message"]) == (f"{noun} Created", f"CREATE ON {name.upper()}")
-    assert said["data"] == {key: made[key] for key in fields}
-    assert said["company"] == f"FieldPulse_{company['title']}_{company['id']}"
-    assert inbox.paths == ["/hook?token=t"]
-    assert inbox.headers[0]["content-type"] == inbox.headers[0]["accept"] == "application/json"
+    assert (event["trigger"], event["message"]) == (f"{noun} Created", f"CREATE ON {name.upper()}")
+    assert event["data"] == {key: created[key] for key in fields}
+    assert event["company"] == f"FieldPulse_{company['title']}_{company['id']}"
+    assert receiver.paths == ["/hook?token=t"]
+    assert receiver.headers[0]["content-type"] == receiver.headers[0]["accept"] == "application/json"
 
 
 @pytest.mark.parametrize("name", ["jobs", "estimates", "invoices"])
 @pytest.mark.parametrize(("flow", "word"), [(7, "Workflow "), (None, "")])
 def test_a_status_change_causes_an_event_with_both_values(name: str, flow: int | None, word: str) -> None:
     """A row in a workflow causes the event of workflows; the values are ids of statuses."""
-    with _receiving() as inbox, Sandbox(customers=10, webhook_url=inbox.url) as box:
+    with _receiving() as receiver, Sandbox(customers=10, webhook_url=receiver.url) as box:
         row = box.rows(name)[0]
         box.store.patch(name, row["id"], {"status_workflow_id": flow})
         box.store.update(name, row["id"], {"status_id": 77})
         _delivered(box)
-    (said,) = inbox.said
+    (event,) = receiver.events
     noun = name.removesuffix("s").title()
-    assert said["trigger"] == f"{noun} {word}Custom Status Update"
-    assert said["message"] == f"UPDATE ON {name.upper()} FOR status_id"
-    assert set(said["data"]) == {"old_value", "new_value", "object"}
-    assert (said["data"]["old_value"], said["data"]["new_value"]) == (row["status_id"], 77)
-    assert set(said["data"]["object"]) == (JOB if name == "jobs" else DOCUMENT)
-    assert said["data"]["object"]["status_id"] == 77
+    assert event["trigger"] == f"{noun} {word}Custom Status Update"
+    assert event["message"] == f"UPDATE ON {name.upper()} FOR status_id"
+    assert set(event["data"]) == {"old_value", "new_value", "object"}
+    assert (event["data"]["old_value"], event["data"]["new_value"]) == (row["status_id"], 77)
+    assert set(event["data"]["object"]) == (JOB if name == "jobs" else DOCUMENT)
+    assert event["data"]["object"]["status_id"] == 77
 
 
 def test_a_time_change_causes_an_event_with_few_fields() -> None:
     """A PUT of both times causes two events."""
-    with _receiving() as inbox, Sandbox(customers=10, webhook_url=inbox.url) as box:
+    with _receiving() as receiver, Sandbox(customers=10, webhook_url=receiver.url) as box:
         row = next(row for row in box.rows("jobs") if row["start_time"])
-        again = {key: row[key] for key in ("customer_id", "job_type", "billing")}
+        required = {key: row[key] for key in ("customer_id", "job_type", "billing")}
         times = {"start_time": 1_777_651_200, "end_time": 1_777_654_800}
-        assert SandboxClient(box)("PUT", f"/jobs/{row['id']}", again | times).status == 200
+        assert SandboxClient(box)("PUT", f"/jobs/{row['id']}", required | times).status == 200
         _delivered(box)
-    start, end = inbox.said
+    start, end = receiver.events
     assert (start["trigger"], start["message"]) == ("Job Start Time Update", "UPDATE ON JOBS FOR start")
     assert (end["trigger"], end["message"]) == ("Job End Time Update", "UPDATE ON JOBS FOR end")
     assert (start["data"]["old_value"], start["data"]["new_value"]) == (row["start_time"], "2026-05-01 16:00:00")
@@ -148,34 +148,34 @@ def test_a_time_change_causes_an_event_with_few_fields() -> None:
 
 def test_other_changes_cause_no_event() -> None:
     """Other columns, other resources, stamps alone, and deletes cause no event."""
-    with _receiving() as inbox, Sandbox(customers=10, webhook_url=inbox.url) as box:
+    with _receiving() as receiver, Sandbox(customers=10, webhook_url=receiver.url) as box:
         job = box.rows("jobs")[0]["id"]
         box.store.update("jobs", job, {"notes": "Moved."})
         box.store.update("jobs", job, {})
         SandboxClient(box)("POST", "/customers", {"first_name": "Nova"})
         SandboxClient(box)("DELETE", f"/jobs/{job}")
         _delivered(box)
-    assert inbox.bodies == []
+    assert receiver.bodies == []
 
 
 def test_a_refused_update_causes_no_event() -> None:
     """A write that was not stored causes no event."""
-    with _receiving() as inbox, Sandbox(customers=10, webhook_url=inbox.url) as box:
+    with _receiving() as receiver, Sandbox(customers=10, webhook_url=receiver.url) as box:
         assert SandboxClient(box)("POST", "/jobs", {"job_type": "Repair"}).status == 400
         _delivered(box)
-    assert inbox.bodies == []
+    assert receiver.bodies == []
 
 
 def test_statuses_are_numbers_or_documented_texts() -> None:
     """Live, a status is a number and a log is seconds; the documentation shows a text and a JSON string."""
     for types, status, log in (("live", 4, 5400), ("documented", "Completed", '{"in_progress": 5400}')):
         behaviour = Behaviour(webhook_values=types)  # type: ignore[arg-type]
-        with _receiving() as inbox, Sandbox(customers=10, behaviour=behaviour, webhook_url=inbox.url) as box:
+        with _receiving() as receiver, Sandbox(customers=10, behaviour=behaviour, webhook_url=receiver.url) as box:
             row = box.rows("jobs")[0]
             box.store.update("jobs", row["id"], {"status": 4, "status_id": 77, "in_progress_status_log": 5400})
             box.store.update("invoices", box.rows("invoices")[0]["id"], {"status": 3, "status_id": 78})
             _delivered(box)
-        job, invoice = (said["data"]["object"] for said in inbox.said)
+        job, invoice = (event["data"]["object"] for event in receiver.events)
         assert (job["status"], job["in_progress_status_log"]) == (status, log)
         assert invoice["status"] == (3 if types == "live" else "3")
 
@@ -184,23 +184,23 @@ def test_statuses_are_numbers_or_documented_texts() -> None:
 def test_a_delivery_can_be_signed(is_signed: bool) -> None:
     """The signature is the base64 of the raw HMAC-SHA256 of the body."""
     behaviour = Behaviour(webhook_signature=is_signed)
-    with _receiving() as inbox, Sandbox(customers=10, behaviour=behaviour, webhook_url=inbox.url) as box:
+    with _receiving() as receiver, Sandbox(customers=10, behaviour=behaviour, webhook_url=receiver.url) as box:
         box.store.update("jobs", box.rows("jobs")[0]["id"], {"status_id": 77})
         _delivered(box)
-    digest = hmac.new(SECRET.encode(), inbox.bodies[0], hashlib.sha256).digest()
-    assert inbox.headers[0].get("x-encrypted-data") == (base64.b64encode(digest).decode() if is_signed else None)
+    digest = hmac.new(SECRET.encode(), receiver.bodies[0], hashlib.sha256).digest()
+    assert receiver.headers[0].get("x-encrypted-data") == (base64.b64encode(digest).decode() if is_signed else None)
 
 
 def test_a_delivery_can_be_duplicated() -> None:
     """With the switch each delivery is sent twice."""
     with (
-        _receiving() as inbox,
-        Sandbox(customers=10, behaviour=Behaviour(webhook_duplicates=True), webhook_url=inbox.url) as box,
+        _receiving() as receiver,
+        Sandbox(customers=10, behaviour=Behaviour(webhook_duplicates=True), webhook_url=receiver.url) as box,
     ):
         box.store.update("jobs", box.rows("jobs")[0]["id"], {"status_id": 77})
         _delivered(box)
-    assert len(inbox.bodies) == 2
-    assert inbox.bodies[0] == inbox.bodies[1]
+    assert len(receiver.bodies) == 2
+    assert receiver.bodies[0] == receiver.bodies[1]
 
 
 @pytest.mark.parametrize(
@@ -216,30 +216,30 @@ def test_a_delivery_can_be_duplicated() -> None:
 def test_a_failed_delivery_is_retried_three_times(statuses: tuple[int, ...], tries: list[int | None]) -> None:
     """An error or a missing response is a failure. After the fourth attempt the next delivery follows."""
     store = Store(build_account(10))
-    with _receiving(*statuses) as inbox:
-        deliveries = WebhookSender(store, Behaviour(), inbox.url, pause_seconds=0.01)
-        deliveries.start()
+    with _receiving(*statuses) as receiver:
+        sender = WebhookSender(store, Behaviour(), receiver.url, pause_seconds=0.01)
+        sender.start()
         store.update("jobs", store.rows("jobs")[0]["id"], {"status_id": 77})
-        deliveries.flush()
-        inbox.statuses = [200]
+        sender.flush()
+        receiver.statuses = [200]
         store.update("jobs", store.rows("jobs")[0]["id"], {"status_id": 78})
-        deliveries.flush()
-        deliveries.close()
-    assert [one.status for one in deliveries.attempts] == [*tries, 200]
-    assert len(set(inbox.bodies)) == 2
+        sender.flush()
+        sender.close()
+    assert [attempt.status for attempt in sender.attempts] == [*tries, 200]
+    assert len(set(receiver.bodies)) == 2
 
 
 @pytest.mark.parametrize("url", ["http://127.0.0.1:9/\xe9", "http://x..y/", "http://127.0.0.1:port/", "http://x\0y/"])
 def test_an_unusable_url_does_not_end_the_thread(url: str) -> None:
     """Each delivery is attempted and given up, and so are those behind it."""
     store = Store(build_account(10))
-    deliveries = WebhookSender(store, Behaviour(), url, pause_seconds=0)
-    deliveries.start()
+    sender = WebhookSender(store, Behaviour(), url, pause_seconds=0)
+    sender.start()
     for number in (77, 78):
         store.update("jobs", store.rows("jobs")[0]["id"], {"status_id": number})
-    deliveries.flush()
-    deliveries.close()
-    assert [one.status for one in deliveries.attempts] == [None] * 8
+    sender.flush()
+    sender.close()
+    assert [attempt.status for attempt in sender.attempts] == [None] * 8
 
 
 def test_no_response_waits_for_an_absent_receiver() -> None:

@@ -25,33 +25,35 @@ def _ask(client: SandboxClient, kit: dict[str, Any], action: str, **body: Any) -
 
 
 @pytest.mark.parametrize(
-    "call", [call for one in WRITABLE.values() for call in one.write_spec.actions], ids=lambda call: call.name
+    "action",
+    [action for resource in WRITABLE.values() for action in resource.write_spec.actions],
+    ids=lambda action: action.name,
 )
-def test_each_action_of_the_catalogue_has_a_route(box: Sandbox, client: SandboxClient, call: Any) -> None:
+def test_each_action_of_the_catalogue_has_a_route(box: Sandbox, client: SandboxClient, action: Any) -> None:
     """A missing row is 404, an empty body lacks the required fields, and the other method is unknown."""
-    method, other = ("PUT", "POST") if call.body_key else ("POST", "PUT")
-    assert client(method, call.path.format(id=99), {}).status == 404
-    number = box.rows("invoices" if call.body_key else "material_lists")[0]["id"]
-    response = client(method, call.path.format(id=number), {})
-    lacking = [call.body_key] if call.body_key else call.item.required
+    method, other = ("PUT", "POST") if action.body_key else ("POST", "PUT")
+    assert client(method, action.path.format(id=99), {}).status == 404
+    row_id = box.rows("invoices" if action.body_key else "material_lists")[0]["id"]
+    response = client(method, action.path.format(id=row_id), {})
+    missing = [action.body_key] if action.body_key else action.item.required
     assert response.status == 400
-    assert response.json["errors"] == [f"The {name.replace('_', ' ')} field is required." for name in lacking]
-    assert client(other, call.path.format(id=number), {}).status == 403
+    assert response.json["errors"] == [f"The {name.replace('_', ' ')} field is required." for name in missing]
+    assert client(other, action.path.format(id=row_id), {}).status == 403
 
 
 @every_entity
 def test_a_material_list_is_connected_and_disconnected(box: Sandbox, client: SandboxClient, entity: str) -> None:
     """Jobs and projects have a column, other entities do not; a disconnect undoes both."""
-    kit, number = _kit(client), box.rows(LINK_ENTITIES[entity])[0]["id"]
-    linked = _ask(client, kit, "connect", to_entity=entity, to_entity_id=str(number))
+    kit, row_id = _kit(client), box.rows(LINK_ENTITIES[entity])[0]["id"]
+    linked = _ask(client, kit, "connect", to_entity=entity, to_entity_id=str(row_id))
     assert linked.status == 200
-    shown = {"job": (number, None), "project": (None, number)}.get(entity, (None, None))
-    assert (linked.rows["job_id"], linked.rows["project_id"]) == shown
-    assert box.links(kit["id"]) == [MaterialListLink(entity, number)]
-    parted = _ask(client, kit, "disconnect", from_entity=entity, from_entity_id=number)
-    assert (parted.rows["job_id"], parted.rows["project_id"]) == (None, None)
+    columns = {"job": (row_id, None), "project": (None, row_id)}.get(entity, (None, None))
+    assert (linked.rows["job_id"], linked.rows["project_id"]) == columns
+    assert box.links(kit["id"]) == [MaterialListLink(entity, row_id)]
+    disconnected = _ask(client, kit, "disconnect", from_entity=entity, from_entity_id=row_id)
+    assert (disconnected.rows["job_id"], disconnected.rows["project_id"]) == (None, None)
     assert box.links(kit["id"]) == []
-    assert _ask(client, kit, "disconnect", from_entity=entity, from_entity_id=number).status == 200
+    assert _ask(client, kit, "disconnect", from_entity=entity, from_entity_id=row_id).status == 200
 
 
 def test_a_repeated_link_is_stored_twice(box: Sandbox, client: SandboxClient) -> None:

@@ -39,14 +39,14 @@ def box() -> Any:
         yield box
 
 
-def _made(box: Sandbox, client: SandboxClient, resource: Resource) -> tuple[str, dict[str, Any]]:
+def _create(box: Sandbox, client: SandboxClient, resource: Resource) -> tuple[str, dict[str, Any]]:
     """Create a row; return its path, and the fields that each PUT must repeat."""
     create_path, item_path = paths(box, resource)
     body = minimal(box, resource)
-    made = client("POST", create_path, body)
-    assert made.status == 201, made.json
-    again = {name: body[name] for name in rules(resource).always_resend if name in rules(resource).required}
-    return item_path.replace("{id}", str(made.rows["id"])), again
+    created = client("POST", create_path, body)
+    assert created.status == 201, created.json
+    required = {name: body[name] for name in rules(resource).always_resend if name in rules(resource).required}
+    return item_path.replace("{id}", str(created.rows["id"])), required
 
 
 def _free(resource: Resource) -> list[Field]:
@@ -69,14 +69,14 @@ def test_a_row_can_be_created_read_and_deleted(box: Sandbox, client: SandboxClie
     """A new row is 201, with the highest id, stamped, readable and listed. Deleted, it is missing everywhere."""
     create_path, item_path = paths(box, resource)
     before = [row["id"] for row in box.rows(resource.name)]
-    made = client("POST", create_path, minimal(box, resource))
-    assert made.status == 201
-    row = made.rows
+    created = client("POST", create_path, minimal(box, resource))
+    assert created.status == 201
+    row = created.rows
     assert row["id"] > max(before)
     assert row["created_at"] == row["updated_at"] == bare(NOW)
     path = item_path.replace("{id}", str(row["id"]))
     assert client.get(path).rows["id"] == row["id"]
-    assert [one["id"] for one in box.rows(resource.name)] == [*before, row["id"]]
+    assert [existing["id"] for existing in box.rows(resource.name)] == [*before, row["id"]]
     if Operation.DELETE not in resource.operations:
         assert client("DELETE", path).status == 403
         return
@@ -85,7 +85,7 @@ def test_a_row_can_be_created_read_and_deleted(box: Sandbox, client: SandboxClie
     assert client.get(path).status == 404
     assert client("DELETE", path).status == 404
     assert client("PUT", path, {}).status == 404
-    assert [one["id"] for one in box.rows(resource.name)] == before
+    assert [existing["id"] for existing in box.rows(resource.name)] == before
 
 
 @every_written
@@ -93,12 +93,12 @@ def test_each_documented_field_is_updated_and_read_back(
     box: Sandbox, client: SandboxClient, resource: Resource
 ) -> None:
     """A PUT of one field changes its column, in the form of the rows, and returns the row."""
-    path, again = _made(box, client, resource)
+    path, required = _create(box, client, resource)
     for field in _free(resource):
         if field.type is FieldType.JSON:
             continue
         sent = "12" if field.name == "quantity_available" else sample(box, resource, field)
-        response = client("PUT", path, again | {field.name: sent})
+        response = client("PUT", path, required | {field.name: sent})
         assert response.status == 200, (field.name, response.json)
         cell = client.get(path).rows[field.column]
         assert _is_kept(field, sent, cell), (field.name, sent, cell)
@@ -108,14 +108,14 @@ def test_each_documented_field_is_updated_and_read_back(
 @every_written
 def test_each_field_refuses_invalid_values(box: Sandbox, client: SandboxClient, resource: Resource) -> None:
     """A value of a wrong type, too long or not allowed is one problem each, and changes nothing."""
-    path, again = _made(box, client, resource)
+    path, required = _create(box, client, resource)
     before = client.get(path).rows
     for field in _free(resource):
         bad = [UNFIT[field.type]]
         bad += ["n" * (field.max_length + 1)] if field.max_length and field.type is FieldType.TEXT else []
         bad += [99 if field.type is FieldType.INTEGER else "none of them"] if field.allowed_values else []
         for value in bad:
-            response = client("PUT", path, again | {field.name: value})
+            response = client("PUT", path, required | {field.name: value})
             assert (response.status, len(response.json["errors"])) == (400, 1), (field.name, response.json)
     assert client.get(path).rows == before
 
@@ -123,14 +123,14 @@ def test_each_field_refuses_invalid_values(box: Sandbox, client: SandboxClient, 
 @every_written
 def test_each_reference_must_name_a_live_row(box: Sandbox, client: SandboxClient, resource: Resource) -> None:
     """An unknown id is refused with the vendor's text, on create and on update."""
-    path, again = _made(box, client, resource)
+    path, required = _create(box, client, resource)
     named = [field.name for field in _free(resource) if field.type is FieldType.INTEGER]
     for name in named:
         if table_of(resource, name) in (None, "job_statuses"):
             continue
         expected = (400, [f"The selected {name.replace('_', ' ')} is invalid."])
         for response in (
-            client("PUT", path, again | {name: 99}),
+            client("PUT", path, required | {name: 99}),
             client("POST", paths(box, resource)[0], minimal(box, resource) | {name: 99}),
         ):
             assert (response.status, response.json["errors"]) == expected
@@ -152,26 +152,30 @@ def test_a_create_requires_the_required_fields(box: Sandbox, client: SandboxClie
 @every_written
 def test_an_update_repeats_only_what_must_be_resent(box: Sandbox, client: SandboxClient, resource: Resource) -> None:
     """An empty PUT is accepted except for jobs, which require three fields each time (documented)."""
-    path, again = _made(box, client, resource)
-    assert client("PUT", path, again).status == 200
+    path, required = _create(box, client, resource)
+    assert client("PUT", path, required).status == 200
     assert client("PUT", path, {}).status == (400 if resource.name == "jobs" else 200)
 
 
 @every_written
 def test_a_required_field_cannot_be_cleared(box: Sandbox, client: SandboxClient, resource: Resource) -> None:
     """A PUT that would clear a required field is refused if null clears (assumed)."""
-    path, again = _made(box, client, resource)
+    path, required = _create(box, client, resource)
     box.behaviour.put_null = "clear"
     for name in set(minimal(box, resource)) & set(rules(resource).required):
-        assert client("PUT", path, again | {name: None}).status == 400
+        assert client("PUT", path, required | {name: None}).status == 400
 
 
 @every_written
 def test_unknown_and_protected_keys_are_ignored(box: Sandbox, client: SandboxClient, resource: Resource) -> None:
     """Unknown keys do not fail a create (observed); no write sets an id, a company or a stamp."""
     junk = {"externalId": "x", "id": 5, "created_at": "1999-01-01 00:00:00", "company_id": 1, "deleted_at": 1}
-    made = client("POST", paths(box, resource)[0], minimal(box, resource) | junk)
-    assert made.status == 201
-    assert made.rows.get("externalId") is None
-    assert made.rows["id"] > 5
-    assert (made.rows["created_at"], made.rows["company_id"], made.rows["deleted_at"]) == (bare(NOW), 200001, None)
+    created = client("POST", paths(box, resource)[0], minimal(box, resource) | junk)
+    assert created.status == 201
+    assert created.rows.get("externalId") is None
+    assert created.rows["id"] > 5
+    assert (created.rows["created_at"], created.rows["company_id"], created.rows["deleted_at"]) == (
+        bare(NOW),
+        200001,
+        None,
+    )

@@ -19,7 +19,7 @@ def _created(box: Sandbox, client: SandboxClient, name: str, body: dict[str, Any
 
 
 @pytest.mark.parametrize(
-    ("name", "column", "given", "cell"),
+    ("name", "column", "value", "cell"),
     [
         ("payments", "amount", "270", "270.00"),
         ("payments", "amount", 1.1, "1.10"),
@@ -38,62 +38,62 @@ def _created(box: Sandbox, client: SandboxClient, name: str, body: dict[str, Any
     ],
 )
 def test_decimals_are_text_with_the_places_of_their_column(
-    box: Sandbox, client: SandboxClient, name: str, column: str, given: Any, cell: Any
+    box: Sandbox, client: SandboxClient, name: str, column: str, value: Any, cell: Any
 ) -> None:
     """Amounts have two places, unit prices four, quantities no trailing zeros; stock is a number (verified)."""
-    assert _created(box, client, name, {column: given}).rows[column] == cell
+    assert _created(box, client, name, {column: value}).rows[column] == cell
 
 
-@pytest.mark.parametrize("given", ["1,5", "NaN", "1_000", "ten", "1e99", True, [1], "1" * 13])
-def test_an_invalid_decimal_is_refused(box: Sandbox, client: SandboxClient, given: Any) -> None:
+@pytest.mark.parametrize("value", ["1,5", "NaN", "1_000", "ten", "1e99", True, [1], "1" * 13])
+def test_an_invalid_decimal_is_refused(box: Sandbox, client: SandboxClient, value: Any) -> None:
     """Only plain numbers of a realistic size are accepted."""
-    response = _created(box, client, "payments", {"amount": given})
+    response = _created(box, client, "payments", {"amount": value})
     assert (response.status, response.json["errors"]) == (400, ["The amount must be a number."])
 
 
-@pytest.mark.parametrize("given", ["2026-02-30", "2026-5-1", "2026-05-15 13:00:00", 1_795_000_000, "1795000000"])
-def test_a_plain_date_has_one_form(box: Sandbox, client: SandboxClient, given: Any) -> None:
+@pytest.mark.parametrize("value", ["2026-02-30", "2026-5-1", "2026-05-15 13:00:00", 1_795_000_000, "1795000000"])
+def test_a_plain_date_has_one_form(box: Sandbox, client: SandboxClient, value: Any) -> None:
     """`install_date` is a day without a time (verified)."""
-    response = _created(box, client, "assets", {"install_date": given})
+    response = _created(box, client, "assets", {"install_date": value})
     assert response.json["errors"] == ["The install date does not match the format Y-m-d."]
 
 
-@pytest.mark.parametrize("given", ["customer", BASE_CLASS + "Customer"])
-def test_object_types_are_accepted_short_or_as_classes(box: Sandbox, client: SandboxClient, given: str) -> None:
+@pytest.mark.parametrize("value", ["customer", BASE_CLASS + "Customer"])
+def test_object_types_are_accepted_short_or_as_classes(box: Sandbox, client: SandboxClient, value: str) -> None:
     """The sources conflict. A row has the class; a definition of a custom field has the short name."""
-    assert _created(box, client, "locations", {"object_type": given}).rows["object_type"] == BASE_CLASS + "Customer"
-    assert _created(box, client, "comments", {"commentable_type": given}).rows["commentable_type"].endswith("Customer")
-    assert _created(box, client, "custom_fields", {"object": given}).rows["object"] == "customer"
+    assert _created(box, client, "locations", {"object_type": value}).rows["object_type"] == BASE_CLASS + "Customer"
+    assert _created(box, client, "comments", {"commentable_type": value}).rows["commentable_type"].endswith("Customer")
+    assert _created(box, client, "custom_fields", {"object": value}).rows["object"] == "customer"
 
 
 def test_a_comment_refers_to_a_row_of_its_type(box: Sandbox, client: SandboxClient) -> None:
-    """An id of another type is refused, also if a PUT changes only one of the two columns."""
+    """An id of another type is refused, also if a PUT changes only assignment of the two columns."""
     job, task = box.rows("jobs")[0]["id"], box.rows("subtasks")[0]["id"]
     refused = (400, ["The selected commentable id is invalid."])
     wrong = _created(box, client, "comments", {"commentable_id": job, "commentable_type": "subtasks"})
     assert (wrong.status, wrong.json["errors"]) == refused
-    made = _created(box, client, "comments", {"commentable_id": task, "commentable_type": "subtasks"}).rows
-    assert made["commentable_type"] == BASE_CLASS + "Subtask"
+    created = _created(box, client, "comments", {"commentable_id": task, "commentable_type": "subtasks"}).rows
+    assert created["commentable_type"] == BASE_CLASS + "Subtask"
     for body in ({"commentable_id": job}, {"commentable_type": "job"}):
-        moved = client("PUT", f"/comments/{made['id']}", body)
+        moved = client("PUT", f"/comments/{created['id']}", body)
         assert (moved.status, moved.json["errors"]) == refused
     both = {"commentable_id": job, "commentable_type": "job"}
-    assert client("PUT", f"/comments/{made['id']}", both).rows["commentable_id"] == job
+    assert client("PUT", f"/comments/{created['id']}", both).rows["commentable_id"] == job
 
 
 def test_a_field_may_read_back_under_another_name(box: Sandbox, client: SandboxClient) -> None:
     """Assets are written with `location` and read with `location_description` (API facts 4.18)."""
-    made = _created(box, client, "assets", {"location": "Attic", "location_description": "Cellar"}).rows
-    assert made["location_description"] == "Attic"
-    assert "location" not in made
-    after = client("PUT", f"/assets/{made['id']}", {"location_description": "Cellar"}).rows
+    created = _created(box, client, "assets", {"location": "Attic", "location_description": "Cellar"}).rows
+    assert created["location_description"] == "Attic"
+    assert "location" not in created
+    after = client("PUT", f"/assets/{created['id']}", {"location_description": "Cellar"}).rows
     assert after["location_description"] == "Attic"
 
 
 def test_undocumented_columns_are_written(box: Sandbox, client: SandboxClient) -> None:
     """Computed columns and values of a wrong type are ignored."""
-    given = {"external_id": "crm-1", "import_id": 7, "qbo_id": "55", "tags_string": "x"}
-    row = _created(box, client, "items", given).rows
+    value = {"external_id": "crm-1", "import_id": 7, "qbo_id": "55", "tags_string": "x"}
+    row = _created(box, client, "items", value).rows
     assert (row["external_id"], row["import_id"], row["qbo_id"]) == ("crm-1", 7, "55")
     job = _created(box, client, "jobs", {"type": "visit", "is_visible": "x", "tags_string": "x", "status_log": 1}).rows
     assert (job["type"], job["is_visible"], job["tags_string"]) == ("visit", True, None)
@@ -105,11 +105,11 @@ def test_ids_of_tags_and_crews_are_numbers(box: Sandbox, client: SandboxClient) 
     """Ids may be sent as text; rows have numbers, and no tag twice."""
     tag, user, team = (box.rows(name)[0]["id"] for name in ("tags", "users", "teams"))
     crew = [{"user_id": str(user), "team_id": team}]
-    made = _created(box, client, "projects", {"tags": [str(tag), tag], "assignments": crew}).rows
-    (one,) = made["assignments"]
-    assert made["tags"] == [tag]
-    assert (one["user_id"], one["team_id"], one["assignable_id"]) == (user, team, made["id"])
-    assert one["id"]
+    created = _created(box, client, "projects", {"tags": [str(tag), tag], "assignments": crew}).rows
+    (assignment,) = created["assignments"]
+    assert created["tags"] == [tag]
+    assert (assignment["user_id"], assignment["team_id"], assignment["assignable_id"]) == (user, team, created["id"])
+    assert assignment["id"]
     response = _created(box, client, "projects", {"assignments": [{"user_id": team}]})
     assert response.json["errors"] == ["The selected assignments.0.user_id is invalid."]
 
@@ -118,9 +118,9 @@ def test_fields_without_a_column_are_checked(box: Sandbox, client: SandboxClient
     """`job_ids` of an asset must name jobs; no response has them."""
     job = box.rows("jobs")[0]["id"]
     assert _created(box, client, "assets", {"job_ids": [99]}).json["errors"] == ["The selected job_ids.0 is invalid."]
-    made = _created(box, client, "assets", {"job_ids": [job]})
-    assert made.status == 201
-    assert "job_ids" not in made.rows
+    created = _created(box, client, "assets", {"job_ids": [job]})
+    assert created.status == 201
+    assert "job_ids" not in created.rows
 
 
 def test_two_tags_may_share_a_title(box: Sandbox, client: SandboxClient) -> None:

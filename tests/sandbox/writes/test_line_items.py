@@ -14,7 +14,7 @@ PART = {"quantity": "2", "unit_price": "10.5"}
 both = pytest.mark.parametrize("name", ["estimates", "invoices"])
 
 
-def _made(box: Sandbox, client: SandboxClient, name: str = "invoices", **body: Any) -> Any:
+def _create(box: Sandbox, client: SandboxClient, name: str = "invoices", **body: Any) -> Any:
     lines = {"line_items": [{"line_components": [PART, PART]}, {"line_components": [PART]}]}
     return client("POST", f"/{name}", {"customer_id": box.rows("customers")[0]["id"]} | lines | body)
 
@@ -26,9 +26,9 @@ def _update(client: SandboxClient, invoice: dict[str, Any], *lines: Any) -> Any:
 @both
 def test_line_items_determine_the_total(box: Sandbox, client: SandboxClient, name: str) -> None:
     """The amounts follow from the components, less the discount, plus the tax."""
-    made = _made(box, client, name).rows
-    assert (made["subtotal"], made["total"], made["amount_unpaid"]) == ("63.000000", "63.00", "63.00")
-    after = client("PUT", f"/{name}/{made['id']}", {"discount": "13", "tax_rate": "10"}).rows
+    created = _create(box, client, name).rows
+    assert (created["subtotal"], created["total"], created["amount_unpaid"]) == ("63.000000", "63.00", "63.00")
+    after = client("PUT", f"/{name}/{created['id']}", {"discount": "13", "tax_rate": "10"}).rows
     assert (after["subtotal"], after["subtotal_discounted"]) == ("63.000000", "50.000000")
     assert (after["tax"], after["total"], after["service_price"]) == ("5.00", "55.00", "55.00")
 
@@ -37,32 +37,32 @@ def test_line_items_determine_the_total(box: Sandbox, client: SandboxClient, nam
 def test_lines_and_components_get_ids_and_the_form_of_live_rows(box: Sandbox, client: SandboxClient, name: str) -> None:
     """Each has a unique id and every key of live rows; an id that is sent stays."""
     seeded = box.rows(name)[0]["line_items"][0]
-    made = _made(box, client, name).rows["line_items"]
-    parts = [part for line in made for part in line["line_components"]]
-    assert [line["line_number"] for line in made] == [0, 1]
-    assert len({one["id"] for one in (*made, *parts)}) == 5
-    assert set(made[0]) == set(seeded)
+    created = _create(box, client, name).rows["line_items"]
+    parts = [part for line in created for part in line["line_components"]]
+    assert [line["line_number"] for line in created] == [0, 1]
+    assert len({element["id"] for element in (*created, *parts)}) == 5
+    assert set(created[0]) == set(seeded)
     assert set(parts[0]) == set(seeded["line_components"][0])
     assert (parts[0]["quantity"], parts[0]["unit_price"], parts[0]["unit_cost"]) == ("2", "10.5000", "0.0000")
-    again = _made(box, client, name, line_items=made).rows["line_items"]
-    assert again == made
+    resent = _create(box, client, name, line_items=created).rows["line_items"]
+    assert resent == created
 
 
 def test_new_prices_change_components_and_totals(box: Sandbox, client: SandboxClient) -> None:
     """Only the named components change, in the sent prices, and the amounts follow."""
-    made = _made(box, client).rows
-    first, second = made["line_items"]
+    created = _create(box, client).rows
+    first, second = created["line_items"]
     part = first["line_components"][0]
     prices = {"id": part["id"], "unit_cost": "3", "unit_price": 20}
     cost = {"id": second["line_components"][0]["id"], "unit_cost": "1.5"}
     response = _update(
         client,
-        made,
+        created,
         {"id": str(first["id"]), "line_components": [prices]},
         {"id": second["id"], "line_components": [cost]},
     )
-    assert (response.status, response.rows["id"]) == (200, made["id"])
-    lines = client.get(f"/invoices/{made['id']}").rows["line_items"]
+    assert (response.status, response.rows["id"]) == (200, created["id"])
+    lines = client.get(f"/invoices/{created['id']}").rows["line_items"]
     assert lines == response.rows["line_items"]
     assert lines[0]["line_components"][0] == part | {"unit_cost": "3.0000", "unit_price": "20.0000"}
     assert lines[0]["line_components"][1] == first["line_components"][1]
@@ -97,11 +97,11 @@ def test_prices_of_unknown_lines_are_refused(
     box: Sandbox, client: SandboxClient, change: dict[str, Any], problem: str
 ) -> None:
     """An unknown line or component, or a price that is not a number, changes nothing."""
-    made = _made(box, client).rows
-    line = {key: made["line_items"][0][key] for key in ("id", "line_components")}
-    response = _update(client, made, line | change)
+    created = _create(box, client).rows
+    line = {key: created["line_items"][0][key] for key in ("id", "line_components")}
+    response = _update(client, created, line | change)
     assert (response.status, response.json["errors"]) == (400, [problem])
-    assert client.get(f"/invoices/{made['id']}").rows == made
+    assert client.get(f"/invoices/{created['id']}").rows == created
 
 
 @pytest.mark.parametrize(
@@ -118,5 +118,5 @@ def test_prices_of_unknown_lines_are_refused(
 )
 def test_invalid_lines_are_refused(box: Sandbox, client: SandboxClient, lines: Any, problem: str) -> None:
     """Lines are objects, with components whose numbers are numbers."""
-    response = _made(box, client, line_items=lines)
+    response = _create(box, client, line_items=lines)
     assert (response.status, response.json["errors"]) == (400, [problem])

@@ -33,7 +33,7 @@ def box() -> Any:
 def test_a_job_requires_three_fields_on_every_write(
     box: Sandbox, client: SandboxClient, method: str, name: str
 ) -> None:
-    """Each is required on create and again on each PUT (documented)."""
+    """Each is required on create and updated on each PUT (documented)."""
     job = box.rows("jobs")[0]
     body = {key: job[key] for key in ("customer_id", "job_type", "billing") if key != name}
     response = client(method, "/jobs" if method == "POST" else f"/jobs/{job['id']}", body)
@@ -118,10 +118,10 @@ def test_a_display_name_without_a_name_is_unique(client: SandboxClient) -> None:
     assert client("POST", "/customers", {"display_name": "Mock Bakery", "first_name": "Nova"}).status == 201
 
 
-@pytest.mark.parametrize("given", [1_794_000_000, "1794000000", "2026-11-06 21:20:00", "2026-11-06T21:20:00Z"])
-def test_times_are_accepted_in_any_form_and_stored_bare(box: Sandbox, client: SandboxClient, given: Any) -> None:
+@pytest.mark.parametrize("value", [1_794_000_000, "1794000000", "2026-11-06 21:20:00", "2026-11-06T21:20:00Z"])
+def test_times_are_accepted_in_any_form_and_stored_bare(box: Sandbox, client: SandboxClient, value: Any) -> None:
     """UNIX seconds (documented) and text (observed) are both stored as text without a zone."""
-    body = BODIES["jobs"] | {"customer_id": box.rows("customers")[0]["id"], "start_time": given}
+    body = BODIES["jobs"] | {"customer_id": box.rows("customers")[0]["id"], "start_time": value}
     assert client("POST", "/jobs", body).rows["start_time"] == "2026-11-06 21:20:00"
 
 
@@ -129,7 +129,7 @@ def test_a_put_merges_and_stamps(box: Sandbox, client: SandboxClient) -> None:
     """Only the keys in the body and `updated_at` change; an empty text is a value."""
     row = next(row for row in box.rows("customers") if row["email"] and row["phone"])
     client("PUT", f"/customers/{row['id']}", {"email": "", "notes": "Moved."})
-    after = next(one for one in box.rows("customers") if one["id"] == row["id"])
+    after = next(listed for listed in box.rows("customers") if listed["id"] == row["id"])
     changed = {key for key in row if row[key] != after[key]}
     assert changed == {"email", "notes", "updated_at"}
     assert (after["email"], after["updated_at"]) == ("", bare(NOW))
@@ -161,13 +161,13 @@ def test_a_payment_changes_its_invoice(box: Sandbox, client: SandboxClient, key:
     """Creating and deleting a payment changes the amounts; the vendor's `"method "` is accepted."""
     invoice = next(row for row in box.rows("invoices") if Decimal(row["amount_unpaid"]) > 1)
     path = f"/invoices/{invoice['id']}"
-    made = client("POST", "/payments", {"invoice_id": invoice["id"], "amount": "1.1", key: "cash"}).rows
-    assert (made["amount"], made["method"], made["customer_id"]) == ("1.10", "cash", invoice["customer_id"])
+    created = client("POST", "/payments", {"invoice_id": invoice["id"], "amount": "1.1", key: "cash"}).rows
+    assert (created["amount"], created["method"], created["customer_id"]) == ("1.10", "cash", invoice["customer_id"])
     after = client.get(path).rows
     assert Decimal(after["amount_paid"]) == Decimal(invoice["amount_paid"]) + Decimal("1.10")
     assert Decimal(after["amount_paid"]) + Decimal(after["amount_unpaid"]) == Decimal(after["total"])
-    assert after["payments"][-1]["id"] == made["id"]
-    client("DELETE", f"/payments/{made['id']}")
+    assert after["payments"][-1]["id"] == created["id"]
+    client("DELETE", f"/payments/{created['id']}")
     assert client.get(path).rows["amount_paid"] == invoice["amount_paid"]
 
 
@@ -180,18 +180,21 @@ def test_a_purchase_order_accepts_both_spellings_of_tax_rate(client: SandboxClie
 def test_types_are_written_short_and_read_as_classes(box: Sandbox, client: SandboxClient) -> None:
     """Object types differ between write and read (verified)."""
     job = box.rows("jobs")[0]["id"]
-    made = client("POST", "/comments", {"text": "x", "commentable_id": job, "commentable_type": "job"}).rows
-    assert made["commentable_type"] == BASE_CLASS + "Job"
+    created = client("POST", "/comments", {"text": "x", "commentable_id": job, "commentable_type": "job"}).rows
+    assert created["commentable_type"] == BASE_CLASS + "Job"
 
 
 def test_inline_locations_become_rows(box: Sandbox, client: SandboxClient) -> None:
     """A main location in a customer's body becomes a row, and is embedded in the customer."""
     place = {"object_type": "customer", "address_1": "9 Proof Hill Dr", "city": "Testville", "is_main_location": True}
-    made = client("POST", "/customers", BODIES["customers"] | {"locations": [place]}).rows
-    assert made["main_location"]["object_id"] == made["id"]
-    assert client.get(f"/locations/{made['main_location']['id']}").rows["address_1"] == "9 Proof Hill Dr"
-    again = client("PUT", f"/customers/{made['id']}", {"locations": [place | {"city": "Mockport"}]}).rows
-    assert (again["main_location"]["id"], again["main_location"]["city"]) == (made["main_location"]["id"], "Mockport")
+    created = client("POST", "/customers", BODIES["customers"] | {"locations": [place]}).rows
+    assert created["main_location"]["object_id"] == created["id"]
+    assert client.get(f"/locations/{created['main_location']['id']}").rows["address_1"] == "9 Proof Hill Dr"
+    updated = client("PUT", f"/customers/{created['id']}", {"locations": [place | {"city": "Mockport"}]}).rows
+    assert (updated["main_location"]["id"], updated["main_location"]["city"]) == (
+        created["main_location"]["id"],
+        "Mockport",
+    )
 
 
 def test_only_jobs_count_their_assignments(box: Sandbox, client: SandboxClient) -> None:
@@ -199,9 +202,9 @@ def test_only_jobs_count_their_assignments(box: Sandbox, client: SandboxClient) 
     crew = {"assignments": [{"user_id": box.rows("users")[0]["id"]}]}
     for name in ("projects", "material_lists", "subtasks"):
         resource = BY_NAME[name]
-        made = client("POST", resource.create_path or resource.path, minimal(box, resource) | crew).rows
-        assert made["assignments"][0]["assignable_id"] == made["id"]
-        assert "assignment_count" not in made
+        created = client("POST", resource.create_path or resource.path, minimal(box, resource) | crew).rows
+        assert created["assignments"][0]["assignable_id"] == created["id"]
+        assert "assignment_count" not in created
 
 
 def test_the_two_statuses_of_a_job_change_together(box: Sandbox, client: SandboxClient) -> None:
