@@ -69,8 +69,7 @@ class FieldPulseSink(RecordSink):
     @override
     def process_record(self, record: Record, context: object) -> None:
         """Parse the record and submit it. This blocks while too many records are in progress."""
-        fault = self._reader.fault
-        self._run.submit(self._parser.parse(record, key_only=fault is not None), self.schema, fault)
+        self._run.submit(self._parser.parse(record, self._reader.fault), self.schema)
 
 
 class DiscardSink(RecordSink):

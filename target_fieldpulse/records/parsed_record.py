@@ -43,7 +43,7 @@ class ParsedRecord:
     """One record of a writable stream.
 
     `values` are its properties, with lists and objects parsed. A record with an `error` is rejected when its turn
-    comes; its other attributes hold what could be parsed, an empty key if it has no key.
+    comes, one with a `fault` at once. Their other attributes hold what could be parsed, an empty key if there is none.
     """
 
     resource: WritableResource
@@ -55,6 +55,7 @@ class ParsedRecord:
     custom_fields: Record = field(default_factory=dict)
     property_hashes: PropertyHashes = field(default_factory=dict)
     error: RecordInvalid | None = None
+    fault: RecordFault | None = None
 
 
 @dataclass(frozen=True)
@@ -70,10 +71,11 @@ class RecordParser:
     fill_empty_only: bool = False
     stores_external_id: bool = False
 
-    def parse(self, record: Record, *, key_only: bool = False) -> ParsedRecord:
-        """Return a record, with its first error if it is invalid. `key_only`: its properties are malformed JSON."""
+    def parse(self, record: Record, fault: RecordFault | None = None) -> ParsedRecord:
+        """Return a record, with its first error if it is invalid. Of a record with a fault, only the key is parsed."""
         values = parse_json_strings(self.resource.write_spec, record)
-        parsed = ParsedRecord(self.resource, values, LedgerKey(self.resource.name, KeyKind.EXTERNAL_ID, ""))
+        key = LedgerKey(self.resource.name, KeyKind.EXTERNAL_ID, "")
+        parsed = ParsedRecord(self.resource, values, key, fault=fault)
         is_row_change = self.resource.write_spec.target_resource is not None  # its key is the row that it refers to
         try:
             try:
@@ -82,8 +84,10 @@ class RecordParser:
             except RecordInvalid:
                 if not is_row_change:
                     raise
+            if fault:
+                return parsed
             parsed = replace(parsed, is_deleted=_is_deleted(values))
-            return parsed if key_only or is_row_change or parsed.is_deleted else self._with_properties(parsed)
+            return parsed if is_row_change or parsed.is_deleted else self._with_properties(parsed)
         except RecordInvalid as error:
             return replace(parsed, error=error)
 

@@ -115,7 +115,7 @@ class TargetRun:
         """Return the parser for the records of a stream."""
         return self._policy.record_parser(resource)
 
-    def submit(self, record: ParsedRecord, schema: Schema, fault: RecordFault | None = None) -> None:
+    def submit(self, record: ParsedRecord, schema: Schema) -> None:
         """Accept one record; block while too many are in flight. A record with a fault is rejected.
 
         Raises: the error that ended the run.
@@ -123,8 +123,8 @@ class TargetRun:
         self.raise_if_failed()
         self._outcomes.count_read(record.resource.name)
         submission = _Submission(record, schema, self._states.open_ticket())
-        if fault:
-            self._reject_fault(submission, fault)
+        if record.fault:
+            self._reject_fault(submission, record.fault)
         elif self._guard_buffer is None:
             self._start(submission)
         else:

@@ -14,14 +14,12 @@ import pytest
 
 from fieldpulse_sandbox.faults.fault import Fault
 from fieldpulse_sandbox.sandbox import Sandbox
-from tests.harness.messages import record_message, schema_message, singer_lines, state_message
+from tests.harness.messages import record_message, singer_lines, state_message
 from tests.harness.processes import plugin_command
 from tests.harness.target_runner import run_target
+from tests.target.shared import CUSTOMERS
 
 Config = dict[str, Any]
-
-
-CUSTOMERS = schema_message("customers", "external_id", "first_name", "email")
 
 
 def lead(number: int) -> dict[str, Any]:
@@ -160,3 +158,29 @@ def test_sigterm_lets_requests_in_flight_finish(target_config: Config, tmp_path:
         assert "read " in said.splitlines()[-1]
         assert {f"Doubt{number}" for number in range(max(states) + 1)} <= set(doubted(box))
         assert "Traceback" not in said
+
+
+def test_a_spent_quota_ends_the_run_and_holds_back_its_state(
+    box: Sandbox, target_config: Config, tmp_path: Path
+) -> None:
+    """Exit status 3. Records that were not written are not acknowledged, and the counts still add up."""
+    box.add_fault(Fault("quota_exceeded", method="POST", skip=3))
+    leads = [
+        part
+        for n in range(9)
+        for part in (record_message("customers", external_id=f"q{n}", first_name="Q"), state_message(n))
+    ]
+    written = run_target(target_config, singer_lines(CUSTOMERS, *leads), tmp_path)
+    assert written.status == 3
+    assert written.counts["created"] <= 8
+    assert all(each["bookmarks"] < written.counts["created"] for each in written.states)
+    assert run_target(target_config, singer_lines(CUSTOMERS, *leads), tmp_path).status == 0
+    assert sum(row["first_name"] == "Q" for row in box.rows("customers")) == 9
+
+
+def test_a_wrong_api_key_ends_the_run(target_config: Config, tmp_path: Path) -> None:
+    """Exit status 2, instead of one rejected record after the other."""
+    text = singer_lines(CUSTOMERS, record_message("customers", external_id="k", first_name="K"))
+    written = run_target(target_config | {"api_key": "canary-wrong-key"}, text, tmp_path)
+    assert written.status == 2
+    assert "canary-wrong-key" not in written.stderr

@@ -12,6 +12,7 @@ from fieldpulse_sandbox.sandbox import Sandbox
 from tests.harness.messages import record_message, schema_message, singer_lines
 from tests.harness.processes import run_process
 from tests.harness.target_runner import run_target
+from tests.target.shared import write_requests
 
 Config = dict[str, Any]
 
@@ -94,3 +95,31 @@ def test_items_are_connected_and_prices_are_updated(box: Sandbox, target_config:
     assert run_target(target_config, text, tmp_path).counts == {"unchanged": 1}
     after = next(one for one in box.rows("invoices") if one["id"] == invoice["id"])
     assert after["line_items"][0]["line_components"][0]["unit_price"] == "3.0000"
+
+
+def test_a_link_that_is_removed_and_added_in_one_record_exists(
+    box: Sandbox, target_config: Config, tmp_path: Path
+) -> None:
+    """The actions of a record run in the order that ends with what it says."""
+    job = box.rows("jobs")[0]["id"]
+    connect, disconnect = [{"to_entity": "job", "to_entity_id": job}], [{"from_entity": "job", "from_entity_id": job}]
+    head = schema_message("material_lists", "external_id", "title", "connect", "disconnect")
+    for values in ({"connect": connect}, {"connect": connect, "disconnect": disconnect}):
+        text = singer_lines(head, record_message("material_lists", external_id="m", title="Van", **values))
+        assert run_target(target_config, text, tmp_path).status == 0
+    row = max(box.rows("material_lists"), key=lambda each: int(each["id"]))
+    assert [link.entity_id for link in box.links(row["id"])] == [job]
+
+
+def test_a_new_element_of_an_action_costs_one_request(box: Sandbox, target_config: Config, tmp_path: Path) -> None:
+    """Elements that were sent before are not sent again."""
+    job, items = box.rows("jobs")[0]["id"], [row["id"] for row in box.rows("items")[:3]]
+    head = schema_message("material_lists", "external_id", "title", "item_connect")
+    sent = []
+    for number in (2, 3):
+        since = len(box.requests)
+        links = [{"to_entity": "job", "to_entity_id": job, "item_ids": [item]} for item in items[:number]]
+        text = singer_lines(head, record_message("material_lists", external_id="m", title="Van", item_connect=links))
+        assert run_target(target_config, text, tmp_path).status == 0
+        sent.append(sum("item-connect" in each for each in write_requests(box, since)))
+    assert sent == [2, 1]

@@ -13,6 +13,7 @@ from fieldpulse_sandbox.sandbox import Sandbox
 from tests.harness.messages import record_message, schema_message, singer_lines
 from tests.harness.processes import plugin_command
 from tests.harness.target_runner import run_target
+from tests.target.shared import JOBS
 
 Config = dict[str, Any]
 
@@ -89,3 +90,16 @@ def test_a_late_put_of_a_killed_run_does_not_undo_an_update(target_config: Confi
             HEAD, record_message("customers", id=row, notes="newer")
         )  # it would outlast the test if it waited now
         assert run_target(config | {"uncertain_create_timeout_seconds": 3600}, again, tmp_path).counts == {"updated": 1}
+
+
+def test_a_put_repeats_required_fields_from_the_row(box: Sandbox, target_config: Config, tmp_path: Path) -> None:
+    """PUT /jobs requires customer_id, job_type and billing. They are read from the row."""
+    job = box.rows("jobs")[0]
+    assert (
+        run_target(
+            target_config, singer_lines(JOBS, record_message("jobs", id=job["id"], notes="Bring a ladder")), tmp_path
+        ).status
+        == 0
+    )
+    assert box.rows("jobs")[0]["notes"] == "Bring a ladder"
+    assert box.rows("jobs")[0]["job_type"] == job["job_type"]

@@ -1,0 +1,50 @@
+"""Streams that change rows of another stream, like moves of a customer in the pipeline."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+from fieldpulse_sandbox.sandbox import Sandbox
+from tests.harness.messages import record_message, schema_message, singer_lines
+from tests.harness.target_runner import run_target
+from tests.target.shared import PIPELINE_MOVES
+
+Config = dict[str, Any]
+
+
+def test_a_move_is_repeated_after_another_stream_reverted_it(
+    box: Sandbox, target_config: Config, tmp_path: Path
+) -> None:
+    """A write of the customer itself invalidates the earlier move."""
+    customers = schema_message("customers", "external_id", "first_name", "pipeline_status_id")
+    ids = {row["name"]: row["id"] for row in box.rows("pipeline_statuses")}
+    move = singer_lines(
+        PIPELINE_MOVES, record_message("pipeline_statuses", customer_external_id="m", pipeline_status="Won")
+    )
+    run_target(
+        target_config, singer_lines(customers, record_message("customers", external_id="m", first_name="M")), tmp_path
+    )
+    run_target(target_config, move, tmp_path)
+    back = record_message("customers", external_id="m", first_name="M", pipeline_status_id=ids["Lost"])
+    run_target(target_config, singer_lines(customers, back), tmp_path)
+    assert run_target(target_config, move, tmp_path).counts == {"updated": 1}
+    assert box.rows("customers")[-1]["pipeline_status_id"] == ids["Won"]
+
+
+def test_a_move_is_repeated_after_a_partial_write_of_the_row(
+    box: Sandbox, target_config: Config, tmp_path: Path
+) -> None:
+    """The customer's record changed the stage, and was rejected for a null that FieldPulse keeps."""
+    stages = {row["name"]: row["id"] for row in box.rows("pipeline_statuses")}
+    customer, user = box.rows("customers")[0]["id"], box.rows("users")[0]["id"]
+    head = schema_message("customers", "id", "assigned_to", "pipeline_status_id")
+    moves = schema_message("pipeline_statuses", "customer_id", "pipeline_status")
+    move = singer_lines(moves, record_message("pipeline_statuses", customer_id=customer, pipeline_status="Won"))
+    config = target_config | {"null_policy": "clear"}
+    run_target(config, singer_lines(head, record_message("customers", id=customer, assigned_to=user)), tmp_path)
+    run_target(config, move, tmp_path)
+    half = record_message("customers", id=customer, assigned_to=None, pipeline_status_id=stages["Lost"])
+    assert run_target(config, singer_lines(head, half), tmp_path).counts == {"rejected": 1}
+    assert run_target(config, move, tmp_path).counts == {"updated": 1}
+    assert box.rows("customers")[0]["pipeline_status_id"] == stages["Won"]

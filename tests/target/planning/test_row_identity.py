@@ -1,0 +1,126 @@
+"""Which existing row a record means: by its id, and by match sets."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from fieldpulse_sandbox.sandbox import Sandbox
+from tests.harness.messages import record_message, schema_message, singer_lines
+from tests.harness.target_runner import run_target
+from tests.target.shared import CUSTOMERS, write_requests
+
+Config = dict[str, Any]
+
+
+def test_an_existing_customer_is_updated_instead_of_created(
+    box: Sandbox, target_config: Config, tmp_path: Path
+) -> None:
+    """The e-mail address matches without regard to case."""
+    known = next(row for row in box.rows("customers") if row["email"])
+    text = singer_lines(
+        CUSTOMERS, record_message("customers", external_id="x", first_name="New", email=known["email"].upper())
+    )
+    assert run_target(target_config, text, tmp_path).counts == {"updated": 1}
+    assert next(row for row in box.rows("customers") if row["id"] == known["id"])["first_name"] == "New"
+    assert write_requests(box) == [f"PUT /customers/{known['id']}"]
+
+
+def test_an_ambiguous_match_rejects_the_record(box: Sandbox, target_config: Config, tmp_path: Path) -> None:
+    """The message shows the ids, and not the e-mail address."""
+    first, second = box.rows("customers")[:2]
+    for row in (first, second):
+        box.store.patch("customers", row["id"], {"email": "twins@example.com"})
+    written = run_target(
+        target_config,
+        singer_lines(
+            CUSTOMERS, record_message("customers", external_id="x", first_name="T", email="twins@example.com")
+        ),
+        tmp_path,
+    )
+    assert written.counts == {"rejected": 1}
+    assert f"{first['id']}, {second['id']}" in written.stderr
+    assert "twins@example.com" not in written.stderr
+    assert write_requests(box) == []
+
+
+def test_concurrent_records_with_one_email_create_one_customer(
+    box: Sandbox, target_config: Config, tmp_path: Path
+) -> None:
+    """Somebody who submits a form several times within a second is one customer."""
+    leads = [
+        record_message("customers", external_id=f"l{n}", first_name="Same", email="same@example.com") for n in range(8)
+    ]
+    counts = run_target(target_config, singer_lines(CUSTOMERS, *leads), tmp_path).counts
+    assert counts == {"created": 1, "updated": 7}
+
+
+def test_id_addresses_the_row_with_this_fieldpulse_id(box: Sandbox, target_config: Config, tmp_path: Path) -> None:
+    """The same record again is unchanged."""
+    row = box.rows("customers")[4]
+    text = singer_lines(CUSTOMERS, record_message("customers", id=row["id"], notes="Called"))
+    assert run_target(target_config, text, tmp_path).counts == {"updated": 1}
+    assert run_target(target_config, text, tmp_path).counts == {"unchanged": 1}
+    assert box.rows("customers")[4]["notes"] == "Called"
+
+
+def test_an_update_of_a_deleted_row_never_falls_back_to_a_create(
+    box: Sandbox, target_config: Config, tmp_path: Path
+) -> None:
+    """A fallback would create duplicates."""
+    text = singer_lines(CUSTOMERS, record_message("customers", id=1, first_name="Gone"))
+    written = run_target(target_config, text, tmp_path)
+    assert (written.counts, written.status) == ({"rejected": 1}, 1)
+    assert write_requests(box) == ["PUT /customers/1"]
+
+
+@pytest.mark.parametrize(
+    "part",
+    [
+        record_message("pipeline_statuses", customer_email=" ", pipeline_status="Won"),
+        record_message("items", external_id="i", name="New", sku=" "),
+    ],
+    ids=["a name", "a match"],
+)
+def test_blank_values_match_no_row(box: Sandbox, target_config: Config, tmp_path: Path, part: Config) -> None:
+    """Not even the one row whose column is empty."""
+    for stream, column in (("customers", "email"), ("items", "sku")):
+        for number, row in enumerate(box.rows(stream)):
+            box.store.patch(stream, row["id"], {column: f"x{number}@example.com" if number else None})
+    text = singer_lines(schema_message(part["stream"], *part["record"]), part)
+    config = target_config | {"match": {"items": [["sku"]]}}
+    assert "updated" not in run_target(config, text, tmp_path).counts
+
+
+def test_a_phone_number_matches_with_and_without_country_code(
+    box: Sandbox, target_config: Config, tmp_path: Path
+) -> None:
+    """Also a number that is not valid in its country."""
+    box.store.patch("customers", box.rows("customers")[0]["id"], {"phone": "852 555 0117"})
+    text = singer_lines(CUSTOMERS, record_message("customers", external_id="p", phone="+1 (852) 555-0117", notes="x"))
+    assert run_target(target_config | {"match": {"customers": [["phone"]]}}, text, tmp_path).counts == {"updated": 1}
+
+
+def test_values_that_fieldpulse_derives_match_in_the_same_run(
+    box: Sandbox, target_config: Config, tmp_path: Path
+) -> None:
+    """The next record matches a display name that FieldPulse composed."""
+    parts = (
+        record_message("customers", external_id="d1", first_name="Dee", last_name="Dup"),
+        record_message("customers", external_id="d2", display_name="Dee Dup", notes="x"),
+    )
+    config = target_config | {"match": {"customers": [["display_name"]]}, "requests_per_second": 1}
+    assert run_target(config, singer_lines(CUSTOMERS, *parts), tmp_path).counts == {"created": 1, "updated": 1}
+
+
+def test_a_value_that_was_not_written_does_not_match(box: Sandbox, target_config: Config, tmp_path: Path) -> None:
+    """An e-mail address that `fill_empty_only` left out belongs to no row, so the next record creates one."""
+    row = next(each for each in box.rows("customers") if each["email"])
+    parts = (
+        record_message("customers", id=row["id"], email="new@example.com", notes="x"),
+        record_message("customers", external_id="b", first_name="B", email="new@example.com"),
+    )
+    config = target_config | {"fill_empty_only": True}
+    assert run_target(config, singer_lines(CUSTOMERS, *parts), tmp_path).counts.get("created") == 1

@@ -1,0 +1,40 @@
+"""Ledger keys and their text form."""
+
+from __future__ import annotations
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from target_fieldpulse.records.ledger_key import KeyKind, LedgerKey
+
+_VALUES = st.one_of(
+    st.text(), st.builds(lambda kind, text: f"{kind.value}:{text}", st.sampled_from(KeyKind), st.text())
+)
+
+
+@given(st.sampled_from(KeyKind), _VALUES)
+def test_the_text_form_of_a_key_is_unambiguous(kind: KeyKind, value: str) -> None:
+    """Also for an external_id that looks like a key of another kind."""
+    key = LedgerKey("customers", kind, value)
+    assert LedgerKey.from_text("customers", key.text) == key
+
+
+@pytest.mark.parametrize(
+    ("kind", "value", "text"),
+    [
+        (KeyKind.EXTERNAL_ID, "CRM-7", "CRM-7"),
+        (KeyKind.EXTERNAL_ID, "id:7", "external_id:id:7"),
+        (KeyKind.ROW_ID, "7", "id:7"),
+        (KeyKind.LINK, "5:job:9", "link:5:job:9"),
+    ],
+)
+def test_an_external_id_stands_bare_where_it_can(kind: KeyKind, value: str, text: str) -> None:
+    """Users know it by its own text."""
+    assert LedgerKey("customers", kind, value).text == text
+
+
+@pytest.mark.parametrize("value", ["ada@example.com", "+12145550110"])
+def test_an_address_or_a_number_is_redacted(value: str) -> None:
+    """Sources use personal data as keys; logs must not show it."""
+    assert value not in LedgerKey("customers", KeyKind.EXTERNAL_ID, value).redacted

@@ -1,0 +1,76 @@
+"""Records are parsed once, with the first error if they are invalid."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from fieldpulse_api.resources.catalogue import WRITABLE
+from target_fieldpulse.records.ledger_key import KeyKind, LedgerKey
+from target_fieldpulse.records.parsed_record import ParsedRecord, RecordParser
+
+CUSTOMERS = WRITABLE["customers"]
+
+
+def parse(record: dict[str, Any], **settings: bool) -> ParsedRecord:
+    return RecordParser(CUSTOMERS, **settings).parse(record)
+
+
+@pytest.mark.parametrize(
+    ("record", "kind", "value"),
+    [
+        ({"external_id": "a", "id": 7}, KeyKind.EXTERNAL_ID, "a"),
+        ({"external_id": 7}, KeyKind.EXTERNAL_ID, "7"),
+        ({"id": "7"}, KeyKind.ROW_ID, "7"),
+        ({"external_id": "", "id": 7}, KeyKind.ROW_ID, "7"),
+    ],
+    ids=str,
+)
+def test_the_key_is_the_external_id_else_the_id(record: dict[str, Any], kind: KeyKind, value: str) -> None:
+    """An empty external_id is none."""
+    assert parse(record).key == LedgerKey("customers", kind, value)
+
+
+@pytest.mark.parametrize(
+    ("record", "field"),
+    [
+        ({}, "external_id"),
+        ({"external_id": ["a"]}, "external_id"),
+        ({"external_id": "a", "id": 0}, "id"),
+        ({"external_id": "a", "deleted_at": "soon"}, "deleted_at"),
+        ({"external_id": "a", "custom_fields": "Gate code"}, "custom_fields"),
+    ],
+    ids=str,
+)
+def test_an_invalid_record_keeps_its_error_and_what_could_be_parsed(record: dict[str, Any], field: str) -> None:
+    """It is rejected when its turn comes, under its key if that is valid."""
+    parsed = parse(record)
+    assert parsed.error
+    assert parsed.error.where == f"field {field}"
+    assert parsed.key.value == ("a" if record.get("external_id") == "a" else "")
+
+
+def test_a_null_changes_a_record_only_where_nulls_clear() -> None:
+    """Otherwise it has no effect, and so no hash."""
+    record = {"external_id": "a", "first_name": "Ada", "notes": None}
+    assert set(parse(record).property_hashes) == {"first_name"}
+    assert set(parse(record, clear_nulls=True).property_hashes) == {"first_name", "notes"}
+
+
+def test_a_stored_external_id_is_a_property_of_its_own() -> None:
+    """So that it is written to rows that were created before the setting."""
+    assert "external_id" not in parse({"external_id": "a"}).property_hashes
+    assert "external_id" in parse({"external_id": "a"}, stores_external_id=True).property_hashes
+
+
+def test_hashes_differ_between_filling_and_overwriting() -> None:
+    """After `fill_empty_only` is switched off, every property is written again."""
+    record = {"external_id": "a", "first_name": "Ada"}
+    assert parse(record).property_hashes != parse(record, fill_empty_only=True).property_hashes
+
+
+def test_json_text_is_parsed_and_empty_text_is_null_outside_text_fields() -> None:
+    """Warehouses store nested values as text, and files have empty text for nulls."""
+    values = parse({"external_id": "a", "tags": '["Warranty"]', "assigned_to": "", "notes": ""}).values
+    assert (values["tags"], values["assigned_to"], values["notes"]) == (["Warranty"], None, "")

@@ -1,0 +1,53 @@
+"""Input that ends the run: broken lines, and messages that cannot be written."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.harness.messages import record_message, singer_lines, state_message
+from tests.harness.target_runner import run_target
+from tests.target.shared import CUSTOMERS
+
+Config = dict[str, Any]
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        ("{nonsense with canary@example.com\n", "not JSON"),
+        ('["canary@example.com"]\n', "not a Singer message"),
+        ('{"type": "RECORD", "record": {"email": "canary@example.com"}}\n', "lacks stream"),
+        ('{"type": "SURPRISE", "email": "canary@example.com"}\n', "unknown type"),
+        (
+            '{"type": "RECORD", "stream": "customers", "record": {"email": "canary@example.com"}}\n',
+            "before the SCHEMA",
+        ),
+        ('{"type": "SCHEMA", "stream": "customers"}\n', "lacks schema"),
+        ('{"type": "SCHEMA", "stream": "customers", "schema": "canary@example.com"}\n', "not an object"),
+        ('{"type": "RECORD", "stream": "customers", "record": null}\n', "not an object"),
+        ('{"type": "RECORD", "stream": "customers", "record": ["canary@example.com"]}\n', "not an object"),
+    ],
+)
+def test_a_broken_line_ends_the_run_and_is_never_logged(
+    target_config: Config, tmp_path: Path, text: str, said: str
+) -> None:
+    """Everything before it is written. The line may hold anything, so it is not shown."""
+    before = singer_lines(
+        CUSTOMERS, record_message("customers", external_id="b", first_name="Before"), state_message(4)
+    )
+    written = run_target(target_config, (before if "nonsense" in text else "") + text, tmp_path)
+    assert written.status == 1
+    assert said in written.stderr
+    assert "canary@example.com" not in written.stderr
+    if "nonsense" in text:
+        assert written.counts == {"created": 1}
+        assert written.states == [{"bookmarks": 4}]
+
+
+def test_a_batch_is_refused(target_config: Config, tmp_path: Path) -> None:
+    """The SDK's base class would drop it silently."""
+    batch = {"type": "BATCH", "stream": "customers", "encoding": {"format": "jsonl"}, "manifest": []}
+    assert "BATCH" in run_target(target_config, singer_lines(CUSTOMERS, batch), tmp_path).stderr

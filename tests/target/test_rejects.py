@@ -1,0 +1,92 @@
+"""Rejected records: the reason names the field and the rule, and the run goes on."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from fieldpulse_sandbox.sandbox import Sandbox
+from tests.harness.messages import record_message, singer_lines, state_message
+from tests.harness.target_runner import run_target
+from tests.target.shared import CUSTOMERS, JOBS, PIPELINE_MOVES
+
+Config = dict[str, Any]
+
+
+@pytest.mark.parametrize(
+    ("message", "values", "said"),
+    [
+        (CUSTOMERS, {"external_id": "x", "email": "a@example.com"}, "one of first_name, last_name, display_name"),
+        (CUSTOMERS, {"external_id": "x", "first_name": "A" * 256}, "256 characters; the maximum is 255"),
+        (CUSTOMERS, {"external_id": "x", "first_name": "A", "status": "custommer"}, "allowed: lead"),
+        (CUSTOMERS, {"external_id": "x", "first_name": "A", "email": "no address"}, "an e-mail address is expected"),
+        (CUSTOMERS, {"external_id": "x", "first_name": ["A"]}, "text is expected"),
+        (CUSTOMERS, {"id": "abc", "first_name": "A"}, "whole numbers"),
+        (CUSTOMERS, {"id": -1, "first_name": "A"}, "whole numbers"),
+        (CUSTOMERS, {"first_name": "A"}, "external_id"),
+        (
+            JOBS,
+            {"external_id": "x", "customer_external_id": "nobody", "job_type": "T"},
+            "send the record of `customers`",
+        ),
+        (JOBS, {"external_id": "x", "job_type": "T"}, "customer_id is required"),
+        (JOBS, {"external_id": "x", "customer_id": 1, "job_type": "T"}, "FieldPulse"),
+        (
+            PIPELINE_MOVES,
+            {"customer_email": "nobody@example.com", "pipeline_status": "Won"},
+            "no row of `customers` has this e-mail",
+        ),
+        (PIPELINE_MOVES, {"pipeline_status": "Won"}, "one of customer_id, customer_external_id, customer_email"),
+        (PIPELINE_MOVES, {"customer_id": 1, "pipeline_status": "Wonn"}, "did you mean 'Won'"),
+        (PIPELINE_MOVES, {"customer_id": 1}, "one of pipeline_status_id, pipeline_status"),
+    ],
+)
+def test_an_invalid_record_is_stored_with_its_reason(
+    target_config: Config, tmp_path: Path, message: Config, values: Config, said: str
+) -> None:
+    """Its state is emitted, and the exit status is 1."""
+    stream = message["stream"]
+    text = singer_lines(
+        message,
+        record_message(stream, **values),
+        state_message(1),
+        CUSTOMERS,
+        record_message("customers", external_id="ok", first_name="Ok"),
+    )
+    written = run_target(target_config, text, tmp_path)
+    assert written.counts == {"rejected": 1, "created": 1}
+    assert written.status == 1
+    assert written.states == [{"bookmarks": 1}]
+    kept = [json.loads(line) for line in Path(target_config["rejects_path"]).read_text().splitlines()]
+    assert [each["type"] for each in kept] == ["SCHEMA", "RECORD"]
+    assert kept[1]["record"] == values
+    assert said in kept[1]["rejected"] + written.stderr
+
+
+def test_the_rejects_file_can_be_replayed_after_the_cause_is_fixed(
+    box: Sandbox, target_config: Config, tmp_path: Path
+) -> None:
+    """The file holds Singer messages. A record stands in it once. Only the owner can read it."""
+    job = record_message("jobs", external_id="j", customer_external_id="late", job_type="T")
+    rejects = Path(target_config["rejects_path"])
+    run_target(target_config, singer_lines(JOBS, job), tmp_path)
+    run_target(target_config, rejects.read_text(), tmp_path)
+    assert len(rejects.read_text().splitlines()) == 2
+    assert rejects.stat().st_mode & 0o777 == 0o600
+    run_target(
+        target_config,
+        singer_lines(CUSTOMERS, record_message("customers", external_id="late", first_name="L")),
+        tmp_path,
+    )
+    assert run_target(target_config, rejects.read_text(), tmp_path).counts == {"created": 1}
+    assert box.rows("jobs")[-1]["job_type"] == "T"
+
+
+def test_rejects_can_be_ignored_in_the_exit_status(target_config: Config, tmp_path: Path) -> None:
+    """They are counted and stored nevertheless."""
+    text = singer_lines(CUSTOMERS, record_message("customers", external_id="x"))
+    written = run_target(target_config | {"on_reject": "ignore"}, text, tmp_path)
+    assert (written.counts, written.status) == ({"rejected": 1}, 0)

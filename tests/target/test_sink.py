@@ -1,0 +1,66 @@
+"""Streams and schemas that the sinks accept."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from fieldpulse_api.resources.catalogue import RESOURCES, WRITABLE
+from fieldpulse_api.resources.model import Resource
+from fieldpulse_sandbox.sandbox import Sandbox
+from tests.harness.messages import record_message, schema_message, singer_lines, state_message
+from tests.harness.target_runner import run_target
+
+Config = dict[str, Any]
+
+
+@pytest.mark.parametrize(
+    "message",
+    [
+        schema_message("customers", "first_name"),
+        schema_message("jobs", "job_type"),
+        schema_message("pipeline_statuses", "id"),
+    ],
+)
+def test_a_schema_without_identifier_is_refused(
+    box: Sandbox, target_config: Config, tmp_path: Path, message: Config
+) -> None:
+    """The message lists the properties that would identify a record."""
+    written = run_target(target_config, singer_lines(message), tmp_path)
+    assert written.status == 2
+    assert "external_id" in written.stderr
+    assert box.requests == []
+
+
+def test_an_unknown_stream_is_refused_or_discarded(target_config: Config, tmp_path: Path) -> None:
+    """Records of a discarded stream count as skipped."""
+    text = singer_lines(schema_message("leads", "id"), record_message("leads", id=1), state_message(2))
+    assert run_target(target_config, text, tmp_path).status == 2
+    written = run_target(target_config | {"unknown_streams": "discard"}, text, tmp_path)
+    assert (written.counts, written.status, written.states) == ({"skipped": 1}, 0, [{"bookmarks": 2}])
+
+
+@pytest.mark.parametrize(
+    "resource", [each for each in RESOURCES if each.name not in WRITABLE], ids=lambda resource: resource.name
+)
+def test_a_read_only_stream_is_refused_at_its_schema(
+    box: Sandbox, target_config: Config, tmp_path: Path, resource: Resource
+) -> None:
+    """Before anything is sent, with the streams that can be."""
+    written = run_target(
+        target_config | {"unknown_streams": "discard"}, singer_lines(schema_message(resource.name, "id")), tmp_path
+    )
+    assert written.status == 2
+    assert all(name in written.stderr for name in WRITABLE)
+    assert box.requests == []
+
+
+def test_properties_without_effect_are_logged(target_config: Config, tmp_path: Path) -> None:
+    """They are not dropped silently."""
+    text = singer_lines(
+        schema_message("customers", "external_id", "first_name", "shoe_size"),
+        record_message("customers", external_id="s", first_name="S"),
+    )
+    assert "cannot be written: shoe_size" in run_target(target_config, text, tmp_path).stderr
