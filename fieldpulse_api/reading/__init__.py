@@ -1,1 +1,1 @@
-"""Whole lists out of pages that cannot be trusted."""
+"""Complete lists and single rows, from pages that may be unsorted, uncounted or moving."""

@@ -1,4 +1,4 @@
-"""Answers that no API should give: every row comes out as strict JSON, or the run says which list failed, and where."""
+"""Bodies that no API should send: each row comes out as strict JSON, or the run names the list that failed."""
 
 from __future__ import annotations
 
@@ -196,10 +196,10 @@ def test_definitions_of_custom_fields_of_any_value_cost_no_row(
     value=odd | st.sampled_from(BROKEN_VALUES),
     data=st.sampled_from([b"", b"<html>", b"\xff", b'{"error":false,"response":["\xed\xa0\x80"]}']) | st.none(),
 )
-def test_any_answer_is_an_envelope_or_an_error_of_ours(
+def test_any_body_is_an_envelope_or_one_of_our_errors(
     method: str, form: str, value: str, data: bytes | None, server: Answers, asking: Client
 ) -> None:
-    """To every kind of request; httpx's and msgspec's own never come out."""
+    """For each method; errors of httpx and msgspec never come out."""
     server.by_path = {"/x": form.replace("%s", value).encode() if data is None else data}
     ask = {"get": asking.get, "post": asking.post, "put": asking.put, "delete": lambda path, _: asking.delete(path)}
     error = None

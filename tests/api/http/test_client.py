@@ -1,4 +1,4 @@
-"""One request in, one envelope out: what is repeated, what is not, and what every answer becomes."""
+"""The client: what is retried, what is not, and which response or error comes out."""
 
 from __future__ import annotations
 
@@ -28,8 +28,8 @@ def customers_posted(box: Sandbox) -> int:
     return sum(one.method == "POST" for one in box.requests)
 
 
-def test_a_list_is_rows_a_count_and_the_servers_clock(client: Client) -> None:
-    """The envelope is opened once, here."""
+def test_a_list_has_rows_a_count_and_the_servers_clock(client: Client) -> None:
+    """A response is the envelope, taken apart."""
     reply = client.get("/customers", {"page": "1", "limit": "5"})
     assert len(reply.data) == 5
     assert reply.server_count == 30
@@ -37,14 +37,14 @@ def test_a_list_is_rows_a_count_and_the_servers_clock(client: Client) -> None:
 
 
 def test_a_count_is_found_under_its_other_name(box: Sandbox, client: Client) -> None:
-    """Some of 2024's replies called it total_results."""
+    """Some responses of 2024 call it total_results."""
     box.behaviour.count_key = "total_results"
     assert client.get("/customers").server_count == 30
 
 
 @pytest.mark.parametrize("status", [401, 403])
-def test_a_bad_key_is_the_users_turn_whatever_its_status(box: Sandbox, status: int) -> None:
-    """Documentation says 401, the gateway's default is 403: both are read."""
+def test_a_rejected_key_is_an_authentication_error_with_either_status(box: Sandbox, status: int) -> None:
+    """The documentation says 401, the gateway's default is 403."""
     box.behaviour.bad_key_status = status  # type: ignore[assignment]
     settings = ClientSettings(api_key=ApiKey("wrong-key-canary"), api_url=box.url, rate_limit_store="memory")
     one = Client(settings)
@@ -56,27 +56,27 @@ def test_a_bad_key_is_the_users_turn_whatever_its_status(box: Sandbox, status: i
 
 
 def test_a_create_that_is_throttled_for_long_is_sent_in_the_end(box: Sandbox) -> None:
-    """What was refused with 429 was not carried out, however often: nothing is in doubt."""
+    """A request with a 429 was not carried out, however often: nothing is uncertain."""
     box.add_fault(Fault("throttle_past_reset", method="POST", times=30))
     with closing(fast_client({"api_key": box.key, "api_url": box.url})) as one:
         assert one.post("/customers", CUSTOMER).data["first_name"] == "Ada"
         assert one.request_count == customers_posted(box) == 31
 
 
-def test_an_unknown_path_is_not_mistaken_for_a_bad_key(client: Client) -> None:
-    """The gateway answers 403 Missing Authentication Token for a path that it does not have."""
+def test_an_unknown_path_is_not_mistaken_for_a_rejected_key(client: Client) -> None:
+    """The gateway sends 403 Missing Authentication Token for a path that it does not have."""
     with pytest.raises(errors.UnexpectedResponse, match="no such path"):
         client.get("/purchase_orders")
 
 
-def test_a_row_that_is_gone_is_not_found(client: Client) -> None:
-    """By id, a row that never was and one that was deleted look the same."""
+def test_a_row_that_does_not_exist_is_not_found(client: Client) -> None:
+    """A deleted row and one that never existed look the same."""
     with pytest.raises(errors.RowNotFound):
         client.get("/customers/1")
 
 
 @pytest.mark.parametrize("shape", ["400", "422", "200"])
-def test_a_refused_record_is_invalid_in_each_of_the_three_shapes(box: Sandbox, client: Client, shape: str) -> None:
+def test_a_rejected_record_is_invalid_in_each_of_the_three_shapes(box: Sandbox, client: Client, shape: str) -> None:
     """Also inside an HTTP 200."""
     box.behaviour.validation_status = shape  # type: ignore[assignment]
     with pytest.raises(errors.RecordInvalid, match=r"(?i)name"):
@@ -84,16 +84,16 @@ def test_a_refused_record_is_invalid_in_each_of_the_three_shapes(box: Sandbox, c
     assert customers_posted(box) == 1
 
 
-def test_the_servers_words_are_shown_without_what_is_personal() -> None:
-    """Validation texts may quote what was sent."""
+def test_the_servers_message_is_shown_without_personal_data() -> None:
+    """Validation messages may quote what was sent."""
     assert (
         errors.without_personal_data("The ada@example.com or +1 (214) 555-0100 is taken.") == "The […] or […] is taken."
     )
 
 
 @pytest.mark.parametrize("kind", ["not_json", "empty_body", "dropped_connection", "error_status"])
-def test_a_read_that_fails_is_repeated(box: Sandbox, client: Client, kind: str) -> None:
-    """A GET changes nothing, so it may be sent as often as patience allows."""
+def test_a_read_that_fails_is_retried(box: Sandbox, client: Client, kind: str) -> None:
+    """A GET changes nothing, so it may be sent as often as the retry policy allows."""
     box.add_fault(Fault(kind, path="/customers", times=2, status=503))  # type: ignore[arg-type]
     assert len(client.get("/customers", {"limit": "5"}).data) == 5
     assert len(box.requests) == 3
@@ -107,8 +107,8 @@ def test_a_read_that_fails_is_repeated(box: Sandbox, client: Client, kind: str) 
         ("not_json", errors.UnexpectedResponse),
     ],
 )
-def test_a_read_is_not_repeated_for_ever(box: Sandbox, client: Client, kind: str, error: type[Exception]) -> None:
-    """Bounded in tries, and then it is FieldPulse's turn."""
+def test_a_read_is_not_retried_for_ever(box: Sandbox, client: Client, kind: str, error: type[Exception]) -> None:
+    """The attempts are limited, and the error says what failed."""
     box.add_fault(Fault(kind, path="/customers", times=99, status=500))  # type: ignore[arg-type]
     with pytest.raises(error):
         client.get("/customers")
@@ -117,28 +117,28 @@ def test_a_read_is_not_repeated_for_ever(box: Sandbox, client: Client, kind: str
 
 @pytest.mark.parametrize("after_commit", [False, True])
 @pytest.mark.parametrize("kind", ["error_status", "dropped_connection", "not_json", "empty_body"])
-def test_a_create_is_never_repeated_when_its_outcome_is_unknown(
+def test_a_create_is_never_retried_when_its_outcome_is_unknown(
     box: Sandbox,
     client: Client,
     kind: str,
     after_commit: bool,
 ) -> None:
-    """Whether it happened or not, sending it again could make a second customer."""
+    """Whether it happened or not: sending it again could create a second customer."""
     box.add_fault(Fault(kind, method="POST", after_commit=after_commit, status=502))  # type: ignore[arg-type]
     with pytest.raises(errors.UncertainWrite):
         client.post("/customers", CUSTOMER)
     assert customers_posted(box) == 1
 
 
-def test_a_create_that_was_throttled_is_repeated(box: Sandbox, client: Client) -> None:
-    """A 429 says that nothing was carried out."""
+def test_a_create_that_was_throttled_is_sent_again(box: Sandbox, client: Client) -> None:
+    """A 429 means that nothing was carried out."""
     box.add_fault(Fault("throttle", method="POST", seconds=0.2))
     assert client.post("/customers", CUSTOMER).data["first_name"] == "Ada"
     assert customers_posted(box) == 2
 
 
-def test_a_create_that_never_left_is_repeated_and_then_not_in_doubt() -> None:
-    """No connection means no customer."""
+def test_a_create_that_was_never_sent_is_retried_and_then_not_uncertain() -> None:
+    """Without a connection there is no customer."""
     settings = ClientSettings(
         api_key=ApiKey("k"), api_url="http://127.0.0.1:9", requests_per_second=50, rate_limit_store="memory"
     )
@@ -148,16 +148,16 @@ def test_a_create_that_never_left_is_repeated_and_then_not_in_doubt() -> None:
     one.close()
 
 
-def test_a_change_that_failed_is_repeated(box: Sandbox, client: Client) -> None:
-    """The same PUT twice is the same row."""
+def test_an_update_that_failed_is_retried(box: Sandbox, client: Client) -> None:
+    """The same PUT twice gives the same row."""
     row = box.rows("customers")[0]
     box.add_fault(Fault("error_status", method="PUT", status=504, after_commit=True))
     client.put(f"/customers/{row['id']}", {"notes": "Called"})
     assert box.rows("customers")[0]["notes"] == "Called"
 
 
-def test_a_spent_quota_stops_at_once(box: Sandbox, client: Client) -> None:
-    """Waiting for next month is not a retry."""
+def test_a_used_up_quota_stops_at_once(box: Sandbox, client: Client) -> None:
+    """Waiting for the next month is no retry."""
     box.add_fault(Fault("quota_exceeded"))
     with pytest.raises(errors.QuotaExceeded) as caught:
         client.get("/customers")
@@ -177,7 +177,7 @@ def test_a_spent_quota_stops_at_once(box: Sandbox, client: Client) -> None:
         ({}, 3, 4.0),
     ],
 )
-def test_the_wait_after_a_429_is_what_the_server_says_within_reason(
+def test_the_wait_after_a_429_follows_the_header_within_limits(
     header: dict[str, str], refusals: int, seconds: float
 ) -> None:
     """An epoch is compared with the server's clock; the past, the far future and nonsense are clamped."""
@@ -185,8 +185,8 @@ def test_the_wait_after_a_429_is_what_the_server_says_within_reason(
     assert seconds_until_reset(answer, refusals) == seconds
 
 
-def test_tap_and_target_hold_the_servers_limit_together() -> None:
-    """Two clients of one key, as two processes are, and a server with a hard sliding second: nobody is refused."""
+def test_tap_and_target_share_the_rate_limit() -> None:
+    """Two clients of one key, and a server with a limit in any sliding second: no request is rejected."""
     with Sandbox(customers=30, rate_limit=50) as box:
         pair = [Client(ClientSettings(api_key=ApiKey(box.key), api_url=box.url)) for _ in range(2)]
         for number in range(60):
@@ -236,6 +236,6 @@ def test_a_replaced_key_is_logged_once(box: Sandbox, tmp_path: Path, caplog: pyt
     assert "the-key-before" not in caplog.text
 
 
-def test_behaviour_is_the_contracts_default() -> None:
-    """The tests above mean what they say only on the defaults that the contract suggests."""
+def test_the_sandbox_has_the_default_behaviour() -> None:
+    """The tests above claim what they say for the defaults only."""
     assert Behaviour() == Behaviour(create_status=201, bad_key_status=403, validation_status="400", put_null="ignore")

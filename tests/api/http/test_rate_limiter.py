@@ -1,4 +1,4 @@
-"""The budget holds in any second, among threads and processes, through pauses, stops and reboots."""
+"""The rate limit holds in any second, among threads and processes, through pauses, suspensions and reboots."""
 
 from __future__ import annotations
 
@@ -34,57 +34,57 @@ Make = Callable[[float, Clock], RateLimiter]
 
 @pytest.fixture(params=["memory", "file"])
 def make(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Make]:
-    """Make budgets of either store; those of one test share their slots."""
+    """Make limiters of either store; those of one test share their slots."""
     if request.param == "memory":
         yield lambda rate, clock: ProcessRateLimiter(rate, clock=clock, sleep=clock.sleep)
     else:
-        yield lambda rate, clock: SharedFileRateLimiter(rate, tmp_path / "budget", clock=clock, sleep=clock.sleep)
+        yield lambda rate, clock: SharedFileRateLimiter(rate, tmp_path / "limiter", clock=clock, sleep=clock.sleep)
 
 
 def test_no_sliding_second_holds_more_than_the_rate(make: Make) -> None:
     """Slots, unlike windows, leave no second in which a burst fits."""
     clock = Clock()
-    budget = make(45, clock)
-    times = [(budget.acquire(), clock.now)[1] for _ in range(200)]
+    limiter = make(45, clock)
+    times = [(limiter.acquire(), clock.now)[1] for _ in range(200)]
     assert max(sum(begin <= one < begin + 1 for one in times) for begin in times) <= 45
 
 
-def test_an_idle_budget_saves_nothing_up(make: Make) -> None:
-    """After an hour without requests there is no burst either."""
+def test_an_idle_limiter_saves_nothing_up(make: Make) -> None:
+    """After an hour without requests there is no burst."""
     clock = Clock()
-    budget = make(10, clock)
-    budget.acquire()
+    limiter = make(10, clock)
+    limiter.acquire()
     clock.now += 3600
-    times = [(budget.acquire(), clock.now)[1] for _ in range(3)]
+    times = [(limiter.acquire(), clock.now)[1] for _ in range(3)]
     assert [round(one - times[0], 6) for one in times] == [0.0, 0.1, 0.2]
 
 
-def test_a_pause_holds_for_everybody(make: Make) -> None:
+def test_a_pause_holds_for_all(make: Make) -> None:
     """A 429 for one request is a 429 for the key."""
     clock = Clock()
-    budget = make(10, clock)
-    budget.pause(5)
-    budget.acquire()
+    limiter = make(10, clock)
+    limiter.pause(5)
+    limiter.acquire()
     assert clock.now == pytest.approx(1005)
 
 
-def test_a_pause_overtakes_a_slot_that_was_reserved_before() -> None:
-    """A request that sleeps towards its slot does not start inside the pause."""
+def test_a_pause_overrides_a_slot_that_was_reserved_before() -> None:
+    """A request that sleeps until its slot does not start inside the pause."""
     clock = Clock()
-    budget: RateLimiter
+    limiter: RateLimiter
 
     def sleep_through_a_pause(seconds: float) -> None:
         clock.now += seconds
         if clock.now < 1003:
-            budget.pause(3)
+            limiter.pause(3)
 
-    budget = ProcessRateLimiter(1, clock=clock, sleep=sleep_through_a_pause)
-    budget.acquire()
-    budget.acquire()
+    limiter = ProcessRateLimiter(1, clock=clock, sleep=sleep_through_a_pause)
+    limiter.acquire()
+    limiter.acquire()
     assert clock.now >= 1003
 
 
-def test_a_slot_that_passed_while_the_process_was_stopped_is_not_used(tmp_path: Path) -> None:
+def test_a_slot_that_expired_while_the_process_was_suspended_is_not_used(tmp_path: Path) -> None:
     """SIGSTOP between reserving and sending must not put two requests into one slot."""
     clock = Clock()
     others: list[float] = []
@@ -101,25 +101,25 @@ def test_a_slot_that_passed_while_the_process_was_stopped_is_not_used(tmp_path: 
     assert clock.now - others[0] == pytest.approx(0.1)
 
 
-def test_a_machine_that_is_always_late_begins_all_the_same(make: Make) -> None:
-    """A container whose processor is taken away every 100 ms must not wait for a slot for ever."""
+def test_a_machine_that_is_always_late_makes_progress(make: Make) -> None:
+    """A container that loses its processor every 100 ms must not wait for ever."""
     clock = Clock()
-    budget = make(45, clock)
-    budget._sleep = lambda seconds: clock.sleep(seconds + 0.1)
+    limiter = make(45, clock)
+    limiter._sleep = lambda seconds: clock.sleep(seconds + 0.1)
     for _ in range(5):
-        budget.acquire()
+        limiter.acquire()
     assert clock.now < 1005
 
 
 def test_a_file_from_before_a_reboot_does_not_block(tmp_path: Path) -> None:
-    """The monotonic clock starts anew at a reboot; what the file says then lies days ahead."""
+    """The monotonic clock restarts at a reboot, and the values in the file are days ahead of it."""
     late, early = Clock(500_000.0), Clock(10.0)
     SharedFileRateLimiter(10, tmp_path / "b", clock=late, sleep=late.sleep).pause(50)
     SharedFileRateLimiter(10, tmp_path / "b", clock=early, sleep=early.sleep).acquire()
     assert early.now == 10.0
 
 
-def test_two_budgets_of_one_file_share_it(tmp_path: Path) -> None:
+def test_two_limiters_of_one_file_share_its_slots(tmp_path: Path) -> None:
     """Tap and target with one key are one client to FieldPulse."""
     clock = Clock()
     pair = [SharedFileRateLimiter(10, tmp_path / "b", clock=clock, sleep=clock.sleep) for _ in range(2)]
@@ -131,8 +131,8 @@ def test_two_budgets_of_one_file_share_it(tmp_path: Path) -> None:
     assert min(gaps) == pytest.approx(0.1)
 
 
-def test_real_processes_share_the_slots(tmp_path: Path) -> None:
-    """Three processes that take as fast as they can reserve distinct slots, one interval apart."""
+def test_processes_share_the_slots(tmp_path: Path) -> None:
+    """Three processes that reserve as fast as they can get distinct slots, one interval apart."""
     context = multiprocessing.get_context("spawn")
     with context.Pool(3) as pool:
         slots = sorted(chain.from_iterable(pool.map(_reserve, [str(tmp_path / "b")] * 3)))
@@ -142,8 +142,8 @@ def test_real_processes_share_the_slots(tmp_path: Path) -> None:
 
 
 def _reserve(path: str) -> list[float]:
-    budget = SharedFileRateLimiter(1000, Path(path))
-    return [budget._reserve() for _ in range(50)]
+    limiter = SharedFileRateLimiter(1000, Path(path))
+    return [limiter._reserve() for _ in range(50)]
 
 
 def test_the_file_is_private_and_does_not_name_the_key() -> None:

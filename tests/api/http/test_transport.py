@@ -1,4 +1,4 @@
-"""The way to FieldPulse: certificates, proxies, redirects, answers without end, and a key that is rotated."""
+"""The transport: certificates, proxies, redirects, endless responses, and a key that is rotated."""
 
 from __future__ import annotations
 
@@ -122,10 +122,10 @@ def ca(tmp_path: Path) -> trustme.CA:
     return one
 
 
-def test_a_ca_of_ones_own_is_trusted_by_the_usual_variable(
+def test_a_private_ca_is_trusted_by_the_usual_variable(
     ca: trustme.CA, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """And without it nothing is sent: not even the key."""
+    """Without the variable nothing is sent, not even the key."""
     with server(certificate=ca.issue_cert("localhost")) as (port, keys):
         url = f"https://localhost:{port}"
         with closing(client_of(url)) as one, pytest.raises(ConnectionFailed):
@@ -137,10 +137,10 @@ def test_a_ca_of_ones_own_is_trusted_by_the_usual_variable(
         assert keys == [KEY]
 
 
-def test_a_proxy_of_the_environment_is_used_and_reads_no_key(
+def test_a_proxy_of_the_environment_is_used_and_sees_no_key(
     ca: trustme.CA, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """It sees the name of the host, and then only what is encrypted."""
+    """It sees the name of the host, and then only encrypted data."""
     with server(certificate=ca.issue_cert("fieldpulse.test")) as (port, keys), proxy(port) as (proxy_port, seen):
         monkeypatch.setenv("SSL_CERT_FILE", str(tmp_path / "ca.pem"))
         monkeypatch.setenv("HTTPS_PROXY", f"http://127.0.0.1:{proxy_port}")
@@ -151,8 +151,8 @@ def test_a_proxy_of_the_environment_is_used_and_reads_no_key(
         assert KEY.encode() not in b"".join(seen)
 
 
-def test_what_runs_on_this_machine_is_not_asked_through_a_proxy(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Its http is not encrypted: a proxy would read the key."""
+def test_requests_to_this_machine_use_no_proxy(monkeypatch: pytest.MonkeyPatch) -> None:
+    """They are not encrypted: a proxy would see the key."""
     with server() as (port, keys), proxy(port) as (proxy_port, seen):
         for name in ("HTTP_PROXY", "ALL_PROXY"):
             monkeypatch.setenv(name, f"http://127.0.0.1:{proxy_port}")
@@ -166,7 +166,7 @@ def test_what_runs_on_this_machine_is_not_asked_through_a_proxy(monkeypatch: pyt
     [("HTTPS_PROXY", "proxy.test:port"), ("ALL_PROXY", "ftp://proxy.test"), ("SSL_CERT_FILE", "/nowhere/ca.pem")],
 )
 def test_a_wrong_environment_is_named(name: str, value: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    """It is not the API that cannot be reached."""
+    """The error is not that the API cannot be reached."""
     monkeypatch.setenv(name, value)
     with pytest.raises(ConfigError) as caught:
         client_of("https://fieldpulse.test")
@@ -175,7 +175,7 @@ def test_a_wrong_environment_is_named(name: str, value: str, monkeypatch: pytest
 
 @pytest.mark.parametrize("status", [301, 302, 303, 307, 308])
 def test_a_redirect_is_not_followed(status: int) -> None:
-    """The key goes to the address of the settings and nowhere else; what a redirected create did is not known."""
+    """The key is sent to `api_url` only; the outcome of a redirected create is unknown."""
     with server() as (elsewhere, leaked):
 
         def redirect(handler: BaseHTTPRequestHandler) -> None:
@@ -196,8 +196,8 @@ def test_a_redirect_is_not_followed(status: int) -> None:
 @pytest.mark.parametrize(
     ("chunk", "pause_seconds"), [(b" " * 2**20, 0.0), (b" ", 0.02)], ids=["without end", "drop by drop"]
 )
-def test_an_answer_without_end_ends(chunk: bytes, pause_seconds: float) -> None:
-    """Neither the memory nor the run is the server's to take."""
+def test_a_response_without_end_is_cut_off(chunk: bytes, pause_seconds: float) -> None:
+    """Neither memory nor time of a run are the server's to use up."""
     gone = threading.Event()
 
     def endless(handler: BaseHTTPRequestHandler) -> None:
@@ -228,8 +228,8 @@ def packed(answer: bytes, how: str = "gzip") -> Answer:
     return send
 
 
-def test_a_packed_answer_is_unpacked() -> None:
-    """It spares a slow line most of a page."""
+def test_a_compressed_response_is_decompressed() -> None:
+    """Compression saves a slow connection most of a page."""
     with server(packed(gzip.compress(ENVELOPE))) as (port, _), closing(client_of(f"http://127.0.0.1:{port}")) as one:
         assert one.get("/customers").data == []
 
@@ -244,8 +244,8 @@ def test_a_packed_answer_is_unpacked() -> None:
     ],
     ids=["a bomb", "cut", "not packed", "packed otherwise"],
 )
-def test_an_answer_that_cannot_be_unpacked_is_no_answer(answer: Answer) -> None:
-    """Neither is one that is small only while it is packed."""
+def test_a_response_that_cannot_be_decompressed_is_an_error(answer: Answer) -> None:
+    """Neither is one accepted that is small only while it is compressed."""
     with (
         server(answer) as (port, _),
         closing(client_of(f"http://127.0.0.1:{port}")) as one,
@@ -270,16 +270,16 @@ def test_an_answer_that_cannot_be_unpacked_is_no_answer(answer: Answer) -> None:
         "https://fieldpulse.test:port",
     ],
 )
-def test_an_address_that_is_none_is_refused(url: str) -> None:
-    """Nothing of it that may be secret is shown."""
+def test_an_invalid_url_is_rejected(url: str) -> None:
+    """The error shows nothing of it that may be secret."""
     with pytest.raises(ConfigError) as caught:
         ClientSettings(api_key=ApiKey(KEY), api_url=url)
     assert "api_url" in caught.value.where
     assert "s3cret" not in str(caught.value)
 
 
-def test_a_key_can_be_replaced_while_a_run_goes_on(box: Sandbox, tmp_path: Path) -> None:
-    """The file is read again when FieldPulse refuses the key; the refused request is sent anew, a create too."""
+def test_a_key_can_be_replaced_during_a_run(box: Sandbox, tmp_path: Path) -> None:
+    """The file is read again when FieldPulse rejects the key, and the request is sent again, a create too."""
     path = tmp_path / "key"
     path.write_text("the-key-before\n")
     key = ApiKey.from_config({"api_key_file": str(path)})
@@ -297,8 +297,8 @@ def test_a_key_can_be_replaced_while_a_run_goes_on(box: Sandbox, tmp_path: Path)
     ]
 
 
-def test_a_key_is_rotated_in_the_middle_of_a_walk(box: Sandbox, tmp_path: Path) -> None:
-    """Requests that are under way with the old key are all sent again with the new one; no row is lost."""
+def test_a_key_can_be_rotated_in_the_middle_of_a_scan(box: Sandbox, tmp_path: Path) -> None:
+    """All requests in flight with the old key are sent again with the new one; no row is lost."""
     path = tmp_path / "key"
     path.write_text(box.key)
     before = {row["id"] for row in box.rows("customers")}
@@ -331,7 +331,7 @@ def test_a_key_is_rotated_in_the_middle_of_a_walk(box: Sandbox, tmp_path: Path) 
     ],
     ids=repr,
 )
-def test_a_key_that_is_none_is_refused_and_never_shown(
+def test_an_invalid_key_is_rejected_and_never_shown(
     config: dict[str, Any], where: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Before anything is sent."""
