@@ -215,7 +215,7 @@ CASES = [
     Case("deleted_row_by_id", "row", _deleted, (200, False, True)),
     Case("deleted_row_by_id", "error_in_200", _deleted, (200, True, False)),
     Case("bad_key_status", 401, lambda client: client.get("/jobs", key="wrong").status, 401),
-    Case("unknown_route_status", 404, lambda client: client.get("/me").json["message"], "Request URL not row_ids"),
+    Case("unknown_route_status", 404, lambda client: client.get("/me").json["message"], "Request URL not found"),
     Case("unknown_route_status", 404, _status("PATCH", "/jobs"), 404),
     Case(
         "unavailable_resources",
