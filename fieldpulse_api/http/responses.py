@@ -41,7 +41,7 @@ _MIN_EPOCH_SECONDS = 1_000_000_000
 class ApiResponse:
     """The envelope of one successful response.
 
-    `envelope_extras` are the keys beside the rows; empty if the body is no envelope.
+    `envelope_extras` are the keys beside the rows; empty if the body is not an envelope.
     `date` is the server's clock, or this machine's without `has_server_date`.
     `was_retried`: an earlier attempt failed, and may have been carried out all the same.
     """

@@ -178,7 +178,7 @@ class IncrementalScan:
 
 
 def _is_whole_list(page: Page) -> bool:
-    return 0 < (page.server_count or 0) <= len(page.ids)  # a count of 0 beside rows is no count
+    return 0 < (page.server_count or 0) <= len(page.ids)  # the server counts nothing if it sends 0 beside rows
 
 
 def read_newest_id(pages: Pages) -> int:

@@ -77,8 +77,8 @@ class Pages:
 
     def without(self, query: Mapping[str, str]) -> Pages:
         """Return the same list without these parameters, with statistics of its own."""
-        kept = {name: value for name, value in self.options.query.items() if name not in query}
-        return Pages(self._client, self.resource, replace(self.options, query=kept), self.path)
+        remaining = {name: value for name, value in self.options.query.items() if name not in query}
+        return Pages(self._client, self.resource, replace(self.options, query=remaining), self.path)
 
     def sort_params(self, column: str, direction: Direction) -> dict[str, str]:
         """Return the query for an order; empty if none is documented or this account ignores sorting by the column."""

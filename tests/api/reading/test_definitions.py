@@ -16,6 +16,6 @@ from fieldpulse_sandbox.sandbox import Sandbox
 def test_definitions_cost_a_request_or_two(box: Sandbox, client: Client, counts: Any, requests: int) -> None:
     """They are read on every run, also on one that reads nothing else new."""
     box.behaviour.count_key = counts
-    found = read_definitions(client, ReadOptions())
-    assert [one.id for one in found] == [one["id"] for one in box.rows("custom_fields")]
+    definitions = read_definitions(client, ReadOptions())
+    assert [definition.id for definition in definitions] == [row["id"] for row in box.rows("custom_fields")]
     assert len(box.requests) == requests

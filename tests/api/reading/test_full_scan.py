@@ -31,7 +31,7 @@ def test_every_list_is_read_completely_in_order(box: Sandbox, client: Client, re
 
 
 def test_a_counted_list_costs_three_requests_more_than_its_pages(box: Sandbox, client: Client) -> None:
-    """The first page again, the newest id, and the empty page at the end; nothing is prefetched in vain."""
+    """The first page again, the newest id, and the empty page at the end; no prefetched page is wasted."""
     pages = pages_of(client, "customers")
     ids_of(FullScan(pages).rows())
     assert len(box.requests) == -(-len(ids_in(box, "customers")) // 10) + 3

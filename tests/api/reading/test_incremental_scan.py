@@ -138,7 +138,7 @@ def test_rows_that_slide_down_while_others_are_created_are_in_order(box: Sandbox
     known = max(ids_in(box, "customers"))
     for number in range(35):
         box.store.create("customers", {"first_name": f"New{number}"})
-    wanted = [one for one in ids_in(box, "customers") if one > known]
+    wanted = [row_id for row_id in ids_in(box, "customers") if row_id > known]
     box.on_request = lambda request: box.store.create("customers", {"first_name": "Meanwhile"}) and None
     pages = pages_of(client, "customers", ONE_PAGE_AT_A_TIME)
     assert set(wanted) <= set(ids_of(IncrementalScan(pages, "id", known + 1).rows()))
