@@ -153,7 +153,7 @@ def test_sigterm_lets_requests_in_flight_finish(target_config: Config, tmp_path:
             _wait(lambda: len(doubted(box)) > 20)
             process.send_signal(signal.SIGTERM)
             output, said = process.communicate(timeout=30)
-        states = [json.loads(one)["bookmarks"] for one in output.splitlines()]
+        states = [json.loads(line)["bookmarks"] for line in output.splitlines()]
         assert process.returncode == 128 + signal.SIGTERM
         assert "read " in said.splitlines()[-1]
         assert {f"Doubt{number}" for number in range(max(states) + 1)} <= set(doubted(box))

@@ -88,12 +88,12 @@ def test_a_state_is_emitted_once_all_records_before_it_are_done(parts: list[str]
             acknowledged.append({"n": number})
         elif under_way:
             acknowledged.close_ticket(under_way.pop(chance.randrange(len(under_way))))
-        assert all(not behind[one["n"]] & set(under_way) for one in emitted)
+        assert all(not behind[state["n"]] & set(under_way) for state in emitted)
     chance.shuffle(under_way)
     while under_way:
         acknowledged.close_ticket(under_way.pop())
-        assert all(not behind[one["n"]] & set(under_way) for one in emitted)
-    numbers = [one["n"] for one in emitted]
+        assert all(not behind[state["n"]] & set(under_way) for state in emitted)
+    numbers = [state["n"] for state in emitted]
     assert numbers == sorted(set(numbers))
     assert numbers[-1:] == sorted(behind)[-1:]
 

@@ -28,7 +28,7 @@ def linked(box: Sandbox) -> tuple[Config, int]:
 
 
 def posts(box: Sandbox, since: int = 0) -> list[str]:
-    return [one.path for one in box.requests[since:] if one.method == "POST"]
+    return [request.path for request in box.requests[since:] if request.method == "POST"]
 
 
 def ledger(config: Config, *words: str) -> subprocess.CompletedProcess[str]:
@@ -86,14 +86,14 @@ def test_items_are_connected_and_prices_are_updated(box: Sandbox, target_config:
     assert run_target(target_config, singer_lines(LISTS, given), tmp_path).counts == {"created": 1}
     row = max(box.rows("material_lists"), key=lambda one: int(one["id"]))
     assert [(link.entity_id, link.item_ids) for link in box.links(row["id"])] == [(job, (item,))]
-    invoice = next(one for one in box.rows("invoices") if one["line_items"])
+    invoice = next(row for row in box.rows("invoices") if row["line_items"])
     line = invoice["line_items"][0]
     part = {"id": line["line_components"][0]["id"], "unit_cost": "1.5", "unit_price": "3"}
     prices = record_message("invoices", id=invoice["id"], price_update=[{"id": line["id"], "line_components": [part]}])
     text = singer_lines(schema_message("invoices", "id", "price_update"), prices)
     assert run_target(target_config, text, tmp_path).counts == {"updated": 1}
     assert run_target(target_config, text, tmp_path).counts == {"unchanged": 1}
-    after = next(one for one in box.rows("invoices") if one["id"] == invoice["id"])
+    after = next(row for row in box.rows("invoices") if row["id"] == invoice["id"])
     assert after["line_items"][0]["line_components"][0]["unit_price"] == "3.0000"
 
 

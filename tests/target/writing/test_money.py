@@ -56,7 +56,7 @@ def test_a_payment_that_is_not_found_is_never_sent_again(
         written = run_target(target_config, text, tmp_path)
         assert (written.counts, written.status) == ({"uncertain": 1}, 1)
         assert "fieldpulse ledger settle" in written.stderr
-    assert sum(one.method == "POST" for one in box.requests) == 1
+    assert sum(request.method == "POST" for request in box.requests) == 1
     assert "payments" in ledger(target_config, "list", "--pending").stdout
     if happened:
         values = {"invoice_id": box.rows("invoices")[0]["id"], "amount": "12.50", "method": "card"}

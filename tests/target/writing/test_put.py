@@ -24,7 +24,7 @@ HEAD = schema_message(
 
 
 def writes(box: Sandbox, since: int = 0) -> list[str]:
-    return [f"{one.method} {one.path}" for one in box.requests[since:] if one.method != "GET"]
+    return [f"{request.method} {request.path}" for request in box.requests[since:] if request.method != "GET"]
 
 
 def test_a_put_that_is_applied_late_is_repaired(box: Sandbox, target_config: Config, tmp_path: Path) -> None:
@@ -49,7 +49,7 @@ def test_a_price_update_without_a_response_is_sent_once_more(
     box: Sandbox, target_config: Config, tmp_path: Path
 ) -> None:
     """It may be applied late, over a newer one."""
-    invoice = next(one for one in box.rows("invoices") if one["line_items"])
+    invoice = next(row for row in box.rows("invoices") if row["line_items"])
     line = invoice["line_items"][0]
     part = {"id": line["line_components"][0]["id"], "unit_cost": "1.5", "unit_price": "3"}
     box.add_fault(Fault("error_status", method="PUT", status=504))
@@ -60,7 +60,7 @@ def test_a_price_update_without_a_response_is_sent_once_more(
         ).status
         == 0
     )
-    assert [one.split("/")[-1] for one in writes(box)] == ["price-update"] * 3
+    assert [line.split("/")[-1] for line in writes(box)] == ["price-update"] * 3
 
 
 def test_a_late_put_of_a_killed_run_does_not_undo_an_update(target_config: Config, tmp_path: Path) -> None:
