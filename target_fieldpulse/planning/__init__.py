@@ -1,1 +1,1 @@
-"""What a record means for its row. Sends nothing."""
+"""Planning: decides what to do for each record, and sends nothing that writes."""

@@ -1,4 +1,4 @@
-"""Every stream that can be written: created once, changed by one request, deleted."""
+"""Every writable stream: created once, changed by one request, deleted."""
 
 from __future__ import annotations
 
@@ -121,7 +121,7 @@ def newest(box: Sandbox, stream: str) -> Record:
     return max(box.rows(stream), key=lambda row: int(row["id"]))
 
 
-def test_there_is_a_record_for_every_stream_that_can_be_written() -> None:
+def test_every_writable_stream_has_a_sample_record() -> None:
     """A resource that is added to the catalogue is added here."""
     assert sorted(RECORDS) == sorted(CHANGES) == sorted(resource.name for resource in WRITTEN)
 
@@ -146,22 +146,22 @@ def everything(tmp_path_factory: pytest.TempPathFactory) -> Any:
 
 
 def test_every_record_is_created_once(everything: Any) -> None:
-    """In one run, with parents named by their external ids; the same again sends nothing."""
+    """In one run, with parents referred to by external_id. The same records again send nothing."""
     _, _, _, (first, second, sent) = everything
     assert (first.counts, first.status) == ({"created": len(WRITTEN)}, 0), first.said
     assert (second.counts, sent) == ({"unchanged": len(WRITTEN)}, [])
 
 
 @pytest.mark.parametrize(("stream", "column"), SHOWN, ids=map(".".join, SHOWN))
-def test_values_go_out_in_the_documented_form(everything: Any, stream: str, column: str) -> None:
-    """Times as UNIX seconds, money as text, numbers as E.164, object types short, labels as codes."""
+def test_values_are_sent_in_the_documented_form(everything: Any, stream: str, column: str) -> None:
+    """Times as UNIX seconds, money as text, phone numbers as E.164, short object types, codes for labels."""
     box, *_ = everything
     assert newest(box, stream)[column] == SHOWN[stream, column]
 
 
 @pytest.mark.parametrize("resource", WRITTEN, ids=lambda resource: resource.name)
-def test_a_changed_field_costs_one_put_that_sends_only_it(everything: Any, resource: Resource) -> None:
-    """Beside what the API wants repeated; what others changed in FieldPulse stays."""
+def test_a_changed_field_costs_one_put_with_that_field(everything: Any, resource: Resource) -> None:
+    """Plus the fields that the API requires. Changes that others made in FieldPulse stay."""
     box, config, folder, _ = everything
     since, before = len(box.requests), newest(box, resource.name)
     stamped = {"updated_at", "search_text", "total", "subtotal"}
@@ -176,8 +176,8 @@ def test_a_changed_field_costs_one_put_that_sends_only_it(everything: Any, resou
     assert differing
 
 
-def test_a_record_that_its_source_deleted_deletes_its_row(everything: Any) -> None:
-    """In any order; items cannot be deleted, and say so; the same again is unchanged."""
+def test_a_deleted_record_deletes_its_row(everything: Any) -> None:
+    """In any order. Items cannot be deleted, and are rejected. The same records again are unchanged."""
     box, config, folder, _ = everything
     gone = {stream: {"_sdc_deleted_at": "2026-05-04T00:00:00Z"} for stream in RECORDS}
     since = len(box.requests)

@@ -1,4 +1,4 @@
-"""Input that no tap should write: rejected one by one where it can be, else the run ends and names the line."""
+"""Malformed input: a readable record is rejected, any other line ends the run with its number."""
 
 from __future__ import annotations
 
@@ -60,10 +60,8 @@ def raw(stream: str, values: dict[str, str]) -> str:
 
 @pytest.mark.parametrize("value", BROKEN_VALUES)
 @pytest.mark.parametrize("name", ["title", "external_id", "id", "nobody_knows", "deleted_at"])
-def test_a_record_of_which_nobody_knows_what_was_meant_is_rejected(
-    files: list[str], tmp_path: Path, box: Sandbox, value: str, name: str
-) -> None:
-    """The others are written, the state leaves, and the file of rejects holds the line as it came."""
+def test_an_ambiguous_record_is_rejected(files: list[str], tmp_path: Path, box: Sandbox, value: str, name: str) -> None:
+    """Other records are written, the state is emitted, and the rejects file has the line unchanged."""
     text = singer_lines(HEAD) + line(value, name) + singer_lines(OK, state_message(1.5))
     ended = write(files, text)
     assert (counts(ended), states(ended)) == ({"created": 1, "rejected": 1}, [1.5])
@@ -98,8 +96,8 @@ def test_a_record_of_which_nobody_knows_what_was_meant_is_rejected(
     ],
     ids=lambda text: text[:40],
 )
-def test_a_line_that_is_no_message_ends_the_run_and_is_named(files: list[str], box: Sandbox, broken: str) -> None:
-    """What was read before it is written and acknowledged; what comes behind it is not."""
+def test_an_invalid_line_ends_the_run_with_its_number(files: list[str], box: Sandbox, broken: str) -> None:
+    """Records before it are written and acknowledged; records after it are not."""
     behind = record_message("tags", external_id="behind", title="Behind")
     ended = write(
         files, singer_lines(HEAD, OK, state_message(1)) + broken + "\n" + singer_lines(behind, state_message(2))
@@ -113,8 +111,8 @@ def test_a_line_that_is_no_message_ends_the_run_and_is_named(files: list[str], b
 @pytest.mark.parametrize(
     "data", [b'{"type":"RECORD","stream":"tags","record":{"title":"\xff"}}', b"\xed\xa0\x80", b"\x00\x00"]
 )
-def test_bytes_that_are_no_text_end_the_run_at_their_line(target_config: Config, tmp_path: Path, data: bytes) -> None:
-    """Also in a process of its own, where they come in one block with the lines before them."""
+def test_invalid_utf_8_ends_the_run_at_its_line(target_config: Config, tmp_path: Path, data: bytes) -> None:
+    """Also in a separate process, which reads them in one block with the lines before them."""
     line = plugin_command("target_fieldpulse", target_config, tmp_path)
     given = singer_lines(HEAD, OK, state_message(1)).encode() + data + b"\n"
     ended = subprocess.run(line, input=given, capture_output=True, timeout=120, check=False)
@@ -123,8 +121,8 @@ def test_bytes_that_are_no_text_end_the_run_at_their_line(target_config: Config,
     assert b"Traceback" not in ended.stderr
 
 
-def test_an_input_that_was_cut_acknowledges_what_was_whole(files: list[str], box: Sandbox) -> None:
-    """The last line ends in its middle."""
+def test_a_truncated_input_acknowledges_its_complete_lines(files: list[str], box: Sandbox) -> None:
+    """The last line ends in the middle."""
     cut = singer_lines(record_message("tags", external_id="cut", title="Cut"))[:-12]
     ended = write(files, singer_lines(HEAD, OK, state_message(1)) + cut)
     assert ended.status == 1
@@ -136,18 +134,16 @@ def test_an_input_that_was_cut_acknowledges_what_was_whole(files: list[str], box
 @pytest.mark.parametrize(
     "form", ["\ufeff{}", "{}", "\n\n{}\n \n\n", "CRLF"], ids=["mark", "no last newline", "blank", "CRLF"]
 )
-def test_lines_may_come_in_any_dress(files: list[str], form: str) -> None:
-    """A mark of the byte order, blank lines, carriage returns, no end of the last line."""
+def test_line_endings_blank_lines_and_byte_order_mark_are_accepted(files: list[str], form: str) -> None:
+    """A carriage return, or no end of the last line."""
     text = singer_lines(HEAD, OK, state_message(1)).rstrip()
     ended = write(files, text.replace("\n", "\r\n") if form == "CRLF" else form.replace("{}", text))
     assert (counts(ended), states(ended)) == ({"created": 1}, [1])
 
 
 @pytest.mark.parametrize("name", ["title", "external_id", "nobody_knows"])
-def test_a_record_of_20_mb_is_rejected_before_it_is_sent_or_written_without_what_is_not(
-    files: list[str], box: Sandbox, name: str
-) -> None:
-    """The gateway takes ten; the reason has the size, and not the value."""
+def test_a_value_of_20_mb_is_rejected_or_ignored(files: list[str], box: Sandbox, name: str) -> None:
+    """The gateway takes 10 MB. A value without a field has no effect; the reason shows a size, no value."""
     ended = write(files, singer_lines(HEAD) + line('"' + "x" * 20_000_000 + '"', name) + singer_lines(OK))
     wanted = {"created": 2} if name == "nobody_knows" else {"created": 1, "rejected": 1}
     assert counts(ended) == wanted
@@ -155,8 +151,8 @@ def test_a_record_of_20_mb_is_rejected_before_it_is_sent_or_written_without_what
     assert "xxxx" not in ended.stderr
 
 
-def test_a_record_of_100_000_columns_is_written(files: list[str]) -> None:
-    """What is not written has no effect."""
+def test_a_record_of_100_000_properties_is_written(files: list[str]) -> None:
+    """Properties that cannot be written have no effect."""
     wide = record_message(
         "tags", external_id="wide", title="Wide", **{f"c{number}": number for number in range(100_000)}
     )
@@ -164,14 +160,14 @@ def test_a_record_of_100_000_columns_is_written(files: list[str]) -> None:
 
 
 @pytest.mark.parametrize("value", [1.25, None, [], {"a": {"b": 10**25}}, "x", -0.5])
-def test_a_state_comes_back_as_it_was(files: list[str], value: Any) -> None:
-    """Of any shape: it is the tap's."""
+def test_a_state_is_emitted_unchanged(files: list[str], value: Any) -> None:
+    """It has any shape: it belongs to the tap."""
     assert states(write(files, singer_lines(state_message(value)))) == [value]
 
 
 @pytest.mark.parametrize("resource", WRITTEN, ids=lambda one: one.name)
 def test_any_value_in_any_field_is_written_or_rejected(resource: Any, tmp_path_factory: pytest.TempPathFactory) -> None:
-    """Every stream that can be written; all records are accounted for, and one that is fine is written beside them."""
+    """For every writable stream: all records are counted, and a valid one beside them is written."""
     write_of = WRITABLE[resource.name].write_spec
     names = sorted({*write_of.properties, "id", "external_id", "custom_fields", "deleted_at"})
 

@@ -1,4 +1,4 @@
-"""Singer files, each named by the one behaviour that it shows; what FieldPulse then holds is read back."""
+"""Singer files, each named after the behaviour that it shows; the rows in FieldPulse are read back."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ def writes(box: Sandbox) -> int:
 
 
 def test_creates_updates_and_leaves_unchanged(box: Sandbox, target_config: Config, tmp_path: Path) -> None:
-    """Two keys, four records: two creates, one change, one that is the same; a second run sends nothing."""
+    """Two keys in four records: two creates, one update, one unchanged. A second run sends nothing."""
     text = given("creates_updates_and_leaves_unchanged")
     first = run_target(target_config, text, tmp_path)
     assert first.counts == {"created": 2, "updated": 1, "unchanged": 1}
@@ -38,7 +38,7 @@ def test_creates_updates_and_leaves_unchanged(box: Sandbox, target_config: Confi
 
 
 def test_jobs_find_their_customer_by_its_external_id(box: Sandbox, target_config: Config, tmp_path: Path) -> None:
-    """Parents before children, times as UNIX seconds, a null not sent, billing as it always is."""
+    """Parents before children, times as UNIX seconds, nulls left out, billing with its default."""
     assert run_target(target_config, given("jobs_find_their_customer_by_its_external_id"), tmp_path).counts == {
         "created": 3
     }
@@ -52,7 +52,7 @@ def test_jobs_find_their_customer_by_its_external_id(box: Sandbox, target_config
 
 
 def test_moves_a_customer_by_each_way_to_name_it(box: Sandbox, target_config: Config, tmp_path: Path) -> None:
-    """By external id and by e-mail, to a status by name in any case; the same again sends nothing."""
+    """By external_id and by e-mail address, to a status by name in any case. The same again sends nothing."""
     text = given("moves_a_customer_by_each_way_to_name_it")
     assert run_target(target_config, text, tmp_path).counts == {"created": 2, "updated": 2}
     names = {row["id"]: row["name"] for row in box.rows("pipeline_statuses")}

@@ -1,4 +1,4 @@
-"""Guards stop a run before its first write; a dry run shows what would be done."""
+"""Guards stop a run before its first write, and deletes need a setting."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ def writes(box: Sandbox) -> list[str]:
 def test_too_many_creates_stop_the_run_before_its_first_write(
     box: Sandbox, target_config: Config, tmp_path: Path, limit: Any, is_stopped: bool
 ) -> None:
-    """Exit status 4, nothing sent, no state; at the limit all are created, and states leave."""
+    """Exit status 4, no request that writes, no state. At the limit, all rows are created."""
     text = singer_lines(HEAD, *leads(6), state_message(1))
     written = run_target(target_config | {"max_creates": limit}, text, tmp_path)
     if is_stopped:
@@ -43,8 +43,8 @@ def test_too_many_creates_stop_the_run_before_its_first_write(
         assert (written.status, written.states, written.counts) == (0, [{"bookmarks": 1}], {"created": 6})
 
 
-def test_a_percentage_is_of_what_the_ledger_knows(box: Sandbox, target_config: Config, tmp_path: Path) -> None:
-    """A source that suddenly deletes half of what was synced is stopped; a tenth passes."""
+def test_a_percentage_refers_to_the_rows_in_the_ledger(box: Sandbox, target_config: Config, tmp_path: Path) -> None:
+    """A source that suddenly deletes half of its rows is stopped; a tenth passes."""
     config = target_config | {"hard_delete": True, "max_deletes": "10%"}
     run_target(target_config, singer_lines(HEAD, *leads(20)), tmp_path)
     gone = [part | {"record": part["record"] | {"deleted_at": "2026-01-01"}} for part in leads(10)]
@@ -55,10 +55,10 @@ def test_a_percentage_is_of_what_the_ledger_knows(box: Sandbox, target_config: C
     assert run_target(config, singer_lines(HEAD, *gone[:2]), tmp_path).counts == {"deleted": 2}
 
 
-def test_updates_are_counted_by_stream_and_unchanged_records_are_none(
+def test_updates_are_counted_by_stream_without_unchanged_records(
     box: Sandbox, target_config: Config, tmp_path: Path
 ) -> None:
-    """Ten records that changed nothing pass a guard of one update."""
+    """Ten unchanged records pass a limit of one update."""
     run_target(target_config, singer_lines(HEAD, *leads(10)), tmp_path)
     config = target_config | {"max_updates": 1}
     assert run_target(config, singer_lines(HEAD, *leads(10)), tmp_path).counts == {"unchanged": 10}
@@ -70,8 +70,10 @@ def test_updates_are_counted_by_stream_and_unchanged_records_are_none(
 
 
 @pytest.mark.parametrize("limit", [3, 9])
-def test_what_is_only_named_counts_too(box: Sandbox, target_config: Config, tmp_path: Path, limit: int) -> None:
-    """Tags that would be created are foreseen, each once."""
+def test_referenced_rows_that_are_created_count(
+    box: Sandbox, target_config: Config, tmp_path: Path, limit: int
+) -> None:
+    """Each missing tag counts once, before anything is sent."""
     config = target_config | {"max_creates": limit, "create_missing_references": ["tags"]}
     parts = [record_message("customers", external_id=f"t{n}", first_name="T", tags=[f"New {n % 9}"]) for n in range(9)]
     written = run_target(config, singer_lines(HEAD, *parts), tmp_path)
@@ -99,24 +101,26 @@ def test_what_is_only_named_counts_too(box: Sandbox, target_config: Config, tmp_
     ],
     ids=["a change of what is created", "a move of who is created"],
 )
-def test_records_that_need_one_another_are_foreseen(
+def test_planned_rows_are_visible_to_later_records(
     box: Sandbox, target_config: Config, tmp_path: Path, limits: Config, parts: list[Config]
 ) -> None:
-    """As if those before had been written: nothing is sent where that would be too much."""
+    """The limit counts records as if those before them were written."""
     assert run_target(target_config | limits, singer_lines(HEAD, *parts), tmp_path).status == 4
     assert writes(box) == []
 
 
 def test_parents_and_children_of_one_run_pass_the_guards_together(target_config: Config, tmp_path: Path) -> None:
-    """A job whose customer is created before it in the same run is planned, and written."""
+    """A job whose customer is created before it in the same run is planned, and then written."""
     text = singer_lines(
         HEAD, *leads(1), JOBS, record_message("jobs", external_id="j", customer_external_id="g0", job_type="T")
     )
     assert run_target(target_config | {"max_creates": 1}, text, tmp_path).counts == {"created": 2}
 
 
-def test_more_than_can_be_held_is_stopped_at_the_limit(box: Sandbox, target_config: Config, tmp_path: Path) -> None:
-    """The plan of 20,000 records is known; what comes behind is counted as it is written."""
+def test_records_beyond_the_buffer_are_counted_as_they_are_written(
+    box: Sandbox, target_config: Config, tmp_path: Path
+) -> None:
+    """The first 20,000 records are planned in advance."""
     row = box.rows("customers")[0]
     same = [record_message("customers", id=row["id"], first_name=row["first_name"])] * 20_000
     run_target(target_config, singer_lines(HEAD, same[0]), tmp_path)
@@ -131,7 +135,7 @@ def test_more_than_can_be_held_is_stopped_at_the_limit(box: Sandbox, target_conf
     "text", ["", singer_lines(HEAD), singer_lines(HEAD, state_message(1))], ids=["nothing", "a schema", "a state"]
 )
 def test_an_empty_input_deletes_nothing(box: Sandbox, target_config: Config, tmp_path: Path, text: str) -> None:
-    """An extract that fails upstream looks like that; so does a version message of a tap."""
+    """A failed extract looks like this, and so does an ACTIVATE_VERSION message."""
     run_target(target_config, singer_lines(HEAD, *leads(3)), tmp_path)
     version = {"type": "ACTIVATE_VERSION", "stream": "customers", "version": 2}
     for given in (text, singer_lines(HEAD, version)):
@@ -139,10 +143,8 @@ def test_an_empty_input_deletes_nothing(box: Sandbox, target_config: Config, tmp
     assert "DELETE" not in writes(box)
 
 
-def test_deleted_records_are_skipped_unless_deleting_is_allowed(
-    box: Sandbox, target_config: Config, tmp_path: Path
-) -> None:
-    """And one that was never written is not looked for by its e-mail."""
+def test_deleted_records_are_skipped_without_hard_delete(box: Sandbox, target_config: Config, tmp_path: Path) -> None:
+    """A record that was never written is not matched by its e-mail address."""
     known = next(row for row in box.rows("customers") if row["email"])
     run_target(target_config, singer_lines(HEAD, *leads(1)), tmp_path)
     (gone,) = leads(1, deleted_at="2026-01-01T00:00:00Z")
@@ -154,16 +156,16 @@ def test_deleted_records_are_skipped_unless_deleting_is_allowed(
     assert run_target(config, singer_lines(HEAD, *leads(1)), tmp_path).counts == {"created": 1}
 
 
-def test_a_row_that_is_gone_already_is_as_it_should_be(box: Sandbox, target_config: Config, tmp_path: Path) -> None:
-    """A 404 to a DELETE: somebody was faster, or the answer to the first try was lost."""
+def test_deleting_a_missing_row_succeeds(box: Sandbox, target_config: Config, tmp_path: Path) -> None:
+    """A 404 means that somebody was faster, or that the response to the first try was lost."""
     run_target(target_config, singer_lines(HEAD, *leads(1)), tmp_path)
     box.add_fault(Fault("dropped_connection", method="DELETE", after_commit=True))
     gone = singer_lines(HEAD, *leads(1, deleted_at="2026-01-01"))
     assert run_target(target_config | {"hard_delete": True}, gone, tmp_path).counts == {"deleted": 1}
 
 
-def test_a_plan_says_what_a_run_then_does(box: Sandbox, target_config: Config, tmp_path: Path) -> None:
-    """Field by field, with old and new values in the file; printed are only numbers and codes."""
+def test_a_run_does_what_its_dry_run_planned(box: Sandbox, target_config: Config, tmp_path: Path) -> None:
+    """The plan file has old and new values field by field; the log shows only numbers and codes."""
     row = box.rows("customers")[1]
     box.store.patch("customers", row["id"], {"notes": "Canary before", "status": "lead"})
     gone = box.rows("customers")[2]

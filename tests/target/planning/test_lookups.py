@@ -1,4 +1,4 @@
-"""A look-up holds what FieldPulse holds now."""
+"""Look-ups match the current values of rows."""
 
 from __future__ import annotations
 
@@ -16,8 +16,8 @@ def wanted(**values: str) -> dict[Column, str]:
     return {Column(name): value for name, value in values.items()}
 
 
-def test_an_email_that_changed_belongs_to_nobody_any_more() -> None:
-    """A match is made with what the row says since its last write, apart from case and spaces."""
+def test_a_changed_value_no_longer_matches() -> None:
+    """Matches use the values of the latest write, without regard to case and spaces."""
     index = lookup("email")
     index.upsert(1, {"email": "a@example.com"})
     index.upsert(2, {"email": "b@example.com"})
@@ -27,8 +27,8 @@ def test_an_email_that_changed_belongs_to_nobody_any_more() -> None:
     assert index.find(wanted(email=" b@EXAMPLE.com")) == [1, 2]
 
 
-def test_a_phone_is_one_number_however_it_is_written() -> None:
-    """With or without country code and punctuation; what is no number is compared by its digits."""
+def test_a_phone_number_matches_in_every_spelling() -> None:
+    """With or without country code and punctuation; an incomplete number is compared by its digits."""
     index = lookup("phone")
     for number, phone in enumerate(["(214) 555-0110", "+1 214 555 0111", "555-0112"], start=1):
         index.upsert(number, {"phone": phone})
@@ -37,8 +37,8 @@ def test_a_phone_is_one_number_however_it_is_written() -> None:
     assert index.find(wanted(phone="5550112")) == [3]
 
 
-def test_a_set_of_columns_is_matched_as_a_whole() -> None:
-    """A partial write changes its own column and keeps the others; a deleted row is gone."""
+def test_all_columns_of_a_set_must_match() -> None:
+    """A partial write keeps the other columns; a deleted row no longer matches."""
     index = lookup("first_name", "last_name")
     index.upsert(1, {"first_name": "Ada", "last_name": "One"})
     index.upsert(2, {"first_name": "Ada", "last_name": "Two"})
@@ -50,8 +50,8 @@ def test_a_set_of_columns_is_matched_as_a_whole() -> None:
     assert index.find(wanted(first_name="ada", last_name="two")) == []
 
 
-def test_a_custom_field_is_a_column() -> None:
-    """So that the source's key can be found where FieldPulse keeps it; a write without it changes nothing."""
+def test_rows_are_found_by_a_custom_field() -> None:
+    """A write without custom fields changes nothing about them."""
     column = Column.of_custom_field(7)
     index = Lookup(BY_NAME["customers"], [column], FieldCodec())
     index.upsert(1, {"customfields": [{"id": 3, "field_instance_id": 7, "value": "crm-1"}]})

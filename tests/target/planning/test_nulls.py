@@ -1,4 +1,4 @@
-"""Nulls, and writing only what is empty: `null_policy` and `fill_empty_only`."""
+"""The settings `null_policy` and `fill_empty_only`."""
 
 from __future__ import annotations
 
@@ -26,18 +26,18 @@ def newest(box: Sandbox) -> dict[str, Any]:
     return max(box.rows("customers"), key=lambda row: int(row["id"]))
 
 
-def test_a_null_leaves_a_field_as_it_is(box: Sandbox, target_config: Config, tmp_path: Path) -> None:
-    """Unless the settings say otherwise, and it costs nothing."""
+def test_a_null_leaves_its_field_by_default(box: Sandbox, target_config: Config, tmp_path: Path) -> None:
+    """It costs no request either."""
     run_target(target_config, lead(notes="Kept"), tmp_path)
     assert run_target(target_config, lead(notes=None), tmp_path).counts == {"unchanged": 1}
     assert newest(box)["notes"] == "Kept"
 
 
 @pytest.mark.parametrize("put_null", ["clear", "empty", "ignore"])
-def test_a_null_clears_a_field_however_fieldpulse_wants_it(
+def test_a_null_clears_its_field_by_null_or_empty_text(
     box: Sandbox, target_config: Config, tmp_path: Path, put_null: Literal["clear", "empty", "ignore"]
 ) -> None:
-    """By null or by the empty text, which is found out; the same again sends nothing."""
+    """The value that works is tested; the same record again sends nothing."""
     box.behaviour.put_null = put_null
     config = target_config | {"null_policy": "clear"}
     assert run_target(config, lead(notes="One", job_notes="Two"), tmp_path).counts == {"created": 1}
@@ -49,7 +49,7 @@ def test_a_null_clears_a_field_however_fieldpulse_wants_it(
 def test_a_field_that_fieldpulse_does_not_clear_rejects_the_record(
     box: Sandbox, target_config: Config, tmp_path: Path
 ) -> None:
-    """Each one, though it is found out once; what else the record says is written."""
+    """Every such record is rejected, the test runs once, and the other fields are written."""
     user = box.rows("users")[0]["id"]
     config = target_config | {"null_policy": "clear"}
     keys = [f"k{number}" for number in range(3)]
@@ -66,10 +66,8 @@ def test_a_field_that_fieldpulse_does_not_clear_rejects_the_record(
     assert [row["notes"] for row in box.rows("customers") if row["first_name"] in keys] == ["Still"] * 3
 
 
-def test_a_field_that_is_empty_needs_no_clearing_and_teaches_nothing(
-    box: Sandbox, target_config: Config, tmp_path: Path
-) -> None:
-    """What was empty before is no proof that a null clears."""
+def test_an_empty_field_is_not_cleared_and_proves_nothing(box: Sandbox, target_config: Config, tmp_path: Path) -> None:
+    """A field that was empty before does not prove that null clears."""
     box.behaviour.put_null = "empty"
     config = target_config | {"null_policy": "clear"}
     keys = ("a", "b")
@@ -84,8 +82,8 @@ def test_a_field_that_is_empty_needs_no_clearing_and_teaches_nothing(
     assert [row["notes"] or "" for row in box.rows("customers") if row["first_name"] in keys] == ["", ""]
 
 
-def test_only_what_is_empty_is_filled(box: Sandbox, target_config: Config, tmp_path: Path) -> None:
-    """What people wrote in FieldPulse stays, field by field; the same again asks nothing."""
+def test_fill_empty_only_keeps_values_of_fieldpulse(box: Sandbox, target_config: Config, tmp_path: Path) -> None:
+    """Values that people entered stay, field by field; the same record again sends nothing."""
     row = box.rows("customers")[2]
     box.store.patch("customers", row["id"], {"notes": "Theirs", "job_notes": "", "customfields": [], "tags": []})
     tag = box.rows("tags")[0]["id"]

@@ -1,4 +1,4 @@
-"""References by name: the account's own words instead of FieldPulse's ids."""
+"""References by name instead of by FieldPulse id."""
 
 from __future__ import annotations
 
@@ -33,8 +33,8 @@ def gets(box: Sandbox, path: str) -> int:
     return sum(one.method == "GET" and one.path == path for one in box.requests)
 
 
-def test_a_customer_is_described_in_the_accounts_own_words(box: Sandbox, target_config: Config, tmp_path: Path) -> None:
-    """Stage, source, tags, person and custom fields by name; each list is read once for all records."""
+def test_references_by_name_use_the_names_of_the_account(box: Sandbox, target_config: Config, tmp_path: Path) -> None:
+    """Stage, source, tags, person and custom fields. Each list is read once for all records."""
     stage, source, user = box.rows("pipeline_statuses")[1], box.rows("lead_sources")[0], box.rows("users")[1]
     tag = next(row for row in box.rows("tags") if row["type"] == "customer")
     values = {"Gate code": "1234", "number_of_units": 3, "Service plan": True, "Preferred day": "monday"}
@@ -64,10 +64,10 @@ def test_a_customer_is_described_in_the_accounts_own_words(box: Sandbox, target_
 
 
 @pytest.mark.parametrize("how", ["name", "label", "code", "text"])
-def test_a_job_status_is_a_name_of_the_workflow_a_label_or_a_code(
+def test_a_job_status_is_a_name_a_label_or_a_code(
     box: Sandbox, target_config: Config, tmp_path: Path, how: str
 ) -> None:
-    """The account's own names go before the labels; a name brings its workflow along."""
+    """Names of the account take precedence over labels; a name also sets its workflow."""
     status = box.rows("job_statuses")[2]
     box.store.patch("job_statuses", status["id"], {"name": "Waiting for parts"})
     given = {"name": "waiting for parts", "label": "Completed" if how == "label" else "", "code": 4, "text": "4"}[how]
@@ -87,7 +87,7 @@ def test_a_job_status_is_a_name_of_the_workflow_a_label_or_a_code(
 
 
 def test_a_job_is_assigned_to_people_and_teams(box: Sandbox, target_config: Config, tmp_path: Path) -> None:
-    """By e-mail and title, several of each."""
+    """Several people by e-mail address, and a team by title."""
     users, team = box.rows("users")[:2], box.rows("teams")[0]
     emails = [user["email"] for user in users]
     text = singer_lines(schema_message("jobs", *JOB), job(box, team=team["title"], assigned_to_email=emails))
@@ -112,10 +112,10 @@ def test_a_job_is_assigned_to_people_and_teams(box: Sandbox, target_config: Conf
         ({"start_time": "soon"}, "text of 4 characters; a time"),
     ],
 )
-def test_a_name_that_nobody_has_is_rejected_with_those_that_there_are(
+def test_an_unknown_name_is_rejected_with_the_allowed_names(
     box: Sandbox, target_config: Config, tmp_path: Path, values: Config, said: str
 ) -> None:
-    """And the nearest; a person's e-mail is neither repeated nor listed."""
+    """The message suggests the nearest name, and shows no e-mail address."""
     written = run_target(
         target_config, singer_lines(schema_message("jobs", *JOB, *values), job(box, **values)), tmp_path
     )
@@ -126,10 +126,8 @@ def test_a_name_that_nobody_has_is_rejected_with_those_that_there_are(
     assert not any(one.method == "POST" for one in box.requests)
 
 
-def test_a_missing_tag_is_created_once_however_many_records_name_it(
-    box: Sandbox, target_config: Config, tmp_path: Path
-) -> None:
-    """For the object type that names it, and never twice: not even where the answer to its create is lost."""
+def test_a_missing_tag_is_created_once_for_all_records(box: Sandbox, target_config: Config, tmp_path: Path) -> None:
+    """With the object type of the reference, and only once even if the response is lost."""
     box.add_fault(Fault("dropped_connection", method="POST", path="/tags", after_commit=True))
     leads = [
         record_message(
@@ -147,15 +145,15 @@ def test_a_missing_tag_is_created_once_however_many_records_name_it(
     assert run_target(config, text, tmp_path).counts == {"unchanged": 12}
 
 
-def test_what_the_api_cannot_create_is_no_choice_of_create_missing(target_config: Config, tmp_path: Path) -> None:
+def test_create_missing_references_refuses_read_only_streams(target_config: Config, tmp_path: Path) -> None:
     """Lead sources are read-only."""
     written = run_target(target_config | {"create_missing_references": ["lead_sources"]}, "", tmp_path)
     assert written.status == 2
     assert "create_missing_references" in written.stderr
 
 
-def test_lists_and_objects_may_come_as_json_text(box: Sandbox, target_config: Config, tmp_path: Path) -> None:
-    """As warehouses hold them that have no type for them."""
+def test_lists_and_objects_may_be_json_text(box: Sandbox, target_config: Config, tmp_path: Path) -> None:
+    """Warehouses without nested types store them as text."""
     tag = next(row for row in box.rows("tags") if row["type"] == "job")
     text = singer_lines(
         schema_message("jobs", *JOB),
@@ -167,10 +165,8 @@ def test_lists_and_objects_may_come_as_json_text(box: Sandbox, target_config: Co
     assert box.store.tables["jobs"].rows[row["id"]]["customfields"][0]["value"] == "P-1"
 
 
-def test_a_custom_field_that_changes_replaces_its_value_and_leaves_the_others(
-    box: Sandbox, target_config: Config, tmp_path: Path
-) -> None:
-    """Also where FieldPulse replaces a value only by the id of its row."""
+def test_a_changed_custom_field_leaves_the_others(box: Sandbox, target_config: Config, tmp_path: Path) -> None:
+    """FieldPulse replaces a value only with the id of its row."""
     box.behaviour.custom_values_by_id = True
     head = schema_message("customers", *CUSTOMER)
 

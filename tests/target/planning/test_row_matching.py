@@ -1,4 +1,4 @@
-"""Which row a record means: by the settings `match`, `external_id_fields` and `write_mode`."""
+"""The settings `match`, `external_id_fields` and `write_mode`."""
 
 from __future__ import annotations
 
@@ -44,10 +44,10 @@ def known(box: Sandbox) -> dict[str, Any]:
     ],
     ids=["email", "phone", "name"],
 )
-def test_the_first_set_that_finds_a_row_decides(
+def test_the_first_matching_set_decides(
     box: Sandbox, target_config: Config, tmp_path: Path, known: Config, values: Config
 ) -> None:
-    """The row is updated, and is the record's own from then on: also when what matched changes."""
+    """The row is updated and linked to the record, also if the matched values change later."""
     config = target_config | {"match": SETS}
     assert run_target(config, lead(notes="one", **values), tmp_path).counts == {"updated": 1}
     changed = lead(email="new@example.com", phone="214 555 0100", display_name="New", notes="two")
@@ -56,10 +56,8 @@ def test_the_first_set_that_finds_a_row_decides(
     assert (row["notes"], row["email"], posts(box)) == ("two", "new@example.com", 0)
 
 
-def test_no_match_is_wanted_where_the_sets_are_empty(
-    box: Sandbox, target_config: Config, tmp_path: Path, known: Config
-) -> None:
-    """Then every source key is a row of its own."""
+def test_empty_match_sets_never_match(box: Sandbox, target_config: Config, tmp_path: Path, known: Config) -> None:
+    """Every external_id gets a row of its own."""
     config = target_config | {"match": {"customers": []}}
     assert run_target(config, lead(first_name="K", email="known@example.com"), tmp_path).counts == {"created": 1}
 
@@ -74,10 +72,10 @@ def test_no_match_is_wanted_where_the_sets_are_empty(
     ],
     ids=str,
 )
-def test_a_mode_says_what_may_be_done(
+def test_the_write_mode_limits_creates_and_updates(
     target_config: Config, tmp_path: Path, known: Config, mode: Any, hit: str, miss: str
 ) -> None:
-    """For all streams or by stream; what it leaves out is skipped, and counted."""
+    """For all streams or by stream. Excluded records count as skipped."""
     parts = (
         record_message("customers", external_id="hit", email="known@example.com", notes="x"),
         record_message("customers", external_id="miss", first_name="M", email="miss@example.com"),
@@ -102,17 +100,19 @@ def test_a_mode_says_what_may_be_done(
     ],
     ids=str,
 )
-def test_a_wrong_setting_is_named_with_what_is_allowed(
+def test_an_invalid_setting_is_reported_with_the_allowed_values(
     target_config: Config, tmp_path: Path, settings: Config, said: str
 ) -> None:
-    """Before anything is read; exit status 2, no traceback."""
+    """Before anything is read, with exit status 2 and no traceback."""
     written = run_target(target_config | settings, lead(first_name="W"), tmp_path)
     assert written.status == 2
     assert said in written.stderr
 
 
-def test_a_key_that_fieldpulse_keeps_outlives_the_ledger(box: Sandbox, target_config: Config, tmp_path: Path) -> None:
-    """In a custom field of customers, in a column of items: without a ledger the same rows are found again."""
+def test_a_stored_external_id_finds_its_row_without_a_ledger(
+    box: Sandbox, target_config: Config, tmp_path: Path
+) -> None:
+    """In a custom field of customers, and in a column of items."""
     config = target_config | {"external_id_fields": {"customers": "Gate code", "items": "external_id"}}
     text = singer_lines(
         HEAD,
@@ -128,10 +128,8 @@ def test_a_key_that_fieldpulse_keeps_outlives_the_ledger(box: Sandbox, target_co
     assert [row["external_id"] for row in box.rows("items") if row["name"] == "Filter"] == ["sku-1"]
 
 
-def test_a_create_in_doubt_is_found_by_the_key_that_fieldpulse_keeps(
-    box: Sandbox, target_config: Config, tmp_path: Path
-) -> None:
-    """Jobs that look alike are told apart, and none is uncertain, whoever else creates such jobs meanwhile."""
+def test_a_stored_external_id_settles_an_uncertain_create(box: Sandbox, target_config: Config, tmp_path: Path) -> None:
+    """Similar jobs are told apart, even if others create such jobs at the same time."""
     create = box.store.create
 
     def create_twice(name: str, values: dict[str, Any]) -> dict[str, Any]:
@@ -150,8 +148,8 @@ def test_a_create_in_doubt_is_found_by_the_key_that_fieldpulse_keeps(
     assert sorted(row["customfields"][0]["value"] for row in ours) == ["v0", "v1", "v2", "v3"]
 
 
-def test_a_custom_field_that_there_is_not_cannot_keep_keys(target_config: Config, tmp_path: Path) -> None:
-    """The setting is refused with the fields that there are."""
+def test_an_unknown_custom_field_cannot_store_external_ids(target_config: Config, tmp_path: Path) -> None:
+    """The setting is refused with the names of the fields that exist."""
     written = run_target(
         target_config | {"external_id_fields": {"customers": "CRM id"}}, lead(first_name="C"), tmp_path
     )
@@ -159,8 +157,10 @@ def test_a_custom_field_that_there_is_not_cannot_keep_keys(target_config: Config
     assert "Gate code" in written.stderr
 
 
-def test_an_account_without_custom_fields_cannot_keep_keys(box: Sandbox, target_config: Config, tmp_path: Path) -> None:
-    """The setting is named, not a stream to deselect; nothing is read or written of the input."""
+def test_an_account_without_custom_fields_cannot_store_external_ids(
+    box: Sandbox, target_config: Config, tmp_path: Path
+) -> None:
+    """The message names the setting, and nothing is written."""
     box.behaviour.unavailable_resources = ("custom_fields",)
     config = target_config | {"external_id_fields": {"customers": "Gate code"}}
     written = run_target(config, lead(first_name="C"), tmp_path)
