@@ -17,6 +17,7 @@ from typing import NamedTuple
 ROOT = Path(__file__).parent.parent
 FOLDERS = (
     "fieldpulse_plugin",
+    "tap_fieldpulse",
     "fieldpulse_cli",
     "target_fieldpulse",
     "fieldpulse_sandbox",

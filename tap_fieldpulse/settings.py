@@ -1,20 +1,32 @@
-"""The settings that are the tap's own."""
+"""The tap's own settings: their JSON Schema, which is also their documentation, and their typed form."""
 
 from __future__ import annotations
 
-from typing import Any
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from datetime import datetime, timezone
+from typing import Any, Literal
 
+from typing_extensions import Self, override
+
+from fieldpulse_api.errors import ConfigError
+from fieldpulse_api.reading.pages import ReadOptions
 from fieldpulse_api.resources.catalogue import BY_NAME
 from fieldpulse_api.resources.model import Operation
-from tap_fieldpulse.changes.change_event import DEFAULT_EVENT_STREAMS
+from fieldpulse_api.values.scalars import ConversionError, to_utc
+from fieldpulse_plugin.settings import PluginSettings
 
-_WITH_DETAILS = [one.name for one in BY_NAME.values() if Operation.GET in one.operations]
-_FILTERED = [one.name for one in BY_NAME.values() if one.filters]
-_VALUE = {"type": ["string", "integer"]}
+DEFAULT_EVENT_STREAMS = ("customers", "estimates", "invoices", "jobs")
+"""Streams whose changes `change_events` always reports."""
+
+_DETAIL_STREAMS = [resource.name for resource in BY_NAME.values() if Operation.GET in resource.operations]
+_FILTERED_STREAMS = [resource.name for resource in BY_NAME.values() if resource.filters]
+_FILTER_VALUE = {"type": ["string", "integer"]}
 
 
-def _filters_of(name: str) -> dict[str, Any]:
-    return {one.name: {"anyOf": [_VALUE, {"type": "array", "items": _VALUE}]} for one in BY_NAME[name].filters}
+def _filter_properties(stream: str) -> dict[str, Any]:
+    value = {"anyOf": [_FILTER_VALUE, {"type": "array", "items": _FILTER_VALUE}]}
+    return {row_filter.name: value for row_filter in BY_NAME[stream].filters}
 
 
 TAP_SETTINGS: dict[str, dict[str, Any]] = {
@@ -22,8 +34,8 @@ TAP_SETTINGS: dict[str, dict[str, Any]] = {
         "type": ["string", "null"],
         "format": "date-time",
         "title": "Start date",
-        "description": "Rows last changed before this time are not read by incremental streams. All are, where it "
-        "is not set.",
+        "description": "Incremental streams skip rows that last changed before this time. Without it, the first run "
+        "reads all rows.",
     },
     "page_size": {
         "type": "integer",
@@ -31,7 +43,7 @@ TAP_SETTINGS: dict[str, dict[str, Any]] = {
         "maximum": 100,
         "default": 100,
         "title": "Page size",
-        "description": "Rows per request; 100 is the most that FieldPulse documents.",
+        "description": "Rows per request. FieldPulse documents a maximum of 100.",
     },
     "pages_in_flight": {
         "type": "integer",
@@ -39,121 +51,184 @@ TAP_SETTINGS: dict[str, dict[str, Any]] = {
         "maximum": 200,
         "default": 16,
         "title": "Pages in flight",
-        "description": "How many pages are asked for ahead, and so held in memory. Rate times latency is enough: "
-        "45 requests/s at 0.3 s are 14.",
+        "description": "Maximum number of pages that are requested ahead and held in memory. Request rate times "
+        "latency is enough: 45 requests/s at 0.3 s need 14.",
     },
     "lookback_seconds": {
         "type": "number",
         "minimum": 0,
         "maximum": 31_536_000,
         "default": 60,
-        "title": "Lookback",
-        "description": "How far behind the bookmark an incremental run reads again, in seconds, for rows that "
-        "FieldPulse stamped earlier than it showed them.",
+        "title": "Lookback seconds",
+        "description": "How far before the bookmark an incremental run starts to read, in seconds. This finds rows "
+        "that appeared in the list later than their `updated_at` says.",
     },
     "completeness": {
         "type": "string",
         "enum": ["warn", "fail", "off"],
         "default": "warn",
         "title": "Completeness",
-        "description": "What happens when fewer rows were read than the server counts, after reading again: "
-        "`warn` says so, `fail` ends the run with status 1, also where nothing could be proved, `off` reads once and "
-        "proves nothing. The bookmark of a stream that is not proved complete is not moved, unless `off`.",
+        "description": "What to do if a list is still incomplete after re-reading. `warn`: log it and keep the old "
+        "bookmark. `fail`: exit with status 1, also if completeness cannot be determined. `off`: read once, without a "
+        "check, and move the bookmark.",
     },
     "custom_fields": {
         "type": "string",
         "enum": ["typed", "raw"],
         "default": "typed",
         "title": "Custom fields",
-        "description": "`typed`: records with custom field values get an object `custom_fields`, with a typed property "
-        "for each field that the account defines, beside the values as they came. `raw`: only those.",
+        "description": "`typed`: add an object `custom_fields` with one typed property per custom field of the "
+        "account, beside the raw values. `raw`: emit the raw values only.",
     },
     "add_labels": {
         "type": "boolean",
         "default": False,
         "title": "Add labels",
-        "description": "Put the label of each code beside it: `status_label` and so on.",
+        "description": "Add the label of each code as a property of its own, such as `status_label`.",
     },
     "detail_streams": {
         "type": "array",
-        "items": {"type": "string", "enum": _WITH_DETAILS},
+        "items": {"type": "string", "enum": _DETAIL_STREAMS},
         "default": [],
         "title": "Detail streams",
-        "description": "The streams whose emitted rows are also read by id, one request each, since that shows more "
-        "than the list: `jobs`, `estimates`, `customers` …",
+        "description": "Streams whose emitted rows are also read by id, because that response has more columns than "
+        "the list. Each row costs one request.",
     },
     "filters": {
         "type": "object",
-        "properties": {name: {"type": "object", "properties": _filters_of(name)} for name in _FILTERED},
+        "properties": {
+            stream: {"type": "object", "properties": _filter_properties(stream)} for stream in _FILTERED_STREAMS
+        },
         "additionalProperties": {"type": "object"},
         "default": {},
         "title": "Filters",
-        "description": "By stream, which rows are wanted, by names or ids, one or several for each filter. They are "
-        "sent to the server and applied here too. A changed filter reads its stream in full again.",
+        "description": "Which rows to emit, by stream and filter. A filter takes one or several names or ids. The tap "
+        "sends filters to the server and checks the rows itself. If the filters of a stream change, it is read from "
+        "the start.",
     },
     "detect_deletes": {
         "type": "boolean",
         "default": False,
         "title": "Detect deletes",
-        "description": "Every run reads the lists whole, and for a row that earlier runs knew, that is "
-        "missing and that FieldPulse answers with 404, emits a record with its key and `deleted_at`: when that was "
-        "seen.",
+        "description": "Read every list in full in every run. If a row of an earlier run is missing and `GET` by id "
+        "returns 404, emit a record with only its key and `deleted_at`, the time of detection.",
     },
     "max_delete_percent": {
         "type": "number",
         "minimum": 0,
         "maximum": 100,
         "default": 20,
-        "title": "Most deletes",
-        "description": "If more than this share of a stream's known rows is gone, none of them is reported as "
-        "deleted, and the run ends with status 4.",
+        "title": "Max delete percent",
+        "description": "Safety limit of `detect_deletes`. If more than this share of a stream's known rows was "
+        "deleted, report none of them and exit with status 4 at the end of the run.",
     },
     "change_event_streams": {
         "type": "array",
         "items": {"type": "string", "enum": sorted(set(BY_NAME) - set(DEFAULT_EVENT_STREAMS))},
         "default": [],
-        "title": "Change events for",
-        "description": "The streams whose changes the stream `change_events` reports besides those of "
+        "title": "Change event streams",
+        "description": "Streams whose changes the stream `change_events` reports, in addition to "
         f"{', '.join(DEFAULT_EVENT_STREAMS)}.",
     },
     "snapshot_url": {
         "type": "string",
         "default": "sqlite:///.fieldpulse/snapshot.db",
-        "title": "Snapshot",
-        "description": "Where it is kept which rows are known (for `detect_deletes`) and what was in them (for "
-        "`change_events`), and deliveries of webhooks, as an SQLAlchemy URL: SQLite, or PostgreSQL with the extra "
-        "`postgres`. Used only by these three; one for each pipeline and environment.",
+        "title": "Snapshot URL",
+        "description": "Database for what earlier runs saw: the ids of rows (`detect_deletes`), their contents "
+        "(`change_events`) and webhook deliveries. An SQLAlchemy URL of SQLite, or of PostgreSQL with the extra "
+        "`postgres`. Use one database per pipeline and environment.",
     },
     "webhook_token": {
         "type": "string",
         "secret": True,
         "pattern": "^[A-Za-z0-9_-]{32,}$",
         "title": "Webhook token",
-        "description": "The secret path at which `fieldpulse webhooks` takes deliveries: 32 or more letters, digits, "
-        "`-` and `_`. Where it is set, the tap reads what was received.",
+        "description": "Secret path at which `fieldpulse webhooks` accepts deliveries: at least 32 letters, digits, "
+        "`-` or `_`. With a token, the tap reads the stored deliveries.",
     },
     "webhook_secret": {
         "type": "string",
         "secret": True,
         "minLength": 1,
         "title": "Webhook secret",
-        "description": "The secret with which FieldPulse signs webhooks (`X-Encrypted-Data`), if support gave you one. "
-        "Where it is set, `fieldpulse webhooks` refuses deliveries that are not signed.",
+        "description": "Secret with which FieldPulse signs webhooks (`X-Encrypted-Data`), if FieldPulse's support "
+        "issued one. With it, `fieldpulse webhooks` rejects unsigned deliveries.",
     },
     "contacts_full_refresh_days": {
         "type": "number",
         "minimum": 0,
         "maximum": 36500,
         "default": 7,
-        "title": "All children every",
-        "description": "How often `customer_contacts` asks every customer, in days. In between, only customers that "
-        "changed since the run before are asked.",
+        "title": "Contacts full refresh days",
+        "description": "How often `customer_contacts` reads the contacts of all customers, in days. In between, it "
+        "reads those of customers that changed since the last run.",
     },
     "sample_on_discovery": {
         "type": "boolean",
         "default": False,
-        "title": "Sample while discovering",
-        "description": "Read a page of each stream while discovering, and add to the catalog what our own does not "
-        "know, typed by what was seen.",
+        "title": "Sample on discovery",
+        "description": "Read one page of each stream during discovery, and add columns that the catalog lacks, with "
+        "types inferred from that page.",
     },
 }
+
+
+@dataclass(frozen=True, kw_only=True)
+class TapSettings(PluginSettings):
+    """The tap's settings, parsed once. Fields are named like the settings; `start_date` is an aware UTC time."""
+
+    start_date: datetime | None
+    page_size: int
+    pages_in_flight: int
+    lookback_seconds: float
+    completeness: Literal["warn", "fail", "off"]
+    custom_fields: Literal["typed", "raw"]
+    add_labels: bool
+    detail_streams: Sequence[str]
+    filters: Mapping[str, Mapping[str, Any]]
+    detect_deletes: bool
+    max_delete_percent: float
+    change_event_streams: Sequence[str]
+    snapshot_url: str
+    webhook_token: str | None
+    contacts_full_refresh_days: float
+    sample_on_discovery: bool
+    flattening_enabled: bool | None  # a setting of the SDK
+
+    @classmethod
+    @override
+    def from_config(cls, config: Mapping[str, Any]) -> Self:
+        """Return the settings of a validated configuration with its defaults filled in. Raises: ConfigError."""
+        settings = super().from_config(config)
+        return replace(settings, start_date=parse_time(settings.start_date, "setting start_date"))
+
+    @property
+    def event_streams(self) -> list[str]:
+        """Return the streams whose changes `change_events` reports."""
+        return sorted({*DEFAULT_EVENT_STREAMS, *self.change_event_streams})
+
+    @property
+    def read_options(self) -> ReadOptions:
+        """Return how lists are read."""
+        return ReadOptions(
+            page_size=self.page_size,
+            pages_in_flight=self.pages_in_flight,
+            check_completeness=self.completeness != "off",
+            zone=self.zone,
+        )
+
+
+def parse_time(value: object, where: str) -> datetime | None:
+    """Return the aware UTC time that a setting or a state gives; None for null and ''.
+
+    Raises: ConfigError.
+    """
+    if value is None or value == "":
+        return None
+    error = ConfigError("The time is not in ISO 8601 form.", where=where, hint="write it like 2026-01-31T00:00:00Z")
+    if not isinstance(value, str):
+        raise error
+    try:
+        return to_utc(value, timezone.utc)
+    except ConversionError:
+        raise error from None

@@ -13,8 +13,12 @@ from .domains import link
 from .tables import codes, table
 
 EVENT_STREAMS: dict[str, tuple[str, str, dict[str, Any]]] = {
-    change_event_stream.NAME: ("Changes of the other streams", "event_id", EVENT_SCHEMA),
-    webhook_event_stream.NAME: ("Webhook deliveries as they came", "event_key", webhook_event_stream.WEBHOOK_SCHEMA),
+    change_event_stream.CHANGE_EVENTS: ("Changes of the other streams", "event_id", EVENT_SCHEMA),
+    webhook_event_stream.WEBHOOK_EVENTS: (
+        "Webhook deliveries as they came",
+        "event_key",
+        webhook_event_stream.WEBHOOK_SCHEMA,
+    ),
 }
 """Title, primary key and schema of the streams that are no lists of the API."""
 

@@ -1,4 +1,4 @@
-"""Two contents of one row → the events between them, in the form of the vendor's webhooks. Pure: no I/O."""
+"""Change events: the difference between two contents of a row, in the form of the vendor's webhooks. No I/O."""
 
 from __future__ import annotations
 
@@ -19,10 +19,9 @@ from fieldpulse_api.values.strict_json import decode
 ChangeKind = Literal["created", "updated", "status_changed", "deleted"]
 Record = dict[str, Any]
 
-DEFAULT_EVENT_STREAMS = ("customers", "estimates", "invoices", "jobs")
-"""The streams whose changes are always looked for."""
-_NO_CHANGE = ("updated_at",)  # alone it is none: the vendor's webhooks do not fire for it either (contract 5)
-_ANYTHING = ["object", "array", "string", "number", "integer", "boolean", "null"]
+# A change of these columns alone is ignored; the vendor's webhooks do not fire for it either (API facts 5).
+_IGNORED_COLUMNS = ("updated_at",)
+_ANY_TYPE = ["object", "array", "string", "number", "integer", "boolean", "null"]
 _ENCODER = msgspec.json.Encoder(decimal_format="number", order="deterministic")
 
 
@@ -33,20 +32,20 @@ def _property(kinds: list[str], description: str, **more: Any) -> dict[str, Any]
 EVENT_SCHEMA: dict[str, Any] = {
     "type": "object",
     "properties": {
-        "event_id": _property(["string"], "Identifier of the event; an event that is emitted again has the same"),
+        "event_id": _property(["string"], "Identifier of the event; the same if the event is emitted again"),
         "event": _property(["string"], "created, updated, status_changed or deleted"),
         "stream": _property(["string"], "Stream of the row that changed"),
         "object_id": _property(["integer"], "Identifier of the row that changed"),
-        "trigger": _property(["string"], "Name of the event, as the vendor's webhooks call it where they have it"),
+        "trigger": _property(["string"], "Name of the event in the vendor's webhooks, or one formed like it"),
         "message": _property(["string"], "Action, resource and fields, in the form of the vendor's webhooks"),
         "old_value": _property(
-            _ANYTHING, "status_changed: the status before; updated: the values before, by field; null if not known"
+            _ANY_TYPE, "status_changed: the previous status; updated: the previous values by field; null if unknown"
         ),
-        "new_value": _property(_ANYTHING, "status_changed: the status now; updated: the values now, by field"),
+        "new_value": _property(_ANY_TYPE, "status_changed: the new status; updated: the new values by field"),
         "object": _property(
-            ["object", "null"], "The row as its stream emits it; of a deleted row what was last known of it"
+            ["object", "null"], "The row as its stream emits it; for a deleted row, its last known contents"
         ),
-        "detected_at": _property(["string"], "When the change was seen (UTC)", format="date-time"),
+        "detected_at": _property(["string"], "When the tap detected the change (UTC)", format="date-time"),
         "updated_at": _property(["string", "null"], "The row's own updated_at", format="date-time"),
     },
 }
@@ -54,7 +53,7 @@ EVENT_SCHEMA: dict[str, Any] = {
 
 @dataclass(frozen=True)
 class Change:
-    """What happened to a row. `fields` are the columns that changed."""
+    """One change of a row. `fields` are the columns that changed."""
 
     kind: ChangeKind
     fields: tuple[str, ...] = ()
@@ -63,26 +62,24 @@ class Change:
 
 
 def comparable_contents(record: Record) -> Record:
-    """Return what of a record is compared: custom values by their definitions, so that a new name is no change."""
-    kept = {name: value for name, value in record.items() if name not in VALUE_COLUMNS}
-    values = {
-        str(one): value
-        for name in VALUE_COLUMNS
-        for one, value in entries_of(record.get(name))
-        if value not in (None, "")
-    }
+    """Return the part of a record that is compared, with custom field values by definition id.
+
+    A custom field that is renamed therefore does not look like a change.
+    """
+    contents = {name: value for name, value in record.items() if name not in VALUE_COLUMNS}
     if any(name in record for name in VALUE_COLUMNS):
-        kept[VALUE_COLUMNS[0]] = values
-    return kept
+        entries = (entry for name in VALUE_COLUMNS for entry in entries_of(record.get(name)))
+        contents[VALUE_COLUMNS[0]] = {str(field_id): value for field_id, value in entries if value not in (None, "")}
+    return contents
 
 
 def pack(record: Record) -> bytes:
-    """Return contents as they are stored."""
+    """Return contents in their stored form."""
     return zlib.compress(_ENCODER.encode(record), 1)
 
 
 def unpack(body: bytes) -> Record:
-    """Return stored contents."""
+    """Return contents from their stored form."""
     record: Record = decode(zlib.decompress(body))
     return record
 
@@ -91,35 +88,46 @@ EMPTY_CONTENTS = pack({})
 
 
 def changes(resource: Resource, before: Record, after: Record) -> list[Change]:
-    """Return what happened between two contents of a row; a column that only one of them has is no change.
+    """Return the changes between two contents of a row: one of the status, one of all other columns.
 
-    A change of status is one event, all other fields together are another.
+    A column that only one of them has does not count: the API or the catalog has changed, not the row.
     """
-    after = decode(_ENCODER.encode(after))  # as it would come back from the store
-    fields = [name for name in after if name in before and before[name] != after[name] and name not in _NO_CHANGE]
-    status = [name for name in resource.status_columns if name in fields]
+    after = decode(_ENCODER.encode(after))  # the form in which the store returns it
+    fields = [name for name in after if name in before and before[name] != after[name] and name not in _IGNORED_COLUMNS]
+    status = next((name for name in resource.status_columns if name in fields), None)
     others = tuple(sorted(name for name in fields if name not in resource.status_columns))
     found = []
     if status:
-        column = status[0]
-        found.append(Change("status_changed", (column,), before[column], after[column]))
+        found.append(Change("status_changed", (status,), before[status], after[status]))
     if others:
         old, new = ({name: row[name] for name in others} for row in (before, after))
         found.append(Change("updated", others, old, new))
     return found
 
 
+def changes_of_row(resource: Resource, known: Mapping[int, bytes | None], record: Record) -> list[Change]:
+    """Return the changes of a row since its `known` contents; none if only its id is known."""
+    row_id = int(record["id"])
+    if row_id not in known:
+        return [Change("created")]
+    before = known[row_id]
+    return changes(resource, unpack(before), comparable_contents(record)) if before is not None else []
+
+
 def change_event(resource: Resource, change: Change, record: Record, *, generation: int, now: datetime) -> Record:
-    """Return the record of a change. One that is detected again, after a run that was killed, gets the same id."""
-    plural = resource.name.replace("_", " ").upper()
+    """Return the record of a change.
+
+    Its id depends on the row, the change and the generation of the snapshot. A run that repeats a failed run writes
+    under the same generation, so a change that it detects again gets the same id.
+    """
+    plural, noun, fields = resource.name.replace("_", " ").upper(), resource.webhook_noun, ", ".join(change.fields)
+    # The vendor names a job's status differently where the account defines the statuses (API facts 5).
+    status_update = "Workflow Custom Status Update" if change.fields == ("status_id",) else "Custom Status Update"
     trigger, message = {
-        "created": (f"{resource.webhook_noun} Created", f"CREATE ON {plural}"),
-        "updated": (f"{resource.webhook_noun} Updated", f"UPDATE ON {plural} FOR {', '.join(change.fields)}"),
-        "status_changed": (
-            f"{resource.webhook_noun} {_status_update(change)}",
-            f"UPDATE ON {plural} FOR {', '.join(change.fields)}",
-        ),
-        "deleted": (f"{resource.webhook_noun} Deleted", f"DELETE ON {plural}"),
+        "created": (f"{noun} Created", f"CREATE ON {plural}"),
+        "updated": (f"{noun} Updated", f"UPDATE ON {plural} FOR {fields}"),
+        "status_changed": (f"{noun} {status_update}", f"UPDATE ON {plural} FOR {fields}"),
+        "deleted": (f"{noun} Deleted", f"DELETE ON {plural}"),
     }[change.kind]
     identity = [resource.name, record["id"], change.kind, generation, change.old, change.new]
     return {
@@ -135,16 +143,3 @@ def change_event(resource: Resource, change: Change, record: Record, *, generati
         "detected_at": iso_timestamp(now),
         "updated_at": record.get(resource.updated_column or "updated_at"),
     }
-
-
-def changes_of_row(resource: Resource, known: Mapping[int, bytes | None], record: Record) -> list[Change]:
-    """Return the changes of a row that was read; of one whose contents were not kept, nothing is known."""
-    identity = int(record["id"])
-    if identity not in known:
-        return [Change("created")]
-    before = known[identity]
-    return changes(resource, unpack(before), comparable_contents(record)) if before is not None else []
-
-
-def _status_update(change: Change) -> str:
-    return "Workflow Custom Status Update" if change.fields == ("status_id",) else "Custom Status Update"

@@ -1,4 +1,13 @@
-"""What is remembered of a stream's rows, and what that shows of those that are read: new ones, changes, deletes."""
+"""Compares the rows of a stream with those of earlier runs, to find new, changed and deleted rows.
+
+A row is compared in the form that its stream emits, before derived properties are added: labels and custom field names
+may change although the row did not. What a run observes is stored in the snapshot under a generation of its own.
+
+Invariant: an observation replaces an earlier one only once the STATE behind it has come back (see `snapshot`). Every
+change is therefore reported at least once, and a report that is repeated has the same `event_id`.
+
+Nothing is reported before the snapshot has a baseline, the full list of an earlier run: every row would look created.
+"""
 
 from __future__ import annotations
 
@@ -17,15 +26,14 @@ from . import change_event as events
 from .delete_detection import DeleteDetector
 from .snapshot import StreamSnapshot
 
-_AT_ONCE = 100
+_DELETES_PER_BATCH = 100
 
 
 class ChangeTracker:
-    """The rows of one stream from run to run. With `has_events` their contents are kept, else only their ids.
+    """Track the rows of one stream from run to run.
 
-    `is_gapless` says that the run before this one kept contents too; `is_refiltered` that it looked at
-    other rows, so that one that is not known need not be new. Nothing is told of a list that was never taken
-    in whole.
+    With `keeps_contents`, the snapshot gets the contents of rows, and changes are reported; without, it gets their ids.
+    Without `reports_created`, unknown rows are stored silently: after a change of filters they need not be new.
     """
 
     def __init__(
@@ -34,81 +42,92 @@ class ChangeTracker:
         resource: Resource,
         filters: Filters,
         *,
-        tracks_changes: bool,
-        tracked_last_run: bool,
-        filters_changed: bool,
+        keeps_contents: bool,
+        reports_created: bool,
     ) -> None:
-        self.tracks_changes, self.generation = tracks_changes, snapshot.generation
-        self.needs_full_comparison = not snapshot.has_baseline or (tracks_changes and not tracked_last_run)
+        self.generation = snapshot.generation
         self._snapshot, self._resource, self._filters = snapshot, resource, filters
-        self._is_refiltered = filters_changed
-        self._path_needs = tuple(set(re.findall(r"{(\w+)}", resource.item_path or "")) - {"id"})
+        self._keeps_contents, self._reports_created = keeps_contents, reports_created
+        self._reports_changes = keeps_contents and snapshot.has_baseline
+        self._path_columns = tuple(set(re.findall(r"{(\w+)}", resource.item_path or "")) - {"id"})
 
     @cached_property
-    def _known(self) -> set[int]:
+    def _known_ids(self) -> set[int]:
         return self._snapshot.row_ids()
 
     def is_unknown(self, row: Row) -> bool:
-        """Say whether a row is not known, though the whole list was: restored, or stamped late."""
-        return self._snapshot.has_baseline and int(row["id"]) not in self._known
+        """Return whether no earlier run saw the row, although one saw the full list.
 
-    def observe(self, records: list[Record], *, store_only: bool = False) -> list[Record]:
-        """Take records in, and return the events between what was known and them."""
-        now = {int(record["id"]): self._stored_body(record) for record in records}
-        known = self._snapshot.read_bodies(now)
-        is_other = {
-            one for one, body in now.items() if one not in known or (self.tracks_changes and known[one] != body)
-        }
-        self._snapshot.upsert({one: now[one] for one in now if one in is_other})
-        if store_only or not self.tracks_changes or not self._snapshot.has_baseline:
-            return []
-        return [event for record in records for event in self._events_of(record, known)]
-
-    def find_deleted(self, sweep: DeleteDetector, read: ListReader) -> Iterator[tuple[list[Record], list[Record]]]:
-        """Yield records and events of rows that are gone; of those that did not fit the filters nobody ever heard.
-
-        Raises: GuardStopped.
+        Such a row was restored, or its `updated_at` is older than its creation.
         """
-        missing = sweep.missing_ids(self._known, read)
-        gone = sweep.confirm_deleted(missing, len(self._known), self._snapshot)
-        self._snapshot.mark_deleted(int(row["id"]) for row in gone)
-        heard = [row for row in gone if not self._has_contents(row) or self._filters.matches(row)]
+        return self._snapshot.has_baseline and int(row["id"]) not in self._known_ids
+
+    def store(self, records: list[Record]) -> dict[int, bytes | None]:
+        """Store records, and return what was known of them before."""
+        bodies = {int(record["id"]): self._body(record) for record in records}
+        known = self._snapshot.read_bodies(bodies)
+        self._snapshot.upsert(
+            {
+                row_id: body
+                for row_id, body in bodies.items()
+                if row_id not in known or (self._keeps_contents and known[row_id] != body)
+            }
+        )
+        return known
+
+    def observe(self, records: list[Record]) -> list[Record]:
+        """Store records, and return the events between what was known of them and their contents now."""
+        known = self.store(records)
+        if not self._reports_changes:
+            return []
+        return [
+            self._event(change, record)
+            for record in records
+            if self._reports_created or int(record["id"]) in known
+            for change in events.changes_of_row(self._resource, known, record)
+        ]
+
+    def find_deleted(
+        self, detector: DeleteDetector, list_reader: ListReader
+    ) -> Iterator[tuple[list[Record], list[Record]]]:
+        """Yield the records and the events of deleted rows.
+
+        A row whose last known contents match no filter was never emitted, so its deletion is not emitted either.
+
+        Raises: SafetyLimitReached.
+        """
+        missing = detector.missing_ids(self._known_ids, list_reader)
+        deleted = detector.confirm_deleted(missing, len(self._known_ids), self._snapshot)
+        self._snapshot.mark_deleted(int(row["id"]) for row in deleted)
+        emitted = [row for row in deleted if not self._has_contents(row) or self._filters.matches(row)]
         now = datetime.now(timezone.utc)
-        for start in range(0, len(heard), _AT_ONCE):
-            some = heard[start : start + _AT_ONCE]
-            is_told = self.tracks_changes and self._snapshot.has_baseline
-            found = [self._event(events.Change("deleted"), row) for row in some] if is_told else []
-            yield [sweep.delete_record(row, now) for row in some], found
+        for start in range(0, len(emitted), _DELETES_PER_BATCH):
+            batch = emitted[start : start + _DELETES_PER_BATCH]
+            found = [self._event(events.Change("deleted"), row) for row in batch] if self._reports_changes else []
+            yield [detector.delete_record(row, now) for row in batch], found
 
     def commit(self, *, is_full_list: bool) -> None:
-        """Keep what was taken in."""
+        """Keep what was stored; `is_full_list` if that is the full list."""
         self._snapshot.commit(is_full_list=is_full_list)
 
     def on_state_emitted(self) -> None:
-        """Note that the state has left, and let go."""
+        """Store that the STATE behind these observations was emitted, and close the snapshot."""
         self._snapshot.on_state_emitted()
         self._snapshot.close()
 
     def close(self) -> None:
-        """Give up what was taken in."""
+        """Close the snapshot; what was not committed is lost."""
         self._snapshot.close()
 
-    def _events_of(self, record: Record, known: dict[int, bytes | None]) -> Iterator[Record]:
-        if self._is_refiltered and int(record["id"]) not in known:
-            return
-        for change in events.changes_of_row(self._resource, known, record):
-            yield self._event(change, record)
-
     def _event(self, change: events.Change, record: Record) -> Record:
-        return events.change_event(
-            self._resource, change, record, generation=self.generation, now=datetime.now(timezone.utc)
-        )
+        now = datetime.now(timezone.utc)
+        return events.change_event(self._resource, change, record, generation=self.generation, now=now)
 
-    def _stored_body(self, record: Record) -> bytes | None:
-        """Return what is kept of a record: its contents, or what its path by id needs."""
-        if self.tracks_changes:
+    def _body(self, record: Record) -> bytes | None:
+        """Return the stored part of a record: its contents, or the columns that its path by id needs besides the id."""
+        if self._keeps_contents:
             return events.pack(events.comparable_contents(record))
-        return events.pack({name: record.get(name) for name in self._path_needs}) if self._path_needs else None
+        return events.pack({name: record.get(name) for name in self._path_columns}) if self._path_columns else None
 
     def _has_contents(self, row: Row) -> bool:
-        return not set(row) <= {"id", *self._path_needs}
+        return not set(row) <= {"id", *self._path_columns}

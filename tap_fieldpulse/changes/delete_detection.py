@@ -1,4 +1,13 @@
-"""Rows that were known and are gone: missing from the whole list, and answered with 404 by id."""
+"""Finds deleted rows: known rows that are missing from the full list and that `GET` by id does not return.
+
+The API reports no deletes. A row may be missing from a list because the server skipped it, so a missing row counts as
+deleted only if all of this holds:
+
+- the list was read in full and its verdict is `complete`;
+- `GET` by id returns 404, or a row with a `deleted_at`;
+- the deleted rows are at most `max_delete_percent` of all known rows. More of them rather mean that the key has lost
+  a permission, or that the snapshot belongs to another account. Then no delete is reported at all.
+"""
 
 from __future__ import annotations
 
@@ -20,64 +29,70 @@ from .snapshot import StreamSnapshot
 
 
 class DeleteDetector:
-    """Look for deleted rows of one resource, where the whole list was read and proved complete."""
+    """Find deleted rows of one resource."""
 
     def __init__(
         self, client: Client, resource: Resource, reading: ReadOptions, logger: logging.Logger, *, max_percent: float
     ) -> None:
         self._client, self._resource, self._reading, self._logger = client, resource, reading, logger
-        self._most_percent = max_percent
+        self._max_percent = max_percent
 
-    def missing_ids(self, known: set[int], read: ListReader) -> list[int]:
-        """Return the ids that are known and were not read; none where the list was not read whole and proved."""
-        if read.reads_full_list and read.stats.verdict == "complete":
-            return sorted(known - read.row_ids)
-        if read.reads_full_list:
-            verdict = read.stats.verdict
-            self._logger.warning("%s: deleted rows were not looked for: the list is %s", self._resource.name, verdict)
-        return []
+    def missing_ids(self, known: set[int], list_reader: ListReader) -> list[int]:
+        """Return the known ids that are missing from the list; none if it is not proved complete."""
+        if not list_reader.reads_full_list:
+            return []
+        verdict = list_reader.stats.verdict
+        if verdict != "complete":
+            self._logger.warning("%s: skipped delete detection, because the list is %s", self._resource.name, verdict)
+            return []
+        return sorted(known - list_reader.row_ids)
 
-    def confirm_deleted(self, missing: list[int], known: int, snapshot: StreamSnapshot) -> list[Row]:
-        """Return what was last known of the missing rows that are gone.
+    def confirm_deleted(self, missing: list[int], known_count: int, snapshot: StreamSnapshot) -> list[Row]:
+        """Return the last known contents of those missing rows that were deleted.
 
-        Raises: GuardStopped when they are more than `most_percent` of those known; it asks no further then.
+        Raises: SafetyLimitReached as soon as they are more than `max_percent` of the known rows.
         """
-        bodies = snapshot.read_bodies(missing)
-        rows = (events.unpack(body or events.EMPTY_CONTENTS) | {"id": one} for one, body in bodies.items())
-        gone: list[Row] = []
-        there = 0
-        for row, is_gone in map_in_order(self._ask, rows, max_in_flight=self._reading.pages_in_flight):
-            if is_gone:
-                gone.append(row)
-            there += not is_gone
-            if len(gone) * 100 > self._most_percent * known:
-                raise self._too_many(len(missing), known)
-        if there:
-            self._logger.info("%s: %d rows are not in the list, and there by id", self._resource.name, there)
-        return gone
+        rows = (
+            events.unpack(body or events.EMPTY_CONTENTS) | {"id": row_id}
+            for row_id, body in snapshot.read_bodies(missing).items()
+        )
+        deleted: list[Row] = []
+        existing = 0
+        for row, is_deleted in map_in_order(self._check, rows, max_in_flight=self._reading.pages_in_flight):
+            if is_deleted:
+                deleted.append(row)
+            else:
+                existing += 1
+            if len(deleted) * 100 > self._max_percent * known_count:
+                raise self._limit_reached(len(missing), known_count)
+        if existing:
+            self._logger.info("%s: %d rows are missing from the list but exist by id", self._resource.name, existing)
+        return deleted
 
     @staticmethod
     def delete_record(row: Row, now: datetime) -> Record:
-        """Return the record that says so: the key, and when it was seen. Nothing else is known."""
+        """Return the record of a deleted row: its key, and when the tap detected the delete."""
         return {"id": row["id"], "deleted_at": iso_timestamp(now)}
 
-    def _too_many(self, missing: int, known: int) -> SafetyLimitReached:
+    def _limit_reached(self, missing_count: int, known_count: int) -> SafetyLimitReached:
         return SafetyLimitReached(
-            f"{missing} of the {known} rows known of stream {self._resource.name} are not in its list any more, and "
-            "too many of them are gone: none was reported as deleted.",
+            f"Too many rows of stream {self._resource.name} were deleted: {missing_count} of {known_count} known rows "
+            f"are missing, the limit is {self._max_percent:g} %. No delete of the stream was reported.",
             where="setting max_delete_percent",
-            hint="look into FieldPulse; if they were deleted there, allow it for one run by raising the setting",
+            hint="check the rows in FieldPulse; if they were deleted on purpose, raise the setting for one run",
         )
 
-    def _ask(self, row: Row) -> tuple[Row, bool]:
+    def _check(self, row: Row) -> tuple[Row, bool]:
+        """Return a row and whether it was deleted; False if that is unknown."""
         try:
             found = find_row(self._client, self._resource, row)
-            return row, found is None or is_marked_deleted(found, self._reading.zone)
         except UnexpectedResponse as error:
-            self._logger.warning("%s: whether a row was deleted is not known: %s", self._resource.name, error.one_line)
+            name = self._resource.name
+            self._logger.warning("%s: cannot tell whether a row was deleted: %s", name, error.one_line)
             return row, False
+        return row, found is None or is_marked_deleted(found, self._reading.zone)
 
 
 def is_delete_record(record: Record) -> bool:
-    """Say whether a record is one of a row that is gone."""
+    """Return whether a record is that of a deleted row."""
     return {name for name, value in record.items() if value is not None} == {"id", "deleted_at"}

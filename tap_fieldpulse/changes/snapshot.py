@@ -1,8 +1,17 @@
-"""What is known of an account's rows from earlier runs: their ids, and for change events their contents.
+"""What earlier runs saw of an account's rows: their ids and, for change events, their contents.
 
-A run writes under a generation of its own. It counts from then on only if the STATE that names it comes
-back, since only then has everything before that STATE arrived; otherwise the next run starts again from
-the generation before it. For a run without any state, what counts is the last generation whose STATE has left.
+A Singer tap does not learn whether its output was stored. A target emits a STATE once everything before it is stored,
+and the runner hands that STATE to the next run. So a run's observations may replace those of earlier runs only once
+the STATE that names them has come back; otherwise a change that was lost on the way would never be reported again.
+
+Each run therefore writes under a generation of its own, and its STATE names the number:
+
+    the next run's STATE names        what counts from then on
+    the generation of the last run    that generation too
+    an earlier one, or none           the confirmed generations; later ones are discarded, so their changes come again
+    (there is no STATE at all)        all generations whose STATE was emitted
+
+Invariant: a row's contents are those of the newest generation that counts, and that number never decreases.
 """
 
 from __future__ import annotations
@@ -34,7 +43,7 @@ from fieldpulse_plugin.run_lock import RunLock
 
 _METADATA = MetaData()
 _ROWS = Table(
-    "fieldpulse_snapshot_1",  # the number is the version of its form
+    "fieldpulse_snapshot_1",  # the number is the version of the columns
     _METADATA,
     Column("account", String(64), primary_key=True),
     Column("stream", String(64), primary_key=True),
@@ -48,44 +57,48 @@ _STREAMS = Table(
     _METADATA,
     Column("account", String(64), primary_key=True),
     Column("stream", String(64), primary_key=True),
-    Column("confirmed", Integer, nullable=False),
-    Column("emitted", Integer, nullable=False),
-    Column("baseline", Integer, nullable=False),
+    Column("confirmed", Integer, nullable=False),  # the newest generation that counts
+    Column("emitted", Integer, nullable=False),  # the newest generation whose STATE was emitted
+    Column("baseline", Integer, nullable=False),  # the first generation that saw the full list; 0 for none
 )
-_AT_ONCE = 500  # ids in one statement
+_IDS_PER_STATEMENT = 500
 
 
 class Snapshot:
-    """The store of one account. One run at a time has it, and a file for all accounts in it.
+    """The snapshot of one account. Only one run at a time may use it; an SQLite file is locked for all accounts.
 
-    Raises: BadSetting; RunLocked while another run of this account has it.
+    Raises: ConfigError; RunLocked while another run uses it.
     """
 
     def __init__(self, url: str, account: str) -> None:
         self._account = account
         self._engine = open_database(url, _METADATA, store="snapshot")
         try:
-            is_file = self._engine.dialect.name == "sqlite"  # where only one can write at a time
-            self._hold = RunLock(self._engine, "any" if is_file else account, store="snapshot")
+            has_one_writer = self._engine.dialect.name == "sqlite"
+            self._lock = RunLock(self._engine, "any" if has_one_writer else account, store="snapshot")
         except RunLocked:
             self._engine.dispose()
             raise
 
     def open_stream(self, name: str, state_generation: int | None, *, has_state: bool) -> StreamSnapshot:
-        """Begin a generation of a stream. `token` is the one that the state names, if there is a state that does."""
+        """Begin a generation of a stream.
+
+        `state_generation` is the one that the stream's state names. `has_state` says that the run was given any state.
+        """
         with translate_db_errors("snapshot"):
             return StreamSnapshot(self._engine.connect(), self._account, name, state_generation, has_state=has_state)
 
     def close(self) -> None:
-        """Close the connections, and let others have it."""
-        self._hold.release()
+        """Close the connections and release the lock."""
+        self._lock.release()
         self._engine.dispose()
 
 
 class StreamSnapshot:
-    """What is known of one stream's rows. Nothing of a run counts before `finish`, and then only as said above.
+    """The rows of one stream that earlier runs saw, and a new generation to write to.
 
-    `is_filled` says that the whole list was taken in once. `is_ahead` says that the state is older than what counts.
+    Nothing of this run is kept before `commit`. `has_baseline` says that the full list was stored once.
+    `newer_than_state` says that the state is older than the newest generation that counts.
     """
 
     def __init__(
@@ -95,7 +108,7 @@ class StreamSnapshot:
         self._is_row_of_stream = (_ROWS.c.account == account, _ROWS.c.stream == stream)
         self._is_stream = (_STREAMS.c.account == account, _STREAMS.c.stream == stream)
         self._key = {"account": account, "stream": stream}
-        confirmed, emitted, baseline = self._begin()
+        confirmed, emitted, baseline = self._read_generations()
         self.newer_than_state = state_generation is not None and state_generation < confirmed
         if state_generation is not None:
             confirmed = max(confirmed, min(state_generation, confirmed + 1))
@@ -111,56 +124,53 @@ class StreamSnapshot:
         connection.commit()
 
     def row_ids(self) -> set[int]:
-        """Return the ids of all rows that are known."""
-        gone: set[int] = set()
+        """Return the ids of all known rows."""
+        deleted: set[int] = set()
         known: set[int] = set()
+        columns = select(_ROWS.c.row_id, _ROWS.c.is_deleted)
         with translate_db_errors("snapshot"):
-            for row in self._connection.execute(
-                select(_ROWS.c.row_id, _ROWS.c.is_deleted).where(*self._is_row_of_stream)
-            ):
-                (gone if row.is_deleted else known).add(row.row_id)
-        return known - gone
+            for row in self._connection.execute(columns.where(*self._is_row_of_stream)):
+                (deleted if row.is_deleted else known).add(row.row_id)
+        return known - deleted
 
     def read_bodies(self, ids: Iterable[int]) -> dict[int, bytes | None]:
-        """Return the contents of those rows that are known, the newest that were put; None where only the id is."""
-        found: dict[int, bytes | None] = {}
+        """Return the newest contents of those rows that are known; None where only the id is stored."""
+        bodies: dict[int, bytes | None] = {}
+        in_order = select(_ROWS).where(*self._is_row_of_stream).order_by(_ROWS.c.generation)
         with translate_db_errors("snapshot"):
-            for some in _chunks(ids):
-                query = (
-                    select(_ROWS).where(*self._is_row_of_stream, _ROWS.c.row_id.in_(some)).order_by(_ROWS.c.generation)
-                )
-                for row in self._connection.execute(query):
-                    found[row.row_id] = row.body
+            for chunk in _chunks(ids):
+                for row in self._connection.execute(in_order.where(_ROWS.c.row_id.in_(chunk))):
+                    bodies[row.row_id] = row.body
                     if row.is_deleted:
-                        del found[row.row_id]
-        return found
+                        del bodies[row.row_id]
+        return bodies
 
     def upsert(self, rows: Mapping[int, bytes | None]) -> None:
-        """Take rows in."""
+        """Store rows in this run's generation."""
         self._write(rows, is_deleted=False)
 
     def mark_deleted(self, ids: Iterable[int]) -> None:
-        """Note rows as gone."""
+        """Store in this run's generation that rows were deleted."""
         self._write(dict.fromkeys(ids), is_deleted=True)
 
     def commit(self, *, is_full_list: bool) -> None:
-        """Keep the generation. `is_whole` says that the whole list was taken in."""
+        """Keep this run's generation. `is_full_list` says that all rows of the list were stored."""
         baseline = self._baseline or (self.generation if is_full_list else 0)
         with translate_db_errors("snapshot"):
             self._connection.execute(update(_STREAMS).where(*self._is_stream).values(baseline=baseline))
             self._connection.commit()
 
     def on_state_emitted(self) -> None:
-        """Note that the STATE that names this generation has left."""
+        """Store that the STATE that names this generation was emitted."""
         with translate_db_errors("snapshot"):
             self._connection.execute(update(_STREAMS).where(*self._is_stream).values(emitted=self.generation))
             self._connection.commit()
 
     def close(self) -> None:
-        """Give up what was not finished."""
+        """Close the connection; what was not committed is lost."""
         self._connection.close()
 
-    def _begin(self) -> tuple[int, int, int]:
+    def _read_generations(self) -> tuple[int, int, int]:
         row = self._connection.execute(select(_STREAMS).where(*self._is_stream)).one_or_none()
         if row:
             return row.confirmed, row.emitted, row.baseline
@@ -171,25 +181,25 @@ class StreamSnapshot:
         self._connection.execute(delete(_ROWS).where(*self._is_row_of_stream, _ROWS.c.generation > generation))
 
     def _compact(self, generation: int) -> None:
-        """Drop what the last generation that counts has overtaken, and what it says is gone."""
+        """Delete rows that this generation, which now counts, has replaced or marked as deleted."""
         newer = _ROWS.alias()
         is_same = and_(*(newer.c[name] == _ROWS.c[name] for name in ("account", "stream", "row_id")))
-        overtaken = exists().where(is_same, newer.c.generation == generation)
-        self._connection.execute(
-            delete(_ROWS).where(*self._is_row_of_stream, _ROWS.c.generation < generation, overtaken)
-        )
+        is_replaced = exists().where(is_same, newer.c.generation == generation)
+        older = delete(_ROWS).where(*self._is_row_of_stream, _ROWS.c.generation < generation)
+        self._connection.execute(older.where(is_replaced))
         self._connection.execute(delete(_ROWS).where(*self._is_row_of_stream, _ROWS.c.is_deleted))
 
     def _write(self, rows: Mapping[int, bytes | None], *, is_deleted: bool) -> None:
-        own = {**self._key, "generation": self.generation, "is_deleted": is_deleted}
+        common = {**self._key, "generation": self.generation, "is_deleted": is_deleted}
+        own_rows = delete(_ROWS).where(*self._is_row_of_stream, _ROWS.c.generation == self.generation)
         with translate_db_errors("snapshot"):
-            for some in _chunks(rows):
-                is_before = (_ROWS.c.generation == self.generation, _ROWS.c.row_id.in_(some))
-                self._connection.execute(delete(_ROWS).where(*self._is_row_of_stream, *is_before))
-                self._connection.execute(insert(_ROWS), [{**own, "row_id": one, "body": rows[one]} for one in some])
+            for chunk in _chunks(rows):
+                self._connection.execute(own_rows.where(_ROWS.c.row_id.in_(chunk)))
+                values = [{**common, "row_id": row_id, "body": rows[row_id]} for row_id in chunk]
+                self._connection.execute(insert(_ROWS), values)
 
 
 def _chunks(ids: Iterable[int]) -> Iterator[list[int]]:
-    rest = iter(ids)
-    while some := list(islice(rest, _AT_ONCE)):
-        yield some
+    remaining = iter(ids)
+    while chunk := list(islice(remaining, _IDS_PER_STATEMENT)):
+        yield chunk

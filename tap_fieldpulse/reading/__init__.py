@@ -1,1 +1,1 @@
-"""Which rows are read, and where a run may say that it ended."""
+"""Selects the rows that a run reads, and keeps the bookmark."""

@@ -1,7 +1,7 @@
-"""What a user's filter means: what the server is asked for, and which rows fit.
+"""The filters of a stream: the query that requests matching rows, and the test that each row must pass.
 
-A filter is sent in its documented form, since it may spare requests, and applied here, since the server
-ignores what it does not know. That the server means the same by it is checked by who reads the list.
+A filter is sent in its documented form, which may save requests. The tap applies it as well, since the server ignores
+unknown parameters. `ResourceListReader` checks that the server means the same by a filter.
 """
 
 from __future__ import annotations
@@ -23,63 +23,66 @@ from fieldpulse_api.values.text import PERSONAL_COLUMN, normalized
 
 from .name_index import NameIndex
 
-Names = Callable[[str, str], NameIndex]
-"""The rows of a stream by a column, or by several with a space between."""
+ReadNameIndex = Callable[[str, str], NameIndex]
+"""Returns the index of a stream by a column, or by several columns joined by a space."""
 Test = Callable[[Row], bool]
 
 _DAY = timedelta(days=1)
-_LABEL_KEYS = ("id", "tag_id", "title", "name")  # where an element that is an object may say what it is (contract 4.22)
+_LABEL_KEYS = ("id", "tag_id", "title", "name")  # keys that identify an element that is an object (API facts 4.22)
 
 
 @dataclass(frozen=True)
 class Filters:
-    """The filters of one stream. `query` is what is sent; `digest` changes when what was asked for does."""
+    """The filters of one stream. `query` are the parameters to send; `digest` changes with the user's filters."""
 
     query: Mapping[str, str] = field(default_factory=dict)
     tests: tuple[Test, ...] = ()
     digest: str | None = None
 
     def matches(self, row: Row) -> bool:
-        """Say whether a row is wanted."""
+        """Return whether a row passes all filters."""
         return all(test(row) for test in self.tests)
 
 
-def read_filters(resource: Resource, given: Mapping[str, Any], names: Names, zone: tzinfo) -> Filters:
-    """Return what the setting `filters` says of one stream.
+def read_filters(resource: Resource, setting: Mapping[str, Any], names: ReadNameIndex, zone: tzinfo) -> Filters:
+    """Return the filters of one stream from the setting `filters`.
 
-    Raises: BadSetting for a filter that the stream does not have, and for a value that names nothing.
+    Several filters of the catalogue may have one name, such as a name of a user and a name of a team. A value then
+    belongs to the first filter that knows it.
+
+    Raises: ConfigError for an unknown filter, and for a value that names nothing.
     """
     offered: dict[str, list[Filter]] = defaultdict(list)
-    for one in resource.filters:
-        offered[one.name].append(one)
+    for row_filter in resource.filters:
+        offered[row_filter.name].append(row_filter)
     query: dict[str, str] = {}
     tests = []
-    for name, value in given.items():
+    for name, value in setting.items():
         where = f"setting filters.{resource.name}.{name}"
         if name not in offered:
             raise ConfigError(
-                f"There is no such filter: {got_and_allowed(name, offered)}.", where=where, hint="correct the setting"
+                f"Unknown filter: {got_and_allowed(name, offered)}.", where=where, hint="correct the setting"
             )
-        wanted = [_FilterValues(one, _labels_of(resource, one), names, zone) for one in offered[name]]
+        wanted = [_FilterValues(each, _labels_of(resource, each), names, zone) for each in offered[name]]
         wanted[-1].accepts_any_id = True
         for single in value if isinstance(value, list) else [value]:
             _assign(single, wanted, where)
-        used = [one for one in wanted if one.ids or one.words or one.limits]
+        used = [values for values in wanted if values.ids or values.words or values.limits]
         if not used:
-            raise ConfigError("The filter names no value.", where=where, hint="name some, or leave the filter out")
+            raise ConfigError("The filter has no value.", where=where, hint="add a value, or remove the filter")
         if len(used) == 1:
             query |= used[0].query(sum(key.endswith("[attribute]") for key in query))
-        tests.append(_any([one.matches for one in used]))
-    text = json.dumps(given, sort_keys=True, default=str)
+        tests.append(_any([values.matches for values in used]))
+    text = json.dumps(setting, sort_keys=True, default=str)
     digest = hashlib.sha256(text.encode("utf-8", "surrogatepass")).hexdigest()[:16]
-    return Filters(query, tuple(tests), digest if given else None)
+    return Filters(query, tuple(tests), digest if setting else None)
 
 
 class _FilterValues:
-    """The values that one filter is to let through."""
+    """The values that one filter accepts: ids and codes, words, or limits in time."""
 
-    def __init__(self, one: Filter, labels: CodeLabels | None, names: Names, zone: tzinfo) -> None:
-        self.filter = one
+    def __init__(self, row_filter: Filter, labels: CodeLabels | None, names: ReadNameIndex, zone: tzinfo) -> None:
+        self.filter = row_filter
         self.ids: set[int] = set()
         self.words: set[str] = set()
         self.limits: list[datetime] = []
@@ -87,18 +90,18 @@ class _FilterValues:
         self._labels, self._names, self._zone = labels, names, zone
 
     def add(self, value: Any) -> bool:
-        """Take a value in, if this filter knows it."""
+        """Add a value and return True, if this filter knows it."""
         if self.filter.comparison:
             limit = _limit(value, self.filter.comparison, self._zone)
             self.limits += [limit] if limit else []
             return limit is not None
-        ids, words = self._known(value)
+        ids, words = self._look_up(value)
         self.ids |= ids
         self.words |= words
         return bool(ids or words)
 
     def allowed_names(self) -> Iterator[str]:
-        """Yield the values that may be named; nobody's e-mail or name among them."""
+        """Yield the accepted values for an error message, without names and e-mail addresses of persons."""
         yield from self.filter.allowed_values
         yield from self._labels.by_code.values() if self._labels else ()
         if self.filter.stream and PERSONAL_COLUMN not in self.filter.name_columns:
@@ -106,11 +109,11 @@ class _FilterValues:
                 yield from self._names(self.filter.stream, columns).names
 
     def matches(self, row: Row) -> bool:
-        """Say whether a row is let through."""
+        """Return whether a row has one of the values."""
         return any(self._is_wanted(cell) for path in self.filter.columns for cell in _cells(row, path.split(".")))
 
     def query(self, number: int) -> dict[str, str]:
-        """Return the documented parameters that ask for it; `number` is that of the next bracket filter."""
+        """Return the documented parameters for these values; `number` is that of the next bracket filter."""
         sent = self.filter.query_param
         if sent is None:
             return {}
@@ -121,26 +124,26 @@ class _FilterValues:
             return _bracket(number, self.filter.columns[0], "in", ",".join(values), "int_array" if self.ids else None)
         if not sent.startswith("asn"):
             return {sent: ",".join(values)}
-        if len(values) > 1:  # whether several mean `any` is not documented
+        if len(values) > 1:  # it is not documented whether several values mean `any`
             return {}
         return {sent if sent.endswith("_id]") else f"{sent}[0]": values[0]}
 
     def _limit_query(self, sent: str, number: int) -> dict[str, str]:
-        """Ask for a day more than is wanted: in which zone the server compares is not known."""
+        """Return parameters with a day of margin, since the time zone in which the server compares is unknown."""
         is_first = self.filter.comparison == ">="
         limit = _moved(min(self.limits), -_DAY) if is_first else _moved(max(self.limits), _DAY)
         seconds = str(int(limit.replace(microsecond=0).timestamp()))
         if sent != "filter":
             return {sent: seconds}
         operator, column = ">=" if is_first else "<", self.filter.columns[0]
-        if column == "start_time":  # the one column for which UNIX seconds were seen (contract 3.1)
+        if column == "start_time":  # the only column with UNIX seconds (API facts 3.1)
             return _bracket(number, column, operator, seconds)
         return _bracket(number, column, operator, limit.strftime("%Y-%m-%dT%H:%M:%S").rjust(19, "0"), "date")
 
-    def _known(self, value: Any) -> tuple[set[int], set[str]]:
-        """Return the ids or codes that a value means, and the words."""
-        word, identity = normalized(value), optional_int(value)
-        itself = {identity} if identity is not None and self.accepts_any_id else set()
+    def _look_up(self, value: Any) -> tuple[set[int], set[str]]:
+        """Return the ids or codes of the rows that a value names, and the words to compare."""
+        word, row_id = normalized(value), optional_int(value)
+        itself = {row_id} if row_id is not None and self.accepts_any_id else set()
         if self._labels:
             codes = {code for code, label in self._labels.pairs if word in (normalized(label), normalized(code))}
             return {code for code in codes if isinstance(code, int)} or itself, set()
@@ -148,8 +151,8 @@ class _FilterValues:
             return itself, set()
         if self.filter.stream:
             indexes = [self._names(self.filter.stream, columns) for columns in self.filter.name_columns]
-            found = {one for index in indexes for one in index.find(value)}
-            return found or itself, {word} if found else set()
+            ids = {row_id for index in indexes for row_id in index.find(value)}
+            return ids or itself, {word} if ids else set()
         if self.filter.allowed_values:
             return set(), {word} & set(map(normalized, self.filter.allowed_values))
         return itself, set() if self.filter.query_param else {word}
@@ -171,20 +174,20 @@ class _FilterValues:
 
 
 def _assign(value: Any, wanted: list[_FilterValues], where: str) -> None:
-    """Give a value to the first filter of a name that knows it."""
+    """Add a value to the first filter that knows it."""
     is_value = isinstance(value, (str, int)) and not isinstance(value, bool) and value != ""
-    if is_value and any(one.add(value) for one in wanted):
+    if is_value and any(values.add(value) for values in wanted):
         return
-    if any(one.filter.comparison for one in wanted):
-        what, do = "A time is not in ISO 8601 form.", "give it like 2026-01-31 or 2026-01-31T00:00:00Z"
-        raise ConfigError(what, where=where, hint=do)
-    names = list(dict.fromkeys(name for one in wanted for name in one.allowed_names()))
-    choice = f": {allowed_and_similar(value, names)}" if names else ""  # of persons, none is listed
-    raise ConfigError(f"Nothing has this name{choice}.", where=where, hint="correct the setting; an id will do, too")
+    if any(values.filter.comparison for values in wanted):
+        hint = "write it like 2026-01-31 or 2026-01-31T00:00:00Z"
+        raise ConfigError("The time is not in ISO 8601 form.", where=where, hint=hint)
+    names = list(dict.fromkeys(name for values in wanted for name in values.allowed_names()))
+    choice = f": {allowed_and_similar(value, names)}" if names else ""  # names of persons are not listed
+    raise ConfigError(f"The value is unknown{choice}.", where=where, hint="correct the setting; an id works as well")
 
 
-def _labels_of(resource: Resource, one: Filter) -> CodeLabels | None:
-    return next((labels for labels in resource.code_labels if labels.column == one.columns[0]), None)
+def _labels_of(resource: Resource, row_filter: Filter) -> CodeLabels | None:
+    return next((labels for labels in resource.code_labels if labels.column == row_filter.columns[0]), None)
 
 
 def _limit(value: Any, bound: str, zone: tzinfo) -> datetime | None:
@@ -196,7 +199,7 @@ def _limit(value: Any, bound: str, zone: tzinfo) -> datetime | None:
 
 
 def _moved(time: datetime, by: timedelta) -> datetime:
-    """Return a time so much later, or the first or last one that there is."""
+    """Return a time that is `by` later, or the first or last representable time."""
     try:
         return time + by
     except OverflowError:
@@ -205,10 +208,10 @@ def _moved(time: datetime, by: timedelta) -> datetime:
 
 
 def _cells(cell: Any, path: list[str]) -> Iterator[Any]:
-    """Yield what stands at a path, through lists."""
+    """Yield the values at a path; each element of a list on the way is followed."""
     if isinstance(cell, list):
-        for one in cell:
-            yield from _cells(one, path)
+        for element in cell:
+            yield from _cells(element, path)
     elif not path:
         yield cell
     elif isinstance(cell, dict):
@@ -216,11 +219,11 @@ def _cells(cell: Any, path: list[str]) -> Iterator[Any]:
 
 
 def _bracket(number: int, column: str, operator: str, value: str, kind: str | None = None) -> dict[str, str]:
-    """Return one bracket filter (contract 3.1)."""
+    """Return one bracket filter (API facts 3.1)."""
     parts = {"action": "and" if number else "where", "attribute": column, "operator": operator, "value": value}
     return {f"filter[{number}][{name}]": part for name, part in (parts | ({"class": kind} if kind else {})).items()}
 
 
 def _any(tests: Iterable[Test]) -> Test:
-    kept = tuple(tests)
-    return lambda row: any(test(row) for test in kept)
+    alternatives = tuple(tests)
+    return lambda row: any(test(row) for test in alternatives)

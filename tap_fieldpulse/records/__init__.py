@@ -1,1 +1,1 @@
-"""From a row of the API to a record of a stream."""
+"""Builds Singer records from rows of the API."""

@@ -1,4 +1,4 @@
-"""Fields that the catalogue does not know: a schema for each, from what was seen of it."""
+"""Schemas of fields that the catalogue lacks, inferred from a page of rows during discovery."""
 
 from __future__ import annotations
 
@@ -21,18 +21,18 @@ _TEXT = {"type": ["string", "null"]}
 
 
 def infer_schema(values: Iterable[Any]) -> Schema:
-    """Return a nullable schema that takes all the values; text, where they are of several types or none.
+    """Return a nullable schema that accepts all values; text if they have several types, or none.
 
-    '' stands for null, and [] for an empty object too (contract 4.0).
+    The API sends '' for null, and [] also for an empty object (API facts 4.0).
     """
-    given = [value for value in values if value not in (None, "")]
-    if any(isinstance(value, dict) for value in given):
-        given = [value for value in given if value != []]
-    kinds = {type_name(value) for value in given}
+    present = [value for value in values if value not in (None, "")]
+    if any(isinstance(value, dict) for value in present):
+        present = [value for value in present if value != []]
+    kinds = {type_name(value) for value in present}
     if kinds == {"object"}:
-        return {"type": ["object", "null"], "properties": infer_properties(given)}
+        return {"type": ["object", "null"], "properties": infer_properties(present)}
     if kinds == {"array"}:
-        elements = [one for value in given for one in value]
+        elements = [element for value in present for element in value]
         return {"type": ["array", "null"], "items": infer_schema(elements) if elements else {}}
     if kinds == {"date-time"}:
         return {**_TEXT, "format": "date-time"}
@@ -44,7 +44,7 @@ def infer_schema(values: Iterable[Any]) -> Schema:
 
 
 def infer_properties(rows: Iterable[Mapping[str, Any]]) -> dict[str, Schema]:
-    """Return a schema for each field of some rows."""
+    """Return a schema for each field of the rows."""
     values: dict[str, list[Any]] = {}
     for row in rows:
         for name, value in row.items():
@@ -55,9 +55,9 @@ def infer_properties(rows: Iterable[Mapping[str, Any]]) -> dict[str, Schema]:
 def sample_unknown_fields(
     client: Client, resource: Resource, reading: ReadOptions, logger: logging.Logger
 ) -> dict[str, Schema]:
-    """Read the newest page of a list, and return a schema for each field that the catalogue does not know.
+    """Read the newest page of a list, and return a schema for each field that the catalogue lacks.
 
-    Of a list below each row of a parent it is the newest parent's. A list that cannot be read is passed over.
+    A child list is read for the newest parent row. A list that cannot be read is skipped with a warning.
     """
     reading = replace(reading, query=dict(resource.with_custom_fields_params))
     try:
@@ -70,7 +70,7 @@ def sample_unknown_fields(
             path = path.format(**{f"{parent.singular}_id": first[0]["id"]})
         rows = _page(Pages(client, resource, reading, path))
     except (ServiceError, RecordError) as error:
-        logger.warning("%s: no sample was read: %s", resource.name, error.one_line)
+        logger.warning("%s: cannot read a sample: %s", resource.name, error.one_line)
         return {}
     shaper = Shaper(resource.schema, excluded=resource.excluded_fields, zone=reading.zone)
     shaped = [shaper(row) for row in rows]

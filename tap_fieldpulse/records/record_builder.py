@@ -1,4 +1,4 @@
-"""The form of a stream's records on one account: its schema, and how rows become records of it."""
+"""Builds the records of one stream for one account, and their schema."""
 
 from __future__ import annotations
 
@@ -19,9 +19,9 @@ Record = dict[str, Any]
 
 
 class RecordBuilder:
-    """Shape rows. `custom` are the account's custom fields, if any; `more` are properties beyond the catalogue's.
+    """Build records from rows. `extra_properties` are properties beyond those of the catalogue.
 
-    `has_labels` puts `…_label` beside each code.
+    With `add_labels`, each code column gets a property `…_label`.
     """
 
     def __init__(
@@ -41,21 +41,21 @@ class RecordBuilder:
         self.schema = base | {"properties": {**base["properties"], **dict(self._derived())}}
 
     def shape(self, row: Row) -> Record:
-        """Return the record of a row, as far as it comes from the row alone.
+        """Return the record of a row without its derived properties.
 
-        Raises: UnexpectedReply for a row that is nested too deeply to be read.
+        Raises: UnexpectedResponse if the row is nested too deeply.
         """
         try:
             return self._shaper(row)
         except RecursionError:
             raise UnexpectedResponse(
-                "FieldPulse answered with a row that is nested too deeply.",
+                "FieldPulse sent a row that is nested too deeply.",
                 where=f"stream {self._name} · row {row['id']}",
                 hint="report it: the API has changed",
             ) from None
 
     def add_derived(self, record: Record, row: Row) -> Record:
-        """Add to a record what is derived: custom fields by name, labels."""
+        """Add the derived properties to a record: custom fields by name, and labels."""
         if self.custom_fields:
             record[CUSTOM_FIELDS_PROPERTY] = self.custom_fields.values(row)
         for labels in self._labels:
@@ -67,20 +67,20 @@ class RecordBuilder:
         return record
 
     def warnings(self) -> Iterator[str]:
-        """Yield what was noticed of the rows, for a warning each."""
-        unfit = self._shaper.misfits + (self.custom_fields.misfits if self.custom_fields else Counter())
-        for name, count in sorted(unfit.items()):
-            yield f"{count} values of {name} do not fit the type and were emitted as they came"
+        """Yield a warning for each kind of unexpected value so far."""
+        misfits = self._shaper.misfits + (self.custom_fields.misfits if self.custom_fields else Counter())
+        for name, count in sorted(misfits.items()):
+            yield f"{count} values of {name} do not fit the type and were emitted unchanged"
         if self._shaper.unknown_fields:
-            seen = sorted(self._shaper.unknown_fields.items())
-            names = ", ".join(f"{name} ({' or '.join(sorted(kinds))})" for name, kinds in seen)
-            yield f"fields that the catalogue does not know were emitted as they came: {names}"
+            unknown = sorted(self._shaper.unknown_fields.items())
+            names = ", ".join(f"{name} ({' or '.join(sorted(kinds))})" for name, kinds in unknown)
+            yield f"fields that are not in the catalogue were emitted unchanged: {names}"
         if self.custom_fields and self.custom_fields.undefined:
             names = ", ".join(f"{name} ({count})" for name, count in sorted(self.custom_fields.undefined.items()))
             yield f"values of custom fields without a definition were emitted as text: {names}"
         if self._unlabelled:
             codes = ", ".join(f"{code} ({count})" for code, count in sorted(self._unlabelled.items()))
-            yield f"codes that have no known label: {codes}"
+            yield f"codes without a known label: {codes}"
 
     def _derived(self) -> Iterator[tuple[str, Any]]:
         if self.custom_fields:

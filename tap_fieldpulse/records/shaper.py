@@ -1,7 +1,7 @@
-"""Wire row → record: one function per resource, compiled from its schema, that shapes a row for emission.
+"""Converts rows to records, with functions that are compiled once from a resource's schema.
 
-A value that does not fit its declared type is emitted as it came and counted; so is a field that
-the schema does not know. What is never emitted (secrets, positions) is dropped at any depth.
+Compiling costs little and saves looking up the schema for every value. A value that does not fit its type is emitted
+unchanged and counted, and so is a field that the schema lacks. Secrets and positions are dropped at any depth.
 """
 
 from __future__ import annotations
@@ -33,7 +33,7 @@ _TYPE_NAMES = {type(None): "null", bool: "boolean", int: "integer", dict: "objec
 
 
 class Rule(NamedTuple):
-    """How one field is shaped: a value that is exactly of the type `fits` is emitted as it is, any other converted."""
+    """How the values of one field are converted; a value of exactly the type `fits` is emitted unchanged."""
 
     fits: type | None
     convert: Convert
@@ -49,10 +49,10 @@ _RULES: dict[str, Rule] = {
 
 
 class Shaper:
-    """Shape rows of one resource. `unfit` counts fields by path; `unknown` has the types seen of a row's own others.
+    """Convert rows of one resource to dicts of JSON values.
 
-    Shape: dict as the API sent it → dict of JSON values; money is exact text, times are
-    `YYYY-MM-DDTHH:MM:SS.ffffffZ`.
+    Money becomes exact text, times become `YYYY-MM-DDTHH:MM:SS.ffffffZ`. `misfits` counts values that do not fit their
+    type, by path. `unknown_fields` has the types of a row's fields that the schema lacks.
     """
 
     def __init__(
@@ -70,7 +70,7 @@ class Shaper:
 
     def _compile(self, schema: Mapping[str, Any], path: str) -> Rule:
         kinds = schema.get("type", [])
-        kind = next((one for one in ([kinds] if isinstance(kinds, str) else kinds) if one != "null"), "any")
+        kind = next((name for name in ([kinds] if isinstance(kinds, str) else kinds) if name != "null"), "any")
         form = str(schema.get("format", ""))
         if kind == "object":
             return Rule(None, _nested(self._object(schema, path)))
@@ -83,7 +83,7 @@ class Shaper:
         return _RULES.get(form) or _RULES.get(kind) or Rule(None, self._clean)
 
     def _object(self, schema: Mapping[str, Any], path: str) -> Convert:
-        rules = {name: self._compile(one, f"{path}{name}.") for name, one in schema.get("properties", {}).items()}
+        rules = {name: self._compile(field, f"{path}{name}.") for name, field in schema.get("properties", {}).items()}
         is_open = schema.get("additionalProperties", True)
 
         def shape(row: dict[str, Any]) -> dict[str, Any]:
@@ -94,7 +94,7 @@ class Shaper:
                     fits = value is None or value.__class__ is rule[0]
                     record[name] = value if fits else self._convert(rule, value, path + name)
                 elif is_open and not self._forbidden(name):
-                    if not path:  # deeper ones stay inside their object, where no loader can drop them
+                    if not path:  # deeper fields stay inside their object, where no loader drops them
                         self.unknown_fields[name].add(type_name(value))
                     record[name] = self._clean(value)
             return record
@@ -104,7 +104,7 @@ class Shaper:
     def _array(self, rule: Rule, path: str) -> Convert:
         def array(value: Any) -> Any:
             if isinstance(value, list):
-                return [one if one is None else self._convert(rule, one, path) for one in value]
+                return [element if element is None else self._convert(rule, element, path) for element in value]
             if value in ("", {}):
                 return None
             raise ConversionError
@@ -119,11 +119,11 @@ class Shaper:
             return self._clean(value)
 
     def _clean(self, value: Any) -> Any:
-        """Return a value of unknown shape without what is never emitted."""
+        """Return a value of unknown type without secrets and positions."""
         if isinstance(value, dict):
-            return {name: self._clean(one) for name, one in value.items() if not self._forbidden(name)}
+            return {name: self._clean(element) for name, element in value.items() if not self._forbidden(name)}
         if isinstance(value, list):
-            return [self._clean(one) for one in value]
+            return [self._clean(element) for element in value]
         return value
 
     def _forbidden(self, name: str) -> bool:
@@ -147,7 +147,7 @@ def _is_secret(name: str) -> bool:
 
 
 def type_name(value: Any) -> str:
-    """Return what JSON calls the type of a value, with the formats that matter: `date-time`, and `integer`."""
+    """Return the JSON Schema type of a value, or `date-time` for text in that format."""
     if isinstance(value, str):
         return "date-time" if _TIME.match(value) else "string"
     return _TYPE_NAMES.get(type(value), "number")

@@ -1,63 +1,65 @@
-"""The stream of change events: written beside the rows that show them, and read for streams that are not selected."""
+"""The Singer stream of change events, written while other streams are read."""
 
 from __future__ import annotations
 
 import sys
 from collections.abc import Iterable
-from typing import TYPE_CHECKING, cast
 
+from singer_sdk import Tap
 from singer_sdk.streams import Stream
 from typing_extensions import override
 
 from fieldpulse_api.resources.catalogue import BY_NAME
 from tap_fieldpulse.changes.change_event import EVENT_SCHEMA
 from tap_fieldpulse.records.record_builder import Record
+from tap_fieldpulse.sync.context import SyncContext
+from tap_fieldpulse.sync.sync_plan import StreamSelection
 
-if TYPE_CHECKING:
-    from tap_fieldpulse.tap import TapFieldPulse
-
-    from .resource_stream import ResourceStream
-
-NAME = "change_events"
+CHANGE_EVENTS = "change_events"
 
 
 class ChangeEventStream(Stream):
-    """What changed since the run before, one record for each change. Selected on request only: it needs a store."""
+    """Changes since the last run, one record per change. Not selected by default, since it needs a database.
+
+    The events of a selected stream are written while that stream is read. Event streams that are not selected are read
+    here, for their events only; the state of this stream holds theirs, under `sources`.
+    """
 
     STATE_MSG_FREQUENCY = sys.maxsize
     selected_by_default = False
 
-    def __init__(self, tap: TapFieldPulse) -> None:
-        super().__init__(tap, schema=EVENT_SCHEMA, name=NAME)
+    def __init__(self, tap: Tap, context: SyncContext) -> None:
+        super().__init__(tap, schema=EVENT_SCHEMA, name=CHANGE_EVENTS)
         self.primary_keys = ["event_id"]
-        self._fieldpulse = tap
-        self._is_announced = False
+        self._context = context
+        self._has_written_schema = False
 
     def write(self, events: Iterable[Record]) -> None:
-        """Emit events that another stream's rows show, before those rows."""
+        """Write events that the rows of another stream show, before those rows."""
         for event in events:
             self._write_schema_message()
             self._write_record_message(event)
 
     @override
     def get_records(self, context: object) -> Iterable[Record]:
-        """Read the streams whose changes are wanted and which are not selected themselves."""
-        if self.ABORT_AT_RECORD_COUNT is not None:  # a trial of all streams: it must leave no store behind
+        """Read the event streams that are not selected themselves, and yield their events."""
+        if self.ABORT_AT_RECORD_COUNT is not None:  # a connection test must leave no database behind
             return
-        kept = self.stream_state.setdefault("sources", {})
-        for name in self._fieldpulse.context.event_streams:
-            stream = cast("ResourceStream", self._fieldpulse.streams[name])
-            if stream.selected or self._fieldpulse.context.is_unavailable(BY_NAME[name], self.logger):
+        selection = StreamSelection(is_incremental=True, has_change_events=self.selected)
+        states = self.stream_state.setdefault("sources", {})
+        for name in self._context.settings.event_streams:
+            if self._tap.streams[name].selected or self._context.is_unavailable(BY_NAME[name], self.logger):
                 continue
-            source = self._fieldpulse.stream_sync(stream, kept.setdefault(name, {}), self.logger, is_incremental=True)
-            for batch in source.batches():
+            state = states.setdefault(name, {})
+            stream_sync = self._context.stream_sync(name, state, self.logger, selection=selection)
+            for batch in stream_sync.batches():
                 yield from batch.events
-            self._fieldpulse.state_writer.write_state(self.tap_state)
-            self._fieldpulse.on_state_emitted(source)
+            self._tap.state_writer.write_state(self.tap_state)
+            stream_sync.on_state_emitted()
 
     @override
     def _write_schema_message(self) -> None:
-        """Write the schema once, whoever comes first."""
-        if not self._is_announced:
-            self._is_announced = True
+        """Write the schema before the first event, wherever that comes from."""
+        if not self._has_written_schema:
+            self._has_written_schema = True
             super()._write_schema_message()

@@ -1,4 +1,4 @@
-"""A catalog that was made before, held against what this account and this version have."""
+"""Checks the catalog that the user gives, and completes it with what this account and version have."""
 
 from __future__ import annotations
 
@@ -58,25 +58,25 @@ _SHAPE = Draft7Validator(
 )
 
 
-def read_catalog(given: dict[str, Any], events: tuple[str, ...]) -> Catalog:
-    """Return a catalog that was checked; `events` are the streams that are no resources.
+def read_catalog(catalog_json: dict[str, Any], event_streams: tuple[str, ...]) -> Catalog:
+    """Return a checked catalog; `event_streams` are the streams besides those of resources.
 
-    Raises: BadSetting for what is none, and for what asks of a stream what it cannot do.
+    Raises: ConfigError if it is not a catalog, or selects something that the tap cannot do.
     """
-    error = next(_SHAPE.iter_errors(given), None)
+    error = next(_SHAPE.iter_errors(catalog_json), None)
     if error:
-        raise _wrong(f"{error.validator}: {error.validator_value}", ".".join(map(str, error.absolute_path)))
+        raise _invalid(f"{error.validator}: {error.validator_value}", ".".join(map(str, error.absolute_path)))
     catalog = Catalog()
-    for stream in given["streams"]:
+    for stream in catalog_json["streams"]:
         name = stream["tap_stream_id"]
         if name in catalog:
-            raise _wrong("a stream stands in it once", f"stream {name}")
+            raise _invalid("it lists a stream more than once", f"stream {name}")
         catalog[name] = _read(stream)
-        if name in (*BY_NAME, *events):
+        if name in (*BY_NAME, *event_streams):
             _check(catalog[name])
         elif catalog[name].metadata.resolve_selection().get((), False):
-            raise _wrong(
-                f"there is no such stream to select: {got_and_allowed(name, (*BY_NAME, *events))}", f"stream {name}"
+            raise _invalid(
+                f"it selects an unknown stream: {got_and_allowed(name, (*BY_NAME, *event_streams))}", f"stream {name}"
             )
     return catalog
 
@@ -88,41 +88,43 @@ def _read(stream: dict[str, Any]) -> CatalogEntry:
         return CatalogEntry.from_dict(stream)
     except SchemaError as error:
         rule = f"{error.validator}: {error.validator_value}"
-        raise _wrong(rule, ".".join([where, *map(str, error.absolute_path)])) from None
-    except (AttributeError, TypeError, ValueError, RecursionError):  # the SDK's own reading: `true` is no schema to it
-        raise _wrong("every property has a schema that is an object", where) from None
+        raise _invalid(rule, ".".join([where, *map(str, error.absolute_path)])) from None
+    except (AttributeError, TypeError, ValueError, RecursionError):  # the SDK does not accept `true` as a schema
+        raise _invalid("the schema of a property is not an object", where) from None
 
 
 def _check(entry: CatalogEntry) -> None:
     where, root = f"stream {entry.tap_stream_id}", entry.metadata.root
     if entry.stream not in (None, entry.tap_stream_id):
-        raise _wrong("`stream` is the same as `tap_stream_id`; stream_maps renames", where)
+        raise _invalid("`stream` differs from `tap_stream_id`; rename streams with stream_maps", where)
     resource = BY_NAME.get(entry.tap_stream_id)
     if resource is None:
         return
     allowed = [resource.updated_column] if resource.updated_column else []
     for key in (entry.replication_key, root.replication_key):
         if key is not None and key not in allowed:
-            raise _wrong(f"a replication key of the stream: {got_and_allowed(key, allowed or ['null'])}", where)
+            raise _invalid(
+                f"the stream has no such replication key: {got_and_allowed(key, allowed or ['null'])}", where
+            )
     columns = {*resource.schema["properties"], *(entry.schema.properties or ())}
     for key in (*(entry.key_properties or ()), *(root.table_key_properties or ())):
         if key not in columns:
-            raise _wrong(f"a key that is a column of the stream: {got_and_allowed(key, sorted(columns))}", where)
+            raise _invalid(f"the stream has no such key column: {got_and_allowed(key, sorted(columns))}", where)
 
 
-def _wrong(rule: str, place: str) -> ConfigError:
+def _invalid(problem: str, place: str) -> ConfigError:
     return ConfigError(
-        f"The catalog breaks a rule: {rule}.",
+        f"The catalog is invalid: {problem}.",
         where=f"--catalog · {place}" if place else "--catalog",
-        hint="discover again, or correct it",
+        hint="correct it, or run discovery again",
     )
 
 
 def complete_entry(entry: CatalogEntry, ours: dict[str, Any], keys: set[str], logger: Logger) -> None:
-    """Let an entry announce its keys, and what is derived for it: custom fields by name, labels.
+    """Add keys and derived properties (custom fields by name, labels) to an entry. `ours` is the current schema.
 
-    Its own properties stay. Other columns that it lacks are not emitted: it was trimmed, or is older than they
-    are. Where columns were deselected by hand, what is derived is deselected too.
+    The entry's own properties stay. Columns that it lacks are deselected: the user removed them, or the catalog is
+    older than they are. If the user deselected any column, new derived properties are deselected as well.
     """
     schema = entry.schema.to_dict()
     has = schema.get("properties", {})
@@ -134,14 +136,14 @@ def complete_entry(entry: CatalogEntry, ours: dict[str, Any], keys: set[str], lo
     has = {name: ours["properties"][name] for name in lacking if name in keys} | has
     if CUSTOM_FIELDS_PROPERTY in has and CUSTOM_FIELDS_PROPERTY in ours["properties"]:
         has = has | {CUSTOM_FIELDS_PROPERTY: ours["properties"][CUSTOM_FIELDS_PROPERTY]}
-    is_picked = any(one.selected is False for breadcrumb, one in entry.metadata.items() if breadcrumb)
+    is_picked = any(metadata.selected is False for breadcrumb, metadata in entry.metadata.items() if breadcrumb)
     for name in [*columns, *(derived if is_picked else ())]:
         entry.metadata["properties", name] = Metadata(selected=False)
     for name in keys:
         entry.metadata["properties", name] = Metadata(inclusion=Metadata.InclusionType.AUTOMATIC)
     if columns:
         logger.warning(
-            "The catalog lacks columns, and so they are not emitted: %s. Discover again to have them",
+            "The catalog lacks columns, which are therefore not emitted: %s. Run discovery again to add them",
             ", ".join(columns),
         )
     entry.schema = Schema.from_dict({**ours, **schema, "properties": {**has, **derived}})

@@ -1,4 +1,4 @@
-"""The state of the run before, as far as it is one of this tap."""
+"""Checks the state that the user gives."""
 
 from __future__ import annotations
 
@@ -8,39 +8,40 @@ from typing import Any
 from fieldpulse_api.errors import ConfigError
 from fieldpulse_api.resources.catalogue import BY_NAME
 
-_OF_THE_SDK = ("progress_markers", "partitions", "replication_key_signpost", "starting_replication_value")
-"""What the SDK keeps in a bookmark for taps that let it: none of it is ours, and any of it changes what it does."""
+_SDK_KEYS = ("progress_markers", "partitions", "replication_key_signpost", "starting_replication_value")
+"""Keys that the SDK may keep in a bookmark. This tap does not use them, and they would change what the SDK does."""
 
 
-def read_state(state: dict[str, Any], events: tuple[str, ...], logger: Logger) -> dict[str, Any]:
-    """Return a state without what has no meaning here; `events` are the streams that are no resources.
+def read_state(state: dict[str, Any], event_streams: tuple[str, ...], logger: Logger) -> dict[str, Any]:
+    """Return a state without unknown streams and keys of the SDK.
 
-    What a newer version of this tap put into a bookmark stays in it.
+    `event_streams` are the streams besides those of resources. Unknown keys of a bookmark stay: a newer version of the
+    tap may have written them.
 
-    Raises: BadSetting for what is no state of a tap.
+    Raises: ConfigError if it is not the state of a tap.
     """
     bookmarks: Any = state.get("bookmarks", None if state else {})
     if not _holds_objects(bookmarks):
         raise ConfigError(
             "The state is not the state of a Singer tap.",
             where="--state",
-            hint="give what the last run emitted, or none to start anew",
+            hint="give the last state of an earlier run, or no state to start from the beginning",
         )
-    for stream in events:
+    for stream in event_streams:
         if not _holds_objects(bookmarks.get(stream, {}).get("sources", {})):
-            what = f"The state of {stream} is not one of this tap."
-            raise ConfigError(what, where="--state", hint="give what the last run emitted")
-    idle = [name for name in bookmarks if name not in (*BY_NAME, *events)]
-    idle += [f"{stream}.{name}" for stream, one in bookmarks.items() for name in _OF_THE_SDK if name in one]
-    if idle:
-        logger.warning("The state holds what is not this tap's, and it has no effect: %s", ", ".join(map(repr, idle)))
+            what = f"The state of stream {stream} is not a state of this tap."
+            raise ConfigError(what, where="--state", hint="give the last state of an earlier run")
+    unknown = [name for name in bookmarks if name not in (*BY_NAME, *event_streams)]
+    unknown += [f"{stream}.{name}" for stream, bookmark in bookmarks.items() for name in _SDK_KEYS if name in bookmark]
+    if unknown:
+        logger.warning("Ignoring unknown parts of the state: %s", ", ".join(map(repr, unknown)))
     return {
         "bookmarks": {
-            stream: {name: value for name, value in one.items() if name not in _OF_THE_SDK}
-            for stream, one in bookmarks.items()
+            stream: {name: value for name, value in bookmark.items() if name not in _SDK_KEYS}
+            for stream, bookmark in bookmarks.items()
         }
     }
 
 
 def _holds_objects(value: Any) -> bool:
-    return isinstance(value, dict) and all(isinstance(one, dict) for one in value.values())
+    return isinstance(value, dict) and all(isinstance(element, dict) for element in value.values())

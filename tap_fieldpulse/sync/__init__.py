@@ -1,1 +1,1 @@
-"""One stream in one run."""
+"""Plans and runs the sync of one stream."""

@@ -1,4 +1,4 @@
-"""How far a stream is: a line that moves on a terminal, a log line every 30 s elsewhere. Never on stdout."""
+"""Progress of a stream on stderr: a log line every 30 s and, on a terminal, a line that is updated in place."""
 
 from __future__ import annotations
 
@@ -15,38 +15,50 @@ from tqdm import tqdm
 
 from tap_fieldpulse.reading.list_reader import ListReader
 
-_SECONDS_BETWEEN = 30.0
+_SECONDS_BETWEEN_LOG_LINES = 30.0
 _SECONDS_BETWEEN_FRAMES = 0.25
-tqdm.monitor_interval = 0  # no thread of its own
+_MIN_COLUMNS_FOR_BAR = 100
+_BAR = "{desc}: {percentage:3.0f}%|{bar:20}| {n:,}/{total:,}{unit} [{elapsed}<{remaining}{postfix}]"
+_NO_BAR = "{desc}: {n:,}{unit} [{elapsed}{postfix}]"
+tqdm.monitor_interval = 0  # tqdm needs no thread of its own
 
 
 class Progress:
-    """The progress of one stream while the `with` lasts, shown by a thread: also while nothing comes.
+    """Show the progress of one stream while the `with` block lasts.
 
-    `requests` says how many there were; `requests_per_second` is the budget that they are compared with.
+    A thread does it, so it also goes on while the server does not respond. `request_count` returns the requests so far;
+    their rate is shown beside the limit `requests_per_second`.
     """
 
     def __init__(
         self,
         stream: str,
         list_reader: ListReader,
-        requests: Callable[[], int],
+        request_count: Callable[[], int],
         requests_per_second: float,
         logger: logging.Logger,
     ) -> None:
-        self._stream, self._list, self._requests = stream, list_reader, requests
-        self._budget, self._logger = requests_per_second, logger
-        self._began = time.monotonic()
+        self._stream, self._list_reader, self._request_count = stream, list_reader, request_count
+        self._rate_limit, self._logger = requests_per_second, logger
+        self._started_at = time.monotonic()
         self._bar: tqdm[Any] | None = None
+        self._columns = 0
         self._ended = threading.Event()
         self._thread = threading.Thread(target=self._show, name="fieldpulse_progress", daemon=True)
 
     def __enter__(self) -> Progress:  # noqa: PYI034  `Self` is newer than Python 3.10
         if sys.stderr.isatty():
-            size = shutil.get_terminal_size()  # never 0, as that of a container's terminal may be
-            lines, columns = size.lines, size.columns
-            unit = f" {self._list.unit}"
-            self._bar = tqdm(desc=self._stream, unit=unit, file=sys.stderr, leave=False, ncols=columns, nrows=lines)
+            size = shutil.get_terminal_size()  # has a default, where a container's terminal reports 0
+            self._columns = size.columns
+            self._bar = tqdm(
+                desc=self._stream,
+                unit=f" {self._list_reader.unit}",
+                file=sys.stderr,
+                leave=False,
+                ncols=size.columns,
+                nrows=size.lines,
+                bar_format=_NO_BAR,
+            )
         self._thread.start()
         return self
 
@@ -57,21 +69,36 @@ class Progress:
             self._bar.close()
 
     def _show(self) -> None:
-        while not self._ended.wait(_SECONDS_BETWEEN if self._bar is None else _SECONDS_BETWEEN_FRAMES):
-            done, total = self._list.done, self._list.total
-            seconds = max(time.monotonic() - self._began, 0.001)
-            used = f"{self._requests() / seconds:.0f}/{self._budget:.0f} requests/s"
+        interval = _SECONDS_BETWEEN_LOG_LINES
+        if self._bar is not None:
+            interval = min(interval, _SECONDS_BETWEEN_FRAMES)
+        logged_at = self._started_at
+        while not self._ended.wait(interval):
+            now = time.monotonic()
+            seconds = max(now - self._started_at, 0.001)
+            rate = f"{self._request_count() / seconds:.0f}/{self._rate_limit:.0f} requests/s"
+            is_log_due = now - logged_at >= _SECONDS_BETWEEN_LOG_LINES
+            if is_log_due:
+                logged_at = now
             if self._bar is None:
-                self._logger.info("%s: %s, %s", self._stream, self._share(done, total, seconds), used)
-            else:
-                self._bar.total = total
-                self._bar.set_postfix_str(used, refresh=False)
-                self._bar.update(done - self._bar.n)
-                self._bar.refresh()
+                self._logger.info("%s: %s, %s", self._stream, self._amount(seconds), rate)
+                continue
+            if is_log_due:
+                self._bar.clear()  # the log line goes to the same terminal
+                self._logger.info("%s: %s, %s", self._stream, self._amount(seconds), rate)
+            self._update(self._bar, rate)
 
-    def _share(self, done: int, total: int | None, seconds: float) -> str:
+    def _update(self, bar: tqdm[Any], rate: str) -> None:
+        done, total = self._list_reader.done, self._list_reader.total
+        bar.bar_format = _BAR if total and done <= total and self._columns >= _MIN_COLUMNS_FOR_BAR else _NO_BAR
+        bar.total = total
+        bar.set_postfix_str(rate, refresh=False)
+        bar.update(done - bar.n)
+        bar.refresh()
+
+    def _amount(self, seconds: float) -> str:
+        done, total, unit = self._list_reader.done, self._list_reader.total, self._list_reader.unit
         if not total or not done:
-            return f"{done:,} {self._list.unit} so far"
-        left = seconds * max(0, total - done) / done
-        share = f"{done:,} of {total:,} {self._list.unit} ({min(1.0, done / total):.0%})"
-        return f"{share}, about {left:.0f} s left"
+            return f"{done:,} {unit} so far"
+        remaining = seconds * max(0, total - done) / done
+        return f"{done:,} of {total:,} {unit} ({min(1.0, done / total):.0%}), about {remaining:.0f} s left"

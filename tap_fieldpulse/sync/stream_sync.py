@@ -1,17 +1,17 @@
-"""One resource in one run: what becomes of each row that is read, and where the next run goes on."""
+"""One stream in one run: what happens to each row that is read, and where the next run continues."""
 
 from __future__ import annotations
 
 import logging
 import time
-from collections.abc import Generator, Iterator
+from collections.abc import Generator, Iterable, Iterator
 from dataclasses import dataclass, field
+from enum import Enum, auto
 from itertools import chain
 from typing import Any
 
 from fieldpulse_api.errors import IncompleteRead, SafetyLimitReached
-from fieldpulse_api.http.client import Client
-from fieldpulse_api.reading.pages import ReadOptions, Row
+from fieldpulse_api.reading.pages import Row
 from fieldpulse_api.resources.model import Resource
 from tap_fieldpulse.changes.change_tracker import ChangeTracker
 from tap_fieldpulse.changes.delete_detection import DeleteDetector
@@ -19,16 +19,28 @@ from tap_fieldpulse.reading.filters import Filters
 from tap_fieldpulse.reading.list_reader import ListReader
 from tap_fieldpulse.reading.row_details import RowDetails
 from tap_fieldpulse.records.record_builder import Record, RecordBuilder
+from tap_fieldpulse.settings import TapSettings
 from tap_fieldpulse.webhooks.hinted_rows import HintedRows
 
 from .progress import Progress
+from .run_summary import RunSummary
+from .sync_plan import SyncPlan, Tracking
 
 State = dict[str, Any]
 
 
+class RowAction(Enum):
+    """What happens to a row of the list."""
+
+    EMIT = auto()  # becomes a record
+    COMPARE = auto()  # becomes no record, but may show changes that an earlier run missed
+    STORE = auto()  # becomes no record and no event: it matches no filter, and is only stored to compare with later
+    SKIP = auto()
+
+
 @dataclass(frozen=True)
 class Batch:
-    """What is emitted together: records of the stream, and the events that they show."""
+    """Records of the stream, and the change events that precede them."""
 
     records: list[Record]
     events: list[Record] = field(default_factory=list)
@@ -36,14 +48,8 @@ class Batch:
 
 @dataclass(frozen=True, kw_only=True)
 class StreamSyncParts:
-    """What a source is put together from.
+    """What a stream is read with. An optional part is there if the plan asks for it."""
 
-    `memory` is there if deletes or events are looked for, `hints` if webhooks are received.
-    `must_be_complete` makes it an error if the list was not proved so.
-    """
-
-    client: Client
-    read_options: ReadOptions
     resource: Resource
     record_builder: RecordBuilder
     filters: Filters
@@ -52,198 +58,205 @@ class StreamSyncParts:
     tracker: ChangeTracker | None
     delete_detector: DeleteDetector | None
     hinted_rows: HintedRows | None
-    must_be_complete: bool
 
 
 class StreamSync:
-    """Read one resource, batch by batch; `state` is the stream's, and moves when the end was reached.
+    """Read one resource batch by batch, and move its `state` at the end.
 
-    `stopped` is the guard that stopped the sweep, if one did: the rest goes on.
-
-    Raises: Incomplete, where the setting `completeness` wants it; what reading raises.
+    Raises: IncompleteRead if `completeness` is `fail` and the list is not complete; what reading raises.
     """
 
-    def __init__(self, parts: StreamSyncParts, state: State, logger: logging.Logger) -> None:
-        self.delete_limit_error: SafetyLimitReached | None = None
-        self._parts, self._state, self._logger = parts, state, logger
-        self._resource, self._record_builder, self._list_reader, self._tracker = (
-            parts.resource,
-            parts.record_builder,
-            parts.list_reader,
-            parts.tracker,
-        )
-        self._late: list[Record] = []
-        self._records = self._events = self._filtered_out = self._deleted = 0
+    def __init__(
+        self,
+        plan: SyncPlan,
+        parts: StreamSyncParts,
+        state: State,
+        *,
+        settings: TapSettings,
+        summary: RunSummary,
+        logger: logging.Logger,
+    ) -> None:
+        self._plan, self._parts, self._state = plan, parts, state
+        self._settings, self._summary, self._logger = settings, summary, logger
+        self._name, self._list_reader, self._tracker = parts.resource.name, parts.list_reader, parts.tracker
+        self._events_without_records: list[Record] = []
+        self._record_count = self._event_count = self._delete_count = self._filtered_out = 0
 
     @property
-    def requests(self) -> int:
-        """Return how many requests the list, and the rows by id, have cost so far."""
+    def request_count(self) -> int:
+        """Return the number of pages of the list and of rows by id that were read so far."""
         by_id = (self._parts.details, self._parts.hinted_rows)
-        return self._list_reader.stats.pages + sum(one.request_count for one in by_id if one)
+        return self._list_reader.stats.pages + sum(part.request_count for part in by_id if part)
 
     def batches(self) -> Iterator[Batch]:
-        """Yield what is to be emitted, and then move the state and say what was read and proved."""
-        began = time.monotonic()
+        """Yield what to emit, then move the state and log the result."""
+        started_at = time.monotonic()
         try:
             for batch in self._batches():
-                self._records += len(batch.records)
-                self._events += len(batch.events)
+                self._record_count += len(batch.records)
+                self._event_count += len(batch.events)
                 yield batch
-            self._end(time.monotonic() - began)
+            self._finish(time.monotonic() - started_at)
         except BaseException:
             if self._tracker:
                 self._tracker.close()
             raise
 
     def on_state_emitted(self) -> None:
-        """Note that the state has been emitted."""
+        """Store that the STATE behind this stream was emitted."""
         if self._tracker:
             self._tracker.on_state_emitted()
 
+    def decide(self, row: Row) -> RowAction:
+        """Return what happens to a row of the list.
+
+        A row that changed since the bookmark, or that is unknown, is emitted if it matches the filters. Another one is
+        compared if the plan compares unchanged rows. Rows that match no filter are stored if their contents are
+        tracked: a later change of the row must be compared with them. A row is skipped if a webhook named it and its
+        record has already been emitted with the same values.
+        """
+        if self._parts.hinted_rows and self._parts.hinted_rows.covers(row):
+            return RowAction.SKIP
+        is_changed = self._list_reader.is_changed_since_bookmark(row)
+        if self._parts.filters.matches(row):
+            if is_changed or self._is_unknown(row):
+                return RowAction.EMIT
+            return RowAction.COMPARE if self._plan.compares_unchanged_rows else RowAction.SKIP
+        self._filtered_out += is_changed
+        tracks_contents = self._plan.tracking is Tracking.CONTENTS
+        needs_storing = tracks_contents and (is_changed or self._plan.compares_unchanged_rows)
+        return RowAction.STORE if needs_storing else RowAction.SKIP
+
+    def _is_unknown(self, row: Row) -> bool:
+        return self._tracker is not None and self._plan.reads_full_list and self._tracker.is_unknown(row)
+
     def _batches(self) -> Iterator[Batch]:
-        rate = self._parts.client.settings.requests_per_second
-        with Progress(self._resource.name, self._list_reader, lambda: self.requests, rate, self._logger):
-            listed = self._list_reader.rows()
+        rate = self._settings.client.requests_per_second if self._settings.client else 0
+        with Progress(self._name, self._list_reader, lambda: self.request_count, rate, self._logger):
+            pages = self._list_reader.rows()
             if self._parts.hinted_rows:
-                listed = yield from self._hinted(self._parts.hinted_rows, listed)
-            pages = self._wanted(listed)
-            for rows in self._parts.details.complete(pages) if self._parts.details else pages:
-                yield self._batch(rows)
-                yield from self._late_events()
-            yield from self._late_events()
+                pages = yield from self._hinted_batches(self._parts.hinted_rows, pages)
+            rows_to_emit = self._rows_to_emit(pages)
+            for rows in self._parts.details.complete(rows_to_emit) if self._parts.details else rows_to_emit:
+                yield self._build_batch(rows)
+                yield from self._pending_events()
+            yield from self._pending_events()
             if self._tracker and self._parts.delete_detector:
                 yield from self._delete_batches(self._tracker, self._parts.delete_detector)
 
-    def _hinted(self, hints: HintedRows, listed: Iterator[list[Row]]) -> Generator[Batch, None, Iterator[list[Row]]]:
-        """Yield the rows that webhooks named, as the list shows rows, unless details are wanted; return the list."""
-        hints.read()
-        first = next(listed, [])
-        hints.restrict_to(self._parts.filters.matches, columns=None if self._parts.details else {*chain(*first)})
-        for rows in hints.rows():
-            yield self._batch(rows)
-        return chain([first] if first else [], listed)
+    def _hinted_batches(
+        self, hinted_rows: HintedRows, pages: Iterator[list[Row]]
+    ) -> Generator[Batch, None, Iterator[list[Row]]]:
+        """Yield the rows that webhooks named, with the columns that the list has; return the list.
 
-    def _wanted(self, listed: Iterator[list[Row]]) -> Iterator[list[Row]]:
-        """Yield the rows that become records: new ones that fit the filters, and were not emitted as hints."""
-        for rows in listed:
-            wanted: list[Row] = []
-            others: list[Row] = []
+        With details, rows keep all their columns: the list's rows get these too.
+        """
+        hinted_rows.read()
+        first = next(pages, [])
+        hinted_rows.restrict_to(self._parts.filters.matches, columns=None if self._parts.details else {*chain(*first)})
+        for rows in hinted_rows.rows():
+            yield self._build_batch(rows)
+        return chain([first] if first else [], pages)
+
+    def _rows_to_emit(self, pages: Iterable[list[Row]]) -> Iterator[list[Row]]:
+        """Yield the rows that become records; store and compare the others on the way.
+
+        Reading details runs ahead of the batches, so events of compared rows wait in a list for the next batch.
+        """
+        for rows in pages:
+            by_action: dict[RowAction, list[Row]] = {action: [] for action in RowAction}
             for row in rows:
-                if self._parts.hinted_rows and self._parts.hinted_rows.covers(row):
-                    continue
-                is_wanted = self._is_new(row) and self._parts.filters.matches(row)
-                (wanted if is_wanted else others).append(row)
-            self._look_at(others)
-            if wanted:
-                yield wanted
+                by_action[self.decide(row)].append(row)
+            if self._tracker and by_action[RowAction.STORE]:
+                self._tracker.store([self._parts.record_builder.shape(row) for row in by_action[RowAction.STORE]])
+            if by_action[RowAction.COMPARE]:
+                self._events_without_records += self._build_batch(by_action[RowAction.COMPARE]).events
+            if by_action[RowAction.EMIT]:
+                yield by_action[RowAction.EMIT]
 
-    def _is_new(self, row: Row) -> bool:
-        is_news = self._tracker is not None and self._list_reader.reads_full_list and self._tracker.is_unknown(row)
-        return self._list_reader.is_changed_since_bookmark(row) or is_news
+    def _build_batch(self, rows: list[Row]) -> Batch:
+        """Return the records of rows, and their change events.
 
-    def _look_at(self, rows: list[Row]) -> None:
-        """Remember what is needed of rows that become no records, and note what the old ones among them show."""
-        silent: list[Row] = []
-        telling: list[Row] = []
-        for row in rows:
-            fits, is_new = self._parts.filters.matches(row), self._list_reader.is_changed_since_bookmark(row)
-            self._filtered_out += is_new and not fits
-            if fits and self._tracker and self._tracker.needs_full_comparison:
-                telling.append(row)
-            elif self._tracker and self._tracker.tracks_changes and (is_new or self._tracker.needs_full_comparison):
-                silent.append(row)
-        if self._tracker and silent:
-            self._tracker.observe([self._record_builder.shape(row) for row in silent], store_only=True)
-        if self._tracker and telling:
-            self._late += self._taken(self._tracker, telling).events
-
-    def _batch(self, rows: list[Row]) -> Batch:
-        if self._tracker:
-            return self._taken(self._tracker, rows)
-        return Batch([self._record_builder.add_derived(self._record_builder.shape(row), row) for row in rows])
-
-    def _taken(self, memory: ChangeTracker, rows: list[Row]) -> Batch:
-        """Take rows in as they are, before what is derived of them, which may change without them."""
-        records = [self._record_builder.shape(row) for row in rows]
-        found = memory.observe(records)
+        Records are built in two steps. The tracker must see a record before its derived properties are added: labels
+        and custom field names may change although the row did not. An event's object is the record itself, so it has
+        them as well.
+        """
+        builder = self._parts.record_builder
+        records = [builder.shape(row) for row in rows]
+        events = self._tracker.observe(records) if self._tracker else []
         for record, row in zip(records, rows, strict=True):
-            self._record_builder.add_derived(record, row)
-        return Batch(records, found)
+            builder.add_derived(record, row)
+        return Batch(records, events)
 
-    def _late_events(self) -> Iterator[Batch]:
-        late, self._late = self._late, []
-        if late:
-            yield Batch([], late)
+    def _pending_events(self) -> Iterator[Batch]:
+        events, self._events_without_records = self._events_without_records, []
+        if events:
+            yield Batch([], events)
 
-    def _delete_batches(self, memory: ChangeTracker, sweep: DeleteDetector) -> Iterator[Batch]:
+    def _delete_batches(self, tracker: ChangeTracker, detector: DeleteDetector) -> Iterator[Batch]:
         try:
-            for records, found in memory.find_deleted(sweep, self._list_reader):
-                self._deleted += len(records)
-                yield Batch(records, found)
+            for records, events in tracker.find_deleted(detector, self._list_reader):
+                self._delete_count += len(records)
+                yield Batch(records, events)
         except SafetyLimitReached as error:
-            self._logger.error("%s", error)  # noqa: TRY400  it is foreseen
-            self.delete_limit_error = error
+            self._logger.error("%s", error)  # noqa: TRY400  a traceback says nothing to the user
+            self._summary.safety_limit_errors.append(error)
 
-    def _end(self, seconds: float) -> None:
-        tally = self._list_reader.stats
-        name = self._resource.name
-        for note in [*tally.notes, *self._record_builder.warnings()]:
-            self._logger.warning("%s: %s", name, note)
-        counted = "unknown" if tally.server_count is None else tally.server_count
-        self._logger.info(
-            "%s: records=%d pages=%d counted=%s repeats=%d %sseconds=%.1f %s",
-            *(
-                name,
-                self._records,
-                tally.pages,
-                counted,
-                tally.duplicates,
-                self._more_figures(),
-                seconds,
-                tally.verdict,
-            ),
-        )
-        if tally.vanished_parents:
-            self._logger.info("%s: %d of the parents were deleted while they were read", name, tally.vanished_parents)
-        if tally.verdict != "complete" and self._parts.read_options.check_completeness:
-            self._say_unproved()
+    def _finish(self, seconds: float) -> None:
+        stats = self._list_reader.stats
+        for warning in [*stats.notes, *self._parts.record_builder.warnings()]:
+            self._logger.warning("%s: %s", self._name, warning)
+        self._logger.info("%s: %s seconds=%.1f %s", self._name, self._figures(), seconds, stats.verdict)
+        if stats.vanished_parents:
+            self._logger.info("%s: %d parents were deleted during the scan", self._name, stats.vanished_parents)
+        if stats.verdict != "complete" and self._settings.completeness != "off":
+            self._report_incomplete()
         else:
             self._move_state()
         if self._parts.hinted_rows:
             self._state.update(self._parts.hinted_rows.next_state())
         if self._tracker:
-            self._tracker.commit(is_full_list=self._list_reader.reads_full_list and tally.verdict != "incomplete")
+            is_full_list = self._plan.reads_full_list and stats.verdict != "incomplete"
+            self._tracker.commit(is_full_list=is_full_list)
             self._state["snapshot"] = self._tracker.generation
+        self._summary.add_stream(self._record_count, stats.verdict)
 
-    def _more_figures(self) -> str:
-        details, memory = self._parts.details, self._tracker
+    def _figures(self) -> str:
+        stats, details, hinted_rows = self._list_reader.stats, self._parts.details, self._parts.hinted_rows
         figures = {
-            "in_vain": self._filtered_out if self._parts.filters.tests else None,
+            "records": self._record_count,
+            "pages": stats.pages,
+            "server_count": "unknown" if stats.server_count is None else stats.server_count,
+            "duplicates": stats.duplicates,
+            "filtered_out": self._filtered_out if self._parts.filters.tests else None,
             "details": details.request_count if details else None,
-            "hinted": self._parts.hinted_rows.request_count if self._parts.hinted_rows else None,
-            "deleted": self._deleted if self._parts.delete_detector else None,
-            "events": self._events if memory and memory.tracks_changes else None,
+            "webhook_reads": hinted_rows.request_count if hinted_rows else None,
+            "deleted": self._delete_count if self._parts.delete_detector else None,
+            "events": self._event_count if self._plan.tracking is Tracking.CONTENTS else None,
         }
-        return "".join(f"{name}={value} " for name, value in figures.items() if value is not None)
+        return " ".join(f"{name}={value}" for name, value in figures.items() if value is not None)
 
     def _move_state(self) -> None:
-        """Say where the next run goes on; `events` that this one kept the contents of all that it read.
+        """Update the state. `events` says that this run kept the contents of all rows that it read.
 
-        What does not hold any more becomes null: a runner that merges states would keep a key that is only left out.
+        A key that no longer applies becomes null: a runner that merges states would keep one that is left out.
         """
-        has_events = True if self._tracker and self._tracker.tracks_changes else None
-        more = {"filters": self._parts.filters.digest, "events": has_events}
+        tracks_contents = True if self._plan.tracking is Tracking.CONTENTS else None
+        optional = {"filters": self._parts.filters.digest, "events": tracks_contents}
         self._state.update(self._list_reader.next_state())
-        self._state.update({name: one for name, one in more.items() if one is not None or name in self._state})
-
-    def _say_unproved(self) -> None:
-        tally = self._list_reader.stats
-        counted = "does not count them" if tally.server_count is None else f"counts {tally.server_count}"
-        error = IncompleteRead(
-            f"Stream {self._resource.name} is {tally.verdict}: {tally.records} rows were read, the server {counted}.",
-            where=f"GET {self._resource.path} · {tally.pages} pages",
-            hint="run again; the bookmark was not moved. Setting completeness decides whether the run fails",
+        self._state.update(
+            {name: value for name, value in optional.items() if value is not None or name in self._state}
         )
-        if self._parts.must_be_complete:
+
+    def _report_incomplete(self) -> None:
+        stats = self._list_reader.stats
+        count = "sent no count" if stats.server_count is None else f"counts {stats.server_count}"
+        error = IncompleteRead(
+            f"Stream {self._name} is {stats.verdict}: {stats.records} rows were read, the server {count}.",
+            where=f"GET {self._parts.resource.path} · {stats.pages} pages",
+            hint="run again: the bookmark was not moved. The setting completeness decides whether the run fails",
+        )
+        if self._settings.completeness == "fail":
+            self._summary.add_stream(self._record_count, stats.verdict)
             raise error
         self._logger.warning("%s", error)

@@ -1,1 +1,1 @@
-"""Webhook deliveries: received, stored, emitted, and read by id."""
+"""Receives and stores webhook deliveries, and reads the rows that they name."""

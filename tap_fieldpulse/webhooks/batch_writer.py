@@ -1,4 +1,4 @@
-"""Deliveries on their way into the store: what comes while one commit goes on shares the next."""
+"""Group commit for webhook deliveries: those that arrive during a commit are written by the next one."""
 
 from __future__ import annotations
 
@@ -9,60 +9,63 @@ from .payload import Delivery
 
 
 class QueueFull(Exception):
-    """As many deliveries wait to be stored as may."""
+    """The maximum number of deliveries is waiting to be written."""
 
 
 class BatchWriter:
-    """Store deliveries for an event loop, in a thread. At most `at_most` wait, those under way included."""
+    """Write deliveries of an event loop in a thread, one batch after the other.
+
+    At most `max_waiting` deliveries wait, those of the current batch included.
+    """
 
     def __init__(self, inbox: Inbox, *, max_waiting: int) -> None:
-        self._inbox, self._at_most = inbox, max_waiting
-        self._waiting: list[tuple[Delivery | None, asyncio.Future[None]]] = []
-        self._held = 0
-        self._checked: asyncio.Future[None] | None = None
-        self._work: asyncio.Task[None] | None = None
+        self._inbox, self._max_waiting = inbox, max_waiting
+        self._queue: list[tuple[Delivery | None, asyncio.Future[None]]] = []
+        self._waiting_count = 0
+        self._check: asyncio.Future[None] | None = None
+        self._writer: asyncio.Task[None] | None = None
 
     async def append(self, delivery: Delivery) -> None:
-        """Return when a delivery is durable.
+        """Return once a delivery is durable.
 
-        Raises: Full; what `Inbox.add` raises.
+        Raises: QueueFull; what `Inbox.append` raises.
         """
-        if self._held >= self._at_most:
+        if self._waiting_count >= self._max_waiting:
             raise QueueFull
-        self._held += 1
+        self._waiting_count += 1
         try:
-            await self._wait(delivery)
+            await self._enqueue(delivery)
         finally:
-            self._held -= 1
+            self._waiting_count -= 1
 
     async def check_writable(self) -> None:
-        """Return when the store has been found writable. All who ask meanwhile share one check, and take no place.
+        """Return once the store has proved writable. Concurrent callers share one check, which never waits for room.
 
-        Raises: what `Inbox.add` raises.
+        Raises: what `Inbox.append` raises.
         """
-        if self._checked is None or self._checked.done():
-            self._checked = self._wait(None)
-        await asyncio.shield(self._checked)  # one who gives up does not end it for the others
+        if self._check is None or self._check.done():
+            self._check = self._enqueue(None)
+        await asyncio.shield(self._check)  # a caller that is cancelled must not cancel it for the others
 
-    def _wait(self, delivery: Delivery | None) -> asyncio.Future[None]:
-        stored = asyncio.get_running_loop().create_future()
-        self._waiting.append((delivery, stored))
-        if self._work is None or self._work.done():
-            self._work = asyncio.create_task(self._empty())
-        return stored
+    def _enqueue(self, delivery: Delivery | None) -> asyncio.Future[None]:
+        written = asyncio.get_running_loop().create_future()
+        self._queue.append((delivery, written))
+        if self._writer is None or self._writer.done():
+            self._writer = asyncio.create_task(self._write_all())
+        return written
 
-    async def _empty(self) -> None:
-        while self._waiting:
-            some, self._waiting = self._waiting, []
-            failure: Exception | None = None
+    async def _write_all(self) -> None:
+        while self._queue:
+            batch, self._queue = self._queue, []
+            error: Exception | None = None
             try:
-                await asyncio.to_thread(self._inbox.append, [one for one, _ in some if one])
-            except Exception as error:  # noqa: BLE001  each of those who wait raises it
-                failure = error
-            for _, stored in some:
-                if stored.done():  # its request was given up
+                await asyncio.to_thread(self._inbox.append, [delivery for delivery, _ in batch if delivery])
+            except Exception as caught:  # noqa: BLE001  raised again in every caller of this batch
+                error = caught
+            for _, written in batch:
+                if written.done():  # its request was cancelled
                     continue
-                if failure:
-                    stored.set_exception(failure)
+                if error:
+                    written.set_exception(error)
                 else:
-                    stored.set_result(None)
+                    written.set_result(None)

@@ -50,7 +50,7 @@ def webhooks(host: str, port: int) -> None:
     for number in (signal.SIGINT, signal.SIGTERM):  # uvicorn ends in order, and raises the signal again
         signal.signal(number, end_by_signal)
     with closing(_listen(host, port)) as sock, closing(Inbox(config["snapshot_url"])) as inbox:
-        receiver = Receiver(inbox, token=config["webhook_token"], secret=config.get("webhook_secret"), tell=_tell)
+        receiver = Receiver(inbox, token=config["webhook_token"], secret=config.get("webhook_secret"), log=_log)
         server = uvicorn.Server(
             uvicorn.Config(
                 receiver,
@@ -58,26 +58,26 @@ def webhooks(host: str, port: int) -> None:
                 lifespan="off",
                 ws="none",
                 log_level="warning",
-                access_log=False,  # it would show the token
+                access_log=False,  # it would contain the token
                 proxy_headers=False,
                 server_header=False,
                 limit_concurrency=_MOST_CONNECTIONS,
                 timeout_graceful_shutdown=_SECONDS_TO_END,
             )
         )
-        _tell(f"listening at http://{host}:{sock.getsockname()[1]}/<webhook_token>")
+        _log(f"listening at http://{host}:{sock.getsockname()[1]}/<webhook_token>")
         try:
             server.run(sockets=[sock])
         finally:
             receiver.report()
 
 
-def _tell(text: str) -> None:
+def _log(text: str) -> None:
     click.echo(f"fieldpulse webhooks: {text}", err=True)
 
 
 def _settings() -> dict[str, Any]:
-    """Return the tap's settings. Raises: BadSetting, also for a token that may be guessed."""
+    """Return the tap's settings. Raises: ConfigError, also for a token that may be guessed."""
     properties = {**SHARED_SETTINGS, **TAP_SETTINGS}
     config = settings_from_environment(_PREFIX, properties, environment_variables())
     if not _TOKEN.fullmatch(config.get("webhook_token", "")):

@@ -1,4 +1,8 @@
-"""Rows that webhooks named since the run before, read by id before their list is. Nothing depends on them."""
+"""Rows that webhooks have named since the last run, read by id before the list.
+
+A delivery is only a hint: the row comes from the API, and the list is read as without it. A lost or forged delivery
+therefore changes the number of requests and the order of records, but not their contents.
+"""
 
 from __future__ import annotations
 
@@ -11,22 +15,22 @@ from fieldpulse_api.http.client import Client
 from fieldpulse_api.reading.pages import ReadOptions, Row
 from fieldpulse_api.reading.prefetch import map_in_order
 from fieldpulse_api.reading.single_rows import find_row
-from fieldpulse_api.resources.model import Operation, Resource
+from fieldpulse_api.resources.model import Resource
 
 from .inbox import valid_sequence
 
-_STATE = "hinted"
+_STATE_KEY = "hinted"
 
 
 class HintedRows:
-    """The rows of one resource that were named. What is gone, or cannot be read by id, is left to the list.
+    """The rows of one resource that webhooks have named.
 
-    Shape: `named` are ids, each with the number of the last delivery that named it, the last named first. The state
-    is the highest number: what was named up to it was read, or left to the list.
+    `named` holds pairs of a row id and the sequence number of the last delivery that named it, the newest first. The
+    state is the highest of these numbers. Rows that cannot be read by id are left to the list.
     """
 
     MAX_ROWS: ClassVar[int] = 1000
-    """How many rows are read by id; each is a request."""
+    """Maximum number of rows that are read by id, with one request each."""
 
     def __init__(
         self,
@@ -42,57 +46,49 @@ class HintedRows:
         self._rows: dict[int, Row] = {}
 
     @staticmethod
-    def supports(resource: Resource) -> bool:
-        """Say whether rows can be read by nothing but their ids."""
-        return resource.item_path is not None and resource.parent is None and Operation.GET in resource.operations
-
-    @staticmethod
     def last_sequence(state: Mapping[str, Any]) -> int:
-        """Return the number behind which deliveries are new to a stream."""
-        return valid_sequence(state.get(_STATE))
+        """Return the sequence number of the last delivery that a stream has read as a hint."""
+        return valid_sequence(state.get(_STATE_KEY))
 
     def read(self) -> None:
         """Read the rows."""
-        ids = [one for one, _ in self._named[: self.MAX_ROWS]]
+        name = self._resource.name
+        ids = [row_id for row_id, _ in self._named[: self.MAX_ROWS]]
         if len(ids) < len(self._named):
-            self._logger.info(
-                "%s: webhooks named more than %d rows: the list shows the rest", self._resource.name, self.MAX_ROWS
-            )
+            self._logger.info("%s: webhooks named more than %d rows; the list has the rest", name, self.MAX_ROWS)
         try:
-            for row in map_in_order(self._ask, ids, max_in_flight=self._reading.pages_in_flight):
+            for row in map_in_order(self._read_row, ids, max_in_flight=self._reading.pages_in_flight):
                 self.request_count += 1
                 if row:
                     self._rows[int(row["id"])] = row
         except ServiceError as error:
-            name = self._resource.name
             self._logger.warning("%s: rows that webhooks named are left to the list: %s", name, error.one_line)
 
-    def restrict_to(self, fit: Callable[[Row], bool], *, columns: Collection[str] | None) -> None:
-        """Keep the rows that fit, with these columns only, if any are given."""
-        fitting = {one: row for one, row in self._rows.items() if fit(row)}
-        if columns:
-            fitting = {
-                one: {name: value for name, value in row.items() if name in columns} for one, row in fitting.items()
-            }
-        self._rows = fitting
+    def restrict_to(self, matches: Callable[[Row], bool], *, columns: Collection[str] | None) -> None:
+        """Keep the rows that match, and of these only some columns, if any are given."""
+        self._rows = {
+            row_id: {name: value for name, value in row.items() if name in columns} if columns else row
+            for row_id, row in self._rows.items()
+            if matches(row)
+        }
 
     def rows(self) -> Iterator[list[Row]]:
-        """Yield the rows in lists of a page's size at most."""
+        """Yield the rows in lists of at most a page."""
         rows = list(self._rows.values())
         for start in range(0, len(rows), self._reading.page_size):
             yield rows[start : start + self._reading.page_size]
 
     def covers(self, row: Row) -> bool:
-        """Say whether a row of the list holds nothing that the row by id did not."""
-        shown = self._rows.get(int(row["id"]))
-        return shown is not None and row.items() <= shown.items()
+        """Return whether a row of the list has the same values as the row that was read by id."""
+        hinted = self._rows.get(int(row["id"]))
+        return hinted is not None and row.items() <= hinted.items()
 
     def next_state(self) -> dict[str, int]:
-        """Return what is noted of the deliveries, where there were any."""
-        return {_STATE: self._named[0][1]} if self._named else {}
+        """Return the state, if there were any deliveries."""
+        return {_STATE_KEY: self._named[0][1]} if self._named else {}
 
-    def _ask(self, identity: int) -> Row | None:
+    def _read_row(self, row_id: int) -> Row | None:
         try:
-            return find_row(self._client, self._resource, {"id": identity})
-        except RecordError:  # the list tells whether there is such a row
+            return find_row(self._client, self._resource, {"id": row_id})
+        except RecordError:  # the list shows whether the row exists
             return None

@@ -1,8 +1,10 @@
-"""Deliveries of webhooks, kept until the tap has read them.
+"""Stored webhook deliveries, until the tap has read them.
 
-They are in the snapshot's PostgreSQL; but SQLite lets only one write at a time, and a run does so for long: there they
-have a file of their own beside the snapshot's. A number says in which order they were committed, whoever wrote them:
-who has read up to one has missed none below it.
+With PostgreSQL, they are in the database of the snapshot. SQLite allows one writer at a time, and a run writes to its
+snapshot for long, so there they have a file of their own beside it.
+
+Each delivery has a sequence number. Numbers are assigned under a row lock that is held until the commit, so they ascend
+in the order of commits, whichever process writes. A reader that has read up to a number has missed none below it.
 """
 
 from __future__ import annotations
@@ -41,7 +43,7 @@ from .payload import Delivery
 STORE = "snapshot"
 _METADATA = MetaData()
 _DELIVERIES = Table(
-    "fieldpulse_deliveries_1",  # the number is the version of its form
+    "fieldpulse_deliveries_1",  # the number is the version of the columns
     _METADATA,
     Column("sequence", BigInteger, primary_key=True, autoincrement=False),
     Column("event_key", String(32), nullable=False, unique=True),
@@ -59,65 +61,74 @@ _DELIVERIES = Table(
     Column("deliveries", Integer, nullable=False),
     Index("fieldpulse_deliveries_1_read", "account", "sequence"),
 )
-_LAST = Table(
+_LAST_SEQUENCE = Table(
     "fieldpulse_deliveries_last_1",
     _METADATA,
     Column("only", Integer, primary_key=True, autoincrement=False),
     Column("sequence", BigInteger, nullable=False),
 )
-_SHOWN = [column for column in _DELIVERIES.c if column.name != "account"]
-_AT_ONCE = 500
-_MOST = 2**63
-_KEPT = timedelta(days=7)
+_EMITTED_COLUMNS = [column for column in _DELIVERIES.c if column.name != "account"]
+_ROWS_PER_QUERY = 500
+_MAX_SEQUENCE = 2**63
+_KEEP_READ = timedelta(days=7)
 UNREAD_DAYS = 30
-"""How long a delivery is kept that no state confirms, whoever's it is."""
+"""How long deliveries are kept that no state confirms."""
 
 
 class Inbox:
-    """The deliveries of all accounts in one store.
+    """The deliveries of all accounts in one database.
 
-    Raises: BadSetting.
+    Raises: ConfigError.
     """
 
     def __init__(self, snapshot_url: str) -> None:
-        self._engine = open_database(_beside(snapshot_url), _METADATA, store=STORE)
+        self._engine = open_database(_inbox_url(snapshot_url), _METADATA, store=STORE)
         with translate_db_errors(STORE):
-            self._begin()
+            self._set_first_sequence()
 
     def append(self, deliveries: Sequence[Delivery]) -> int:
-        """Store deliveries, all or none, and return how many are new; one that is there already is counted on it."""
+        """Store all deliveries or none, and return how many are new. A repeated one is counted on the first."""
         now = iso_timestamp(datetime.now(timezone.utc))
-        times = Counter(one.key for one in deliveries)
+        counts = Counter(delivery.key for delivery in deliveries)
         with translate_db_errors(STORE), self._engine.begin() as connection:
-            # The lock on this row is kept until the commit: whoever comes later gets higher numbers.
-            connection.execute(update(_LAST).values(sequence=_LAST.c.sequence + len(deliveries)))
-            first = connection.execute(select(_LAST.c.sequence)).scalar_one() - len(deliveries) + 1
-            is_there = _DELIVERIES.c.event_key
-            known = set(connection.scalars(select(is_there).where(is_there.in_(times))))
-            for key in known:
-                more = _DELIVERIES.c.deliveries + times[key]
-                connection.execute(update(_DELIVERIES).where(is_there == key).values(deliveries=more))
+            # This locks the row until the commit: a later writer gets higher numbers.
+            next_sequence = _LAST_SEQUENCE.c.sequence + len(deliveries)
+            connection.execute(update(_LAST_SEQUENCE).values(sequence=next_sequence))
+            last = connection.execute(select(_LAST_SEQUENCE.c.sequence)).scalar_one()
+            key = _DELIVERIES.c.event_key
+            known = set(connection.scalars(select(key).where(key.in_(counts))))
+            for event_key in known:
+                total = _DELIVERIES.c.deliveries + counts[event_key]
+                connection.execute(update(_DELIVERIES).where(key == event_key).values(deliveries=total))
             new: dict[str, dict[str, Any]] = {}
-            for number, one in enumerate(deliveries, first):
-                if one.key not in known:
-                    own = {"sequence": number, "event_key": one.key, "received_at": now, "deliveries": times[one.key]}
-                    new.setdefault(one.key, {**vars(one), **own})
+            for sequence, delivery in enumerate(deliveries, last - len(deliveries) + 1):
+                if delivery.key not in known and delivery.key not in new:
+                    new[delivery.key] = {
+                        **vars(delivery),
+                        "sequence": sequence,
+                        "event_key": delivery.key,
+                        "received_at": now,
+                        "deliveries": counts[delivery.key],
+                    }
             if new:
                 connection.execute(insert(_DELIVERIES), list(new.values()))
         return len(new)
 
     def read_after(self, account: str, sequence: int) -> Iterator[dict[str, Any]]:
-        """Yield what was stored behind a number, in the order of the numbers."""
+        """Yield the deliveries after a sequence number, in ascending order."""
         rows: list[dict[str, Any]] = [{"sequence": sequence}]
         while rows:
             is_wanted = (_DELIVERIES.c.account == account, _DELIVERIES.c.sequence > rows[-1]["sequence"])
-            query = select(*_SHOWN).where(*is_wanted).order_by(_DELIVERIES.c.sequence).limit(_AT_ONCE)
+            query = select(*_EMITTED_COLUMNS).where(*is_wanted).order_by(_DELIVERIES.c.sequence)
             with translate_db_errors(STORE), self._engine.connect() as connection:
-                rows = [dict(one) for one in connection.execute(query).mappings()]
+                rows = [dict(row) for row in connection.execute(query.limit(_ROWS_PER_QUERY)).mappings()]
             yield from rows
 
     def named_rows(self, account: str, object_type: str, sequence: int, *, at_most: int) -> list[tuple[int, int]]:
-        """Return ids that were named behind a number, each with the last number that named it, the last named first."""
+        """Return the ids of rows that were named after a sequence number, the last named first.
+
+        Each has the sequence number of the last delivery that named it.
+        """
         last = func.max(_DELIVERIES.c.sequence)
         is_wanted = (
             _DELIVERIES.c.account == account,
@@ -126,39 +137,40 @@ class Inbox:
         )
         query = select(_DELIVERIES.c.object_id, last).where(*is_wanted).group_by(_DELIVERIES.c.object_id)
         with translate_db_errors(STORE), self._engine.connect() as connection:
-            return [(one, number) for one, number in connection.execute(query.order_by(last.desc()).limit(at_most))]
+            return [(row_id, at) for row_id, at in connection.execute(query.order_by(last.desc()).limit(at_most))]
 
     def purge(self, account: str, sequence: int) -> int:
-        """Delete what an account has read, 7 days after it came, and the rest after 30; return how many those are.
+        """Delete old deliveries, and return how many of them were never read.
 
-        It has read up to a number that has come back in a state.
+        Those up to `sequence`, which a state has confirmed, go after 7 days. All others go after 30 days, also those of
+        accounts that no run reads.
         """
-        now, received = datetime.now(timezone.utc), _DELIVERIES.c.received_at
+        now, received_at = datetime.now(timezone.utc), _DELIVERIES.c.received_at
         is_read = (_DELIVERIES.c.account == account, _DELIVERIES.c.sequence <= sequence)
         with translate_db_errors(STORE), self._engine.begin() as connection:
-            connection.execute(delete(_DELIVERIES).where(*is_read, received < iso_timestamp(now - _KEPT)))
-            unread = delete(_DELIVERIES).where(received < iso_timestamp(now - timedelta(days=UNREAD_DAYS)))
+            connection.execute(delete(_DELIVERIES).where(*is_read, received_at < iso_timestamp(now - _KEEP_READ)))
+            unread = delete(_DELIVERIES).where(received_at < iso_timestamp(now - timedelta(days=UNREAD_DAYS)))
             return connection.execute(unread).rowcount
 
     def close(self) -> None:
         """Close the connections."""
         self._engine.dispose()
 
-    def _begin(self) -> None:
-        """Set the first number: the time, so that a store that was lost and made anew goes on above its numbers."""
+    def _set_first_sequence(self) -> None:
+        """Set the first sequence number to the time, so that a new database continues above those of a lost one."""
         with self._engine.connect() as connection:
-            if connection.scalar(select(_LAST.c.sequence)) is not None:
+            if connection.scalar(select(_LAST_SEQUENCE.c.sequence)) is not None:
                 return
         with suppress(IntegrityError), self._engine.begin() as connection:  # another process was first
-            connection.execute(insert(_LAST).values(only=1, sequence=time.time_ns() // 1000))
+            connection.execute(insert(_LAST_SEQUENCE).values(only=1, sequence=time.time_ns() // 1000))
 
 
 def valid_sequence(value: object) -> int:
-    """Return the number of a delivery that a state names, 0 for what is none."""
-    return value if type(value) is int and 0 < value < _MOST else 0
+    """Return the sequence number in a state; 0 if there is no valid one."""
+    return value if type(value) is int and 0 < value < _MAX_SEQUENCE else 0
 
 
-def _beside(snapshot_url: str) -> str:
+def _inbox_url(snapshot_url: str) -> str:
     with suppress(ArgumentError):
         url = make_url(snapshot_url)
         if url.drivername.startswith("sqlite") and url.database not in (None, "", ":memory:"):

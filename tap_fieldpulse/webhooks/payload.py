@@ -1,6 +1,6 @@
-"""What a delivery of the vendor's webhooks says: its body, checked and taken apart. Pure: no I/O.
+"""The body of a webhook delivery, checked and parsed. No I/O.
 
-Source: contract 5: the names of the eleven events (D), bodies of jobs' events (V).
+Source: API facts 5: names of the eleven events (documented), bodies of the events of jobs (verified).
 """
 
 from __future__ import annotations
@@ -21,31 +21,38 @@ from fieldpulse_api.values.scalars import optional_int, to_text
 from fieldpulse_api.values.strict_json import decode
 
 UNKNOWN = "unknown"
-_EVENTS = {
-    f"{one.webhook_noun} {ending}".lower(): f"{one.singular}_{ending.lower().replace(' ', '_')}"
-    for one in RESOURCES
-    for ending in one.webhook_events
+_EVENT_NAMES = {
+    f"{resource.webhook_noun} {ending}".lower(): f"{resource.singular}_{ending.lower().replace(' ', '_')}"
+    for resource in RESOURCES
+    for ending in resource.webhook_events
 }
-"""The vendor's events: trigger in lower case → name."""
-_NOUNS = sorted(
-    ((one.webhook_noun.lower(), one.singular) for one in RESOURCES if Operation.GET in one.operations), reverse=True
+"""Names of the documented events by trigger in lower case."""
+_OBJECT_TYPES = sorted(
+    (
+        (resource.webhook_noun.lower(), resource.singular)
+        for resource in RESOURCES
+        if Operation.GET in resource.operations
+    ),
+    reverse=True,
 )
-"""What an event may be of: beginning of a trigger → object type, longer ones before those that they begin with."""
-_COMPANY = re.compile(r"_(\d{1,18})\s*\Z", re.ASCII)
-_DEEPEST = 32
-_LARGEST = 10**18
-_MOST_DIGITS = 60
+"""Object types by the first words of a trigger. `job status` precedes `job`, which begins with the same word."""
+_COMPANY_ID = re.compile(r"_(\d{1,18})\s*\Z", re.ASCII)
+# A database or a loader fails at larger values.
+_MAX_DEPTH = 32
+_MAX_INTEGER = 10**18
+_MAX_DIGITS = 60
 
 
 class InvalidDelivery(ValueError):
-    """A body is no delivery; the text is a word that says why, and nothing of what is in it."""
+    """A body is not a delivery. The text is one word for the reason, and contains nothing of the body."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class Delivery:
-    """One delivery. `event` is one of the eleven or `unknown`; values are text, JSON where they are not text.
+    """One delivery.
 
-    `account` is the company's id, as `read_account_id` returns it; `updated_at` and `trigger` are as they came.
+    `account` is the company's id, as `read_account_id` returns it. `event` is a documented name or `unknown`.
+    `trigger` and `updated_at` are unchanged. Other values are text; those that are not text are JSON.
     """
 
     account: str
@@ -61,38 +68,40 @@ class Delivery:
 
     @property
     def key(self) -> str:
-        """Return what is the same for a delivery that is sent again (contract 5); the vendor sends no id of it.
+        """Return an identifier of the event, the same for a repeated delivery; FieldPulse sends none (API facts 5).
 
-        Where an object has no `updated_at`, all that it shows stands for it: else two changes would be one.
+        Without `updated_at`, the whole object is part of it: otherwise two changes would have the same key.
         """
         identity = [
-            *(self.account, _normal(self.trigger), self.object_type, self.object_id),
+            *(self.account, _normalized(self.trigger), self.object_type, self.object_id),
             *(self.updated_at, self.new_value, self.data if self.updated_at is None else None),
         ]
         return hashlib.sha256(msgspec.json.encode(identity)).hexdigest()[:32]
 
 
 def read_delivery(body: bytes) -> Delivery:
-    """Return the delivery of a body. An event that the vendor does not document is `unknown`, if it names an object.
+    """Return the delivery in a body. An event that is not documented is `unknown`, if it names an object.
 
-    Raises: NoDelivery.
+    Raises: InvalidDelivery.
     """
-    said = _decoded(body)
-    trigger, message, data, company = (_of(said, name) for name in ("trigger", "message", "data", "company"))
+    payload = _decode_object(body)
+    if not {"trigger", "message", "data", "company"} <= set(payload):
+        raise InvalidDelivery("keys")
+    trigger, message, data, company = (payload[name] for name in ("trigger", "message", "data", "company"))
     if not (isinstance(trigger, str) and trigger.strip() and isinstance(message, str) and isinstance(data, dict)):
         raise InvalidDelivery("keys")
-    found = _COMPANY.search(company) if isinstance(company, str) else None
-    if not found:
+    company_id = _COMPANY_ID.search(company) if isinstance(company, str) else None
+    if not company_id:
         raise InvalidDelivery("company")
     row = data["object"] if isinstance(data.get("object"), dict) else data
-    name = _normal(trigger)
+    name = _normalized(trigger)
     return Delivery(
-        account=str(int(found[1])),
-        event=_EVENTS.get(name, UNKNOWN),
+        account=str(int(company_id[1])),
+        event=_EVENT_NAMES.get(name, UNKNOWN),
         trigger=trigger,
         message=message,
-        object_type=next((singular for noun, singular in _NOUNS if name.startswith(f"{noun} ")), None),
-        object_id=_id_of(row),
+        object_type=next((singular for noun, singular in _OBJECT_TYPES if name.startswith(f"{noun} ")), None),
+        object_id=_object_id(row),
         old_value=None if row is data else _as_text(data.get("old_value")),
         new_value=None if row is data else _as_text(data.get("new_value")),
         updated_at=_as_text(row.get("updated_at")),
@@ -100,51 +109,41 @@ def read_delivery(body: bytes) -> Delivery:
     )
 
 
-def _normal(trigger: str) -> str:
+def _normalized(trigger: str) -> str:
     return re.sub(r"[\s_-]+", " ", trigger).strip().lower()
 
 
-def _decoded(body: bytes) -> Mapping[str, Any]:
+def _decode_object(body: bytes) -> Mapping[str, Any]:
     try:
-        said = decode(body)
+        payload = decode(body)
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError, ArithmeticError):
         raise InvalidDelivery("json") from None
-    if not isinstance(said, dict):
+    if not isinstance(payload, dict):
         raise InvalidDelivery("json")
-    _check(said)
-    return said
+    _check_values(payload)
+    return payload
 
 
-def _check(value: Any, depth: int = 0) -> None:
-    """Refuse what a store or a loader chokes on: NUL, numbers beyond 18 digits or 60 places, deep nesting."""
-    if depth > _DEEPEST:
+def _check_values(value: Any, depth: int = 0) -> None:
+    """Check that a database and a loader can store a value: no NUL, no huge numbers, no deep nesting."""
+    if depth > _MAX_DEPTH:
         raise InvalidDelivery("nested")
     if isinstance(value, str) and "\0" in value:
         raise InvalidDelivery("text")
-    if _is_huge(value):
+    if isinstance(value, Decimal) and abs(value.adjusted()) > _MAX_DIGITS:
+        raise InvalidDelivery("number")
+    if isinstance(value, int) and abs(value) >= _MAX_INTEGER:
         raise InvalidDelivery("number")
     if isinstance(value, (dict, list)):
-        for one in chain(value, value.values()) if isinstance(value, dict) else value:
-            _check(one, depth + 1)
+        for element in chain(value, value.values()) if isinstance(value, dict) else value:
+            _check_values(element, depth + 1)
 
 
-def _is_huge(value: Any) -> bool:
-    if isinstance(value, Decimal):
-        return abs(value.adjusted()) > _MOST_DIGITS
-    return isinstance(value, int) and abs(value) >= _LARGEST
-
-
-def _of(said: Mapping[str, Any], name: str) -> Any:
-    if name not in said:
-        raise InvalidDelivery("keys")
-    return said[name]
-
-
-def _id_of(row: Mapping[str, Any]) -> int:
-    number = optional_int(row.get("id"))
-    if number is None or not 0 < number < _LARGEST:
+def _object_id(row: Mapping[str, Any]) -> int:
+    row_id = optional_int(row.get("id"))
+    if row_id is None or not 0 < row_id < _MAX_INTEGER:
         raise InvalidDelivery("object")
-    return number
+    return row_id
 
 
 def _as_text(value: Any) -> str | None:

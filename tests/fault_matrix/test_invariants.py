@@ -25,7 +25,7 @@ from .invariants import (
 from .plugins import Message
 
 ROWS = {"jobs": {n: {"id": n, "notes": f"n{n}", "updated_at": f"2026-05-0{n} 12:00:00"} for n in (1, 2, 3)}}
-LOG_LINE = "jobs: records=3 pages=1 counted=3 repeats=0 seconds=0.0 complete"
+LOG_LINE = "jobs: records=3 pages=1 server_count=3 duplicates=0 seconds=0.0 complete"
 
 
 def record(number: int, **other: Any) -> Message:

@@ -159,9 +159,20 @@ def test_the_end_of_a_stream_is_one_line_of_figures(
     """Records, pages, the server's count, repeats, seconds, and what they prove."""
     with caplog.at_level("INFO"):
         run_tap(config, "customers")
-    (line,) = [one.getMessage() for one in caplog.records if "records=" in one.getMessage()]
-    assert line.startswith("customers: records=30 pages=2 counted=30 repeats=0 seconds=")
+    (line,) = [one.getMessage() for one in caplog.records if "pages=" in one.getMessage()]
+    assert line.startswith("customers: records=30 pages=2 server_count=30 duplicates=0 seconds=")
     assert line.endswith("complete")
+
+
+def test_the_end_of_a_run_is_one_line_over_all_streams(
+    config: dict[str, Any], caplog: pytest.LogCaptureFixture
+) -> None:
+    """Streams by verdict, records, requests and seconds."""
+    with caplog.at_level("INFO"):
+        run_tap(config, "customers", "tags")
+    (line,) = [record.getMessage() for record in caplog.records if record.getMessage().startswith("Run ")]
+    assert line.startswith("Run finished: streams=2 records=")
+    assert "complete=2 unproven=0 incomplete=0 requests=" in line
 
 
 def test_only_documented_parameters_are_sent_besides_page(shared: Sandbox, everything: RunResult) -> None:

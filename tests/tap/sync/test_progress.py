@@ -23,7 +23,7 @@ def test_a_log_line_says_how_far_a_stream_is(
     box: Sandbox, config: dict[str, Any], monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
     """The share of the server's count, the rate beside the budget, and what is left."""
-    monkeypatch.setattr(progress, "_SECONDS_BETWEEN", 0.1)
+    monkeypatch.setattr(progress, "_SECONDS_BETWEEN_LOG_LINES", 0.1)
     box.add_fault(Fault("slow_response", path="/customers", skip=4, seconds=0.5))
     with caplog.at_level("INFO"):
         run_tap(config | {"page_size": 10}, "customers")
@@ -37,7 +37,7 @@ def test_without_a_count_there_is_no_share(
     box: Sandbox, config: dict[str, Any], monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
     """What nobody knows is not shown."""
-    monkeypatch.setattr(progress, "_SECONDS_BETWEEN", 0.1)
+    monkeypatch.setattr(progress, "_SECONDS_BETWEEN_LOG_LINES", 0.1)
     box.add_fault(Fault("slow_response", path="/customers", skip=4, seconds=0.5))
     box.behaviour.count_key, box.behaviour.always_count = None, ()
     with caplog.at_level("INFO"):

@@ -81,7 +81,7 @@ def test_nothing_of_a_delivery_and_no_token_is_said(tmp_path: Path) -> None:
         assert post_delivery(one.url, {"trigger": "canary"}) == 400
         one.stop(signal.SIGTERM)
         said = one.log()
-    assert said.splitlines()[-2] == "fieldpulse webhooks: 1 no delivery: keys, 1 not found, 1 taken"
+    assert said.splitlines()[-2] == "fieldpulse webhooks: 1 malformed (keys), 1 stored, 1 wrong path"
     assert TOKEN not in said
     assert "canary" not in said
     assert "Acme" not in said

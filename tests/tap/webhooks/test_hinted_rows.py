@@ -214,7 +214,7 @@ def test_an_account_that_shows_no_id_is_warned_of(box: Sandbox, receiving: Confi
         for row in box.rows(stream):
             box.store.patch(stream, row["id"], {"company_id": None})
     run_tap(receiving, "tags")
-    assert "no delivery of a webhook" in caplog.text
+    assert "no webhook delivery can be assigned" in caplog.text
 
 
 def test_without_a_token_nothing_is_opened_or_asked(box: Sandbox, watching: Config, tmp_path: Path) -> None:

@@ -33,7 +33,7 @@ def inbox(tmp_path: Path) -> Iterator[Inbox]:
 
 def receiver(inbox: Inbox, **more: Any) -> Receiver:
     """Return a receiver that tells nothing."""
-    return Receiver(inbox, token=TOKEN, **{"tell": lambda text: None, **more})
+    return Receiver(inbox, token=TOKEN, **{"log": lambda text: None, **more})
 
 
 async def ask(
@@ -111,14 +111,14 @@ def test_a_body_is_bounded(inbox: Inbox) -> None:
 
 def test_a_body_that_does_not_come_is_not_waited_for(inbox: Inbox) -> None:
     """A connection that trickles is given up."""
-    app = receiver(inbox, patience_seconds=0.01)
+    app = receiver(inbox, body_timeout_seconds=0.01)
     assert asyncio.run(ask(app, GOOD[:5], ends=False)) == 408
     assert stored(inbox) == []
 
 
 def test_no_more_wait_than_may(inbox: Inbox, tmp_path: Path) -> None:
     """The vendor sends again what was refused; those that waited are stored once the store can be written."""
-    app = receiver(inbox, at_most=3)
+    app = receiver(inbox, max_waiting=3)
     other = sqlite3.connect(tmp_path / "store-webhooks.db", isolation_level=None)
     other.execute("begin immediate")
 
@@ -138,7 +138,7 @@ def test_no_more_wait_than_may(inbox: Inbox, tmp_path: Path) -> None:
 
 def test_whoever_asks_for_health_keeps_no_delivery_out(inbox: Inbox, tmp_path: Path) -> None:
     """It needs no token: any number share one check, which has its place beside the bound."""
-    app = receiver(inbox, at_most=1)
+    app = receiver(inbox, max_waiting=1)
     other = sqlite3.connect(tmp_path / "store-webhooks.db", isolation_level=None)
     other.execute("begin immediate")
 
@@ -191,12 +191,12 @@ def test_without_a_secret_a_signature_is_nothing(inbox: Inbox) -> None:
 def test_nothing_is_told_but_counts(inbox: Inbox) -> None:
     """Not the token, not a name, not a value."""
     told: list[str] = []
-    app = receiver(inbox, tell=told.append)
+    app = receiver(inbox, log=told.append)
     asyncio.run(ask(app, json.dumps(status_delivery(7, "Canary", notes="Canary")).encode()))
     asyncio.run(ask(app, b'{"canary": 1}'))
     asyncio.run(ask(app, GOOD, path="/canary"))
     app.report()
-    assert told == ["1 taken", "1 no delivery: keys, 1 not found, 1 taken"]
+    assert told == ["1 stored", "1 malformed (keys), 1 stored, 1 wrong path"]
 
 
 @settings(suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow])

@@ -156,7 +156,7 @@ def test_what_nobody_reads_is_deleted_after_a_month_and_told(
     deliver(receiving, created_delivery(1, account="2"), created_delivery(2, account="3"))
     age_deliveries(tmp_path / "snapshot-webhooks.db", days=31)
     run_tap(receiving, NAME)
-    assert "2 deliveries of webhooks were deleted unread, after 30 days" in caplog.text
+    assert "Deleted 2 unread webhook deliveries older than 30 days" in caplog.text
     assert there(receiving, "2") == []
 
 
