@@ -19,7 +19,7 @@ _Message = dict[str, Any]
 class MessageReader(GenericSingerReader[str]):
     """Reads one message per line. Numbers with a decimal point become Decimal, blank lines are skipped.
 
-    `fault` is the one of the record that was read last. Such a record is readable but ambiguous, so it is rejected.
+    `fault` belongs to the record that was read last. Such a record is readable but ambiguous, so it is rejected.
 
     Raises: InvalidInput for a line that is not a valid message; it ends the run.
     """

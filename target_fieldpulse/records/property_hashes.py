@@ -1,4 +1,4 @@
-"""Hashes of what records said: they find the properties that changed without storing any value."""
+"""Hashes of properties: they show which properties changed since the last write, without storing any value."""
 
 from __future__ import annotations
 

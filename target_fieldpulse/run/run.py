@@ -203,7 +203,11 @@ class TargetRun:
         }
 
     def _count_planned(self, submission: _Submission) -> None:
-        """Count what a record will do, before anything is sent. Raises: SafetyLimitReached."""
+        """Count what a record will do, before anything is sent. Raises: SafetyLimitReached.
+
+        This plan is only counted. The record is planned again when it is written: by then the rows that it refers to
+        have their real ids, or were rejected.
+        """
         try:
             plan = self._opened.planner.plan(submission.record)
         except RecordError:  # it is rejected when it is written
