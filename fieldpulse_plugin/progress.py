@@ -1,4 +1,4 @@
-"""Progress of a stream on stderr: a log line every 30 s and, on a terminal, a line that is updated in place."""
+"""Progress of a stream or a run on stderr: a log line every 30 s and, on a terminal, a line updated in place."""
 
 from __future__ import annotations
 

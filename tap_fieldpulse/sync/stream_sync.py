@@ -13,6 +13,7 @@ from typing import Any
 from fieldpulse_api.errors import IncompleteRead, SafetyLimitReached
 from fieldpulse_api.reading.pages import Row
 from fieldpulse_api.resources.model import Resource
+from fieldpulse_plugin.progress import Progress
 from tap_fieldpulse.changes.change_tracker import ChangeTracker
 from tap_fieldpulse.changes.delete_detection import DeleteDetector
 from tap_fieldpulse.reading.filters import Filters
@@ -22,7 +23,6 @@ from tap_fieldpulse.records.record_builder import Record, RecordBuilder
 from tap_fieldpulse.settings import TapSettings
 from tap_fieldpulse.webhooks.hinted_rows import HintedRows
 
-from .progress import Progress
 from .run_summary import RunSummary
 from .sync_plan import SyncPlan, Tracking
 

@@ -11,9 +11,9 @@ from typing import Any
 
 import pytest
 
+from fieldpulse_plugin import progress
 from fieldpulse_sandbox.faults.fault import Fault
 from fieldpulse_sandbox.sandbox import Sandbox
-from tap_fieldpulse.sync import progress
 from tests.harness.processes import plugin_command
 from tests.harness.results import RunResult
 from tests.harness.tap_runner import run_tap
