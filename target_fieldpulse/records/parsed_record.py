@@ -43,7 +43,7 @@ class ParsedRecord:
     """One record of a writable stream.
 
     `values` are its properties, with lists and objects parsed. A record with an `error` is rejected when its turn
-    comes, one with a `fault` at once. Their other attributes hold what could be parsed, an empty key if there is none.
+    comes, one with a `fault` at once. Their other attributes hold what could be parsed; `key` may be empty.
     """
 
     resource: WritableResource
