@@ -125,7 +125,9 @@ def parse_response(response: httpx.Response, *, method: str, where: str) -> ApiR
         return _envelope(response, body)
     status = httpx.codes.BAD_REQUEST if is_envelope else response.status_code
     message = "; ".join(_messages(body))
-    rule = next(rule for rule in ERROR_RULES if status in rule.statuses and rule.phrase in message.lower())
+    # A 429 may come from a proxy in another form: a used-up quota must not look like a short throttle.
+    searched = (message or (response.text if status == httpx.codes.TOO_MANY_REQUESTS else "")).lower()
+    rule = next(rule for rule in ERROR_RULES if status in rule.statuses and rule.phrase in searched)
     what, hint = rule.what, rule.hint
     if rule.error is RecordInvalid and method == "GET":
         what, hint = "FieldPulse rejected the request", "run again; if it fails again, report the server's message"

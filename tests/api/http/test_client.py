@@ -14,7 +14,7 @@ import pytest
 from fieldpulse_api import errors
 from fieldpulse_api.http.api_key import ApiKey
 from fieldpulse_api.http.client import Client, RetryPolicy
-from fieldpulse_api.http.responses import seconds_until_reset
+from fieldpulse_api.http.responses import parse_response, seconds_until_reset
 from fieldpulse_api.http.settings import ClientSettings
 from fieldpulse_sandbox.behaviour.switches import Behaviour
 from fieldpulse_sandbox.faults.fault import Fault
@@ -25,7 +25,7 @@ CUSTOMER = {"first_name": "Ada"}
 
 
 def customers_posted(box: Sandbox) -> int:
-    return sum(one.method == "POST" for one in box.requests)
+    return sum(request.method == "POST" for request in box.requests)
 
 
 def test_a_list_has_rows_a_count_and_the_servers_clock(client: Client) -> None:
@@ -165,6 +165,13 @@ def test_a_used_up_quota_stops_at_once(box: Sandbox, client: Client) -> None:
     assert len(box.requests) == 1
 
 
+def test_a_used_up_quota_is_recognised_without_json() -> None:
+    """A proxy may answer with text; a short throttle would be waited out for nothing."""
+    response = httpx.Response(429, text="<h1>Limit Exceeded</h1>")
+    with pytest.raises(errors.QuotaExceeded):
+        parse_response(response, method="GET", where="GET /customers")
+
+
 @pytest.mark.parametrize(
     ("header", "refusals", "seconds"),
     [
@@ -181,8 +188,8 @@ def test_the_wait_after_a_429_follows_the_header_within_limits(
     header: dict[str, str], refusals: int, seconds: float
 ) -> None:
     """An epoch is compared with the server's clock; the past, the far future and nonsense are clamped."""
-    answer = httpx.Response(429, headers={"Date": "Tue, 14 Nov 2023 22:13:20 GMT", **header})
-    assert seconds_until_reset(answer, refusals) == seconds
+    response = httpx.Response(429, headers={"Date": "Tue, 14 Nov 2023 22:13:20 GMT", **header})
+    assert seconds_until_reset(response, refusals) == seconds
 
 
 def test_tap_and_target_share_the_rate_limit() -> None:
@@ -191,8 +198,8 @@ def test_tap_and_target_share_the_rate_limit() -> None:
         pair = [Client(ClientSettings(api_key=ApiKey(box.key), api_url=box.url)) for _ in range(2)]
         for number in range(60):
             pair[number % 2].get("/tags", {"limit": "1"})
-        for one in pair:
-            one.close()
+        for client in pair:
+            client.close()
         assert {request.status for request in box.requests} == {200}
 
 
