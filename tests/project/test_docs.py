@@ -107,6 +107,14 @@ def test_links_lead_to_files_and_headings(path: Path) -> None:
     assert broken == []
 
 
+def test_the_demo_prints_the_headings_of_the_readme() -> None:
+    """The demo itself needs Meltano and minutes."""
+    headings = re.findall(r"^── (.*)$", (ROOT / "README.md").read_text("utf-8"), re.MULTILINE)
+    demo = (ROOT / "scripts" / "demo.py").read_text("utf-8")
+    assert len(headings) > 1
+    assert [heading for heading in headings if f'"{heading}"' not in demo] == []
+
+
 @pytest.mark.parametrize("path", pages(), ids=lambda path: path.name)
 def test_paths_of_the_repository_exist(path: Path) -> None:
     """A page that names a file or folder of the code follows when it moves."""
