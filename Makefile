@@ -5,7 +5,7 @@ BIN := $(VENV)/bin
 CODE := fieldpulse_api fieldpulse_plugin tap_fieldpulse target_fieldpulse fieldpulse_cli fieldpulse_sandbox tests benchmarks scripts
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test matrix check fix docs sandbox snap record record-live bench
+.PHONY: help demo test matrix lint check fix docs sandbox snap record record-live bench
 
 help: ## list the tasks
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -19,14 +19,16 @@ test: $(VENV)/dev ## run the tests, about 10 minutes on 2 cores; they need no ne
 matrix: $(VENV)/dev ## run all 11,700 points of the fault matrix, about 30 minutes (the tests run 240)
 	$(BIN)/python -m tests.fault_matrix
 
-check: $(VENV)/dev ## run what CI runs: format, lint, types, imports, docs, tests (about 12 minutes on 2 cores)
+lint: $(VENV)/dev ## check format, style, types, import contracts, wording and docs (1 minute)
 	$(BIN)/ruff format --check $(CODE)
 	$(BIN)/ruff check $(CODE)
 	$(BIN)/mypy
 	$(BIN)/lint-imports
+	$(BIN)/python -m scripts.prose
 	$(BIN)/python -m scripts.docs --check
 	$(BIN)/sphinx-build -q -W --keep-going -b html docs docs/_build/html
-	$(BIN)/pytest -n auto
+
+check: lint test ## run what CI runs: lint and test
 
 fix: $(VENV)/dev ## format, fix lint errors, write the generated docs
 	$(BIN)/ruff format $(CODE)
