@@ -29,8 +29,9 @@ from .errors import (
     UserError,
 )
 from .http.api_key import ApiKey
-from .http.client import Client, RetryPolicy
+from .http.client import Client
 from .http.responses import ApiResponse
+from .http.retry import RetryPolicy
 from .http.settings import ClientSettings
 from .reading.full_scan import FullScan
 from .reading.incremental_scan import IncrementalScan

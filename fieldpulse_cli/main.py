@@ -15,7 +15,8 @@ import click
 
 from fieldpulse_api.errors import ConfigError
 from fieldpulse_api.http.api_key import has_key
-from fieldpulse_api.http.client import Client, RetryPolicy
+from fieldpulse_api.http.client import Client
+from fieldpulse_api.http.retry import RetryPolicy
 from fieldpulse_api.http.settings import ClientSettings
 from fieldpulse_cli.doctor.account_check import MAX_ATTEMPTS, MAX_REQUESTS, AccountCheck
 from fieldpulse_cli.doctor.findings import Finding

@@ -13,7 +13,8 @@ import pytest
 from hypothesis import HealthCheck, settings
 
 from fieldpulse_api.http.api_key import ApiKey
-from fieldpulse_api.http.client import Client, RetryPolicy
+from fieldpulse_api.http.client import Client
+from fieldpulse_api.http.retry import RetryPolicy
 from fieldpulse_api.http.settings import ClientSettings
 from fieldpulse_sandbox.sandbox import Sandbox
 from tests.harness.tap_runner import join_prefetch_threads

@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 import weakref
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import Any
 
 import backoff
@@ -15,8 +15,10 @@ from fieldpulse_api.errors import ConnectionFailed, RateLimited, RecordInvalid, 
 from fieldpulse_api.values.strict_json import encode
 
 from .auth import ThrottledAuthenticator
+from .error_rules import RUN_AGAIN
 from .rate_limiter import MAX_PAUSE_SECONDS
-from .responses import RUN_AGAIN, ApiResponse, parse_response, seconds_until_reset, uncertain_create
+from .responses import ApiResponse, parse_response, uncertain_create
+from .retry import RetryPolicy, seconds_until_reset
 from .settings import ClientSettings
 from .transport import open_transport
 
@@ -24,15 +26,6 @@ _LOGGER = logging.getLogger(__name__)
 _MAX_BODY_BYTES = 10 << 20  # of the gateway (API facts 1.2, inferred)
 _MAX_RETRY_WAIT_SECONDS = 20
 _NOT_SENT = (httpx.ConnectError, httpx.ConnectTimeout, httpx.PoolTimeout, httpx.ProxyError, httpx.UnsupportedProtocol)
-
-
-@dataclass(frozen=True)
-class RetryPolicy:
-    """How often and how long to send a request that is safe to repeat. Whichever limit is reached first ends it."""
-
-    max_attempts: int = 6
-    max_seconds: float = 120.0
-    first_wait_seconds: float = 0.5
 
 
 class Client:
@@ -141,14 +134,14 @@ class Client:
 
         Raises: RateLimited once the pauses would take more than a minute.
         """
-        refusals, paused_seconds = 0, 0.0
+        throttled_count, paused_seconds = 0, 0.0
         while True:
             response = self._send(request, where)
             try:
                 return parse_response(response, method=request.method, where=where)
             except RateLimited as error:
-                refusals += 1
-                seconds = seconds_until_reset(response, refusals)
+                throttled_count += 1
+                seconds = seconds_until_reset(response, throttled_count)
                 paused_seconds += seconds
                 if paused_seconds > MAX_PAUSE_SECONDS:
                     raise

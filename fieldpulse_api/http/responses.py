@@ -1,11 +1,10 @@
-"""Responses of the API: the envelope, the server's count and clock, and which error a status means.
+"""Responses of the API: the envelope, the server's count and clock, or the error that the response means.
 
 A 2xx status alone proves nothing: the API also reports errors in the body of an HTTP 200 (API facts 1.2).
 """
 
 from __future__ import annotations
 
-import math
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime, timezone
@@ -16,25 +15,18 @@ import httpx
 import msgspec
 
 from fieldpulse_api.errors import (
-    AuthenticationError,
     FieldPulseError,
-    QuotaExceeded,
-    RateLimited,
     RecordInvalid,
     RowNotFound,
-    ServerError,
     UncertainWrite,
     UnexpectedResponse,
     without_personal_data,
 )
 from fieldpulse_api.values.strict_json import decode
 
-COUNT_NAMES = ("total_count", "total_results")  # API facts 2.1
-RUN_AGAIN = "run again; completed work is kept"
+from .error_rules import ERROR_RULES
 
-_MIN_WAIT_SECONDS = 0.25
-_MAX_WAIT_SECONDS = 30.0
-_MIN_EPOCH_SECONDS = 1_000_000_000
+COUNT_NAMES = ("total_count", "total_results")  # API facts 2.1
 
 
 @dataclass(frozen=True)
@@ -53,62 +45,6 @@ class ApiResponse:
     status: int
     has_server_date: bool = True
     was_retried: bool = False
-
-
-@dataclass(frozen=True)
-class ErrorRule:
-    """The error that a status means, if `phrase` is part of the server's message."""
-
-    statuses: range
-    error: type[FieldPulseError]
-    what: str
-    hint: str
-    phrase: str = ""
-    is_retryable: bool = False
-
-
-def _only(status: int) -> range:
-    return range(status, status + 1)
-
-
-_REJECTED_KEY = "FieldPulse rejected the API key", "set api_key or api_key_file; `fieldpulse doctor` checks it"
-_REJECTED_RECORD = "FieldPulse rejected the record", "correct the record as the server's message says"
-_NO_ROW = "FieldPulse has no such row", "check the id: the row may be deleted"
-
-# The first rule that fits a response counts. An HTTP 200 with `"error": true` is treated as 400.
-ERROR_RULES = (
-    ErrorRule(range(300, 400), UnexpectedResponse, "FieldPulse redirected the request", "correct `api_url`"),
-    ErrorRule(_only(400), RowNotFound, *_NO_ROW, phrase="not found"),
-    ErrorRule(_only(400), RecordInvalid, *_REJECTED_RECORD),
-    ErrorRule(_only(401), AuthenticationError, *_REJECTED_KEY),
-    ErrorRule(
-        _only(403),
-        UnexpectedResponse,
-        "FieldPulse has no such path or method",
-        "deselect the stream if your plan does not include it; otherwise the API has changed: report it",
-        phrase="missing authentication token",
-    ),
-    ErrorRule(_only(403), AuthenticationError, *_REJECTED_KEY),
-    ErrorRule(_only(404), RowNotFound, *_NO_ROW),
-    ErrorRule(_only(413), RecordInvalid, "FieldPulse rejected the record as too large", "make it smaller than 10 MB"),
-    ErrorRule(_only(422), RecordInvalid, *_REJECTED_RECORD),
-    ErrorRule(
-        _only(429),
-        QuotaExceeded,
-        "This month's requests to FieldPulse are used up",
-        "run again when the quota is renewed, or ask FieldPulse to raise it; state is kept",
-        phrase="limit exceeded",
-    ),
-    ErrorRule(
-        _only(429),
-        RateLimited,
-        "FieldPulse throttles this API key",
-        "lower requests_per_second: something else uses the key's 50 requests per second",
-    ),
-    ErrorRule(range(500, 1000), ServerError, "FieldPulse had an internal error", RUN_AGAIN, is_retryable=True),
-    ErrorRule(range(200, 300), UnexpectedResponse, "FieldPulse sent no valid envelope", RUN_AGAIN, is_retryable=True),
-    ErrorRule(range(1000), UnexpectedResponse, "FieldPulse sent an unexpected status", RUN_AGAIN),
-)
 
 
 def parse_response(response: httpx.Response, *, method: str, where: str) -> ApiResponse:
@@ -162,23 +98,6 @@ def server_count_of(body: Mapping[str, Any]) -> int | None:
         if isinstance(value, str) and value.isascii() and value.isdigit():
             return int(value)
     return None
-
-
-def seconds_until_reset(response: httpx.Response, refusals: int) -> float:
-    """Return how long to wait after a 429; `refusals` counts those of this request, from 1.
-
-    `RateLimit-Reset` is documented as an epoch, and is compared with the server's own clock. A small number is taken as
-    seconds, which the header means elsewhere. Without a valid header the waits are 1, 2, 4 … seconds.
-    """
-    try:
-        reset = float(response.headers["RateLimit-Reset"])
-    except (KeyError, ValueError):
-        reset = math.nan
-    if not math.isfinite(reset):
-        reset = float(2 ** min(refusals - 1, 5))
-    if reset > _MIN_EPOCH_SECONDS:
-        reset -= (server_date(response) or datetime.now(timezone.utc)).timestamp()
-    return min(max(reset, _MIN_WAIT_SECONDS), _MAX_WAIT_SECONDS)
 
 
 def server_date(response: httpx.Response) -> datetime | None:

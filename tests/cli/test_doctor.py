@@ -19,7 +19,8 @@ import pytest
 
 from fieldpulse_api.account_profile import AccountProfile, WriteFacts
 from fieldpulse_api.errors import ConfigError
-from fieldpulse_api.http.client import Client, RetryPolicy
+from fieldpulse_api.http.client import Client
+from fieldpulse_api.http.retry import RetryPolicy
 from fieldpulse_api.resources.catalogue import RESOURCES
 from fieldpulse_cli.doctor.account_check import MAX_ATTEMPTS, MAX_REQUESTS, AccountCheck
 from fieldpulse_cli.doctor.findings import Finding

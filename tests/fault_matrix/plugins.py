@@ -16,8 +16,9 @@ from typing import Any
 from singer_sdk.plugin_base import _ConfigInput
 from typing_extensions import override
 
-from fieldpulse_api.http.client import Client, RetryPolicy
+from fieldpulse_api.http.client import Client
 from fieldpulse_api.http.rate_limiter import ProcessRateLimiter, RateLimiter
+from fieldpulse_api.http.retry import RetryPolicy
 from fieldpulse_api.http.settings import ClientSettings
 from fieldpulse_plugin.settings import client_settings
 from tap_fieldpulse.sync.context import SyncContext

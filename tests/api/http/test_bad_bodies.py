@@ -17,7 +17,8 @@ from jsonschema import Draft7Validator
 
 from fieldpulse_api.errors import FieldPulseError
 from fieldpulse_api.http.api_key import ApiKey
-from fieldpulse_api.http.client import Client, RetryPolicy
+from fieldpulse_api.http.client import Client
+from fieldpulse_api.http.retry import RetryPolicy
 from fieldpulse_api.http.settings import ClientSettings
 from fieldpulse_api.resources.catalogue import BY_NAME, RESOURCES
 from fieldpulse_api.resources.model import Resource

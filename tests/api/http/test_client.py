@@ -13,8 +13,9 @@ import pytest
 
 from fieldpulse_api import errors
 from fieldpulse_api.http.api_key import ApiKey
-from fieldpulse_api.http.client import Client, RetryPolicy
-from fieldpulse_api.http.responses import parse_response, seconds_until_reset
+from fieldpulse_api.http.client import Client
+from fieldpulse_api.http.responses import parse_response
+from fieldpulse_api.http.retry import RetryPolicy, seconds_until_reset
 from fieldpulse_api.http.settings import ClientSettings
 from fieldpulse_sandbox.behaviour.switches import Behaviour
 from fieldpulse_sandbox.faults.fault import Fault
@@ -173,7 +174,7 @@ def test_a_used_up_quota_is_recognised_without_json() -> None:
 
 
 @pytest.mark.parametrize(
-    ("header", "refusals", "seconds"),
+    ("header", "throttled_count", "seconds"),
     [
         ({"RateLimit-Reset": "1700000005"}, 1, 5.0),
         ({"RateLimit-Reset": "1699999000"}, 1, 0.25),
@@ -185,11 +186,11 @@ def test_a_used_up_quota_is_recognised_without_json() -> None:
     ],
 )
 def test_the_wait_after_a_429_follows_the_header_within_limits(
-    header: dict[str, str], refusals: int, seconds: float
+    header: dict[str, str], throttled_count: int, seconds: float
 ) -> None:
     """An epoch is compared with the server's clock; the past, the far future and nonsense are clamped."""
     response = httpx.Response(429, headers={"Date": "Tue, 14 Nov 2023 22:13:20 GMT", **header})
-    assert seconds_until_reset(response, refusals) == seconds
+    assert seconds_until_reset(response, throttled_count) == seconds
 
 
 def test_tap_and_target_share_the_rate_limit() -> None:

@@ -20,7 +20,8 @@ import trustme
 
 from fieldpulse_api.errors import AuthenticationError, ConfigError, ConnectionFailed, UncertainWrite, UnexpectedResponse
 from fieldpulse_api.http.api_key import ApiKey
-from fieldpulse_api.http.client import Client, RetryPolicy
+from fieldpulse_api.http.client import Client
+from fieldpulse_api.http.retry import RetryPolicy
 from fieldpulse_api.http.settings import ClientSettings
 from fieldpulse_sandbox.faults.fault import Fault
 from fieldpulse_sandbox.sandbox import Sandbox

@@ -1,0 +1,44 @@
+"""Waits before a request is sent again: after a failure by the retry policy, after a 429 as long as FieldPulse asks.
+
+`Client` decides which requests may be sent again, since a create must not be.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from datetime import datetime, timezone
+
+import httpx
+
+from .responses import server_date
+
+_MIN_WAIT_SECONDS = 0.25
+_MAX_WAIT_SECONDS = 30.0
+_MIN_EPOCH_SECONDS = 1_000_000_000
+
+
+@dataclass(frozen=True)
+class RetryPolicy:
+    """How often and how long to send a request that is safe to repeat. Whichever limit is reached first ends it."""
+
+    max_attempts: int = 6
+    max_seconds: float = 120.0
+    first_wait_seconds: float = 0.5
+
+
+def seconds_until_reset(response: httpx.Response, throttled_count: int) -> float:
+    """Return how long to wait after a 429; `throttled_count` counts those of this request, from 1.
+
+    `RateLimit-Reset` is documented as an epoch, and is compared with the server's own clock. A small number is taken as
+    seconds, which the header means elsewhere. Without a valid header the waits are 1, 2, 4 … seconds.
+    """
+    try:
+        reset = float(response.headers["RateLimit-Reset"])
+    except (KeyError, ValueError):
+        reset = math.nan
+    if not math.isfinite(reset):
+        reset = float(2 ** min(throttled_count - 1, 5))
+    if reset > _MIN_EPOCH_SECONDS:
+        reset -= (server_date(response) or datetime.now(timezone.utc)).timestamp()
+    return min(max(reset, _MIN_WAIT_SECONDS), _MAX_WAIT_SECONDS)
