@@ -207,8 +207,8 @@ def test_tap_and_target_share_the_rate_limit() -> None:
 @pytest.mark.parametrize(
     ("fault", "reason"),
     [
-        (Fault("status", path="/customers", status=503), "FieldPulse had an internal error (HTTP 503)"),
-        (Fault("drop", path="/customers"), "The connection to FieldPulse failed ("),
+        (Fault("error_status", path="/customers", status=503), "FieldPulse had an internal error (HTTP 503)"),
+        (Fault("dropped_connection", path="/customers"), "The connection to FieldPulse failed ("),
         (Fault("throttle", path="/customers", seconds=1.2), "FieldPulse throttles this API key (HTTP 429)"),
     ],
     ids=lambda value: value.kind if isinstance(value, Fault) else "",
@@ -218,7 +218,7 @@ def test_each_retry_and_throttle_wait_is_logged(
 ) -> None:
     """One line at INFO with request, seconds, attempt and reason, and without the key or a query."""
     caplog.set_level(logging.INFO)
-    box.fail(fault)
+    box.add_fault(fault)
     client.get("/customers", {"page": "2", "search": "ada@example.com"})
     assert [record.levelname for record in caplog.records] == ["INFO"]
     line = rf"Sending GET /customers page 2 again in \d\.\d s \(attempt 2\): {re.escape(reason)}"

@@ -350,7 +350,7 @@ def test_each_request_has_a_line_at_debug_without_key_query_or_body(
 ) -> None:
     """Method, path, status, milliseconds and attempt. Neither httpx nor httpcore adds a line."""
     caplog.set_level(logging.DEBUG)
-    box.fail(Fault("status", path="/customers", status=503))
+    box.add_fault(Fault("error_status", path="/customers", status=503))
     client.get("/customers", {"search": "ada@example.com"})
     client.post("/customers", {"first_name": "Ada", "email": "ada@example.com"})
     lines = [record.getMessage() for record in caplog.records if record.levelno == logging.DEBUG]
@@ -368,6 +368,6 @@ def test_a_request_without_a_response_has_a_line_too(
 ) -> None:
     """It names the kind of failure instead of a status."""
     caplog.set_level(logging.DEBUG)
-    box.fail(Fault("drop", path="/customers"))
+    box.add_fault(Fault("dropped_connection", path="/customers"))
     client.get("/customers")
     assert re.search(r"GET /customers: RemoteProtocolError in \d+ ms \(attempt 1\)", caplog.text)
