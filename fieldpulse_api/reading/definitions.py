@@ -30,7 +30,7 @@ def read_definitions(client: Client, options: ReadOptions) -> list[CustomFieldDe
     return sorted(map(CustomFieldDefinition.from_row, rows), key=lambda definition: definition.id)
 
 
-def _read(client: Client, reading: ReadOptions) -> tuple[list[Row], Verdict]:
-    pages = Pages(client, CUSTOM_FIELDS, reading)
+def _read(client: Client, options: ReadOptions) -> tuple[list[Row], Verdict]:
+    pages = Pages(client, CUSTOM_FIELDS, options)
     rows = [row for page in FullScan(pages, ends_by_count=True).rows() for row in page]
     return rows, pages.stats.verdict

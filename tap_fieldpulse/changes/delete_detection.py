@@ -32,9 +32,9 @@ class DeleteDetector:
     """Find deleted rows of one resource."""
 
     def __init__(
-        self, client: Client, resource: Resource, reading: ReadOptions, logger: logging.Logger, *, max_percent: float
+        self, client: Client, resource: Resource, options: ReadOptions, logger: logging.Logger, *, max_percent: float
     ) -> None:
-        self._client, self._resource, self._reading, self._logger = client, resource, reading, logger
+        self._client, self._resource, self._options, self._logger = client, resource, options, logger
         self._max_percent = max_percent
 
     def missing_ids(self, known: set[int], list_reader: ListReader) -> list[int]:
@@ -58,7 +58,7 @@ class DeleteDetector:
         )
         deleted: list[Row] = []
         existing = 0
-        for row, is_deleted in map_in_order(self._check, rows, max_in_flight=self._reading.pages_in_flight):
+        for row, is_deleted in map_in_order(self._check, rows, max_in_flight=self._options.pages_in_flight):
             if is_deleted:
                 deleted.append(row)
             else:
@@ -90,7 +90,7 @@ class DeleteDetector:
             name = self._resource.name
             self._logger.warning("%s: cannot tell whether a row was deleted: %s", name, error.one_line)
             return row, False
-        return row, found is None or is_marked_deleted(found, self._reading.zone)
+        return row, found is None or is_marked_deleted(found, self._options.zone)
 
 
 def is_delete_record(record: Record) -> bool:

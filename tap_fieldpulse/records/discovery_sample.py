@@ -53,26 +53,26 @@ def infer_properties(rows: Iterable[Mapping[str, Any]]) -> dict[str, Schema]:
 
 
 def sample_unknown_fields(
-    client: Client, resource: Resource, reading: ReadOptions, logger: logging.Logger
+    client: Client, resource: Resource, options: ReadOptions, logger: logging.Logger
 ) -> dict[str, Schema]:
     """Read the newest page of a list, and return a schema for each field that the catalogue lacks.
 
     A child list is read for the newest parent row. A list that cannot be read is skipped with a warning.
     """
-    reading = replace(reading, query=dict(resource.with_custom_fields_params))
+    options = replace(options, query=dict(resource.with_custom_fields_params))
     try:
         path = resource.path
         if resource.parent:
             parent = BY_NAME[resource.parent]
-            first = _page(Pages(client, parent, replace(reading, page_size=1, query={})))
+            first = _page(Pages(client, parent, replace(options, page_size=1, query={})))
             if not first:
                 return {}
             path = path.format(**{f"{parent.singular}_id": first[0]["id"]})
-        rows = _page(Pages(client, resource, reading, path))
+        rows = _page(Pages(client, resource, options, path))
     except (ServiceError, RecordError) as error:
         logger.warning("%s: cannot read a sample: %s", resource.name, error.one_line)
         return {}
-    shaper = Shaper(resource.schema, excluded=resource.excluded_fields, zone=reading.zone)
+    shaper = Shaper(resource.schema, excluded=resource.excluded_fields, zone=options.zone)
     shaped = [shaper(row) for row in rows]
     return infer_properties({name: row[name] for name in shaper.unknown_fields if name in row} for row in shaped)
 

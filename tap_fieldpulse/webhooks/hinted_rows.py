@@ -37,11 +37,11 @@ class HintedRows:
         named: Sequence[tuple[int, int]],
         client: Client,
         resource: Resource,
-        reading: ReadOptions,
+        options: ReadOptions,
         logger: logging.Logger,
     ) -> None:
         self.request_count = 0
-        self._named, self._client, self._resource, self._reading = named, client, resource, reading
+        self._named, self._client, self._resource, self._options = named, client, resource, options
         self._logger = logger
         self._rows: dict[int, Row] = {}
 
@@ -57,7 +57,7 @@ class HintedRows:
         if len(ids) < len(self._named):
             self._logger.info("%s: webhooks named more than %d rows; the list has the rest", name, self.MAX_ROWS)
         try:
-            for row in map_in_order(self._read_row, ids, max_in_flight=self._reading.pages_in_flight):
+            for row in map_in_order(self._read_row, ids, max_in_flight=self._options.pages_in_flight):
                 self.request_count += 1
                 if row:
                     self._rows[int(row["id"])] = row
@@ -75,8 +75,8 @@ class HintedRows:
     def rows(self) -> Iterator[list[Row]]:
         """Yield the rows in lists of at most a page."""
         rows = list(self._rows.values())
-        for start in range(0, len(rows), self._reading.page_size):
-            yield rows[start : start + self._reading.page_size]
+        for start in range(0, len(rows), self._options.page_size):
+            yield rows[start : start + self._options.page_size]
 
     def covers(self, row: Row) -> bool:
         """Return whether a row of the list has the same values as the row that was read by id."""
