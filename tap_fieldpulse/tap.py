@@ -108,6 +108,7 @@ class TapFieldPulse(FieldPulsePlugin, Tap):
             ended = "finished"
         finally:
             self.logger.info("Run %s: %s", ended, context.summary.line(context.client.request_count))
+            context.close()
         if context.summary.safety_limit_errors:
             raise context.summary.safety_limit_errors[0]
 

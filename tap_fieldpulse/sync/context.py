@@ -172,11 +172,13 @@ class SyncContext:
         )
 
     def close(self) -> None:
-        """Close what was opened."""
-        opened = vars(self)
-        for name in ("client", "_snapshot", "inbox"):
-            if opened.get(name):
-                opened[name].close()
+        """Close the databases that were opened, and release their locks.
+
+        The client stays open: prefetched pages may still be under way, and would fail and be retried.
+        """
+        for name in ("_snapshot", "inbox"):
+            if database := vars(self).pop(name, None):
+                database.close()
 
     def _open_snapshot(self, resource: Resource, state: State, logger: logging.Logger) -> StreamSnapshot:
         generation = state.get("snapshot")

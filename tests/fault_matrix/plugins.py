@@ -134,7 +134,7 @@ def run_tap(config: Config, *streams: str, state: Message | None = None) -> RunR
         finally:
             join_prefetch_threads()
             if tap:
-                tap.context.close()
+                tap.context.client.close()
     output.flush()
     output.seek(0)
     result.stdout, result.stderr, result.log_lines = output.read(), stderr.getvalue(), tuple(lines)

@@ -36,7 +36,6 @@ def run_tap(
             tap.sync_all()
     finally:
         join_prefetch_threads()
-        tap.context.close()
     output.seek(0)
     return RunResult(output.read())
 

@@ -250,10 +250,8 @@ def test_a_path_by_id_that_fails_is_left_to_the_list(client: Client, box: Sandbo
 def test_a_killed_run_reads_its_hints_again(box: Sandbox, receiving: Config, tmp_path: Path) -> None:
     """SIGKILL behind the rows that were named, and before the state."""
     receiving |= {"page_size": 5}
-    tap = TapFieldPulse(config=receiving)
     catalog, state = tmp_path / "catalog.json", tmp_path / "state.json"
-    catalog.write_text(json.dumps(select_streams(tap, ["jobs"])))
-    tap.context.close()
+    catalog.write_text(json.dumps(select_streams(TapFieldPulse(config=receiving), ["jobs"])))
     line = [*plugin_command("tap_fieldpulse", receiving, tmp_path, "--catalog", str(catalog)), "--state", str(state)]
     state.write_text("{}")
     state.write_text(json.dumps(RunResult(run_process(line).stdout).state))
