@@ -43,7 +43,7 @@ def test_discovery_needs_no_key(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    ("wrong", "status", "said"),
+    ("wrong", "status", "message"),
     [
         ({"api_key": None}, 2, "api_key"),
         ({"api_key": "canary-key"}, 2, "rejected the API key"),
@@ -58,13 +58,13 @@ def test_discovery_needs_no_key(tmp_path: Path) -> None:
     ids=lambda value: next(iter(value)) if isinstance(value, dict) else "",
 )
 def test_a_mistake_ends_in_three_lines_and_its_status(
-    config: Config, tmp_path: Path, only_customers: list[str], wrong: Config, status: int, said: str
+    config: Config, tmp_path: Path, only_customers: list[str], wrong: Config, status: int, message: str
 ) -> None:
     """What happened, where, what to do: no traceback, and no key."""
-    given = {name: value for name, value in (config | wrong).items() if value is not None}
-    ended = run_process(plugin_command("tap_fieldpulse", given, tmp_path, *only_customers))
+    wrong_config = {name: value for name, value in (config | wrong).items() if value is not None}
+    ended = run_process(plugin_command("tap_fieldpulse", wrong_config, tmp_path, *only_customers))
     assert ended.returncode == status
-    assert said in ended.stderr
+    assert message in ended.stderr
     assert "  where: " in ended.stderr
     assert "  do:    " in ended.stderr
     assert "Traceback" not in ended.stderr
@@ -77,7 +77,7 @@ def test_a_file_that_is_broken_or_missing_is_explained(
     config: Config, tmp_path: Path, name: str, text: str | None
 ) -> None:
     """A wrong path and a half-written file are the commonest mistakes of all."""
-    path = tmp_path / "given"
+    path = tmp_path / "input"
     if text:
         path.write_text(text)
     ended = run_process(plugin_command("tap_fieldpulse", config, tmp_path, f"--{name}", str(path)))
@@ -90,7 +90,7 @@ def test_a_file_that_is_broken_or_missing_is_explained(
 )
 def test_a_state_of_another_form_is_refused(config: Config, tmp_path: Path, text: str) -> None:
     """It is not taken for no state: that would read everything again, and nobody would know why."""
-    path = tmp_path / "given"
+    path = tmp_path / "input"
     path.write_text(text)
     ended = run_process(plugin_command("tap_fieldpulse", config, tmp_path, "--state", str(path)))
     assert ended.returncode == 2
@@ -102,9 +102,9 @@ def test_a_spent_quota_exits_3_and_keeps_what_was_read(box: Sandbox, config: Con
     box.add_fault(Fault("quota_exceeded", path="/jobs"))
     ended = run_process(plugin_command("tap_fieldpulse", config, tmp_path))
     assert ended.returncode == 3
-    kept = RunResult(ended.stdout).state["bookmarks"]
-    assert kept["customers"]["replication_key_value"]
-    assert "replication_key_value" not in kept.get("jobs", {})
+    bookmarks = RunResult(ended.stdout).state["bookmarks"]
+    assert bookmarks["customers"]["replication_key_value"]
+    assert "replication_key_value" not in bookmarks.get("jobs", {})
 
 
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])

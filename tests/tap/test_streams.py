@@ -49,9 +49,9 @@ def test_records_fit_the_schema_that_was_announced(everything: RunResult, resour
 @each
 def test_a_finished_stream_has_a_bookmark_or_none_at_all(everything: RunResult, resource: Resource) -> None:
     """Incremental streams: the newest change. Full-table streams: nothing to keep."""
-    kept = everything.state["bookmarks"][resource.name]
+    bookmark = everything.state["bookmarks"][resource.name]
     if resource.parent:
-        assert set(kept) == {"parents", "full_at"}
+        assert set(bookmark) == {"parents", "full_at"}
         return
     newest = (
         [record[resource.updated_column] for record in everything.records[resource.name]]
@@ -59,7 +59,7 @@ def test_a_finished_stream_has_a_bookmark_or_none_at_all(everything: RunResult, 
         else []
     )
     wanted = {"replication_key": "updated_at", "replication_key_value": max(newest)} if newest else {}
-    assert kept == wanted
+    assert bookmark == wanted
 
 
 def test_nothing_personal_of_users_and_no_token_is_emitted(everything: RunResult) -> None:
@@ -83,8 +83,8 @@ def test_a_second_run_emits_what_changed(box: Sandbox, config: Config) -> None:
     """Changed and new rows; of the rest at most the row at the bookmark."""
     first = run_tap(config, "customers", "jobs")
     changed = [box.rows("jobs")[3]["id"], box.rows("jobs")[17]["id"]]
-    for one in changed:
-        box.store.patch("jobs", one, {"subtitle": "Changed", "updated_at": box.store.now()})
+    for row_id in changed:
+        box.store.patch("jobs", row_id, {"subtitle": "Changed", "updated_at": box.store.now()})
     second = run_tap(config, "customers", "jobs", state=first.state)
     assert set(changed) <= set(second.ids("jobs"))
     assert len(second.records["jobs"]) <= 3
@@ -130,7 +130,7 @@ def test_an_unknown_field_is_emitted_and_named_once(
         box.store.patch("tags", row["id"], {"brand_new": 1})
     emitted = run_tap(config, "tags")
     assert all(record["brand_new"] == 1 for record in emitted.records["tags"])
-    assert len([one for one in caplog.records if "brand_new" in one.getMessage()]) == 1
+    assert len([record for record in caplog.records if "brand_new" in record.getMessage()]) == 1
 
 
 def test_a_deselected_property_is_not_emitted(box: Sandbox, config: Config) -> None:
@@ -139,9 +139,9 @@ def test_a_deselected_property_is_not_emitted(box: Sandbox, config: Config) -> N
         box.store.patch("tags", row["id"], {"brand_new": 1})
     catalog = select_streams(TapFieldPulse(config=dict(config)), ["tags"])
     for entry in catalog["streams"]:
-        for one in entry["metadata"]:
-            if one["breadcrumb"] == ["properties", "title"]:
-                one["metadata"]["selected"] = False
+        for metadata in entry["metadata"]:
+            if metadata["breadcrumb"] == ["properties", "title"]:
+                metadata["metadata"]["selected"] = False
     records = run_tap(config, catalog=catalog).records["tags"]
     assert records
     assert all("title" not in record and "color" in record and "brand_new" in record for record in records)
@@ -159,7 +159,7 @@ def test_the_end_of_a_stream_is_one_line_of_figures(
     """Records, pages, the server's count, repeats, seconds, and what they prove."""
     with caplog.at_level("INFO"):
         run_tap(config, "customers")
-    (line,) = [one.getMessage() for one in caplog.records if "pages=" in one.getMessage()]
+    (line,) = [record.getMessage() for record in caplog.records if "pages=" in record.getMessage()]
     assert line.startswith("customers: records=30 pages=2 server_count=30 duplicates=0 seconds=")
     assert line.endswith("complete")
 
@@ -178,13 +178,13 @@ def test_the_end_of_a_run_is_one_line_over_all_streams(
 def test_only_documented_parameters_are_sent_besides_page(shared: Sandbox, everything: RunResult) -> None:
     """The server ignores what it does not know, so nothing is sent in the hope that it helps."""
     for request in shared.requests:
-        values = {name for one in RESOURCES if one.path == request.path for name, _ in one.with_custom_fields_params}
+        values = {name for each in RESOURCES if each.path == request.path for name, _ in each.with_custom_fields_params}
         allowed = {"page", "limit", "calculate_count", "sort_by", "sort_dir", *values}
         assert {name for name in request.query if not name.startswith("sort[")} <= allowed
     for name, resource in BY_NAME.items():
-        asked = [one for one in shared.requests if one.path == resource.path]
+        asked = [request for request in shared.requests if request.path == resource.path]
         assert resource.parent or asked, name
-        assert resource.supports_count or not any("calculate_count" in one.query for one in asked)
+        assert resource.supports_count or not any("calculate_count" in request.query for request in asked)
 
 
 def test_a_list_that_documents_no_page_is_asked_for_with_the_largest(box: Sandbox, config: Config) -> None:

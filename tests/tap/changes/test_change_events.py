@@ -28,7 +28,9 @@ Brief = tuple[str, str, int]
 
 def briefs(emitted: RunResult) -> list[Brief]:
     """Return what happened to which rows."""
-    return sorted((one["event"], one["stream"], one["object_id"]) for one in emitted.records["change_events"])
+    return sorted(
+        (record["event"], record["stream"], record["object_id"]) for record in emitted.records["change_events"]
+    )
 
 
 def watch(config: Config, *streams: str, state: Message | None = None) -> RunResult:
@@ -36,8 +38,8 @@ def watch(config: Config, *streams: str, state: Message | None = None) -> RunRes
 
 
 def event(emitted: RunResult, kind: str) -> Message:
-    (found,) = [one for one in emitted.records["change_events"] if one["event"] == kind]
-    return found
+    (match,) = [record for record in emitted.records["change_events"] if record["event"] == kind]
+    return match
 
 
 def test_the_first_run_fills_the_snapshot_and_emits_nothing(watching: Config) -> None:
@@ -85,8 +87,8 @@ def test_each_kind_of_change_is_an_event(box: Sandbox, watching: Config) -> None
     )
     assert (deleted["trigger"], deleted["object"]["job_type"]) == ("Job Deleted", jobs[2]["job_type"])
     validator = Draft7Validator(second.schemas["change_events"], format_checker=Draft7Validator.FORMAT_CHECKER)
-    for one in second.records["change_events"]:
-        validator.validate(one)
+    for record in second.records["change_events"]:
+        validator.validate(record)
 
 
 def test_streams_that_are_not_selected_are_watched_too(box: Sandbox, watching: Config) -> None:
@@ -97,7 +99,7 @@ def test_streams_that_are_not_selected_are_watched_too(box: Sandbox, watching: C
     for stream in ("customers", "estimates", "invoices", "jobs", "payments", "tags"):
         box.store.update(stream, box.rows(stream)[0]["id"], {"notes": "Changed", "title": "Changed"})
     second = watch(watching, state=first.state)
-    assert {one["stream"] for one in second.records["change_events"]} == {
+    assert {record["stream"] for record in second.records["change_events"]} == {
         "customers", "estimates", "invoices", "jobs", "payments"
     }  # fmt: skip
     assert set(second.records) == {"change_events"}
@@ -114,8 +116,8 @@ def test_a_row_that_was_only_stamped_did_not_change(box: Sandbox, watching: Conf
 def test_a_renamed_custom_field_is_no_change_of_the_rows(box: Sandbox, watching: Config) -> None:
     """Not even of rows that come again; a new value is one."""
     first = watch(watching, "customers", "jobs")
-    for one in box.rows("custom_fields"):
-        box.store.patch("custom_fields", one["id"], {"name": f"New {one['name']}", "field_widget_id": 1})
+    for field in box.rows("custom_fields"):
+        box.store.patch("custom_fields", field["id"], {"name": f"New {field['name']}", "field_widget_id": 1})
     stamped, valued = box.rows("jobs")[0]["id"], box.rows("jobs")[1]["id"]
     box.store.update("jobs", stamped, {})
     number = box.rows("custom_fields")[5]["id"]
@@ -153,14 +155,14 @@ def test_a_row_that_comes_into_a_filters_view_was_known_before(box: Sandbox, wat
         next(row for row in rows if row["status"] == 1) for rows in (box.rows("jobs"), box.rows("jobs")[::-1])
     )
     leaving = next(row["id"] for row in box.rows("jobs") if row["status"] == 4)
-    for one, status in ((old["id"], 4), (newest["id"], 4), (leaving, 1)):
-        box.store.update("jobs", one, {"status": status})
+    for row_id, status in ((old["id"], 4), (newest["id"], 4), (leaving, 1)):
+        box.store.update("jobs", row_id, {"status": status})
     born = box.store.create("jobs", {"job_type": "Born", "customer_id": 1, "status": 4})["id"]
     second = watch(watching, "jobs", state=first.state)
     assert briefs(second) == sorted(
         [("created", "jobs", born), ("status_changed", "jobs", old["id"]), ("status_changed", "jobs", newest["id"])]
     )
-    assert {one["old_value"] for one in second.records["change_events"]} == {1, None}
+    assert {record["old_value"] for record in second.records["change_events"]} == {1, None}
     box.store.update("jobs", leaving, {"status": 4})
     assert briefs(watch(watching, "jobs", state=second.state)) == [("status_changed", "jobs", leaving)]
 
@@ -181,8 +183,8 @@ def test_what_goes_out_of_view_and_away_is_not_reported(box: Sandbox, watching: 
     watching |= {"filters": {"jobs": {"status": "Completed"}}, "detect_deletes": True}
     first = watch(watching, "jobs")
     unseen, seen = (next(row["id"] for row in box.rows("jobs") if row["status"] == code) for code in (1, 4))
-    for one in (unseen, seen):
-        box.store.delete("jobs", one)
+    for row_id in (unseen, seen):
+        box.store.delete("jobs", row_id)
     second = watch(watching, "jobs", state=first.state)
     assert briefs(second) == [("deleted", "jobs", seen)]
     assert [record["id"] for record in second.records["jobs"] if record.get("deleted_at")] == [seen]
@@ -207,10 +209,10 @@ def test_changes_during_runs_that_did_not_watch_are_found_afterwards(
 def test_events_hold_no_column_that_is_deselected_in_their_stream(box: Sandbox, watching: Config) -> None:
     """What a user keeps out of the warehouse must not come in by another door."""
     catalog = select_streams(TapFieldPulse(config=dict(watching)), ["customers", "change_events"])
-    entry = next(one for one in catalog["streams"] if one["tap_stream_id"] == "customers")
-    for one in entry["metadata"]:
-        if one["breadcrumb"]:
-            one["metadata"]["selected"] = one["breadcrumb"][-1] in ("id", "status", "updated_at")
+    entry = next(each for each in catalog["streams"] if each["tap_stream_id"] == "customers")
+    for metadata in entry["metadata"]:
+        if metadata["breadcrumb"]:
+            metadata["metadata"]["selected"] = metadata["breadcrumb"][-1] in ("id", "status", "updated_at")
     first = run_tap(watching, catalog=copy.deepcopy(catalog))
     both, hidden = box.rows("customers")[0]["id"], box.rows("customers")[1]["id"]
     box.store.update("customers", both, {"email": "new@example.com", "status": "lost"})
@@ -302,7 +304,7 @@ def test_records_and_events_are_exact_whatever_the_server_does(box: Sandbox, wat
         at = chance.randrange(3, 9)
 
         def during(request: RecordedRequest, at: int = at) -> None:
-            if request.path == "/jobs" and len([one for one in box.requests if one.path == "/jobs"]) == at:
+            if request.path == "/jobs" and len([each for each in box.requests if each.path == "/jobs"]) == at:
                 meddle()
 
         box.on_request = during
@@ -316,8 +318,10 @@ def test_records_and_events_are_exact_whatever_the_server_does(box: Sandbox, wat
     emitted |= {record["id"]: record for record in last.records["jobs"]}
     assert sorted(seen) == sorted(truth)
     there = {row["id"] for row in box.rows("jobs")}
-    assert {one for _, _, one in truth} - there == {one for one, record in emitted.items() if record.get("deleted_at")}
-    assert {one for kind, _, one in truth if kind != "deleted"} <= set(emitted)
+    assert {row_id for _, _, row_id in truth} - there == {
+        row_id for row_id, record in emitted.items() if record.get("deleted_at")
+    }
+    assert {row_id for kind, _, row_id in truth if kind != "deleted"} <= set(emitted)
 
 
 def test_a_killed_run_loses_no_event(box: Sandbox, watching: Config, tmp_path: Path) -> None:
@@ -332,24 +336,24 @@ def test_a_killed_run_loses_no_event(box: Sandbox, watching: Config, tmp_path: P
     state = tmp_path / "state.json"
     state.write_text(json.dumps(first.state))
     changed = [row["id"] for row in box.rows("jobs")[:25]]
-    for one in changed:
-        box.store.update("jobs", one, {"subtitle": "Changed"})
+    for row_id in changed:
+        box.store.update("jobs", row_id, {"subtitle": "Changed"})
     box.add_fault(Fault("slow_response", path="/jobs", skip=2, seconds=60, times=9))
     line = plugin_command("tap_fieldpulse", watching | {"page_size": 10}, tmp_path, "--catalog", str(catalog))
     line += ["--state", str(state)]
     with subprocess.Popen(line, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True) as process:
         assert process.stdout
         lines = []
-        while sum('"stream":"change_events"' in one and '"RECORD"' in one for one in lines) < 5:
+        while sum('"stream":"change_events"' in message and '"RECORD"' in message for message in lines) < 5:
             lines.append(process.stdout.readline())
         process.send_signal(signal.SIGKILL)
         rest = process.stdout.read().splitlines(keepends=True)
-    killed = RunResult("".join(one for one in (*lines, *rest) if one.endswith("\n")))
+    killed = RunResult("".join(message for message in (*lines, *rest) if message.endswith("\n")))
     box._faults.waiting.clear()
     again = RunResult(run_process([*line]).stdout)
-    assert [one["object_id"] for one in again.records["change_events"]] == changed[::-1]
-    ids = {one["event_id"] for one in again.records["change_events"]}
-    assert {one["event_id"] for one in killed.records["change_events"]} <= ids
+    assert [record["object_id"] for record in again.records["change_events"]] == changed[::-1]
+    ids = {record["event_id"] for record in again.records["change_events"]}
+    assert {record["event_id"] for record in killed.records["change_events"]} <= ids
     assert len(ids) == len(changed)
 
 
@@ -357,6 +361,6 @@ def _with_events(text: str) -> str:
     """Return a catalog in which jobs and change events are selected."""
     catalog = json.loads(text)
     for entry in catalog["streams"]:
-        root = next(one for one in entry["metadata"] if not one["breadcrumb"])
+        root = next(metadata for metadata in entry["metadata"] if not metadata["breadcrumb"])
         root["metadata"]["selected"] = entry["tap_stream_id"] in ("jobs", "change_events")
     return json.dumps(catalog)

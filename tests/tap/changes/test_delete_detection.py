@@ -19,7 +19,7 @@ from tests.harness.results import RunResult
 from tests.harness.tap_runner import run_tap
 
 Config = dict[str, Any]
-SWEPT = [one for one in RESOURCES if Operation.GET in one.operations]
+SWEPT = [resource for resource in RESOURCES if Operation.GET in resource.operations]
 
 
 @pytest.fixture
@@ -28,12 +28,12 @@ def sweeping(watching: Config) -> Config:
     return watching | {"detect_deletes": True, "contacts_full_refresh_days": 0}
 
 
-def gone(emitted: RunResult, stream: str) -> list[int]:
+def deleted_ids(emitted: RunResult, stream: str) -> list[int]:
     """Return the ids that were reported as deleted."""
     return [record["id"] for record in emitted.records[stream] if record.get("deleted_at")]
 
 
-@pytest.mark.parametrize("resource", SWEPT, ids=lambda one: one.name)
+@pytest.mark.parametrize("resource", SWEPT, ids=lambda resource: resource.name)
 def test_a_deleted_row_is_reported_once(box: Sandbox, sweeping: Config, resource: Resource) -> None:
     """The key, and when it was seen: nothing is made up. The next run says nothing more."""
     sweeping["max_delete_percent"] = 100
@@ -41,12 +41,12 @@ def test_a_deleted_row_is_reported_once(box: Sandbox, sweeping: Config, resource
     row = box.rows(resource.name)[0]
     box.store.delete(resource.name, row["id"])
     second = run_tap(sweeping, resource.name, state=first.state)
-    (record,) = [one for one in second.records[resource.name] if one.get("deleted_at")]
+    (record,) = [each for each in second.records[resource.name] if each.get("deleted_at")]
     assert set(record) == {"id", "deleted_at"}
     assert record["id"] == row["id"]
     age = datetime.now(timezone.utc) - datetime.fromisoformat(record["deleted_at"].replace("Z", "+00:00"))
     assert abs(age.total_seconds()) < 60
-    assert not gone(run_tap(sweeping, resource.name, state=second.state), resource.name)
+    assert not deleted_ids(run_tap(sweeping, resource.name, state=second.state), resource.name)
 
 
 @pytest.mark.parametrize("switch", ["list_deleted_rows", "deleted_row_by_id"])
@@ -60,7 +60,7 @@ def test_a_row_that_is_shown_as_deleted_is_reported_once(
     number = box.rows(stream)[0]["id"]
     box.store.delete(stream, number)
     second = run_tap(sweeping, stream, state=first.state)
-    assert gone(second, stream) == [number]
+    assert deleted_ids(second, stream) == [number]
     assert number not in run_tap(sweeping, stream, state=second.state).ids(stream)
 
 
@@ -84,7 +84,7 @@ def test_a_row_that_is_missing_and_still_there_by_id_is_not_deleted(box: Sandbox
 
     box.on_request = show
     second = run_tap(sweeping, "jobs", state=first.state)
-    assert not gone(second, "jobs")
+    assert not deleted_ids(second, "jobs")
     assert any(request.path == f"/jobs/{hidden}" for request in box.requests)
 
 
@@ -96,15 +96,15 @@ def test_what_is_deleted_during_the_walk_is_reported_by_the_next_run(box: Sandbo
 
     def meddle(_: RecordedRequest) -> None:
         if len(box.requests) == 5:
-            for one in (ids[1], ids[20], ids[-2]):
-                box.store.delete("jobs", one)
+            for row_id in (ids[1], ids[20], ids[-2]):
+                box.store.delete("jobs", row_id)
             box.store.create("jobs", {"job_type": "Late", "customer_id": 1})
 
     box.on_request = meddle
     second = run_tap(sweeping | {"page_size": 7}, "jobs", state=first.state)
     box.on_request = None
     third = run_tap(sweeping | {"page_size": 7}, "jobs", state=second.state)
-    assert sorted(gone(second, "jobs") + gone(third, "jobs")) == [ids[1], ids[20], ids[-2]]
+    assert sorted(deleted_ids(second, "jobs") + deleted_ids(third, "jobs")) == [ids[1], ids[20], ids[-2]]
 
 
 def test_no_row_is_deleted_where_the_list_was_not_proved_complete(
@@ -115,7 +115,7 @@ def test_no_row_is_deleted_where_the_list_was_not_proved_complete(
     box.behaviour.honour_page, box.behaviour.max_limit = False, 3
     box.requests.clear()
     second = run_tap(sweeping, "timesheets", state=first.state)
-    assert not gone(second, "timesheets")
+    assert not deleted_ids(second, "timesheets")
     assert "skipped delete detection, because the list is incomplete" in caplog.text
     assert not [request for request in box.requests if request.path.startswith("/timesheets/")]
 
@@ -125,14 +125,14 @@ def test_too_many_deletes_wait_until_they_are_allowed(box: Sandbox, sweeping: Co
     first = run_tap(sweeping, "jobs")
     jobs = [row["id"] for row in box.rows("jobs")]
     lost = jobs[: len(jobs) // 4]
-    for one in lost:
-        box.store.delete("jobs", one)
+    for row_id in lost:
+        box.store.delete("jobs", row_id)
     with pytest.raises(SafetyLimitReached) as caught:
         run_tap(sweeping, "jobs", state=first.state)
     assert caught.value.exit_status == 4
     assert f"{len(lost)} of {len(jobs)} known rows are missing" in caught.value.what
     allowed = run_tap(sweeping | {"max_delete_percent": 30}, "jobs", state=first.state)
-    assert gone(allowed, "jobs") == lost
+    assert deleted_ids(allowed, "jobs") == lost
 
 
 def test_the_guard_is_an_exit_status_and_stops_no_other_stream(box: Sandbox, sweeping: Config, tmp_path: Path) -> None:
@@ -157,7 +157,7 @@ def test_contacts_of_a_deleted_customer_are_gone_too(box: Sandbox, sweeping: Con
     contacts = [row for row in box.rows("customer_contacts") if row["customer_id"] == box.rows("customers")[0]["id"]]
     box.store.delete("customers", contacts[0]["customer_id"])
     second = run_tap(sweeping, "customer_contacts", state=first.state)
-    assert gone(second, "customer_contacts") == [row["id"] for row in contacts]
+    assert deleted_ids(second, "customer_contacts") == [row["id"] for row in contacts]
 
 
 def test_a_stream_without_a_path_by_id_is_said_not_to_be_swept(
@@ -176,7 +176,7 @@ def test_a_failed_question_is_no_answer(box: Sandbox, sweeping: Config) -> None:
     box.store.delete("jobs", lost)
     box.add_fault(Fault("not_json", path=f"/jobs/{lost}", times=99))
     second = run_tap(sweeping, "jobs", state=first.state)
-    assert not gone(second, "jobs")
+    assert not deleted_ids(second, "jobs")
 
 
 def test_without_the_setting_there_is_no_snapshot(box: Sandbox, watching: Config, tmp_path: Path) -> None:
@@ -201,13 +201,13 @@ def test_a_row_that_was_restored_or_stamped_late_comes_again(box: Sandbox, sweep
     row = box.store.get("jobs", number)
     box.store.delete("jobs", number)
     second = run_tap(sweeping, "jobs", state=first.state)
-    assert gone(second, "jobs") == [number]
+    assert deleted_ids(second, "jobs") == [number]
     box.store.tables["jobs"].upsert(row)
     late = box.store.create("jobs", {"job_type": "Late", "customer_id": 1})["id"]
     box.store.patch("jobs", late, {"updated_at": "2026-01-01 00:00:00"})
     third = run_tap(sweeping, "jobs", state=second.state)
     assert {number, late} <= set(third.ids("jobs"))
-    assert not gone(third, "jobs")
+    assert not deleted_ids(third, "jobs")
 
 
 def test_stream_maps_take_a_deleted_row(box: Sandbox, sweeping: Config) -> None:
@@ -218,7 +218,7 @@ def test_stream_maps_take_a_deleted_row(box: Sandbox, sweeping: Config) -> None:
     lost = box.rows("jobs")[0]["id"]
     box.store.delete("jobs", lost)
     second = run_tap(sweeping, "jobs", state=first.state)
-    (record,) = [one for one in second.records["jobs"] if one.get("deleted_at")]
+    (record,) = [each for each in second.records["jobs"] if each.get("deleted_at")]
     assert record["id"] == lost
     assert set(record) <= {"id", "deleted_at", "shout"}
 
@@ -235,4 +235,4 @@ def test_a_stream_map_that_cannot_take_a_deleted_row_is_the_users_turn(
     )
     assert ended.returncode == 2
     assert "setting stream_maps" in ended.stderr
-    assert gone(run_tap(sweeping, "jobs"), "jobs") == [lost]
+    assert deleted_ids(run_tap(sweeping, "jobs"), "jobs") == [lost]

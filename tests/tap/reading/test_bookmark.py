@@ -14,16 +14,16 @@ STATE = {"replication_key": "updated_at", "replication_key_value": "2026-03-09T1
 
 
 def bookmark(*emitted: str, old: datetime | None = None) -> Bookmark:
-    one = Bookmark("updated_at", old)
+    result = Bookmark("updated_at", old)
     for value in emitted:
-        one.observe(datetime.fromisoformat(value.replace("Z", "+00:00")))
-    return one
+        result.observe(datetime.fromisoformat(value.replace("Z", "+00:00")))
+    return result
 
 
 def test_a_bookmark_is_the_newest_time_in_any_order() -> None:
     """Newest-first and by id, the result is the same."""
-    one = bookmark("2026-03-09T10:00:00.500000Z", "2026-03-09T11:00:00.000000Z", "2026-03-09T09:00:00.000000Z")
-    assert one.next_state(NOON)["replication_key_value"] == "2026-03-09T11:00:00.000000Z"
+    newest = bookmark("2026-03-09T10:00:00.500000Z", "2026-03-09T11:00:00.000000Z", "2026-03-09T09:00:00.000000Z")
+    assert newest.next_state(NOON)["replication_key_value"] == "2026-03-09T11:00:00.000000Z"
 
 
 def test_a_bookmark_is_never_later_than_the_servers_clock_when_the_walk_began() -> None:

@@ -21,7 +21,7 @@ def identity(box: Sandbox, stream: str, column: str, name: str) -> int:
 
 
 def team_of(row: dict[str, Any]) -> set[int]:
-    return {one["team_id"] for one in row["assignments"]}
+    return {assignment["team_id"] for assignment in row["assignments"]}
 
 
 CASES: list[tuple[str, dict[str, Any], Callable[[Sandbox], Fits]]] = [
@@ -74,12 +74,19 @@ CASES: list[tuple[str, dict[str, Any], Callable[[Sandbox], Fits]]] = [
 
 
 @pytest.mark.parametrize("honoured", [True, False], ids=["honoured", "ignored"])
-@pytest.mark.parametrize(("stream", "given", "of"), CASES, ids=[f"{one[0]}-{'-'.join(one[1])}" for one in CASES])
+@pytest.mark.parametrize(
+    ("stream", "stream_filters", "of"), CASES, ids=[f"{case[0]}-{'-'.join(case[1])}" for case in CASES]
+)
 def test_a_filter_lets_through_what_fits(
-    shared: Sandbox, stream: str, given: dict[str, Any], of: Callable[[Sandbox], Fits], honoured: bool
+    shared: Sandbox, stream: str, stream_filters: dict[str, Any], of: Callable[[Sandbox], Fits], honoured: bool
 ) -> None:
     """The same rows, whether the server honours the filter or sends everything."""
-    config = {"api_key": shared.key, "api_url": shared.url, "rate_limit_store": "memory", "filters": {stream: given}}
+    config = {
+        "api_key": shared.key,
+        "api_url": shared.url,
+        "rate_limit_store": "memory",
+        "filters": {stream: stream_filters},
+    }
     fits = of(shared)
     shared.behaviour.honour_filter = honoured
     try:
@@ -100,7 +107,7 @@ def test_the_closing_line_counts_the_rows_that_match_no_filter(
     box.behaviour.honour_filter = honoured
     with caplog.at_level("INFO"):
         emitted = run_tap(config | {"filters": {"jobs": {"status": "Completed"}}}, "jobs")
-    (line,) = [one.getMessage() for one in caplog.records if "pages=" in one.getMessage()]
+    (line,) = [record.getMessage() for record in caplog.records if "pages=" in record.getMessage()]
     others = len(box.rows("jobs")) - len(emitted.records["jobs"])
     assert filtered_out + ("" if honoured else f"{others} ") in line
 
@@ -116,14 +123,14 @@ def test_a_filter_that_the_server_refuses_is_applied_here_alone(
     assert "rejected the filter" in caplog.text
 
 
-@pytest.mark.parametrize("given", [{"status": "Completed"}, {"scheduled_from": "2026-03-01"}, {"assignee": 1}])
+@pytest.mark.parametrize("job_filters", [{"status": "Completed"}, {"scheduled_from": "2026-03-01"}, {"assignee": 1}])
 def test_a_filter_that_the_server_takes_for_something_else_is_not_believed(
-    box: Sandbox, config: Config, given: dict[str, Any], caplog: pytest.LogCaptureFixture
+    box: Sandbox, config: Config, job_filters: dict[str, Any], caplog: pytest.LogCaptureFixture
 ) -> None:
     """It hides rows that fit: that shows, on a first run and on a later one."""
-    if "assignee" in given:
-        given = {"assignee": box.rows("users")[3]["id"]}
-    config |= {"filters": {"jobs": given}}
+    if "assignee" in job_filters:
+        job_filters = {"assignee": box.rows("users")[3]["id"]}
+    config |= {"filters": {"jobs": job_filters}}
     honest = run_tap(config, "jobs")
     box.behaviour.filters_match_nothing = True
     wronged = run_tap(config, "jobs")
@@ -153,19 +160,19 @@ def test_an_incremental_run_emits_what_changed_and_fits(box: Sandbox, config: Co
     config |= {"filters": {"jobs": {"status": "Completed"}}}
     first = run_tap(config, "jobs")
     done, open_ = ([row["id"] for row in box.rows("jobs") if row["status"] == code][:2] for code in (4, 1))
-    for one in (*done, *open_):
-        box.store.update("jobs", one, {"subtitle": "Changed"})
+    for row_id in (*done, *open_):
+        box.store.update("jobs", row_id, {"subtitle": "Changed"})
     second = run_tap(config, "jobs", state=first.state)
     assert set(done) <= set(second.ids("jobs"))
     assert not set(open_) & set(second.ids("jobs"))
 
 
 @pytest.mark.parametrize(
-    "given", [{"tags": {"name": "VIP"}}, {"customers": {"tag": "VPI"}}, {"customers": {"city": "Testville"}}]
+    "filters", [{"tags": {"name": "VIP"}}, {"customers": {"tag": "VPI"}}, {"customers": {"city": "Testville"}}]
 )
 def test_a_wrong_filter_ends_the_run_before_anything_is_emitted(
-    box: Sandbox, config: Config, given: dict[str, Any]
+    box: Sandbox, config: Config, filters: dict[str, Any]
 ) -> None:
     """A stream without filters, a name that nothing has, a filter that there is not."""
     with pytest.raises(ConfigError):
-        run_tap(config | {"filters": given}, "customers")
+        run_tap(config | {"filters": filters}, "customers")

@@ -31,8 +31,8 @@ def names(stream: str, columns: str) -> NameIndex:
     return index
 
 
-def filters(stream: str, **given: Any) -> Filters:
-    return read_filters(BY_NAME[stream], given, names, timezone.utc)
+def filters(stream: str, **values: Any) -> Filters:
+    return read_filters(BY_NAME[stream], values, names, timezone.utc)
 
 
 JOB = {"id": 1, "status": 4, "status_id": 42, "start_time": "2026-03-09 18:00:00", "created_at": "2026-03-01 08:00:00"}
@@ -51,7 +51,7 @@ PAYMENT = {"id": 1, "status": 4, "payment_date": "2026-03-31 13:00:00"}
 
 
 @pytest.mark.parametrize(
-    ("stream", "row", "given", "fits"),
+    ("stream", "row", "values", "fits"),
     [
         ("customers", CUSTOMER, {"pipeline_status": "won"}, True),
         ("customers", CUSTOMER, {"pipeline_status": 12}, True),
@@ -95,13 +95,13 @@ PAYMENT = {"id": 1, "status": 4, "payment_date": "2026-03-31 13:00:00"}
         ("payments", PAYMENT | {"status": "4"}, {"status": 4}, True),
     ],
 )
-def test_a_row_is_judged_by_names_and_ids(stream: str, row: dict[str, Any], given: dict[str, Any], fits: bool) -> None:
+def test_a_row_is_judged_by_names_and_ids(stream: str, row: dict[str, Any], values: dict[str, Any], fits: bool) -> None:
     """As people know things: case does not matter, a day includes its end, a row without the value does not fit."""
-    assert filters(stream, **given).matches(row) is fits
+    assert filters(stream, **values).matches(row) is fits
 
 
 @pytest.mark.parametrize(
-    ("stream", "given", "query"),
+    ("stream", "values", "query"),
     [
         (
             "customers",
@@ -152,14 +152,14 @@ def test_a_row_is_judged_by_names_and_ids(stream: str, row: dict[str, Any], give
     ],
 )
 def test_what_is_sent_is_documented_and_hides_nothing(
-    stream: str, given: dict[str, Any], query: dict[str, str]
+    stream: str, values: dict[str, Any], query: dict[str, str]
 ) -> None:
     """What the API cannot say (this or that column) is not sent; a time goes out with a day to spare."""
-    assert filters(stream, **given).query == query
+    assert filters(stream, **values).query == query
 
 
 @pytest.mark.parametrize(
-    ("stream", "given", "said"),
+    ("stream", "values", "message"),
     [
         ("customers", {"pipline_status": "Won"}, "did you mean 'pipeline_status'"),
         ("customers", {"pipeline_status": "Wun"}, "did you mean 'Won'"),
@@ -175,12 +175,12 @@ def test_what_is_sent_is_documented_and_hides_nothing(
     ],
 )
 def test_a_filter_that_means_nothing_is_refused_with_what_is_allowed(
-    stream: str, given: dict[str, Any], said: str
+    stream: str, values: dict[str, Any], message: str
 ) -> None:
     """A misspelt name must not read as `no rows`, and not as `all rows`."""
     with pytest.raises(ConfigError) as caught:
-        filters(stream, **given)
-    assert said in str(caught.value)
+        filters(stream, **values)
+    assert message in str(caught.value)
     assert f"filters.{stream}." in caught.value.where
 
 
@@ -194,6 +194,6 @@ def test_no_person_is_named_when_a_persons_name_is_not_known() -> None:
 
 def test_the_digest_tells_filters_apart() -> None:
     """A changed filter must be noticed by the next run."""
-    digests = [filters("jobs", **given).digest for given in ({}, {"status": "New"}, {"status": "Completed"})]
+    digests = [filters("jobs", **values).digest for values in ({}, {"status": "New"}, {"status": "Completed"})]
     assert digests[0] is None
     assert len(set(digests)) == 3

@@ -30,7 +30,7 @@ def read_only(shared: Sandbox) -> Config:
 @pytest.fixture(scope="module")
 def entry(read_only: Config) -> Config:
     catalog = select_streams(TapFieldPulse(config=dict(read_only)), ["tags"])
-    return next(one for one in catalog["streams"] if one["tap_stream_id"] == "tags")
+    return next(entry for entry in catalog["streams"] if entry["tap_stream_id"] == "tags")
 
 
 PLACES = [

@@ -63,8 +63,8 @@ def test_a_state_of_nobody_is_refused_or_reads_all(
 ) -> None:
     """A bookmark counts only where it is one; what has no meaning here costs no row."""
     streams = (
-        json.dumps(stream) + ":{" + ",".join(f"{json.dumps(name)}:{value}" for name, value in one.items()) + "}"
-        for stream, one in bookmarks.items()
+        json.dumps(stream) + ":{" + ",".join(f"{json.dumps(name)}:{value}" for name, value in bookmark.items()) + "}"
+        for stream, bookmark in bookmarks.items()
     )
     ended = run(command, '{"bookmarks":{' + ",".join(streams) + "}}")
     assert ended.is_explained, ended.stderr

@@ -27,9 +27,9 @@ def test_a_log_line_says_how_far_a_stream_is(
     box.add_fault(Fault("slow_response", path="/customers", skip=4, seconds=0.5))
     with caplog.at_level("INFO"):
         run_tap(config | {"page_size": 10}, "customers")
-    lines = [one.getMessage() for one in caplog.records if "requests/s" in one.getMessage()]
+    lines = [record.getMessage() for record in caplog.records if "requests/s" in record.getMessage()]
     assert any(
-        re.search(r"customers: \d+ of 30 rows \(\d+%\), about \d+ s left, \d+/50 requests/s", one) for one in lines
+        re.search(r"customers: \d+ of 30 rows \(\d+%\), about \d+ s left, \d+/50 requests/s", line) for line in lines
     )
 
 
@@ -43,7 +43,9 @@ def test_without_a_count_there_is_no_share(
     with caplog.at_level("INFO"):
         run_tap(config | {"page_size": 10}, "customers")
     assert re.search(r"customers: \d+ rows so far, \d+/50 requests/s", caplog.text)
-    assert "left" not in "".join(one.getMessage() for one in caplog.records if "requests/s" in one.getMessage())
+    assert "left" not in "".join(
+        record.getMessage() for record in caplog.records if "requests/s" in record.getMessage()
+    )
 
 
 def test_a_short_stream_says_nothing_in_between(config: dict[str, Any], caplog: pytest.LogCaptureFixture) -> None:
@@ -61,11 +63,11 @@ def test_a_terminal_gets_a_line_that_moves(box: Sandbox, config: dict[str, Any],
     output = tmp_path / "output"
     with output.open("w") as stdout, subprocess.Popen(line, stdout=stdout, stderr=theirs) as process:
         os.close(theirs)
-        shown = _read_all(ours)
+        screen = _read_all(ours)
     assert process.returncode == 0
     emitted = RunResult(output.read_text())
-    assert "customers" in shown
-    assert "/50 req" in shown
+    assert "customers" in screen
+    assert "/50 req" in screen
     assert len(emitted.records["customers"]) == 30
 
 

@@ -17,12 +17,12 @@ from tap_fieldpulse.webhooks.inbox import Inbox
 from tests.harness.receiver import COMMAND, TOKEN, created_delivery, environment, post_delivery, run_receiver
 
 
-def counted(url: str, account: str) -> Counter[int]:
+def count_stored_ids(url: str, account: str) -> Counter[int]:
     """Return how often each id is in the store."""
     inbox = Inbox(url)
-    found = Counter(row["object_id"] for row in inbox.read_after(account, 0))
+    counts = Counter(row["object_id"] for row in inbox.read_after(account, 0))
     inbox.close()
-    return found
+    return counts
 
 
 class Burst:
@@ -32,7 +32,9 @@ class Burst:
         self.taken: list[int] = []
         self.are_many = threading.Event()
         self._url, self._account = url, account
-        self._threads = [threading.Thread(target=self._post, args=(one * 10_000 + 1,)) for one in range(4)]
+        self._threads = [
+            threading.Thread(target=self._post, args=(thread_number * 10_000 + 1,)) for thread_number in range(4)
+        ]
         for thread in self._threads:
             thread.start()
 
@@ -58,39 +60,41 @@ class Burst:
 def test_what_was_answered_with_200_is_there_after_any_end(url: str, number: signal.Signals) -> None:
     """In the middle of a burst, and once; sent again to the next receiver, it is still there once."""
     account = str(7000 + number)
-    with run_receiver(url) as one:
-        burst = Burst(one.url, account)
+    with run_receiver(url) as receiver:
+        burst = Burst(receiver.url, account)
         assert burst.are_many.wait(60)
-        status = one.stop(number)
+        status = receiver.stop(number)
         burst.end()
     assert status == (-number if number == signal.SIGKILL else 128 + number)
-    kept = counted(url, account)
-    assert set(burst.taken) <= set(kept)
-    assert set(kept.values()) == {1}
-    with run_receiver(url) as one:
-        assert {post_delivery(one.url, created_delivery(number, account=account)) for number in burst.taken} == {200}
-        assert one.stop(signal.SIGTERM) == 143
-    assert counted(url, account) == kept
+    stored = count_stored_ids(url, account)
+    assert set(burst.taken) <= set(stored)
+    assert set(stored.values()) == {1}
+    with run_receiver(url) as receiver:
+        assert {post_delivery(receiver.url, created_delivery(number, account=account)) for number in burst.taken} == {
+            200
+        }
+        assert receiver.stop(signal.SIGTERM) == 143
+    assert count_stored_ids(url, account) == stored
 
 
 def test_nothing_of_a_delivery_and_no_token_is_said(tmp_path: Path) -> None:
     """Only how many there were."""
-    with run_receiver(f"sqlite:///{tmp_path}/store.db") as one:
-        assert post_delivery(one.url, created_delivery(7, notes="canary")) == 200
-        assert post_delivery(f"{one.address}/canary", created_delivery(7)) == 404
-        assert post_delivery(one.url, {"trigger": "canary"}) == 400
-        one.stop(signal.SIGTERM)
-        said = one.log()
-    assert said.splitlines()[-2] == "fieldpulse webhooks: 1 malformed (keys), 1 stored, 1 wrong path"
-    assert TOKEN not in said
-    assert "canary" not in said
-    assert "Acme" not in said
+    with run_receiver(f"sqlite:///{tmp_path}/store.db") as receiver:
+        assert post_delivery(receiver.url, created_delivery(7, notes="canary")) == 200
+        assert post_delivery(f"{receiver.address}/canary", created_delivery(7)) == 404
+        assert post_delivery(receiver.url, {"trigger": "canary"}) == 400
+        receiver.stop(signal.SIGTERM)
+        log = receiver.log()
+    assert log.splitlines()[-2] == "fieldpulse webhooks: 1 malformed (keys), 1 stored, 1 wrong path"
+    assert TOKEN not in log
+    assert "canary" not in log
+    assert "Acme" not in log
 
 
 def test_a_body_that_is_refused_unread_is_not_the_next_request(tmp_path: Path) -> None:
     """Its connection is closed."""
-    with run_receiver(f"sqlite:///{tmp_path}/store.db") as one:
-        host, port = one.address.removeprefix("http://").split(":")
+    with run_receiver(f"sqlite:///{tmp_path}/store.db") as receiver:
+        host, port = receiver.address.removeprefix("http://").split(":")
         with socket.create_connection((host, int(port)), timeout=60) as connection:
             connection.sendall(b"POST /x HTTP/1.1\r\nhost: x\r\ncontent-length: 100000000\r\n\r\n")
             answer = b""
@@ -102,8 +106,8 @@ def test_a_body_that_is_refused_unread_is_not_the_next_request(tmp_path: Path) -
 def test_a_connection_without_a_whole_head_is_closed(tmp_path: Path) -> None:
     """Before the first request as behind an answer, whether nothing comes or a little now and then."""
     request = b"GET /health HTTP/1.1\r\nhost: x\r\n\r\n"
-    with run_receiver(f"sqlite:///{tmp_path}/store.db") as one, ExitStack() as stack:
-        host, port = one.address.removeprefix("http://").split(":")
+    with run_receiver(f"sqlite:///{tmp_path}/store.db") as receiver, ExitStack() as stack:
+        host, port = receiver.address.removeprefix("http://").split(":")
         address = (host, int(port))
         silent, slow, later = (stack.enter_context(socket.create_connection(address, timeout=60)) for _ in range(3))
         slow.sendall(request[:-2])
@@ -130,7 +134,7 @@ def is_closed(connection: socket.socket, more: bytes = b"") -> bool:
 
 
 @pytest.mark.parametrize(
-    ("wrong", "said"),
+    ("wrong", "message"),
     [
         ({}, "secrets.token_urlsafe"),
         ({"webhook_token": "canary-short"}, "secrets.token_urlsafe"),
@@ -140,11 +144,11 @@ def is_closed(connection: socket.socket, more: bytes = b"") -> bool:
         ({"webhook_token": TOKEN, "snapshot_url": "sqlite://"}, "snapshot_url"),
     ],
 )
-def test_a_wrong_setting_ends_in_three_lines(wrong: dict[str, str], said: str) -> None:
+def test_a_wrong_setting_ends_in_three_lines(wrong: dict[str, str], message: str) -> None:
     """Before anything listens, and without the value."""
     ended = subprocess.run(COMMAND, env=environment(**wrong), capture_output=True, text=True, timeout=60, check=False)
     assert ended.returncode == 2
-    assert said in ended.stderr
+    assert message in ended.stderr
     assert "  where: " in ended.stderr
     assert "  do:    " in ended.stderr
     assert "canary" not in ended.stderr
@@ -164,9 +168,9 @@ def test_settings_may_stand_in_a_dotenv(tmp_path: Path) -> None:
 def test_an_address_that_is_taken_is_explained(tmp_path: Path) -> None:
     """With what to do."""
     with socket.create_server(("127.0.0.1", 0)) as other:
-        given = environment(webhook_token=TOKEN, snapshot_url=f"sqlite:///{tmp_path}/store.db")
+        variables = environment(webhook_token=TOKEN, snapshot_url=f"sqlite:///{tmp_path}/store.db")
         line = [*COMMAND[:-1], str(other.getsockname()[1])]
-        ended = subprocess.run(line, env=given, capture_output=True, text=True, timeout=60, check=False)
+        ended = subprocess.run(line, env=variables, capture_output=True, text=True, timeout=60, check=False)
     assert ended.returncode == 2
     assert "--port" in ended.stderr
     assert "Traceback" not in ended.stderr
@@ -176,12 +180,14 @@ def test_an_address_that_is_taken_is_explained(tmp_path: Path) -> None:
 def test_a_receiver_without_its_packages_says_what_to_install(tmp_path: Path, package: str) -> None:
     """Everything else works without the extra."""
     (tmp_path / f"{package}.py").write_text(f"raise ModuleNotFoundError(name={package!r})")
-    given = environment(webhook_token=TOKEN) | {"PYTHONPATH": str(tmp_path)}
-    ended = subprocess.run(COMMAND, env=given, cwd=tmp_path, capture_output=True, text=True, timeout=60, check=False)
+    variables = environment(webhook_token=TOKEN) | {"PYTHONPATH": str(tmp_path)}
+    ended = subprocess.run(
+        COMMAND, env=variables, cwd=tmp_path, capture_output=True, text=True, timeout=60, check=False
+    )
     assert ended.returncode == 2
     assert "singer-fieldpulse[webhooks]" in ended.stderr
     assert "Traceback" not in ended.stderr
     helped = subprocess.run(
-        [*COMMAND[:-3], "--help"], env=given, capture_output=True, text=True, timeout=60, check=False
+        [*COMMAND[:-3], "--help"], env=variables, capture_output=True, text=True, timeout=60, check=False
     )
     assert "webhooks" in helped.stdout

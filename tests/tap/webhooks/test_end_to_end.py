@@ -22,7 +22,10 @@ def test_a_change_that_was_posted_is_read_by_id(tmp_path: Path, types: Any, is_s
     store = f"sqlite:///{tmp_path}/store.db"
     behaviour = Behaviour(webhook_values=types, webhook_signature=is_signed, webhook_duplicates=True)
     secret = {"webhook_secret": SECRET} if is_signed else {}
-    with run_receiver(store, **secret) as one, Sandbox(customers=20, behaviour=behaviour, webhook_url=one.url) as box:
+    with (
+        run_receiver(store, **secret) as receiver,
+        Sandbox(customers=20, behaviour=behaviour, webhook_url=receiver.url) as box,
+    ):
         config = {"api_key": box.key, "api_url": box.url, "requests_per_second": 50, "rate_limit_store": "memory"}
         config |= {"snapshot_url": store, "webhook_token": TOKEN}
         streams = ("jobs", "estimates", "invoices", "webhook_events")
@@ -33,11 +36,11 @@ def test_a_change_that_was_posted_is_read_by_id(tmp_path: Path, types: Any, is_s
         born = box.store.create("invoices", {"title": "Born", "customer_id": 1})["id"]
         assert box.webhook_sender
         box.webhook_sender.flush()
-        assert {one.status for one in box.webhook_sender.attempts} == {200}
+        assert {attempt.status for attempt in box.webhook_sender.attempts} == {200}
         box.requests.clear()
         emitted = run_tap(config, *streams, state=state)
         paths = [request.path for request in box.requests]
-        assert one.stop(signal.SIGTERM) == 143
+        assert receiver.stop(signal.SIGTERM) == 143
     assert [(row["event"], row["object_id"]) for row in emitted.records["webhook_events"]] == [
         ("job_workflow_custom_status_update", job),
         ("job_start_time_update", job),

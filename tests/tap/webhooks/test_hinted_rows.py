@@ -40,7 +40,7 @@ def deliver(config: Config, *bodies: Json) -> None:
 
 def named(*ids: int, noun: str = "Job", at: str = "2026-11-01 00:00:00") -> list[Json]:
     """Return deliveries that name rows of the sandbox's account."""
-    return [created_delivery(one, noun=noun, account=str(COMPANY_ID), updated_at=at) for one in ids]
+    return [created_delivery(row_id, noun=noun, account=str(COMPANY_ID), updated_at=at) for row_id in ids]
 
 
 def by_id(box: Sandbox, path: str = "/jobs/") -> list[int]:
@@ -50,8 +50,8 @@ def by_id(box: Sandbox, path: str = "/jobs/") -> list[int]:
 
 
 def touch(box: Sandbox, ids: Iterable[int]) -> None:
-    for one in ids:
-        box.store.update("jobs", one, {"subtitle": f"Touched {one}"})
+    for row_id in ids:
+        box.store.update("jobs", row_id, {"subtitle": f"Touched {row_id}"})
 
 
 def test_named_rows_are_read_by_id_before_their_list(box: Sandbox, receiving: Config) -> None:
@@ -64,14 +64,14 @@ def test_named_rows_are_read_by_id_before_their_list(box: Sandbox, receiving: Co
     emitted = run_tap(receiving, "jobs", state=state)
     assert sorted(by_id(box)) == ids
     paths = [request.path for request in box.requests]
-    assert max(paths.index(f"/jobs/{one}") for one in ids) < paths.index("/jobs")
+    assert max(paths.index(f"/jobs/{row_id}") for row_id in ids) < paths.index("/jobs")
     assert sorted(emitted.ids("jobs")[:3]) == ids
     assert len(set(emitted.ids("jobs"))) == len(emitted.ids("jobs"))
     without = run_tap(
         {name: value for name, value in receiving.items() if name != "webhook_token"}, "jobs", state=state
     )
-    records = {one["id"]: one for one in emitted.records["jobs"]}
-    assert {one["id"]: one for one in without.records["jobs"]} == records
+    records = {record["id"]: record for record in emitted.records["jobs"]}
+    assert {record["id"]: record for record in without.records["jobs"]} == records
     assert emitted.state["bookmarks"]["jobs"] == {
         **without.state["bookmarks"]["jobs"],
         "hinted": emitted.state["bookmarks"]["jobs"]["hinted"],
@@ -82,13 +82,13 @@ def test_with_details_a_named_row_costs_one_request(box: Sandbox, receiving: Con
     """What was read by id is not asked again."""
     receiving |= {"detail_streams": ["jobs"]}
     state = run_tap(receiving, "jobs").state
-    (one,) = ids = [box.rows("jobs")[0]["id"]]
+    (row_id,) = ids = [box.rows("jobs")[0]["id"]]
     touch(box, ids)
     deliver(receiving, *named(*ids))
     box.requests.clear()
     emitted = run_tap(receiving, "jobs", state=state)
-    assert by_id(box).count(one) == 1
-    assert emitted.ids("jobs").count(one) == 1
+    assert by_id(box).count(row_id) == 1
+    assert emitted.ids("jobs").count(row_id) == 1
     assert emitted.records["jobs"][0]["status_log"] is not None
 
 
@@ -96,8 +96,8 @@ def test_a_row_that_was_stamped_late_is_found_by_its_hint(box: Sandbox, receivin
     """The list, read from its bookmark on, would not show it."""
     state = run_tap(receiving, "jobs").state
     old, hinted = (row["id"] for row in box.rows("jobs")[:2])
-    for one in (old, hinted):
-        box.store.patch("jobs", one, {"subtitle": "Late"})
+    for row_id in (old, hinted):
+        box.store.patch("jobs", row_id, {"subtitle": "Late"})
     deliver(receiving, *named(hinted))
     emitted = run_tap(receiving, "jobs", state=state)
     assert hinted in emitted.ids("jobs")
@@ -107,18 +107,18 @@ def test_a_row_that_was_stamped_late_is_found_by_its_hint(box: Sandbox, receivin
 def test_a_row_that_changes_after_it_was_read_by_id_comes_again(box: Sandbox, receiving: Config) -> None:
     """The list has the last word."""
     state = run_tap(receiving, "jobs").state
-    (one,) = ids = [box.rows("jobs")[0]["id"]]
+    (row_id,) = ids = [box.rows("jobs")[0]["id"]]
     touch(box, ids)
     deliver(receiving, *named(*ids))
 
     def during(request: Any) -> None:
         if request.path == "/jobs":
             box.on_request = None
-            box.store.update("jobs", one, {"subtitle": "Changed meanwhile"})
+            box.store.update("jobs", row_id, {"subtitle": "Changed meanwhile"})
 
     box.on_request = during
     emitted = run_tap(receiving, "jobs", state=state)
-    assert [row["subtitle"] for row in emitted.records["jobs"] if row["id"] == one][-1] == "Changed meanwhile"
+    assert [row["subtitle"] for row in emitted.records["jobs"] if row["id"] == row_id][-1] == "Changed meanwhile"
 
 
 def test_hints_are_used_once_the_state_came_back(box: Sandbox, receiving: Config) -> None:
@@ -127,10 +127,10 @@ def test_hints_are_used_once_the_state_came_back(box: Sandbox, receiving: Config
     ids = [row["id"] for row in box.rows("jobs")[:2]]
     deliver(receiving, *named(*ids))
     after = run_tap(receiving, "jobs", state=state).state
-    for kept, asked in ((state, ids), (after, [])):
+    for returned_state, requested_ids in ((state, ids), (after, [])):
         box.requests.clear()
-        last = run_tap(receiving, "jobs", state=kept)
-        assert sorted(by_id(box)) == asked
+        last = run_tap(receiving, "jobs", state=returned_state)
+        assert sorted(by_id(box)) == requested_ids
     deliver(receiving, *named(ids[0], at="2026-11-02 00:00:00"))
     box.requests.clear()
     run_tap(receiving, "jobs", state=last.state)
@@ -169,10 +169,10 @@ def test_a_change_of_a_named_row_is_one_event(box: Sandbox, receiving: Config, s
     touch(box, ids[:1])
     deliver(receiving, *named(*ids))
     emitted = run_tap(receiving, *streams, state=state)
-    assert [(one["event"], one["object_id"]) for one in emitted.records["change_events"]] == [("updated", ids[0])]
+    assert [(event["event"], event["object_id"]) for event in emitted.records["change_events"]] == [("updated", ids[0])]
     touch(box, ids[1:])
     last = run_tap(receiving, *streams, state=emitted.state)
-    assert [(one["event"], one["object_id"]) for one in last.records["change_events"]] == [("updated", ids[1])]
+    assert [(event["event"], event["object_id"]) for event in last.records["change_events"]] == [("updated", ids[1])]
     assert set(by_id(box)) >= set(ids)
 
 
@@ -182,27 +182,27 @@ def test_a_change_of_a_named_row_is_one_event(box: Sandbox, receiving: Config, s
 def test_any_stream_with_rows_by_id_takes_hints(box: Sandbox, receiving: Config, noun: str, stream: str) -> None:
     """Also of events that the vendor may add."""
     state = run_tap(receiving, stream).state
-    one = box.rows(stream)[0]["id"]
-    box.store.patch(stream, one, {"notes": "Late"})
-    deliver(receiving, *named(one, noun=noun))
+    row_id = box.rows(stream)[0]["id"]
+    box.store.patch(stream, row_id, {"notes": "Late"})
+    deliver(receiving, *named(row_id, noun=noun))
     emitted = run_tap(receiving, stream, state=state)
-    assert one in emitted.ids(stream)
-    assert by_id(box, f"/{stream}/") == [one]
+    assert row_id in emitted.ids(stream)
+    assert by_id(box, f"/{stream}/") == [row_id]
 
 
 @pytest.mark.parametrize("number", [None, "1", -1, True, 1.5, 10**30, [], {}])
 def test_a_state_that_names_no_number_uses_all_hints(box: Sandbox, receiving: Config, number: Any) -> None:
     """What is read twice harms nothing."""
-    one = box.rows("jobs")[0]["id"]
-    deliver(receiving, *named(one))
+    row_id = box.rows("jobs")[0]["id"]
+    deliver(receiving, *named(row_id))
     run_tap(receiving, "jobs", state={"bookmarks": {"jobs": {"hinted": number}}})
-    assert by_id(box) == [one]
+    assert by_id(box) == [row_id]
 
 
 def test_another_accounts_deliveries_are_no_hints(box: Sandbox, receiving: Config) -> None:
     """Ids are each account's own."""
     state = run_tap(receiving, "jobs").state
-    deliver(receiving, *(one | {"company": "FieldPulse_Other_2"} for one in named(box.rows("jobs")[0]["id"])))
+    deliver(receiving, *(delivery | {"company": "FieldPulse_Other_2"} for delivery in named(box.rows("jobs")[0]["id"])))
     box.requests.clear()
     assert "hinted" not in run_tap(receiving, "jobs", state=state).state["bookmarks"]["jobs"]
     assert by_id(box) == []
@@ -225,7 +225,7 @@ def test_without_a_token_nothing_is_opened_or_asked(box: Sandbox, watching: Conf
 
 def test_more_than_a_thousand_are_left_to_the_list(client: Client, box: Sandbox) -> None:
     """The last named are read; none is named again."""
-    ids = [(one, 5000 - one) for one in range(1, 1004)]
+    ids = [(row_id, 5000 - row_id) for row_id in range(1, 1004)]
     hints = HintedRows(ids, client, BY_NAME["jobs"], ReadOptions(), logging.getLogger())
     hints.read()
     assert sorted(by_id(box)) == list(range(1, 1001))
@@ -236,12 +236,16 @@ def test_a_path_by_id_that_fails_is_left_to_the_list(client: Client, box: Sandbo
     """With a warning; nothing depends on a hint."""
     ids = [row["id"] for row in box.rows("jobs")]
     box.add_fault(Fault("error_status", path=f"/jobs/{ids[0]}", times=99))
-    hints = HintedRows([(one, one) for one in ids], client, BY_NAME["jobs"], ReadOptions(), logging.getLogger())
+    hints = HintedRows(
+        [(row_id, row_id) for row_id in ids], client, BY_NAME["jobs"], ReadOptions(), logging.getLogger()
+    )
     hints.read()
     join_prefetch_threads()
     assert "left to the list" in caplog.text
     box.add_fault(Fault("error_in_200", path=f"/jobs/{ids[1]}", times=99))
-    hints = HintedRows([(one, one) for one in ids[1:]], client, BY_NAME["jobs"], ReadOptions(), logging.getLogger())
+    hints = HintedRows(
+        [(row_id, row_id) for row_id in ids[1:]], client, BY_NAME["jobs"], ReadOptions(), logging.getLogger()
+    )
     hints.read()
     hints.restrict_to(lambda row: True, columns=None)
     assert [row["id"] for rows in hints.rows() for row in rows] == ids[2:]

@@ -27,49 +27,49 @@ def account(request: pytest.FixtureRequest) -> str:
 @pytest.fixture
 def inbox(url: str) -> Iterator[Inbox]:
     """Open a store."""
-    one = Inbox(url)
-    yield one
-    one.close()
+    store = Inbox(url)
+    yield store
+    store.close()
 
 
 def test_what_is_stored_is_read_in_the_order_of_the_numbers(inbox: Inbox, account: str) -> None:
     """With all that was said."""
-    assert inbox.append([parse_delivery(created_delivery(one, account=account)) for one in (3, 1)]) == 2
+    assert inbox.append([parse_delivery(created_delivery(row_id, account=account)) for row_id in (3, 1)]) == 2
     assert inbox.append([parse_delivery(status_delivery(2, 5, account=account))]) == 1
     rows = list(inbox.read_after(account, 0))
     assert [row["object_id"] for row in rows] == [3, 1, 2]
     numbers = [row["sequence"] for row in rows]
     assert numbers == sorted(set(numbers))
-    said = {
+    values = {
         name: value
         for name, value in vars(parse_delivery(status_delivery(2, 5, account=account))).items()
         if name != "account"
     }
-    assert rows[2].items() >= said.items()
+    assert rows[2].items() >= values.items()
     assert set(rows[2]) == set(WEBHOOK_SCHEMA["properties"])
     assert [row["object_id"] for row in inbox.read_after(account, numbers[0])] == [1, 2]
 
 
 def test_a_delivery_that_comes_again_is_counted_on_the_first(inbox: Inbox, account: str) -> None:
     """In one transaction or in several."""
-    one = parse_delivery(created_delivery(1, account=account))
-    assert inbox.append([one, one]) == 1
-    assert inbox.append([one, parse_delivery(created_delivery(2, account=account)), one]) == 1
+    delivery = parse_delivery(created_delivery(1, account=account))
+    assert inbox.append([delivery, delivery]) == 1
+    assert inbox.append([delivery, parse_delivery(created_delivery(2, account=account)), delivery]) == 1
     assert [(row["object_id"], row["deliveries"]) for row in inbox.read_after(account, 0)] == [(1, 4), (2, 1)]
 
 
 def test_ids_are_named_once_and_the_last_first(inbox: Inbox, account: str) -> None:
     """Of one kind of object, behind a number."""
-    said = [
+    deliveries = [
         created_delivery(1),
         created_delivery(2),
         status_delivery(1, 5),
         created_delivery(9, noun="Invoice"),
         status_delivery(3, 5),
     ]
-    inbox.append([parse_delivery(one | {"company": f"_{account}"}) for one in said])
+    inbox.append([parse_delivery(delivery | {"company": f"_{account}"}) for delivery in deliveries])
     named = inbox.named_rows(account, "job", 0, at_most=9)
-    assert [one for one, _ in named] == [3, 1, 2]
+    assert [row_id for row_id, _ in named] == [3, 1, 2]
     assert inbox.named_rows(account, "job", named[1][1], at_most=9) == named[:1]
     assert inbox.named_rows(account, "job", 0, at_most=2) == named[:2]
     assert inbox.named_rows(account, "job", named[0][1], at_most=9) == []
@@ -84,13 +84,13 @@ def test_accounts_do_not_see_each_other(inbox: Inbox, account: str) -> None:
         ]
     )
     assert [row["object_id"] for row in inbox.read_after(account, 0)] == [1]
-    assert [one for one, _ in inbox.named_rows(f"9{account}", "job", 0, at_most=9)] == [2]
+    assert [row_id for row_id, _ in inbox.named_rows(f"9{account}", "job", 0, at_most=9)] == [2]
 
 
 def test_only_what_is_confirmed_and_old_is_forgotten(tmp_path: Path) -> None:
     """Seven days after it came; thirty days after, all the rest, whoever's it is, and their number is told."""
     inbox = Inbox(f"sqlite:///{tmp_path}/store.db")
-    inbox.append([parse_delivery(created_delivery(one)) for one in (1, 2, 3)])
+    inbox.append([parse_delivery(created_delivery(row_id)) for row_id in (1, 2, 3)])
     inbox.append([parse_delivery(created_delivery(4, account="2"))])
     numbers = [row["sequence"] for row in inbox.read_after("1", 0)]
     assert inbox.purge("1", numbers[2]) == 0
@@ -102,7 +102,7 @@ def test_only_what_is_confirmed_and_old_is_forgotten(tmp_path: Path) -> None:
     inbox.append([parse_delivery(created_delivery(5, account="2"))])
     age_deliveries(tmp_path / "store-webhooks.db", days=31, at_most=2)
     assert inbox.purge("1", numbers[1]) == 2
-    assert [row["object_id"] for one in "12" for row in inbox.read_after(one, 0)] == [5]
+    assert [row["object_id"] for account in "12" for row in inbox.read_after(account, 0)] == [5]
     inbox.close()
 
 
@@ -124,10 +124,12 @@ def test_a_reader_misses_nothing_of_several_writers(url: str, account: str) -> N
     def write(first: int) -> None:
         inbox = Inbox(url)
         for start in range(first, first + 60, 3):
-            inbox.append([parse_delivery(created_delivery(one, account=account)) for one in range(start, start + 3)])
+            inbox.append(
+                [parse_delivery(created_delivery(row_id, account=account)) for row_id in range(start, start + 3)]
+            )
         inbox.close()
 
-    writers = [threading.Thread(target=write, args=(one * 1000 + 1,)) for one in range(3)]
+    writers = [threading.Thread(target=write, args=(writer_number * 1000 + 1,)) for writer_number in range(3)]
     reader, seen, last = Inbox(url), list[int](), 0
     for writer in writers:
         writer.start()
@@ -142,7 +144,7 @@ def test_a_reader_misses_nothing_of_several_writers(url: str, account: str) -> N
     reader.close()
     for writer in writers:
         writer.join()
-    assert sorted(seen) == sorted(start * 1000 + one for start in range(3) for one in range(1, 61))
+    assert sorted(seen) == sorted(start * 1000 + row_number for start in range(3) for row_number in range(1, 61))
 
 
 def test_several_may_open_a_new_store_at_once(url: str, account: str) -> None:

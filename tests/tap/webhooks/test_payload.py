@@ -28,7 +28,8 @@ def _objects(values: st.SearchStrategy[Any]) -> st.SearchStrategy[Any]:
 
 
 JSON = st.recursive(
-    st.none() | st.booleans() | st.integers() | st.floats() | st.text(), lambda one: st.lists(one) | _objects(one)
+    st.none() | st.booleans() | st.integers() | st.floats() | st.text(),
+    lambda values: st.lists(values) | _objects(values),
 )
 
 
@@ -40,16 +41,20 @@ def test_there_are_eleven_events() -> None:
 @pytest.mark.parametrize("trigger", EVENTS)
 def test_each_documented_event_is_known(trigger: str) -> None:
     """By its name, and by what it is of."""
-    found = parse_delivery(created_delivery(7) | {"trigger": trigger})
-    assert found.event == trigger.lower().replace(" ", "_")
-    assert (found.object_type, found.object_id, found.account) == (trigger.split(maxsplit=1)[0].lower(), 7, "1")
+    delivery = parse_delivery(created_delivery(7) | {"trigger": trigger})
+    assert delivery.event == trigger.lower().replace(" ", "_")
+    assert (delivery.object_type, delivery.object_id, delivery.account) == (
+        trigger.split(maxsplit=1)[0].lower(),
+        7,
+        "1",
+    )
 
 
 def test_a_created_row_is_the_data_itself() -> None:
     """There is no old and no new value of it."""
-    found = parse_delivery(created_delivery(7, job_type="Repair"))
-    assert (found.old_value, found.new_value, found.updated_at) == (None, None, "2026-03-09 18:22:41")
-    assert json.loads(found.data)["job_type"] == "Repair"
+    delivery = parse_delivery(created_delivery(7, job_type="Repair"))
+    assert (delivery.old_value, delivery.new_value, delivery.updated_at) == (None, None, "2026-03-09 18:22:41")
+    assert json.loads(delivery.data)["job_type"] == "Repair"
 
 
 def test_an_update_says_the_values_before_and_now() -> None:
@@ -74,15 +79,15 @@ def test_an_update_says_the_values_before_and_now() -> None:
 )
 def test_an_event_that_nobody_documents_is_kept(trigger: str, object_type: str | None) -> None:
     """A vendor adds events; one that names an object is still a hint."""
-    found = parse_delivery(created_delivery(7) | {"trigger": trigger})
-    assert (found.event, found.object_type, found.object_id) == ("unknown", object_type, 7)
+    delivery = parse_delivery(created_delivery(7) | {"trigger": trigger})
+    assert (delivery.event, delivery.object_type, delivery.object_id) == ("unknown", object_type, 7)
 
 
 @pytest.mark.parametrize("trigger", ["JOB CREATED", " job  created", "job_created", "Job-Created"])
 def test_a_trigger_may_be_written_otherwise(trigger: str) -> None:
     """It is emitted as it came."""
-    found = parse_delivery(created_delivery(7) | {"trigger": trigger})
-    assert (found.event, found.trigger) == ("job_created", trigger)
+    delivery = parse_delivery(created_delivery(7) | {"trigger": trigger})
+    assert (delivery.event, delivery.trigger) == ("job_created", trigger)
 
 
 def test_a_delivery_that_is_sent_again_has_the_same_key() -> None:
@@ -111,9 +116,9 @@ def test_another_change_has_another_key(other: Json) -> None:
 
 def test_without_a_time_all_that_is_shown_tells_changes_apart() -> None:
     """Else the second change of a row would be taken for the first."""
-    one, other = (created_delivery(7, updated_at=None, subtitle=text) for text in ("a", "b"))
-    assert parse_delivery(one).key != parse_delivery(other).key
-    assert parse_delivery(one).key == parse_delivery(one).key
+    first, second = (created_delivery(7, updated_at=None, subtitle=text) for text in ("a", "b"))
+    assert parse_delivery(first).key != parse_delivery(second).key
+    assert parse_delivery(first).key == parse_delivery(first).key
 
 
 @pytest.mark.parametrize(
@@ -164,7 +169,7 @@ def test_each_documented_key_is_needed(wrong: Json, reason: str) -> None:
         parse_delivery(created_delivery(7) | wrong)
 
 
-@given(body=st.binary() | JSON.map(lambda one: json.dumps(one).encode()))
+@given(body=st.binary() | JSON.map(lambda value: json.dumps(value).encode()))
 def test_any_body_is_a_delivery_or_refused(body: bytes) -> None:
     """And nothing else happens."""
     try:
@@ -178,13 +183,13 @@ def test_any_body_is_a_delivery_or_refused(body: bytes) -> None:
 @example(trigger="x", message="\ud800", data={"id": 1}, company="_1")
 def test_whatever_is_taken_can_be_stored(trigger: Any, message: Any, data: Any, company: Any) -> None:
     """Texts are UTF-8 without NUL, ids fit, data is JSON."""
-    said = {"trigger": trigger, "message": message, "data": data, "company": company}
+    body = {"trigger": trigger, "message": message, "data": data, "company": company}
     try:
-        found = parse_delivery(said)
+        delivery = parse_delivery(body)
     except InvalidDelivery:
         return
-    for value in vars(found).values():
+    for value in vars(delivery).values():
         assert value is None or isinstance(value, int) or "\0" not in value.encode().decode()
-    assert 0 < found.object_id < 2**63
-    assert isinstance(json.loads(found.data), dict)
-    assert "\\u0000" not in found.data.replace("\\\\", "")
+    assert 0 < delivery.object_id < 2**63
+    assert isinstance(json.loads(delivery.data), dict)
+    assert "\\u0000" not in delivery.data.replace("\\\\", "")

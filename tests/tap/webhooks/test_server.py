@@ -26,9 +26,9 @@ GOOD = json.dumps(created_delivery(7)).encode()
 @pytest.fixture
 def inbox(tmp_path: Path) -> Iterator[Inbox]:
     """Open a store."""
-    one = Inbox(f"sqlite:///{tmp_path}/store.db")
-    yield one
-    one.close()
+    store = Inbox(f"sqlite:///{tmp_path}/store.db")
+    yield store
+    store.close()
 
 
 def receiver(inbox: Inbox, **more: Any) -> Receiver:
@@ -65,7 +65,7 @@ async def ask(
     return int(sent[0]["status"])
 
 
-def stored(inbox: Inbox) -> list[int]:
+def stored_ids(inbox: Inbox) -> list[int]:
     """Return the ids that were stored."""
     return [row["object_id"] for row in inbox.read_after("1", 0)]
 
@@ -74,9 +74,9 @@ def test_a_delivery_is_stored_before_it_is_answered(inbox: Inbox) -> None:
     """In whatever pieces it comes; twice is once."""
     app = receiver(inbox)
     assert asyncio.run(ask(app, GOOD[:9], GOOD[9:])) == 200
-    assert stored(inbox) == [7]
+    assert stored_ids(inbox) == [7]
     assert asyncio.run(ask(app, GOOD)) == 200
-    assert stored(inbox) == [7]
+    assert stored_ids(inbox) == [7]
 
 
 @pytest.mark.parametrize(
@@ -98,7 +98,7 @@ def test_a_delivery_is_stored_before_it_is_answered(inbox: Inbox) -> None:
 def test_only_a_post_to_the_token_is_taken(inbox: Inbox, path: str, method: str, status: int) -> None:
     """Who does not know the token learns nothing."""
     assert asyncio.run(ask(receiver(inbox), GOOD, path=path, method=method)) == status
-    assert stored(inbox) == []
+    assert stored_ids(inbox) == []
 
 
 def test_a_body_is_bounded(inbox: Inbox) -> None:
@@ -113,7 +113,7 @@ def test_a_body_that_does_not_come_is_not_waited_for(inbox: Inbox) -> None:
     """A connection that trickles is given up."""
     app = receiver(inbox, body_timeout_seconds=0.01)
     assert asyncio.run(ask(app, GOOD[:5], ends=False)) == 408
-    assert stored(inbox) == []
+    assert stored_ids(inbox) == []
 
 
 def test_no_more_wait_than_may(inbox: Inbox, tmp_path: Path) -> None:
@@ -126,13 +126,13 @@ def test_no_more_wait_than_may(inbox: Inbox, tmp_path: Path) -> None:
         bodies = [json.dumps(created_delivery(number)).encode() for number in range(1, 5)]
         *first, last = [asyncio.create_task(ask(app, body)) for body in bodies]
         refused = await last
-        assert not any(one.done() for one in first)
+        assert not any(task.done() for task in first)
         other.execute("rollback")
         return refused, await asyncio.gather(*first)
 
     assert asyncio.run(burst()) == (503, [200, 200, 200])
     other.close()
-    assert stored(inbox) == [1, 2, 3]
+    assert stored_ids(inbox) == [1, 2, 3]
     assert asyncio.run(ask(app, GOOD)) == 200
 
 
@@ -153,7 +153,7 @@ def test_whoever_asks_for_health_keeps_no_delivery_out(inbox: Inbox, tmp_path: P
 
     assert asyncio.run(burst()) == [200] * 50
     other.close()
-    assert stored(inbox) == [7]
+    assert stored_ids(inbox) == [7]
 
 
 def test_a_store_that_fails_is_no_200(inbox: Inbox, tmp_path: Path) -> None:
@@ -167,7 +167,7 @@ def test_a_store_that_fails_is_no_200(inbox: Inbox, tmp_path: Path) -> None:
         file.execute("alter table away rename to fieldpulse_deliveries_last_1")
     file.close()
     assert asyncio.run(ask(app, GOOD)) == 200
-    assert stored(inbox) == [7]
+    assert stored_ids(inbox) == [7]
 
 
 SECRET = "5e" * 32
@@ -180,7 +180,7 @@ RIGHT = base64.b64encode(hmac.new(SECRET.encode(), GOOD, hashlib.sha256).digest(
 def test_with_a_secret_a_delivery_must_be_signed(inbox: Inbox, signature: str, status: int) -> None:
     """As a developer of the vendor's does it (I): base64 of the raw HMAC of the body."""
     assert asyncio.run(ask(receiver(inbox, secret=SECRET), GOOD, x_encrypted_data=signature)) == status
-    assert stored(inbox) == [7] * (status == 200)
+    assert stored_ids(inbox) == [7] * (status == 200)
 
 
 def test_without_a_secret_a_signature_is_nothing(inbox: Inbox) -> None:
@@ -190,17 +190,19 @@ def test_without_a_secret_a_signature_is_nothing(inbox: Inbox) -> None:
 
 def test_nothing_is_told_but_counts(inbox: Inbox) -> None:
     """Not the token, not a name, not a value."""
-    told: list[str] = []
-    app = receiver(inbox, log=told.append)
+    log_lines: list[str] = []
+    app = receiver(inbox, log=log_lines.append)
     asyncio.run(ask(app, json.dumps(status_delivery(7, "Canary", notes="Canary")).encode()))
     asyncio.run(ask(app, b'{"canary": 1}'))
     asyncio.run(ask(app, GOOD, path="/canary"))
     app.report()
-    assert told == ["1 stored", "1 malformed (keys), 1 stored, 1 wrong path"]
+    assert log_lines == ["1 stored", "1 malformed (keys), 1 stored, 1 wrong path"]
 
 
 @settings(suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow])
-@given(body=st.binary(max_size=300) | st.recursive(st.none() | st.text(), st.lists).map(lambda one: repr(one).encode()))
+@given(
+    body=st.binary(max_size=300) | st.recursive(st.none() | st.text(), st.lists).map(lambda value: repr(value).encode())
+)
 def test_no_body_is_a_500(inbox: Inbox, body: bytes) -> None:
     """What is no delivery is refused with 400."""
     assert asyncio.run(ask(receiver(inbox), body)) == 400

@@ -38,17 +38,17 @@ def deliver(config: Config, *bodies: Json) -> None:
     store_deliveries(str(config["snapshot_url"]), *bodies)
 
 
-def there(config: Config, account: str = ACCOUNT) -> list[int]:
+def stored_ids(config: Config, account: str = ACCOUNT) -> list[int]:
     """Return the ids that the stored deliveries name."""
     inbox = Inbox(str(config["snapshot_url"]))
-    found = [row["object_id"] for row in inbox.read_after(account, 0)]
+    object_ids = [row["object_id"] for row in inbox.read_after(account, 0)]
     inbox.close()
-    return found
+    return object_ids
 
 
 def ids(emitted: RunResult) -> list[int]:
     """Return the ids that the deliveries name."""
-    return [one["object_id"] for one in emitted.records[NAME]]
+    return [record["object_id"] for record in emitted.records[NAME]]
 
 
 def test_each_delivery_is_a_record(receiving: Config) -> None:
@@ -59,15 +59,18 @@ def test_each_delivery_is_a_record(receiving: Config) -> None:
     )
     deliver(receiving, status_delivery(7, 5, account=ACCOUNT), created_delivery(8, account="2"))
     emitted = run_tap(receiving, NAME)
-    told = [(one["event"], one["object_type"], one["object_id"], one["deliveries"]) for one in emitted.records[NAME]]
-    assert told == [
+    emitted_events = [
+        (record["event"], record["object_type"], record["object_id"], record["deliveries"])
+        for record in emitted.records[NAME]
+    ]
+    assert emitted_events == [
         ("job_workflow_custom_status_update", "job", 7, 2),
         ("invoice_created", "invoice", 3, 1),
         ("unknown", None, 9, 1),
     ]
     validator = Draft7Validator(emitted.schemas[NAME], format_checker=Draft7Validator.FORMAT_CHECKER)
-    for one in emitted.records[NAME]:
-        validator.validate(one)
+    for record in emitted.records[NAME]:
+        validator.validate(record)
 
 
 def test_deliveries_come_until_their_state_came_back(receiving: Config, url: str) -> None:
@@ -107,7 +110,7 @@ def test_a_state_that_names_no_number_reads_all(receiving: Config, bookmark: Jso
 
 def test_a_store_that_was_lost_hides_nothing_that_comes_later(receiving: Config, tmp_path: Path) -> None:
     """The state's number is below those of the new one."""
-    deliver(receiving, *(created_delivery(one, account=ACCOUNT) for one in (1, 2, 3)))
+    deliver(receiving, *(created_delivery(row_id, account=ACCOUNT) for row_id in (1, 2, 3)))
     state = run_tap(receiving, NAME).state
     for path in tmp_path.glob("*webhooks*"):
         path.unlink()
@@ -115,9 +118,9 @@ def test_a_store_that_was_lost_hides_nothing_that_comes_later(receiving: Config,
     assert ids(run_tap(receiving, NAME, state=state)) == [4]
 
 
-@pytest.mark.parametrize(("streams", "kept"), [((NAME,), [2]), (("jobs",), [2]), ((NAME, "jobs"), [2])])
+@pytest.mark.parametrize(("streams", "remaining"), [((NAME,), [2]), (("jobs",), [2]), ((NAME, "jobs"), [2])])
 def test_what_a_later_run_confirms_is_forgotten_after_a_week(
-    box: Sandbox, receiving: Config, tmp_path: Path, streams: tuple[str, ...], kept: list[int]
+    box: Sandbox, receiving: Config, tmp_path: Path, streams: tuple[str, ...], remaining: list[int]
 ) -> None:
     """By the bookmark of the events, and where they were never read, by the hints'; never by the run that read it."""
     deliver(receiving, created_delivery(1, account=ACCOUNT))
@@ -125,9 +128,9 @@ def test_what_a_later_run_confirms_is_forgotten_after_a_week(
     first = run_tap(receiving, *streams)
     deliver(receiving, created_delivery(2, account=ACCOUNT))
     age_deliveries(tmp_path / "snapshot-webhooks.db", days=8)
-    assert there(receiving) == [1, 2]
+    assert stored_ids(receiving) == [1, 2]
     run_tap(receiving, *streams, state=first.state)
-    assert there(receiving) == kept
+    assert stored_ids(receiving) == remaining
 
 
 def test_events_that_are_no_longer_wanted_keep_nothing_back(receiving: Config, tmp_path: Path) -> None:
@@ -138,7 +141,7 @@ def test_events_that_are_no_longer_wanted_keep_nothing_back(receiving: Config, t
     state = run_tap(receiving, "jobs", state=state).state
     age_deliveries(tmp_path / "snapshot-webhooks.db", days=8)
     run_tap(receiving, "jobs", state=state)
-    assert there(receiving) == []
+    assert stored_ids(receiving) == []
 
 
 def test_events_that_are_new_are_not_what_hints_confirmed(receiving: Config, tmp_path: Path) -> None:
@@ -157,13 +160,13 @@ def test_what_nobody_reads_is_deleted_after_a_month_and_told(
     age_deliveries(tmp_path / "snapshot-webhooks.db", days=31)
     run_tap(receiving, NAME)
     assert "Deleted 2 unread webhook deliveries older than 30 days" in caplog.text
-    assert there(receiving, "2") == []
+    assert stored_ids(receiving, "2") == []
 
 
 def test_it_is_not_selected_unless_asked_for() -> None:
     """Most accounts have no receiver."""
     tap = TapFieldPulse(config={}, validate_config=False, setup_mapper=False)
-    (entry,) = [one for one in tap.catalog_dict["streams"] if one["tap_stream_id"] == NAME]
+    (entry,) = [each for each in tap.catalog_dict["streams"] if each["tap_stream_id"] == NAME]
     assert not entry["metadata"][-1]["metadata"].get("selected-by-default", False)
     assert entry["replication_key"] == "sequence"
     assert entry["key_properties"] == ["event_key"]

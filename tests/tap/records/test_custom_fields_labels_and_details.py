@@ -15,7 +15,7 @@ from tap_fieldpulse.tap import TapFieldPulse
 from tests.harness.tap_runner import run_tap, select_streams
 
 Config = dict[str, Any]
-WITH_VALUES = [one.name for one in RESOURCES if one.custom_field_object]
+WITH_VALUES = [resource.name for resource in RESOURCES if resource.custom_field_object]
 
 
 def definition(box: Sandbox, name: str) -> dict[str, Any]:
@@ -32,16 +32,16 @@ def test_every_stream_with_values_has_them_typed_and_named(shared: Sandbox) -> N
         assert all(set(record["custom_fields"]) == set(properties) for record in emitted.records[name])
         assert any(any(record["custom_fields"].values()) for record in emitted.records[name]), name
     crews = [record["custom_fields"]["crew_size"] for record in emitted.records["jobs"]]
-    assert any(isinstance(one, int) for one in crews)
-    assert any(isinstance(one, str) for one in crews)  # "about 3" is not dropped
+    assert any(isinstance(crew, int) for crew in crews)
+    assert any(isinstance(crew, str) for crew in crews)  # "about 3" is not dropped
     assert {record["custom_fields"]["ladder_needed"] for record in emitted.records["jobs"]} >= {True, False, None}
 
 
 def test_the_values_as_they_came_stay_beside(box: Sandbox, config: Config) -> None:
     """Typed or raw, nothing is taken away; raw adds nothing."""
     typed, raw = (run_tap(config | {"custom_fields": how}, "customers") for how in ("typed", "raw"))
-    assert [one["customfields"] for one in typed.records["customers"]] == [
-        one["customfields"] for one in raw.records["customers"]
+    assert [record["customfields"] for record in typed.records["customers"]] == [
+        record["customfields"] for record in raw.records["customers"]
     ]
     assert "custom_fields" not in raw.records["customers"][0]
     assert "custom_fields" not in raw.schemas["customers"]["properties"]
@@ -60,9 +60,9 @@ def test_a_run_with_a_catalog_keeps_its_columns_and_says_what_changed_once(
     assert {"gate_code", "number_of_units", "brand_new"} <= set(announced)
     assert "door_code" not in announced
     assert announced["number_of_units"]["type"] == ["number", "string", "null"]
-    assert all(set(one["custom_fields"]) == set(announced) for one in before.records["customers"])
-    said = [one.getMessage() for one in caplog.records if "since the catalog was made" in one.getMessage()]
-    assert len(said) == 3
+    assert all(set(record["custom_fields"]) == set(announced) for record in before.records["customers"])
+    warnings = [record.getMessage() for record in caplog.records if "since the catalog was made" in record.getMessage()]
+    assert len(warnings) == 3
 
 
 def test_definitions_that_cannot_be_read_leave_the_values_with_their_numbers(box: Sandbox, config: Config) -> None:
@@ -80,20 +80,22 @@ def test_a_stream_without_custom_fields_asks_for_none(box: Sandbox, config: Conf
     assert {request.path for request in box.requests} == {"/tags"}
 
 
-@pytest.mark.parametrize("given", [True, False])
-def test_codes_have_their_labels_beside_them_on_request(shared: Sandbox, given: bool) -> None:
+@pytest.mark.parametrize("add_labels", [True, False])
+def test_codes_have_their_labels_beside_them_on_request(shared: Sandbox, add_labels: bool) -> None:
     """Announced, and null where nobody knows what a code means."""
-    config = {"api_key": shared.key, "api_url": shared.url, "rate_limit_store": "memory", "add_labels": given}
+    config = {"api_key": shared.key, "api_url": shared.url, "rate_limit_store": "memory", "add_labels": add_labels}
     emitted = run_tap(config, "jobs", "invoices", "payments", "users")
     for name, label in {"jobs": "status", "invoices": "status", "payments": "method", "users": "role"}.items():
-        assert (f"{label}_label" in emitted.schemas[name]["properties"]) is given
-        assert all((f"{label}_label" in record) is given for record in emitted.records[name])
-    if given:
-        assert {(one["status"], one["status_label"]) for one in emitted.records["jobs"]} >= {
+        assert (f"{label}_label" in emitted.schemas[name]["properties"]) is add_labels
+        assert all((f"{label}_label" in record) is add_labels for record in emitted.records[name])
+    if add_labels:
+        assert {(record["status"], record["status_label"]) for record in emitted.records["jobs"]} >= {
             (1, "New"),
             (4, "Completed"),
         }
-        assert {(one["method"], one["method_label"]) for one in emitted.records["payments"]} >= {("cash", "Cash")}
+        assert {(record["method"], record["method_label"]) for record in emitted.records["payments"]} >= {
+            ("cash", "Cash")
+        }
 
 
 def test_a_code_without_a_label_is_null_and_said(
@@ -102,13 +104,13 @@ def test_a_code_without_a_label_is_null_and_said(
     """-1 was seen on invoices, and nobody knows why."""
     box.store.patch("invoices", box.rows("invoices")[0]["id"], {"status": -1})
     emitted = run_tap(config | {"add_labels": True}, "invoices")
-    assert [one["status_label"] for one in emitted.records["invoices"] if one["status"] == -1] == [None]
+    assert [record["status_label"] for record in emitted.records["invoices"] if record["status"] == -1] == [None]
     assert "codes without a known label: status -1 (1)" in caplog.text
 
 
 def test_codes_explain_themselves_in_the_schema() -> None:
     """Also without the setting."""
-    described = {one.name: one.schema["properties"] for one in RESOURCES}
+    described = {resource.name: resource.schema["properties"] for resource in RESOURCES}
     assert "4 Completed" in described["jobs"]["status"]["description"]
     assert "6 Void" in described["estimates"]["status"]["description"]
     assert "5 Limited" in described["users"]["role"]["description"]
@@ -119,14 +121,16 @@ def test_details_are_read_for_the_rows_that_are_emitted_and_for_no_others(box: S
     config |= {"detail_streams": ["jobs"]}
     first = run_tap(config, "jobs")
     assert all(record["status_log"] and "total_price" in record for record in first.records["jobs"])
-    asked = len([one for one in box.requests if one.path.startswith("/jobs/4")])
-    assert asked == len(box.rows("jobs"))
+    request_count = len([request for request in box.requests if request.path.startswith("/jobs/4")])
+    assert request_count == len(box.rows("jobs"))
     changed = box.rows("jobs")[3]["id"]
     box.store.update("jobs", changed, {"subtitle": "Changed"})
     box.requests.clear()
     second = run_tap(config, "jobs", state=first.state)
     assert changed in second.ids("jobs")
-    assert len([one for one in box.requests if one.path.startswith("/jobs/4")]) == len(second.ids("jobs")) <= 3
+    assert (
+        len([request for request in box.requests if request.path.startswith("/jobs/4")]) == len(second.ids("jobs")) <= 3
+    )
 
 
 def test_a_row_that_is_deleted_before_its_details_are_read_is_emitted_as_the_list_had_it(
@@ -136,7 +140,9 @@ def test_a_row_that_is_deleted_before_its_details_are_read_is_emitted_as_the_lis
     gone = box.rows("jobs")[0]["id"]
     box.add_fault(Fault("error_status", path=f"/jobs/{gone}", status=404, times=9))
     records = run_tap(config | {"detail_streams": ["jobs"]}, "jobs").records["jobs"]
-    assert [record for record in records if "status_log" not in record] == [one for one in records if one["id"] == gone]
+    assert [record for record in records if "status_log" not in record] == [
+        record for record in records if record["id"] == gone
+    ]
 
 
 def test_an_unknown_field_is_named_once_with_its_types(
@@ -148,8 +154,8 @@ def test_an_unknown_field_is_named_once_with_its_types(
     box.store.patch("tags", second["id"], {"brand_new": "one"})
     emitted = run_tap(config, "tags")
     assert [record.get("brand_new") for record in emitted.records["tags"]][:2] == [1, "one"]
-    (said,) = [one.getMessage() for one in caplog.records if "brand_new" in one.getMessage()]
-    assert "brand_new (integer or string), brand_time (date-time)" in said
+    (warning,) = [log.getMessage() for log in caplog.records if "brand_new" in log.getMessage()]
+    assert "brand_new (integer or string), brand_time (date-time)" in warning
 
 
 def test_a_sampled_field_is_announced_typed_and_nullable_and_no_longer_unknown(
@@ -198,12 +204,16 @@ def test_a_trimmed_catalog_stays_trimmed_and_says_so(
 ) -> None:
     """What is announced is emitted, and nothing else; labels that are asked for later are there."""
     catalog = select_streams(TapFieldPulse(config={}, validate_config=False), ["jobs"])
-    entry = next(one for one in catalog["streams"] if one["tap_stream_id"] == "jobs")
-    kept = ("id", "status", "updated_at")
-    entry["schema"]["properties"] = {name: entry["schema"]["properties"][name] for name in kept}
-    entry["metadata"] = [one for one in entry["metadata"] if not one["breadcrumb"] or one["breadcrumb"][-1] in kept]
+    entry = next(each for each in catalog["streams"] if each["tap_stream_id"] == "jobs")
+    columns = ("id", "status", "updated_at")
+    entry["schema"]["properties"] = {name: entry["schema"]["properties"][name] for name in columns}
+    entry["metadata"] = [
+        metadata
+        for metadata in entry["metadata"]
+        if not metadata["breadcrumb"] or metadata["breadcrumb"][-1] in columns
+    ]
     emitted = run_tap(config | {"add_labels": True}, catalog=catalog)
-    wanted = {*kept, "status_label", "custom_fields"}
+    wanted = {*columns, "status_label", "custom_fields"}
     assert set(emitted.schemas["jobs"]["properties"]) == wanted
     assert all(set(record) == wanted for record in emitted.records["jobs"])
     assert "The catalog lacks columns" in caplog.text
@@ -212,10 +222,10 @@ def test_a_trimmed_catalog_stays_trimmed_and_says_so(
 def test_what_is_derived_is_not_selected_for_those_who_picked_columns(box: Sandbox, config: Config) -> None:
     """A catalog from before the labels, in which columns were deselected."""
     catalog = select_streams(TapFieldPulse(config={}, validate_config=False), ["jobs"])
-    entry = next(one for one in catalog["streams"] if one["tap_stream_id"] == "jobs")
-    for one in entry["metadata"]:
-        if one["breadcrumb"]:
-            one["metadata"]["selected"] = one["breadcrumb"][-1] in ("id", "subtitle")
+    entry = next(each for each in catalog["streams"] if each["tap_stream_id"] == "jobs")
+    for metadata in entry["metadata"]:
+        if metadata["breadcrumb"]:
+            metadata["metadata"]["selected"] = metadata["breadcrumb"][-1] in ("id", "subtitle")
     emitted = run_tap(config | {"add_labels": True}, catalog=catalog)
     assert all(set(record) == {"id", "subtitle", "updated_at"} for record in emitted.records["jobs"])
     assert set(emitted.schemas["jobs"]["properties"]) == {"id", "subtitle", "updated_at"}
