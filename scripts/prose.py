@@ -35,6 +35,7 @@ FOLDERS = (
     "tests/plugin",
     "tests/sandbox",
     "tests/project",
+    "tests/tap",
 )
 """The folders that are checked."""
 PHRASES = {

@@ -1,4 +1,4 @@
-"""What tests of a run with a snapshot share."""
+"""Fixtures of tests that run the tap with a snapshot."""
 
 from __future__ import annotations
 
@@ -9,6 +9,6 @@ import pytest
 
 
 @pytest.fixture
-def watching(config: dict[str, Any], tmp_path: Path) -> dict[str, Any]:
-    """Return a configuration with a snapshot of the test's own."""
+def snapshot_config(config: dict[str, Any], tmp_path: Path) -> dict[str, Any]:
+    """Return a configuration with a snapshot that only this test uses."""
     return config | {"snapshot_url": f"sqlite:///{tmp_path}/snapshot.db"}

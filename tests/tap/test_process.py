@@ -1,4 +1,4 @@
-"""The tap as a process: its exit status, its signals, and what it says to a user who made a mistake."""
+"""The tap as a process: its exit status, its signals, and its messages to the user."""
 
 from __future__ import annotations
 
@@ -22,14 +22,14 @@ Config = dict[str, Any]
 
 @pytest.fixture
 def only_customers(tmp_path: Path) -> list[str]:
-    """Return the words that select one stream."""
+    """Return the arguments that select one stream."""
     path = tmp_path / "catalog.json"
     path.write_text(json.dumps(select_streams(TapFieldPulse(config={}, validate_config=False), ["customers"])))
     return ["--catalog", str(path)]
 
 
-def test_a_run_that_went_well_exits_0(config: Config, tmp_path: Path, only_customers: list[str]) -> None:
-    """And its output is Singer messages, nothing else."""
+def test_a_successful_run_exits_with_0(config: Config, tmp_path: Path, only_customers: list[str]) -> None:
+    """Its output contains only Singer messages."""
     ended = run_process(plugin_command("tap_fieldpulse", config, tmp_path, *only_customers))
     assert ended.returncode == 0
     assert len(RunResult(ended.stdout).records["customers"]) == 30
@@ -57,10 +57,10 @@ def test_discovery_needs_no_key(tmp_path: Path) -> None:
     ],
     ids=lambda value: next(iter(value)) if isinstance(value, dict) else "",
 )
-def test_a_mistake_ends_in_three_lines_and_its_status(
+def test_a_user_error_is_reported_in_three_lines_with_its_exit_status(
     config: Config, tmp_path: Path, only_customers: list[str], wrong: Config, status: int, message: str
 ) -> None:
-    """What happened, where, what to do: no traceback, and no key."""
+    """The lines say what happened, where, and what to do. They contain no traceback and no key."""
     wrong_config = {name: value for name, value in (config | wrong).items() if value is not None}
     ended = run_process(plugin_command("tap_fieldpulse", wrong_config, tmp_path, *only_customers))
     assert ended.returncode == status
@@ -73,10 +73,10 @@ def test_a_mistake_ends_in_three_lines_and_its_status(
 
 @pytest.mark.parametrize("name", ["config", "catalog", "state"])
 @pytest.mark.parametrize("text", ["{", None])
-def test_a_file_that_is_broken_or_missing_is_explained(
+def test_an_invalid_or_missing_file_is_reported_without_a_traceback(
     config: Config, tmp_path: Path, name: str, text: str | None
 ) -> None:
-    """A wrong path and a half-written file are the commonest mistakes of all."""
+    """A wrong path and a truncated file are common mistakes."""
     path = tmp_path / "input"
     if text:
         path.write_text(text)
@@ -88,8 +88,8 @@ def test_a_file_that_is_broken_or_missing_is_explained(
 @pytest.mark.parametrize(
     "text", ['{"type": "STATE", "value": {"bookmarks": {}}}', '{"bookmarks": null}', '{"bookmarks": {"customers": 7}}']
 )
-def test_a_state_of_another_form_is_refused(config: Config, tmp_path: Path, text: str) -> None:
-    """It is not taken for no state: that would read everything again, and nobody would know why."""
+def test_a_state_of_another_form_is_rejected(config: Config, tmp_path: Path, text: str) -> None:
+    """Treating it as a missing state would silently read everything again."""
     path = tmp_path / "input"
     path.write_text(text)
     ended = run_process(plugin_command("tap_fieldpulse", config, tmp_path, "--state", str(path)))
@@ -97,8 +97,10 @@ def test_a_state_of_another_form_is_refused(config: Config, tmp_path: Path, text
     assert "--state" in ended.stderr
 
 
-def test_a_spent_quota_exits_3_and_keeps_what_was_read(box: Sandbox, config: Config, tmp_path: Path) -> None:
-    """The streams before it are in the state."""
+def test_a_used_up_quota_exits_with_3_and_keeps_the_finished_streams(
+    box: Sandbox, config: Config, tmp_path: Path
+) -> None:
+    """The state contains the streams that were read before."""
     box.add_fault(Fault("quota_exceeded", path="/jobs"))
     ended = run_process(plugin_command("tap_fieldpulse", config, tmp_path))
     assert ended.returncode == 3
@@ -107,19 +109,19 @@ def test_a_spent_quota_exits_3_and_keeps_what_was_read(box: Sandbox, config: Con
     assert "replication_key_value" not in bookmarks.get("jobs", {})
 
 
-@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
-def test_a_signal_ends_the_run_at_once_and_never_looks_green(
-    box: Sandbox, config: Config, tmp_path: Path, only_customers: list[str], number: signal.Signals
+@pytest.mark.parametrize("signal_number", [signal.SIGTERM, signal.SIGINT])
+def test_a_signal_ends_the_run_at_once_with_its_exit_status(
+    box: Sandbox, config: Config, tmp_path: Path, only_customers: list[str], signal_number: signal.Signals
 ) -> None:
-    """128 + the signal, although a request hangs, and without a state for the stream that was not finished."""
+    """The status is 128 + the signal, also while a request waits, and an unfinished stream has no bookmark."""
     box.add_fault(Fault("slow_response", path="/customers", skip=3, seconds=60, times=9))
     line = plugin_command("tap_fieldpulse", config | {"page_size": 5}, tmp_path, *only_customers)
     with subprocess.Popen(line, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as process:
         assert process.stdout
         lines = [process.stdout.readline() for _ in range(3)]
-        process.send_signal(number)
+        process.send_signal(signal_number)
         rest, errors = process.communicate(timeout=20)
-    assert process.returncode == 128 + number
+    assert process.returncode == 128 + signal_number
     assert "replication_key_value" not in "".join(lines) + rest
     assert "Traceback" not in errors
 
@@ -127,7 +129,7 @@ def test_a_signal_ends_the_run_at_once_and_never_looks_green(
 def test_a_killed_run_has_emitted_no_bookmark(
     box: Sandbox, config: Config, tmp_path: Path, only_customers: list[str]
 ) -> None:
-    """SIGKILL leaves no time for anything, and nothing is needed."""
+    """A run that ends by SIGKILL cannot clean up, and need not."""
     box.add_fault(Fault("slow_response", path="/customers", skip=3, seconds=60, times=9))
     line = plugin_command("tap_fieldpulse", config | {"page_size": 5}, tmp_path, *only_customers)
     with subprocess.Popen(line, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True) as process:
@@ -138,8 +140,8 @@ def test_a_killed_run_has_emitted_no_bookmark(
     assert "replication_key_value" not in "".join(lines) + rest
 
 
-def test_a_reader_that_goes_away_is_no_traceback(config: Config, tmp_path: Path) -> None:
-    """When the target dies, the tap's own message must not bury the target's."""
+def test_a_closed_output_causes_no_traceback(config: Config, tmp_path: Path) -> None:
+    """When the target fails, the message of the tap must not hide that of the target."""
     line = plugin_command("tap_fieldpulse", config, tmp_path)
     with subprocess.Popen(line, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as process:
         assert process.stdout

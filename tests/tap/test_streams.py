@@ -1,4 +1,4 @@
-"""What is emitted is the account: whole, once, shaped, and from then on only what changed."""
+"""The streams: a first run emits each row of the account once, and a later run emits what changed."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ each = pytest.mark.parametrize("resource", RESOURCES, ids=lambda resource: resou
 
 @pytest.fixture(scope="module")
 def everything(shared: Sandbox) -> RunResult:
-    """Return what a first run emits of every stream; the account's requests are those of the run."""
+    """Return what a first run emits of every stream; the requests of the account are those of this run."""
     shared.requests.clear()
     return run_tap(
         {"api_key": shared.key, "api_url": shared.url, "requests_per_second": 50, "rate_limit_store": "memory"}
@@ -31,14 +31,16 @@ def everything(shared: Sandbox) -> RunResult:
 
 
 @each
-def test_a_stream_emits_the_account_each_row_once(everything: RunResult, shared: Sandbox, resource: Resource) -> None:
-    """The ids that were emitted are the ids that are there."""
+def test_a_stream_emits_each_row_of_the_account_once(
+    everything: RunResult, shared: Sandbox, resource: Resource
+) -> None:
+    """The emitted ids equal the ids of the account."""
     assert sorted(everything.ids(resource.name)) == [row["id"] for row in shared.rows(resource.name)]
 
 
 @each
-def test_records_fit_the_schema_that_was_announced(everything: RunResult, resource: Resource) -> None:
-    """Also their formats, but for custom values, which people type: no loader is surprised."""
+def test_records_are_valid_by_the_announced_schema(everything: RunResult, resource: Resource) -> None:
+    """Formats are checked too, except for custom fields, whose values are free text."""
     schema = everything.schemas[resource.name]
     strict = Draft7Validator(schema, format_checker=Draft7Validator.FORMAT_CHECKER)
     for record in everything.records[resource.name]:
@@ -47,8 +49,8 @@ def test_records_fit_the_schema_that_was_announced(everything: RunResult, resour
 
 
 @each
-def test_a_finished_stream_has_a_bookmark_or_none_at_all(everything: RunResult, resource: Resource) -> None:
-    """Incremental streams: the newest change. Full-table streams: nothing to keep."""
+def test_the_bookmark_of_a_finished_stream_is_its_newest_change(everything: RunResult, resource: Resource) -> None:
+    """A full-table stream has no bookmark."""
     bookmark = everything.state["bookmarks"][resource.name]
     if resource.parent:
         assert set(bookmark) == {"parents", "full_at"}
@@ -62,8 +64,8 @@ def test_a_finished_stream_has_a_bookmark_or_none_at_all(everything: RunResult, 
     assert bookmark == wanted
 
 
-def test_nothing_personal_of_users_and_no_token_is_emitted(everything: RunResult) -> None:
-    """Positions, tokens and anything of team members beyond id and name stay where they are."""
+def test_no_position_and_no_token_of_a_user_is_emitted(everything: RunResult) -> None:
+    """Of team members, only id and name are emitted."""
     text = repr(everything.records)
     assert "last_known_location" not in text
     assert "api_token" not in text
@@ -73,14 +75,14 @@ def test_nothing_personal_of_users_and_no_token_is_emitted(everything: RunResult
             assert set(person) <= {"id", "first_name", "last_name"}
 
 
-def test_money_is_exact(everything: RunResult, shared: Sandbox) -> None:
-    """Six decimal places arrive as six decimal places."""
+def test_amounts_are_exact(everything: RunResult, shared: Sandbox) -> None:
+    """All six decimal places are emitted."""
     emitted = {record["id"]: record["subtotal"] for record in everything.records["invoices"]}
     assert emitted == {row["id"]: row["subtotal"] for row in shared.rows("invoices")}
 
 
-def test_a_second_run_emits_what_changed(box: Sandbox, config: Config) -> None:
-    """Changed and new rows; of the rest at most the row at the bookmark."""
+def test_a_second_run_emits_the_changed_rows(box: Sandbox, config: Config) -> None:
+    """Of the other rows, at most the row at the bookmark is emitted again."""
     first = run_tap(config, "customers", "jobs")
     changed = [box.rows("jobs")[3]["id"], box.rows("jobs")[17]["id"]]
     for row_id in changed:
@@ -91,8 +93,8 @@ def test_a_second_run_emits_what_changed(box: Sandbox, config: Config) -> None:
     assert len(second.records["customers"]) <= 1
 
 
-def test_a_start_date_leaves_older_rows_out(box: Sandbox, config: Config) -> None:
-    """Rows last changed before it are not read."""
+def test_a_start_date_excludes_older_rows(box: Sandbox, config: Config) -> None:
+    """Rows that last changed before it are not read."""
     times = sorted(row["updated_at"] for row in box.rows("jobs"))
     emitted = run_tap(config | {"start_date": times[-5].replace(" ", "T") + "Z"}, "jobs")
     assert sorted(emitted.ids("jobs")) == sorted(
@@ -101,14 +103,14 @@ def test_a_start_date_leaves_older_rows_out(box: Sandbox, config: Config) -> Non
 
 
 @pytest.mark.parametrize(("setting", "raises"), [("warn", False), ("fail", True)])
-def test_an_incomplete_stream_is_said_to_be_so(
+def test_an_incomplete_stream_is_logged_or_fails_the_run(
     box: Sandbox,
     config: Config,
     setting: str,
     raises: bool,
     caplog: pytest.LogCaptureFixture,
 ) -> None:
-    """`fail` ends the run; `warn` says it and goes on to the next stream."""
+    """`fail` ends the run, and `warn` logs a warning and continues with the next stream."""
     box.behaviour.honour_page = False
     box.behaviour.max_limit = 3
     config["completeness"] = setting
@@ -122,10 +124,10 @@ def test_an_incomplete_stream_is_said_to_be_so(
     assert "replication_key_value" not in emitted.state["bookmarks"]["timesheets"]
 
 
-def test_an_unknown_field_is_emitted_and_named_once(
+def test_an_unknown_column_is_emitted_and_logged_once(
     box: Sandbox, config: Config, caplog: pytest.LogCaptureFixture
 ) -> None:
-    """One warning for the stream, not one for each row."""
+    """One warning is logged per stream, not per row."""
     for row in box.rows("tags"):
         box.store.patch("tags", row["id"], {"brand_new": 1})
     emitted = run_tap(config, "tags")
@@ -134,7 +136,7 @@ def test_an_unknown_field_is_emitted_and_named_once(
 
 
 def test_a_deselected_property_is_not_emitted(box: Sandbox, config: Config) -> None:
-    """Selection works on our records as on any tap's, also inside an object; what is new is emitted all the same."""
+    """A property that the catalog does not contain is emitted."""
     for row in box.rows("tags"):
         box.store.patch("tags", row["id"], {"brand_new": 1})
     catalog = select_streams(TapFieldPulse(config=dict(config)), ["tags"])
@@ -148,15 +150,15 @@ def test_a_deselected_property_is_not_emitted(box: Sandbox, config: Config) -> N
 
 
 def test_a_stream_map_changes_records(config: Config) -> None:
-    """The SDK's maps work on our records as on any tap's."""
+    """The stream maps of the SDK work as in any tap."""
     config |= {"stream_maps": {"tags": {"title": None, "shout": "title.upper()"}}}
     assert all("title" not in record and record["shout"] for record in run_tap(config, "tags").records["tags"])
 
 
-def test_the_end_of_a_stream_is_one_line_of_figures(
+def test_the_end_of_a_stream_is_logged_as_one_line_of_counts(
     box: Sandbox, config: Config, caplog: pytest.LogCaptureFixture
 ) -> None:
-    """Records, pages, the server's count, repeats, seconds, and what they prove."""
+    """It has records, pages, the server's count, duplicates, seconds and the verdict."""
     with caplog.at_level("INFO"):
         run_tap(config, "customers")
     (line,) = [record.getMessage() for record in caplog.records if "pages=" in record.getMessage()]
@@ -164,10 +166,10 @@ def test_the_end_of_a_stream_is_one_line_of_figures(
     assert line.endswith("complete")
 
 
-def test_the_end_of_a_run_is_one_line_over_all_streams(
+def test_the_end_of_a_run_is_logged_as_one_line_for_all_streams(
     config: dict[str, Any], caplog: pytest.LogCaptureFixture
 ) -> None:
-    """Streams by verdict, records, requests and seconds."""
+    """It has the streams by verdict, records, requests and seconds."""
     with caplog.at_level("INFO"):
         run_tap(config, "customers", "tags")
     (line,) = [record.getMessage() for record in caplog.records if record.getMessage().startswith("Run ")]
@@ -176,7 +178,7 @@ def test_the_end_of_a_run_is_one_line_over_all_streams(
 
 
 def test_only_documented_parameters_are_sent_besides_page(shared: Sandbox, everything: RunResult) -> None:
-    """The server ignores what it does not know, so nothing is sent in the hope that it helps."""
+    """The server ignores unknown parameters, so the tap sends none."""
     for request in shared.requests:
         values = {name for each in RESOURCES if each.path == request.path for name, _ in each.with_custom_fields_params}
         allowed = {"page", "limit", "calculate_count", "sort_by", "sort_dir", *values}
@@ -187,7 +189,7 @@ def test_only_documented_parameters_are_sent_besides_page(shared: Sandbox, every
         assert resource.supports_count or not any("calculate_count" in request.query for request in asked)
 
 
-def test_a_list_that_documents_no_page_is_asked_for_with_the_largest(box: Sandbox, config: Config) -> None:
-    """What does not fit on its first page may never come, however small the pages are that the user wants."""
+def test_a_list_without_a_documented_page_is_read_with_the_largest_page_size(box: Sandbox, config: Config) -> None:
+    """Rows beyond its first page may be unreachable, whatever `page_size` is."""
     box.behaviour.honour_page = False
     assert len(run_tap(config | {"page_size": 3}, "timesheets").records["timesheets"]) == len(box.rows("timesheets"))

@@ -1,4 +1,4 @@
-"""A row that is gone is reported once, with its key and the time, and never one that is only missing."""
+"""Delete detection: a deleted row is reported once, with its key and the time; a row that is only missing is not."""
 
 from __future__ import annotations
 
@@ -19,13 +19,13 @@ from tests.harness.results import RunResult
 from tests.harness.tap_runner import run_tap
 
 Config = dict[str, Any]
-SWEPT = [resource for resource in RESOURCES if Operation.GET in resource.operations]
+READABLE_BY_ID = [resource for resource in RESOURCES if Operation.GET in resource.operations]
 
 
 @pytest.fixture
-def sweeping(watching: Config) -> Config:
-    """Return a configuration that looks for deleted rows."""
-    return watching | {"detect_deletes": True, "contacts_full_refresh_days": 0}
+def delete_config(snapshot_config: Config) -> Config:
+    """Return a configuration that detects deletes in all streams."""
+    return snapshot_config | {"detect_deletes": True, "contacts_full_refresh_days": 0}
 
 
 def deleted_ids(emitted: RunResult, stream: str) -> list[int]:
@@ -33,47 +33,49 @@ def deleted_ids(emitted: RunResult, stream: str) -> list[int]:
     return [record["id"] for record in emitted.records[stream] if record.get("deleted_at")]
 
 
-@pytest.mark.parametrize("resource", SWEPT, ids=lambda resource: resource.name)
-def test_a_deleted_row_is_reported_once(box: Sandbox, sweeping: Config, resource: Resource) -> None:
-    """The key, and when it was seen: nothing is made up. The next run says nothing more."""
-    sweeping["max_delete_percent"] = 100
-    first = run_tap(sweeping, resource.name)
+@pytest.mark.parametrize("resource", READABLE_BY_ID, ids=lambda resource: resource.name)
+def test_a_deleted_row_is_reported_once(box: Sandbox, delete_config: Config, resource: Resource) -> None:
+    """The record has the key and the time of detection. The next run reports nothing."""
+    delete_config["max_delete_percent"] = 100
+    first = run_tap(delete_config, resource.name)
     row = box.rows(resource.name)[0]
     box.store.delete(resource.name, row["id"])
-    second = run_tap(sweeping, resource.name, state=first.state)
+    second = run_tap(delete_config, resource.name, state=first.state)
     (record,) = [each for each in second.records[resource.name] if each.get("deleted_at")]
     assert set(record) == {"id", "deleted_at"}
     assert record["id"] == row["id"]
     age = datetime.now(timezone.utc) - datetime.fromisoformat(record["deleted_at"].replace("Z", "+00:00"))
     assert abs(age.total_seconds()) < 60
-    assert not deleted_ids(run_tap(sweeping, resource.name, state=second.state), resource.name)
+    assert not deleted_ids(run_tap(delete_config, resource.name, state=second.state), resource.name)
 
 
 @pytest.mark.parametrize("switch", ["list_deleted_rows", "deleted_row_by_id"])
 @pytest.mark.parametrize("stream", ["jobs", "customer_contacts"])
-def test_a_row_that_is_shown_as_deleted_is_reported_once(
-    box: Sandbox, sweeping: Config, switch: str, stream: str
+def test_a_row_that_the_api_returns_with_deleted_at_is_reported_once(
+    box: Sandbox, delete_config: Config, switch: str, stream: str
 ) -> None:
-    """Whether lists, or paths by id, still show deleted rows with their `deleted_at` is not known."""
+    """It is unknown whether lists, or paths by id, still return deleted rows with their `deleted_at`."""
     setattr(box.behaviour, switch, True if switch == "list_deleted_rows" else "row")
-    first = run_tap(sweeping, stream)
-    number = box.rows(stream)[0]["id"]
-    box.store.delete(stream, number)
-    second = run_tap(sweeping, stream, state=first.state)
-    assert deleted_ids(second, stream) == [number]
-    assert number not in run_tap(sweeping, stream, state=second.state).ids(stream)
+    first = run_tap(delete_config, stream)
+    row_id = box.rows(stream)[0]["id"]
+    box.store.delete(stream, row_id)
+    second = run_tap(delete_config, stream, state=first.state)
+    assert deleted_ids(second, stream) == [row_id]
+    assert row_id not in run_tap(delete_config, stream, state=second.state).ids(stream)
 
 
-def test_a_sweep_emits_no_more_than_what_changed(box: Sandbox, sweeping: Config) -> None:
-    """The list is read whole, and emitted only where it is new."""
-    first = run_tap(sweeping, "jobs")
-    second = run_tap(sweeping, "jobs", state=first.state)
+def test_delete_detection_emits_only_changed_rows(box: Sandbox, delete_config: Config) -> None:
+    """The full list is read, but unchanged rows are not emitted."""
+    first = run_tap(delete_config, "jobs")
+    second = run_tap(delete_config, "jobs", state=first.state)
     assert len(second.records["jobs"]) <= 1
 
 
-def test_a_row_that_is_missing_and_still_there_by_id_is_not_deleted(box: Sandbox, sweeping: Config) -> None:
-    """A list may hide a row; only a 404 says that it is gone."""
-    first = run_tap(sweeping, "jobs")
+def test_a_row_that_is_missing_from_the_list_but_exists_by_id_is_not_deleted(
+    box: Sandbox, delete_config: Config
+) -> None:
+    """A list may skip a row, so only a 404 proves the delete."""
+    first = run_tap(delete_config, "jobs")
     hidden = box.rows("jobs")[3]["id"]
     row = box.store.get("jobs", hidden)
     box.store.delete("jobs", hidden)
@@ -83,67 +85,72 @@ def test_a_row_that_is_missing_and_still_there_by_id_is_not_deleted(box: Sandbox
             box.store.tables["jobs"].upsert(row)
 
     box.on_request = show
-    second = run_tap(sweeping, "jobs", state=first.state)
+    second = run_tap(delete_config, "jobs", state=first.state)
     assert not deleted_ids(second, "jobs")
     assert any(request.path == f"/jobs/{hidden}" for request in box.requests)
 
 
-def test_what_is_deleted_during_the_walk_is_reported_by_the_next_run(box: Sandbox, sweeping: Config) -> None:
-    """Rows seen before they went, rows gone before they were seen, rows that came and went."""
-    first = run_tap(sweeping | {"page_size": 7}, "jobs")
+def test_deletes_during_the_scan_are_reported_by_this_run_or_the_next(box: Sandbox, delete_config: Config) -> None:
+    """Rows were deleted after they were read or before, and a row was created meanwhile."""
+    first = run_tap(delete_config | {"page_size": 7}, "jobs")
     ids = [row["id"] for row in box.rows("jobs")]
     box.requests.clear()
 
-    def meddle(_: RecordedRequest) -> None:
+    def change_rows(_: RecordedRequest) -> None:
         if len(box.requests) == 5:
             for row_id in (ids[1], ids[20], ids[-2]):
                 box.store.delete("jobs", row_id)
             box.store.create("jobs", {"job_type": "Late", "customer_id": 1})
 
-    box.on_request = meddle
-    second = run_tap(sweeping | {"page_size": 7}, "jobs", state=first.state)
+    box.on_request = change_rows
+    second = run_tap(delete_config | {"page_size": 7}, "jobs", state=first.state)
     box.on_request = None
-    third = run_tap(sweeping | {"page_size": 7}, "jobs", state=second.state)
+    third = run_tap(delete_config | {"page_size": 7}, "jobs", state=second.state)
     assert sorted(deleted_ids(second, "jobs") + deleted_ids(third, "jobs")) == [ids[1], ids[20], ids[-2]]
 
 
-def test_no_row_is_deleted_where_the_list_was_not_proved_complete(
-    box: Sandbox, sweeping: Config, caplog: pytest.LogCaptureFixture
+def test_an_incomplete_list_reports_no_delete(
+    box: Sandbox, delete_config: Config, caplog: pytest.LogCaptureFixture
 ) -> None:
-    """What was not read is not gone; and nobody is asked about it."""
-    first = run_tap(sweeping, "timesheets")
+    """A row that was not read may still exist, and no request by id is sent for it."""
+    first = run_tap(delete_config, "timesheets")
     box.behaviour.honour_page, box.behaviour.max_limit = False, 3
     box.requests.clear()
-    second = run_tap(sweeping, "timesheets", state=first.state)
+    second = run_tap(delete_config, "timesheets", state=first.state)
     assert not deleted_ids(second, "timesheets")
     assert "skipped delete detection, because the list is incomplete" in caplog.text
     assert not [request for request in box.requests if request.path.startswith("/timesheets/")]
 
 
-def test_too_many_deletes_wait_until_they_are_allowed(box: Sandbox, sweeping: Config) -> None:
-    """Nothing is reported until it is allowed, and then it all is."""
-    first = run_tap(sweeping, "jobs")
+def test_too_many_deletes_are_reported_only_once_they_are_allowed(box: Sandbox, delete_config: Config) -> None:
+    """The run reports no delete above the limit, and all of them once the limit is raised."""
+    first = run_tap(delete_config, "jobs")
     jobs = [row["id"] for row in box.rows("jobs")]
-    lost = jobs[: len(jobs) // 4]
-    for row_id in lost:
+    deleted = jobs[: len(jobs) // 4]
+    for row_id in deleted:
         box.store.delete("jobs", row_id)
     with pytest.raises(SafetyLimitReached) as caught:
-        run_tap(sweeping, "jobs", state=first.state)
+        run_tap(delete_config, "jobs", state=first.state)
     assert caught.value.exit_status == 4
-    assert f"{len(lost)} of {len(jobs)} known rows are missing" in caught.value.what
-    allowed = run_tap(sweeping | {"max_delete_percent": 30}, "jobs", state=first.state)
-    assert deleted_ids(allowed, "jobs") == lost
+    assert f"{len(deleted)} of {len(jobs)} known rows are missing" in caught.value.what
+    allowed = run_tap(delete_config | {"max_delete_percent": 30}, "jobs", state=first.state)
+    assert deleted_ids(allowed, "jobs") == deleted
 
 
-def test_the_guard_is_an_exit_status_and_stops_no_other_stream(box: Sandbox, sweeping: Config, tmp_path: Path) -> None:
-    """A scheduler sees it; the rest of the run goes on, and the state is kept."""
-    sweeping |= {"max_delete_percent": 0}
+def test_the_safety_limit_sets_the_exit_status_and_stops_no_other_stream(
+    box: Sandbox, delete_config: Config, tmp_path: Path
+) -> None:
+    """A scheduler sees exit status 4, the other streams are read, and their state is emitted."""
+    delete_config |= {"max_delete_percent": 0}
     catalog = tmp_path / "catalog.json"
-    ended = run_process(plugin_command("tap_fieldpulse", sweeping, tmp_path, "--discover"))
+    ended = run_process(plugin_command("tap_fieldpulse", delete_config, tmp_path, "--discover"))
     catalog.write_text(ended.stdout)
-    assert run_process(plugin_command("tap_fieldpulse", sweeping, tmp_path, "--catalog", str(catalog))).returncode == 0
+    assert (
+        run_process(plugin_command("tap_fieldpulse", delete_config, tmp_path, "--catalog", str(catalog))).returncode
+        == 0
+    )
     box.store.delete("tags", box.rows("tags")[0]["id"])
-    ended = run_process(plugin_command("tap_fieldpulse", sweeping, tmp_path, "--catalog", str(catalog)))
+    ended = run_process(plugin_command("tap_fieldpulse", delete_config, tmp_path, "--catalog", str(catalog)))
     assert ended.returncode == 4
     assert "max_delete_percent" in ended.stderr
     emitted = RunResult(ended.stdout)
@@ -151,88 +158,90 @@ def test_the_guard_is_an_exit_status_and_stops_no_other_stream(box: Sandbox, swe
     assert emitted.state["bookmarks"]["tags"]["replication_key_value"]
 
 
-def test_contacts_of_a_deleted_customer_are_gone_too(box: Sandbox, sweeping: Config) -> None:
-    """Nobody lists them any more, and by id they answer 404."""
-    first = run_tap(sweeping, "customer_contacts")
+def test_contacts_of_a_deleted_customer_are_deleted(box: Sandbox, delete_config: Config) -> None:
+    """No list contains them any more, and by id they return 404."""
+    first = run_tap(delete_config, "customer_contacts")
     contacts = [row for row in box.rows("customer_contacts") if row["customer_id"] == box.rows("customers")[0]["id"]]
     box.store.delete("customers", contacts[0]["customer_id"])
-    second = run_tap(sweeping, "customer_contacts", state=first.state)
+    second = run_tap(delete_config, "customer_contacts", state=first.state)
     assert deleted_ids(second, "customer_contacts") == [row["id"] for row in contacts]
 
 
-def test_a_stream_without_a_path_by_id_is_said_not_to_be_swept(
-    box: Sandbox, sweeping: Config, caplog: pytest.LogCaptureFixture
+def test_a_stream_without_a_path_by_id_logs_that_deletes_cannot_be_detected(
+    box: Sandbox, delete_config: Config, caplog: pytest.LogCaptureFixture
 ) -> None:
-    """Nothing could confirm that a row of it is gone."""
+    """No request could confirm a delete of its rows."""
     with caplog.at_level("INFO"):
-        run_tap(sweeping, "lead_sources")
+        run_tap(delete_config, "lead_sources")
     assert "lead_sources: cannot detect deletes" in caplog.text
 
 
-def test_a_failed_question_is_no_answer(box: Sandbox, sweeping: Config) -> None:
-    """The gateway's 403 for a path that it does not have says nothing about the row."""
-    first = run_tap(sweeping, "jobs")
-    lost = box.rows("jobs")[0]["id"]
-    box.store.delete("jobs", lost)
-    box.add_fault(Fault("not_json", path=f"/jobs/{lost}", times=99))
-    second = run_tap(sweeping, "jobs", state=first.state)
+def test_a_failed_request_by_id_confirms_no_delete(box: Sandbox, delete_config: Config) -> None:
+    """A response that is not JSON proves nothing about the row."""
+    first = run_tap(delete_config, "jobs")
+    deleted = box.rows("jobs")[0]["id"]
+    box.store.delete("jobs", deleted)
+    box.add_fault(Fault("not_json", path=f"/jobs/{deleted}", times=99))
+    second = run_tap(delete_config, "jobs", state=first.state)
     assert not deleted_ids(second, "jobs")
 
 
-def test_without_the_setting_there_is_no_snapshot(box: Sandbox, watching: Config, tmp_path: Path) -> None:
-    """Nothing about the account is kept that nobody asked for."""
-    run_tap(watching, "jobs")
+def test_without_the_setting_no_snapshot_is_written(box: Sandbox, snapshot_config: Config, tmp_path: Path) -> None:
+    """The tap stores nothing about the account unless the user asks for it."""
+    run_tap(snapshot_config, "jobs")
     assert not (tmp_path / "snapshot.db").exists()
 
 
-def test_a_sweep_keeps_ids_and_no_contents(box: Sandbox, sweeping: Config, tmp_path: Path) -> None:
-    """The file is its owner's alone, and holds nobody's name."""
-    run_tap(sweeping, "customers")
+def test_the_snapshot_for_deletes_contains_ids_and_no_contents(
+    box: Sandbox, delete_config: Config, tmp_path: Path
+) -> None:
+    """Only the owner may read the file, and it contains no personal data."""
+    run_tap(delete_config, "customers")
     path = tmp_path / "snapshot.db"
     assert path.stat().st_mode & 0o077 == 0
     assert path.stat().st_size < 100_000
     assert b"@example.com" not in path.read_bytes()
 
 
-def test_a_row_that_was_restored_or_stamped_late_comes_again(box: Sandbox, sweeping: Config) -> None:
-    """Its time is older than the bookmark, and the warehouse says that it is gone, or never heard of it."""
-    first = run_tap(sweeping, "jobs")
-    number = box.rows("jobs")[4]["id"]
-    row = box.store.get("jobs", number)
-    box.store.delete("jobs", number)
-    second = run_tap(sweeping, "jobs", state=first.state)
-    assert deleted_ids(second, "jobs") == [number]
+def test_a_restored_row_and_a_row_with_an_old_updated_at_are_emitted(box: Sandbox, delete_config: Config) -> None:
+    """Their time is older than the bookmark, and the warehouse has them as deleted or not at all."""
+    first = run_tap(delete_config, "jobs")
+    row_id = box.rows("jobs")[4]["id"]
+    row = box.store.get("jobs", row_id)
+    box.store.delete("jobs", row_id)
+    second = run_tap(delete_config, "jobs", state=first.state)
+    assert deleted_ids(second, "jobs") == [row_id]
     box.store.tables["jobs"].upsert(row)
     late = box.store.create("jobs", {"job_type": "Late", "customer_id": 1})["id"]
     box.store.patch("jobs", late, {"updated_at": "2026-01-01 00:00:00"})
-    third = run_tap(sweeping, "jobs", state=second.state)
-    assert {number, late} <= set(third.ids("jobs"))
+    third = run_tap(delete_config, "jobs", state=second.state)
+    assert {row_id, late} <= set(third.ids("jobs"))
     assert not deleted_ids(third, "jobs")
 
 
-def test_stream_maps_take_a_deleted_row(box: Sandbox, sweeping: Config) -> None:
-    """Its other columns are empty for them, and are not emitted."""
+def test_stream_maps_are_applied_to_a_deleted_row(box: Sandbox, delete_config: Config) -> None:
+    """Its other columns are null for the map, and are not emitted."""
     maps = {"jobs": {"shout": "str(job_type).upper()", "notes": None, "__filter__": "status != 5"}}
-    sweeping |= {"stream_maps": maps}
-    first = run_tap(sweeping, "jobs")
-    lost = box.rows("jobs")[0]["id"]
-    box.store.delete("jobs", lost)
-    second = run_tap(sweeping, "jobs", state=first.state)
+    delete_config |= {"stream_maps": maps}
+    first = run_tap(delete_config, "jobs")
+    deleted = box.rows("jobs")[0]["id"]
+    box.store.delete("jobs", deleted)
+    second = run_tap(delete_config, "jobs", state=first.state)
     (record,) = [each for each in second.records["jobs"] if each.get("deleted_at")]
-    assert record["id"] == lost
+    assert record["id"] == deleted
     assert set(record) <= {"id", "deleted_at", "shout"}
 
 
-def test_a_stream_map_that_cannot_take_a_deleted_row_is_the_users_turn(
-    box: Sandbox, sweeping: Config, tmp_path: Path
+def test_a_stream_map_that_fails_on_a_deleted_row_is_a_configuration_error(
+    box: Sandbox, delete_config: Config, tmp_path: Path
 ) -> None:
-    """Three lines that name the setting, and the deletes come once it is mended."""
-    run_tap(sweeping, "jobs")
-    lost = box.rows("jobs")[0]["id"]
-    box.store.delete("jobs", lost)
+    """The message names the setting, and the deletes are reported once the map is corrected."""
+    run_tap(delete_config, "jobs")
+    deleted = box.rows("jobs")[0]["id"]
+    box.store.delete("jobs", deleted)
     ended = run_process(
-        plugin_command("tap_fieldpulse", sweeping | {"stream_maps": {"jobs": {"n": "int(status) + 1"}}}, tmp_path)
+        plugin_command("tap_fieldpulse", delete_config | {"stream_maps": {"jobs": {"n": "int(status) + 1"}}}, tmp_path)
     )
     assert ended.returncode == 2
     assert "setting stream_maps" in ended.stderr
-    assert deleted_ids(run_tap(sweeping, "jobs"), "jobs") == [lost]
+    assert deleted_ids(run_tap(delete_config, "jobs"), "jobs") == [deleted]

@@ -1,4 +1,4 @@
-"""What a run keeps counts once the state that names it came back; until then it is as if the run had not been."""
+"""The snapshot: a generation counts once the state that names it is returned; until then the earlier one counts."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from tap_fieldpulse.changes.snapshot import Snapshot, StreamSnapshot
 
 @pytest.fixture
 def snapshot(url: str, request: pytest.FixtureRequest) -> Iterator[Snapshot]:
-    """Open a store for an account of the test's own."""
+    """Open a snapshot for an account that only this test uses."""
     store = Snapshot(url, request.node.name[:60])
     yield store
     store.close()
@@ -22,16 +22,16 @@ def begin(snapshot: Snapshot, token: int | None, *, has_state: bool = False) -> 
     return snapshot.open_stream("jobs", token, has_state=has_state)
 
 
-def finish(stream: StreamSnapshot, *, whole: bool = True, left: bool = True) -> int:
-    stream.commit(is_full_list=whole)
-    if left:
+def finish(stream: StreamSnapshot, *, is_full_list: bool = True, is_emitted: bool = True) -> int:
+    stream.commit(is_full_list=is_full_list)
+    if is_emitted:
         stream.on_state_emitted()
     stream.close()
     return stream.generation
 
 
-def test_a_generation_counts_when_its_token_comes_back(snapshot: Snapshot) -> None:
-    """Rows, changed rows and gone rows."""
+def test_a_generation_counts_once_the_state_names_it(snapshot: Snapshot) -> None:
+    """It contains new rows, changed rows, and no deleted rows."""
     stream = begin(snapshot, None)
     stream.upsert({1: b"a", 2: b"b", 3: None})
     token = finish(stream)
@@ -49,8 +49,8 @@ def test_a_generation_counts_when_its_token_comes_back(snapshot: Snapshot) -> No
     finish(stream)
 
 
-def test_what_the_state_does_not_name_never_was(snapshot: Snapshot) -> None:
-    """The target died before it stored the state: everything is as it was before that run."""
+def test_a_generation_that_the_state_does_not_name_is_discarded(snapshot: Snapshot) -> None:
+    """If the target fails before it stores the state, the snapshot returns to the generation before that run."""
     stream = begin(snapshot, None)
     stream.upsert({1: b"a", 2: b"b"})
     token = finish(stream)
@@ -64,8 +64,8 @@ def test_what_the_state_does_not_name_never_was(snapshot: Snapshot) -> None:
     finish(stream)
 
 
-def test_a_run_that_was_killed_never_was(snapshot: Snapshot) -> None:
-    """It did not finish."""
+def test_a_generation_that_was_not_committed_is_discarded(snapshot: Snapshot) -> None:
+    """A killed run leaves the snapshot as it was."""
     token = finish(begin(snapshot, None))
     stream = begin(snapshot, token)
     stream.upsert({1: b"a"})
@@ -75,22 +75,22 @@ def test_a_run_that_was_killed_never_was(snapshot: Snapshot) -> None:
     stream.close()
 
 
-def test_without_a_token_the_last_that_left_counts(snapshot: Snapshot) -> None:
-    """A run that ended, but whose state never left, does not."""
+def test_without_a_state_the_last_emitted_generation_counts(snapshot: Snapshot) -> None:
+    """A generation whose state was never emitted does not count."""
     stream = begin(snapshot, None)
     stream.upsert({1: b"a"})
     finish(stream)
     stream = begin(snapshot, None)
     assert stream.row_ids() == {1}
     stream.upsert({2: b"b"})
-    finish(stream, left=False)
+    finish(stream, is_emitted=False)
     stream = begin(snapshot, None)
     assert stream.row_ids() == {1}
     finish(stream)
 
 
-def test_a_state_that_names_no_generation_takes_none_for_granted(snapshot: Snapshot) -> None:
-    """The run before was the first with a snapshot, and the target died before it stored the state."""
+def test_a_state_that_names_no_generation_discards_all(snapshot: Snapshot) -> None:
+    """The run before was the first with a snapshot, and the target failed before it stored the state."""
     stream = begin(snapshot, None, has_state=True)
     stream.upsert({1: b"a"})
     finish(stream)
@@ -101,8 +101,8 @@ def test_a_state_that_names_no_generation_takes_none_for_granted(snapshot: Snaps
 
 
 @pytest.mark.parametrize("token", [0, 1, 10**9, -5])
-def test_a_token_of_another_time_takes_nothing_back(snapshot: Snapshot, token: int) -> None:
-    """An old state, or one of another store: what was taken once stays."""
+def test_an_unknown_generation_discards_no_confirmed_rows(snapshot: Snapshot, token: int) -> None:
+    """Confirmed rows stay with an old state, and with the state of another snapshot."""
     state = None
     for number in range(3):
         stream = begin(snapshot, state)
@@ -114,19 +114,19 @@ def test_a_token_of_another_time_takes_nothing_back(snapshot: Snapshot, token: i
     finish(stream)
 
 
-def test_a_first_filling_that_was_not_taken_is_none(snapshot: Snapshot) -> None:
-    """The list is read whole again."""
+def test_a_first_generation_that_was_not_emitted_has_no_baseline(snapshot: Snapshot) -> None:
+    """The full list is read again."""
     stream = begin(snapshot, None)
     stream.upsert({1: b"a"})
-    token = finish(stream, left=False)
+    token = finish(stream, is_emitted=False)
     again = begin(snapshot, None)
     assert not again.has_baseline
     again.close()
     assert token == again.generation
 
 
-def test_rows_that_are_put_twice_are_there_once(snapshot: Snapshot) -> None:
-    """A row may come again within a run, and many at once."""
+def test_a_row_that_is_stored_twice_exists_once(snapshot: Snapshot) -> None:
+    """A run may read a row twice, and may store many rows at once."""
     stream = begin(snapshot, None)
     stream.upsert(dict.fromkeys(range(1200), b"a"))
     stream.mark_deleted([7])
@@ -136,8 +136,8 @@ def test_rows_that_are_put_twice_are_there_once(snapshot: Snapshot) -> None:
     finish(stream)
 
 
-def test_accounts_and_streams_do_not_see_each_other(url: str) -> None:
-    """One database may hold them all."""
+def test_accounts_and_streams_are_separate(url: str) -> None:
+    """One database may contain the snapshots of several accounts."""
     for account, stream in (("one", "jobs"), ("one", "customers"), ("two", "jobs")):
         snapshot = Snapshot(url, f"{account}-apart")
         part = snapshot.open_stream(stream, None, has_state=False)
@@ -147,8 +147,8 @@ def test_accounts_and_streams_do_not_see_each_other(url: str) -> None:
         snapshot.close()
 
 
-def test_one_run_at_a_time_has_it(url: str) -> None:
-    """Exit status 4 for the second; another account is concerned only in a file, where one can write at a time."""
+def test_one_run_at_a_time_opens_the_snapshot_of_an_account(url: str) -> None:
+    """The second run fails with RunLocked. PostgreSQL locks one account, a file is locked for all accounts."""
     first = Snapshot(url, "held")
     with pytest.raises(RunLocked) as caught:
         Snapshot(url, "held")
@@ -160,8 +160,8 @@ def test_one_run_at_a_time_has_it(url: str) -> None:
 
 
 @pytest.mark.parametrize("url", ["sqlite://", "nonsense", "mysql+nothing://x/y", "sqlite:////proc/nowhere/s.db"])
-def test_a_store_that_cannot_be_opened_is_the_users_turn(url: str) -> None:
-    """With the setting's name, and without the URL: it may hold a password."""
+def test_a_store_that_cannot_be_opened_is_a_configuration_error(url: str) -> None:
+    """The error names the setting, and not the URL, which may contain a password."""
     with pytest.raises(ConfigError) as caught:
         Snapshot(url, "account")
     assert "snapshot_url" in caught.value.where

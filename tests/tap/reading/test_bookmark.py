@@ -1,4 +1,4 @@
-"""Where a run may say that it ended: what was emitted, never later than the server's clock, never back."""
+"""The bookmark: the newest time that was emitted, never later than the server's clock, and never moved back."""
 
 from __future__ import annotations
 
@@ -21,29 +21,29 @@ def bookmark(*emitted: str, old: datetime | None = None) -> Bookmark:
 
 
 def test_a_bookmark_is_the_newest_time_in_any_order() -> None:
-    """Newest-first and by id, the result is the same."""
+    """The order in which rows are read does not matter."""
     newest = bookmark("2026-03-09T10:00:00.500000Z", "2026-03-09T11:00:00.000000Z", "2026-03-09T09:00:00.000000Z")
     assert newest.next_state(NOON)["replication_key_value"] == "2026-03-09T11:00:00.000000Z"
 
 
-def test_a_bookmark_is_never_later_than_the_servers_clock_when_the_walk_began() -> None:
-    """A row that changed during the walk is read again; so is one from a clock that runs ahead."""
+def test_a_bookmark_is_never_later_than_the_servers_clock_at_the_start_of_the_scan() -> None:
+    """A row that changed during the scan is read again, and so is a row of a clock that runs ahead."""
     assert bookmark("2026-03-09T18:00:00.000000Z").next_state(NOON) == STATE
 
 
 def test_a_bookmark_never_moves_back() -> None:
-    """The newest row may have been deleted: a lookback then reads older rows only."""
+    """If the newest row was deleted, the lookback reads only older rows."""
     assert bookmark("2026-03-09T11:00:00.000000Z", old=NOON).next_state(NOON + timedelta(days=1)) == STATE
 
 
-def test_nothing_emitted_keeps_the_bookmark_and_makes_none() -> None:
+def test_a_run_without_records_leaves_the_bookmark_as_it_was() -> None:
     """An empty list has no newest row."""
     assert bookmark(old=NOON).next_state(NOON) == STATE
     assert bookmark().next_state(NOON) == {}
 
 
-def test_a_bookmark_at_the_beginning_of_time_can_be_looked_behind() -> None:
-    """Some tool wrote the year 1 for `everything`."""
+def test_the_lookback_before_the_year_1_is_the_year_1() -> None:
+    """Some tools write the year 1 to request everything."""
     first = datetime(1, 1, 1, tzinfo=timezone.utc)
     assert Bookmark("updated_at", first).since(None, 60) == first
 
@@ -61,18 +61,18 @@ def test_a_bookmark_at_the_beginning_of_time_can_be_looked_behind() -> None:
 def test_reading_starts_at_the_bookmark_less_the_lookback_but_not_before_the_start_date(
     old: datetime | None, start_date: datetime | None, since: datetime | None
 ) -> None:
-    """The start date is a floor, not a bookmark."""
+    """The start date is a lower limit, not a bookmark."""
     assert Bookmark("updated_at", old).since(start_date, 60) == since
 
 
-def test_the_bookmark_of_another_column_does_not_count() -> None:
-    """Somebody changed the replication key: what was read by the old one proves nothing."""
+def test_the_bookmark_of_another_replication_key_is_ignored() -> None:
+    """After a change of the replication key, the old bookmark proves nothing."""
     assert Bookmark.from_state(STATE | {"replication_key": "created_at"}, "updated_at", "jobs").previous is None
     assert Bookmark.from_state(STATE, "updated_at", "jobs").previous == NOON
 
 
-def test_a_state_that_cannot_be_read_is_the_users_turn() -> None:
-    """A state of another tap is refused, and not taken for none."""
+def test_an_unreadable_bookmark_is_a_configuration_error() -> None:
+    """The state of another tap is rejected. It is not treated as a missing state."""
     with pytest.raises(ConfigError) as caught:
         Bookmark.from_state(STATE | {"replication_key_value": "page 7"}, "updated_at", "jobs")
     assert "state" in caught.value.where

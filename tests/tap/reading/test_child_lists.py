@@ -1,4 +1,4 @@
-"""Children are asked for where their parents changed, and everywhere every so often."""
+"""Child lists: they are read for parents that changed, and for all parents after some days."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ Config = dict[str, Any]
 
 
 def count_parents_read(box: Sandbox) -> int:
-    """Return how many parents were asked for their children, and forget it."""
+    """Return for how many parents the contacts were requested, and forget these requests."""
     paths = {request.path for request in box.requests if request.path.endswith("/customer-contact")}
     box.requests.clear()
     return len(paths)
@@ -21,15 +21,15 @@ def count_parents_read(box: Sandbox) -> int:
 
 @pytest.fixture
 def first_state(box: Sandbox, config: Config) -> Config:
-    """Return the state behind a first run that asked everybody."""
+    """Return the state after a first run, which reads the contacts of all customers."""
     emitted = run_tap(config, "customer_contacts")
     assert count_parents_read(box) == len(box.rows("customers"))
     assert emitted.ids("customer_contacts") == [row["id"] for row in box.rows("customer_contacts")]
     return emitted.state
 
 
-def test_only_parents_that_changed_are_asked(box: Sandbox, config: Config, first_state: Config) -> None:
-    """And the one at the bookmark, as everywhere."""
+def test_only_children_of_changed_parents_are_read(box: Sandbox, config: Config, first_state: Config) -> None:
+    """The parent at the bookmark is read too, as in every incremental scan."""
     parent = box.rows("customer_contacts")[0]["customer_id"]
     box.store.update("customers", parent, {"notes": "Changed"})
     emitted = run_tap(config, "customer_contacts", state=first_state)
@@ -38,31 +38,31 @@ def test_only_parents_that_changed_are_asked(box: Sandbox, config: Config, first
     assert run_tap(config, "customer_contacts", state=emitted.state).state["bookmarks"]["customer_contacts"]["full_at"]
 
 
-def test_all_are_asked_again_after_some_days(box: Sandbox, config: Config, first_state: Config) -> None:
-    """Nobody knows whether a contact that changes stamps its customer."""
+def test_all_child_lists_are_read_again_after_some_days(box: Sandbox, config: Config, first_state: Config) -> None:
+    """It is unknown whether a change of a contact sets `updated_at` of its customer."""
     first_state["bookmarks"]["customer_contacts"]["full_at"] = "2026-01-01T00:00:00.000000Z"
     emitted = run_tap(config, "customer_contacts", state=first_state)
     assert count_parents_read(box) == len(box.rows("customers"))
     assert emitted.state["bookmarks"]["customer_contacts"]["full_at"] > "2026-01-02"
 
 
-def test_all_are_asked_always_if_so_wished(box: Sandbox, config: Config, first_state: Config) -> None:
-    """Zero days."""
+def test_zero_days_read_all_child_lists_in_every_run(box: Sandbox, config: Config, first_state: Config) -> None:
+    """`contacts_full_refresh_days` is 0."""
     run_tap(config | {"contacts_full_refresh_days": 0}, "customer_contacts", state=first_state)
     assert count_parents_read(box) == len(box.rows("customers"))
 
 
 def test_the_state_does_not_grow_with_the_account(config: Config, first_state: Config) -> None:
-    """A bookmark and a time, however many parents there are."""
+    """It contains a bookmark and a time, however many parents exist."""
     bookmark = first_state["bookmarks"]["customer_contacts"]
     assert set(bookmark) == {"parents", "full_at"}
     assert set(bookmark["parents"]) == {"replication_key", "replication_key_value"}
 
 
-def test_a_server_that_does_not_sort_costs_requests_and_no_contacts(
+def test_a_server_that_does_not_sort_causes_requests_but_loses_no_contact(
     box: Sandbox, config: Config, first_state: Config
 ) -> None:
-    """The parents are read whole, and the bookmark is applied to them here."""
+    """The full list of parents is read, and the tap applies the bookmark."""
     parent = box.rows("customer_contacts")[0]["customer_id"]
     box.store.update("customers", parent, {"notes": "Changed"})
     box.behaviour.honour_sort, box.behaviour.shuffle_unsorted = False, True
@@ -71,8 +71,8 @@ def test_a_server_that_does_not_sort_costs_requests_and_no_contacts(
     assert count_parents_read(box) <= 2
 
 
-def test_a_run_that_did_not_end_moves_nothing(box: Sandbox, config: Config, first_state: Config) -> None:
-    """What was not proved complete is asked for again."""
+def test_an_unproven_list_of_parents_moves_no_bookmark(box: Sandbox, config: Config, first_state: Config) -> None:
+    """The next run reads the same child lists again."""
     parent = box.rows("customer_contacts")[0]["customer_id"]
     box.store.update("customers", parent, {"notes": "Changed"})
     box.behaviour.honour_sort, box.behaviour.shuffle_unsorted = False, True
@@ -81,8 +81,8 @@ def test_a_run_that_did_not_end_moves_nothing(box: Sandbox, config: Config, firs
     assert emitted.state["bookmarks"]["customer_contacts"] == first_state["bookmarks"]["customer_contacts"]
 
 
-def test_ten_changes_cost_five_requests_at_most(box: Sandbox, config: Config) -> None:
-    """Of jobs, with their custom fields, in a list of several pages."""
+def test_ten_changes_need_at_most_five_requests(box: Sandbox, config: Config) -> None:
+    """The stream is jobs with custom fields, and its list has several pages."""
     config |= {"page_size": 20}
     first = run_tap(config, "jobs")
     changed = [row["id"] for row in box.rows("jobs")[::4]][:10]

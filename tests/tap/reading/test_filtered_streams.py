@@ -1,4 +1,4 @@
-"""A filtered stream emits the rows that fit, whatever the server does with the filter."""
+"""Filtered streams: they emit the rows that match, whether or not the server applies the filter."""
 
 from __future__ import annotations
 
@@ -13,10 +13,10 @@ from fieldpulse_sandbox.sandbox import Sandbox
 from tests.harness.tap_runner import run_tap
 
 Config = dict[str, Any]
-Fits = Callable[[dict[str, Any]], bool]
+Predicate = Callable[[dict[str, Any]], bool]
 
 
-def identity(box: Sandbox, stream: str, column: str, name: str) -> int:
+def id_by_name(box: Sandbox, stream: str, column: str, name: str) -> int:
     return next(int(row["id"]) for row in box.rows(stream) if row[column] == name)
 
 
@@ -24,7 +24,7 @@ def team_of(row: dict[str, Any]) -> set[int]:
     return {assignment["team_id"] for assignment in row["assignments"]}
 
 
-CASES: list[tuple[str, dict[str, Any], Callable[[Sandbox], Fits]]] = [
+CASES: list[tuple[str, dict[str, Any], Callable[[Sandbox], Predicate]]] = [
     (
         "customers",
         {"pipeline_status": ["Won", "Quoted"]},
@@ -32,8 +32,8 @@ CASES: list[tuple[str, dict[str, Any], Callable[[Sandbox], Fits]]] = [
             lambda row: (
                 row["pipeline_status_id"]
                 in {
-                    identity(box, "pipeline_statuses", "name", "Won"),
-                    identity(box, "pipeline_statuses", "name", "Quoted"),
+                    id_by_name(box, "pipeline_statuses", "name", "Won"),
+                    id_by_name(box, "pipeline_statuses", "name", "Quoted"),
                 }
             )
         ),
@@ -43,18 +43,18 @@ CASES: list[tuple[str, dict[str, Any], Callable[[Sandbox], Fits]]] = [
         {"lead_source": "Website", "status": "lead"},
         lambda box: (
             lambda row: (
-                row["lead_source_id"] == identity(box, "lead_sources", "name", "Website") and row["status"] == "lead"
+                row["lead_source_id"] == id_by_name(box, "lead_sources", "name", "Website") and row["status"] == "lead"
             )
         ),
     ),
-    ("customers", {"tag": "VIP"}, lambda box: lambda row: identity(box, "tags", "title", "VIP") in row["tags"]),
+    ("customers", {"tag": "VIP"}, lambda box: lambda row: id_by_name(box, "tags", "title", "VIP") in row["tags"]),
     ("customers", {"location": "testville"}, lambda _: lambda row: row["city"] == "Testville"),
     ("jobs", {"status": ["Completed", "On The Way"]}, lambda _: lambda row: row["status"] in (4, 6)),
     ("jobs", {"status": "4"}, lambda _: lambda row: row["status"] == 4),
     (
         "jobs",
         {"team": "North Crew"},
-        lambda box: lambda row: identity(box, "teams", "title", "North Crew") in team_of(row),
+        lambda box: lambda row: id_by_name(box, "teams", "title", "North Crew") in team_of(row),
     ),
     (
         "jobs",
@@ -75,25 +75,29 @@ CASES: list[tuple[str, dict[str, Any], Callable[[Sandbox], Fits]]] = [
 
 @pytest.mark.parametrize("honoured", [True, False], ids=["honoured", "ignored"])
 @pytest.mark.parametrize(
-    ("stream", "stream_filters", "of"), CASES, ids=[f"{case[0]}-{'-'.join(case[1])}" for case in CASES]
+    ("stream", "stream_filters", "predicate_for"), CASES, ids=[f"{case[0]}-{'-'.join(case[1])}" for case in CASES]
 )
-def test_a_filter_lets_through_what_fits(
-    shared: Sandbox, stream: str, stream_filters: dict[str, Any], of: Callable[[Sandbox], Fits], honoured: bool
+def test_a_filter_emits_the_rows_that_match(
+    shared: Sandbox,
+    stream: str,
+    stream_filters: dict[str, Any],
+    predicate_for: Callable[[Sandbox], Predicate],
+    honoured: bool,
 ) -> None:
-    """The same rows, whether the server honours the filter or sends everything."""
+    """The rows are the same if the server applies the filter and if it ignores it."""
     config = {
         "api_key": shared.key,
         "api_url": shared.url,
         "rate_limit_store": "memory",
         "filters": {stream: stream_filters},
     }
-    fits = of(shared)
+    matches = predicate_for(shared)
     shared.behaviour.honour_filter = honoured
     try:
         emitted = run_tap(config, stream)
     finally:
         shared.behaviour.honour_filter = True
-    wanted = [row["id"] for row in shared.rows(stream) if fits(row)]
+    wanted = [row["id"] for row in shared.rows(stream) if matches(row)]
     assert sorted(emitted.ids(stream)) == wanted
     assert wanted
     assert len(wanted) < len(shared.rows(stream))
@@ -103,7 +107,7 @@ def test_a_filter_lets_through_what_fits(
 def test_the_closing_line_counts_the_rows_that_match_no_filter(
     box: Sandbox, config: Config, caplog: pytest.LogCaptureFixture, honoured: bool, filtered_out: str
 ) -> None:
-    """So a user sees whether the server listened."""
+    """The count shows a user whether the server applies the filter."""
     box.behaviour.honour_filter = honoured
     with caplog.at_level("INFO"):
         emitted = run_tap(config | {"filters": {"jobs": {"status": "Completed"}}}, "jobs")
@@ -113,10 +117,10 @@ def test_the_closing_line_counts_the_rows_that_match_no_filter(
 
 
 @pytest.mark.parametrize("status", [400, 500])
-def test_a_filter_that_the_server_refuses_is_applied_here_alone(
+def test_a_filter_that_the_server_rejects_is_applied_by_the_tap(
     box: Sandbox, config: Config, caplog: pytest.LogCaptureFixture, status: int
 ) -> None:
-    """A filter on what is no column answers 500 (V*); the rows are the same without it."""
+    """A filter on an unknown column returns 500 (verified). The rows are the same without it."""
     box.add_fault(Fault("error_status", path="/customers", status=status, times=1 if status == 400 else 6))
     emitted = run_tap(config | {"filters": {"customers": {"status": "lead"}}}, "customers")
     assert emitted.ids("customers") == [row["id"] for row in box.rows("customers") if row["status"] == "lead"]
@@ -124,10 +128,10 @@ def test_a_filter_that_the_server_refuses_is_applied_here_alone(
 
 
 @pytest.mark.parametrize("job_filters", [{"status": "Completed"}, {"scheduled_from": "2026-03-01"}, {"assignee": 1}])
-def test_a_filter_that_the_server_takes_for_something_else_is_not_believed(
+def test_a_filter_that_the_server_applies_differently_loses_no_row(
     box: Sandbox, config: Config, job_filters: dict[str, Any], caplog: pytest.LogCaptureFixture
 ) -> None:
-    """It hides rows that fit: that shows, on a first run and on a later one."""
+    """The tap detects that matching rows are missing, in a first run and in a later run."""
     if "assignee" in job_filters:
         job_filters = {"assignee": box.rows("users")[3]["id"]}
     config |= {"filters": {"jobs": job_filters}}
@@ -143,8 +147,8 @@ def test_a_filter_that_the_server_takes_for_something_else_is_not_believed(
     assert changed in run_tap(config, "jobs", state=wronged.state).ids("jobs")
 
 
-def test_a_changed_filter_reads_its_stream_anew(box: Sandbox, config: Config) -> None:
-    """Rows that did not fit before are older than the bookmark, and would never come."""
+def test_a_changed_filter_reads_its_stream_from_the_start(box: Sandbox, config: Config) -> None:
+    """Rows that match only the new filter are older than the bookmark."""
     first = run_tap(config | {"filters": {"jobs": {"status": "Completed"}}}, "jobs")
     other = config | {"filters": {"jobs": {"status": "New"}}}
     second = run_tap(other, "jobs", state=first.state)
@@ -155,8 +159,8 @@ def test_a_changed_filter_reads_its_stream_anew(box: Sandbox, config: Config) ->
     assert third.state["bookmarks"]["jobs"]["filters"] is None
 
 
-def test_an_incremental_run_emits_what_changed_and_fits(box: Sandbox, config: Config) -> None:
-    """Filter and bookmark hold together."""
+def test_an_incremental_run_emits_changed_rows_that_match(box: Sandbox, config: Config) -> None:
+    """Filter and bookmark both apply."""
     config |= {"filters": {"jobs": {"status": "Completed"}}}
     first = run_tap(config, "jobs")
     done, open_ = ([row["id"] for row in box.rows("jobs") if row["status"] == code][:2] for code in (4, 1))
@@ -170,9 +174,7 @@ def test_an_incremental_run_emits_what_changed_and_fits(box: Sandbox, config: Co
 @pytest.mark.parametrize(
     "filters", [{"tags": {"name": "VIP"}}, {"customers": {"tag": "VPI"}}, {"customers": {"city": "Testville"}}]
 )
-def test_a_wrong_filter_ends_the_run_before_anything_is_emitted(
-    box: Sandbox, config: Config, filters: dict[str, Any]
-) -> None:
-    """A stream without filters, a name that nothing has, a filter that there is not."""
+def test_a_wrong_filter_ends_the_run_before_any_record(box: Sandbox, config: Config, filters: dict[str, Any]) -> None:
+    """The stream has no filters, the name of a tag does not exist, or the filter does not exist."""
     with pytest.raises(ConfigError):
         run_tap(config | {"filters": filters}, "customers")

@@ -1,4 +1,4 @@
-"""What a filter means: nothing is sent that could hide a row, and every row is judged here."""
+"""Filters: no query parameter can hide a matching row, and the tap checks every row."""
 
 from __future__ import annotations
 
@@ -25,8 +25,8 @@ NAMES = {
 
 def names(stream: str, columns: str) -> NameIndex:
     index = NameIndex()
-    for identity, name in NAMES[stream, columns].items():
-        index.add(identity, name)
+    for row_id, name in NAMES[stream, columns].items():
+        index.add(row_id, name)
         index.names.append(name)
     return index
 
@@ -51,7 +51,7 @@ PAYMENT = {"id": 1, "status": 4, "payment_date": "2026-03-31 13:00:00"}
 
 
 @pytest.mark.parametrize(
-    ("stream", "row", "values", "fits"),
+    ("stream", "row", "values", "is_match"),
     [
         ("customers", CUSTOMER, {"pipeline_status": "won"}, True),
         ("customers", CUSTOMER, {"pipeline_status": 12}, True),
@@ -95,9 +95,11 @@ PAYMENT = {"id": 1, "status": 4, "payment_date": "2026-03-31 13:00:00"}
         ("payments", PAYMENT | {"status": "4"}, {"status": 4}, True),
     ],
 )
-def test_a_row_is_judged_by_names_and_ids(stream: str, row: dict[str, Any], values: dict[str, Any], fits: bool) -> None:
-    """As people know things: case does not matter, a day includes its end, a row without the value does not fit."""
-    assert filters(stream, **values).matches(row) is fits
+def test_a_row_is_matched_by_names_and_ids(
+    stream: str, row: dict[str, Any], values: dict[str, Any], is_match: bool
+) -> None:
+    """Case does not matter, a day includes its end, and a row without the value does not match."""
+    assert filters(stream, **values).matches(row) is is_match
 
 
 @pytest.mark.parametrize(
@@ -151,10 +153,10 @@ def test_a_row_is_judged_by_names_and_ids(stream: str, row: dict[str, Any], valu
         ("jobs", {"created_to": "1970-01-03T00:00:00Z"}, {"created_to": "259200"}),
     ],
 )
-def test_what_is_sent_is_documented_and_hides_nothing(
+def test_the_query_is_documented_and_hides_no_matching_row(
     stream: str, values: dict[str, Any], query: dict[str, str]
 ) -> None:
-    """What the API cannot say (this or that column) is not sent; a time goes out with a day to spare."""
+    """A condition that the API cannot express is not sent. A time is sent with a margin of one day."""
     assert filters(stream, **values).query == query
 
 
@@ -174,26 +176,26 @@ def test_what_is_sent_is_documented_and_hides_nothing(
         ("payments", {"status": True}, "The value is unknown"),
     ],
 )
-def test_a_filter_that_means_nothing_is_refused_with_what_is_allowed(
+def test_an_invalid_filter_is_rejected_with_the_allowed_values(
     stream: str, values: dict[str, Any], message: str
 ) -> None:
-    """A misspelt name must not read as `no rows`, and not as `all rows`."""
+    """A misspelt name must select neither no row nor all rows."""
     with pytest.raises(ConfigError) as caught:
         filters(stream, **values)
     assert message in str(caught.value)
     assert f"filters.{stream}." in caught.value.where
 
 
-def test_no_person_is_named_when_a_persons_name_is_not_known() -> None:
-    """Users are people: their names and e-mails are not for logs."""
+def test_the_error_for_an_unknown_user_names_no_other_user() -> None:
+    """Names and e-mail addresses of users are personal data."""
     with pytest.raises(ConfigError) as caught:
         filters("jobs", assignee="eve@example.com")
     assert "Ada" not in str(caught.value)
     assert "example.com" not in str(caught.value)
 
 
-def test_the_digest_tells_filters_apart() -> None:
-    """A changed filter must be noticed by the next run."""
+def test_different_filters_have_different_digests() -> None:
+    """The next run must notice a changed filter."""
     digests = [filters("jobs", **values).digest for values in ({}, {"status": "New"}, {"status": "Completed"})]
     assert digests[0] is None
     assert len(set(digests)) == 3

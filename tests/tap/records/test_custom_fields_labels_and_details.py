@@ -1,4 +1,4 @@
-"""The tap knows the account: its custom fields, what its codes mean, what its rows show by id, and what is new."""
+"""Columns beyond the catalogue: custom fields, labels of codes, details by id, unknown columns."""
 
 from __future__ import annotations
 
@@ -22,8 +22,8 @@ def definition(box: Sandbox, name: str) -> dict[str, Any]:
     return next(row for row in box.rows("custom_fields") if row["name"] == name)
 
 
-def test_every_stream_with_values_has_them_typed_and_named(shared: Sandbox) -> None:
-    """Seven streams, jobs and material lists among them, whose lists show values only when asked."""
+def test_every_stream_with_custom_fields_emits_them_typed_and_named(shared: Sandbox) -> None:
+    """The lists of jobs and material lists contain values only if a parameter requests them."""
     config = {"api_key": shared.key, "api_url": shared.url, "rate_limit_store": "memory", "requests_per_second": 50}
     emitted = run_tap(config, *WITH_VALUES)
     for name in WITH_VALUES:
@@ -37,8 +37,8 @@ def test_every_stream_with_values_has_them_typed_and_named(shared: Sandbox) -> N
     assert {record["custom_fields"]["ladder_needed"] for record in emitted.records["jobs"]} >= {True, False, None}
 
 
-def test_the_values_as_they_came_stay_beside(box: Sandbox, config: Config) -> None:
-    """Typed or raw, nothing is taken away; raw adds nothing."""
+def test_the_raw_values_are_emitted_in_both_modes(box: Sandbox, config: Config) -> None:
+    """The mode `typed` adds a property, and `raw` does not."""
     typed, raw = (run_tap(config | {"custom_fields": how}, "customers") for how in ("typed", "raw"))
     assert [record["customfields"] for record in typed.records["customers"]] == [
         record["customfields"] for record in raw.records["customers"]
@@ -47,10 +47,10 @@ def test_the_values_as_they_came_stay_beside(box: Sandbox, config: Config) -> No
     assert "custom_fields" not in raw.schemas["customers"]["properties"]
 
 
-def test_a_run_with_a_catalog_keeps_its_columns_and_says_what_changed_once(
+def test_a_run_with_a_catalog_keeps_its_columns_and_logs_each_change_once(
     box: Sandbox, config: Config, caplog: pytest.LogCaptureFixture
 ) -> None:
-    """Renamed, retyped, added: the values are carried, and announced where they stand."""
+    """Values of renamed, retyped and new fields are emitted, and the schema announces them."""
     catalog = select_streams(TapFieldPulse(config=dict(config)), ["customers"])
     box.store.patch("custom_fields", definition(box, "Gate code")["id"], {"name": "Door code"})
     box.store.patch("custom_fields", definition(box, "Number of units")["id"], {"field_widget_id": 3})
@@ -65,24 +65,24 @@ def test_a_run_with_a_catalog_keeps_its_columns_and_says_what_changed_once(
     assert len(warnings) == 3
 
 
-def test_definitions_that_cannot_be_read_leave_the_values_with_their_numbers(box: Sandbox, config: Config) -> None:
-    """One account's plan answered 403 there (contract 4.9); the rest of the run is not concerned."""
+def test_values_are_named_by_field_id_if_the_definitions_cannot_be_read(box: Sandbox, config: Config) -> None:
+    """The plan of an account may not allow reading the definitions (API facts 4.9). The run continues."""
     box.add_fault(Fault("error_status", path="/custom-fields", status=404, times=99))
     emitted = run_tap(config, "customers")
-    number = definition(box, "Gate code")["id"]
-    assert any(record["custom_fields"].get(f"field_{number}") for record in emitted.records["customers"])
+    field_id = definition(box, "Gate code")["id"]
+    assert any(record["custom_fields"].get(f"field_{field_id}") for record in emitted.records["customers"])
 
 
-def test_a_stream_without_custom_fields_asks_for_none(box: Sandbox, config: Config) -> None:
-    """Five minutes are short, and requests are few."""
+def test_a_stream_without_custom_fields_does_not_read_the_definitions(box: Sandbox, config: Config) -> None:
+    """A run every five minutes should send few requests."""
     catalog = select_streams(TapFieldPulse(config={}, validate_config=False), ["tags"])
     run_tap(config, catalog=catalog)
     assert {request.path for request in box.requests} == {"/tags"}
 
 
 @pytest.mark.parametrize("add_labels", [True, False])
-def test_codes_have_their_labels_beside_them_on_request(shared: Sandbox, add_labels: bool) -> None:
-    """Announced, and null where nobody knows what a code means."""
+def test_labels_of_codes_are_emitted_if_the_setting_is_on(shared: Sandbox, add_labels: bool) -> None:
+    """The schema announces a label, and it is null if the code is unknown."""
     config = {"api_key": shared.key, "api_url": shared.url, "rate_limit_store": "memory", "add_labels": add_labels}
     emitted = run_tap(config, "jobs", "invoices", "payments", "users")
     for name, label in {"jobs": "status", "invoices": "status", "payments": "method", "users": "role"}.items():
@@ -98,26 +98,26 @@ def test_codes_have_their_labels_beside_them_on_request(shared: Sandbox, add_lab
         }
 
 
-def test_a_code_without_a_label_is_null_and_said(
+def test_an_unknown_code_has_a_null_label_and_is_logged(
     box: Sandbox, config: Config, caplog: pytest.LogCaptureFixture
 ) -> None:
-    """-1 was seen on invoices, and nobody knows why."""
+    """Invoices with status -1 were observed, and their meaning is unknown."""
     box.store.patch("invoices", box.rows("invoices")[0]["id"], {"status": -1})
     emitted = run_tap(config | {"add_labels": True}, "invoices")
     assert [record["status_label"] for record in emitted.records["invoices"] if record["status"] == -1] == [None]
     assert "codes without a known label: status -1 (1)" in caplog.text
 
 
-def test_codes_explain_themselves_in_the_schema() -> None:
-    """Also without the setting."""
+def test_the_schema_describes_the_codes() -> None:
+    """The descriptions do not depend on the setting."""
     described = {resource.name: resource.schema["properties"] for resource in RESOURCES}
     assert "4 Completed" in described["jobs"]["status"]["description"]
     assert "6 Void" in described["estimates"]["status"]["description"]
     assert "5 Limited" in described["users"]["role"]["description"]
 
 
-def test_details_are_read_for_the_rows_that_are_emitted_and_for_no_others(box: Sandbox, config: Config) -> None:
-    """A first run reads all by id, the next one what changed."""
+def test_details_are_read_only_for_emitted_rows(box: Sandbox, config: Config) -> None:
+    """A first run reads all rows by id, the next run only the changed rows."""
     config |= {"detail_streams": ["jobs"]}
     first = run_tap(config, "jobs")
     assert all(record["status_log"] and "total_price" in record for record in first.records["jobs"])
@@ -133,22 +133,22 @@ def test_details_are_read_for_the_rows_that_are_emitted_and_for_no_others(box: S
     )
 
 
-def test_a_row_that_is_deleted_before_its_details_are_read_is_emitted_as_the_list_had_it(
+def test_a_row_that_is_deleted_before_its_details_are_read_is_emitted_from_the_list(
     box: Sandbox, config: Config
 ) -> None:
-    """It was there when the list was read."""
-    gone = box.rows("jobs")[0]["id"]
-    box.add_fault(Fault("error_status", path=f"/jobs/{gone}", status=404, times=9))
+    """The row existed when the list was read."""
+    deleted_id = box.rows("jobs")[0]["id"]
+    box.add_fault(Fault("error_status", path=f"/jobs/{deleted_id}", status=404, times=9))
     records = run_tap(config | {"detail_streams": ["jobs"]}, "jobs").records["jobs"]
     assert [record for record in records if "status_log" not in record] == [
-        record for record in records if record["id"] == gone
+        record for record in records if record["id"] == deleted_id
     ]
 
 
-def test_an_unknown_field_is_named_once_with_its_types(
+def test_an_unknown_column_is_logged_once_with_its_types(
     box: Sandbox, config: Config, caplog: pytest.LogCaptureFixture
 ) -> None:
-    """A new column of the vendor's shows up before somebody misses it."""
+    """A user learns of a new column of the API from the log."""
     first, second, *_ = box.rows("tags")
     box.store.patch("tags", first["id"], {"brand_new": 1, "brand_time": "2026-03-09 18:22:41"})
     box.store.patch("tags", second["id"], {"brand_new": "one"})
@@ -158,10 +158,10 @@ def test_an_unknown_field_is_named_once_with_its_types(
     assert "brand_new (integer or string), brand_time (date-time)" in warning
 
 
-def test_a_sampled_field_is_announced_typed_and_nullable_and_no_longer_unknown(
+def test_a_sampled_column_is_announced_with_a_nullable_type(
     box: Sandbox, config: Config, caplog: pytest.LogCaptureFixture
 ) -> None:
-    """One page of each stream is enough, and the run that follows needs no second look."""
+    """One page of each stream is read, and the run that follows reads no second sample."""
     for row in box.rows("tags"):
         new = {"count": 7, "price": 1.5, "on": True, "seen": "2026-03-09 18:22:41", "why": "x", "none": None}
         box.store.patch("tags", row["id"], new | {"deep": {"a": [1, None]}, "mixed": row["id"] % 2 or "odd"})
@@ -182,16 +182,16 @@ def test_a_sampled_field_is_announced_typed_and_nullable_and_no_longer_unknown(
     assert {request.path for request in box.requests} == {"/tags"}
 
 
-def test_sampling_costs_a_request_for_each_stream(box: Sandbox, config: Config) -> None:
-    """And one for the parent of a child, one for the definitions."""
+def test_sampling_sends_one_request_per_stream(box: Sandbox, config: Config) -> None:
+    """Two more requests read the parent of a child list and the custom field definitions."""
     TapFieldPulse(config=dict(config) | {"sample_on_discovery": True}).catalog_json_text  # noqa: B018  it is made here
     assert len(box.requests) == len(RESOURCES) + 2
 
 
-def test_a_stream_that_cannot_be_sampled_is_discovered_all_the_same(
+def test_a_stream_that_cannot_be_sampled_is_still_discovered(
     box: Sandbox, config: Config, caplog: pytest.LogCaptureFixture
 ) -> None:
-    """A plan may lack it."""
+    """The account's plan may lack the list."""
     box.add_fault(Fault("error_status", path="/tags", status=404, times=9))
     tap = TapFieldPulse(config=dict(config) | {"sample_on_discovery": True})
     assert "tags" in tap.streams
@@ -199,10 +199,10 @@ def test_a_stream_that_cannot_be_sampled_is_discovered_all_the_same(
     assert "tags: cannot read a sample" in caplog.text
 
 
-def test_a_trimmed_catalog_stays_trimmed_and_says_so(
+def test_a_trimmed_catalog_stays_trimmed_and_is_logged(
     box: Sandbox, config: Config, caplog: pytest.LogCaptureFixture
 ) -> None:
-    """What is announced is emitted, and nothing else; labels that are asked for later are there."""
+    """Only announced columns are emitted, and labels that the settings request are added."""
     catalog = select_streams(TapFieldPulse(config={}, validate_config=False), ["jobs"])
     entry = next(each for each in catalog["streams"] if each["tap_stream_id"] == "jobs")
     columns = ("id", "status", "updated_at")
@@ -219,8 +219,8 @@ def test_a_trimmed_catalog_stays_trimmed_and_says_so(
     assert "The catalog lacks columns" in caplog.text
 
 
-def test_what_is_derived_is_not_selected_for_those_who_picked_columns(box: Sandbox, config: Config) -> None:
-    """A catalog from before the labels, in which columns were deselected."""
+def test_labels_are_not_selected_if_the_user_deselected_columns(box: Sandbox, config: Config) -> None:
+    """The catalog is older than the setting, and has columns that are deselected."""
     catalog = select_streams(TapFieldPulse(config={}, validate_config=False), ["jobs"])
     entry = next(each for each in catalog["streams"] if each["tap_stream_id"] == "jobs")
     for metadata in entry["metadata"]:
@@ -244,6 +244,6 @@ def test_what_is_derived_is_not_selected_for_those_who_picked_columns(box: Sandb
         ([], "string"),
     ],
 )
-def test_what_was_seen_decides_the_type_and_empty_text_does_not(values: list[Any], wanted: str) -> None:
-    """'' is null on rows that the web form saved (contract 4.0)."""
+def test_the_type_of_a_column_is_inferred_from_values_that_are_not_empty(values: list[Any], wanted: str) -> None:
+    """An empty text is null in rows that the web form saved (API facts 4.0)."""
     assert infer_schema(values)["type"] == [wanted, "null"]

@@ -1,4 +1,4 @@
-"""Wire rows become records: exact, zoned, and without what is never emitted."""
+"""The shaper: it turns rows of the API into exact records with time zones and without excluded columns."""
 
 from __future__ import annotations
 
@@ -77,7 +77,7 @@ SCHEMA: dict[str, Any] = {
     ],
 )
 def test_a_value_is_emitted_in_its_declared_form(name: str, wire: object, emitted: object) -> None:
-    """Every form that the contract shows for a type becomes the one form of it."""
+    """Each form that the API uses for a type becomes the declared form."""
     shaper = Shaper(SCHEMA)
     assert shaper({"id": 1, name: wire}) == {"id": 1, name: emitted}
     assert not shaper.misfits
@@ -103,22 +103,22 @@ def test_a_value_is_emitted_in_its_declared_form(name: str, wire: object, emitte
         ("list", {"1": 1}),
     ],
 )
-def test_a_value_that_does_not_fit_is_emitted_as_it_came_and_counted(name: str, wire: object) -> None:
-    """Nothing is dropped and nothing is guessed."""
+def test_a_value_of_another_type_is_emitted_unchanged_and_counted(name: str, wire: object) -> None:
+    """No value is dropped or guessed."""
     shaper = Shaper(SCHEMA)
     assert shaper({"id": 1, name: wire}) == {"id": 1, name: wire}
     assert shaper.misfits == {name: 1}
 
 
-def test_an_unknown_field_passes_through_and_is_named() -> None:
-    """What the vendor adds tomorrow is in the warehouse tomorrow."""
+def test_an_unknown_column_is_emitted_and_counted() -> None:
+    """A column that the vendor adds reaches the warehouse with the next run."""
     shaper = Shaper(SCHEMA)
     assert shaper({"id": 1, "new_thing": {"a": 1}}) == {"id": 1, "new_thing": {"a": 1}}
     assert set(shaper.unknown_fields) == {"new_thing"}
 
 
 def test_secrets_and_positions_are_dropped_at_any_depth() -> None:
-    """Embedded users carry tokens and live positions, also where no schema expects them."""
+    """Embedded users contain tokens and live positions, also where no schema declares them."""
     shaper = Shaper(SCHEMA)
     user = {"name": "x", "api_token": "t", "Password": "p", "last_known_location": {"latitude": 1}}
     assert shaper({"id": 1, "words": {"api_token": "t", "a": 1}}) == {"id": 1, "words": '{"a":1}'}
@@ -128,8 +128,8 @@ def test_secrets_and_positions_are_dropped_at_any_depth() -> None:
     }
 
 
-def test_bare_times_are_in_the_zone_of_the_setting() -> None:
-    """UTC is evidence, not certainty; an account may differ."""
+def test_times_without_a_zone_are_in_the_zone_of_the_setting() -> None:
+    """UTC is inferred for most accounts, and an account may differ."""
     shaper = Shaper(SCHEMA, zone=ZoneInfo("America/Chicago"))
     assert shaper({"id": 1, "at": "2026-01-01 06:00:00"})["at"] == "2026-01-01T12:00:00.000000Z"
 
@@ -142,8 +142,8 @@ json_values = st.recursive(
 
 
 @given(st.dictionaries(st.sampled_from(list(SCHEMA["properties"])), json_values))
-def test_no_json_value_breaks_the_shaping_of_a_row(row: dict[str, Any]) -> None:
-    """Whatever a field holds, the record has the row's fields and can be written."""
+def test_every_json_value_can_be_shaped(row: dict[str, Any]) -> None:
+    """The record has the columns of the row, and can be written as JSON."""
     record = Shaper(SCHEMA)(row)
     assert set(record) == set(row)
     json.loads(msgspec.json.Encoder(decimal_format="number").encode(record))
@@ -151,7 +151,7 @@ def test_no_json_value_breaks_the_shaping_of_a_row(row: dict[str, Any]) -> None:
 
 @pytest.mark.parametrize("resource", RESOURCES, ids=lambda resource: resource.name)
 def test_shaping_a_record_again_changes_nothing(resource: Resource, shared: Any) -> None:
-    """The emitted form is a form that the schema takes, so it is stable."""
+    """The emitted form is valid input, so shaping is idempotent."""
     shaper = Shaper(resource.schema, excluded=resource.excluded_fields)
     for row in shared.rows(resource.name)[:5]:
         record = shaper(row)
@@ -159,8 +159,8 @@ def test_shaping_a_record_again_changes_nothing(resource: Resource, shared: Any)
         assert not shaper.misfits
 
 
-def test_users_never_show_where_they_are(shared: Any) -> None:
-    """The live position of an employee is nobody's business."""
+def test_users_are_emitted_without_their_position(shared: Any) -> None:
+    """The live position of an employee must not leave FieldPulse."""
     shaper = Shaper(BY_NAME["users"].schema, excluded=BY_NAME["users"].excluded_fields)
     rows = shared.rows("users")
     assert any(row.get("last_known_location") for row in rows)

@@ -1,4 +1,4 @@
-"""One catalog snapshot per stream, so that a change is a small diff. `make snap` writes them."""
+"""One snapshot of the catalog per stream, so that a change shows as a small diff. `make snap` writes them."""
 
 from __future__ import annotations
 
@@ -22,10 +22,10 @@ def catalog() -> dict[str, object]:
 
 
 @pytest.mark.parametrize("resource", RESOURCES, ids=lambda resource: resource.name)
-def test_a_stream_is_discovered_as_it_was(
+def test_the_catalog_entry_of_a_stream_is_unchanged(
     resource: Resource, catalog: dict[str, object], pytestconfig: pytest.Config
 ) -> None:
-    """Loaders build tables from this: it changes only on purpose."""
+    """Loaders create tables from the entry, so it must change only on purpose."""
     path = FOLDER / f"{resource.name}.json"
     text = json.dumps(catalog[resource.name], indent=1, sort_keys=True) + "\n"
     if pytestconfig.getoption("--snap"):
@@ -34,6 +34,6 @@ def test_a_stream_is_discovered_as_it_was(
     assert path.read_text() == text
 
 
-def test_no_snapshot_is_left_of_a_stream_that_is_gone() -> None:
-    """The folder holds the catalogue's streams and nothing else."""
+def test_every_snapshot_belongs_to_a_stream() -> None:
+    """The folder contains the streams of the catalogue and nothing else."""
     assert {path.stem for path in FOLDER.glob("*.json")} == {resource.name for resource in RESOURCES}

@@ -1,4 +1,4 @@
-"""Catalogs that were trimmed, edited or never were any: refused with the place, or read with their keys."""
+"""Input catalogs: an edited or invalid one is rejected with the place, or read with its keys."""
 
 from __future__ import annotations
 
@@ -44,10 +44,10 @@ PLACES = [
 
 @settings(max_examples=80, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(place=st.sampled_from(PLACES), value=odd)
-def test_a_catalog_with_any_value_anywhere_is_refused_or_read(
+def test_a_catalog_with_any_value_anywhere_is_rejected_or_read(
     place: tuple[Any, ...], value: str, entry: Config, read_only: Config, tmp_path_factory: pytest.TempPathFactory
 ) -> None:
-    """Three parts and the option, or a run to its end."""
+    """The run ends with a message in three parts that names the option, or it finishes."""
     changed = copy.deepcopy(entry)
     inner: Any = changed
     for step in place[:-1]:
@@ -73,21 +73,21 @@ def test_a_catalog_with_any_value_anywhere_is_refused_or_read(
     ],
     ids=["method", "replication key", "key", "type", "unknown stream", "alias"],
 )
-def test_what_a_stream_cannot_do_is_refused(entry: Config, read_only: Config, change: Config, says: str) -> None:
-    """Before a request, with what it can."""
+def test_an_unsupported_catalog_entry_is_rejected(entry: Config, read_only: Config, change: Config, says: str) -> None:
+    """The message names what is allowed, and no request is sent."""
     with pytest.raises(ConfigError) as caught:
         run_tap(read_only, catalog={"streams": [{**copy.deepcopy(entry), **change}]})
     assert says in caught.value.one_line
 
 
-def test_a_stream_that_stands_twice_is_refused(entry: Config, read_only: Config) -> None:
-    """Which of the two was meant, nobody knows."""
+def test_a_stream_that_occurs_twice_is_rejected(entry: Config, read_only: Config) -> None:
+    """The tap cannot tell which of the two entries is valid."""
     with pytest.raises(ConfigError, match="once"):
         run_tap(read_only, catalog={"streams": [copy.deepcopy(entry), copy.deepcopy(entry)]})
 
 
 def test_a_trimmed_schema_keeps_its_keys(entry: Config, read_only: Config, shared: Sandbox) -> None:
-    """Rows without their keys could be neither told apart nor followed."""
+    """Without their keys, rows could not be merged, nor read incrementally."""
     trimmed = {**copy.deepcopy(entry), "schema": {"properties": {"title": {"type": ["string", "null"]}}}}
     emitted = run_tap(read_only, catalog={"streams": [trimmed]})
     assert len(emitted.records["tags"]) == len(shared.rows("tags"))
@@ -95,8 +95,8 @@ def test_a_trimmed_schema_keeps_its_keys(entry: Config, read_only: Config, share
     assert set(emitted.schemas["tags"]["properties"]) == {"id", "title", "updated_at"}
 
 
-def test_a_file_that_is_no_catalog_names_the_file(read_only: Config, tmp_path: Path) -> None:
-    """The option, and where it stops being JSON."""
+def test_a_file_that_is_not_a_catalog_is_rejected_with_the_option(read_only: Config, tmp_path: Path) -> None:
+    """The message names `--catalog`."""
     (tmp_path / "config.json").write_text(json.dumps(read_only))
     for text in ("", "[]", "null", '{"streams":', "{}", '{"streams":5}', '{"streams":[5]}', "[" * 100_000):
         (tmp_path / "catalog.json").write_text(text)

@@ -1,4 +1,4 @@
-"""States of other taps, of newer versions and of nobody: a clear refusal, or all rows; never a silent gap."""
+"""Input states: a state of another tap or version is rejected, or all rows are read, never fewer."""
 
 from __future__ import annotations
 
@@ -58,10 +58,10 @@ def is_whole(ended: RunResult, shared: Sandbox) -> bool:
 
 @settings(max_examples=30, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(bookmarks=st.dictionaries(st.sampled_from(STREAMS), st.dictionaries(st.sampled_from(KEYS), odd), min_size=1))
-def test_a_state_of_nobody_is_refused_or_reads_all(
+def test_an_arbitrary_state_is_rejected_or_reads_all_rows(
     bookmarks: dict[str, dict[str, str]], command: tuple[list[str], Path], shared: Sandbox
 ) -> None:
-    """A bookmark counts only where it is one; what has no meaning here costs no row."""
+    """Only a valid bookmark counts, and unknown keys cause no missing row."""
     streams = (
         json.dumps(stream) + ":{" + ",".join(f"{json.dumps(name)}:{value}" for name, value in bookmark.items()) + "}"
         for stream, bookmark in bookmarks.items()
@@ -73,15 +73,15 @@ def test_a_state_of_nobody_is_refused_or_reads_all(
 
 @pytest.mark.parametrize("text", [*BROKEN_VALUES, *NO_JSON], ids=lambda text: text[:20])
 @pytest.mark.parametrize("form", ["%s", '{"bookmarks":{"tags":%s}}', '{"bookmarks":{"tags":{"x":%s}}}'])
-def test_a_file_that_is_not_json_or_unclear_is_refused(command: tuple[list[str], Path], form: str, text: str) -> None:
-    """In three parts, the option named, however deep it stands."""
+def test_a_state_that_is_not_strict_json_is_rejected(command: tuple[list[str], Path], form: str, text: str) -> None:
+    """The message has three parts and names the option, however deep the invalid value is."""
     ended = run(command, form % text)
     assert (ended.status, ended.is_explained, "--state" in ended.stderr) == (2, True, True), ended.stderr
 
 
 @pytest.mark.parametrize("text", ["null", "[]", "5", '"x"', '{"a":1}', '{"bookmarks":[]}', '{"bookmarks":{"tags":[]}}'])
-def test_json_that_is_no_state_is_refused(command: tuple[list[str], Path], text: str) -> None:
-    """A path, a list, the state of no tap."""
+def test_json_that_is_not_a_state_is_rejected(command: tuple[list[str], Path], text: str) -> None:
+    """The message names `--state`."""
     ended = run(command, text)
     assert (ended.status, ended.is_explained, "--state" in ended.stderr) == (2, True, True), ended.stderr
 
@@ -91,8 +91,8 @@ def test_json_that_is_no_state_is_refused(command: tuple[list[str], Path], text:
     ["9999-12-31T23:59:59Z", "2126-01-01T00:00:00Z", 1700000000, True, {"a": 1}, "10000-01-01", "yesterday"],
     ids=str,
 )
-def test_a_bookmark_that_is_no_time_of_the_past_is_refused(command: tuple[list[str], Path], time: object) -> None:
-    """One from the future would leave out what changes until then, and say nothing."""
+def test_a_bookmark_that_is_not_a_time_in_the_past_is_rejected(command: tuple[list[str], Path], time: object) -> None:
+    """A bookmark in the future would silently skip all changes until then."""
     ended = run(
         command, json.dumps({"bookmarks": {"tags": {"replication_key": "updated_at", "replication_key_value": time}}})
     )
@@ -100,15 +100,15 @@ def test_a_bookmark_that_is_no_time_of_the_past_is_refused(command: tuple[list[s
     assert "state · stream tags" in ended.stderr
 
 
-def test_a_state_of_another_tap_reads_all_and_is_told_of(command: tuple[list[str], Path], shared: Sandbox) -> None:
-    """Its streams, and the partitions that the SDK would have read twice over."""
+def test_a_state_of_another_tap_reads_all_rows_and_is_logged(command: tuple[list[str], Path], shared: Sandbox) -> None:
+    """The SDK would read each row twice for the partitions of such a state."""
     state = {"contacts": {"since": "2026"}, "tags": {"partitions": [{"context": {"a": 1}}], "progress_markers": 5}}
     ended = run(command, json.dumps({"bookmarks": state}))
     assert (ended.status, is_whole(ended, shared)) == (0, True)
     assert all(f"'{name}'" in ended.stderr for name in ("contacts", "tags.partitions", "tags.progress_markers"))
 
 
-def test_what_a_newer_version_kept_stays_in_the_state(command: tuple[list[str], Path]) -> None:
-    """For when it comes back."""
+def test_keys_of_a_newer_version_stay_in_the_state(command: tuple[list[str], Path]) -> None:
+    """A newer version of the tap finds them again."""
     ended = run(command, json.dumps({"bookmarks": {"tags": {"of_a_newer_version": [1.25]}}}))
     assert RunResult(ended.stdout).state["bookmarks"]["tags"]["of_a_newer_version"] == [1.25]

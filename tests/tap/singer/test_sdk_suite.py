@@ -1,4 +1,4 @@
-"""The SDK's own suite for taps, whole. What is vacuous in it (unique keys, final state) `test_streams` asserts."""
+"""The SDK's own suite for taps. It cannot fail for unique keys and the final state, which `test_streams` asserts."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ _CONFIG: dict[str, Any] = {
     "api_url": "http://127.0.0.1:1",
     "rate_limit_store": "memory",
     "requests_per_second": 50,
-    "custom_fields": "raw",  # a catalog with typed ones asks the account, and there is none yet
+    "custom_fields": "raw",  # a catalog with typed fields reads the account, and no account exists yet
 }
 
 

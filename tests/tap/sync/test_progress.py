@@ -1,4 +1,4 @@
-"""A long run is seen: a line on a terminal, log lines elsewhere, and nothing of it on stdout."""
+"""The progress of a long run: a line on a terminal, log lines elsewhere, and nothing of it on stdout."""
 
 from __future__ import annotations
 
@@ -19,10 +19,10 @@ from tests.harness.results import RunResult
 from tests.harness.tap_runner import run_tap
 
 
-def test_a_log_line_says_how_far_a_stream_is(
+def test_a_log_line_reports_the_progress_of_a_stream(
     box: Sandbox, config: dict[str, Any], monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
-    """The share of the server's count, the rate beside the budget, and what is left."""
+    """It has the share of the server's count, the time left, and the request rate beside its limit."""
     monkeypatch.setattr(progress, "_SECONDS_BETWEEN_LOG_LINES", 0.1)
     box.add_fault(Fault("slow_response", path="/customers", skip=4, seconds=0.5))
     with caplog.at_level("INFO"):
@@ -33,10 +33,10 @@ def test_a_log_line_says_how_far_a_stream_is(
     )
 
 
-def test_without_a_count_there_is_no_share(
+def test_without_a_count_the_line_has_no_share(
     box: Sandbox, config: dict[str, Any], monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
-    """What nobody knows is not shown."""
+    """The share is unknown, so the line has only the number of rows."""
     monkeypatch.setattr(progress, "_SECONDS_BETWEEN_LOG_LINES", 0.1)
     box.add_fault(Fault("slow_response", path="/customers", skip=4, seconds=0.5))
     box.behaviour.count_key, box.behaviour.always_count = None, ()
@@ -48,15 +48,15 @@ def test_without_a_count_there_is_no_share(
     )
 
 
-def test_a_short_stream_says_nothing_in_between(config: dict[str, Any], caplog: pytest.LogCaptureFixture) -> None:
-    """Its end line is enough."""
+def test_a_short_stream_logs_no_progress(config: dict[str, Any], caplog: pytest.LogCaptureFixture) -> None:
+    """The line at its end is enough."""
     with caplog.at_level("INFO"):
         run_tap(config, "customers")
     assert "requests/s" not in caplog.text
 
 
-def test_a_terminal_gets_a_line_that_moves(box: Sandbox, config: dict[str, Any], tmp_path: Path) -> None:
-    """On stderr; stdout holds messages alone."""
+def test_a_terminal_shows_a_progress_line(box: Sandbox, config: dict[str, Any], tmp_path: Path) -> None:
+    """The line is written to stderr, and stdout contains only messages."""
     box.add_fault(Fault("slow_response", path="/customers", skip=3, seconds=0.5))
     ours, theirs = pty.openpty()
     line = plugin_command("tap_fieldpulse", config | {"page_size": 10}, tmp_path)
@@ -77,7 +77,7 @@ def _read_all(terminal: int) -> str:
     while True:
         try:
             part = os.read(terminal, 65_536)
-        except OSError:  # how a terminal says that nobody writes any more
+        except OSError:  # the process closed its end of the terminal
             part = b""
         if not part:
             os.close(terminal)

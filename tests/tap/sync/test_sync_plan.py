@@ -1,4 +1,4 @@
-"""How a stream is read follows from the resource, the settings, the state and the snapshot: one row per rule."""
+"""The plan of a stream: it follows from the resource, the settings, the state and the snapshot."""
 
 from __future__ import annotations
 
@@ -62,18 +62,18 @@ def plan_for(
 def test_the_read_mode_follows_from_settings_and_state(
     mode: ReadMode, stream: str, settings: dict[str, Any], state: dict[str, Any]
 ) -> None:
-    """A bookmark or a start date makes it incremental, unless deletes are looked for or all children are due."""
+    """A bookmark or a start date makes a scan incremental, unless deletes are detected or all children are due."""
     assert plan_for(stream, settings, state).mode is mode
 
 
 def test_a_full_table_stream_has_no_bookmark() -> None:
-    """Also if an earlier, incremental run left one."""
+    """A bookmark of an earlier, incremental run is ignored."""
     plan = plan_for(state=BOOKMARK, selection=StreamSelection(is_incremental=False, has_change_events=False))
     assert (plan.mode, plan.bookmark, plan.since) == (FULL, None, None)
 
 
 def test_the_lookback_moves_since_before_the_bookmark() -> None:
-    """`since` is what the scan uses; the bookmark itself stays."""
+    """The scan starts at `since`, and the bookmark itself does not change."""
     plan = plan_for(settings={"lookback_seconds": 3600}, state=BOOKMARK)
     bookmark = datetime(2026, 2, 1, tzinfo=timezone.utc)
     assert plan.bookmark is not None
@@ -93,7 +93,7 @@ def test_the_lookback_moves_since_before_the_bookmark() -> None:
 def test_change_events_need_a_baseline_and_a_last_run_that_tracked_them(
     has_baseline: bool, state: dict[str, Any], mode: ReadMode, compares: bool, reports: bool
 ) -> None:
-    """Otherwise all rows are compared once; without a baseline nothing is reported."""
+    """Otherwise all rows are compared once. Without a baseline no change is reported."""
     plan = plan_for(state=state, selection=EVENTS, has_baseline=has_baseline)
     assert plan.tracking is Tracking.CONTENTS
     assert (plan.mode, plan.compares_unchanged_rows, plan.reports_changes) == (mode, compares, reports)
@@ -103,7 +103,7 @@ def test_change_events_need_a_baseline_and_a_last_run_that_tracked_them(
     ("settings", "selection", "sends_filters"),
     [({}, None, True), ({"detect_deletes": True}, None, False), ({}, EVENTS, False)],
 )
-def test_filters_are_sent_only_if_rows_that_do_not_match_need_not_be_seen(
+def test_filters_are_sent_only_if_other_rows_need_not_be_read(
     settings: dict[str, Any], selection: StreamSelection | None, sends_filters: bool
 ) -> None:
     """A row that stops matching is neither deleted nor unchanged."""
@@ -111,7 +111,7 @@ def test_filters_are_sent_only_if_rows_that_do_not_match_need_not_be_seen(
 
 
 def test_changed_filters_discard_the_bookmark_and_report_no_created_rows() -> None:
-    """An unknown row may only be new to the filter."""
+    """An unknown row may only be new to the filters."""
     state = {**BOOKMARK, "filters": "old", "events": True}
     plan = plan_for(state=state, selection=EVENTS, filters_digest="new", has_baseline=True)
     assert plan.discards_bookmark
@@ -123,13 +123,13 @@ def test_changed_filters_discard_the_bookmark_and_report_no_created_rows() -> No
 
 
 def test_the_first_run_with_filters_has_no_bookmark_to_discard() -> None:
-    """So nothing is logged about it."""
+    """The log therefore does not report changed filters."""
     assert not plan_for(filters_digest="new").discards_bookmark
 
 
 @pytest.mark.parametrize("stream", [resource.name for resource in RESOURCES])
 def test_deletes_are_detected_for_every_stream_that_can_be_read_by_id(stream: str) -> None:
-    """The others cannot tell a deleted row from one that the list left out."""
+    """In other streams, a deleted row looks the same as a row that the list skipped."""
     plan = plan_for(stream, {"detect_deletes": True})
     can_read_by_id = Operation.GET in BY_NAME[stream].operations
     assert plan.detects_deletes is can_read_by_id
@@ -140,13 +140,13 @@ def test_deletes_are_detected_for_every_stream_that_can_be_read_by_id(stream: st
     ("stream", "uses_hints"), [("jobs", True), ("customer_contacts", False), ("lead_sources", False)]
 )
 def test_webhook_hints_are_read_for_streams_that_an_id_alone_identifies(stream: str, uses_hints: bool) -> None:
-    """And only with a token."""
+    """Without a token no hints are read."""
     assert plan_for(stream, {"webhook_token": "t" * 32}).reads_webhook_hints is uses_hints
     assert not plan_for(stream).reads_webhook_hints
 
 
 def test_a_connection_test_uses_no_database() -> None:
-    """Neither the snapshot nor the inbox is opened."""
+    """It opens neither the snapshot nor the inbox."""
     selection = StreamSelection(is_incremental=True, has_change_events=True, is_connection_test=True)
     plan = plan_for(settings={"detect_deletes": True, "webhook_token": "t" * 32}, selection=selection)
     assert plan.tracking is Tracking.NOTHING
@@ -161,7 +161,7 @@ def test_events_of_a_stream_outside_the_setting_are_not_tracked() -> None:
 
 
 def test_the_plan_in_the_log_names_mode_and_options() -> None:
-    """One line per stream, at DEBUG."""
+    """The plan is one line per stream, at DEBUG."""
     plan = plan_for(settings={"detail_streams": ["jobs"]}, state=BOOKMARK)
     options = "sends_filters, reports_created, reads_details"
     assert str(plan) == f"incremental scan since 2026-01-31T23:59:00+00:00, tracks nothing, {options}"

@@ -1,4 +1,4 @@
-"""The receiver as a process: what it has answered with 200 is there, however it ended; a mistake is explained."""
+"""The receiver as a process: it keeps every delivery that it confirmed with 200, however it ends."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from tests.harness.receiver import COMMAND, TOKEN, created_delivery, environment
 
 
 def count_stored_ids(url: str, account: str) -> Counter[int]:
-    """Return how often each id is in the store."""
+    """Return how often each id is stored."""
     inbox = Inbox(url)
     counts = Counter(row["object_id"] for row in inbox.read_after(account, 0))
     inbox.close()
@@ -26,10 +26,10 @@ def count_stored_ids(url: str, account: str) -> Counter[int]:
 
 
 class Burst:
-    """Deliveries posted by several threads until nobody answers any more, each once. `taken` were answered with 200."""
+    """Deliveries that threads post until the receiver ends. `confirmed` holds the ids answered with 200."""
 
     def __init__(self, url: str, account: str) -> None:
-        self.taken: list[int] = []
+        self.confirmed: list[int] = []
         self.are_many = threading.Event()
         self._url, self._account = url, account
         self._threads = [
@@ -39,7 +39,7 @@ class Burst:
             thread.start()
 
     def end(self) -> None:
-        """Wait until all have given up."""
+        """Wait until all threads have stopped."""
         for thread in self._threads:
             thread.join()
 
@@ -50,35 +50,35 @@ class Burst:
             except (OSError, http.client.HTTPException):
                 return
             if status == 200:
-                self.taken.append(number)
-            if len(self.taken) >= 40:
+                self.confirmed.append(number)
+            if len(self.confirmed) >= 40:
                 self.are_many.set()
             number += 1
 
 
-@pytest.mark.parametrize("number", [signal.SIGKILL, signal.SIGTERM, signal.SIGINT])
-def test_what_was_answered_with_200_is_there_after_any_end(url: str, number: signal.Signals) -> None:
-    """In the middle of a burst, and once; sent again to the next receiver, it is still there once."""
-    account = str(7000 + number)
+@pytest.mark.parametrize("signal_number", [signal.SIGKILL, signal.SIGTERM, signal.SIGINT])
+def test_confirmed_deliveries_are_stored_once_after_any_end(url: str, signal_number: signal.Signals) -> None:
+    """A signal ends the receiver during a burst. The next receiver stores no repeated delivery twice."""
+    account = str(7000 + signal_number)
     with run_receiver(url) as receiver:
         burst = Burst(receiver.url, account)
         assert burst.are_many.wait(60)
-        status = receiver.stop(number)
+        status = receiver.stop(signal_number)
         burst.end()
-    assert status == (-number if number == signal.SIGKILL else 128 + number)
+    assert status == (-signal_number if signal_number == signal.SIGKILL else 128 + signal_number)
     stored = count_stored_ids(url, account)
-    assert set(burst.taken) <= set(stored)
+    assert set(burst.confirmed) <= set(stored)
     assert set(stored.values()) == {1}
     with run_receiver(url) as receiver:
-        assert {post_delivery(receiver.url, created_delivery(number, account=account)) for number in burst.taken} == {
-            200
-        }
+        assert {
+            post_delivery(receiver.url, created_delivery(row_id, account=account)) for row_id in burst.confirmed
+        } == {200}
         assert receiver.stop(signal.SIGTERM) == 143
     assert count_stored_ids(url, account) == stored
 
 
-def test_nothing_of_a_delivery_and_no_token_is_said(tmp_path: Path) -> None:
-    """Only how many there were."""
+def test_the_log_contains_no_token_and_no_contents_of_a_delivery(tmp_path: Path) -> None:
+    """It contains only counts."""
     with run_receiver(f"sqlite:///{tmp_path}/store.db") as receiver:
         assert post_delivery(receiver.url, created_delivery(7, notes="canary")) == 200
         assert post_delivery(f"{receiver.address}/canary", created_delivery(7)) == 404
@@ -91,8 +91,8 @@ def test_nothing_of_a_delivery_and_no_token_is_said(tmp_path: Path) -> None:
     assert "Acme" not in log
 
 
-def test_a_body_that_is_refused_unread_is_not_the_next_request(tmp_path: Path) -> None:
-    """Its connection is closed."""
+def test_an_unread_body_is_not_parsed_as_the_next_request(tmp_path: Path) -> None:
+    """The receiver closes the connection."""
     with run_receiver(f"sqlite:///{tmp_path}/store.db") as receiver:
         host, port = receiver.address.removeprefix("http://").split(":")
         with socket.create_connection((host, int(port)), timeout=60) as connection:
@@ -103,8 +103,8 @@ def test_a_body_that_is_refused_unread_is_not_the_next_request(tmp_path: Path) -
     assert answer.startswith(b"HTTP/1.1 404")
 
 
-def test_a_connection_without_a_whole_head_is_closed(tmp_path: Path) -> None:
-    """Before the first request as behind an answer, whether nothing comes or a little now and then."""
+def test_a_connection_without_complete_headers_is_closed(tmp_path: Path) -> None:
+    """Silent and slow clients are disconnected, before the first request and after a response."""
     request = b"GET /health HTTP/1.1\r\nhost: x\r\n\r\n"
     with run_receiver(f"sqlite:///{tmp_path}/store.db") as receiver, ExitStack() as stack:
         host, port = receiver.address.removeprefix("http://").split(":")
@@ -119,7 +119,7 @@ def test_a_connection_without_a_whole_head_is_closed(tmp_path: Path) -> None:
 
 
 def is_closed(connection: socket.socket, more: bytes = b"") -> bool:
-    """Say whether a connection ends within a minute, although more is sent each half a second."""
+    """Return whether a connection ends within a minute, although `more` is sent every half second."""
     connection.settimeout(0.5)
     for _ in range(120):
         with suppress(TimeoutError):
@@ -144,8 +144,8 @@ def is_closed(connection: socket.socket, more: bytes = b"") -> bool:
         ({"webhook_token": TOKEN, "snapshot_url": "sqlite://"}, "snapshot_url"),
     ],
 )
-def test_a_wrong_setting_ends_in_three_lines(wrong: dict[str, str], message: str) -> None:
-    """Before anything listens, and without the value."""
+def test_a_wrong_setting_is_reported_in_three_lines(wrong: dict[str, str], message: str) -> None:
+    """The receiver does not start to listen, and the message does not contain the value."""
     ended = subprocess.run(COMMAND, env=environment(**wrong), capture_output=True, text=True, timeout=60, check=False)
     assert ended.returncode == 2
     assert message in ended.stderr
@@ -155,8 +155,8 @@ def test_a_wrong_setting_ends_in_three_lines(wrong: dict[str, str], message: str
     assert "Traceback" not in ended.stderr
 
 
-def test_settings_may_stand_in_a_dotenv(tmp_path: Path) -> None:
-    """Where Meltano keeps them; the environment goes before."""
+def test_settings_are_read_from_a_dotenv_file(tmp_path: Path) -> None:
+    """Meltano stores settings there, and environment variables take precedence."""
     (tmp_path / ".env").write_text(f"TAP_FIELDPULSE_WEBHOOK_TOKEN={TOKEN}\nTAP_FIELDPULSE_SNAPSHOT_URL=nonsense\n")
     ended = subprocess.run(
         COMMAND, env=environment(), cwd=tmp_path, capture_output=True, text=True, timeout=60, check=False
@@ -165,8 +165,8 @@ def test_settings_may_stand_in_a_dotenv(tmp_path: Path) -> None:
     assert "setting snapshot_url" in ended.stderr
 
 
-def test_an_address_that_is_taken_is_explained(tmp_path: Path) -> None:
-    """With what to do."""
+def test_a_port_in_use_is_reported_with_the_option(tmp_path: Path) -> None:
+    """The message names `--port`."""
     with socket.create_server(("127.0.0.1", 0)) as other:
         variables = environment(webhook_token=TOKEN, snapshot_url=f"sqlite:///{tmp_path}/store.db")
         line = [*COMMAND[:-1], str(other.getsockname()[1])]
@@ -177,8 +177,8 @@ def test_an_address_that_is_taken_is_explained(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("package", ["uvicorn", "starlette"])
-def test_a_receiver_without_its_packages_says_what_to_install(tmp_path: Path, package: str) -> None:
-    """Everything else works without the extra."""
+def test_a_receiver_without_its_packages_names_what_to_install(tmp_path: Path, package: str) -> None:
+    """All other commands work without the extra."""
     (tmp_path / f"{package}.py").write_text(f"raise ModuleNotFoundError(name={package!r})")
     variables = environment(webhook_token=TOKEN) | {"PYTHONPATH": str(tmp_path)}
     ended = subprocess.run(

@@ -1,4 +1,4 @@
-"""The whole way: a change in the account is posted, received, read by id, and emitted."""
+"""Webhooks from end to end: a change is posted, received, read by id, and emitted."""
 
 from __future__ import annotations
 
@@ -17,8 +17,8 @@ from tests.harness.tap_runner import run_tap
 
 @pytest.mark.parametrize("types", ["live", "documented"])
 @pytest.mark.parametrize("is_signed", [True, False])
-def test_a_change_that_was_posted_is_read_by_id(tmp_path: Path, types: Any, is_signed: bool) -> None:
-    """Signed or not, as seen live or as documented, and although each delivery comes twice."""
+def test_a_row_that_a_delivery_names_is_read_by_id(tmp_path: Path, types: Any, is_signed: bool) -> None:
+    """Deliveries are signed or not, have observed or documented values, and are sent twice."""
     store = f"sqlite:///{tmp_path}/store.db"
     behaviour = Behaviour(webhook_values=types, webhook_signature=is_signed, webhook_duplicates=True)
     secret = {"webhook_secret": SECRET} if is_signed else {}
@@ -33,7 +33,7 @@ def test_a_change_that_was_posted_is_read_by_id(tmp_path: Path, types: Any, is_s
         job, estimate = (box.rows(name)[0]["id"] for name in streams[:2])
         box.store.update("jobs", job, {"start_time": "2026-12-01 08:00:00", "status_id": 999_999})
         box.store.update("estimates", estimate, {"status_id": 999_999})
-        born = box.store.create("invoices", {"title": "Born", "customer_id": 1})["id"]
+        created_id = box.store.create("invoices", {"title": "Born", "customer_id": 1})["id"]
         assert box.webhook_sender
         box.webhook_sender.flush()
         assert {attempt.status for attempt in box.webhook_sender.attempts} == {200}
@@ -45,9 +45,9 @@ def test_a_change_that_was_posted_is_read_by_id(tmp_path: Path, types: Any, is_s
         ("job_workflow_custom_status_update", job),
         ("job_start_time_update", job),
         ("estimate_workflow_custom_status_update", estimate),
-        ("invoice_created", born),
+        ("invoice_created", created_id),
     ]
-    for name, number in (("jobs", job), ("estimates", estimate), ("invoices", born)):
-        assert paths.index(f"/{name}/{number}") < paths.index(f"/{name}")
-        assert emitted.ids(name)[0] == number
-        assert emitted.ids(name).count(number) == 1
+    for name, row_id in (("jobs", job), ("estimates", estimate), ("invoices", created_id)):
+        assert paths.index(f"/{name}/{row_id}") < paths.index(f"/{name}")
+        assert emitted.ids(name)[0] == row_id
+        assert emitted.ids(name).count(row_id) == 1

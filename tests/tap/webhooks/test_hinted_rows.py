@@ -1,4 +1,4 @@
-"""Rows that webhooks named are read by id before the list; right is what comes out, with them and without."""
+"""Hinted rows: rows that webhooks named are read by id before the list, with the same records."""
 
 from __future__ import annotations
 
@@ -29,9 +29,9 @@ Config = dict[str, Any]
 
 
 @pytest.fixture
-def receiving(watching: Config) -> Config:
-    """Return the configuration of a tap that has a receiver."""
-    return watching | {"webhook_token": TOKEN}
+def webhook_config(snapshot_config: Config) -> Config:
+    """Return the configuration of a tap with a webhook receiver."""
+    return snapshot_config | {"webhook_token": TOKEN}
 
 
 def deliver(config: Config, *bodies: Json) -> None:
@@ -44,7 +44,7 @@ def named(*ids: int, noun: str = "Job", at: str = "2026-11-01 00:00:00") -> list
 
 
 def by_id(box: Sandbox, path: str = "/jobs/") -> list[int]:
-    """Return the ids that were asked for by id, in their order."""
+    """Return the ids that were requested by id, in order."""
     rests = (request.path.removeprefix(path) for request in box.requests if request.path.startswith(path))
     return [int(rest) for rest in rests if rest.isdigit()]
 
@@ -54,21 +54,21 @@ def touch(box: Sandbox, ids: Iterable[int]) -> None:
         box.store.update("jobs", row_id, {"subtitle": f"Touched {row_id}"})
 
 
-def test_named_rows_are_read_by_id_before_their_list(box: Sandbox, receiving: Config) -> None:
-    """And emitted once, first, and as the list shows them."""
-    state = run_tap(receiving, "jobs").state
+def test_hinted_rows_are_read_by_id_before_their_list(box: Sandbox, webhook_config: Config) -> None:
+    """They are emitted first, once, and with the same values as in the list."""
+    state = run_tap(webhook_config, "jobs").state
     ids = [row["id"] for row in box.rows("jobs")[:3]]
     touch(box, ids)
-    deliver(receiving, *named(*ids))
+    deliver(webhook_config, *named(*ids))
     box.requests.clear()
-    emitted = run_tap(receiving, "jobs", state=state)
+    emitted = run_tap(webhook_config, "jobs", state=state)
     assert sorted(by_id(box)) == ids
     paths = [request.path for request in box.requests]
     assert max(paths.index(f"/jobs/{row_id}") for row_id in ids) < paths.index("/jobs")
     assert sorted(emitted.ids("jobs")[:3]) == ids
     assert len(set(emitted.ids("jobs"))) == len(emitted.ids("jobs"))
     without = run_tap(
-        {name: value for name, value in receiving.items() if name != "webhook_token"}, "jobs", state=state
+        {name: value for name, value in webhook_config.items() if name != "webhook_token"}, "jobs", state=state
     )
     records = {record["id"]: record for record in emitted.records["jobs"]}
     assert {record["id"]: record for record in without.records["jobs"]} == records
@@ -78,38 +78,38 @@ def test_named_rows_are_read_by_id_before_their_list(box: Sandbox, receiving: Co
     }
 
 
-def test_with_details_a_named_row_costs_one_request(box: Sandbox, receiving: Config) -> None:
-    """What was read by id is not asked again."""
-    receiving |= {"detail_streams": ["jobs"]}
-    state = run_tap(receiving, "jobs").state
+def test_a_hinted_row_with_details_needs_one_request(box: Sandbox, webhook_config: Config) -> None:
+    """The details are not read again."""
+    webhook_config |= {"detail_streams": ["jobs"]}
+    state = run_tap(webhook_config, "jobs").state
     (row_id,) = ids = [box.rows("jobs")[0]["id"]]
     touch(box, ids)
-    deliver(receiving, *named(*ids))
+    deliver(webhook_config, *named(*ids))
     box.requests.clear()
-    emitted = run_tap(receiving, "jobs", state=state)
+    emitted = run_tap(webhook_config, "jobs", state=state)
     assert by_id(box).count(row_id) == 1
     assert emitted.ids("jobs").count(row_id) == 1
     assert emitted.records["jobs"][0]["status_log"] is not None
 
 
-def test_a_row_that_was_stamped_late_is_found_by_its_hint(box: Sandbox, receiving: Config) -> None:
-    """The list, read from its bookmark on, would not show it."""
-    state = run_tap(receiving, "jobs").state
+def test_a_row_with_an_old_updated_at_is_found_by_its_hint(box: Sandbox, webhook_config: Config) -> None:
+    """The list, read from the bookmark on, does not contain it."""
+    state = run_tap(webhook_config, "jobs").state
     old, hinted = (row["id"] for row in box.rows("jobs")[:2])
     for row_id in (old, hinted):
         box.store.patch("jobs", row_id, {"subtitle": "Late"})
-    deliver(receiving, *named(hinted))
-    emitted = run_tap(receiving, "jobs", state=state)
+    deliver(webhook_config, *named(hinted))
+    emitted = run_tap(webhook_config, "jobs", state=state)
     assert hinted in emitted.ids("jobs")
     assert old not in emitted.ids("jobs")
 
 
-def test_a_row_that_changes_after_it_was_read_by_id_comes_again(box: Sandbox, receiving: Config) -> None:
-    """The list has the last word."""
-    state = run_tap(receiving, "jobs").state
+def test_a_row_that_changes_after_it_was_read_by_id_is_emitted_again(box: Sandbox, webhook_config: Config) -> None:
+    """The row of the list is newer."""
+    state = run_tap(webhook_config, "jobs").state
     (row_id,) = ids = [box.rows("jobs")[0]["id"]]
     touch(box, ids)
-    deliver(receiving, *named(*ids))
+    deliver(webhook_config, *named(*ids))
 
     def during(request: Any) -> None:
         if request.path == "/jobs":
@@ -117,61 +117,61 @@ def test_a_row_that_changes_after_it_was_read_by_id_comes_again(box: Sandbox, re
             box.store.update("jobs", row_id, {"subtitle": "Changed meanwhile"})
 
     box.on_request = during
-    emitted = run_tap(receiving, "jobs", state=state)
+    emitted = run_tap(webhook_config, "jobs", state=state)
     assert [row["subtitle"] for row in emitted.records["jobs"] if row["id"] == row_id][-1] == "Changed meanwhile"
 
 
-def test_hints_are_used_once_the_state_came_back(box: Sandbox, receiving: Config) -> None:
-    """And again as long as it did not."""
-    state = run_tap(receiving, "jobs").state
+def test_hints_are_used_until_their_state_is_returned(box: Sandbox, webhook_config: Config) -> None:
+    """A run with the earlier state reads the same rows again."""
+    state = run_tap(webhook_config, "jobs").state
     ids = [row["id"] for row in box.rows("jobs")[:2]]
-    deliver(receiving, *named(*ids))
-    after = run_tap(receiving, "jobs", state=state).state
+    deliver(webhook_config, *named(*ids))
+    after = run_tap(webhook_config, "jobs", state=state).state
     for returned_state, requested_ids in ((state, ids), (after, [])):
         box.requests.clear()
-        last = run_tap(receiving, "jobs", state=returned_state)
+        last = run_tap(webhook_config, "jobs", state=returned_state)
         assert sorted(by_id(box)) == requested_ids
-    deliver(receiving, *named(ids[0], at="2026-11-02 00:00:00"))
+    deliver(webhook_config, *named(ids[0], at="2026-11-02 00:00:00"))
     box.requests.clear()
-    run_tap(receiving, "jobs", state=last.state)
+    run_tap(webhook_config, "jobs", state=last.state)
     assert by_id(box) == ids[:1]
 
 
-def test_a_hint_at_nothing_or_at_what_is_gone_is_only_a_hint(box: Sandbox, receiving: Config) -> None:
-    """No record says so: deletes are found by the sweep."""
-    state = run_tap(receiving, "jobs").state
-    gone = box.rows("jobs")[0]["id"]
-    box.store.delete("jobs", gone)
-    deliver(receiving, *named(gone, 10**17))
-    emitted = run_tap(receiving, "jobs", state=state)
-    assert not {gone, 10**17} & set(emitted.ids("jobs"))
+def test_a_hint_at_a_deleted_or_unknown_row_emits_nothing(box: Sandbox, webhook_config: Config) -> None:
+    """Delete detection reports deleted rows."""
+    state = run_tap(webhook_config, "jobs").state
+    deleted_id = box.rows("jobs")[0]["id"]
+    box.store.delete("jobs", deleted_id)
+    deliver(webhook_config, *named(deleted_id, 10**17))
+    emitted = run_tap(webhook_config, "jobs", state=state)
+    assert not {deleted_id, 10**17} & set(emitted.ids("jobs"))
     assert not any(record.get("deleted_at") for record in emitted.records["jobs"])
 
 
-def test_filters_hold_for_named_rows(box: Sandbox, receiving: Config) -> None:
-    """A hint does not widen what is wanted."""
-    receiving |= {"filters": {"jobs": {"status": "Completed"}}}
-    state = run_tap(receiving, "jobs").state
+def test_filters_apply_to_hinted_rows(box: Sandbox, webhook_config: Config) -> None:
+    """A hint does not widen the filters."""
+    webhook_config |= {"filters": {"jobs": {"status": "Completed"}}}
+    state = run_tap(webhook_config, "jobs").state
     done = next(row["id"] for row in box.rows("jobs") if row["status"] == 4)
     other = next(row["id"] for row in box.rows("jobs") if row["status"] != 4)
     touch(box, [done, other])
-    deliver(receiving, *named(done, other))
-    emitted = run_tap(receiving, "jobs", state=state)
+    deliver(webhook_config, *named(done, other))
+    emitted = run_tap(webhook_config, "jobs", state=state)
     assert done in emitted.ids("jobs")
     assert other not in emitted.ids("jobs")
 
 
 @pytest.mark.parametrize("streams", [("change_events",), ("jobs", "change_events")])
-def test_a_change_of_a_named_row_is_one_event(box: Sandbox, receiving: Config, streams: tuple[str, ...]) -> None:
-    """Also where the stream itself is not selected; and what only a row by id shows is no change."""
-    state = run_tap(receiving, *streams).state
+def test_a_change_of_a_hinted_row_is_one_event(box: Sandbox, webhook_config: Config, streams: tuple[str, ...]) -> None:
+    """The stream need not be selected. Columns that only a row by id has are not a change."""
+    state = run_tap(webhook_config, *streams).state
     ids = [row["id"] for row in box.rows("jobs")[:2]]
     touch(box, ids[:1])
-    deliver(receiving, *named(*ids))
-    emitted = run_tap(receiving, *streams, state=state)
+    deliver(webhook_config, *named(*ids))
+    emitted = run_tap(webhook_config, *streams, state=state)
     assert [(event["event"], event["object_id"]) for event in emitted.records["change_events"]] == [("updated", ids[0])]
     touch(box, ids[1:])
-    last = run_tap(receiving, *streams, state=emitted.state)
+    last = run_tap(webhook_config, *streams, state=emitted.state)
     assert [(event["event"], event["object_id"]) for event in last.records["change_events"]] == [("updated", ids[1])]
     assert set(by_id(box)) >= set(ids)
 
@@ -179,52 +179,56 @@ def test_a_change_of_a_named_row_is_one_event(box: Sandbox, receiving: Config, s
 @pytest.mark.parametrize(
     ("noun", "stream"), [("Estimate", "estimates"), ("Invoice", "invoices"), ("Customer", "customers")]
 )
-def test_any_stream_with_rows_by_id_takes_hints(box: Sandbox, receiving: Config, noun: str, stream: str) -> None:
-    """Also of events that the vendor may add."""
-    state = run_tap(receiving, stream).state
+def test_every_stream_with_a_path_by_id_uses_hints(
+    box: Sandbox, webhook_config: Config, noun: str, stream: str
+) -> None:
+    """Events that the vendor may add are hints too."""
+    state = run_tap(webhook_config, stream).state
     row_id = box.rows(stream)[0]["id"]
     box.store.patch(stream, row_id, {"notes": "Late"})
-    deliver(receiving, *named(row_id, noun=noun))
-    emitted = run_tap(receiving, stream, state=state)
+    deliver(webhook_config, *named(row_id, noun=noun))
+    emitted = run_tap(webhook_config, stream, state=state)
     assert row_id in emitted.ids(stream)
     assert by_id(box, f"/{stream}/") == [row_id]
 
 
-@pytest.mark.parametrize("number", [None, "1", -1, True, 1.5, 10**30, [], {}])
-def test_a_state_that_names_no_number_uses_all_hints(box: Sandbox, receiving: Config, number: Any) -> None:
-    """What is read twice harms nothing."""
+@pytest.mark.parametrize("sequence", [None, "1", -1, True, 1.5, 10**30, [], {}])
+def test_an_invalid_sequence_in_the_state_uses_all_hints(box: Sandbox, webhook_config: Config, sequence: Any) -> None:
+    """Reading a row twice does no harm."""
     row_id = box.rows("jobs")[0]["id"]
-    deliver(receiving, *named(row_id))
-    run_tap(receiving, "jobs", state={"bookmarks": {"jobs": {"hinted": number}}})
+    deliver(webhook_config, *named(row_id))
+    run_tap(webhook_config, "jobs", state={"bookmarks": {"jobs": {"hinted": sequence}}})
     assert by_id(box) == [row_id]
 
 
-def test_another_accounts_deliveries_are_no_hints(box: Sandbox, receiving: Config) -> None:
-    """Ids are each account's own."""
-    state = run_tap(receiving, "jobs").state
-    deliver(receiving, *(delivery | {"company": "FieldPulse_Other_2"} for delivery in named(box.rows("jobs")[0]["id"])))
+def test_deliveries_of_another_account_are_not_hints(box: Sandbox, webhook_config: Config) -> None:
+    """Ids are unique only within an account."""
+    state = run_tap(webhook_config, "jobs").state
+    deliver(
+        webhook_config, *(delivery | {"company": "FieldPulse_Other_2"} for delivery in named(box.rows("jobs")[0]["id"]))
+    )
     box.requests.clear()
-    assert "hinted" not in run_tap(receiving, "jobs", state=state).state["bookmarks"]["jobs"]
+    assert "hinted" not in run_tap(webhook_config, "jobs", state=state).state["bookmarks"]["jobs"]
     assert by_id(box) == []
 
 
-def test_an_account_that_shows_no_id_is_warned_of(box: Sandbox, receiving: Config, caplog: Any) -> None:
-    """Deliveries name the company by its id: none could be told to be this account's."""
+def test_an_account_without_an_id_is_logged(box: Sandbox, webhook_config: Config, caplog: Any) -> None:
+    """Deliveries name the company by its id, so none can be assigned to the account."""
     for stream in ("users", "teams", "customers", "job_status_workflows", "jobs", "pipeline_statuses", "lead_sources"):
         for row in box.rows(stream):
             box.store.patch(stream, row["id"], {"company_id": None})
-    run_tap(receiving, "tags")
+    run_tap(webhook_config, "tags")
     assert "no webhook delivery can be assigned" in caplog.text
 
 
-def test_without_a_token_nothing_is_opened_or_asked(box: Sandbox, watching: Config, tmp_path: Path) -> None:
-    """Who receives nothing pays nothing."""
-    run_tap(watching, "jobs", "webhook_events")
+def test_without_a_token_no_inbox_is_opened(box: Sandbox, snapshot_config: Config, tmp_path: Path) -> None:
+    """A user without webhooks has no inbox."""
+    run_tap(snapshot_config, "jobs", "webhook_events")
     assert list(tmp_path.glob("*webhooks*")) == []
 
 
-def test_more_than_a_thousand_are_left_to_the_list(client: Client, box: Sandbox) -> None:
-    """The last named are read; none is named again."""
+def test_hints_beyond_a_thousand_are_left_to_the_list(client: Client, box: Sandbox) -> None:
+    """The rows that were named last are read by id, and the state moves past all hints."""
     ids = [(row_id, 5000 - row_id) for row_id in range(1, 1004)]
     hints = HintedRows(ids, client, BY_NAME["jobs"], ReadOptions(), logging.getLogger())
     hints.read()
@@ -232,8 +236,8 @@ def test_more_than_a_thousand_are_left_to_the_list(client: Client, box: Sandbox)
     assert hints.next_state() == {"hinted": 4999}
 
 
-def test_a_path_by_id_that_fails_is_left_to_the_list(client: Client, box: Sandbox, caplog: Any) -> None:
-    """With a warning; nothing depends on a hint."""
+def test_hinted_rows_that_cannot_be_read_are_left_to_the_list(client: Client, box: Sandbox, caplog: Any) -> None:
+    """A warning is logged, and the records do not depend on a hint."""
     ids = [row["id"] for row in box.rows("jobs")]
     box.add_fault(Fault("error_status", path=f"/jobs/{ids[0]}", times=99))
     hints = HintedRows(
@@ -251,18 +255,22 @@ def test_a_path_by_id_that_fails_is_left_to_the_list(client: Client, box: Sandbo
     assert [row["id"] for rows in hints.rows() for row in rows] == ids[2:]
 
 
-def test_a_killed_run_reads_its_hints_again(box: Sandbox, receiving: Config, tmp_path: Path) -> None:
-    """SIGKILL behind the rows that were named, and before the state."""
-    receiving |= {"page_size": 5}
+def test_a_killed_run_reads_its_hints_again(box: Sandbox, webhook_config: Config, tmp_path: Path) -> None:
+    """SIGKILL ends the run after the hinted rows and before the state."""
+    webhook_config |= {"page_size": 5}
     catalog, state = tmp_path / "catalog.json", tmp_path / "state.json"
-    catalog.write_text(json.dumps(select_streams(TapFieldPulse(config=receiving), ["jobs"])))
-    line = [*plugin_command("tap_fieldpulse", receiving, tmp_path, "--catalog", str(catalog)), "--state", str(state)]
+    catalog.write_text(json.dumps(select_streams(TapFieldPulse(config=webhook_config), ["jobs"])))
+    line = [
+        *plugin_command("tap_fieldpulse", webhook_config, tmp_path, "--catalog", str(catalog)),
+        "--state",
+        str(state),
+    ]
     state.write_text("{}")
     state.write_text(json.dumps(RunResult(run_process(line).stdout).state))
     late, *others = (row["id"] for row in box.rows("jobs"))
     box.store.patch("jobs", late, {"subtitle": "Late"})
     touch(box, others)  # so that the list has several pages to read
-    deliver(receiving, *named(late))
+    deliver(webhook_config, *named(late))
     box.add_fault(Fault("slow_response", path="/jobs", skip=1, seconds=60, times=9))
     with subprocess.Popen(line, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True) as process:
         assert process.stdout

@@ -1,4 +1,4 @@
-"""What was taken is there until it was read, once, under a number that nothing can be committed below later."""
+"""The inbox: it stores each delivery once, under a sequence number below which nothing is committed later."""
 
 from __future__ import annotations
 
@@ -20,20 +20,20 @@ from tests.harness.receiver import age_deliveries, created_delivery, parse_deliv
 
 @pytest.fixture
 def account(request: pytest.FixtureRequest) -> str:
-    """Return an account of the test's own: PostgreSQL is shared."""
+    """Return an account that only this test uses, because PostgreSQL is shared."""
     return str(abs(hash(request.node.nodeid)) % 10**12 + 1)
 
 
 @pytest.fixture
 def inbox(url: str) -> Iterator[Inbox]:
-    """Open a store."""
+    """Open an inbox."""
     store = Inbox(url)
     yield store
     store.close()
 
 
-def test_what_is_stored_is_read_in_the_order_of_the_numbers(inbox: Inbox, account: str) -> None:
-    """With all that was said."""
+def test_deliveries_are_read_in_the_order_of_their_sequence_numbers(inbox: Inbox, account: str) -> None:
+    """All columns of a delivery are read back."""
     assert inbox.append([parse_delivery(created_delivery(row_id, account=account)) for row_id in (3, 1)]) == 2
     assert inbox.append([parse_delivery(status_delivery(2, 5, account=account))]) == 1
     rows = list(inbox.read_after(account, 0))
@@ -50,16 +50,16 @@ def test_what_is_stored_is_read_in_the_order_of_the_numbers(inbox: Inbox, accoun
     assert [row["object_id"] for row in inbox.read_after(account, numbers[0])] == [1, 2]
 
 
-def test_a_delivery_that_comes_again_is_counted_on_the_first(inbox: Inbox, account: str) -> None:
-    """In one transaction or in several."""
+def test_a_repeated_delivery_is_counted_on_the_first(inbox: Inbox, account: str) -> None:
+    """The repeat may be in the same transaction or in a later one."""
     delivery = parse_delivery(created_delivery(1, account=account))
     assert inbox.append([delivery, delivery]) == 1
     assert inbox.append([delivery, parse_delivery(created_delivery(2, account=account)), delivery]) == 1
     assert [(row["object_id"], row["deliveries"]) for row in inbox.read_after(account, 0)] == [(1, 4), (2, 1)]
 
 
-def test_ids_are_named_once_and_the_last_first(inbox: Inbox, account: str) -> None:
-    """Of one kind of object, behind a number."""
+def test_named_rows_are_unique_and_the_last_named_is_first(inbox: Inbox, account: str) -> None:
+    """They are those of one kind of object after a sequence number."""
     deliveries = [
         created_delivery(1),
         created_delivery(2),
@@ -75,8 +75,8 @@ def test_ids_are_named_once_and_the_last_first(inbox: Inbox, account: str) -> No
     assert inbox.named_rows(account, "job", named[0][1], at_most=9) == []
 
 
-def test_accounts_do_not_see_each_other(inbox: Inbox, account: str) -> None:
-    """A receiver may serve several."""
+def test_accounts_are_separate(inbox: Inbox, account: str) -> None:
+    """One receiver may serve several accounts."""
     inbox.append(
         [
             parse_delivery(created_delivery(1, account=account)),
@@ -87,8 +87,8 @@ def test_accounts_do_not_see_each_other(inbox: Inbox, account: str) -> None:
     assert [row_id for row_id, _ in inbox.named_rows(f"9{account}", "job", 0, at_most=9)] == [2]
 
 
-def test_only_what_is_confirmed_and_old_is_forgotten(tmp_path: Path) -> None:
-    """Seven days after it came; thirty days after, all the rest, whoever's it is, and their number is told."""
+def test_purge_deletes_old_confirmed_and_very_old_unread_deliveries(tmp_path: Path) -> None:
+    """Confirmed deliveries are deleted after 7 days, all others after 30 days, and these are counted."""
     inbox = Inbox(f"sqlite:///{tmp_path}/store.db")
     inbox.append([parse_delivery(created_delivery(row_id)) for row_id in (1, 2, 3)])
     inbox.append([parse_delivery(created_delivery(4, account="2"))])
@@ -106,8 +106,8 @@ def test_only_what_is_confirmed_and_old_is_forgotten(tmp_path: Path) -> None:
     inbox.close()
 
 
-def test_a_store_that_was_lost_goes_on_above_its_numbers(tmp_path: Path) -> None:
-    """A state of before does not hide what comes now."""
+def test_a_new_store_continues_above_the_numbers_of_a_lost_one(tmp_path: Path) -> None:
+    """An earlier state hides no later delivery."""
     numbers = []
     for folder in ("one", "two"):
         inbox = Inbox(f"sqlite:///{tmp_path}/{folder}/store.db")
@@ -117,8 +117,8 @@ def test_a_store_that_was_lost_goes_on_above_its_numbers(tmp_path: Path) -> None
     assert numbers == sorted(set(numbers))
 
 
-def test_a_reader_misses_nothing_of_several_writers(url: str, account: str) -> None:
-    """What it has not seen has a higher number, however the writers' commits interleave."""
+def test_a_reader_misses_no_delivery_of_concurrent_writers(url: str, account: str) -> None:
+    """A delivery that it has not read has a higher number, in whatever order the writers commit."""
     Inbox(url).close()
 
     def write(first: int) -> None:
@@ -147,8 +147,8 @@ def test_a_reader_misses_nothing_of_several_writers(url: str, account: str) -> N
     assert sorted(seen) == sorted(start * 1000 + row_number for start in range(3) for row_number in range(1, 61))
 
 
-def test_several_may_open_a_new_store_at_once(url: str, account: str) -> None:
-    """A receiver and a tap that are started together, for the first time."""
+def test_several_processes_may_create_a_store_at_once(url: str, account: str) -> None:
+    """A receiver and a tap may start together, for the first time."""
     if url.startswith("postgresql"):
         with psycopg.connect(url) as connection:
             connection.execute(f"create schema fresh_{account}")
@@ -166,8 +166,8 @@ def test_several_may_open_a_new_store_at_once(url: str, account: str) -> None:
         assert sum(pool.map(opened, range(1, 7))) == 6
 
 
-def test_a_run_that_has_the_snapshot_does_not_keep_deliveries_out(tmp_path: Path) -> None:
-    """SQLite lets one write at a time, and a run may write for an hour: they are apart."""
+def test_a_run_that_writes_the_snapshot_does_not_block_deliveries(tmp_path: Path) -> None:
+    """SQLite allows one writer at a time, so the inbox has a file of its own."""
     url = f"sqlite:///{tmp_path}/store.db"
     run = sqlite3.connect(tmp_path / "store.db", isolation_level=None)
     run.execute("create table t (a)")
@@ -180,8 +180,8 @@ def test_a_run_that_has_the_snapshot_does_not_keep_deliveries_out(tmp_path: Path
 
 
 @pytest.mark.parametrize("url", ["sqlite://", "nonsense", "mysql+nothing://x/y", "sqlite:////proc/nowhere/s.db"])
-def test_a_store_that_cannot_be_opened_is_the_users_turn(url: str) -> None:
-    """With the setting's name, and without the URL: it may hold a password."""
+def test_a_store_that_cannot_be_opened_is_a_configuration_error(url: str) -> None:
+    """The error names the setting, and not the URL, which may contain a password."""
     with pytest.raises(ConfigError) as caught:
         Inbox(url)
     assert "snapshot_url" in caught.value.where

@@ -1,4 +1,4 @@
-"""A body is a delivery or is refused, whatever it is; the same delivery has the same key."""
+"""Payloads: any body is a delivery or is rejected, and a repeated delivery has the same key."""
 
 from __future__ import annotations
 
@@ -33,14 +33,14 @@ JSON = st.recursive(
 )
 
 
-def test_there_are_eleven_events() -> None:
-    """Those that the vendor documents."""
+def test_the_test_covers_the_eleven_documented_events() -> None:
+    """The vendor documents eleven events."""
     assert len(EVENTS) == 11
 
 
 @pytest.mark.parametrize("trigger", EVENTS)
-def test_each_documented_event_is_known(trigger: str) -> None:
-    """By its name, and by what it is of."""
+def test_each_documented_event_is_recognised(trigger: str) -> None:
+    """The trigger determines the event and the object type."""
     delivery = parse_delivery(created_delivery(7) | {"trigger": trigger})
     assert delivery.event == trigger.lower().replace(" ", "_")
     assert (delivery.object_type, delivery.object_id, delivery.account) == (
@@ -50,15 +50,15 @@ def test_each_documented_event_is_known(trigger: str) -> None:
     )
 
 
-def test_a_created_row_is_the_data_itself() -> None:
-    """There is no old and no new value of it."""
+def test_the_data_of_a_created_event_is_the_row() -> None:
+    """It has neither an old nor a new value."""
     delivery = parse_delivery(created_delivery(7, job_type="Repair"))
     assert (delivery.old_value, delivery.new_value, delivery.updated_at) == (None, None, "2026-03-09 18:22:41")
     assert json.loads(delivery.data)["job_type"] == "Repair"
 
 
-def test_an_update_says_the_values_before_and_now() -> None:
-    """As text, whatever they are."""
+def test_an_update_has_the_old_and_the_new_value() -> None:
+    """Both are text, whatever their type is."""
     assert (parse_delivery(status_delivery(7, 5)).old_value, parse_delivery(status_delivery(7, 5)).new_value) == (
         "1",
         "5",
@@ -77,21 +77,21 @@ def test_an_update_says_the_values_before_and_now() -> None:
         ("Jobs Merged", None),
     ],
 )
-def test_an_event_that_nobody_documents_is_kept(trigger: str, object_type: str | None) -> None:
-    """A vendor adds events; one that names an object is still a hint."""
+def test_an_undocumented_event_is_accepted(trigger: str, object_type: str | None) -> None:
+    """The vendor may add events, and an event that names an object is still a hint."""
     delivery = parse_delivery(created_delivery(7) | {"trigger": trigger})
     assert (delivery.event, delivery.object_type, delivery.object_id) == ("unknown", object_type, 7)
 
 
 @pytest.mark.parametrize("trigger", ["JOB CREATED", " job  created", "job_created", "Job-Created"])
-def test_a_trigger_may_be_written_otherwise(trigger: str) -> None:
-    """It is emitted as it came."""
+def test_the_spelling_of_a_trigger_may_vary(trigger: str) -> None:
+    """The trigger is emitted unchanged."""
     delivery = parse_delivery(created_delivery(7) | {"trigger": trigger})
     assert (delivery.event, delivery.trigger) == ("job_created", trigger)
 
 
-def test_a_delivery_that_is_sent_again_has_the_same_key() -> None:
-    """Trigger, object, time and new value make one, whatever the rest says."""
+def test_a_repeated_delivery_has_the_same_key() -> None:
+    """The key depends on trigger, object, time and new value only."""
     assert (
         parse_delivery(status_delivery(7, 5, old=2, notes="a")).key
         == parse_delivery(status_delivery(7, 5, old=3, notes="b")).key
@@ -109,13 +109,13 @@ def test_a_delivery_that_is_sent_again_has_the_same_key() -> None:
         status_delivery(7, 5) | {"trigger": "Job Custom Status Update"},
     ],
 )
-def test_another_change_has_another_key(other: Json) -> None:
-    """Each of these parts tells two changes apart."""
+def test_different_changes_have_different_keys(other: Json) -> None:
+    """Each of these parts distinguishes two changes."""
     assert parse_delivery(other).key != parse_delivery(status_delivery(7, 5)).key
 
 
-def test_without_a_time_all_that_is_shown_tells_changes_apart() -> None:
-    """Else the second change of a row would be taken for the first."""
+def test_without_a_time_the_key_depends_on_all_data() -> None:
+    """Otherwise the second change of a row would count as a repeat of the first."""
     first, second = (created_delivery(7, updated_at=None, subtitle=text) for text in ("a", "b"))
     assert parse_delivery(first).key != parse_delivery(second).key
     assert parse_delivery(first).key == parse_delivery(first).key
@@ -142,8 +142,8 @@ def test_without_a_time_all_that_is_shown_tells_changes_apart() -> None:
         (b"{}", "keys"),
     ],
 )
-def test_a_body_that_is_no_delivery_is_refused_with_a_word(body: bytes, reason: str) -> None:
-    """The word says nothing of what was in it."""
+def test_a_body_that_is_not_a_delivery_is_rejected_with_a_reason(body: bytes, reason: str) -> None:
+    """The reason is one word, and contains nothing of the body."""
     with pytest.raises(InvalidDelivery) as caught:
         read_delivery(body)
     assert str(caught.value) == reason
@@ -163,15 +163,15 @@ def test_a_body_that_is_no_delivery_is_refused_with_a_word(body: bytes, reason: 
         ({"data": {"object": {}, "new_value": 1}}, "object"),
     ],
 )
-def test_each_documented_key_is_needed(wrong: Json, reason: str) -> None:
-    """What names no object of an account is no hint."""
+def test_each_documented_key_is_required(wrong: Json, reason: str) -> None:
+    """A body that names no object of an account is not a hint."""
     with pytest.raises(InvalidDelivery, match=reason):
         parse_delivery(created_delivery(7) | wrong)
 
 
 @given(body=st.binary() | JSON.map(lambda value: json.dumps(value).encode()))
-def test_any_body_is_a_delivery_or_refused(body: bytes) -> None:
-    """And nothing else happens."""
+def test_any_body_is_a_delivery_or_is_rejected(body: bytes) -> None:
+    """No other exception is raised."""
     try:
         read_delivery(body)
     except InvalidDelivery:
@@ -181,8 +181,8 @@ def test_any_body_is_a_delivery_or_refused(body: bytes) -> None:
 @given(trigger=JSON, message=JSON, data=JSON | _objects(JSON), company=JSON | st.text().map("F_{}_1".format))
 @example(trigger="Job Created", message="", data={"id": 1, "object": {"id": 2}}, company="FieldPulse__1")
 @example(trigger="x", message="\ud800", data={"id": 1}, company="_1")
-def test_whatever_is_taken_can_be_stored(trigger: Any, message: Any, data: Any, company: Any) -> None:
-    """Texts are UTF-8 without NUL, ids fit, data is JSON."""
+def test_every_accepted_delivery_can_be_stored(trigger: Any, message: Any, data: Any, company: Any) -> None:
+    """Texts are UTF-8 without NUL, ids fit 64 bits, and data is JSON."""
     body = {"trigger": trigger, "message": message, "data": data, "company": company}
     try:
         delivery = parse_delivery(body)

@@ -1,4 +1,4 @@
-"""The receiver takes what is a delivery, from who knows the token, as much as it can store; and never fails."""
+"""The receiver's application: it stores deliveries of senders that know the token, within limits, and never fails."""
 
 from __future__ import annotations
 
@@ -25,21 +25,21 @@ GOOD = json.dumps(created_delivery(7)).encode()
 
 @pytest.fixture
 def inbox(tmp_path: Path) -> Iterator[Inbox]:
-    """Open a store."""
+    """Open an inbox."""
     store = Inbox(f"sqlite:///{tmp_path}/store.db")
     yield store
     store.close()
 
 
 def receiver(inbox: Inbox, **more: Any) -> Receiver:
-    """Return a receiver that tells nothing."""
+    """Return a receiver that logs nothing."""
     return Receiver(inbox, token=TOKEN, **{"log": lambda text: None, **more})
 
 
 async def ask(
     app: Receiver, *parts: bytes, path: str = f"/{TOKEN}", method: str = "POST", ends: bool = True, **headers: str
 ) -> int:
-    """Send one request as a server does, and return the status; with `ends` false its body never ends."""
+    """Send one request as a server does, and return the status; if `ends` is false, the body never ends."""
     scope = {
         "type": "http",
         "method": method,
@@ -66,12 +66,12 @@ async def ask(
 
 
 def stored_ids(inbox: Inbox) -> list[int]:
-    """Return the ids that were stored."""
+    """Return the ids of the stored deliveries."""
     return [row["object_id"] for row in inbox.read_after("1", 0)]
 
 
-def test_a_delivery_is_stored_before_it_is_answered(inbox: Inbox) -> None:
-    """In whatever pieces it comes; twice is once."""
+def test_a_delivery_is_stored_before_the_response(inbox: Inbox) -> None:
+    """The body may come in pieces. A repeated delivery is stored once."""
     app = receiver(inbox)
     assert asyncio.run(ask(app, GOOD[:9], GOOD[9:])) == 200
     assert stored_ids(inbox) == [7]
@@ -95,29 +95,29 @@ def test_a_delivery_is_stored_before_it_is_answered(inbox: Inbox) -> None:
         ("/health", "GET", 200),
     ],
 )
-def test_only_a_post_to_the_token_is_taken(inbox: Inbox, path: str, method: str, status: int) -> None:
-    """Who does not know the token learns nothing."""
+def test_only_a_post_to_the_token_is_accepted(inbox: Inbox, path: str, method: str, status: int) -> None:
+    """A sender without the token learns nothing."""
     assert asyncio.run(ask(receiver(inbox), GOOD, path=path, method=method)) == status
     assert stored_ids(inbox) == []
 
 
-def test_a_body_is_bounded(inbox: Inbox) -> None:
-    """By what comes, not by what was announced; the rest of one that is too large is not read."""
+def test_the_size_of_a_body_is_limited(inbox: Inbox) -> None:
+    """The received bytes count, not the announced size. The rest of a body that is too large is not read."""
     app = receiver(inbox)
     padded = GOOD + b" " * (MAX_BODY_BYTES - len(GOOD))
     assert asyncio.run(ask(app, padded)) == 200
     assert asyncio.run(ask(app, padded, b" ", ends=False)) == 413
 
 
-def test_a_body_that_does_not_come_is_not_waited_for(inbox: Inbox) -> None:
-    """A connection that trickles is given up."""
+def test_a_slow_body_is_rejected_after_the_time_out(inbox: Inbox) -> None:
+    """Nothing of it is stored."""
     app = receiver(inbox, body_timeout_seconds=0.01)
     assert asyncio.run(ask(app, GOOD[:5], ends=False)) == 408
     assert stored_ids(inbox) == []
 
 
-def test_no_more_wait_than_may(inbox: Inbox, tmp_path: Path) -> None:
-    """The vendor sends again what was refused; those that waited are stored once the store can be written."""
+def test_the_number_of_waiting_deliveries_is_limited(inbox: Inbox, tmp_path: Path) -> None:
+    """The vendor repeats a rejected delivery. Waiting deliveries are stored once the database accepts writes."""
     app = receiver(inbox, max_waiting=3)
     other = sqlite3.connect(tmp_path / "store-webhooks.db", isolation_level=None)
     other.execute("begin immediate")
@@ -136,8 +136,8 @@ def test_no_more_wait_than_may(inbox: Inbox, tmp_path: Path) -> None:
     assert asyncio.run(ask(app, GOOD)) == 200
 
 
-def test_whoever_asks_for_health_keeps_no_delivery_out(inbox: Inbox, tmp_path: Path) -> None:
-    """It needs no token: any number share one check, which has its place beside the bound."""
+def test_health_checks_block_no_delivery(inbox: Inbox, tmp_path: Path) -> None:
+    """They need no token. All of them share one check, which does not count towards the limit."""
     app = receiver(inbox, max_waiting=1)
     other = sqlite3.connect(tmp_path / "store-webhooks.db", isolation_level=None)
     other.execute("begin immediate")
@@ -146,7 +146,7 @@ def test_whoever_asks_for_health_keeps_no_delivery_out(inbox: Inbox, tmp_path: P
         checks = [asyncio.create_task(ask(app, path="/health", method="GET")) for _ in range(50)]
         delivery = asyncio.create_task(ask(app, GOOD))
         refused = asyncio.create_task(ask(app, GOOD))
-        assert await refused == 503  # the place that there is, the first has
+        assert await refused == 503  # the first delivery occupies the only place
         checks.pop().cancel()
         other.execute("rollback")
         return await asyncio.gather(delivery, *checks)
@@ -156,8 +156,8 @@ def test_whoever_asks_for_health_keeps_no_delivery_out(inbox: Inbox, tmp_path: P
     assert stored_ids(inbox) == [7]
 
 
-def test_a_store_that_fails_is_no_200(inbox: Inbox, tmp_path: Path) -> None:
-    """Neither for a delivery nor for health; it is asked again with the next."""
+def test_a_failing_store_is_reported_with_503(inbox: Inbox, tmp_path: Path) -> None:
+    """Deliveries and health checks return the same status, and the next request tries the store again."""
     app = receiver(inbox)
     with sqlite3.connect(tmp_path / "store-webhooks.db") as file:
         file.execute("alter table fieldpulse_deliveries_last_1 rename to away")
@@ -178,18 +178,18 @@ RIGHT = base64.b64encode(hmac.new(SECRET.encode(), GOOD, hashlib.sha256).digest(
     ("signature", "status"), [(RIGHT, 200), ("", 401), (RIGHT.lower(), 401), ("x" * 9000, 401), ("\xe9", 401)]
 )
 def test_with_a_secret_a_delivery_must_be_signed(inbox: Inbox, signature: str, status: int) -> None:
-    """As a developer of the vendor's does it (I): base64 of the raw HMAC of the body."""
+    """The signature is the base64 of the raw HMAC of the body (inferred from a post of a developer of the vendor)."""
     assert asyncio.run(ask(receiver(inbox, secret=SECRET), GOOD, x_encrypted_data=signature)) == status
     assert stored_ids(inbox) == [7] * (status == 200)
 
 
-def test_without_a_secret_a_signature_is_nothing(inbox: Inbox) -> None:
-    """Nobody has documented it."""
+def test_without_a_secret_a_signature_is_ignored(inbox: Inbox) -> None:
+    """The vendor does not document signatures."""
     assert asyncio.run(ask(receiver(inbox), GOOD, x_encrypted_data="wrong")) == 200
 
 
-def test_nothing_is_told_but_counts(inbox: Inbox) -> None:
-    """Not the token, not a name, not a value."""
+def test_the_log_contains_only_counts(inbox: Inbox) -> None:
+    """It contains no token, no name and no value."""
     log_lines: list[str] = []
     app = receiver(inbox, log=log_lines.append)
     asyncio.run(ask(app, json.dumps(status_delivery(7, "Canary", notes="Canary")).encode()))
@@ -203,6 +203,6 @@ def test_nothing_is_told_but_counts(inbox: Inbox) -> None:
 @given(
     body=st.binary(max_size=300) | st.recursive(st.none() | st.text(), st.lists).map(lambda value: repr(value).encode())
 )
-def test_no_body_is_a_500(inbox: Inbox, body: bytes) -> None:
-    """What is no delivery is refused with 400."""
+def test_no_body_causes_status_500(inbox: Inbox, body: bytes) -> None:
+    """A body that is not a delivery is rejected with 400."""
     assert asyncio.run(ask(receiver(inbox), body)) == 400

@@ -1,4 +1,4 @@
-"""The stream `webhook_events` carries each delivery until the state behind it came back."""
+"""The stream `webhook_events`: it emits each delivery until its state is returned."""
 
 from __future__ import annotations
 
@@ -29,9 +29,9 @@ NAME = "webhook_events"
 
 
 @pytest.fixture
-def receiving(watching: Config) -> Config:
-    """Return the configuration of a tap that has a receiver."""
-    return watching | {"webhook_token": TOKEN}
+def webhook_config(snapshot_config: Config) -> Config:
+    """Return the configuration of a tap with a webhook receiver."""
+    return snapshot_config | {"webhook_token": TOKEN}
 
 
 def deliver(config: Config, *bodies: Json) -> None:
@@ -47,18 +47,21 @@ def stored_ids(config: Config, account: str = ACCOUNT) -> list[int]:
 
 
 def ids(emitted: RunResult) -> list[int]:
-    """Return the ids that the deliveries name."""
+    """Return the ids that the emitted deliveries name."""
     return [record["object_id"] for record in emitted.records[NAME]]
 
 
-def test_each_delivery_is_a_record(receiving: Config) -> None:
-    """In the order in which they came, and as the schema says."""
+def test_each_delivery_is_a_record(webhook_config: Config) -> None:
+    """Records are emitted in the order of arrival, and are valid by the schema."""
     unknown = created_delivery(9, account=ACCOUNT) | {"trigger": "Robot Created"}
     deliver(
-        receiving, status_delivery(7, 5, account=ACCOUNT), created_delivery(3, noun="Invoice", account=ACCOUNT), unknown
+        webhook_config,
+        status_delivery(7, 5, account=ACCOUNT),
+        created_delivery(3, noun="Invoice", account=ACCOUNT),
+        unknown,
     )
-    deliver(receiving, status_delivery(7, 5, account=ACCOUNT), created_delivery(8, account="2"))
-    emitted = run_tap(receiving, NAME)
+    deliver(webhook_config, status_delivery(7, 5, account=ACCOUNT), created_delivery(8, account="2"))
+    emitted = run_tap(webhook_config, NAME)
     emitted_events = [
         (record["event"], record["object_type"], record["object_id"], record["deliveries"])
         for record in emitted.records[NAME]
@@ -73,24 +76,24 @@ def test_each_delivery_is_a_record(receiving: Config) -> None:
         validator.validate(record)
 
 
-def test_deliveries_come_until_their_state_came_back(receiving: Config, url: str) -> None:
-    """Alike each time, by their keys; in PostgreSQL as in a file."""
-    receiving |= {"snapshot_url": url}
-    deliver(receiving, created_delivery(1, account=ACCOUNT), created_delivery(2, account=ACCOUNT))
-    first, again = (run_tap(receiving, NAME) for _ in range(2))
+def test_deliveries_are_repeated_until_their_state_is_returned(webhook_config: Config, url: str) -> None:
+    """They have the same keys each time, in PostgreSQL and in a file."""
+    webhook_config |= {"snapshot_url": url}
+    deliver(webhook_config, created_delivery(1, account=ACCOUNT), created_delivery(2, account=ACCOUNT))
+    first, again = (run_tap(webhook_config, NAME) for _ in range(2))
     assert ids(first) == [1, 2]
     assert again.records == first.records
-    deliver(receiving, created_delivery(3, account=ACCOUNT))
-    second = run_tap(receiving, NAME, state=first.state)
+    deliver(webhook_config, created_delivery(3, account=ACCOUNT))
+    second = run_tap(webhook_config, NAME, state=first.state)
     assert ids(second) == [3]
-    assert ids(run_tap(receiving, NAME, state=second.state)) == []
+    assert ids(run_tap(webhook_config, NAME, state=second.state)) == []
     assert second.state["bookmarks"][NAME]["replication_key_value"] == second.records[NAME][0]["sequence"]
 
 
-def test_a_start_date_is_no_number(receiving: Config) -> None:
-    """The SDK would compare it with one."""
-    deliver(receiving, created_delivery(1, account=ACCOUNT))
-    assert ids(run_tap(receiving | {"start_date": "2026-01-01T00:00:00Z"}, NAME)) == [1]
+def test_a_start_date_does_not_apply_to_deliveries(webhook_config: Config) -> None:
+    """The SDK would compare the date with a sequence number."""
+    deliver(webhook_config, created_delivery(1, account=ACCOUNT))
+    assert ids(run_tap(webhook_config | {"start_date": "2026-01-01T00:00:00Z"}, NAME)) == [1]
 
 
 @pytest.mark.parametrize(
@@ -102,68 +105,68 @@ def test_a_start_date_is_no_number(receiving: Config) -> None:
         {"replication_key": "sequence", "replication_key_value": 10**30},
     ],
 )
-def test_a_state_that_names_no_number_reads_all(receiving: Config, bookmark: Json) -> None:
-    """What comes again has the same key."""
-    deliver(receiving, created_delivery(1, account=ACCOUNT))
-    assert ids(run_tap(receiving, NAME, state={"bookmarks": {NAME: bookmark}})) == [1]
+def test_an_invalid_sequence_in_the_state_reads_all_deliveries(webhook_config: Config, bookmark: Json) -> None:
+    """A repeated delivery has the same key."""
+    deliver(webhook_config, created_delivery(1, account=ACCOUNT))
+    assert ids(run_tap(webhook_config, NAME, state={"bookmarks": {NAME: bookmark}})) == [1]
 
 
-def test_a_store_that_was_lost_hides_nothing_that_comes_later(receiving: Config, tmp_path: Path) -> None:
-    """The state's number is below those of the new one."""
-    deliver(receiving, *(created_delivery(row_id, account=ACCOUNT) for row_id in (1, 2, 3)))
-    state = run_tap(receiving, NAME).state
+def test_a_lost_store_hides_no_later_delivery(webhook_config: Config, tmp_path: Path) -> None:
+    """The number in the state is below those of the new store."""
+    deliver(webhook_config, *(created_delivery(row_id, account=ACCOUNT) for row_id in (1, 2, 3)))
+    state = run_tap(webhook_config, NAME).state
     for path in tmp_path.glob("*webhooks*"):
         path.unlink()
-    deliver(receiving, created_delivery(4, account=ACCOUNT))
-    assert ids(run_tap(receiving, NAME, state=state)) == [4]
+    deliver(webhook_config, created_delivery(4, account=ACCOUNT))
+    assert ids(run_tap(webhook_config, NAME, state=state)) == [4]
 
 
 @pytest.mark.parametrize(("streams", "remaining"), [((NAME,), [2]), (("jobs",), [2]), ((NAME, "jobs"), [2])])
-def test_what_a_later_run_confirms_is_forgotten_after_a_week(
-    box: Sandbox, receiving: Config, tmp_path: Path, streams: tuple[str, ...], remaining: list[int]
+def test_confirmed_deliveries_are_deleted_after_a_week(
+    box: Sandbox, webhook_config: Config, tmp_path: Path, streams: tuple[str, ...], remaining: list[int]
 ) -> None:
-    """By the bookmark of the events, and where they were never read, by the hints'; never by the run that read it."""
-    deliver(receiving, created_delivery(1, account=ACCOUNT))
+    """A later run confirms them: by the bookmark of the events, or of the hints if events were never read."""
+    deliver(webhook_config, created_delivery(1, account=ACCOUNT))
     age_deliveries(tmp_path / "snapshot-webhooks.db", days=8)
-    first = run_tap(receiving, *streams)
-    deliver(receiving, created_delivery(2, account=ACCOUNT))
+    first = run_tap(webhook_config, *streams)
+    deliver(webhook_config, created_delivery(2, account=ACCOUNT))
     age_deliveries(tmp_path / "snapshot-webhooks.db", days=8)
-    assert stored_ids(receiving) == [1, 2]
-    run_tap(receiving, *streams, state=first.state)
-    assert stored_ids(receiving) == remaining
+    assert stored_ids(webhook_config) == [1, 2]
+    run_tap(webhook_config, *streams, state=first.state)
+    assert stored_ids(webhook_config) == remaining
 
 
-def test_events_that_are_no_longer_wanted_keep_nothing_back(receiving: Config, tmp_path: Path) -> None:
-    """Their bookmark stays at its old number; hints then confirm."""
-    deliver(receiving, created_delivery(1, account=ACCOUNT))
-    state = run_tap(receiving, NAME, "jobs").state
-    deliver(receiving, created_delivery(2, account=ACCOUNT))
-    state = run_tap(receiving, "jobs", state=state).state
+def test_deselected_events_do_not_block_the_purge(webhook_config: Config, tmp_path: Path) -> None:
+    """Their bookmark no longer moves, so the hints confirm deliveries."""
+    deliver(webhook_config, created_delivery(1, account=ACCOUNT))
+    state = run_tap(webhook_config, NAME, "jobs").state
+    deliver(webhook_config, created_delivery(2, account=ACCOUNT))
+    state = run_tap(webhook_config, "jobs", state=state).state
     age_deliveries(tmp_path / "snapshot-webhooks.db", days=8)
-    run_tap(receiving, "jobs", state=state)
-    assert stored_ids(receiving) == []
+    run_tap(webhook_config, "jobs", state=state)
+    assert stored_ids(webhook_config) == []
 
 
-def test_events_that_are_new_are_not_what_hints_confirmed(receiving: Config, tmp_path: Path) -> None:
-    """Who selects them later gets what is there."""
-    deliver(receiving, created_delivery(1, account=ACCOUNT))
-    state = run_tap(receiving, "jobs").state
+def test_newly_selected_events_include_deliveries_that_hints_confirmed(webhook_config: Config, tmp_path: Path) -> None:
+    """A user who selects them later receives what is still stored."""
+    deliver(webhook_config, created_delivery(1, account=ACCOUNT))
+    state = run_tap(webhook_config, "jobs").state
     age_deliveries(tmp_path / "snapshot-webhooks.db", days=8)
-    assert ids(run_tap(receiving, NAME, "jobs", state=state)) == [1]
+    assert ids(run_tap(webhook_config, NAME, "jobs", state=state)) == [1]
 
 
-def test_what_nobody_reads_is_deleted_after_a_month_and_told(
-    receiving: Config, tmp_path: Path, caplog: pytest.LogCaptureFixture
+def test_unread_deliveries_are_deleted_after_a_month_and_logged(
+    webhook_config: Config, tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
-    """Of whatever company it says that it is."""
-    deliver(receiving, created_delivery(1, account="2"), created_delivery(2, account="3"))
+    """Deliveries of every company are deleted."""
+    deliver(webhook_config, created_delivery(1, account="2"), created_delivery(2, account="3"))
     age_deliveries(tmp_path / "snapshot-webhooks.db", days=31)
-    run_tap(receiving, NAME)
+    run_tap(webhook_config, NAME)
     assert "Deleted 2 unread webhook deliveries older than 30 days" in caplog.text
-    assert stored_ids(receiving, "2") == []
+    assert stored_ids(webhook_config, "2") == []
 
 
-def test_it_is_not_selected_unless_asked_for() -> None:
+def test_the_stream_is_not_selected_by_default() -> None:
     """Most accounts have no receiver."""
     tap = TapFieldPulse(config={}, validate_config=False, setup_mapper=False)
     (entry,) = [each for each in tap.catalog_dict["streams"] if each["tap_stream_id"] == NAME]
