@@ -199,7 +199,8 @@ class StreamSync:
                 self._delete_count += len(records)
                 yield Batch(records, events)
         except SafetyLimitReached as error:
-            self._logger.error("%s", error)  # noqa: TRY400  a traceback says nothing to the user
+            # A warning: the other streams go on, and the error that ends the run is logged once, at its end.
+            self._logger.warning("%s", error.one_line)
             self._summary.safety_limit_errors.append(error)
 
     def _finish(self, seconds: float) -> None:
