@@ -22,7 +22,7 @@ each = pytest.mark.parametrize("resource", RESOURCES, ids=lambda resource: resou
 
 
 @pytest.fixture(scope="module")
-def everything(shared: Sandbox) -> RunResult:
+def first_run(shared: Sandbox) -> RunResult:
     """Return what a first run emits of every stream; the requests of the account are those of this run."""
     shared.requests.clear()
     return run_tap(
@@ -31,32 +31,30 @@ def everything(shared: Sandbox) -> RunResult:
 
 
 @each
-def test_a_stream_emits_each_row_of_the_account_once(
-    everything: RunResult, shared: Sandbox, resource: Resource
-) -> None:
+def test_a_stream_emits_each_row_of_the_account_once(first_run: RunResult, shared: Sandbox, resource: Resource) -> None:
     """The emitted ids equal the ids of the account."""
-    assert sorted(everything.ids(resource.name)) == [row["id"] for row in shared.rows(resource.name)]
+    assert sorted(first_run.ids(resource.name)) == [row["id"] for row in shared.rows(resource.name)]
 
 
 @each
-def test_records_are_valid_by_the_announced_schema(everything: RunResult, resource: Resource) -> None:
+def test_records_are_valid_by_the_announced_schema(first_run: RunResult, resource: Resource) -> None:
     """Formats are checked too, except for custom fields, whose values are free text."""
-    schema = everything.schemas[resource.name]
+    schema = first_run.schemas[resource.name]
     strict = Draft7Validator(schema, format_checker=Draft7Validator.FORMAT_CHECKER)
-    for record in everything.records[resource.name]:
+    for record in first_run.records[resource.name]:
         Draft7Validator(schema).validate(record)
         strict.validate({name: value for name, value in record.items() if name != CUSTOM_FIELDS_PROPERTY})
 
 
 @each
-def test_the_bookmark_of_a_finished_stream_is_its_newest_change(everything: RunResult, resource: Resource) -> None:
+def test_the_bookmark_of_a_finished_stream_is_its_newest_change(first_run: RunResult, resource: Resource) -> None:
     """A full-table stream has no bookmark."""
-    bookmark = everything.state["bookmarks"][resource.name]
+    bookmark = first_run.state["bookmarks"][resource.name]
     if resource.parent:
         assert set(bookmark) == {"parents", "full_at"}
         return
     newest = (
-        [record[resource.updated_column] for record in everything.records[resource.name]]
+        [record[resource.updated_column] for record in first_run.records[resource.name]]
         if resource.updated_column
         else []
     )
@@ -64,20 +62,20 @@ def test_the_bookmark_of_a_finished_stream_is_its_newest_change(everything: RunR
     assert bookmark == wanted
 
 
-def test_no_position_and_no_token_of_a_user_is_emitted(everything: RunResult) -> None:
+def test_no_position_and_no_token_of_a_user_is_emitted(first_run: RunResult) -> None:
     """Of team members, only id and name are emitted."""
-    text = repr(everything.records)
+    text = repr(first_run.records)
     assert "last_known_location" not in text
     assert "api_token" not in text
     assert "sandbox-secret" not in text
-    for team in everything.records["teams"]:
+    for team in first_run.records["teams"]:
         for person in team["members"] + team["managers"]:
             assert set(person) <= {"id", "first_name", "last_name"}
 
 
-def test_amounts_are_exact(everything: RunResult, shared: Sandbox) -> None:
+def test_amounts_are_exact(first_run: RunResult, shared: Sandbox) -> None:
     """All six decimal places are emitted."""
-    emitted = {record["id"]: record["subtotal"] for record in everything.records["invoices"]}
+    emitted = {record["id"]: record["subtotal"] for record in first_run.records["invoices"]}
     assert emitted == {row["id"]: row["subtotal"] for row in shared.rows("invoices")}
 
 
@@ -177,7 +175,7 @@ def test_the_end_of_a_run_is_logged_as_one_line_for_all_streams(
     assert "complete=2 unproven=0 incomplete=0 requests=" in line
 
 
-def test_only_documented_parameters_are_sent_besides_page(shared: Sandbox, everything: RunResult) -> None:
+def test_only_documented_parameters_are_sent_besides_page(shared: Sandbox, first_run: RunResult) -> None:
     """The server ignores unknown parameters, so the tap sends none."""
     for request in shared.requests:
         values = {name for each in RESOURCES if each.path == request.path for name, _ in each.with_custom_fields_params}

@@ -37,7 +37,7 @@ def run_with_events(config: Config, *streams: str, state: Message | None = None)
     return run_tap(config, *streams, "change_events", state=state)
 
 
-def event(emitted: RunResult, kind: str) -> Message:
+def event_of_kind(emitted: RunResult, kind: str) -> Message:
     (match,) = [record for record in emitted.records["change_events"] if record["event"] == kind]
     return match
 
@@ -69,8 +69,8 @@ def test_each_kind_of_change_is_an_event(box: Sandbox, snapshot_config: Config) 
             ("deleted", "jobs", jobs[2]["id"]),
         ]
     )
-    created, updated = event(second, "created"), event(second, "updated")
-    changed, deleted = event(second, "status_changed"), event(second, "deleted")
+    created, updated = event_of_kind(second, "created"), event_of_kind(second, "updated")
+    changed, deleted = event_of_kind(second, "status_changed"), event_of_kind(second, "deleted")
     assert (created["trigger"], created["message"]) == ("Job Created", "CREATE ON JOBS")
     assert created["object"]["job_type"] == "Born"
     assert updated["message"] == "UPDATE ON JOBS FOR notes, subtitle"
@@ -125,7 +125,7 @@ def test_a_renamed_custom_field_changes_no_row(box: Sandbox, snapshot_config: Co
     box.store.update("jobs", valued, {"customfields": values})
     second = run_with_events(snapshot_config, "customers", "jobs", state=first.state)
     assert event_keys(second) == [("updated", "jobs", valued)]
-    assert event(second, "updated")["new_value"] == {"customfields": {str(field_id): "9"}}
+    assert event_of_kind(second, "updated")["new_value"] == {"customfields": {str(field_id): "9"}}
 
 
 def test_a_new_column_of_the_api_changes_no_row(box: Sandbox, snapshot_config: Config) -> None:
@@ -227,7 +227,7 @@ def test_events_have_no_column_that_is_deselected_in_their_stream(box: Sandbox, 
     box.store.update("customers", hidden, {"email": "other@example.com"})
     second = run_tap(snapshot_config, catalog=copy.deepcopy(catalog), state=first.state)
     assert event_keys(second) == [("status_changed", "customers", both)]
-    assert set(event(second, "status_changed")["object"]) == {"id", "status", "updated_at"}
+    assert set(event_of_kind(second, "status_changed")["object"]) == {"id", "status", "updated_at"}
     assert "example.com" not in repr(second.records)
 
 
@@ -315,11 +315,11 @@ def test_records_and_events_are_exact_under_each_server_behaviour(
         box.requests.clear()
         at = chance.randrange(3, 9)
 
-        def during(request: RecordedRequest, at: int = at) -> None:
+        def change_during_scan(request: RecordedRequest, at: int = at) -> None:
             if request.path == "/jobs" and len([each for each in box.requests if each.path == "/jobs"]) == at:
                 change_rows()
 
-        box.on_request = during
+        box.on_request = change_during_scan
         run_ = run_with_events(snapshot_config, "jobs", "customers", state=state)
         state = run_.state
         reported += event_keys(run_)
@@ -340,7 +340,9 @@ def test_a_killed_run_loses_no_event(box: Sandbox, snapshot_config: Config, tmp_
     """After SIGKILL between events and their state, the next run emits them again with the same ids."""
     catalog = tmp_path / "catalog.json"
     catalog.write_text(
-        _with_events(run_process(plugin_command("tap_fieldpulse", snapshot_config, tmp_path, "--discover")).stdout)
+        select_jobs_and_events(
+            run_process(plugin_command("tap_fieldpulse", snapshot_config, tmp_path, "--discover")).stdout
+        )
     )
     first = RunResult(
         run_process(plugin_command("tap_fieldpulse", snapshot_config, tmp_path, "--catalog", str(catalog))).stdout
@@ -369,7 +371,7 @@ def test_a_killed_run_loses_no_event(box: Sandbox, snapshot_config: Config, tmp_
     assert len(ids) == len(changed)
 
 
-def _with_events(text: str) -> str:
+def select_jobs_and_events(text: str) -> str:
     """Return a catalog in which jobs and change events are selected."""
     catalog = json.loads(text)
     for entry in catalog["streams"]:

@@ -80,11 +80,11 @@ def test_a_row_that_is_missing_from_the_list_but_exists_by_id_is_not_deleted(
     row = box.store.get("jobs", hidden)
     box.store.delete("jobs", hidden)
 
-    def show(request: RecordedRequest) -> None:
+    def restore_row(request: RecordedRequest) -> None:
         if request.path == f"/jobs/{hidden}":
             box.store.tables["jobs"].upsert(row)
 
-    box.on_request = show
+    box.on_request = restore_row
     second = run_tap(delete_config, "jobs", state=first.state)
     assert not deleted_ids(second, "jobs")
     assert any(request.path == f"/jobs/{hidden}" for request in box.requests)

@@ -20,7 +20,7 @@ def id_by_name(box: Sandbox, stream: str, column: str, name: str) -> int:
     return next(int(row["id"]) for row in box.rows(stream) if row[column] == name)
 
 
-def team_of(row: dict[str, Any]) -> set[int]:
+def team_ids(row: dict[str, Any]) -> set[int]:
     return {assignment["team_id"] for assignment in row["assignments"]}
 
 
@@ -54,7 +54,7 @@ CASES: list[tuple[str, dict[str, Any], Callable[[Sandbox], Predicate]]] = [
     (
         "jobs",
         {"team": "North Crew"},
-        lambda box: lambda row: id_by_name(box, "teams", "title", "North Crew") in team_of(row),
+        lambda box: lambda row: id_by_name(box, "teams", "title", "North Crew") in team_ids(row),
     ),
     (
         "jobs",
@@ -73,7 +73,7 @@ CASES: list[tuple[str, dict[str, Any], Callable[[Sandbox], Predicate]]] = [
 ]
 
 
-@pytest.mark.parametrize("honoured", [True, False], ids=["honoured", "ignored"])
+@pytest.mark.parametrize("is_honoured", [True, False], ids=["honoured", "ignored"])
 @pytest.mark.parametrize(
     ("stream", "stream_filters", "predicate_for"), CASES, ids=[f"{case[0]}-{'-'.join(case[1])}" for case in CASES]
 )
@@ -82,7 +82,7 @@ def test_a_filter_emits_the_rows_that_match(
     stream: str,
     stream_filters: dict[str, Any],
     predicate_for: Callable[[Sandbox], Predicate],
-    honoured: bool,
+    is_honoured: bool,
 ) -> None:
     """The rows are the same if the server applies the filter and if it ignores it."""
     config = {
@@ -92,7 +92,7 @@ def test_a_filter_emits_the_rows_that_match(
         "filters": {stream: stream_filters},
     }
     matches = predicate_for(shared)
-    shared.behaviour.honour_filter = honoured
+    shared.behaviour.honour_filter = is_honoured
     try:
         emitted = run_tap(config, stream)
     finally:
@@ -103,17 +103,17 @@ def test_a_filter_emits_the_rows_that_match(
     assert len(wanted) < len(shared.rows(stream))
 
 
-@pytest.mark.parametrize(("honoured", "filtered_out"), [(True, "filtered_out=0 "), (False, "filtered_out=")])
+@pytest.mark.parametrize(("is_honoured", "filtered_out"), [(True, "filtered_out=0 "), (False, "filtered_out=")])
 def test_the_closing_line_counts_the_rows_that_match_no_filter(
-    box: Sandbox, config: Config, caplog: pytest.LogCaptureFixture, honoured: bool, filtered_out: str
+    box: Sandbox, config: Config, caplog: pytest.LogCaptureFixture, is_honoured: bool, filtered_out: str
 ) -> None:
     """The count shows a user whether the server applies the filter."""
-    box.behaviour.honour_filter = honoured
+    box.behaviour.honour_filter = is_honoured
     with caplog.at_level("INFO"):
         emitted = run_tap(config | {"filters": {"jobs": {"status": "Completed"}}}, "jobs")
     (line,) = [record.getMessage() for record in caplog.records if "pages=" in record.getMessage()]
     others = len(box.rows("jobs")) - len(emitted.records["jobs"])
-    assert filtered_out + ("" if honoured else f"{others} ") in line
+    assert filtered_out + ("" if is_honoured else f"{others} ") in line
 
 
 @pytest.mark.parametrize("status", [400, 500])
@@ -135,16 +135,16 @@ def test_a_filter_that_the_server_applies_differently_loses_no_row(
     if "assignee" in job_filters:
         job_filters = {"assignee": box.rows("users")[3]["id"]}
     config |= {"filters": {"jobs": job_filters}}
-    honest = run_tap(config, "jobs")
+    correct = run_tap(config, "jobs")
     box.behaviour.filters_match_nothing = True
-    wronged = run_tap(config, "jobs")
-    assert wronged.ids("jobs") == honest.ids("jobs")
-    assert wronged.ids("jobs")
+    misread = run_tap(config, "jobs")
+    assert misread.ids("jobs") == correct.ids("jobs")
+    assert misread.ids("jobs")
     assert "applies the filter differently" in caplog.text
-    changed = wronged.ids("jobs")[0]
+    changed = misread.ids("jobs")[0]
     box.store.update("jobs", changed, {"subtitle": "Changed"})
     box.store.patch("jobs", changed, {"updated_at": "2026-11-20 00:00:00"})
-    assert changed in run_tap(config, "jobs", state=wronged.state).ids("jobs")
+    assert changed in run_tap(config, "jobs", state=misread.state).ids("jobs")
 
 
 def test_a_changed_filter_reads_its_stream_from_the_start(box: Sandbox, config: Config) -> None:

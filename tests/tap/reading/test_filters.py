@@ -23,7 +23,7 @@ NAMES = {
 }
 
 
-def names(stream: str, columns: str) -> NameIndex:
+def name_index(stream: str, columns: str) -> NameIndex:
     index = NameIndex()
     for row_id, name in NAMES[stream, columns].items():
         index.add(row_id, name)
@@ -32,7 +32,7 @@ def names(stream: str, columns: str) -> NameIndex:
 
 
 def filters(stream: str, **values: Any) -> Filters:
-    return read_filters(BY_NAME[stream], values, names, timezone.utc)
+    return read_filters(BY_NAME[stream], values, name_index, timezone.utc)
 
 
 JOB = {"id": 1, "status": 4, "status_id": 42, "start_time": "2026-03-09 18:00:00", "created_at": "2026-03-01 08:00:00"}

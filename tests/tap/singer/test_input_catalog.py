@@ -62,7 +62,7 @@ def test_a_catalog_with_any_value_anywhere_is_rejected_or_read(
 
 
 @pytest.mark.parametrize(
-    ("change", "says"),
+    ("change", "message"),
     [
         ({"replication_method": "LOG_BASED"}, "INCREMENTAL"),
         ({"replication_key": "title"}, "allowed: updated_at"),
@@ -73,11 +73,13 @@ def test_a_catalog_with_any_value_anywhere_is_rejected_or_read(
     ],
     ids=["method", "replication key", "key", "type", "unknown stream", "alias"],
 )
-def test_an_unsupported_catalog_entry_is_rejected(entry: Config, read_only: Config, change: Config, says: str) -> None:
+def test_an_unsupported_catalog_entry_is_rejected(
+    entry: Config, read_only: Config, change: Config, message: str
+) -> None:
     """The message names what is allowed, and no request is sent."""
     with pytest.raises(ConfigError) as caught:
         run_tap(read_only, catalog={"streams": [{**copy.deepcopy(entry), **change}]})
-    assert says in caught.value.one_line
+    assert message in caught.value.one_line
 
 
 def test_a_stream_that_occurs_twice_is_rejected(entry: Config, read_only: Config) -> None:

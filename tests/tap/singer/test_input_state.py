@@ -47,12 +47,12 @@ def command(shared: Sandbox, tmp_path_factory: pytest.TempPathFactory) -> tuple[
 
 
 def run(command: tuple[list[str], Path], state: str) -> RunResult:
-    words, path = command
+    arguments, path = command
     path.write_text(state)
-    return run_command(TapFieldPulse, *words)
+    return run_command(TapFieldPulse, *arguments)
 
 
-def is_whole(ended: RunResult, shared: Sandbox) -> bool:
+def has_all_tags(ended: RunResult, shared: Sandbox) -> bool:
     return RunResult(ended.stdout).ids("tags") == [row["id"] for row in shared.rows("tags")]
 
 
@@ -68,7 +68,7 @@ def test_an_arbitrary_state_is_rejected_or_reads_all_rows(
     )
     ended = run(command, '{"bookmarks":{' + ",".join(streams) + "}}")
     assert ended.is_explained, ended.stderr
-    assert ended.status == 2 or is_whole(ended, shared)
+    assert ended.status == 2 or has_all_tags(ended, shared)
 
 
 @pytest.mark.parametrize("text", [*BROKEN_VALUES, *NO_JSON], ids=lambda text: text[:20])
@@ -104,7 +104,7 @@ def test_a_state_of_another_tap_reads_all_rows_and_is_logged(command: tuple[list
     """The SDK would read each row twice for the partitions of such a state."""
     state = {"contacts": {"since": "2026"}, "tags": {"partitions": [{"context": {"a": 1}}], "progress_markers": 5}}
     ended = run(command, json.dumps({"bookmarks": state}))
-    assert (ended.status, is_whole(ended, shared)) == (0, True)
+    assert (ended.status, has_all_tags(ended, shared)) == (0, True)
     assert all(f"'{name}'" in ended.stderr for name in ("contacts", "tags.partitions", "tags.progress_markers"))
 
 

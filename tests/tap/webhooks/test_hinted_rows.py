@@ -38,18 +38,18 @@ def deliver(config: Config, *bodies: Json) -> None:
     store_deliveries(str(config["snapshot_url"]), *bodies)
 
 
-def named(*ids: int, noun: str = "Job", at: str = "2026-11-01 00:00:00") -> list[Json]:
+def deliveries_for(*ids: int, noun: str = "Job", at: str = "2026-11-01 00:00:00") -> list[Json]:
     """Return deliveries that name rows of the sandbox's account."""
     return [created_delivery(row_id, noun=noun, account=str(COMPANY_ID), updated_at=at) for row_id in ids]
 
 
-def by_id(box: Sandbox, path: str = "/jobs/") -> list[int]:
+def ids_read(box: Sandbox, path: str = "/jobs/") -> list[int]:
     """Return the ids that were requested by id, in order."""
     rests = (request.path.removeprefix(path) for request in box.requests if request.path.startswith(path))
     return [int(rest) for rest in rests if rest.isdigit()]
 
 
-def touch(box: Sandbox, ids: Iterable[int]) -> None:
+def touch_rows(box: Sandbox, ids: Iterable[int]) -> None:
     for row_id in ids:
         box.store.update("jobs", row_id, {"subtitle": f"Touched {row_id}"})
 
@@ -58,11 +58,11 @@ def test_hinted_rows_are_read_by_id_before_their_list(box: Sandbox, webhook_conf
     """They are emitted first, once, and with the same values as in the list."""
     state = run_tap(webhook_config, "jobs").state
     ids = [row["id"] for row in box.rows("jobs")[:3]]
-    touch(box, ids)
-    deliver(webhook_config, *named(*ids))
+    touch_rows(box, ids)
+    deliver(webhook_config, *deliveries_for(*ids))
     box.requests.clear()
     emitted = run_tap(webhook_config, "jobs", state=state)
-    assert sorted(by_id(box)) == ids
+    assert sorted(ids_read(box)) == ids
     paths = [request.path for request in box.requests]
     assert max(paths.index(f"/jobs/{row_id}") for row_id in ids) < paths.index("/jobs")
     assert sorted(emitted.ids("jobs")[:3]) == ids
@@ -83,11 +83,11 @@ def test_a_hinted_row_with_details_needs_one_request(box: Sandbox, webhook_confi
     webhook_config |= {"detail_streams": ["jobs"]}
     state = run_tap(webhook_config, "jobs").state
     (row_id,) = ids = [box.rows("jobs")[0]["id"]]
-    touch(box, ids)
-    deliver(webhook_config, *named(*ids))
+    touch_rows(box, ids)
+    deliver(webhook_config, *deliveries_for(*ids))
     box.requests.clear()
     emitted = run_tap(webhook_config, "jobs", state=state)
-    assert by_id(box).count(row_id) == 1
+    assert ids_read(box).count(row_id) == 1
     assert emitted.ids("jobs").count(row_id) == 1
     assert emitted.records["jobs"][0]["status_log"] is not None
 
@@ -98,7 +98,7 @@ def test_a_row_with_an_old_updated_at_is_found_by_its_hint(box: Sandbox, webhook
     old, hinted = (row["id"] for row in box.rows("jobs")[:2])
     for row_id in (old, hinted):
         box.store.patch("jobs", row_id, {"subtitle": "Late"})
-    deliver(webhook_config, *named(hinted))
+    deliver(webhook_config, *deliveries_for(hinted))
     emitted = run_tap(webhook_config, "jobs", state=state)
     assert hinted in emitted.ids("jobs")
     assert old not in emitted.ids("jobs")
@@ -108,15 +108,15 @@ def test_a_row_that_changes_after_it_was_read_by_id_is_emitted_again(box: Sandbo
     """The row of the list is newer."""
     state = run_tap(webhook_config, "jobs").state
     (row_id,) = ids = [box.rows("jobs")[0]["id"]]
-    touch(box, ids)
-    deliver(webhook_config, *named(*ids))
+    touch_rows(box, ids)
+    deliver(webhook_config, *deliveries_for(*ids))
 
-    def during(request: Any) -> None:
+    def change_during_scan(request: Any) -> None:
         if request.path == "/jobs":
             box.on_request = None
             box.store.update("jobs", row_id, {"subtitle": "Changed meanwhile"})
 
-    box.on_request = during
+    box.on_request = change_during_scan
     emitted = run_tap(webhook_config, "jobs", state=state)
     assert [row["subtitle"] for row in emitted.records["jobs"] if row["id"] == row_id][-1] == "Changed meanwhile"
 
@@ -125,16 +125,16 @@ def test_hints_are_used_until_their_state_is_returned(box: Sandbox, webhook_conf
     """A run with the earlier state reads the same rows again."""
     state = run_tap(webhook_config, "jobs").state
     ids = [row["id"] for row in box.rows("jobs")[:2]]
-    deliver(webhook_config, *named(*ids))
+    deliver(webhook_config, *deliveries_for(*ids))
     after = run_tap(webhook_config, "jobs", state=state).state
     for returned_state, requested_ids in ((state, ids), (after, [])):
         box.requests.clear()
         last = run_tap(webhook_config, "jobs", state=returned_state)
-        assert sorted(by_id(box)) == requested_ids
-    deliver(webhook_config, *named(ids[0], at="2026-11-02 00:00:00"))
+        assert sorted(ids_read(box)) == requested_ids
+    deliver(webhook_config, *deliveries_for(ids[0], at="2026-11-02 00:00:00"))
     box.requests.clear()
     run_tap(webhook_config, "jobs", state=last.state)
-    assert by_id(box) == ids[:1]
+    assert ids_read(box) == ids[:1]
 
 
 def test_a_hint_at_a_deleted_or_unknown_row_emits_nothing(box: Sandbox, webhook_config: Config) -> None:
@@ -142,7 +142,7 @@ def test_a_hint_at_a_deleted_or_unknown_row_emits_nothing(box: Sandbox, webhook_
     state = run_tap(webhook_config, "jobs").state
     deleted_id = box.rows("jobs")[0]["id"]
     box.store.delete("jobs", deleted_id)
-    deliver(webhook_config, *named(deleted_id, 10**17))
+    deliver(webhook_config, *deliveries_for(deleted_id, 10**17))
     emitted = run_tap(webhook_config, "jobs", state=state)
     assert not {deleted_id, 10**17} & set(emitted.ids("jobs"))
     assert not any(record.get("deleted_at") for record in emitted.records["jobs"])
@@ -154,8 +154,8 @@ def test_filters_apply_to_hinted_rows(box: Sandbox, webhook_config: Config) -> N
     state = run_tap(webhook_config, "jobs").state
     done = next(row["id"] for row in box.rows("jobs") if row["status"] == 4)
     other = next(row["id"] for row in box.rows("jobs") if row["status"] != 4)
-    touch(box, [done, other])
-    deliver(webhook_config, *named(done, other))
+    touch_rows(box, [done, other])
+    deliver(webhook_config, *deliveries_for(done, other))
     emitted = run_tap(webhook_config, "jobs", state=state)
     assert done in emitted.ids("jobs")
     assert other not in emitted.ids("jobs")
@@ -166,14 +166,14 @@ def test_a_change_of_a_hinted_row_is_one_event(box: Sandbox, webhook_config: Con
     """The stream need not be selected. Columns that only a row by id has are not a change."""
     state = run_tap(webhook_config, *streams).state
     ids = [row["id"] for row in box.rows("jobs")[:2]]
-    touch(box, ids[:1])
-    deliver(webhook_config, *named(*ids))
+    touch_rows(box, ids[:1])
+    deliver(webhook_config, *deliveries_for(*ids))
     emitted = run_tap(webhook_config, *streams, state=state)
     assert [(event["event"], event["object_id"]) for event in emitted.records["change_events"]] == [("updated", ids[0])]
-    touch(box, ids[1:])
+    touch_rows(box, ids[1:])
     last = run_tap(webhook_config, *streams, state=emitted.state)
     assert [(event["event"], event["object_id"]) for event in last.records["change_events"]] == [("updated", ids[1])]
-    assert set(by_id(box)) >= set(ids)
+    assert set(ids_read(box)) >= set(ids)
 
 
 @pytest.mark.parametrize(
@@ -186,30 +186,31 @@ def test_every_stream_with_a_path_by_id_uses_hints(
     state = run_tap(webhook_config, stream).state
     row_id = box.rows(stream)[0]["id"]
     box.store.patch(stream, row_id, {"notes": "Late"})
-    deliver(webhook_config, *named(row_id, noun=noun))
+    deliver(webhook_config, *deliveries_for(row_id, noun=noun))
     emitted = run_tap(webhook_config, stream, state=state)
     assert row_id in emitted.ids(stream)
-    assert by_id(box, f"/{stream}/") == [row_id]
+    assert ids_read(box, f"/{stream}/") == [row_id]
 
 
 @pytest.mark.parametrize("sequence", [None, "1", -1, True, 1.5, 10**30, [], {}])
 def test_an_invalid_sequence_in_the_state_uses_all_hints(box: Sandbox, webhook_config: Config, sequence: Any) -> None:
     """Reading a row twice does no harm."""
     row_id = box.rows("jobs")[0]["id"]
-    deliver(webhook_config, *named(row_id))
+    deliver(webhook_config, *deliveries_for(row_id))
     run_tap(webhook_config, "jobs", state={"bookmarks": {"jobs": {"hinted": sequence}}})
-    assert by_id(box) == [row_id]
+    assert ids_read(box) == [row_id]
 
 
 def test_deliveries_of_another_account_are_not_hints(box: Sandbox, webhook_config: Config) -> None:
     """Ids are unique only within an account."""
     state = run_tap(webhook_config, "jobs").state
     deliver(
-        webhook_config, *(delivery | {"company": "FieldPulse_Other_2"} for delivery in named(box.rows("jobs")[0]["id"]))
+        webhook_config,
+        *(delivery | {"company": "FieldPulse_Other_2"} for delivery in deliveries_for(box.rows("jobs")[0]["id"])),
     )
     box.requests.clear()
     assert "hinted" not in run_tap(webhook_config, "jobs", state=state).state["bookmarks"]["jobs"]
-    assert by_id(box) == []
+    assert ids_read(box) == []
 
 
 def test_an_account_without_an_id_is_logged(box: Sandbox, webhook_config: Config, caplog: Any) -> None:
@@ -232,7 +233,7 @@ def test_hints_beyond_a_thousand_are_left_to_the_list(client: Client, box: Sandb
     ids = [(row_id, 5000 - row_id) for row_id in range(1, 1004)]
     hints = HintedRows(ids, client, BY_NAME["jobs"], ReadOptions(), logging.getLogger())
     hints.read()
-    assert sorted(by_id(box)) == list(range(1, 1001))
+    assert sorted(ids_read(box)) == list(range(1, 1001))
     assert hints.next_state() == {"hinted": 4999}
 
 
@@ -269,8 +270,8 @@ def test_a_killed_run_reads_its_hints_again(box: Sandbox, webhook_config: Config
     state.write_text(json.dumps(RunResult(run_process(line).stdout).state))
     late, *others = (row["id"] for row in box.rows("jobs"))
     box.store.patch("jobs", late, {"subtitle": "Late"})
-    touch(box, others)  # so that the list has several pages to read
-    deliver(webhook_config, *named(late))
+    touch_rows(box, others)  # so that the list has several pages to read
+    deliver(webhook_config, *deliveries_for(late))
     box.add_fault(Fault("slow_response", path="/jobs", skip=1, seconds=60, times=9))
     with subprocess.Popen(line, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True) as process:
         assert process.stdout

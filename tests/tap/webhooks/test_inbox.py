@@ -155,7 +155,7 @@ def test_several_processes_may_create_a_store_at_once(url: str, account: str) ->
         url = f"{url}{'&' if '?' in url else '?'}options=-csearch_path%3Dfresh_{account}"
     together = threading.Barrier(6)
 
-    def opened(number: int) -> int:
+    def open_and_append(number: int) -> int:
         together.wait()
         inbox = Inbox(url)
         new = inbox.append([parse_delivery(created_delivery(number, account=account))])
@@ -163,7 +163,7 @@ def test_several_processes_may_create_a_store_at_once(url: str, account: str) ->
         return new
 
     with ThreadPoolExecutor(6) as pool:
-        assert sum(pool.map(opened, range(1, 7))) == 6
+        assert sum(pool.map(open_and_append, range(1, 7))) == 6
 
 
 def test_a_run_that_writes_the_snapshot_does_not_block_deliveries(tmp_path: Path) -> None:

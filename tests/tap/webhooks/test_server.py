@@ -36,7 +36,7 @@ def receiver(inbox: Inbox, **more: Any) -> Receiver:
     return Receiver(inbox, token=TOKEN, **{"log": lambda text: None, **more})
 
 
-async def ask(
+async def send_request(
     app: Receiver, *parts: bytes, path: str = f"/{TOKEN}", method: str = "POST", ends: bool = True, **headers: str
 ) -> int:
     """Send one request as a server does, and return the status; if `ends` is false, the body never ends."""
@@ -73,9 +73,9 @@ def stored_ids(inbox: Inbox) -> list[int]:
 def test_a_delivery_is_stored_before_the_response(inbox: Inbox) -> None:
     """The body may come in pieces. A repeated delivery is stored once."""
     app = receiver(inbox)
-    assert asyncio.run(ask(app, GOOD[:9], GOOD[9:])) == 200
+    assert asyncio.run(send_request(app, GOOD[:9], GOOD[9:])) == 200
     assert stored_ids(inbox) == [7]
-    assert asyncio.run(ask(app, GOOD)) == 200
+    assert asyncio.run(send_request(app, GOOD)) == 200
     assert stored_ids(inbox) == [7]
 
 
@@ -97,7 +97,7 @@ def test_a_delivery_is_stored_before_the_response(inbox: Inbox) -> None:
 )
 def test_only_a_post_to_the_token_is_accepted(inbox: Inbox, path: str, method: str, status: int) -> None:
     """A sender without the token learns nothing."""
-    assert asyncio.run(ask(receiver(inbox), GOOD, path=path, method=method)) == status
+    assert asyncio.run(send_request(receiver(inbox), GOOD, path=path, method=method)) == status
     assert stored_ids(inbox) == []
 
 
@@ -105,14 +105,14 @@ def test_the_size_of_a_body_is_limited(inbox: Inbox) -> None:
     """The received bytes count, not the announced size. The rest of a body that is too large is not read."""
     app = receiver(inbox)
     padded = GOOD + b" " * (MAX_BODY_BYTES - len(GOOD))
-    assert asyncio.run(ask(app, padded)) == 200
-    assert asyncio.run(ask(app, padded, b" ", ends=False)) == 413
+    assert asyncio.run(send_request(app, padded)) == 200
+    assert asyncio.run(send_request(app, padded, b" ", ends=False)) == 413
 
 
 def test_a_slow_body_is_rejected_after_the_time_out(inbox: Inbox) -> None:
     """Nothing of it is stored."""
     app = receiver(inbox, body_timeout_seconds=0.01)
-    assert asyncio.run(ask(app, GOOD[:5], ends=False)) == 408
+    assert asyncio.run(send_request(app, GOOD[:5], ends=False)) == 408
     assert stored_ids(inbox) == []
 
 
@@ -124,7 +124,7 @@ def test_the_number_of_waiting_deliveries_is_limited(inbox: Inbox, tmp_path: Pat
 
     async def burst() -> tuple[int, list[int]]:
         bodies = [json.dumps(created_delivery(number)).encode() for number in range(1, 5)]
-        *first, last = [asyncio.create_task(ask(app, body)) for body in bodies]
+        *first, last = [asyncio.create_task(send_request(app, body)) for body in bodies]
         refused = await last
         assert not any(task.done() for task in first)
         other.execute("rollback")
@@ -133,7 +133,7 @@ def test_the_number_of_waiting_deliveries_is_limited(inbox: Inbox, tmp_path: Pat
     assert asyncio.run(burst()) == (503, [200, 200, 200])
     other.close()
     assert stored_ids(inbox) == [1, 2, 3]
-    assert asyncio.run(ask(app, GOOD)) == 200
+    assert asyncio.run(send_request(app, GOOD)) == 200
 
 
 def test_health_checks_block_no_delivery(inbox: Inbox, tmp_path: Path) -> None:
@@ -143,9 +143,9 @@ def test_health_checks_block_no_delivery(inbox: Inbox, tmp_path: Path) -> None:
     other.execute("begin immediate")
 
     async def burst() -> list[int]:
-        checks = [asyncio.create_task(ask(app, path="/health", method="GET")) for _ in range(50)]
-        delivery = asyncio.create_task(ask(app, GOOD))
-        refused = asyncio.create_task(ask(app, GOOD))
+        checks = [asyncio.create_task(send_request(app, path="/health", method="GET")) for _ in range(50)]
+        delivery = asyncio.create_task(send_request(app, GOOD))
+        refused = asyncio.create_task(send_request(app, GOOD))
         assert await refused == 503  # the first delivery occupies the only place
         checks.pop().cancel()
         other.execute("rollback")
@@ -161,12 +161,12 @@ def test_a_failing_store_is_reported_with_503(inbox: Inbox, tmp_path: Path) -> N
     app = receiver(inbox)
     with sqlite3.connect(tmp_path / "store-webhooks.db") as file:
         file.execute("alter table fieldpulse_deliveries_last_1 rename to away")
-    assert asyncio.run(ask(app, GOOD)) == 503
-    assert asyncio.run(ask(app, path="/health", method="GET")) == 503
+    assert asyncio.run(send_request(app, GOOD)) == 503
+    assert asyncio.run(send_request(app, path="/health", method="GET")) == 503
     with file:
         file.execute("alter table away rename to fieldpulse_deliveries_last_1")
     file.close()
-    assert asyncio.run(ask(app, GOOD)) == 200
+    assert asyncio.run(send_request(app, GOOD)) == 200
     assert stored_ids(inbox) == [7]
 
 
@@ -179,22 +179,22 @@ RIGHT = base64.b64encode(hmac.new(SECRET.encode(), GOOD, hashlib.sha256).digest(
 )
 def test_with_a_secret_a_delivery_must_be_signed(inbox: Inbox, signature: str, status: int) -> None:
     """The signature is the base64 of the raw HMAC of the body (inferred from a post of a developer of the vendor)."""
-    assert asyncio.run(ask(receiver(inbox, secret=SECRET), GOOD, x_encrypted_data=signature)) == status
+    assert asyncio.run(send_request(receiver(inbox, secret=SECRET), GOOD, x_encrypted_data=signature)) == status
     assert stored_ids(inbox) == [7] * (status == 200)
 
 
 def test_without_a_secret_a_signature_is_ignored(inbox: Inbox) -> None:
     """The vendor does not document signatures."""
-    assert asyncio.run(ask(receiver(inbox), GOOD, x_encrypted_data="wrong")) == 200
+    assert asyncio.run(send_request(receiver(inbox), GOOD, x_encrypted_data="wrong")) == 200
 
 
 def test_the_log_contains_only_counts(inbox: Inbox) -> None:
     """It contains no token, no name and no value."""
     log_lines: list[str] = []
     app = receiver(inbox, log=log_lines.append)
-    asyncio.run(ask(app, json.dumps(status_delivery(7, "Canary", notes="Canary")).encode()))
-    asyncio.run(ask(app, b'{"canary": 1}'))
-    asyncio.run(ask(app, GOOD, path="/canary"))
+    asyncio.run(send_request(app, json.dumps(status_delivery(7, "Canary", notes="Canary")).encode()))
+    asyncio.run(send_request(app, b'{"canary": 1}'))
+    asyncio.run(send_request(app, GOOD, path="/canary"))
     app.report()
     assert log_lines == ["1 stored", "1 malformed (keys), 1 stored, 1 wrong path"]
 
@@ -205,4 +205,4 @@ def test_the_log_contains_only_counts(inbox: Inbox) -> None:
 )
 def test_no_body_causes_status_500(inbox: Inbox, body: bytes) -> None:
     """A body that is not a delivery is rejected with 400."""
-    assert asyncio.run(ask(receiver(inbox), body)) == 400
+    assert asyncio.run(send_request(receiver(inbox), body)) == 400
