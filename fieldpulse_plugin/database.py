@@ -41,7 +41,7 @@ def open_database(url: str, tables: MetaData, *, store: str) -> Engine:
             os.close(os.open(path, os.O_CREAT | os.O_RDWR, 0o600))
         _create_tables(tables, engine)
     except (OSError, SQLAlchemyError, ValueError) as error:
-        raise _cannot_open(store, error) from None
+        raise _open_error(store, error) from None
     return engine
 
 
@@ -53,7 +53,7 @@ def engine_of(url: str, *, store: str) -> Engine:
             parsed = parsed.set(drivername="postgresql+psycopg")
         engine = _sqlite_engine(parsed) if parsed.drivername.startswith("sqlite") else create_engine(parsed)
     except (ArgumentError, NoSuchModuleError, ImportError, ValueError) as error:
-        raise _cannot_open(store, error) from None
+        raise _open_error(store, error) from None
     _engines.add(engine)
     event.listen(engine, "checkout", _note_checkout)
     event.listen(engine, "checkin", _note_checkin)
@@ -119,7 +119,7 @@ def _note_checkin(_connection: object, entry: ConnectionPoolEntry) -> None:
     _threads_of_connections.pop(entry, None)
 
 
-def _cannot_open(store: str, error: Exception) -> ConfigError:
+def _open_error(store: str, error: Exception) -> ConfigError:
     return ConfigError(
         f"The {store} database cannot be opened ({type(error).__name__}).",
         where=f"setting {store}_url",

@@ -22,8 +22,8 @@ _NO_BAR = "{desc}: {n:,}{unit} [{elapsed}{postfix}]"
 tqdm.monitor_interval = 0  # tqdm needs no thread of its own
 
 
-class Counted(Protocol):
-    """What progress is shown of: `done` of `total` units, where the total is known."""
+class ProgressSource(Protocol):
+    """The source of the numbers of a progress line: `done` of `total` units, where the total is known."""
 
     @property
     def unit(self) -> str:
@@ -48,7 +48,7 @@ class Progress:
     def __init__(
         self,
         name: str,
-        counted: Counted,
+        counted: ProgressSource,
         request_count: Callable[[], int],
         requests_per_second: float,
         logger: logging.Logger,

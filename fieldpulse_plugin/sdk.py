@@ -120,11 +120,13 @@ class _StreamMapper(PluginMapper):
         for stream_map in self.stream_maps[stream_name]:
             if isinstance(stream_map, CustomStreamMap):
                 # The mapper creates its maps itself and has no hook for their class.
-                stream_map.transform = _checked(stream_map.transform, stream_name)  # type: ignore[method-assign, assignment]
+                stream_map.transform = _with_config_errors(stream_map.transform, stream_name)  # type: ignore[method-assign, assignment]
 
 
-def _checked(transform: Callable[[Record], Record | None], stream_name: str) -> Callable[[Record], Record | None]:
-    def checked(record: Record) -> Record | None:
+def _with_config_errors(
+    transform: Callable[[Record], Record | None], stream_name: str
+) -> Callable[[Record], Record | None]:
+    def transform_or_raise(record: Record) -> Record | None:
         try:
             return transform(record)
         except Exception as error:  # noqa: BLE001  an expression can raise anything
@@ -134,7 +136,7 @@ def _checked(transform: Callable[[Record], Record | None], stream_name: str) -> 
                 hint="correct it; in a deleted row, all properties except `id` and `deleted_at` are None",
             ) from None
 
-    return checked
+    return transform_or_raise
 
 
 @contextmanager

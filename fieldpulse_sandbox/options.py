@@ -53,7 +53,7 @@ def behaviour_from(profile: str, file: str | None, pairs: list[str]) -> Behaviou
     """
     _check_name(profile, PROFILES, "profile")
     switches = _read_switches(Path(file)) if file else {}
-    return profile_of(profile, **_converted(Behaviour, [*switches.items(), *_split(pairs)]))
+    return profile_of(profile, **_converted_options(Behaviour, [*switches.items(), *_split(pairs)]))
 
 
 def fault_from(text: str) -> Fault:
@@ -63,7 +63,7 @@ def fault_from(text: str) -> Fault:
     """
     kind, *pairs = text.split(",")
     _check_name(kind, KINDS, "kind of fault")
-    return Fault(**_converted(Fault, [("kind", kind), *_split(pairs)]))
+    return Fault(**_converted_options(Fault, [("kind", kind), *_split(pairs)]))
 
 
 def random_faults_from(texts: Mapping[str, str | None]) -> RandomFaults | None:
@@ -71,7 +71,7 @@ def random_faults_from(texts: Mapping[str, str | None]) -> RandomFaults | None:
 
     Raises: InvalidOption.
     """
-    values = _converted(RandomFaults, [(name, text) for name, text in texts.items() if text is not None])
+    values = _converted_options(RandomFaults, [(name, text) for name, text in texts.items() if text is not None])
     return RandomFaults(**values) if values else None
 
 
@@ -120,7 +120,7 @@ def _hints(options: Options) -> dict[str, Any]:
     return {field.name: hints[field.name] for field in fields(options) if field.init}
 
 
-def _converted(options: Options, pairs: Iterable[tuple[str, Any]]) -> dict[str, Any]:
+def _converted_options(options: Options, pairs: Iterable[tuple[str, Any]]) -> dict[str, Any]:
     """Return values by name; of several values for one name the last counts.
 
     Raises: InvalidOption.
@@ -130,7 +130,7 @@ def _converted(options: Options, pairs: Iterable[tuple[str, Any]]) -> dict[str, 
         _check_name(name, hints, "switch" if options is Behaviour else "fault option")
         kind = inspect.type_info(hints[name])
         try:
-            values[name] = msgspec.convert(_parsed(kind, value), hints[name], strict=False)
+            values[name] = msgspec.convert(_parsed_text(kind, value), hints[name], strict=False)
         except msgspec.ValidationError:
             text = option_text(value)
             raise InvalidOption(f"{name}={text} is invalid; {_hint(kind, text)}") from None
@@ -141,7 +141,7 @@ def _converted(options: Options, pairs: Iterable[tuple[str, Any]]) -> dict[str, 
     return values
 
 
-def _parsed(kind: inspect.Type, value: Any) -> Any:
+def _parsed_text(kind: inspect.Type, value: Any) -> Any:
     """Return a text of the command line as null or a list, where the type allows these."""
     types = _alternatives(kind)
     if value == NONE and any(isinstance(part, inspect.NoneType) for part in types):

@@ -43,18 +43,18 @@ class MessageReader(GenericSingerReader[str]):
     def deserialize_json(self, line: str) -> _Message:
         """Return the message of a line."""
         if encoding_problem(line):
-            raise self._broken("is not UTF-8")
+            raise self._line_error("is not UTF-8")
         try:
             message, problems, has_duplicate_keys = parse(line)
         except ValueError:
-            raise self._broken("is not JSON") from None
+            raise self._line_error("is not JSON") from None
         if not isinstance(message, dict) or not isinstance(message.get("type"), str):
-            raise self._broken("is not a Singer message")
+            raise self._line_error("is not a Singer message")
         if not isinstance(message.get("stream", ""), str):
-            raise self._broken("has a stream name that is not text")
+            raise self._line_error("has a stream name that is not text")
         what = "; ".join(problems)
         if problems and (message["type"] != "RECORD" or has_duplicate_keys):
-            raise self._broken(f"has {what}")
+            raise self._line_error(f"has {what}")
         self.fault = RecordFault(what, line) if problems else None
         return message
 
@@ -68,7 +68,7 @@ class MessageReader(GenericSingerReader[str]):
         """Raise InvalidInput for a message that lacks a key."""
         missing = sorted(requires - set(line_dict))
         if missing:
-            raise self._broken(f"lacks {', '.join(missing)}")
+            raise self._line_error(f"lacks {', '.join(missing)}")
 
     def _lines(self, file: IO[str]) -> Iterator[str]:
         for line in file:
@@ -79,9 +79,9 @@ class MessageReader(GenericSingerReader[str]):
 
     @override
     def _process_unknown_message(self, message_dict: _Message) -> None:
-        raise self._broken(f"has the unknown type {message_dict['type'][:30]!r}")
+        raise self._line_error(f"has the unknown type {message_dict['type'][:30]!r}")
 
-    def _broken(self, what: str) -> InvalidInput:
+    def _line_error(self, what: str) -> InvalidInput:
         return InvalidInput(
             f"Input line {what}.",
             where=self.where,

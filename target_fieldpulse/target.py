@@ -74,21 +74,21 @@ class TargetFieldPulse(FieldPulsePlugin, Target):
             return FieldPulseSink
         if stream_name not in BY_NAME and self.settings.discard_unknown_streams:
             return DiscardSink
-        raise _unsupported(stream_name)
+        raise _unsupported_stream_error(stream_name)
 
     @override
     def _process_schema_message(self, message_dict: dict[str, Any]) -> None:
         self._assert_line_requires(message_dict, requires={"stream", "schema"})
         schema = message_dict["schema"]
         if not (isinstance(schema, dict) and isinstance(schema.get("properties", {}), dict)):
-            raise self._malformed("schema")
+            raise self._malformed_error("schema")
         super()._process_schema_message(message_dict)
 
     @override
     def _process_record_message(self, message_dict: dict[str, Any]) -> None:
         self.run.raise_if_failed()
         if not isinstance(message_dict.get("record", {}), dict):
-            raise self._malformed("record")
+            raise self._malformed_error("record")
         super()._process_record_message(message_dict)
 
     @override
@@ -128,7 +128,7 @@ class TargetFieldPulse(FieldPulsePlugin, Target):
         """Return the reader of the input."""
         return cast("MessageReader", self.message_reader)
 
-    def _malformed(self, part: str) -> InvalidInput:
+    def _malformed_error(self, part: str) -> InvalidInput:
         return InvalidInput(f"The {part} of a message is not an object.", where=self.reader.where, hint=_CHECK_INPUT)
 
     def _as_input_error(self, error: BaseException) -> BaseException:
@@ -167,7 +167,7 @@ class TargetFieldPulse(FieldPulsePlugin, Target):
         sys.exit(run.close())
 
 
-def _unsupported(stream_name: str) -> UnsupportedStreamError:
+def _unsupported_stream_error(stream_name: str) -> UnsupportedStreamError:
     resource = BY_NAME.get(stream_name)
     if resource is None:
         what, hint = (

@@ -49,7 +49,7 @@ class ApiKey:
                 hint="set TAP_FIELDPULSE_API_KEY or TARGET_FIELDPULSE_API_KEY, or …_API_KEY_FILE "
                 "(`fieldpulse doctor` accepts either)",
             )
-        return cls(_checked(str(value), "setting api_key"))
+        return cls(_valid_key(str(value), "setting api_key"))
 
     def renew(self, rejected: str) -> bool:
         """Read the file again if `rejected` is still the current key; return whether the key differs from it now."""
@@ -72,7 +72,7 @@ def _read_file(path: Path) -> str:
     where = f"setting api_key_file · {path}"
     try:
         with path.open(encoding="ascii", errors="replace") as file:
-            return _checked(file.read(_MAX_CHARACTERS + 1).strip(), where)
+            return _valid_key(file.read(_MAX_CHARACTERS + 1).strip(), where)
     except (OSError, ValueError) as error:  # ValueError: the path itself is not valid
         reason = getattr(error, "strerror", None) or "not a path"
         raise ConfigError(
@@ -82,7 +82,7 @@ def _read_file(path: Path) -> str:
         ) from None
 
 
-def _checked(key: str, where: str) -> str:
+def _valid_key(key: str, where: str) -> str:
     if 0 < len(key) <= _MAX_CHARACTERS and key.isascii() and key.isprintable() and " " not in key:
         return key
     raise ConfigError(

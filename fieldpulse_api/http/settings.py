@@ -35,7 +35,7 @@ class ClientSettings:
     profile: AccountProfile = field(default_factory=AccountProfile)
 
     def __post_init__(self) -> None:
-        object.__setattr__(self, "api_url", _checked_url(self.api_url))
+        object.__setattr__(self, "api_url", _valid_url(self.api_url))
 
     @override
     def __repr__(self) -> str:
@@ -56,7 +56,7 @@ def is_loopback(host: str) -> bool:
         return host == "localhost"
 
 
-def _checked_url(url: str) -> str:
+def _valid_url(url: str) -> str:
     try:
         parsed = httpx.URL(url)
     except (httpx.InvalidURL, UnicodeError):

@@ -64,7 +64,9 @@ class BoundedTransport(httpx.BaseTransport):
         began, outcome = time.perf_counter(), "no response"
         try:
             with closing(self._transport.handle_request(request)) as response:
-                body = b"".join(_bounded(_decompressed(response), time.monotonic() + self._timeout_seconds))
+                body = b"".join(
+                    _bounded_chunks(_decompressed_chunks(response), time.monotonic() + self._timeout_seconds)
+                )
             outcome = str(response.status_code)
         except httpx.HTTPError as error:
             outcome = type(error).__name__
@@ -124,7 +126,7 @@ def _environment_proxy(url: httpx.URL) -> str | None:
     return f"http://{proxy}" if proxy and "://" not in proxy else proxy
 
 
-def _bounded(chunks: Iterator[bytes], deadline: float) -> Iterator[bytes]:
+def _bounded_chunks(chunks: Iterator[bytes], deadline: float) -> Iterator[bytes]:
     size = 0
     for chunk in chunks:
         size += len(chunk)
@@ -135,7 +137,7 @@ def _bounded(chunks: Iterator[bytes], deadline: float) -> Iterator[bytes]:
             raise httpx.ReadTimeout("the response takes too long")
 
 
-def _decompressed(response: httpx.Response) -> Iterator[bytes]:
+def _decompressed_chunks(response: httpx.Response) -> Iterator[bytes]:
     """Yield the body in chunks of 1 MiB at most; httpx would decompress whatever one read brought at once."""
     encoding = response.headers.get("content-encoding", "identity").strip().lower()
     if encoding == "identity":

@@ -94,7 +94,7 @@ class Pages:
         response = self._client.get(self.path, params)
         rows = [] if response.data is None else response.data  # an empty page may be null instead of a list
         if not isinstance(rows, list):
-            raise self._unexpected("no list of rows", page_number)
+            raise self._unexpected_response("no list of rows", page_number)
         self.stats.pages += 1
         self.stats.started_at = self.stats.started_at or response.date
         if response.server_count is not None:
@@ -117,10 +117,10 @@ class Pages:
     def _id_of(self, row: object, page_number: int) -> int:
         row_id = optional_int(row.get("id")) if isinstance(row, dict) else None
         if row_id is None:
-            raise self._unexpected("a row without an id", page_number)
+            raise self._unexpected_response("a row without an id", page_number)
         return row_id
 
-    def _unexpected(self, what: str, page_number: int) -> UnexpectedResponse:
+    def _unexpected_response(self, what: str, page_number: int) -> UnexpectedResponse:
         return UnexpectedResponse(
             f"FieldPulse sent {what}.",
             where=f"GET {self.path} page {page_number} · stream {self.resource.name}",

@@ -68,7 +68,7 @@ class AccountCheck:
             return
         answered = next((probe for probe in self._probes if probe.first_page), None)
         if answered is None:
-            yield self._no_list_answered()
+            yield self._no_list_responded()
             return
         yield Finding("ok", "key", "accepted", f"at {self._client.settings.api_url}")
         self.profile.lists = {probe.resource.name: probe.facts for probe in self._probes}
@@ -83,7 +83,7 @@ class AccountCheck:
     def _if_time_left(self, question: Callable[[], _T | None]) -> _T | None:
         return question() if time.monotonic() < self._deadline else None
 
-    def _no_list_answered(self) -> Finding:
+    def _no_list_responded(self) -> Finding:
         """Return the finding that no list answered; then nothing shows that the key is accepted."""
         return Finding(
             "FAIL",

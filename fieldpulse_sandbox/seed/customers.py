@@ -22,7 +22,7 @@ def add_customers(draft: AccountDraft) -> None:
     moments = [IMPORT_DAY] * imported + sorted(draft.past() for _ in range(draft.customers - imported + deleted_count))
     for number, created in enumerate(moments):
         row = _add_customer(draft, number, created, is_import=number < imported)
-        if deleted_count and number % 100 == FIRST_DELETED and len(_deleted(draft)) < deleted_count:
+        if deleted_count and number % 100 == FIRST_DELETED and len(_deleted_customers(draft)) < deleted_count:
             row["deleted_at"] = row["updated_at"]  # its jobs and invoices stay (verified)
         elif number % 3 == 0:
             _add_contact(draft, row, created)
@@ -30,7 +30,7 @@ def add_customers(draft: AccountDraft) -> None:
             _add_asset(draft, row, created)
 
 
-def _deleted(draft: AccountDraft) -> list[Row]:
+def _deleted_customers(draft: AccountDraft) -> list[Row]:
     return [row for row in draft.rows["customers"][FIRST_DELETED::100] if row["deleted_at"]]
 
 

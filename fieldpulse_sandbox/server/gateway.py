@@ -59,7 +59,7 @@ class Gateway:
         if scope["type"] != "http":
             return
         body = await _read_body(receive)
-        request = _recorded(scope, body, self.state.api_key())
+        request = _recorded_request(scope, body, self.state.api_key())
         self.state.on_request(request)
 
         async def send_recorded(message: Message) -> None:
@@ -75,9 +75,9 @@ class Gateway:
         self.state.on_response(request)
 
     async def _respond(self, request: RecordedRequest, body: bytes, exchange: Exchange) -> None:
-        refusal = self._refusal(request, len(body))
-        if refusal:
-            return await send_response(exchange.send, refusal)
+        rejection = self._rejection(request, len(body))
+        if rejection:
+            return await send_response(exchange.send, rejection)
         if self.state.latency_seconds:
             await asyncio.sleep(self.state.latency_seconds + SLOW_PATHS.get(request.path, 0.0))
         fault = self.state.faults.next_for(request.method, request.path, request.query_string, body)
@@ -86,12 +86,12 @@ class Gateway:
         request.fault = fault.kind
         return await inject(fault, exchange, self.state.clock())
 
-    def _refusal(self, request: RecordedRequest, body_bytes: int) -> HttpResponse | None:
+    def _rejection(self, request: RecordedRequest, body_bytes: int) -> HttpResponse | None:
         if not request.has_valid_key:
             return gateway_error(self.state.behaviour.bad_key_status)
         if request.method not in METHODS:
-            return self.state.limit.refusal() or unknown_route_error(self.state.behaviour.unknown_route_status)
-        return self.state.limit.refusal() or (gateway_error(413) if body_bytes > MAX_BODY_BYTES else None)
+            return self.state.limit.rejection() or unknown_route_error(self.state.behaviour.unknown_route_status)
+        return self.state.limit.rejection() or (gateway_error(413) if body_bytes > MAX_BODY_BYTES else None)
 
     def _headers(self) -> list[tuple[bytes, bytes]]:
         """Return the headers of every response: the server's clock, and a request id for logs."""
@@ -104,7 +104,7 @@ class Gateway:
         return [(b"date", date.encode()), *headers]
 
 
-def _recorded(scope: Scope, raw_body: bytes, api_key: str) -> RecordedRequest:
+def _recorded_request(scope: Scope, raw_body: bytes, api_key: str) -> RecordedRequest:
     keys = [value for name, value in scope["headers"] if name == b"x-api-key"]
     query_string = scope["query_string"].decode("latin-1")
     try:

@@ -18,7 +18,7 @@ class RequestLimit:
         self._clock = clock
         self._accepted: deque[float] = deque()
 
-    def refusal(self) -> HttpResponse | None:
+    def rejection(self) -> HttpResponse | None:
         """Return the 429 for a request that arrives now, or None if it is accepted."""
         if not self.limit:
             return None

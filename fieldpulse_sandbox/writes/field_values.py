@@ -34,7 +34,7 @@ SHORT_TYPES = {class_name: short for short, class_name in OBJECT_TYPES.items() i
 """Short name by class name; comments write subtasks in the plural (documented)."""
 
 
-def accepted(field: Field, value: Any, behaviour: Behaviour) -> Any:
+def accepted_value(field: Field, value: Any, behaviour: Behaviour) -> Any:
     """Return a value of a body if its form is accepted. Times without a zone are returned in UTC.
 
     Raises: ValueError with the text of the API.
@@ -102,26 +102,26 @@ def decimal_text(column: str, value: Decimal) -> str:
     return f"{value.normalize():f}"
 
 
-def _invalid(field: Field, rule: str) -> ValueError:
+def _value_error(field: Field, rule: str) -> ValueError:
     return ValueError(f"The {readable_name(field.name)} {rule}.")
 
 
 def _text(field: Field, value: Any) -> str:
     if isinstance(value, bool | list | dict):
-        raise _invalid(field, "must be a string")
+        raise _value_error(field, "must be a string")
     return str(value)
 
 
 def _phone(field: Field, value: Any) -> str:
     text = _text(field, value)
     if text and sum(letter.isdigit() for letter in text) < PHONE_DIGITS:
-        raise _invalid(field, "must be a valid phone number")
+        raise _value_error(field, "must be a valid phone number")
     return text
 
 
 def _mail(field: Field, value: Any) -> str:
     if value != "" and not (isinstance(value, str) and MAIL.fullmatch(value)):
-        raise _invalid(field, "must be a valid email address")
+        raise _value_error(field, "must be a valid email address")
     return str(value)
 
 
@@ -131,16 +131,16 @@ def _integer(field: Field, value: Any) -> int:
             return int(value)
     except ValueError:
         pass
-    raise _invalid(field, "must be an integer")
+    raise _value_error(field, "must be an integer")
 
 
 def _decimal(field: Field, value: Any) -> str | int:
     number = decimal_or_none(value)
     if number is None:
-        raise _invalid(field, "must be a number")
+        raise _value_error(field, "must be a number")
     if field.name in WHOLE:
         if number % 1:
-            raise _invalid(field, "must be an integer")
+            raise _value_error(field, "must be an integer")
         return int(number)
     return decimal_text(field.name, number)
 
@@ -148,13 +148,13 @@ def _decimal(field: Field, value: Any) -> str | int:
 def _boolean(field: Field, value: Any) -> bool:
     if value in (True, False, "0", "1"):
         return value in (True, "1")
-    raise _invalid(field, "field must be true or false")
+    raise _value_error(field, "field must be true or false")
 
 
 def _time(field: Field, value: Any) -> str:
     text = bare_from(value)
     if text is None:
-        raise _invalid(field, "is not a valid date")
+        raise _value_error(field, "is not a valid date")
     return text
 
 
@@ -164,7 +164,7 @@ def _day(field: Field, value: Any) -> str:
             return date.fromisoformat(value).isoformat()
     except ValueError:
         pass
-    raise _invalid(field, "does not match the format Y-m-d")
+    raise _value_error(field, "does not match the format Y-m-d")
 
 
 def _object_type(field: Field, value: Any) -> str:

@@ -15,7 +15,7 @@ from fieldpulse_sandbox.seed.fields import CUSTOM_FIELD_OBJECTS, owner_column
 
 from .derived_columns import update_dependents, with_derived_columns
 from .field_values import TEXTS
-from .validation import NO_FIELDS, Body, validated
+from .validation import NO_FIELDS, Body, validated_cells
 
 INLINE_LOCATION = ("title", "address_1", "address_2", "city", "state", "zip_code", "is_main_location")
 
@@ -63,7 +63,7 @@ class RowWriter:
 
     def _values(self, resource: Resource, body: Body, before: Row) -> Row:
         """Return the cells that a body sets, and those derived from them."""
-        values = validated(self.store, resource, body, before=before, behaviour=self.behaviour)
+        values = validated_cells(self.store, resource, body, before=before, behaviour=self.behaviour)
         hidden, unset = WRITE_ONLY.get(resource.name, frozenset()), blank_row(resource.name)
         values = {key: unset.get(key) if cell is None else cell for key, cell in values.items() if key not in hidden}
         values = with_derived_columns(self.store, resource.name, values, before)

@@ -16,7 +16,7 @@ from fieldpulse_sandbox.data.store import Store
 from fieldpulse_sandbox.schema.column_rules import undocumented_cells
 from fieldpulse_sandbox.schema.table_shapes import SHAPES, Row
 
-from .field_values import accepted, converted_value, invalid_choice, is_object_type, readable_name
+from .field_values import accepted_value, converted_value, invalid_choice, is_object_type, readable_name
 from .line_items import line_problems
 from .references import reference_problems
 
@@ -28,7 +28,7 @@ LIST_FIELDS = frozenset(
 NO_FIELDS = WriteSpec(fields=())
 
 
-def validated(store: Store, resource: Resource, body: Body, *, before: Row, behaviour: Behaviour) -> Body:
+def validated_cells(store: Store, resource: Resource, body: Body, *, before: Row, behaviour: Behaviour) -> Body:
     """Return the cells that a body sets. `before` is {} on create.
 
     Raises: ValidationFailed.
@@ -63,7 +63,7 @@ def documented_values(
         if name not in body:
             continue
         try:
-            values[name] = converted_value(field, accepted(field, body[name], behaviour))
+            values[name] = converted_value(field, accepted_value(field, body[name], behaviour))
         except ValueError as error:
             problems.append((prefix + name, str(error)))
     return values, problems

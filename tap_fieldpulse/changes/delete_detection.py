@@ -64,7 +64,7 @@ class DeleteDetector:
             else:
                 existing += 1
             if len(deleted) * 100 > self._max_percent * known_count:
-                raise self._limit_reached(len(missing), known_count)
+                raise self._limit_error(len(missing), known_count)
         if existing:
             self._logger.info("%s: %d rows are missing from the list but exist by id", self._resource.name, existing)
         return deleted
@@ -74,7 +74,7 @@ class DeleteDetector:
         """Return the record of a deleted row: its key, and when the tap detected the delete."""
         return {"id": row["id"], "deleted_at": iso_timestamp(now)}
 
-    def _limit_reached(self, missing_count: int, known_count: int) -> SafetyLimitReached:
+    def _limit_error(self, missing_count: int, known_count: int) -> SafetyLimitReached:
         return SafetyLimitReached(
             f"Too many rows of stream {self._resource.name} were deleted: {missing_count} of {known_count} known rows "
             f"are missing, the limit is {self._max_percent:g} %. No delete of the stream was reported.",

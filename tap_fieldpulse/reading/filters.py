@@ -131,7 +131,7 @@ class _FilterValues:
     def _limit_query(self, sent: str, number: int) -> dict[str, str]:
         """Return parameters with a day of margin, since the time zone in which the server compares is unknown."""
         is_first = self.filter.comparison == ">="
-        limit = _moved(min(self.limits), -_DAY) if is_first else _moved(max(self.limits), _DAY)
+        limit = _shifted_time(min(self.limits), -_DAY) if is_first else _shifted_time(max(self.limits), _DAY)
         seconds = str(int(limit.replace(microsecond=0).timestamp()))
         if sent != "filter":
             return {sent: seconds}
@@ -195,10 +195,10 @@ def _limit(value: Any, bound: str, zone: tzinfo) -> datetime | None:
         return None
     limit = optional_time(value, zone)
     is_day = len(value.strip()) == len("2026-01-31")
-    return _moved(limit, _DAY - timedelta(microseconds=1)) if limit and is_day and bound == "<=" else limit
+    return _shifted_time(limit, _DAY - timedelta(microseconds=1)) if limit and is_day and bound == "<=" else limit
 
 
-def _moved(time: datetime, by: timedelta) -> datetime:
+def _shifted_time(time: datetime, by: timedelta) -> datetime:
     """Return a time that is `by` later, or the first or last representable time."""
     try:
         return time + by

@@ -65,17 +65,17 @@ def read_catalog(catalog_json: dict[str, Any], event_streams: tuple[str, ...]) -
     """
     error = next(_SHAPE.iter_errors(catalog_json), None)
     if error:
-        raise _invalid(f"{error.validator}: {error.validator_value}", ".".join(map(str, error.absolute_path)))
+        raise _catalog_error(f"{error.validator}: {error.validator_value}", ".".join(map(str, error.absolute_path)))
     catalog = Catalog()
     for stream in catalog_json["streams"]:
         name = stream["tap_stream_id"]
         if name in catalog:
-            raise _invalid("it lists a stream more than once", f"stream {name}")
+            raise _catalog_error("it lists a stream more than once", f"stream {name}")
         catalog[name] = _read(stream)
         if name in (*BY_NAME, *event_streams):
             _check(catalog[name])
         elif catalog[name].metadata.resolve_selection().get((), False):
-            raise _invalid(
+            raise _catalog_error(
                 f"it selects an unknown stream: {got_and_allowed(name, (*BY_NAME, *event_streams))}", f"stream {name}"
             )
     return catalog
@@ -88,31 +88,31 @@ def _read(stream: dict[str, Any]) -> CatalogEntry:
         return CatalogEntry.from_dict(stream)
     except SchemaError as error:
         rule = f"{error.validator}: {error.validator_value}"
-        raise _invalid(rule, ".".join([where, *map(str, error.absolute_path)])) from None
+        raise _catalog_error(rule, ".".join([where, *map(str, error.absolute_path)])) from None
     except (AttributeError, TypeError, ValueError, RecursionError):  # the SDK does not accept `true` as a schema
-        raise _invalid("the schema of a property is not an object", where) from None
+        raise _catalog_error("the schema of a property is not an object", where) from None
 
 
 def _check(entry: CatalogEntry) -> None:
     where, root = f"stream {entry.tap_stream_id}", entry.metadata.root
     if entry.stream not in (None, entry.tap_stream_id):
-        raise _invalid("`stream` differs from `tap_stream_id`; rename streams with stream_maps", where)
+        raise _catalog_error("`stream` differs from `tap_stream_id`; rename streams with stream_maps", where)
     resource = BY_NAME.get(entry.tap_stream_id)
     if resource is None:
         return
     allowed = [resource.updated_column] if resource.updated_column else []
     for key in (entry.replication_key, root.replication_key):
         if key is not None and key not in allowed:
-            raise _invalid(
+            raise _catalog_error(
                 f"the stream has no such replication key: {got_and_allowed(key, allowed or ['null'])}", where
             )
     columns = {*resource.schema["properties"], *(entry.schema.properties or ())}
     for key in (*(entry.key_properties or ()), *(root.table_key_properties or ())):
         if key not in columns:
-            raise _invalid(f"the stream has no such key column: {got_and_allowed(key, sorted(columns))}", where)
+            raise _catalog_error(f"the stream has no such key column: {got_and_allowed(key, sorted(columns))}", where)
 
 
-def _invalid(problem: str, place: str) -> ConfigError:
+def _catalog_error(problem: str, place: str) -> ConfigError:
     return ConfigError(
         f"The catalog is invalid: {problem}.",
         where=f"--catalog · {place}" if place else "--catalog",

@@ -73,7 +73,7 @@ class Delivery:
         Without `updated_at`, the whole object is part of it: otherwise two changes would have the same key.
         """
         identity = [
-            *(self.account, _normalized(self.trigger), self.object_type, self.object_id),
+            *(self.account, _normalized_trigger(self.trigger), self.object_type, self.object_id),
             *(self.updated_at, self.new_value, self.data if self.updated_at is None else None),
         ]
         return hashlib.sha256(msgspec.json.encode(identity)).hexdigest()[:32]
@@ -94,7 +94,7 @@ def read_delivery(body: bytes) -> Delivery:
     if not company_id:
         raise InvalidDelivery("company")
     row = data["object"] if isinstance(data.get("object"), dict) else data
-    name = _normalized(trigger)
+    name = _normalized_trigger(trigger)
     return Delivery(
         account=str(int(company_id[1])),
         event=_EVENT_NAMES.get(name, UNKNOWN),
@@ -109,7 +109,7 @@ def read_delivery(body: bytes) -> Delivery:
     )
 
 
-def _normalized(trigger: str) -> str:
+def _normalized_trigger(trigger: str) -> str:
     return re.sub(r"[\s_-]+", " ", trigger).strip().lower()
 
 

@@ -63,7 +63,7 @@ class Ledger:
         self.account = account
         self._database = database
         if account == former_account:
-            self._refuse_lost_account_id()
+            self._raise_if_account_id_lost()
         elif former_account:
             self._rename_account(former_account)
 
@@ -172,10 +172,10 @@ class Ledger:
         with self._database.begin() as connection:
             connection.execute(delete(ENTRIES).where(*self._is(key)))
 
-    def _refuse_lost_account_id(self) -> None:
-        """Refuse to go on under the address's name if entries exist under an id: every record would be created again.
+    def _raise_if_account_id_lost(self) -> None:
+        """Raise ConfigError if entries exist under an account's id: every record would be created again.
 
-        No list shows the account's id now, so the entries under the id cannot be attributed to this account.
+        No list shows the id of this account now, so the entries under an id cannot be attributed to it.
         """
         with self._database.begin() as connection:
             query = select(ENTRIES.c.account).where(ENTRIES.c.account != self.account).distinct()
@@ -184,7 +184,7 @@ class Ledger:
             raise ConfigError(
                 "The account of the API key cannot be determined: no list shows its id, and the ledger is kept by id.",
                 where=f"setting ledger_url · accounts {', '.join(others)}",
-                hint="run again later; if this stays, `fieldpulse doctor` shows which lists answer",
+                hint="run again later; if this stays, `fieldpulse doctor` shows which lists respond",
             )
 
     def _rename_account(self, former_account: str) -> None:

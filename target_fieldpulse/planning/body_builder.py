@@ -13,7 +13,7 @@ from fieldpulse_api.values.custom_fields import CUSTOM_FIELDS_PROPERTY
 from target_fieldpulse.records.columns import Column
 from target_fieldpulse.records.custom_fields import DEFINITION, CustomFieldWriter, row_values
 from target_fieldpulse.records.custom_fields import FIELD as CUSTOM_FIELDS
-from target_fieldpulse.records.field_codec import FieldCodec, refuse
+from target_fieldpulse.records.field_codec import FieldCodec, invalid_field
 from target_fieldpulse.records.parsed_record import EXTERNAL_ID, ParsedRecord, Record
 from target_fieldpulse.records.property_hashes import fields_of
 
@@ -97,11 +97,11 @@ class BodyBuilder:
         row_id = filled.pop(str(write.row_reference), None)
         if row_id is None:
             reference = write.reference(str(write.row_reference))
-            raise refuse(f"one of {', '.join(reference.properties)} is required", reference.field)
+            raise invalid_field(f"one of {', '.join(reference.properties)} is required", reference.field)
         body = self._fields(write, record.values, filled)
         for name in write.required:
             if body.get(name) is None:
-                raise refuse(f"one of {', '.join(write.reference(name).properties)} is required", name)
+                raise invalid_field(f"one of {', '.join(write.reference(name).properties)} is required", name)
         return row_id, body
 
     def _fields(
@@ -136,7 +136,7 @@ class BodyBuilder:
         key_field = key_column.custom_field_id if key_column else None
         for entry in entries:
             if entry[DEFINITION] == key_field and entry["value"] not in ("", record.external_id):
-                raise refuse(
+                raise invalid_field(
                     f"{CUSTOM_FIELDS_PROPERTY}: the field that stores external_id has a different value",
                     CUSTOM_FIELDS_PROPERTY,
                 )
@@ -160,9 +160,9 @@ class BodyBuilder:
         for name in resource.parent_keys:
             value = body.pop(name, None)
             if value is not None and known.get(name) not in (None, value):
-                raise refuse(f"{name} has changed; FieldPulse cannot move rows of `{resource.name}`", name)
+                raise invalid_field(f"{name} has changed; FieldPulse cannot move rows of `{resource.name}`", name)
             if value is None and name not in parent_ids:
-                raise refuse(f"{name} is required to address a row of `{resource.name}`", name)
+                raise invalid_field(f"{name} is required to address a row of `{resource.name}`", name)
             parent_ids.setdefault(name, int(value or 0))
         return parent_ids
 
@@ -182,7 +182,7 @@ class BodyBuilder:
             body = self._fields(action.item, item, self._references.resolve(action.item, item))
             return with_defaults(action.item, body, purpose="in each element")
         except RecordInvalid as error:
-            raise refuse(f"{action.name}: {error.what}", action.name) from None
+            raise invalid_field(f"{action.name}: {error.what}", action.name) from None
 
 
 def as_create(plan: Plan) -> Plan:
@@ -199,9 +199,9 @@ def with_defaults(write: WriteSpec, body: Body, *, purpose: str) -> Body:
         if body.get(name) in (None, ""):
             properties = [each for ref in write.references if name in ref.fields for each in ref.properties]
             others = " or ".join(each for each in properties if each != name)
-            raise refuse(f"{name} is required {purpose}{', or ' if others else ''}{others}", name)
+            raise invalid_field(f"{name} is required {purpose}{', or ' if others else ''}{others}", name)
     if write.require_any_of and not any(body.get(name) for name in write.require_any_of):
-        raise refuse(f"one of {', '.join(write.require_any_of)} is required {purpose}", write.require_any_of[0])
+        raise invalid_field(f"one of {', '.join(write.require_any_of)} is required {purpose}", write.require_any_of[0])
     return body
 
 
@@ -212,7 +212,7 @@ def _nulls(write: WriteSpec, values: Record, body: Body, fields: set[str]) -> Bo
         names = [name for name, filled in write.fields_by_property.items() if filled[0] == each.name and name in values]
         if any(values[name] is None for name in names):
             if each.name in write.required:
-                raise refuse(f"{each.name} is required and cannot be null", each.name)
+                raise invalid_field(f"{each.name} is required and cannot be null", each.name)
             nulls[each.name] = [] if each.type is FieldType.JSON else None
     return nulls
 
@@ -221,5 +221,5 @@ def _items(action: Action, value: Any) -> list[Mapping[str, Any]]:
     if action.body_key and isinstance(value, Mapping):
         value = value.get(action.body_key)
     if not isinstance(value, list) or not all(isinstance(item, Mapping) for item in value):
-        raise refuse(f"{action.name} must be a list of objects", action.name)
+        raise invalid_field(f"{action.name} must be a list of objects", action.name)
     return value

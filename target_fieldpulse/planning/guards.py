@@ -70,7 +70,7 @@ class Guards:
         with self._lock:
             self._counts[action, stream] += 1
             if self._counts[action, stream] > self._maximum(limit, action, stream):
-                raise self._exceeded(limit, action, stream)
+                raise self._limit_error(limit, action, stream)
 
     def reset(self) -> None:
         """Set all counts to zero: what was counted was only planned."""
@@ -83,7 +83,7 @@ class Guards:
             self._maxima[action, stream] = int(rows)
         return self._maxima[action, stream]
 
-    def _exceeded(self, limit: Limit, action: PlanAction, stream: str) -> SafetyLimitReached:
+    def _limit_error(self, limit: Limit, action: PlanAction, stream: str) -> SafetyLimitReached:
         share = f" ({limit.number:g} % of the {self._row_count(stream)} known rows)" if limit.is_percentage else ""
         return SafetyLimitReached(
             f"The run would {action} more than {self._maxima[action, stream]} rows of `{stream}`{share}.",

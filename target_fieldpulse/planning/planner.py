@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from fieldpulse_api.resources.catalogue import WRITABLE
 from fieldpulse_api.resources.model import Operation
 from target_fieldpulse.ledger.ledger import Entry
-from target_fieldpulse.records.field_codec import refuse
+from target_fieldpulse.records.field_codec import invalid_field
 from target_fieldpulse.records.ledger_key import KeyKind, LedgerKey
 from target_fieldpulse.records.parsed_record import ParsedRecord
 from target_fieldpulse.records.property_hashes import PropertyHashes, changed_properties, hash_properties, merge_hashes
@@ -120,9 +120,11 @@ class Planner:
             reason = "it was deleted at its source, and hard_delete is not set"
             return Plan("skip", resource, record.key, row_id, reason=reason)
         if Operation.DELETE not in resource.operations:
-            raise refuse(f"FieldPulse cannot delete rows of `{resource.name}`", "deleted_at", "archive the row instead")
+            raise invalid_field(
+                f"FieldPulse cannot delete rows of `{resource.name}`", "deleted_at", "archive the row instead"
+            )
         if entry and entry.status == "pending":
-            raise refuse(
+            raise invalid_field(
                 "the outcome of its create is unknown",
                 "deleted_at",
                 "send it once without deleted_at, or settle it with `fieldpulse ledger settle`",
@@ -139,7 +141,7 @@ class Planner:
         """Plan a record of a stream that changes rows of another one. The row is the record's key."""
         resource, write = record.resource, record.resource.write_spec
         if record.is_deleted:
-            raise refuse(f"FieldPulse cannot delete rows of `{resource.name}`", "deleted_at")
+            raise invalid_field(f"FieldPulse cannot delete rows of `{resource.name}`", "deleted_at")
         row_id, body = self._bodies.row_change(record)
         key, hashes = row_change_key(resource.name, row_id), hash_properties(write, body)
         entry = self._state.find(key)

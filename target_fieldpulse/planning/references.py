@@ -12,7 +12,7 @@ from fieldpulse_api.resources.write_model import ParentLookup, Reference, WriteS
 from fieldpulse_api.values.scalars import optional_int
 from fieldpulse_api.values.text import PERSONAL_COLUMN, normalized, object_type
 from target_fieldpulse.records.columns import Column
-from target_fieldpulse.records.field_codec import describe, refuse
+from target_fieldpulse.records.field_codec import describe, invalid_field
 from target_fieldpulse.records.ledger_key import KeyKind, LedgerKey
 from target_fieldpulse.records.parsed_record import Record, is_blank, to_row_id
 
@@ -55,7 +55,7 @@ class References:
         """Add the fields that one property fills. Several properties may fill a field only with the same value."""
         if reference.list_item_key:
             if not is_blank(values.get(reference.field)):
-                raise _contradiction(reference.field, name)
+                raise _contradiction_error(reference.field, name)
             filled[reference.field] = [*filled.get(reference.field, ()), *self._list_items(reference, name, values)]
             return
         resolved = self._resolve_property(reference, name, values)
@@ -63,9 +63,9 @@ class References:
         for field, value in resolved.items():
             other = filled.get(field, direct.get(field))
             if not is_blank(other) and str(other) != str(value) and object_type(other) != object_type(value):
-                raise _contradiction(field, name)
+                raise _contradiction_error(field, name)
         if reference.field in filled and reference.field not in resolved:
-            raise _contradiction(reference.field, name)
+            raise _contradiction_error(reference.field, name)
         filled |= resolved
 
     def _resolve_property(self, reference: Reference, name: str, values: Record) -> dict[str, Any]:
@@ -97,7 +97,7 @@ class References:
             elif optional_int(name) is not None:
                 yield to_row_id(name, field)
             else:
-                raise refuse(f"{field} has an element that is neither a name nor an id", field)
+                raise invalid_field(f"{field} has an element that is neither a name nor an id", field)
 
     def _row_written_for(self, stream: str, name: str, external_id: str) -> int:
         """Return the row that was written for a record of another stream."""
@@ -107,7 +107,7 @@ class References:
         row_id = self._matcher.row_with_external_id(stream, external_id)
         if row_id is not None:
             return row_id
-        raise refuse(
+        raise invalid_field(
             f"{name}: no record of `{stream}` with this external_id was written",
             name,
             f"send the record of `{stream}` first, in this run or in an earlier one with the same ledger",
@@ -122,7 +122,7 @@ class References:
             if code not in reference.code_labels.by_code:
                 labels = [f"{each} {label}" for each, label in reference.code_labels.pairs]
                 name = str(reference.name_property)
-                raise refuse(f"{name}: {allowed_and_similar(value, labels)}", name)
+                raise invalid_field(f"{name}: {allowed_and_similar(value, labels)}", name)
             return code
         if self._lookup(reference).find({Column(str(reference.column)): value}):
             return None
@@ -132,13 +132,13 @@ class References:
     def _row_named(self, reference: Reference, name: str, value: Any) -> int | Any:
         """Return the id of the row with a name, or the row to create for it."""
         if not isinstance(value, (str, int)) or isinstance(value, bool):
-            raise refuse(f"{name} is {describe(value)}; a name is expected", name)
+            raise invalid_field(f"{name} is {describe(value)}; a name is expected", name)
         row_ids = self._find_named(reference, value)
         if len(row_ids) == 1:
             return row_ids[0]
         if row_ids:
             ids = ", ".join(map(str, row_ids))
-            raise refuse(
+            raise invalid_field(
                 f"{name} matches {len(row_ids)} rows of `{reference.stream}`: ids {ids}",
                 name,
                 f"give {reference.field}",
@@ -148,8 +148,10 @@ class References:
             body |= dict([reference.restrict_to] if reference.restrict_to else [])
             return RowToCreate(reference.stream, tuple(body.items()))
         if reference.column == PERSONAL_COLUMN:  # an e-mail address appears in no message, nor do those of others
-            raise refuse(f"{name}: no row of `{reference.stream}` has this e-mail address", name)
-        raise refuse(f"{name} is {describe(value)}; {allowed_and_similar(value, self._allowed_names(reference))}", name)
+            raise invalid_field(f"{name}: no row of `{reference.stream}` has this e-mail address", name)
+        raise invalid_field(
+            f"{name} is {describe(value)}; {allowed_and_similar(value, self._allowed_names(reference))}", name
+        )
 
     def _allowed_names(self, reference: Reference) -> Iterator[str]:
         labels = reference.code_labels.by_code.values() if reference.code_labels else ()
@@ -189,8 +191,8 @@ class References:
         return self._lookups.get(reference.stream)
 
 
-def _contradiction(field: str, name: str) -> Exception:
-    return refuse(f"`{field}` and `{name}` refer to different rows", name, "remove one of them")
+def _contradiction_error(field: str, name: str) -> Exception:
+    return invalid_field(f"`{field}` and `{name}` refer to different rows", name, "remove one of them")
 
 
 def lookup_columns(match_columns: Mapping[str, Iterable[Column]]) -> dict[str, list[Column]]:

@@ -6,7 +6,7 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from target_fieldpulse.records.columns import Column
-from target_fieldpulse.records.field_codec import FieldCodec, refuse
+from target_fieldpulse.records.field_codec import FieldCodec, invalid_field
 from target_fieldpulse.records.parsed_record import EXTERNAL_ID, ParsedRecord
 
 from .lookups import Lookup, Lookups
@@ -35,9 +35,9 @@ class RowMatcher:
             row_ids, name = lookup.find(wanted), " and ".join(fields)
             if len(row_ids) > 1:
                 ids = ", ".join(map(str, row_ids))
-                raise refuse(f"{name} matches several rows: ids {ids}", name, "merge them, or give id")
+                raise invalid_field(f"{name} matches several rows: ids {ids}", name, "merge them, or give id")
             if row_ids:
-                self._refuse_row_of_other_key(record, lookup, row_ids[0], name)
+                self._raise_if_linked_to_other_key(record, lookup, row_ids[0], name)
                 return row_ids[0]
         return None
 
@@ -62,11 +62,11 @@ class RowMatcher:
             if own and all(self._codec.match_key(by_name[name], values.get(name)) for name in names):
                 yield names, {Column(each.column): values[each.name] for each in own}
 
-    def _refuse_row_of_other_key(self, record: ParsedRecord, lookup: Lookup, row_id: int, name: str) -> None:
+    def _raise_if_linked_to_other_key(self, record: ParsedRecord, lookup: Lookup, row_id: int, name: str) -> None:
         column = self._key_columns.get(record.resource.name)
         stored = lookup.cell(row_id, column) if column and record.external_id is not None else None
         if stored not in (None, "") and str(stored) != record.external_id:
-            raise refuse(
+            raise invalid_field(
                 f"row {row_id} matches by {name} but is already linked to another external_id",
                 name,
                 "give id, or merge the records",

@@ -18,7 +18,7 @@ from fieldpulse_api.values.custom_fields import CUSTOM_FIELDS_PROPERTY, VALUE_CO
 from fieldpulse_api.values.scalars import ConversionError, to_decimal_text
 from fieldpulse_api.values.text import normalized, property_name
 
-from .field_codec import describe, refuse
+from .field_codec import describe, invalid_field
 
 Entries = list[dict[str, Any]]
 
@@ -52,7 +52,7 @@ class CustomFieldWriter:
         for name, value in values.items():
             definition = self._definition_named(object_type, str(name))
             if definition.id in entries:
-                raise refuse(
+                raise invalid_field(
                     f"{CUSTOM_FIELDS_PROPERTY}: two names refer to the field {definition.name!r}",
                     CUSTOM_FIELDS_PROPERTY,
                 )
@@ -105,13 +105,13 @@ class CustomFieldWriter:
                 return matches[0]
             if matches:
                 ids = ", ".join(f"field_{definition.id}" for definition in matches)
-                raise refuse(
+                raise invalid_field(
                     f"{CUSTOM_FIELDS_PROPERTY}: several fields have the name {name!r}",
                     CUSTOM_FIELDS_PROPERTY,
                     f"use one of {ids}",
                 )
         instead = allowed_and_similar(name, [definition.name for definition in definitions])
-        raise refuse(f"{CUSTOM_FIELDS_PROPERTY} has no field {name!r}; {instead}", CUSTOM_FIELDS_PROPERTY)
+        raise invalid_field(f"{CUSTOM_FIELDS_PROPERTY} has no field {name!r}; {instead}", CUSTOM_FIELDS_PROPERTY)
 
     def _of(self, object_type: str) -> list[CustomFieldDefinition]:
         return [each for each in self._all() if not each.object_types or object_type in each.object_types]
@@ -176,18 +176,18 @@ def _to_text(definition: CustomFieldDefinition, value: Any) -> str:
     if isinstance(value, bool):
         return str(int(value))
     if isinstance(value, (list, Mapping)):
-        raise refuse(f"{name} is {describe(value)}; a single value is expected", name)
+        raise invalid_field(f"{name} is {describe(value)}; a single value is expected", name)
     try:
         number = to_decimal_text(value)
     except ConversionError:
         number = None
     if number is None and definition.type == "number":
-        raise refuse(f"{name} is {describe(value)}; FieldPulse expects a number", name)
+        raise invalid_field(f"{name} is {describe(value)}; FieldPulse expects a number", name)
     if definition.type == "number" or not isinstance(value, str):
         return number or ""
     if definition.choices:
         choice = next((allowed for allowed in definition.choices if normalized(allowed) == normalized(value)), None)
         if choice is None:
-            raise refuse(f"{name} is {describe(value)}; {allowed_and_similar(value, definition.choices)}", name)
+            raise invalid_field(f"{name} is {describe(value)}; {allowed_and_similar(value, definition.choices)}", name)
         return choice
     return value

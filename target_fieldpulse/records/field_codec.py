@@ -25,8 +25,8 @@ _COMPLETE = phonenumbers.ValidationResult.IS_POSSIBLE
 _POSSIBLE = (_COMPLETE, phonenumbers.ValidationResult.IS_POSSIBLE_LOCAL_ONLY)
 
 
-def refuse(reason: str, field: str, hint: str = "correct the record at its source") -> RecordInvalid:
-    """Return the error that rejects a record. The reason describes a value by type or length, and never shows it."""
+def invalid_field(reason: str, field: str, hint: str = "correct the record at its source") -> RecordInvalid:
+    """Return the error for a field of a record. The reason describes a value by type or length, and never shows it."""
     return RecordInvalid(reason, where=f"field {field}", hint=hint)
 
 
@@ -66,13 +66,15 @@ class FieldCodec:
             wire = self._to_wire[field.type](value)
         except ConversionError:
             expected = TYPE_NAMES[field.type]
-            raise refuse(f"{field.name} is {describe(value)}; {expected} is expected", field.name) from None
+            raise invalid_field(f"{field.name} is {describe(value)}; {expected} is expected", field.name) from None
         if field.type is FieldType.OBJECT_TYPE:
             wire = _allowed_object_type(field, wire)
         if field.max_length and isinstance(wire, str) and len(wire) > field.max_length:
-            raise refuse(f"{field.name} has {len(wire)} characters; the maximum is {field.max_length}", field.name)
+            raise invalid_field(
+                f"{field.name} has {len(wire)} characters; the maximum is {field.max_length}", field.name
+            )
         if field.allowed_values and wire not in (None, "") and wire not in field.allowed_values:
-            raise refuse(f"{field.name} is {describe(value)}; {_allowed_text(field, value)}", field.name)
+            raise invalid_field(f"{field.name} is {describe(value)}; {_allowed_text(field, value)}", field.name)
         return wire
 
     def equals(self, field: Field, value: Any, cell: Any) -> bool:

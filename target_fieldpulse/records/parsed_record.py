@@ -18,7 +18,7 @@ from fieldpulse_api.values.scalars import ConversionError, optional_int, to_utc
 from fieldpulse_api.values.strict_json import decode, encoding_problem
 
 from .custom_fields import FIELD as CUSTOM_FIELDS
-from .field_codec import describe, refuse
+from .field_codec import describe, invalid_field
 from .ledger_key import KeyKind, LedgerKey
 from .property_hashes import PropertyHashes, hash_properties, hash_property
 
@@ -101,7 +101,9 @@ class RecordParser:
     def _with_row_id(self, parsed: ParsedRecord) -> ParsedRecord:
         value = parsed.values.get("id")
         if value is None and parsed.external_id is None:
-            raise refuse("the record has neither external_id nor id", EXTERNAL_ID, "add one; external_id is your key")
+            raise invalid_field(
+                "the record has neither external_id nor id", EXTERNAL_ID, "add one; external_id is your key"
+            )
         if value is None:
             return parsed
         row_id = to_row_id(value, "id")
@@ -113,7 +115,7 @@ class RecordParser:
         if CUSTOM_FIELDS not in write.by_name or custom_fields is None:
             custom_fields = {}
         if not isinstance(custom_fields, Mapping):
-            raise refuse(
+            raise invalid_field(
                 f"{CUSTOM_FIELDS_PROPERTY} is {describe(custom_fields)}; an object of names and values is expected",
                 CUSTOM_FIELDS_PROPERTY,
             )
@@ -129,7 +131,7 @@ def to_row_id(value: Any, name: str) -> int:
     """Return a FieldPulse id. Raises: RecordInvalid."""
     row_id = optional_int(value)
     if row_id is None or not 0 < row_id <= _MAX_ROW_ID:
-        raise refuse(
+        raise invalid_field(
             f"{name} is {describe(value)}; FieldPulse ids are positive whole numbers",
             name,
             "put your own key into external_id",
@@ -174,7 +176,7 @@ def _to_external_id(value: Any) -> str | None:
     has_control = any(character < " " for character in text)
     if not is_scalar or len(text) > _MAX_EXTERNAL_ID_CHARACTERS or has_control or encoding_problem(text):
         rule = f"text or a number of at most {_MAX_EXTERNAL_ID_CHARACTERS} characters, without control characters"
-        raise refuse(f"external_id is {describe(value)}; expected {rule}", EXTERNAL_ID)
+        raise invalid_field(f"external_id is {describe(value)}; expected {rule}", EXTERNAL_ID)
     return text
 
 
@@ -187,4 +189,4 @@ def _is_time(name: str, value: Any) -> bool:
     try:
         return value != 0 and to_utc(value, timezone.utc) is not None
     except ConversionError:
-        raise refuse(f"{name} is {describe(value)}; expected a time in ISO 8601 form", name) from None
+        raise invalid_field(f"{name} is {describe(value)}; expected a time in ISO 8601 form", name) from None

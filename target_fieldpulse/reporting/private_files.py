@@ -14,7 +14,7 @@ def open_private(path: Path, setting: str, *, appends: bool) -> int:
     try:
         file = os.open(path, os.O_CREAT | os.O_WRONLY | (os.O_APPEND if appends else os.O_TRUNC), 0o600)
     except OSError as error:
-        raise _cannot_write(error, path, setting) from None
+        raise _write_error(error, path, setting) from None
     os.fchmod(file, 0o600)
     return file
 
@@ -26,10 +26,10 @@ def check_writable(path: Path, setting: str) -> None:
         if path.is_dir() or not os.access(path.parent, os.W_OK):
             raise PermissionError(0, "the path is a folder" if path.is_dir() else "the folder is read-only")
     except OSError as error:
-        raise _cannot_write(error, path, setting) from None
+        raise _write_error(error, path, setting) from None
 
 
-def _cannot_write(error: OSError, path: Path, setting: str) -> ConfigError:
+def _write_error(error: OSError, path: Path, setting: str) -> ConfigError:
     return ConfigError(
         f"The file cannot be written ({error.strerror}).",
         where=f"setting {setting} · {path}",

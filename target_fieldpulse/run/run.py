@@ -180,14 +180,14 @@ class TargetRun:
         return status
 
     @property
-    def _opened(self) -> RunServices:
+    def _open_services(self) -> RunServices:
         """Return the services. `prepare` has opened them before any record of a writable stream comes."""
         if self._services is None:
             raise RuntimeError
         return self._services
 
     def _row_count(self, stream: str) -> int:
-        return self._opened.ledger.row_count(stream)
+        return self._open_services.ledger.row_count(stream)
 
     def _report(self, counts: Mapping[str, Mapping[str, int]], status: int) -> Record:
         services = self._services
@@ -209,16 +209,16 @@ class TargetRun:
         have their real ids, or were rejected.
         """
         try:
-            plan = self._opened.planner.plan(submission.record)
+            plan = self._open_services.planner.plan(submission.record)
         except RecordError:  # it is rejected when it is written
             return
         if plan.writes:
             for row in plan.rows_to_create:
-                _, is_new = self._opened.planned_state.add_row(row)
+                _, is_new = self._open_services.planned_state.add_row(row)
                 if is_new:
                     self._guards.count("create", row.stream)
             self._guards.count(plan.action, plan.ledger_key.stream)
-            self._opened.planned_state.apply(plan)
+            self._open_services.planned_state.apply(plan)
 
     def _release_buffered(self) -> None:
         """Start the buffered records: they are within the limits, or more than the buffer holds."""
@@ -255,14 +255,14 @@ class TargetRun:
             self._stopped.set()
 
     def _write(self, submission: _Submission) -> Outcome:
-        services, plan = self._opened, None
+        services, plan = self._open_services, None
         try:
             services.audit.start_record()
             plan = services.planner.plan(submission.record)
             services.audit.start_record()  # look-ups are shared: their requests belong to no record
             result = services.executor.execute(plan)
         except (RecordError, UncertainWrite) as error:
-            result = self._refuse(submission, error)
+            result = self._add_to_rejects(submission, error)
         if result.outcome not in OUTCOMES_IN_LEDGER:
             key = plan.ledger_key if plan else submission.record.key
             services.audit.append(key, plan.action if plan else "none", result)
@@ -271,12 +271,12 @@ class TargetRun:
     def _reject_fault(self, submission: _Submission, fault: RecordFault) -> None:
         """Reject a record whose line was ambiguous. The rejects file gets the line as it came."""
         error = RecordInvalid(f"the record has {fault.reason}", where="input", hint="correct the record at its source")
-        result = self._refuse(submission, error, line=fault.line)
+        result = self._add_to_rejects(submission, error, line=fault.line)
         self._outcomes.count_outcome(submission.stream, result.outcome)
-        self._opened.audit.append(submission.record.key, "none", result)
+        self._open_services.audit.append(submission.record.key, "none", result)
         self._states.close_ticket(submission.ticket)
 
-    def _refuse(
+    def _add_to_rejects(
         self, submission: _Submission, error: RecordError | UncertainWrite, *, line: str | None = None
     ) -> WriteResult:
         """Store a record that was not written in the rejects file, and return its outcome."""

@@ -18,7 +18,7 @@ from fieldpulse_api.values.scalars import optional_int
 from target_fieldpulse.planning.body_builder import as_create
 from target_fieldpulse.planning.plan import Plan, differing_fields
 from target_fieldpulse.records.custom_fields import merge_into_row
-from target_fieldpulse.records.field_codec import refuse
+from target_fieldpulse.records.field_codec import invalid_field
 
 from .fingerprint import fingerprint_of, hash_value
 from .put import PutSender
@@ -85,7 +85,7 @@ class RowCreator:
             return self.create(as_create(plan))
         if dict(entry.parent_ids) != dict(plan.parent_ids):
             names = ", ".join(resource.parent_keys)
-            raise refuse(f"{names} has changed, and rows of {resource.name} cannot be moved", names)
+            raise invalid_field(f"{names} has changed, and rows of {resource.name} cannot be moved", names)
         return self._complete_linked_row(plan, row_id, entry.parent_ids)
 
     def _fingerprint(self, plan: Plan) -> Mapping[str, str]:

@@ -9,7 +9,7 @@ from collections.abc import Iterable
 
 from fieldpulse_api.errors import RecordInvalid, RowNotFound, UncertainWrite
 from target_fieldpulse.planning.plan import Body, differing_fields
-from target_fieldpulse.records.field_codec import refuse
+from target_fieldpulse.records.field_codec import invalid_field
 
 from .clearing import ClearingStrategy
 from .put_target import EMPTY, PutTarget
@@ -43,7 +43,7 @@ class PutSender:
         not_clearable = ", ".join(self._clearing.verify(target, clearing, self._send))
         if not_clearable:
             reason = f"{not_clearable}: neither null nor an empty text clears it; the other fields were written"
-            raise refuse(reason, not_clearable, "clear it in FieldPulse")
+            raise invalid_field(reason, not_clearable, "clear it in FieldPulse")
         return bool(sent)
 
     def send_action(self, path: str, body: Body) -> None:
@@ -57,7 +57,7 @@ class PutSender:
                 return
             if self._wait_until_applied(path):
                 break
-        raise _uncertain(path)
+        raise _uncertain_error(path)
 
     def _send(self, target: PutTarget, body: Body) -> None:
         """Send a PUT with the fields that the account wants to be repeated."""
@@ -110,7 +110,7 @@ class PutSender:
             names = differing_fields(target.resource, body, row, self._services.codec)
             if not any(target.field_of(name).column in row for name in names):
                 return
-        raise _uncertain(target.path)
+        raise _uncertain_error(target.path)
 
     def _wait_until_applied(self, path: str) -> bool:
         """Wait until a PUT without a response can no longer be applied. Return whether the run was stopped."""
@@ -125,7 +125,7 @@ class PutSender:
         return {**{name: row[name] for name in not_in_record if row.get(name) not in EMPTY}, **values, **body}
 
 
-def _uncertain(path: str) -> UncertainWrite:
+def _uncertain_error(path: str) -> UncertainWrite:
     return UncertainWrite(
         "Cannot confirm this change: its response was lost.", where=f"PUT {path}", hint="run again: it is sent again"
     )

@@ -97,16 +97,16 @@ class UncertainCreates:
                 return match.row_id
             is_over = seconds_left <= (-timeout_seconds if match.may_be_another else 0)
             if match.reason and (is_over or not match.may_be_another):
-                raise _uncertain(entry, match.reason)
+                raise _uncertain_error(entry, match.reason)
             if is_over and resource.write_spec.is_money:
-                raise _uncertain(entry, "no matching row found, and what moves money is never sent again by itself")
+                raise _uncertain_error(entry, "no matching row found, and creates that move money are not repeated")
             if is_over and not new_rows.is_complete:
-                raise _uncertain(entry, "no matching row found, and the list could not be read completely")
+                raise _uncertain_error(entry, "no matching row found, and the list could not be read completely")
             if is_over:
                 return None
             reason = f"{resource.name} {entry.key.redacted}: the create without a response may still happen"
             if self._services.waiter.wait(seconds_left if seconds_left > 0 else _POLL_SECONDS, reason):
-                raise _uncertain(entry, "the run was stopped before the outcome was known")
+                raise _uncertain_error(entry, "the run was stopped before the outcome was known")
 
     def _latest_send_time(self, resource: WritableResource, entry: Entry) -> float:
         """Return when the create of an entry was sent at the latest: an earlier run cannot send once this one began."""
@@ -187,7 +187,7 @@ def _is_newer(row: Row, entry: Entry) -> bool:
     return int(row["id"]) > entry.max_id_before
 
 
-def _uncertain(entry: Entry, reason: str) -> UncertainWrite:
+def _uncertain_error(entry: Entry, reason: str) -> UncertainWrite:
     return UncertainWrite(
         f"Cannot confirm this create: {reason}.",
         where=f"stream {entry.key.stream} · key {entry.key.redacted}",

@@ -96,7 +96,7 @@ class RowUpdater:
         hashes = {action.name: element_hash}
         entry = ledger.find(key)
         if entry and entry.status == "pending":
-            raise _uncertain_link(key, path)
+            raise _uncertain_link_error(key, path)
         if entry and entry.property_hashes == hashes:
             return False
         ledger.delete(key)
@@ -104,7 +104,7 @@ class RowUpdater:
         try:
             self._services.client.post(path, element)
         except UncertainWrite:
-            raise _uncertain_link(key, path) from None
+            raise _uncertain_link_error(key, path) from None
         except FieldPulseError:
             ledger.discard_pending(key)
             raise
@@ -112,7 +112,7 @@ class RowUpdater:
         return True
 
 
-def _uncertain_link(key: LedgerKey, path: str) -> UncertainWrite:
+def _uncertain_link_error(key: LedgerKey, path: str) -> UncertainWrite:
     return UncertainWrite(
         "Cannot confirm this link, and links are never sent again by themselves.",
         where=f"POST {path} · ledger: stream {key.stream}, key {key.text}",
