@@ -1,10 +1,11 @@
-"""Bodies that no API should send: each row comes out as strict JSON, or the run names the list that failed."""
+"""Tests with invalid bodies: the tap emits each row as strict JSON, or names the list that failed."""
 
 from __future__ import annotations
 
 import json
 import threading
 from collections.abc import Iterator
+from contextlib import closing
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
@@ -36,20 +37,20 @@ FORMS = [
 ]
 
 
-class Answers:
-    """A server that answers a path with bytes: the first page of a list, and then none."""
+class BodyServer:
+    """A server that sends a fixed body for a path, and an empty page after the first page."""
 
     def __init__(self) -> None:
         self.by_path: dict[str, bytes] = {}
-        answers = self
+        bodies = self.by_path
 
         class Handler(BaseHTTPRequestHandler):
             protocol_version = "HTTP/1.1"
 
-            def answer(self) -> None:
+            def respond(self) -> None:
                 self.rfile.read(int(self.headers.get("content-length", 0)))
                 url = urlsplit(self.path)
-                body = answers.by_path.get(url.path, EMPTY)
+                body = bodies.get(url.path, EMPTY)
                 if int(parse_qs(url.query).get("page", ["1"])[0]) > 1:
                     body = EMPTY
                 self.send_response(200)
@@ -57,10 +58,10 @@ class Answers:
                 self.end_headers()
                 self.wfile.write(body)
 
-            do_GET = do_POST = do_PUT = do_DELETE = answer  # noqa: N815  the library's names
+            do_GET = do_POST = do_PUT = do_DELETE = respond  # noqa: N815  names of the library
 
-            def log_message(self, *words: object) -> None:
-                """Say nothing."""
+            def log_message(self, *args: object) -> None:
+                """Print no line for a request."""
 
         self._server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
         self._thread = threading.Thread(target=self._server.serve_forever)
@@ -74,43 +75,41 @@ class Answers:
 
 
 @pytest.fixture(scope="module")
-def server() -> Iterator[Answers]:
-    one = Answers()
-    yield one
-    one.close()
+def server() -> Iterator[BodyServer]:
+    with closing(BodyServer()) as body_server:
+        yield body_server
 
 
 @pytest.fixture(scope="module")
-def catalog(server: Answers) -> Config:
+def catalog(server: BodyServer) -> Config:
     return TapFieldPulse(config=settings_of(server)).catalog_dict
 
 
 @pytest.fixture(scope="module")
-def asking(server: Answers) -> Iterator[Client]:
-    """Return a client that asks once."""
+def client(server: BodyServer) -> Iterator[Client]:
+    """Yield a client that does not retry."""
     account = ClientSettings(
         api_key=ApiKey("key"), api_url=server.url, requests_per_second=5000, rate_limit_store="memory"
     )
-    one = Client(account, retry_policy=RetryPolicy(max_attempts=1))
-    yield one
-    one.close()
+    with closing(Client(account, retry_policy=RetryPolicy(max_attempts=1))) as client:
+        yield client
 
 
-def settings_of(server: Answers) -> Config:
+def settings_of(server: BodyServer) -> Config:
     return {"api_key": "key", "api_url": server.url, "requests_per_second": 50, "rate_limit_store": "memory"}
 
 
-def read(server: Answers, catalog: Config, name: str, folder: Path) -> RunResult:
-    entry = json.loads(json.dumps(next(one for one in catalog["streams"] if one["tap_stream_id"] == name)))
+def run_stream(server: BodyServer, catalog: Config, name: str, folder: Path) -> RunResult:
+    entry = json.loads(json.dumps(next(entry for entry in catalog["streams"] if entry["tap_stream_id"] == name)))
     (folder / "config.json").write_text(json.dumps(settings_of(server)))
     (folder / "catalog.json").write_text(json.dumps({"streams": [entry]}))
-    ended = run_command(TapFieldPulse, f"--config={folder}/config.json", f"--catalog={folder}/catalog.json")
-    assert ended.is_explained, ended.stderr
-    return ended
+    result = run_command(TapFieldPulse, f"--config={folder}/config.json", f"--catalog={folder}/catalog.json")
+    assert result.is_explained, result.stderr
+    return result
 
 
-def strict(text: str) -> RunResult:
-    """Read the output as a strict loader does."""
+def parse_strictly(text: str) -> RunResult:
+    """Parse the output as a strict loader does: without NaN, infinities and lone surrogates."""
 
     def refuse(constant: str) -> None:
         raise AssertionError(constant)
@@ -125,11 +124,11 @@ def envelope(rows: list[str], count: str) -> bytes:
     return f'{{"error":false,"response":[{",".join(rows)}],"total_count":{count}}}'.encode()
 
 
-@pytest.mark.parametrize("resource", LISTED, ids=lambda one: one.name)
-def test_rows_of_any_values_come_out_as_strict_json_and_none_is_lost(
-    resource: Resource, server: Answers, catalog: Config, tmp_path: Path
+@pytest.mark.parametrize("resource", LISTED, ids=lambda resource: resource.name)
+def test_rows_with_any_values_become_strict_json_and_no_row_is_lost(
+    resource: Resource, server: BodyServer, catalog: Config, tmp_path: Path
 ) -> None:
-    """What does not fit its type comes out as it came, and is said to; everything else fits what was announced."""
+    """Every value fits the announced schema, or comes out unchanged with a warning that names its property."""
 
     @settings(max_examples=5, suppress_health_check=[HealthCheck.function_scoped_fixture])
     @given(
@@ -138,56 +137,56 @@ def test_rows_of_any_values_come_out_as_strict_json_and_none_is_lost(
         )
     )
     def check(rows: list[dict[str, str]]) -> None:
-        texts = [{**row, "id": str(number)} for number, row in enumerate(rows, 1)]
+        texts = [{**row, "id": str(row_id)} for row_id, row in enumerate(rows, 1)]
         lines = ["{" + ",".join(f'"{name}":{value}' for name, value in row.items()) + "}" for row in texts]
         server.by_path = {resource.path: envelope(lines, str(len(lines)))}
-        ended = read(server, catalog, resource.name, tmp_path)
-        emitted = strict(ended.stdout)
-        assert ended.status == 0, ended.stderr
+        result = run_stream(server, catalog, resource.name, tmp_path)
+        emitted = parse_strictly(result.stdout)
+        assert result.status == 0, result.stderr
         assert sorted(emitted.ids(resource.name)) == list(range(1, len(rows) + 1))
         validator = Draft7Validator(emitted.schemas[resource.name])
-        unfit = {
+        invalid_properties = {
             str(next(iter(error.absolute_path), ""))
             for record in emitted.records[resource.name]
             for error in validator.iter_errors(record)
         }
-        assert all(f"values of {name}" in ended.stderr for name in unfit), unfit
+        assert all(f"values of {name}" in result.stderr for name in invalid_properties), invalid_properties
 
     check()
 
 
 @settings(max_examples=25, suppress_health_check=[HealthCheck.function_scoped_fixture])
-@given(identity=st.lists(odd, min_size=1, max_size=3), count=odd, resource=st.sampled_from(LISTED))
-def test_ids_and_counts_of_any_value_lose_no_row_in_silence(
-    identity: list[str], count: str, resource: Resource, server: Answers, catalog: Config, tmp_path: Path
+@given(row_ids=st.lists(odd, min_size=1, max_size=3), count=odd, resource=st.sampled_from(LISTED))
+def test_ids_and_counts_of_any_value_lose_no_row_silently(
+    row_ids: list[str], count: str, resource: Resource, server: BodyServer, catalog: Config, tmp_path: Path
 ) -> None:
-    """A row comes out once, or the list fails and is named, or the list is said not to be proved complete."""
-    server.by_path = {resource.path: envelope([f'{{"id":{one}}}' for one in identity], count)}
-    ended = read(server, catalog, resource.name, tmp_path)
-    emitted = strict(ended.stdout)
-    if ended.status:
-        assert f"GET {resource.path}" in ended.stderr
+    """Each row comes out at most once, or the run fails and names the list."""
+    server.by_path = {resource.path: envelope([f'{{"id":{row_id}}}' for row_id in row_ids], count)}
+    result = run_stream(server, catalog, resource.name, tmp_path)
+    emitted = parse_strictly(result.stdout)
+    if result.status:
+        assert f"GET {resource.path}" in result.stderr
         return
     ids = emitted.ids(resource.name)
-    assert len(ids) == len(set(ids)) <= len(identity)
-    assert all(type(one) is int for one in ids)
+    assert len(ids) == len(set(ids)) <= len(row_ids)
+    assert all(type(row_id) is int for row_id in ids)
 
 
 @settings(max_examples=25)
 @given(values=st.lists(odd, min_size=6, max_size=6))
-def test_definitions_of_custom_fields_of_any_value_cost_no_row(
-    values: list[str], server: Answers, catalog: Config, tmp_path_factory: pytest.TempPathFactory
+def test_custom_field_definitions_of_any_value_lose_no_row(
+    values: list[str], server: BodyServer, catalog: Config, tmp_path_factory: pytest.TempPathFactory
 ) -> None:
-    """Their values come out under a name, or as they came."""
+    """The values of the custom fields come out under a name, or as the API sent them."""
     names = ("name", "object", "field_widget_id", "settings", "related_record_names")
-    definition = '{"id":1,' + ",".join(f'"{name}":{one}' for name, one in zip(names, values, strict=False)) + "}"
+    definition = '{"id":1,' + ",".join(f'"{name}":{value}' for name, value in zip(names, values, strict=False)) + "}"
     row = f'{{"id":7,"customfields":[{{"field_instance_id":1,"value":{values[5]}}}]}}'
     server.by_path = {
         BY_NAME["custom_fields"].path: envelope([definition], "1"),
         BY_NAME["customers"].path: envelope([row], "1"),
     }
-    ended = read(server, catalog, "customers", tmp_path_factory.mktemp("definitions"))
-    assert (ended.status, strict(ended.stdout).ids("customers")) == (0, [7]), ended.stderr
+    result = run_stream(server, catalog, "customers", tmp_path_factory.mktemp("definitions"))
+    assert (result.status, parse_strictly(result.stdout).ids("customers")) == (0, [7]), result.stderr
 
 
 @settings(max_examples=100)
@@ -197,32 +196,32 @@ def test_definitions_of_custom_fields_of_any_value_cost_no_row(
     value=odd | st.sampled_from(BROKEN_VALUES),
     data=st.sampled_from([b"", b"<html>", b"\xff", b'{"error":false,"response":["\xed\xa0\x80"]}']) | st.none(),
 )
-def test_any_body_is_an_envelope_or_one_of_our_errors(
-    method: str, form: str, value: str, data: bytes | None, server: Answers, asking: Client
+def test_any_body_is_an_envelope_or_raises_a_fieldpulse_error(
+    method: str, form: str, value: str, data: bytes | None, server: BodyServer, client: Client
 ) -> None:
-    """For each method; errors of httpx and msgspec never come out."""
+    """No method lets an error of httpx or msgspec escape."""
     server.by_path = {"/x": form.replace("%s", value).encode() if data is None else data}
-    ask = {"get": asking.get, "post": asking.post, "put": asking.put, "delete": lambda path, _: asking.delete(path)}
+    send = {"get": client.get, "post": client.post, "put": client.put, "delete": lambda path, _: client.delete(path)}
     error = None
     try:
-        ask[method]("/x", {})
+        send[method]("/x", {})
     except FieldPulseError as raised:
         error = raised
     assert error is None or ("/x" in error.where and error.what and error.hint)
 
 
-def test_a_row_of_20_mb_or_of_many_levels_is_a_row(server: Answers, catalog: Config, tmp_path: Path) -> None:
-    """It comes out as any other."""
+def test_large_and_deeply_nested_rows_come_out(server: BodyServer, catalog: Config, tmp_path: Path) -> None:
+    """The tap emits a row of 20 MB and a row with 100 levels of nesting."""
     rows = ['{"id":1,"title":"' + "x" * 20_000_000 + '"}', '{"id":2,"brand_new":' + "[" * 100 + "]" * 100 + "}"]
     server.by_path = {"/tags": envelope(rows, "2")}
-    ended = read(server, catalog, "tags", tmp_path)
-    assert (ended.status, strict(ended.stdout).ids("tags")) == (0, [1, 2]), ended.stderr[-500:]
+    result = run_stream(server, catalog, "tags", tmp_path)
+    assert (result.status, parse_strictly(result.stdout).ids("tags")) == (0, [1, 2]), result.stderr[-500:]
 
 
-def test_a_row_of_levels_without_end_fails_its_list(server: Answers, catalog: Config, tmp_path: Path) -> None:
-    """The stream and the row are named, and the bookmark does not move."""
+def test_a_row_with_too_many_levels_fails_its_list(server: BodyServer, catalog: Config, tmp_path: Path) -> None:
+    """The error names the stream and the row, and the bookmark does not move."""
     server.by_path = {"/tags": envelope(['{"id":2,"brand_new":' + "[" * 900 + "]" * 900 + "}"], "1")}
-    ended = read(server, catalog, "tags", tmp_path)
-    assert ended.status == 1
-    assert "stream tags · row 2" in ended.stderr
-    assert "replication_key" not in repr(strict(ended.stdout).states)
+    result = run_stream(server, catalog, "tags", tmp_path)
+    assert result.status == 1
+    assert "stream tags · row 2" in result.stderr
+    assert "replication_key" not in repr(parse_strictly(result.stdout).states)

@@ -1,4 +1,4 @@
-"""The client: what is retried, what is not, and which response or error comes out."""
+"""Tests of the client: which requests it retries, and which response or error it returns."""
 
 from __future__ import annotations
 
@@ -25,76 +25,74 @@ from tests.fault_matrix.plugins import fast_client
 CUSTOMER = {"first_name": "Ada"}
 
 
-def customers_posted(box: Sandbox) -> int:
+def customer_creates(box: Sandbox) -> int:
     return sum(request.method == "POST" for request in box.requests)
 
 
-def test_a_list_has_rows_a_count_and_the_servers_clock(client: Client) -> None:
-    """A response is the envelope, taken apart."""
-    reply = client.get("/customers", {"page": "1", "limit": "5"})
-    assert len(reply.data) == 5
-    assert reply.server_count == 30
-    assert abs(reply.date.timestamp() - time.time()) < 5
+def test_a_list_response_has_rows_a_count_and_the_server_time(client: Client) -> None:
+    """The client returns the rows, the count and the `Date` header of the response."""
+    response = client.get("/customers", {"page": "1", "limit": "5"})
+    assert len(response.data) == 5
+    assert response.server_count == 30
+    assert abs(response.date.timestamp() - time.time()) < 5
 
 
-def test_a_count_is_found_under_its_other_name(box: Sandbox, client: Client) -> None:
-    """Some responses of 2024 call it total_results."""
+def test_the_count_may_be_named_total_results(box: Sandbox, client: Client) -> None:
+    """Some responses of 2024 have `total_results` instead of `total_count`."""
     box.behaviour.count_key = "total_results"
     assert client.get("/customers").server_count == 30
 
 
 @pytest.mark.parametrize("status", [401, 403])
 def test_a_rejected_key_is_an_authentication_error_with_either_status(box: Sandbox, status: int) -> None:
-    """The documentation says 401, the gateway's default is 403."""
+    """The documentation names 401; the default of the gateway is 403."""
     box.behaviour.bad_key_status = status  # type: ignore[assignment]
     settings = ClientSettings(api_key=ApiKey("wrong-key-canary"), api_url=box.url, rate_limit_store="memory")
-    one = Client(settings)
-    with pytest.raises(errors.AuthenticationError) as caught:
-        one.get("/customers")
-    one.close()
+    with closing(Client(settings)) as client, pytest.raises(errors.AuthenticationError) as caught:
+        client.get("/customers")
     assert caught.value.exit_status == 2
     assert "wrong-key-canary" not in str(caught.value) + repr(settings)
 
 
-def test_a_create_that_is_throttled_for_long_is_sent_in_the_end(box: Sandbox) -> None:
-    """A request with a 429 was not carried out, however often: nothing is uncertain."""
+def test_a_create_with_30_throttled_attempts_succeeds(box: Sandbox) -> None:
+    """The server does not carry out a request with a 429, so the create is not uncertain."""
     box.add_fault(Fault("throttle_past_reset", method="POST", times=30))
-    with closing(fast_client({"api_key": box.key, "api_url": box.url})) as one:
-        assert one.post("/customers", CUSTOMER).data["first_name"] == "Ada"
-        assert one.request_count == customers_posted(box) == 31
+    with closing(fast_client({"api_key": box.key, "api_url": box.url})) as client:
+        assert client.post("/customers", CUSTOMER).data["first_name"] == "Ada"
+        assert client.request_count == customer_creates(box) == 31
 
 
 def test_an_unknown_path_is_not_mistaken_for_a_rejected_key(client: Client) -> None:
-    """The gateway sends 403 Missing Authentication Token for a path that it does not have."""
+    """The gateway responds to an unknown path with 403 and `Missing Authentication Token`."""
     with pytest.raises(errors.UnexpectedResponse, match="no such path"):
         client.get("/purchase_orders")
 
 
-def test_a_row_that_does_not_exist_is_not_found(client: Client) -> None:
-    """A deleted row and one that never existed look the same."""
+def test_a_missing_row_raises_row_not_found(client: Client) -> None:
+    """The API responds in the same way to a deleted row and to an id that never existed."""
     with pytest.raises(errors.RowNotFound):
         client.get("/customers/1")
 
 
 @pytest.mark.parametrize("shape", ["400", "422", "200"])
-def test_a_rejected_record_is_invalid_in_each_of_the_three_shapes(box: Sandbox, client: Client, shape: str) -> None:
-    """Also inside an HTTP 200."""
+def test_each_shape_of_a_validation_error_raises_record_invalid(box: Sandbox, client: Client, shape: str) -> None:
+    """The API reports a validation error with status 400 or 422, or with `error: true` in a 200."""
     box.behaviour.validation_status = shape  # type: ignore[assignment]
     with pytest.raises(errors.RecordInvalid, match=r"(?i)name"):
-        client.post("/customers", {"notes": "nobody"})
-    assert customers_posted(box) == 1
+        client.post("/customers", {"notes": "A customer without a name"})
+    assert customer_creates(box) == 1
 
 
-def test_the_servers_message_is_shown_without_personal_data() -> None:
-    """Validation messages may quote what was sent."""
+def test_personal_data_is_removed_from_messages_of_the_server() -> None:
+    """A validation message may quote the values of the request."""
     assert (
         errors.without_personal_data("The ada@example.com or +1 (214) 555-0100 is taken.") == "The […] or […] is taken."
     )
 
 
 @pytest.mark.parametrize("kind", ["not_json", "empty_body", "dropped_connection", "error_status"])
-def test_a_read_that_fails_is_retried(box: Sandbox, client: Client, kind: str) -> None:
-    """A GET changes nothing, so it may be sent as often as the retry policy allows."""
+def test_a_failed_read_is_retried(box: Sandbox, client: Client, kind: str) -> None:
+    """A GET changes nothing, so the client retries it as often as the retry policy allows."""
     box.add_fault(Fault(kind, path="/customers", times=2, status=503))  # type: ignore[arg-type]
     assert len(client.get("/customers", {"limit": "5"}).data) == 5
     assert len(box.requests) == 3
@@ -108,8 +106,8 @@ def test_a_read_that_fails_is_retried(box: Sandbox, client: Client, kind: str) -
         ("not_json", errors.UnexpectedResponse),
     ],
 )
-def test_a_read_is_not_retried_for_ever(box: Sandbox, client: Client, kind: str, error: type[Exception]) -> None:
-    """The attempts are limited, and the error says what failed."""
+def test_the_retries_of_a_read_are_limited(box: Sandbox, client: Client, kind: str, error: type[Exception]) -> None:
+    """After the last attempt, the class of the error names the cause."""
     box.add_fault(Fault(kind, path="/customers", times=99, status=500))  # type: ignore[arg-type]
     with pytest.raises(error):
         client.get("/customers")
@@ -118,47 +116,46 @@ def test_a_read_is_not_retried_for_ever(box: Sandbox, client: Client, kind: str,
 
 @pytest.mark.parametrize("after_commit", [False, True])
 @pytest.mark.parametrize("kind", ["error_status", "dropped_connection", "not_json", "empty_body"])
-def test_a_create_is_never_retried_when_its_outcome_is_unknown(
+def test_an_uncertain_create_is_never_retried(
     box: Sandbox,
     client: Client,
     kind: str,
     after_commit: bool,
 ) -> None:
-    """Whether it happened or not: sending it again could create a second customer."""
+    """A second request could create a second customer if the server carried out the first."""
     box.add_fault(Fault(kind, method="POST", after_commit=after_commit, status=502))  # type: ignore[arg-type]
     with pytest.raises(errors.UncertainWrite):
         client.post("/customers", CUSTOMER)
-    assert customers_posted(box) == 1
+    assert customer_creates(box) == 1
 
 
-def test_a_create_that_was_throttled_is_sent_again(box: Sandbox, client: Client) -> None:
-    """A 429 means that nothing was carried out."""
+def test_a_throttled_create_is_retried(box: Sandbox, client: Client) -> None:
+    """The server does not carry out a request that it throttles."""
     box.add_fault(Fault("throttle", method="POST", seconds=0.2))
     assert client.post("/customers", CUSTOMER).data["first_name"] == "Ada"
-    assert customers_posted(box) == 2
+    assert customer_creates(box) == 2
 
 
-def test_a_create_that_was_never_sent_is_retried_and_then_not_uncertain() -> None:
-    """Without a connection there is no customer."""
+def test_a_create_without_a_connection_is_retried_and_not_uncertain() -> None:
+    """A request that was never sent cannot have created a customer."""
     settings = ClientSettings(
         api_key=ApiKey("k"), api_url="http://127.0.0.1:9", requests_per_second=50, rate_limit_store="memory"
     )
-    one = Client(settings, retry_policy=RetryPolicy(max_attempts=2, max_seconds=5, first_wait_seconds=0.01))
-    with pytest.raises(errors.ConnectionFailed):
-        one.post("/customers", CUSTOMER)
-    one.close()
+    policy = RetryPolicy(max_attempts=2, max_seconds=5, first_wait_seconds=0.01)
+    with closing(Client(settings, retry_policy=policy)) as client, pytest.raises(errors.ConnectionFailed):
+        client.post("/customers", CUSTOMER)
 
 
-def test_an_update_that_failed_is_retried(box: Sandbox, client: Client) -> None:
-    """The same PUT twice gives the same row."""
+def test_a_failed_update_is_retried(box: Sandbox, client: Client) -> None:
+    """A PUT is idempotent: a second one with the same body leaves the same row."""
     row = box.rows("customers")[0]
     box.add_fault(Fault("error_status", method="PUT", status=504, after_commit=True))
     client.put(f"/customers/{row['id']}", {"notes": "Called"})
     assert box.rows("customers")[0]["notes"] == "Called"
 
 
-def test_a_used_up_quota_stops_at_once(box: Sandbox, client: Client) -> None:
-    """Waiting for the next month is no retry."""
+def test_an_exceeded_quota_stops_the_run_at_once(box: Sandbox, client: Client) -> None:
+    """The quota renews with the month, so the client does not retry."""
     box.add_fault(Fault("quota_exceeded"))
     with pytest.raises(errors.QuotaExceeded) as caught:
         client.get("/customers")
@@ -166,8 +163,8 @@ def test_a_used_up_quota_stops_at_once(box: Sandbox, client: Client) -> None:
     assert len(box.requests) == 1
 
 
-def test_a_used_up_quota_is_recognised_without_json() -> None:
-    """A proxy may answer with text; a short throttle would be waited out for nothing."""
+def test_an_exceeded_quota_is_recognised_without_json() -> None:
+    """A proxy may report the quota as HTML. Waits as for a throttled request would not help."""
     response = httpx.Response(429, text="<h1>Limit Exceeded</h1>")
     with pytest.raises(errors.QuotaExceeded):
         parse_response(response, method="GET", where="GET /customers")
@@ -188,17 +185,17 @@ def test_a_used_up_quota_is_recognised_without_json() -> None:
 def test_the_wait_after_a_429_follows_the_header_within_limits(
     header: dict[str, str], throttled_count: int, seconds: float
 ) -> None:
-    """An epoch is compared with the server's clock; the past, the far future and nonsense are clamped."""
+    """A UNIX time is relative to the `Date` header. The limits apply to past, distant and invalid times."""
     response = httpx.Response(429, headers={"Date": "Tue, 14 Nov 2023 22:13:20 GMT", **header})
     assert seconds_until_reset(response, throttled_count) == seconds
 
 
-def test_tap_and_target_share_the_rate_limit() -> None:
-    """Two clients of one key, and a server with a limit in any sliding second: no request is rejected."""
+def test_two_clients_of_one_key_share_the_rate_limit() -> None:
+    """A server that limits any sliding second throttles neither a tap nor a target with the same key."""
     with Sandbox(customers=30, rate_limit=50) as box:
         pair = [Client(ClientSettings(api_key=ApiKey(box.key), api_url=box.url)) for _ in range(2)]
-        for number in range(60):
-            pair[number % 2].get("/tags", {"limit": "1"})
+        for index in range(60):
+            pair[index % 2].get("/tags", {"limit": "1"})
         for client in pair:
             client.close()
         assert {request.status for request in box.requests} == {200}
@@ -216,7 +213,7 @@ def test_tap_and_target_share_the_rate_limit() -> None:
 def test_each_retry_and_throttle_wait_is_logged(
     box: Sandbox, client: Client, caplog: pytest.LogCaptureFixture, fault: Fault, reason: str
 ) -> None:
-    """One line at INFO with request, seconds, attempt and reason, and without the key or a query."""
+    """An INFO line names request, seconds, attempt and reason, and contains neither the key nor the query."""
     caplog.set_level(logging.INFO)
     box.add_fault(fault)
     client.get("/customers", {"page": "2", "search": "ada@example.com"})
@@ -228,16 +225,16 @@ def test_each_retry_and_throttle_wait_is_logged(
 
 
 def test_a_replaced_key_is_logged_once(box: Sandbox, tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
-    """The rotation of a key shows in the log of the run that met it, the keys do not."""
+    """The log of the run reports the rotation once and contains neither key."""
     caplog.set_level(logging.INFO)
     path = tmp_path / "key"
     path.write_text("the-key-before")
     key = ApiKey.from_config({"api_key_file": str(path)})
     path.write_text(box.key)
     settings = ClientSettings(api_key=key, api_url=box.url, requests_per_second=5000, rate_limit_store="memory")
-    with closing(Client(settings)) as renewing:
-        renewing.get("/customers")
-        renewing.get("/customers")
+    with closing(Client(settings)) as client:
+        client.get("/customers")
+        client.get("/customers")
     assert [record.levelname for record in caplog.records] == ["INFO"]
     assert "rejected the API key" in caplog.text
     assert box.key not in caplog.text
@@ -245,5 +242,5 @@ def test_a_replaced_key_is_logged_once(box: Sandbox, tmp_path: Path, caplog: pyt
 
 
 def test_the_sandbox_has_the_default_behaviour() -> None:
-    """The tests above claim what they say for the defaults only."""
+    """The tests of this module rely on these defaults."""
     assert Behaviour() == Behaviour(create_status=201, bad_key_status=403, validation_status="400", put_null="ignore")

@@ -1,4 +1,4 @@
-"""The rate limit holds in any second, among threads and processes, through pauses, suspensions and reboots."""
+"""Tests of the rate limiter: any sliding second, several processes, pauses, suspensions and reboots."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from fieldpulse_api.http.settings import ClientSettings
 
 
 class Clock:
-    """A clock that only sleeping moves."""
+    """A clock that only `sleep` advances."""
 
     def __init__(self, now: float = 1000.0) -> None:
         self.now = now
@@ -29,47 +29,47 @@ class Clock:
         self.now += seconds
 
 
-Make = Callable[[float, Clock], RateLimiter]
+MakeLimiter = Callable[[float, Clock], RateLimiter]
 
 
 @pytest.fixture(params=["memory", "file"])
-def make(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Make]:
-    """Make limiters of either store; those of one test share their slots."""
+def make_limiter(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[MakeLimiter]:
+    """Yield a factory of limiters with either store; the limiters of a test share a file."""
     if request.param == "memory":
         yield lambda rate, clock: ProcessRateLimiter(rate, clock=clock, sleep=clock.sleep)
     else:
         yield lambda rate, clock: SharedFileRateLimiter(rate, tmp_path / "limiter", clock=clock, sleep=clock.sleep)
 
 
-def test_no_sliding_second_holds_more_than_the_rate(make: Make) -> None:
-    """Slots, unlike windows, leave no second in which a burst fits."""
+def test_no_sliding_second_has_more_requests_than_the_rate(make_limiter: MakeLimiter) -> None:
+    """Slots at equal distances leave no room for a burst, as fixed windows would."""
     clock = Clock()
-    limiter = make(45, clock)
+    limiter = make_limiter(45, clock)
     times = [(limiter.acquire(), clock.now)[1] for _ in range(200)]
-    assert max(sum(begin <= one < begin + 1 for one in times) for begin in times) <= 45
+    assert max(sum(start <= time < start + 1 for time in times) for start in times) <= 45
 
 
-def test_an_idle_limiter_saves_nothing_up(make: Make) -> None:
-    """After an hour without requests there is no burst."""
+def test_an_idle_limiter_accumulates_no_slots(make_limiter: MakeLimiter) -> None:
+    """After an hour without requests, the slots still have equal distances."""
     clock = Clock()
-    limiter = make(10, clock)
+    limiter = make_limiter(10, clock)
     limiter.acquire()
     clock.now += 3600
     times = [(limiter.acquire(), clock.now)[1] for _ in range(3)]
-    assert [round(one - times[0], 6) for one in times] == [0.0, 0.1, 0.2]
+    assert [round(time - times[0], 6) for time in times] == [0.0, 0.1, 0.2]
 
 
-def test_a_pause_holds_for_all(make: Make) -> None:
-    """A 429 for one request is a 429 for the key."""
+def test_a_pause_delays_the_next_slot(make_limiter: MakeLimiter) -> None:
+    """A 429 applies to all requests of the key."""
     clock = Clock()
-    limiter = make(10, clock)
+    limiter = make_limiter(10, clock)
     limiter.pause(5)
     limiter.acquire()
     assert clock.now == pytest.approx(1005)
 
 
-def test_a_pause_overrides_a_slot_that_was_reserved_before() -> None:
-    """A request that sleeps until its slot does not start inside the pause."""
+def test_a_pause_overrides_an_earlier_reservation() -> None:
+    """A request that sleeps until its slot does not start during the pause."""
     clock = Clock()
     limiter: RateLimiter
 
@@ -84,55 +84,55 @@ def test_a_pause_overrides_a_slot_that_was_reserved_before() -> None:
     assert clock.now >= 1003
 
 
-def test_a_slot_that_expired_while_the_process_was_suspended_is_not_used(tmp_path: Path) -> None:
-    """SIGSTOP between reserving and sending must not put two requests into one slot."""
+def test_a_slot_that_expires_during_a_suspension_is_not_used(tmp_path: Path) -> None:
+    """A SIGSTOP between reservation and request does not put two requests into one slot."""
     clock = Clock()
-    others: list[float] = []
+    other_times: list[float] = []
     other = SharedFileRateLimiter(10, tmp_path / "b", clock=clock, sleep=clock.sleep)
 
-    def be_stopped(seconds: float) -> None:
+    def sleep_with_suspension(seconds: float) -> None:
         clock.sleep(seconds)
-        if not others:
+        if not other_times:
             clock.sleep(2.0)
             other.acquire()
-            others.append(clock.now)
+            other_times.append(clock.now)
 
-    SharedFileRateLimiter(10, tmp_path / "b", clock=clock, sleep=be_stopped).acquire()
-    assert clock.now - others[0] == pytest.approx(0.1)
+    SharedFileRateLimiter(10, tmp_path / "b", clock=clock, sleep=sleep_with_suspension).acquire()
+    assert clock.now - other_times[0] == pytest.approx(0.1)
 
 
-def test_a_machine_that_is_always_late_makes_progress(make: Make) -> None:
-    """A container that loses its processor every 100 ms must not wait for ever."""
+def test_a_limiter_that_always_wakes_late_makes_progress(make_limiter: MakeLimiter) -> None:
+    """A container whose CPU is throttled for 100 ms does not wait for ever."""
     clock = Clock()
-    limiter = make(45, clock)
+    limiter = make_limiter(45, clock)
     limiter._sleep = lambda seconds: clock.sleep(seconds + 0.1)
     for _ in range(5):
         limiter.acquire()
     assert clock.now < 1005
 
 
-def test_a_file_from_before_a_reboot_does_not_block(tmp_path: Path) -> None:
-    """The monotonic clock restarts at a reboot, and the values in the file are days ahead of it."""
-    late, early = Clock(500_000.0), Clock(10.0)
-    SharedFileRateLimiter(10, tmp_path / "b", clock=late, sleep=late.sleep).pause(50)
-    SharedFileRateLimiter(10, tmp_path / "b", clock=early, sleep=early.sleep).acquire()
-    assert early.now == 10.0
+def test_a_file_from_before_a_reboot_delays_no_request(tmp_path: Path) -> None:
+    """The monotonic clock restarts at a reboot, so the times in the file are days ahead of it."""
+    before, after = Clock(500_000.0), Clock(10.0)
+    SharedFileRateLimiter(10, tmp_path / "b", clock=before, sleep=before.sleep).pause(50)
+    SharedFileRateLimiter(10, tmp_path / "b", clock=after, sleep=after.sleep).acquire()
+    assert after.now == 10.0
 
 
-def test_two_limiters_of_one_file_share_its_slots(tmp_path: Path) -> None:
-    """Tap and target with one key are one client to FieldPulse."""
+def test_two_limiters_with_the_same_file_share_its_slots(tmp_path: Path) -> None:
+    """FieldPulse applies the limit to the key, whether the tap or the target sends."""
     clock = Clock()
     pair = [SharedFileRateLimiter(10, tmp_path / "b", clock=clock, sleep=clock.sleep) for _ in range(2)]
     times = []
-    for number in range(20):
-        pair[number % 2].acquire()
+    for index in range(20):
+        pair[index % 2].acquire()
         times.append(clock.now)
     gaps = [after - before for before, after in pairwise(times)]
     assert min(gaps) == pytest.approx(0.1)
 
 
 def test_processes_share_the_slots(tmp_path: Path) -> None:
-    """Three processes that reserve as fast as they can get distinct slots, one interval apart."""
+    """Three processes that reserve at full speed get distinct slots, an interval apart."""
     context = multiprocessing.get_context("spawn")
     with context.Pool(3) as pool:
         slots = sorted(chain.from_iterable(pool.map(_reserve, [str(tmp_path / "b")] * 3)))
@@ -147,7 +147,7 @@ def _reserve(path: str) -> list[float]:
 
 
 def test_the_file_is_private_and_does_not_name_the_key() -> None:
-    """Other users can list the folder that the file's folder is in."""
+    """The file and its folder are private, because other users can list the parent folder."""
     path = rate_limit_path("the-key")
     assert "the-key" not in str(path)
     assert path != rate_limit_path("another-key")
@@ -159,10 +159,10 @@ def test_the_file_is_private_and_does_not_name_the_key() -> None:
 
 
 @pytest.mark.parametrize("name", ["TMPDIR", "HOME", "XDG_RUNTIME_DIR"])
-def test_one_key_has_one_file_in_every_environment(
+def test_a_key_has_the_same_file_in_every_environment(
     name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
-    """A cron job, a service and a shell differ in these variables, and a copied configuration in the URL."""
+    """Cron jobs, services and shells differ in these variables, and configurations in the spelling of the URL."""
     caplog.set_level(logging.DEBUG)
     for url in ("https://api.test/stage", "https://API.test:443/stage/"):
         ClientSettings(api_key=ApiKey("private-test"), api_url=url).rate_limiter()
@@ -172,8 +172,8 @@ def test_one_key_has_one_file_in_every_environment(
     rate_limit_path("private-test").unlink()
 
 
-def test_a_file_that_cannot_be_opened_is_explained(tmp_path: Path) -> None:
-    """The error names the setting and the path."""
+def test_a_file_that_cannot_be_opened_is_a_config_error(tmp_path: Path) -> None:
+    """The error names the setting."""
     (tmp_path / "file").write_text("")
     with pytest.raises(ConfigError) as caught:
         SharedFileRateLimiter(10, tmp_path / "file" / "rate-limit")
@@ -181,7 +181,7 @@ def test_a_file_that_cannot_be_opened_is_explained(tmp_path: Path) -> None:
 
 
 def test_a_symbolic_link_is_not_followed(tmp_path: Path) -> None:
-    """The file's folder is in one that every user can write to: a link could lead to any file."""
+    """Every user can write to the parent folder, so a link could lead to any file."""
     (tmp_path / "victim").write_text("untouched")
     (tmp_path / "rate-limit").symlink_to(tmp_path / "victim")
     with pytest.raises(ConfigError):
@@ -190,7 +190,7 @@ def test_a_symbolic_link_is_not_followed(tmp_path: Path) -> None:
 
 
 def test_a_pause_that_another_process_began_is_logged_once(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
-    """A run that stands still says why. Its own 429s have lines of the client, and waits below a second have none."""
+    """The line explains the wait. The client logs its own 429s, and waits below a second have no line."""
     caplog.set_level(logging.INFO)
     clock = Clock()
     ours, other = (SharedFileRateLimiter(10, tmp_path / "b", clock=clock, sleep=clock.sleep) for _ in range(2))

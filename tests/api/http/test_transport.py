@@ -1,4 +1,4 @@
-"""The transport: certificates, proxies, redirects, endless responses, and a key that is rotated."""
+"""Tests of the transport: certificates, proxies, redirects, endless responses and rotated keys."""
 
 from __future__ import annotations
 
@@ -30,11 +30,11 @@ from tests.harness.tap_runner import run_tap
 
 KEY = "key-canary-0123456789"
 ENVELOPE = b'{"error":false,"response":[]}'
-Answer = Callable[[BaseHTTPRequestHandler], None]
+Respond = Callable[[BaseHTTPRequestHandler], None]
 
 
-def plain(handler: BaseHTTPRequestHandler) -> None:
-    """Answer with an empty list."""
+def send_empty_list(handler: BaseHTTPRequestHandler) -> None:
+    """Send an empty list."""
     handler.send_response(200)
     handler.send_header("content-length", str(len(ENVELOPE)))
     handler.end_headers()
@@ -42,66 +42,68 @@ def plain(handler: BaseHTTPRequestHandler) -> None:
 
 
 @contextmanager
-def server(answer: Answer = plain, certificate: trustme.LeafCert | None = None) -> Iterator[tuple[int, list[str]]]:
-    """Serve on a port of this machine; yield it, and the keys that came."""
+def server(
+    respond: Respond = send_empty_list, certificate: trustme.LeafCert | None = None
+) -> Iterator[tuple[int, list[str]]]:
+    """Serve on a port of localhost; yield the port and the API keys of the requests."""
     keys: list[str] = []
 
     class Handler(BaseHTTPRequestHandler):
         def do_GET(self) -> None:
             keys.append(self.headers.get("x-api-key", ""))
             with suppress(OSError):
-                answer(self)
+                respond(self)
 
         do_POST = do_GET  # noqa: N815
 
         def log_message(self, *_: Any) -> None: ...
 
-    one = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+    http_server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
     if certificate:
         context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
         certificate.configure_cert(context)
-        one.socket = context.wrap_socket(one.socket, server_side=True)
-    with _serving(one):
-        yield one.server_address[1], keys
+        http_server.socket = context.wrap_socket(http_server.socket, server_side=True)
+    with _serving(http_server):
+        yield http_server.server_address[1], keys
 
 
 @contextmanager
-def _serving(one: ThreadingTCPServer | ThreadingHTTPServer) -> Iterator[None]:
-    thread = threading.Thread(target=one.serve_forever, kwargs={"poll_interval": 0.01})
+def _serving(tcp_server: ThreadingTCPServer) -> Iterator[None]:
+    thread = threading.Thread(target=tcp_server.serve_forever, kwargs={"poll_interval": 0.01})
     thread.start()
     try:
         yield
     finally:
-        one.shutdown()
-        one.server_close()
+        tcp_server.shutdown()
+        tcp_server.server_close()
         thread.join()
 
 
 @contextmanager
 def proxy(to_port: int) -> Iterator[tuple[int, list[bytes]]]:
-    """Serve as a proxy that connects everybody to one port; yield its own port, and what it could read."""
-    seen: list[bytes] = []
+    """Serve as a proxy that forwards every connection to `to_port`; yield its port and the bytes that it read."""
+    received: list[bytes] = []
 
     class Handler(BaseRequestHandler):
         def handle(self) -> None:
-            seen.append(self.request.recv(65536))
-            if not seen[-1].startswith(b"CONNECT"):
+            received.append(self.request.recv(65536))
+            if not received[-1].startswith(b"CONNECT"):
                 return
             with socket.create_connection(("127.0.0.1", to_port)) as upstream:
                 self.request.sendall(b"HTTP/1.1 200 OK\r\n\r\n")
-                back = threading.Thread(target=_pump, args=(upstream, self.request, []))
-                back.start()
-                _pump(self.request, upstream, seen)
-                back.join()
+                backward = threading.Thread(target=_forward, args=(upstream, self.request, []))
+                backward.start()
+                _forward(self.request, upstream, received)
+                backward.join()
 
-    with ThreadingTCPServer(("127.0.0.1", 0), Handler) as one, _serving(one):
-        yield one.server_address[1], seen
+    with ThreadingTCPServer(("127.0.0.1", 0), Handler) as proxy_server, _serving(proxy_server):
+        yield proxy_server.server_address[1], received
 
 
-def _pump(source: socket.socket, sink: socket.socket, seen: list[bytes]) -> None:
+def _forward(source: socket.socket, sink: socket.socket, received: list[bytes]) -> None:
     with suppress(OSError):
         while data := source.recv(65536):
-            seen.append(data)
+            received.append(data)
             sink.sendall(data)
     with suppress(OSError):
         sink.shutdown(socket.SHUT_WR)
@@ -117,57 +119,59 @@ def client_of(url: str, **settings: Any) -> Client:
 
 @pytest.fixture
 def ca(tmp_path: Path) -> trustme.CA:
-    """Make a CA that nobody knows, and write its certificate to `ca.pem`."""
-    one = trustme.CA()
-    one.cert_pem.write_to_path(tmp_path / "ca.pem")
-    return one
+    """Return a new CA that no trust store contains; its certificate is in `ca.pem`."""
+    authority = trustme.CA()
+    authority.cert_pem.write_to_path(tmp_path / "ca.pem")
+    return authority
 
 
-def test_a_private_ca_is_trusted_by_the_usual_variable(
+def test_ssl_cert_file_makes_a_private_ca_trusted(
     ca: trustme.CA, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Without the variable nothing is sent, not even the key."""
+    """Without the variable the client sends nothing, not even the key."""
     with server(certificate=ca.issue_cert("localhost")) as (port, keys):
         url = f"https://localhost:{port}"
-        with closing(client_of(url)) as one, pytest.raises(ConnectionFailed):
-            one.get("/version")
+        with closing(client_of(url)) as client, pytest.raises(ConnectionFailed):
+            client.get("/version")
         assert keys == []
         monkeypatch.setenv("SSL_CERT_FILE", str(tmp_path / "ca.pem"))
-        with closing(client_of(url)) as one:
-            assert one.get("/customers").data == []
+        with closing(client_of(url)) as client:
+            assert client.get("/customers").data == []
         assert keys == [KEY]
 
 
-def test_a_proxy_of_the_environment_is_used_and_sees_no_key(
+def test_a_proxy_of_the_environment_is_used_and_receives_no_key(
     ca: trustme.CA, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """It sees the name of the host, and then only encrypted data."""
-    with server(certificate=ca.issue_cert("fieldpulse.test")) as (port, keys), proxy(port) as (proxy_port, seen):
+    """The proxy receives the name of the host, then only encrypted data."""
+    with server(certificate=ca.issue_cert("fieldpulse.test")) as (port, keys), proxy(port) as (proxy_port, received):
         monkeypatch.setenv("SSL_CERT_FILE", str(tmp_path / "ca.pem"))
         monkeypatch.setenv("HTTPS_PROXY", f"http://127.0.0.1:{proxy_port}")
-        with closing(client_of("https://fieldpulse.test/stage")) as one:
-            assert one.get("/customers").data == []
+        with closing(client_of("https://fieldpulse.test/stage")) as client:
+            assert client.get("/customers").data == []
         assert keys == [KEY]
-        assert seen[0].startswith(b"CONNECT fieldpulse.test:443")
-        assert KEY.encode() not in b"".join(seen)
+        assert received[0].startswith(b"CONNECT fieldpulse.test:443")
+        assert KEY.encode() not in b"".join(received)
 
 
-def test_requests_to_this_machine_use_no_proxy(monkeypatch: pytest.MonkeyPatch) -> None:
-    """They are not encrypted: a proxy would see the key."""
-    with server() as (port, keys), proxy(port) as (proxy_port, seen):
+def test_requests_to_localhost_use_no_proxy(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Plain HTTP would show the key to the proxy."""
+    with server() as (port, keys), proxy(port) as (proxy_port, received):
         for name in ("HTTP_PROXY", "ALL_PROXY"):
             monkeypatch.setenv(name, f"http://127.0.0.1:{proxy_port}")
-        with closing(client_of(f"http://127.0.0.1:{port}")) as one:
-            one.get("/customers")
-        assert (keys, seen) == ([KEY], [])
+        with closing(client_of(f"http://127.0.0.1:{port}")) as client:
+            client.get("/customers")
+        assert (keys, received) == ([KEY], [])
 
 
 @pytest.mark.parametrize(
     ("name", "value"),
     [("HTTPS_PROXY", "proxy.test:port"), ("ALL_PROXY", "ftp://proxy.test"), ("SSL_CERT_FILE", "/nowhere/ca.pem")],
 )
-def test_a_wrong_environment_is_named(name: str, value: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    """The error is not that the API cannot be reached."""
+def test_an_invalid_environment_variable_is_named_in_the_error(
+    name: str, value: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The error blames the configuration, not the connection to the API."""
     monkeypatch.setenv(name, value)
     with pytest.raises(ConfigError) as caught:
         client_of("https://fieldpulse.test")
@@ -176,8 +180,8 @@ def test_a_wrong_environment_is_named(name: str, value: str, monkeypatch: pytest
 
 @pytest.mark.parametrize("status", [301, 302, 303, 307, 308])
 def test_a_redirect_is_not_followed(status: int) -> None:
-    """The key is sent to `api_url` only; the outcome of a redirected create is unknown."""
-    with server() as (elsewhere, leaked):
+    """The client sends the key to `api_url` only, and a redirected create is uncertain."""
+    with server() as (elsewhere, redirected_keys):
 
         def redirect(handler: BaseHTTPRequestHandler) -> None:
             handler.send_response(status)
@@ -185,74 +189,77 @@ def test_a_redirect_is_not_followed(status: int) -> None:
             handler.send_header("content-length", "0")
             handler.end_headers()
 
-        with server(redirect) as (port, keys), closing(client_of(f"http://127.0.0.1:{port}")) as one:
+        with server(redirect) as (port, keys), closing(client_of(f"http://127.0.0.1:{port}")) as client:
             with pytest.raises(UnexpectedResponse, match="redirected") as caught:
-                one.get("/customers")
+                client.get("/customers")
             assert "api_url" in caught.value.hint
             with pytest.raises(UncertainWrite):
-                one.post("/customers", {"first_name": "Ada"})
-        assert (keys, leaked) == ([KEY, KEY], [])
+                client.post("/customers", {"first_name": "Ada"})
+        assert (keys, redirected_keys) == ([KEY, KEY], [])
 
 
 @pytest.mark.parametrize(
-    ("chunk", "pause_seconds"), [(b" " * 2**20, 0.0), (b" ", 0.02)], ids=["without end", "drop by drop"]
+    ("chunk", "pause_seconds"), [(b" " * 2**20, 0.0), (b" ", 0.02)], ids=["large chunks", "slow bytes"]
 )
-def test_a_response_without_end_is_cut_off(chunk: bytes, pause_seconds: float) -> None:
-    """Neither memory nor time of a run are the server's to use up."""
-    gone = threading.Event()
+def test_an_endless_response_is_cut_off(chunk: bytes, pause_seconds: float) -> None:
+    """A server cannot use up the memory or the time of a run."""
+    is_closed = threading.Event()
 
     def endless(handler: BaseHTTPRequestHandler) -> None:
         handler.send_response(200)
         handler.end_headers()
-        while not gone.wait(pause_seconds):
+        while not is_closed.wait(pause_seconds):
             handler.wfile.write(chunk)
 
     with server(endless) as (port, _):
-        with closing(client_of(f"http://127.0.0.1:{port}", timeout_seconds=0.5)) as one:
+        with closing(client_of(f"http://127.0.0.1:{port}", timeout_seconds=0.5)) as client:
             with pytest.raises(ConnectionFailed):
-                one.get("/customers")
+                client.get("/customers")
             with pytest.raises(UncertainWrite):
-                one.post("/customers", {"first_name": "Ada"})
-        gone.set()
+                client.post("/customers", {"first_name": "Ada"})
+        is_closed.set()
 
 
-def packed(answer: bytes, how: str = "gzip") -> Answer:
-    """Return what sends these bytes as packed."""
+def compressed(body: bytes, encoding: str = "gzip") -> Respond:
+    """Return a handler that sends a body with this content encoding."""
 
     def send(handler: BaseHTTPRequestHandler) -> None:
         handler.send_response(200)
-        handler.send_header("content-encoding", how)
-        handler.send_header("content-length", str(len(answer)))
+        handler.send_header("content-encoding", encoding)
+        handler.send_header("content-length", str(len(body)))
         handler.end_headers()
-        handler.wfile.write(answer)
+        handler.wfile.write(body)
 
     return send
 
 
 def test_a_compressed_response_is_decompressed() -> None:
-    """Compression saves a slow connection most of a page."""
-    with server(packed(gzip.compress(ENVELOPE))) as (port, _), closing(client_of(f"http://127.0.0.1:{port}")) as one:
-        assert one.get("/customers").data == []
+    """Compression makes most pages many times smaller."""
+    with (
+        server(compressed(gzip.compress(ENVELOPE))) as (port, _),
+        closing(client_of(f"http://127.0.0.1:{port}")) as client,
+    ):
+        assert client.get("/customers").data == []
 
 
 @pytest.mark.parametrize(
-    "answer",
+    "respond",
     [
-        packed(gzip.compress(b" " * 2**27)),
-        packed(gzip.compress(ENVELOPE)[:-3]),
-        packed(b"no gzip at all"),
-        packed(ENVELOPE, how="br"),
+        compressed(gzip.compress(b" " * 2**27)),
+        compressed(gzip.compress(ENVELOPE)[:-3]),
+        compressed(b"not gzip"),
+        compressed(ENVELOPE, encoding="br"),
     ],
-    ids=["a bomb", "cut", "not packed", "packed otherwise"],
+    ids=["bomb", "truncated", "not gzip", "unsupported encoding"],
 )
-def test_a_response_that_cannot_be_decompressed_is_an_error(answer: Answer) -> None:
-    """Neither is one accepted that is small only while it is compressed."""
+def test_a_response_that_cannot_be_decompressed_is_an_error(respond: Respond) -> None:
+    """The client also rejects a small compressed body that becomes too large."""
     with (
-        server(answer) as (port, _),
-        closing(client_of(f"http://127.0.0.1:{port}")) as one,
+        server(respond) as (port, _),
+        closing(client_of(f"http://127.0.0.1:{port}")) as client,
         pytest.raises(ConnectionFailed),
     ):
-        one.get("/customers")
+        client.get("/customers")
 
 
 @pytest.mark.parametrize(
@@ -272,7 +279,7 @@ def test_a_response_that_cannot_be_decompressed_is_an_error(answer: Answer) -> N
     ],
 )
 def test_an_invalid_url_is_rejected(url: str) -> None:
-    """The error shows nothing of it that may be secret."""
+    """The error names the setting and shows no part of the URL that may be secret."""
     with pytest.raises(ConfigError) as caught:
         ClientSettings(api_key=ApiKey(KEY), api_url=url)
     assert "api_url" in caught.value.where
@@ -280,17 +287,17 @@ def test_an_invalid_url_is_rejected(url: str) -> None:
 
 
 def test_a_key_can_be_replaced_during_a_run(box: Sandbox, tmp_path: Path) -> None:
-    """The file is read again when FieldPulse rejects the key, and the request is sent again, a create too."""
+    """When FieldPulse rejects the key, the client reads the file again and repeats the request, even a create."""
     path = tmp_path / "key"
     path.write_text("the-key-before\n")
     key = ApiKey.from_config({"api_key_file": str(path)})
-    with closing(client_of(box.url, api_key=key)) as one:
+    with closing(client_of(box.url, api_key=key)) as client:
         with pytest.raises(AuthenticationError):
-            one.get("/customers")
+            client.get("/customers")
         path.write_text(f"{box.key}\n")
-        assert one.post("/customers", {"first_name": "Ada"}).data["first_name"] == "Ada"
-        assert len(one.get("/customers").data) > 1
-    assert [(each.method, each.has_valid_key) for each in box.requests] == [
+        assert client.post("/customers", {"first_name": "Ada"}).data["first_name"] == "Ada"
+        assert len(client.get("/customers").data) > 1
+    assert [(request.method, request.has_valid_key) for request in box.requests] == [
         ("GET", False),
         ("POST", False),
         ("POST", True),
@@ -299,7 +306,7 @@ def test_a_key_can_be_replaced_during_a_run(box: Sandbox, tmp_path: Path) -> Non
 
 
 def test_a_key_can_be_rotated_in_the_middle_of_a_scan(box: Sandbox, tmp_path: Path) -> None:
-    """All requests in flight with the old key are sent again with the new one; no row is lost."""
+    """The client repeats all requests in flight with the new key, and the scan loses no row."""
     path = tmp_path / "key"
     path.write_text(box.key)
     before = {row["id"] for row in box.rows("customers")}
@@ -313,7 +320,7 @@ def test_a_key_can_be_rotated_in_the_middle_of_a_scan(box: Sandbox, tmp_path: Pa
     config = {"api_key_file": str(path), "api_url": box.url, "requests_per_second": 50, "rate_limit_store": "memory"}
     emitted = run_tap(config | {"page_size": 3}, "customers")
     assert set(emitted.ids("customers")) == before
-    assert any(not each.has_valid_key for each in box.requests)
+    assert any(not request.has_valid_key for request in box.requests)
 
 
 @pytest.mark.parametrize(
@@ -335,7 +342,7 @@ def test_a_key_can_be_rotated_in_the_middle_of_a_scan(box: Sandbox, tmp_path: Pa
 def test_an_invalid_key_is_rejected_and_never_shown(
     config: dict[str, Any], where: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Before anything is sent."""
+    """The error comes before the first request and does not contain the key."""
     monkeypatch.chdir(tmp_path)
     Path("empty").write_text(" \n")
     Path("two lines").write_text(f"{KEY}\n{KEY}\n")
@@ -345,10 +352,10 @@ def test_an_invalid_key_is_rejected_and_never_shown(
     assert KEY not in f"{caught.value}{ApiKey(KEY)!r}"
 
 
-def test_each_request_has_a_line_at_debug_without_key_query_or_body(
+def test_each_request_has_a_debug_line_without_key_query_or_body(
     box: Sandbox, client: Client, caplog: pytest.LogCaptureFixture
 ) -> None:
-    """Method, path, status, milliseconds and attempt. Neither httpx nor httpcore adds a line."""
+    """The line names method, path, status, milliseconds and attempt; httpx and httpcore add no lines."""
     caplog.set_level(logging.DEBUG)
     box.add_fault(Fault("error_status", path="/customers", status=503))
     client.get("/customers", {"search": "ada@example.com"})
@@ -363,10 +370,10 @@ def test_each_request_has_a_line_at_debug_without_key_query_or_body(
     assert "ada@example.com" not in caplog.text
 
 
-def test_a_request_without_a_response_has_a_line_too(
+def test_a_request_without_a_response_has_a_debug_line(
     box: Sandbox, client: Client, caplog: pytest.LogCaptureFixture
 ) -> None:
-    """It names the kind of failure instead of a status."""
+    """The line names the class of the failure instead of a status."""
     caplog.set_level(logging.DEBUG)
     box.add_fault(Fault("dropped_connection", path="/customers"))
     client.get("/customers")
