@@ -157,7 +157,7 @@ def _read_config_file(path: str) -> Config:
             return read_object(file, f"--config {path}")
     except (OSError, ValueError) as error:  # ValueError: a path with a NUL
         raise ConfigError(
-            f"The file cannot be read ({getattr(error, 'strerror', None) or type(error).__name__}).",
+            f"The configuration file cannot be read ({getattr(error, 'strerror', None) or type(error).__name__}).",
             where=f"--config {path}",
             hint="check the path",
         ) from None

@@ -1,4 +1,4 @@
-"""The Singer target: it routes messages to the run, and refuses streams and messages that it cannot write."""
+"""The Singer target: it routes messages to the run, and rejects streams and messages that it cannot write."""
 
 from __future__ import annotations
 
@@ -105,7 +105,7 @@ class TargetFieldPulse(FieldPulsePlugin, Target):
 
     @override
     def _process_batch_message(self, message_dict: dict[str, Any]) -> None:
-        """Refuse a BATCH: the SDK's sink would silently drop its records."""
+        """Reject a BATCH: the SDK's sink would silently drop its records."""
         raise UnsupportedStreamError(
             "BATCH messages cannot be written.",
             where=f"{self.reader.where} · stream {message_dict.get('stream', '?')}",

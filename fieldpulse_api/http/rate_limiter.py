@@ -79,7 +79,7 @@ class RateLimiter(ABC):
 
     @abstractmethod
     def _locked_state(self) -> AbstractContextManager[SlotState]:
-        """Lock the state, yield it, and keep what the caller changes."""
+        """Yield the state under a lock, and store what the caller changes in it."""
 
     def acquire(self) -> None:
         """Wait until a request may start."""

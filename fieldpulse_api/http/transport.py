@@ -91,7 +91,7 @@ class BoundedTransport(httpx.BaseTransport):
                 raise RequestLimitReached(
                     f"The request limit of {self._max_requests} is reached.",
                     where="this command",
-                    hint="nothing: it sends no more requests than this",
+                    hint="run the command again; the limit is per run",
                 )
             self.request_count += 1
         self._this_thread.request_count = self.requests_of_this_thread + 1

@@ -16,7 +16,7 @@ from fieldpulse_api.errors import IncompleteRead
 from .pages import Page, Pages, Row, Verdict
 
 _MAX_PASSES = 16
-_MAX_PASSES_WITHOUT_NEWS = 3
+_MAX_FRUITLESS_PASSES = 3
 
 
 @dataclass
@@ -112,13 +112,13 @@ class FullScan:
 
     def rows(self, keep: Callable[[Row], bool] = lambda _: True) -> Iterator[list[Row]]:
         """Yield every row for which `keep` returns true, once, in lists that are never empty."""
-        passes_without_news: list[ScanPass] = []  # since the latest pass with a new row
+        fruitless_passes: list[ScanPass] = []  # since the latest pass with a new row
         for pass_number in count_from(1):
             scan_pass = ScanPass()
             yield from self._read_pass(scan_pass, keep)
             self._stats.duplicates += scan_pass.rows_received - len(scan_pass.ids)
-            passes_without_news = [] if scan_pass.new_rows else [*passes_without_news, scan_pass]
-            verdict = self._verdict(scan_pass, pass_number, passes_without_news)
+            fruitless_passes = [] if scan_pass.new_rows else [*fruitless_passes, scan_pass]
+            verdict = self._verdict(scan_pass, pass_number, fruitless_passes)
             if verdict:
                 self._stats.verdict = verdict
                 return
@@ -173,21 +173,21 @@ class FullScan:
         scan_pass.new_rows += len(rows)
         return rows
 
-    def _verdict(self, scan_pass: ScanPass, pass_number: int, passes_without_news: list[ScanPass]) -> Verdict | None:
+    def _verdict(self, scan_pass: ScanPass, pass_number: int, fruitless_passes: list[ScanPass]) -> Verdict | None:
         """Return the verdict, None for another pass."""
         count, checks_completeness = scan_pass.server_count, self._pages.options.check_completeness
         if scan_pass.proves_completeness or not (self.row_ids or count):
             return "complete"
-        if passes_without_news and checks_completeness and self._is_confirmed(scan_pass, passes_without_news):
+        if fruitless_passes and checks_completeness and self._is_confirmed(scan_pass, fruitless_passes):
             return "complete"
-        gave_up = len(passes_without_news) >= _MAX_PASSES_WITHOUT_NEWS and (scan_pass.is_ascending or count is None)
+        gave_up = len(fruitless_passes) >= _MAX_FRUITLESS_PASSES and (scan_pass.is_ascending or count is None)
         if not checks_completeness or pass_number >= _MAX_PASSES or gave_up:
             return "unproven" if count is None or len(self.row_ids) >= count else "incomplete"
         if pass_number == 1 and self._pages.resource.supports_sort:
             self._stats.notes.append(_reason_for_another_pass(scan_pass))
         return None
 
-    def _is_confirmed(self, scan_pass: ScanPass, passes_without_news: list[ScanPass]) -> bool:
+    def _is_confirmed(self, scan_pass: ScanPass, fruitless_passes: list[ScanPass]) -> bool:
         """Return whether passes without a new row show that none is missing.
 
         | order of the rows | count | complete if |
@@ -207,7 +207,7 @@ class FullScan:
             return count is None or len(scan_pass.ids) >= count
         if count is None:
             return scan_pass.is_ascending or not self._pages.resource.supports_sort
-        latest_ids = set().union(*(latest.ids for latest in passes_without_news))
+        latest_ids = set().union(*(latest.ids for latest in fruitless_passes))
         return len(self.row_ids if scan_pass.is_ascending else latest_ids) >= count
 
 
@@ -222,7 +222,7 @@ def read_whole_list(pages: Pages, *, ends_by_count: bool = False) -> Iterator[Ro
         raise IncompleteRead(
             f"The list of {pages.resource.name} could not be read completely, so no row can be looked up in it.",
             where=f"GET {pages.path}",
-            hint="run again",
+            hint="run again; if it happens again, `fieldpulse doctor` shows how the list sorts and counts",
         )
 
 

@@ -13,7 +13,7 @@ _PHONE_DIGITS = 10
 
 
 def normalized(value: Any) -> str:
-    """Return a value without what does not matter in a comparison: case, spacing, and the punctuation of phone numbers.
+    """Return a value in the form that is compared: without case, spacing, and the punctuation of phone numbers.
 
     Only the last ten digits of a phone number count, so that it matches with and without the country code.
     """

@@ -50,7 +50,7 @@ class AccountCheck:
         self._probes = [self._probe(resource) for resource in RESOURCES]
 
     def findings(self) -> Iterator[Finding]:
-        """Yield the findings; only one FAIL if FieldPulse does not accept the key or no list answers."""
+        """Yield the findings; only one FAIL if FieldPulse does not accept the key or no list responds."""
         try:
             self._check_reachable()
             self._read_lists()
@@ -66,13 +66,13 @@ class AccountCheck:
         except FieldPulseError as error:
             yield Finding("FAIL", "key", "accepted", error.what, error.hint)
             return
-        answered = next((probe for probe in self._probes if probe.first_page), None)
-        if answered is None:
+        responsive = next((probe for probe in self._probes if probe.first_page), None)
+        if responsive is None:
             yield self._no_list_responded()
             return
         yield Finding("ok", "key", "accepted", f"at {self._client.settings.api_url}")
         self.profile.lists = {probe.resource.name: probe.facts for probe in self._probes}
-        yield from self._account_findings(answered)
+        yield from self._account_findings(responsive)
         for probe in self._probes:
             yield from list_findings(probe)
         yield self._inferred_lists()
@@ -84,12 +84,12 @@ class AccountCheck:
         return question() if time.monotonic() < self._deadline else None
 
     def _no_list_responded(self) -> Finding:
-        """Return the finding that no list answered; then nothing shows that the key is accepted."""
+        """Return the finding that no list responded; then nothing shows that the key is accepted."""
         return Finding(
             "FAIL",
             "key",
             "accepted",
-            f"none of {len(self._probes)} lists answered at {self._client.settings.api_url}",
+            f"none of {len(self._probes)} lists responded at {self._client.settings.api_url}",
             "check api_url, including its path, or try again later",
         )
 
@@ -116,12 +116,12 @@ class AccountCheck:
                 self._raise_if_key_rejected()
 
     def _raise_if_key_rejected(self) -> None:
-        """Read a list that answered before, to tell a revoked key from a list that the key may not read.
+        """Read a list that responded before, to tell a revoked key from a list that the key may not read.
 
         Raises: AuthenticationError.
         """
-        answered = next((probe for probe in self._probes if probe.first_page), self._probes[0])
-        again = self._probe(answered.resource)
+        responsive = next((probe for probe in self._probes if probe.first_page), self._probes[0])
+        again = self._probe(responsive.resource)
         self._if_time_left(again.read_newest)
         if isinstance(again.error, AuthenticationError):
             raise again.error
@@ -168,11 +168,11 @@ class AccountCheck:
             if probe.facts.obeys_page is None and probe.facts.obeys_limit is not False:
                 self._if_time_left(probe.read_second_page)
 
-    def _account_findings(self, answered: ListProbe) -> Iterator[Finding]:
-        if answered.first_page:
-            response = answered.first_page.response
+    def _account_findings(self, responsive: ListProbe) -> Iterator[Finding]:
+        if responsive.first_page:
+            response = responsive.first_page.response
             server_time = response.date if response.has_server_date else None
-            yield clock_finding(server_time, answered.first_read_at, _MAX_CLOCK_SKEW_SECONDS)
+            yield clock_finding(server_time, responsive.first_read_at, _MAX_CLOCK_SKEW_SECONDS)
             extras = sorted(name for name in response.envelope_extras if PUBLIC_NAME.match(name))
             self.profile.envelope_extras = extras
             yield Finding("ok", "envelope", "keys", f"response, and: {', '.join(extras) or 'nothing else'}")

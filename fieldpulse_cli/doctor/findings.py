@@ -41,7 +41,7 @@ def list_findings(probe: ListProbe) -> Iterator[Finding]:
         yield _unreachable(probe)
         return
     rows = "" if probe.server_count is None else f", {probe.server_count:,} rows"
-    yield Finding("ok", probe.resource.name, "reachable", f"answers{rows}")
+    yield Finding("ok", probe.resource.name, "reachable", f"responds{rows}")
     yield _limit(probe)
     yield _page(probe)
     yield _sort(probe)

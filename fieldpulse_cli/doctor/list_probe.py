@@ -1,6 +1,6 @@
 """Probe of one list: whether it honours limit, page, sort and filter, from as few requests as possible.
 
-An account has 32 lists and a check may send 60 requests, so a request has to answer several questions at once. Each
+An account has 32 lists and a check may send 60 requests, so a request has to settle several questions at once. Each
 probe compares a page with the first one; it concludes only what no other behaviour of the server could explain.
 """
 

@@ -40,7 +40,7 @@ REFUSALS: tuple[Kind, ...] = (
     "throttle_relative_reset",
     "quota_exceeded",
 )
-"""Kinds in which the gateway refuses a request, which is therefore never carried out."""
+"""Kinds in which the gateway rejects a request, which is therefore never carried out."""
 STATUSES = (500, 502, 503, 504)
 HASH_RANGE = 2**64
 

@@ -1,7 +1,7 @@
 """Validation of the body of a write, and conversion of its values to the form of the rows.
 
 The rules are those of the catalogue's `WriteSpec`. Other names that are columns are written as well; the rest is
-ignored, because unknown names do not make the live API refuse a write (observed).
+ignored, because unknown names do not make the live API reject a write (observed).
 """
 
 from __future__ import annotations

@@ -57,7 +57,7 @@ class Bookmark:
             raise ConfigError(
                 "The bookmark is in the future; changes until then would be skipped.",
                 where=f"state · stream {self.stream}",
-                hint="correct it, or remove the stream from the state to read it from the start",
+                hint="correct the bookmark, or remove the stream from the state to read it from the start",
             )
         newest = self.newest
         if newest and server_clock:

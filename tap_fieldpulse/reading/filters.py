@@ -52,18 +52,18 @@ def read_filters(resource: Resource, setting: Mapping[str, Any], names: ReadName
 
     Raises: ConfigError for an unknown filter, and for a value that names nothing.
     """
-    offered: dict[str, list[Filter]] = defaultdict(list)
+    filters_by_name: dict[str, list[Filter]] = defaultdict(list)
     for row_filter in resource.filters:
-        offered[row_filter.name].append(row_filter)
+        filters_by_name[row_filter.name].append(row_filter)
     query: dict[str, str] = {}
     tests = []
     for name, value in setting.items():
         where = f"setting filters.{resource.name}.{name}"
-        if name not in offered:
+        if name not in filters_by_name:
             raise ConfigError(
-                f"Unknown filter: {got_and_allowed(name, offered)}.", where=where, hint="correct the setting"
+                f"Unknown filter: {got_and_allowed(name, filters_by_name)}.", where=where, hint="correct the setting"
             )
-        wanted = [_FilterValues(each, _labels_of(resource, each), names, zone) for each in offered[name]]
+        wanted = [_FilterValues(each, _labels_of(resource, each), names, zone) for each in filters_by_name[name]]
         wanted[-1].accepts_any_id = True
         for single in value if isinstance(value, list) else [value]:
             _assign(single, wanted, where)
@@ -183,7 +183,9 @@ def _assign(value: Any, wanted: list[_FilterValues], where: str) -> None:
         raise ConfigError("The time is not in ISO 8601 form.", where=where, hint=hint)
     names = list(dict.fromkeys(name for values in wanted for name in values.allowed_names()))
     choice = f": {allowed_and_similar(value, names)}" if names else ""  # names of persons are not listed
-    raise ConfigError(f"The value is unknown{choice}.", where=where, hint="correct the setting; an id works as well")
+    raise ConfigError(
+        f"The filter has no such value{choice}.", where=where, hint="correct the setting; an id works as well"
+    )
 
 
 def _labels_of(resource: Resource, row_filter: Filter) -> CodeLabels | None:

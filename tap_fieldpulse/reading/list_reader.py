@@ -47,7 +47,7 @@ class ListReader(Protocol):
 
 
 class ResourceListReader:
-    """Read a list of rows that are not below a parent row. Without a bookmark, no state is rows_to_return.
+    """Read a list of rows that are not below a parent row. Without a bookmark, the next state is empty.
 
     With `skip_deleted`, rows with a `deleted_at` are left out: delete detection then reads them by id.
 

@@ -116,7 +116,7 @@ def _catalog_error(problem: str, place: str) -> ConfigError:
     return ConfigError(
         f"The catalog is invalid: {problem}.",
         where=f"--catalog · {place}" if place else "--catalog",
-        hint="correct it, or run discovery again",
+        hint="correct the catalog, or run discovery again",
     )
 
 

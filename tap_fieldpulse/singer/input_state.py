@@ -25,12 +25,12 @@ def read_state(state: dict[str, Any], event_streams: tuple[str, ...], logger: Lo
         raise ConfigError(
             "The state is not the state of a Singer tap.",
             where="--state",
-            hint="give the last state of an earlier run, or no state to start from the beginning",
+            hint="pass the last state of an earlier run, or no state to start from the beginning",
         )
     for stream in event_streams:
         if not _holds_objects(bookmarks.get(stream, {}).get("sources", {})):
             what = f"The state of stream {stream} is not a state of this tap."
-            raise ConfigError(what, where="--state", hint="give the last state of an earlier run")
+            raise ConfigError(what, where="--state", hint="pass the last state of an earlier run")
     unknown = [name for name in bookmarks if name not in (*BY_NAME, *event_streams)]
     unknown += [f"{stream}.{name}" for stream, bookmark in bookmarks.items() for name in _SDK_KEYS if name in bookmark]
     if unknown:

@@ -99,19 +99,24 @@ class SyncContext:
             Pages(self.client, resource, self.settings.read_options).read({}, 1, limit=1, count=False)
         except FieldPulseError as error:
             if is_unknown_path(error):
-                logger.warning("%s: skipped, because this account does not have it (see its profile)", resource.name)
+                logger.warning(
+                    "%s: skipped, because this account does not have the list (setting profile_path)", resource.name
+                )
                 return True
         return False
 
     def check_filters(self) -> None:
         """Check that the filters of the settings exist. Raises: ConfigError."""
-        offered = {
+        filters_by_stream = {
             resource.name: {row_filter.name for row_filter in resource.filters}
             for resource in BY_NAME.values()
             if resource.filters
         }
         for stream, filters in self.settings.filters.items():
-            names = [(stream, set(offered)), *((name, offered.get(stream, set())) for name in filters)]
+            names = [
+                (stream, set(filters_by_stream)),
+                *((name, filters_by_stream.get(stream, set())) for name in filters),
+            ]
             for name, allowed in names:
                 if name not in allowed:
                     raise ConfigError(
@@ -187,7 +192,7 @@ class SyncContext:
         )
         if snapshot.newer_than_state:
             logger.warning(
-                "%s: the snapshot is newer than the state; changes that it has already seen are not reported again. "
+                "%s: the snapshot is newer than the state; changes that it already holds are not reported again. "
                 "Use one snapshot_url per pipeline and environment",
                 resource.name,
             )
@@ -249,10 +254,10 @@ class SyncContext:
 
     def _make_record_builder(self, resource: Resource) -> RecordBuilder:
         settings, has_key = self.settings, self.settings.client is not None
-        announced = (self._catalog or {}).get(resource.name, {}).get("properties", {})
+        catalog_properties = (self._catalog or {}).get(resource.name, {}).get("properties", {})
         custom_fields = None
         if resource.custom_field_object and settings.custom_fields == "typed" and has_key:
-            known = announced.get(CUSTOM_FIELDS_PROPERTY, {}).get("properties", {})
+            known = catalog_properties.get(CUSTOM_FIELDS_PROPERTY, {}).get("properties", {})
             custom_fields = CustomFieldValues(
                 self._definitions, resource.custom_field_object, known, is_flattened=bool(settings.flattening_enabled)
             )
@@ -260,7 +265,7 @@ class SyncContext:
                 self._logger.warning("%s: since the catalog was made, custom %s", resource.name, change)
         labels = {f"{code_labels.column}_label" for code_labels in resource.code_labels}
         catalogue_names = {*resource.schema["properties"], CUSTOM_FIELDS_PROPERTY, *labels}
-        extra = {name: schema for name, schema in announced.items() if name not in catalogue_names}
+        extra = {name: schema for name, schema in catalog_properties.items() if name not in catalogue_names}
         if self._catalog is None and settings.sample_on_discovery and has_key:
             extra = sample_unknown_fields(self.client, resource, settings.read_options, self._logger)
         return RecordBuilder(

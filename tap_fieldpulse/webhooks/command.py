@@ -91,7 +91,7 @@ def _settings() -> dict[str, Any]:
 
 
 def _listen(host: str, port: int) -> socket.socket:
-    # Without the protocol's number asyncio leaves Nagle's algorithm on, and each answer takes 40 ms.
+    # Without the protocol's number asyncio leaves Nagle's algorithm on, and each response takes 40 ms.
     family = socket.AF_INET6 if ":" in host else socket.AF_INET
     sock = socket.socket(family, socket.SOCK_STREAM, socket.IPPROTO_TCP)
     try:
@@ -103,6 +103,6 @@ def _listen(host: str, port: int) -> socket.socket:
         raise UserError(
             f"The receiver cannot listen ({error.strerror}).",
             where=f"{host}:{port}",
-            hint="give another --host or --port",
+            hint="choose another --host or --port",
         ) from None
     return sock

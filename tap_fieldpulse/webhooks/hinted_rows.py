@@ -55,14 +55,18 @@ class HintedRows:
         name = self._resource.name
         ids = [row_id for row_id, _ in self._named[: self.MAX_ROWS]]
         if len(ids) < len(self._named):
-            self._logger.info("%s: webhooks named more than %d rows; the list has the rest", name, self.MAX_ROWS)
+            self._logger.info(
+                "%s: webhooks named more than %d rows; the others are read from the list", name, self.MAX_ROWS
+            )
         try:
             for row in map_in_order(self._read_row, ids, max_in_flight=self._options.pages_in_flight):
                 self.request_count += 1
                 if row:
                     self._rows[int(row["id"])] = row
         except ServiceError as error:
-            self._logger.warning("%s: rows that webhooks named are left to the list: %s", name, error.one_line)
+            self._logger.warning(
+                "%s: rows that webhooks named cannot be read by id, and are left to the list: %s", name, error.one_line
+            )
 
     def restrict_to(self, matches: Callable[[Row], bool], *, columns: Collection[str] | None) -> None:
         """Keep the rows that match, and of these only some columns, if any are given."""

@@ -106,7 +106,7 @@ def _match_sets(stream: str, sets: list[list[str]]) -> tuple[tuple[str, ...], ..
     where, write = f"setting match.{stream}", WRITABLE[stream].write_spec
     if write.target_resource:
         what = f"`{stream}` has no rows of its own to match: it changes rows of `{write.target_resource}`."
-        raise ConfigError(what, where=where, hint="remove it")
+        raise ConfigError(what, where=where, hint="remove the setting")
     fields = [each.name for each in write.fields if each.type is not FieldType.JSON]
     for name in (name for names in sets for name in names):
         if name not in fields:

@@ -42,8 +42,8 @@ class CreatedRow:
 class RowCreator:
     """Create rows. May be used by many threads.
 
-    Raises: RecordError if the record is refused, UncertainWrite if the outcome stays unknown; any other error ends
-    the run.
+    Raises: RecordError if FieldPulse rejects the record, UncertainWrite if the outcome stays unknown; any other error
+    ends the run.
     """
 
     def __init__(self, services: WriteServices, uncertain_creates: UncertainCreates, puts: PutSender) -> None:
@@ -66,7 +66,7 @@ class RowCreator:
                 if created is not None:
                     return created
         raise ServerError(
-            f"FieldPulse neither made nor refused this create in {_MAX_ATTEMPTS} attempts.",
+            f"FieldPulse neither carried out nor rejected this create in {_MAX_ATTEMPTS} attempts.",
             where=f"POST {_create_path(resource, plan.parent_ids)}",
             hint="run again later; what was written is kept",
         )
@@ -112,7 +112,7 @@ class RowCreator:
         except UncertainWrite as error:
             return self._settle(plan, error)
         except FieldPulseError:
-            self._services.ledger.discard_pending(plan.ledger_key)  # refused, or it was never sent
+            self._services.ledger.discard_pending(plan.ledger_key)  # rejected, or it was never sent
             raise
         self._record_created(plan, row_id, plan.parent_ids)
         self._observe_id(plan.resource, row_id)
@@ -179,6 +179,6 @@ def _created_id(row: Any, path: str) -> int:
         raise UncertainWrite(
             "The response to a create has no id of a row.",
             where=f"POST {path}",
-            hint="nothing: the target looks for the row",
+            hint="nothing to do: the target looks for the row before it sends the create again",
         )
     return row_id

@@ -35,7 +35,7 @@ class PutSender:
     def send(self, target: PutTarget, body: Body) -> bool:
         """Send fields of a row; None clears one. Return whether there was anything to send.
 
-        Raises: RecordInvalid if FieldPulse refuses the body, or does not clear a field: the rest is written then.
+        Raises: RecordInvalid if FieldPulse rejects the body, or does not clear a field: the rest is written then.
         """
         clearing = self._clearing.choose(target, [name for name, value in body.items() if value is None])
         sent = {name: value for name, value in body.items() if value is not None} | clearing.body
@@ -51,7 +51,7 @@ class PutSender:
 
         Raises: UncertainWrite if no PUT gets a response, or the run is stopped.
         """
-        self._wait_for_killed_run()
+        self._wait_for_killed_run(path)
         for _ in range(_MAX_ATTEMPTS):
             if not self._services.client.put(path, body).was_retried:
                 return
@@ -63,7 +63,7 @@ class PutSender:
         """Send a PUT with the fields that the account wants to be repeated."""
         if not body:
             return
-        self._wait_for_killed_run()
+        self._wait_for_killed_run(target.path)
         spec, name = target.resource.write_spec, target.resource.name
         missing = [field for field in spec.always_resend if field not in body]
         are_required = set(spec.always_resend) <= set(spec.required)
@@ -80,7 +80,7 @@ class PutSender:
             self._resending_streams.add(name)
             _LOGGER.debug("%s: this account wants %s with every PUT", name, ", ".join(missing))
 
-    def _wait_for_killed_run(self) -> None:
+    def _wait_for_killed_run(self, path: str) -> None:
         """If the previous run was killed, wait until its in-flight PUTs can no longer be applied.
 
         A late one would overwrite this update. Raises: UncertainWrite if the run is stopped.
@@ -93,7 +93,9 @@ class PutSender:
             reason = "the previous run was killed, and its last requests may still be applied"
             if seconds_left > 0 and self._services.waiter.wait(seconds_left, reason):
                 raise UncertainWrite(
-                    "The run was stopped before this change was sent.", where="PUT", hint="run again: it is sent then"
+                    "The run was stopped before this change was sent.",
+                    where=f"PUT {path}",
+                    hint="run again: the change is sent then",
                 )
 
     def _put_and_verify(self, target: PutTarget, body: Body) -> None:
@@ -127,5 +129,7 @@ class PutSender:
 
 def _uncertain_error(path: str) -> UncertainWrite:
     return UncertainWrite(
-        "Cannot confirm this change: its response was lost.", where=f"PUT {path}", hint="run again: it is sent again"
+        "Cannot confirm this change: its response was lost.",
+        where=f"PUT {path}",
+        hint="run again: the change is sent again",
     )

@@ -27,7 +27,7 @@ _LINK_KEY_FIELDS = 2  # the fields that name the linked row: its type and its id
 class RowUpdater:
     """Update rows. May be used by many threads.
 
-    Raises: RecordError if the record is refused or its row is gone, UncertainWrite if the outcome stays unknown.
+    Raises: RecordError if FieldPulse rejects the record or its row is gone; UncertainWrite if its outcome is unknown.
     """
 
     def __init__(self, services: WriteServices, puts: PutSender) -> None:

@@ -31,7 +31,7 @@ def test_an_unavailable_list_is_not_read(
     emitted = run_tap(config | profile(tmp_path, lists=lists))
     assert not emitted.records["contracts"]
     assert len(emitted.records["jobs"]) == len(box.rows("jobs"))
-    assert "contracts: skipped, because this account does not have it" in caplog.text
+    assert "contracts: skipped, because this account does not have the list" in caplog.text
     assert len([request for request in box.requests if request.path in ("/contracts", "/estimates")]) == 2
 
 

@@ -167,13 +167,13 @@ def test_the_query_is_documented_and_hides_no_matching_row(
         ("customers", {"pipeline_status": "Wun"}, "did you mean 'Won'"),
         ("customers", {"status": "leed"}, "did you mean 'lead'"),
         ("customers", {"status": []}, "has no value"),
-        ("customers", {"status": None}, "The value is unknown"),
-        ("customers", {"lead_source": {"name": "Website"}}, "The value is unknown"),
+        ("customers", {"status": None}, "The filter has no such value"),
+        ("customers", {"lead_source": {"name": "Website"}}, "The filter has no such value"),
         ("jobs", {"status": "Compleeted"}, "did you mean 'Completed'"),
         ("jobs", {"scheduled_from": "next week"}, "ISO 8601"),
         ("jobs", {"scheduled_from": 7}, "ISO 8601"),
-        ("payments", {"status": "settled"}, "The value is unknown"),
-        ("payments", {"status": True}, "The value is unknown"),
+        ("payments", {"status": "settled"}, "The filter has no such value"),
+        ("payments", {"status": True}, "The filter has no such value"),
     ],
 )
 def test_an_invalid_filter_is_rejected_with_the_allowed_values(

@@ -117,7 +117,7 @@ def test_a_create_that_never_happens_ends_the_run_after_three_attempts(
     box.add_fault(Fault("dropped_connection", method="POST", times=99))
     written = run_target(target_config, singer_lines(CUSTOMERS, lead(1), state_message(1)), tmp_path)
     assert (written.status, written.states) == (1, [])
-    assert "neither made nor refused this create in 3 attempts" in written.stderr
+    assert "neither carried out nor rejected this create in 3 attempts" in written.stderr
     assert sum(request.method == "POST" for request in box.requests) == 3
 
 
