@@ -42,7 +42,7 @@ class BodyServer:
 
     def __init__(self) -> None:
         self.by_path: dict[str, bytes] = {}
-        bodies = self.by_path
+        body_server = self
 
         class Handler(BaseHTTPRequestHandler):
             protocol_version = "HTTP/1.1"
@@ -50,7 +50,7 @@ class BodyServer:
             def respond(self) -> None:
                 self.rfile.read(int(self.headers.get("content-length", 0)))
                 url = urlsplit(self.path)
-                body = bodies.get(url.path, EMPTY)
+                body = body_server.by_path.get(url.path, EMPTY)
                 if int(parse_qs(url.query).get("page", ["1"])[0]) > 1:
                     body = EMPTY
                 self.send_response(200)
