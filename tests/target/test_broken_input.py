@@ -15,7 +15,7 @@ Config = dict[str, Any]
 
 
 @pytest.mark.parametrize(
-    ("text", "said"),
+    ("text", "message"),
     [
         ("{nonsense with canary@example.com\n", "not JSON"),
         ('["canary@example.com"]\n', "not a Singer message"),
@@ -32,7 +32,7 @@ Config = dict[str, Any]
     ],
 )
 def test_a_broken_line_ends_the_run_and_is_never_logged(
-    target_config: Config, tmp_path: Path, text: str, said: str
+    target_config: Config, tmp_path: Path, text: str, message: str
 ) -> None:
     """Everything before it is written. The line may hold anything, so it is not shown."""
     before = singer_lines(
@@ -40,7 +40,7 @@ def test_a_broken_line_ends_the_run_and_is_never_logged(
     )
     written = run_target(target_config, (before if "nonsense" in text else "") + text, tmp_path)
     assert written.status == 1
-    assert said in written.stderr
+    assert message in written.stderr
     assert "canary@example.com" not in written.stderr
     if "nonsense" in text:
         assert written.counts == {"created": 1}

@@ -17,7 +17,7 @@ Config = dict[str, Any]
 
 
 @pytest.mark.parametrize(
-    ("message", "values", "said"),
+    ("message", "values", "reason"),
     [
         (CUSTOMERS, {"external_id": "x", "email": "a@example.com"}, "one of first_name, last_name, display_name"),
         (CUSTOMERS, {"external_id": "x", "first_name": "A" * 256}, "256 characters; the maximum is 255"),
@@ -45,7 +45,7 @@ Config = dict[str, Any]
     ],
 )
 def test_an_invalid_record_is_stored_with_its_reason(
-    target_config: Config, tmp_path: Path, message: Config, values: Config, said: str
+    target_config: Config, tmp_path: Path, message: Config, values: Config, reason: str
 ) -> None:
     """Its state is emitted, and the exit status is 1."""
     stream = message["stream"]
@@ -60,10 +60,10 @@ def test_an_invalid_record_is_stored_with_its_reason(
     assert written.counts == {"rejected": 1, "created": 1}
     assert written.status == 1
     assert written.states == [{"bookmarks": 1}]
-    kept = [json.loads(line) for line in Path(target_config["rejects_path"]).read_text().splitlines()]
-    assert [each["type"] for each in kept] == ["SCHEMA", "RECORD"]
-    assert kept[1]["record"] == values
-    assert said in kept[1]["rejected"] + written.stderr
+    rejects_lines = [json.loads(line) for line in Path(target_config["rejects_path"]).read_text().splitlines()]
+    assert [each["type"] for each in rejects_lines] == ["SCHEMA", "RECORD"]
+    assert rejects_lines[1]["record"] == values
+    assert reason in rejects_lines[1]["rejected"] + written.stderr
 
 
 def test_the_rejects_file_can_be_replayed_after_the_cause_is_fixed(

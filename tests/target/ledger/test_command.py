@@ -20,8 +20,8 @@ PAYMENTS = schema_message("payments", "external_id", "invoice_id", "amount", "me
 
 
 def payment(box: Sandbox, key: str = "p", **values: Any) -> Config:
-    given = {"external_id": key, "invoice_id": box.rows("invoices")[0]["id"], "amount": "12.5", "method": "cash"}
-    return record_message("payments", **given, **values)
+    required = {"external_id": key, "invoice_id": box.rows("invoices")[0]["id"], "amount": "12.5", "method": "cash"}
+    return record_message("payments", **required, **values)
 
 
 def ledger(config: Config, *words: str) -> subprocess.CompletedProcess[str]:

@@ -198,11 +198,11 @@ def test_entries_from_before_the_account_id_was_known_are_kept(url: str, prefix:
 
 def test_a_run_leaves_the_ledger_in_one_file(target_config: dict[str, Any], tmp_path: Path) -> None:
     """All connections are closed, so that SQLite merges its write-ahead log: the file alone can be copied."""
-    given = singer_lines(
+    messages = singer_lines(
         schema_message("customers", "external_id", "first_name"),
         record_message("customers", external_id="one", first_name="O"),
     )
-    assert run_target(target_config, given, tmp_path).counts == {"created": 1}
+    assert run_target(target_config, messages, tmp_path).counts == {"created": 1}
     assert not list(tmp_path.glob("ledger.db-*"))
 
 
@@ -210,13 +210,13 @@ def test_the_file_is_private_and_holds_neither_key_nor_record(
     box: Sandbox, target_config: dict[str, Any], tmp_path: Path
 ) -> None:
     """Ids and hashes only."""
-    given = singer_lines(
+    messages = singer_lines(
         schema_message("customers", "external_id", "first_name", "email", "phone"),
         record_message(
             "customers", external_id="lead-1", first_name="Canaryname", email="canary@example.com", phone="+12145550199"
         ),
     )
-    run_target(target_config, given, tmp_path)
+    run_target(target_config, messages, tmp_path)
     content = b"".join(path.read_bytes() for path in tmp_path.glob("ledger.db*"))
     assert b"lead-1" in content
     for secret in ("Canaryname", "canary@example.com", "2145550199", box.key):
@@ -226,13 +226,13 @@ def test_the_file_is_private_and_holds_neither_key_nor_record(
 
 def test_a_run_works_on_postgresql(postgres: str, box: Sandbox, target_config: dict[str, Any], tmp_path: Path) -> None:
     """The same target, another ledger_url, the same end: nothing is written twice."""
-    given = singer_lines(
+    messages = singer_lines(
         schema_message("customers", "external_id", "first_name"),
         record_message("customers", external_id="pg", first_name="P"),
     )
     config = target_config | {"ledger_url": postgres}
-    assert run_target(config, given, tmp_path).counts == {"created": 1}
-    assert run_target(config, given, tmp_path).counts == {"unchanged": 1}
+    assert run_target(config, messages, tmp_path).counts == {"created": 1}
+    assert run_target(config, messages, tmp_path).counts == {"unchanged": 1}
 
 
 @pytest.mark.parametrize(

@@ -21,11 +21,11 @@ MOVES = schema_message("pipeline_statuses", "customer_email", "pipeline_status")
 
 
 def leads(number: int, **values: Any) -> list[Config]:
-    return [record_message("customers", external_id=f"g{one}", first_name=f"G{one}", **values) for one in range(number)]
+    return [record_message("customers", external_id=f"g{n}", first_name=f"G{n}", **values) for n in range(number)]
 
 
 def writes(box: Sandbox) -> list[str]:
-    return [one.method for one in box.requests if one.method != "GET"]
+    return [request.method for request in box.requests if request.method != "GET"]
 
 
 @pytest.mark.parametrize(("limit", "is_stopped"), [(5, True), (6, False), ("6", False), ("0%", True)])
@@ -138,8 +138,8 @@ def test_an_empty_input_deletes_nothing(box: Sandbox, target_config: Config, tmp
     """A failed extract looks like this, and so does an ACTIVATE_VERSION message."""
     run_target(target_config, singer_lines(HEAD, *leads(3)), tmp_path)
     version = {"type": "ACTIVATE_VERSION", "stream": "customers", "version": 2}
-    for given in (text, singer_lines(HEAD, version)):
-        assert run_target(target_config | {"hard_delete": True}, given, tmp_path).status == 0
+    for empty_input in (text, singer_lines(HEAD, version)):
+        assert run_target(target_config | {"hard_delete": True}, empty_input, tmp_path).status == 0
     assert "DELETE" not in writes(box)
 
 
@@ -183,13 +183,13 @@ def test_a_run_does_what_its_dry_run_planned(box: Sandbox, target_config: Config
     assert dry.counts == {"created": 2, "updated": 1, "deleted": 1}
     assert writes(box) == []
     *plan, sums = [json.loads(line) for line in path.read_text().splitlines()]
-    assert {(one["action"], one["stream"]) for one in plan} == {
+    assert {(line["action"], line["stream"]) for line in plan} == {
         ("update", "customers"),
         ("create", "customers"),
         ("delete", "customers"),
         ("create", "jobs"),
     }
-    update = next(one for one in plan if one["action"] == "update")
+    update = next(line for line in plan if line["action"] == "update")
     assert update["fields"] == {
         "notes": {"old": "Canary before", "new": "Canary after"},
         "status": {"old": "lead", "new": "lost"},

@@ -91,12 +91,12 @@ def test_fill_empty_only_keeps_values_of_fieldpulse(box: Sandbox, target_config:
     text = singer_lines(HEAD, record_message("customers", external_id="f", id=row["id"], first_name="Ours", **values))
     config = target_config | {"fill_empty_only": True}
     assert run_target(config, text, tmp_path).counts == {"updated": 1}
-    after = next(one for one in box.rows("customers") if one["id"] == row["id"])
+    after = next(customer for customer in box.rows("customers") if customer["id"] == row["id"])
     assert (after["notes"], after["job_notes"], after["first_name"]) == ("Theirs", "Ours", row["first_name"])
     assert after["tags"] == [tag]
-    assert [one["value"] for one in after["customfields"]] == ["1"]
+    assert [value["value"] for value in after["customfields"]] == ["1"]
     since = len(box.requests)
     assert run_target(config, text, tmp_path).counts == {"unchanged": 1}
-    assert not [one for one in box.requests[since:] if one.path.startswith("/customers/")]
+    assert not [request for request in box.requests[since:] if request.path.startswith("/customers/")]
     assert run_target(target_config, text, tmp_path).counts == {"updated": 1}
-    assert next(one for one in box.rows("customers") if one["id"] == row["id"])["notes"] == "Ours"
+    assert next(customer for customer in box.rows("customers") if customer["id"] == row["id"])["notes"] == "Ours"

@@ -23,12 +23,12 @@ def lead(**values: Any) -> str:
 
 
 def posts(box: Sandbox) -> int:
-    return sum(one.method == "POST" for one in box.requests)
+    return sum(request.method == "POST" for request in box.requests)
 
 
 @pytest.fixture
 def known(box: Sandbox) -> dict[str, Any]:
-    """Return a customer with an e-mail, a phone and a name that nobody else has."""
+    """Return a customer with an e-mail, a phone and a name that no other customer has."""
     row = box.rows("customers")[3]
     values = {"email": "known@example.com", "phone": "(214) 555-0199", "display_name": "Known & Sons"}
     box.store.patch("customers", row["id"], values)
@@ -85,7 +85,7 @@ def test_the_write_mode_limits_creates_and_updates(
 
 
 @pytest.mark.parametrize(
-    ("settings", "said"),
+    ("settings", "message"),
     [
         ({"match": {"customer": [["email"]]}}, "did you mean 'customers'"),
         ({"match": {"customers": [["e_mail"]]}}, "did you mean 'email'"),
@@ -101,12 +101,12 @@ def test_the_write_mode_limits_creates_and_updates(
     ids=str,
 )
 def test_an_invalid_setting_is_reported_with_the_allowed_values(
-    target_config: Config, tmp_path: Path, settings: Config, said: str
+    target_config: Config, tmp_path: Path, settings: Config, message: str
 ) -> None:
     """Before anything is read, with exit status 2 and no traceback."""
     written = run_target(target_config | settings, lead(first_name="W"), tmp_path)
     assert written.status == 2
-    assert said in written.stderr
+    assert message in written.stderr
 
 
 def test_a_stored_external_id_finds_its_row_without_a_ledger(
@@ -166,4 +166,4 @@ def test_an_account_without_custom_fields_cannot_store_external_ids(
     written = run_target(config, lead(first_name="C"), tmp_path)
     assert (written.status, written.states) == (2, [])
     assert "where: setting external_id_fields.customers" in written.stderr
-    assert {one.method for one in box.requests} == {"GET"}
+    assert {request.method for request in box.requests} == {"GET"}

@@ -28,7 +28,7 @@ def parse(record: dict[str, Any], **settings: bool) -> ParsedRecord:
     ids=str,
 )
 def test_the_key_is_the_external_id_else_the_id(record: dict[str, Any], kind: KeyKind, value: str) -> None:
-    """An empty external_id is none."""
+    """An empty external_id counts as a missing value."""
     assert parse(record).key == LedgerKey("customers", kind, value)
 
 

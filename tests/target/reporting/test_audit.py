@@ -22,8 +22,8 @@ PAYMENTS = schema_message("payments", "external_id", "invoice_id", "amount", "me
 
 
 def payment(box: Sandbox, key: str = "p", **values: Any) -> Config:
-    given = {"external_id": key, "invoice_id": box.rows("invoices")[0]["id"], "amount": "12.5", "method": "cash"}
-    return record_message("payments", **given, **values)
+    required = {"external_id": key, "invoice_id": box.rows("invoices")[0]["id"], "amount": "12.5", "method": "cash"}
+    return record_message("payments", **required, **values)
 
 
 def ledger(config: Config, *words: str) -> subprocess.CompletedProcess[str]:
@@ -57,9 +57,9 @@ def test_the_report_the_table_and_the_audit_add_up(box: Sandbox, target_config: 
     written = run_target(config, singer_lines(head, changed, *parts[1:]), tmp_path)
     assert "customers          4          0          1          0          3" in written.stderr
     with sqlite3.connect(tmp_path / "ledger.db") as connection:
-        told = "select stream, source_key, action, outcome, requests, row_id, changed, records from fieldpulse_audit_1"
-        first = connection.execute(f"{told} where run_id = ? order by id", [report["run"]]).fetchall()
-        last = connection.execute(f"{told} where run_id = ?", [json.loads(path.read_text())["run"]]).fetchall()
+        query = "select stream, source_key, action, outcome, requests, row_id, changed, records from fieldpulse_audit_1"
+        first = connection.execute(f"{query} where run_id = ? order by id", [report["run"]]).fetchall()
+        last = connection.execute(f"{query} where run_id = ?", [json.loads(path.read_text())["run"]]).fetchall()
     connection.close()
     assert sum(row[-1] for row in first) == 6
     assert {row[2:4] for row in first} == {("create", "created"), ("none", "rejected")}
@@ -86,7 +86,7 @@ def test_the_audit_has_every_row_that_a_killed_run_wrote(target_config: Config, 
             process.kill()
     with sqlite3.connect(tmp_path / "ledger.db") as connection:
         done = connection.execute("select source_key from fieldpulse_ledger_1 where status = 'written'").fetchall()
-        told = connection.execute("select source_key from fieldpulse_audit_1 where outcome = 'created'").fetchall()
+        audited = connection.execute("select source_key from fieldpulse_audit_1 where outcome = 'created'").fetchall()
     connection.close()
     assert len(done) > 10
-    assert sorted(done) == sorted(told)
+    assert sorted(done) == sorted(audited)

@@ -70,10 +70,10 @@ def test_a_run_stopped_with_an_uncertain_create_emits_no_later_state(
         _feed(process, text, close=False)
         _wait(lambda: doubted(box) == ["Doubt2"])
         process.send_signal(signal.SIGTERM)
-        output, said = process.communicate(timeout=30)
+        output, log = process.communicate(timeout=30)
     assert process.returncode == 128 + signal.SIGTERM
     assert output == ""
-    assert "1 uncertain" in said
+    assert "1 uncertain" in log
     assert run_target(target_config, text, tmp_path).counts == {"created": 1, "unchanged": 1}
     assert doubted(box) == ["Doubt1", "Doubt2"]
 
@@ -133,8 +133,8 @@ def test_kill_9_at_any_moment_neither_loses_nor_doubles_a_record(
                 process.kill()
                 kills += 1
                 assert process.stdout
-                for said in process.stdout:
-                    done = max(done, json.loads(said)["bookmarks"])
+                for state_line in process.stdout:
+                    done = max(done, json.loads(state_line)["bookmarks"])
             present = set(doubted(box))
             assert {f"Doubt{number}" for number in range(done + 1)} <= present
         assert kills > 2
@@ -152,12 +152,12 @@ def test_sigterm_lets_requests_in_flight_finish(target_config: Config, tmp_path:
             _feed(process, singer_lines(CUSTOMERS, *parts), close=False)
             _wait(lambda: len(doubted(box)) > 20)
             process.send_signal(signal.SIGTERM)
-            output, said = process.communicate(timeout=30)
+            output, log = process.communicate(timeout=30)
         states = [json.loads(line)["bookmarks"] for line in output.splitlines()]
         assert process.returncode == 128 + signal.SIGTERM
-        assert "read " in said.splitlines()[-1]
+        assert "read " in log.splitlines()[-1]
         assert {f"Doubt{number}" for number in range(max(states) + 1)} <= set(doubted(box))
-        assert "Traceback" not in said
+        assert "Traceback" not in log
 
 
 def test_a_spent_quota_ends_the_run_and_holds_back_its_state(

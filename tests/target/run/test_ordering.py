@@ -21,7 +21,7 @@ def test_work_on_one_key_runs_in_order() -> None:
         executor.submit(lambda number=number: done.append((number % 5, number)), writes=[("k", number % 5)])  # type: ignore[misc]
     executor.finish()
     for key in range(5):
-        numbers = [number for one, number in done if one == key]
+        numbers = [number for done_key, number in done if done_key == key]
         assert numbers == sorted(numbers)
     assert len(done) == 200
 

@@ -39,22 +39,22 @@ def ledger(config: Config, *words: str) -> subprocess.CompletedProcess[str]:
 
 def test_a_link_is_created_once_and_removed_once(box: Sandbox, target_config: Config, tmp_path: Path) -> None:
     """Connected, the same again, disconnected, connected again: each time one request, or none."""
-    given, job = linked(box)
+    record, job = linked(box)
     parted = record_message(
         "material_lists", external_id="m", title="Van", disconnect=[{"from_entity": "job", "from_entity_id": job}]
     )
-    told = []
-    for part in (given, given, parted, parted, given):
+    outcomes = []
+    for part in (record, record, parted, parted, record):
         since = len(box.requests)
-        told.append((run_target(target_config, singer_lines(LISTS, part), tmp_path).counts, len(posts(box, since))))
-    assert told == [
+        outcomes.append((run_target(target_config, singer_lines(LISTS, part), tmp_path).counts, len(posts(box, since))))
+    assert outcomes == [
         ({"created": 1}, 2),
         ({"unchanged": 1}, 0),
         ({"updated": 1}, 1),
         ({"unchanged": 1}, 0),
         ({"updated": 1}, 1),
     ]
-    row = max(box.rows("material_lists"), key=lambda one: int(one["id"]))
+    row = max(box.rows("material_lists"), key=lambda row: int(row["id"]))
     assert [link.entity_id for link in box.links(row["id"])] == [job]
 
 
@@ -64,7 +64,7 @@ def test_an_uncertain_link_is_not_sent_again(box: Sandbox, target_config: Config
     text = singer_lines(LISTS, linked(box)[0])
     for _ in range(2):
         assert run_target(target_config, text, tmp_path).counts == {"uncertain": 1}
-    row = max(box.rows("material_lists"), key=lambda one: int(one["id"]))
+    row = max(box.rows("material_lists"), key=lambda row: int(row["id"]))
     assert len(box.links(row["id"])) == 1
     key = f"link:{row['id']}:job:{linked(box)[1]}"
     assert key in ledger(target_config, "list", "--pending").stdout
@@ -77,14 +77,14 @@ def test_an_uncertain_link_is_not_sent_again(box: Sandbox, target_config: Config
 def test_items_are_connected_and_prices_are_updated(box: Sandbox, target_config: Config, tmp_path: Path) -> None:
     """Both are properties of a record, and requests of their own."""
     job, item = box.rows("jobs")[0]["id"], box.rows("items")[0]["id"]
-    given = record_message(
+    record = record_message(
         "material_lists",
         external_id="i",
         title="Van",
         item_connect=[{"to_entity": "job", "to_entity_id": job, "item_ids": [item]}],
     )
-    assert run_target(target_config, singer_lines(LISTS, given), tmp_path).counts == {"created": 1}
-    row = max(box.rows("material_lists"), key=lambda one: int(one["id"]))
+    assert run_target(target_config, singer_lines(LISTS, record), tmp_path).counts == {"created": 1}
+    row = max(box.rows("material_lists"), key=lambda row: int(row["id"]))
     assert [(link.entity_id, link.item_ids) for link in box.links(row["id"])] == [(job, (item,))]
     invoice = next(row for row in box.rows("invoices") if row["line_items"])
     line = invoice["line_items"][0]
@@ -107,7 +107,7 @@ def test_a_link_that_is_removed_and_added_in_one_record_exists(
     for values in ({"connect": connect}, {"connect": connect, "disconnect": disconnect}):
         text = singer_lines(head, record_message("material_lists", external_id="m", title="Van", **values))
         assert run_target(target_config, text, tmp_path).status == 0
-    row = max(box.rows("material_lists"), key=lambda each: int(each["id"]))
+    row = max(box.rows("material_lists"), key=lambda row: int(row["id"]))
     assert [link.entity_id for link in box.links(row["id"])] == [job]
 
 
