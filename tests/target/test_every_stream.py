@@ -114,7 +114,7 @@ def messages(box: Sandbox, *, only: str | None = None, **more: Record) -> str:
 
 
 def written(box: Sandbox, since: int) -> list[str]:
-    return [f"{one.method} {one.path}" for one in box.requests[since:] if one.method != "GET"]
+    return [f"{request.method} {request.path}" for request in box.requests[since:] if request.method != "GET"]
 
 
 def newest(box: Sandbox, stream: str) -> Record:
@@ -166,8 +166,8 @@ def test_a_changed_field_costs_one_put_with_that_field(everything: Any, resource
     since, before = len(box.requests), newest(box, resource.name)
     stamped = {"updated_at", "search_text", "total", "subtotal"}
     change = {resource.name: CHANGES[resource.name]}
-    told = run_target(config, messages(box, only=resource.name, **change), folder)
-    assert told.counts == {"updated": 1}, told.stderr
+    result = run_target(config, messages(box, only=resource.name, **change), folder)
+    assert result.counts == {"updated": 1}, result.stderr
     (sent,) = written(box, since)
     assert sent.startswith("PUT ")
     after = next(row for row in box.rows(resource.name) if row["id"] == before["id"])
@@ -181,10 +181,10 @@ def test_a_deleted_record_deletes_its_row(everything: Any) -> None:
     box, config, folder, _ = everything
     gone = {stream: {"_sdc_deleted_at": "2026-05-04T00:00:00Z"} for stream in RECORDS}
     since = len(box.requests)
-    told = run_target(config, messages(box, **gone), folder)
-    assert told.counts == {"deleted": len(WRITTEN) - 1, "rejected": 1}, told.stderr
-    assert "FieldPulse cannot delete rows of `items`" in told.stderr
-    assert all(one.startswith("DELETE ") for one in written(box, since))
+    result = run_target(config, messages(box, **gone), folder)
+    assert result.counts == {"deleted": len(WRITTEN) - 1, "rejected": 1}, result.stderr
+    assert "FieldPulse cannot delete rows of `items`" in result.stderr
+    assert all(request.startswith("DELETE ") for request in written(box, since))
     since = len(box.requests)
     again = run_target(config, messages(box, **gone), folder)
     assert again.counts == {"unchanged": len(WRITTEN) - 1, "rejected": 1}

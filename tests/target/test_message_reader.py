@@ -39,8 +39,8 @@ def write(files: list[str], text: str | bytes) -> RunResult:
 
 
 def counts(ended: RunResult) -> dict[str, int]:
-    said = "\n".join(line for line in ended.stderr.splitlines() if "read " in line)
-    return RunResult("", said, ended.status).counts
+    closing_lines = "\n".join(line for line in ended.stderr.splitlines() if "read " in line)
+    return RunResult("", closing_lines, ended.status).counts
 
 
 def states(ended: RunResult) -> list[Any]:
@@ -65,11 +65,11 @@ def test_an_ambiguous_record_is_rejected(files: list[str], tmp_path: Path, box: 
     text = singer_lines(HEAD) + line(value, name) + singer_lines(OK, state_message(1.5))
     ended = write(files, text)
     assert (counts(ended), states(ended)) == ({"created": 1, "rejected": 1}, [1.5])
-    kept = (tmp_path / "rejects.singer").read_text()
-    assert f'"{name}":{value}' in kept
-    replayed = write(files, kept)
+    rejects = (tmp_path / "rejects.singer").read_text()
+    assert f'"{name}":{value}' in rejects
+    replayed = write(files, rejects)
     assert counts(replayed) == {"rejected": 1}
-    assert (tmp_path / "rejects.singer").read_text() == kept
+    assert (tmp_path / "rejects.singer").read_text() == rejects
     assert [row["title"] for row in box.rows("tags")].count("Fine") == 1
 
 
@@ -114,8 +114,8 @@ def test_an_invalid_line_ends_the_run_with_its_number(files: list[str], box: San
 def test_invalid_utf_8_ends_the_run_at_its_line(target_config: Config, tmp_path: Path, data: bytes) -> None:
     """Also in a separate process, which reads them in one block with the lines before them."""
     line = plugin_command("target_fieldpulse", target_config, tmp_path)
-    given = singer_lines(HEAD, OK, state_message(1)).encode() + data + b"\n"
-    ended = subprocess.run(line, input=given, capture_output=True, timeout=120, check=False)
+    messages = singer_lines(HEAD, OK, state_message(1)).encode() + data + b"\n"
+    ended = subprocess.run(line, input=messages, capture_output=True, timeout=120, check=False)
     assert ended.returncode == 1
     assert "input · line 4" in ended.stderr.decode()
     assert b"Traceback" not in ended.stderr
@@ -147,7 +147,7 @@ def test_a_value_of_20_mb_is_rejected_or_ignored(files: list[str], box: Sandbox,
     ended = write(files, singer_lines(HEAD) + line('"' + "x" * 20_000_000 + '"', name) + singer_lines(OK))
     wanted = {"created": 2} if name == "nobody_knows" else {"created": 1, "rejected": 1}
     assert counts(ended) == wanted
-    assert all(len(json.dumps(one.body)) < 1000 for one in box.requests)
+    assert all(len(json.dumps(request.body)) < 1000 for request in box.requests)
     assert "xxxx" not in ended.stderr
 
 
@@ -165,7 +165,7 @@ def test_a_state_is_emitted_unchanged(files: list[str], value: Any) -> None:
     assert states(write(files, singer_lines(state_message(value)))) == [value]
 
 
-@pytest.mark.parametrize("resource", WRITTEN, ids=lambda one: one.name)
+@pytest.mark.parametrize("resource", WRITTEN, ids=lambda resource: resource.name)
 def test_any_value_in_any_field_is_written_or_rejected(resource: Any, tmp_path_factory: pytest.TempPathFactory) -> None:
     """For every writable stream: all records are counted, and a valid one beside them is written."""
     write_of = WRITABLE[resource.name].write_spec

@@ -30,7 +30,7 @@ def newest(box: Sandbox, stream: str) -> dict[str, Any]:
 
 
 def gets(box: Sandbox, path: str) -> int:
-    return sum(one.method == "GET" and one.path == path for one in box.requests)
+    return sum(request.method == "GET" and request.path == path for request in box.requests)
 
 
 def test_references_by_name_use_the_names_of_the_account(box: Sandbox, target_config: Config, tmp_path: Path) -> None:
@@ -56,9 +56,9 @@ def test_references_by_name_use_the_names_of_the_account(box: Sandbox, target_co
     row = newest(box, "customers")
     assert (row["pipeline_status_id"], row["lead_source_id"]) == (stage["id"], source["id"])
     assert (row["tags"], row["assigned_to"]) == ([tag["id"]], user["id"])
-    names = {one["id"]: one["name"] for one in box.rows("custom_fields")}
-    told = {names[one["field_instance_id"]]: one["value"] for one in row["customfields"]}
-    assert told == {"Gate code": "1234", "Number of units": "3", "Service plan": "1", "Preferred day": "Monday"}
+    names = {field["id"]: field["name"] for field in box.rows("custom_fields")}
+    values = {names[entry["field_instance_id"]]: entry["value"] for entry in row["customfields"]}
+    assert values == {"Gate code": "1234", "Number of units": "3", "Service plan": "1", "Preferred day": "Monday"}
     lists = ("/pipeline-status", "/lead-source", "/tags", "/users", "/custom-fields")
     assert max(gets(box, path) for path in lists) <= 3  # a page, its proof, and which account it is
 
@@ -70,12 +70,14 @@ def test_a_job_status_is_a_name_a_label_or_a_code(
     """Names of the account take precedence over labels; a name also sets its workflow."""
     status = box.rows("job_statuses")[2]
     box.store.patch("job_statuses", status["id"], {"name": "Waiting for parts"})
-    given = {"name": "waiting for parts", "label": "Completed" if how == "label" else "", "code": 4, "text": "4"}[how]
+    job_status = {"name": "waiting for parts", "label": "Completed" if how == "label" else "", "code": 4, "text": "4"}[
+        how
+    ]
     if how == "label":
-        for one in box.rows("job_statuses"):
-            box.store.patch("job_statuses", one["id"], {"name": f"Own {one['id']}"})
+        for row in box.rows("job_statuses"):
+            box.store.patch("job_statuses", row["id"], {"name": f"Own {row['id']}"})
     written = run_target(
-        target_config, singer_lines(schema_message("jobs", *JOB), job(box, job_status=given)), tmp_path
+        target_config, singer_lines(schema_message("jobs", *JOB), job(box, job_status=job_status)), tmp_path
     )
     assert written.counts == {"created": 1}, written.stderr
     row = newest(box, "jobs")
@@ -92,12 +94,12 @@ def test_a_job_is_assigned_to_people_and_teams(box: Sandbox, target_config: Conf
     emails = [user["email"] for user in users]
     text = singer_lines(schema_message("jobs", *JOB), job(box, team=team["title"], assigned_to_email=emails))
     assert run_target(target_config, text, tmp_path).counts == {"created": 1}
-    told = [(one["user_id"], one["team_id"]) for one in newest(box, "jobs")["assignments"]]
-    assert told == [(users[0]["id"], None), (users[1]["id"], None), (None, team["id"])]
+    assignees = [(entry["user_id"], entry["team_id"]) for entry in newest(box, "jobs")["assignments"]]
+    assert assignees == [(users[0]["id"], None), (users[1]["id"], None), (None, team["id"])]
 
 
 @pytest.mark.parametrize(
-    ("values", "said"),
+    ("values", "reason"),
     [
         ({"job_status": "Compleeted"}, "did you mean 'Completed'"),
         ({"team": "Nobody's"}, "team is text of 8 characters; allowed:"),
@@ -113,17 +115,17 @@ def test_a_job_is_assigned_to_people_and_teams(box: Sandbox, target_config: Conf
     ],
 )
 def test_an_unknown_name_is_rejected_with_the_allowed_names(
-    box: Sandbox, target_config: Config, tmp_path: Path, values: Config, said: str
+    box: Sandbox, target_config: Config, tmp_path: Path, values: Config, reason: str
 ) -> None:
     """The message suggests the nearest name, and shows no e-mail address."""
     written = run_target(
         target_config, singer_lines(schema_message("jobs", *JOB, *values), job(box, **values)), tmp_path
     )
     assert written.counts == {"rejected": 1}
-    kept = Path(target_config["rejects_path"]).read_text()
-    assert said in json.loads(kept.splitlines()[-1])["rejected"]
+    rejects = Path(target_config["rejects_path"]).read_text()
+    assert reason in json.loads(rejects.splitlines()[-1])["rejected"]
     assert "nobody@example.com" not in written.stderr
-    assert not any(one.method == "POST" for one in box.requests)
+    assert not any(request.method == "POST" for request in box.requests)
 
 
 def test_a_missing_tag_is_created_once_for_all_records(box: Sandbox, target_config: Config, tmp_path: Path) -> None:
@@ -177,4 +179,4 @@ def test_a_changed_custom_field_leaves_the_others(box: Sandbox, target_config: C
     assert run_target(target_config, lead(**{"Gate code": "9", "Number of units": 2}), tmp_path).counts == {
         "updated": 1
     }
-    assert sorted(one["value"] for one in newest(box, "customers")["customfields"]) == ["2", "9"]
+    assert sorted(entry["value"] for entry in newest(box, "customers")["customfields"]) == ["2", "9"]
