@@ -88,7 +88,8 @@ def test_a_normal_run_logs_what_a_person_needs(config: Config, tmp_path: Path, c
     ended = run_process(plugin_command("tap_fieldpulse", config, tmp_path, *catalog))
     lines = [line for line in ended.stderr.splitlines() if " INFO " in line]
     assert len(lines) <= 3
-    assert "customers: " in lines[-1]
+    assert "customers: " in lines[-2]
+    assert "Run finished: streams=1" in lines[-1]
 
 
 def test_debug_level_shows_the_records_of_the_sdk(
