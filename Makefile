@@ -1,5 +1,5 @@
 # Each task sets up what it needs. Prerequisites: Python 3.10 or newer, git and make.
-# The tests run in 4 processes also on 2 cores: they wait for servers and time-outs about as long as they compute.
+# The tests run in 3 processes also on 2 cores: they wait for servers and time-outs a third of the time.
 PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
@@ -14,8 +14,8 @@ help: ## list the tasks
 demo: $(VENV)/demo ## run both pipelines through Meltano, on the sandbox and a PostgreSQL of its own (2 minutes)
 	$(BIN)/python -m scripts.demo
 
-test: $(VENV)/dev ## run the tests, about 9 minutes on 2 cores; they need no network and no API key
-	$(BIN)/pytest -n 4 --dist worksteal
+test: $(VENV)/dev ## run the tests, about 10 minutes on 2 cores; they need no network and no API key
+	$(BIN)/pytest -n 3 --dist worksteal
 
 matrix: $(VENV)/dev ## run all 11,700 points of the fault matrix, about 30 minutes (the tests run 240)
 	$(BIN)/python -m tests.fault_matrix
