@@ -1,5 +1,4 @@
 # Each task sets up what it needs. Prerequisites: Python 3.10 or newer, git and make.
-# The tests run in 3 processes also on 2 cores: they wait for servers and time-outs a third of the time.
 PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
@@ -15,7 +14,7 @@ demo: $(VENV)/demo ## run both pipelines through Meltano, on the sandbox and a P
 	$(BIN)/python -m scripts.demo
 
 test: $(VENV)/dev ## run the tests, about 10 minutes on 2 cores; they need no network and no API key
-	$(BIN)/pytest -n 3 --dist worksteal
+	$(BIN)/pytest -n auto
 
 matrix: $(VENV)/dev ## run all 11,700 points of the fault matrix, about 30 minutes (the tests run 240)
 	$(BIN)/python -m tests.fault_matrix

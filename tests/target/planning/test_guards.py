@@ -117,7 +117,6 @@ def test_parents_and_children_of_one_run_pass_the_guards_together(target_config:
     assert run_target(target_config | {"max_creates": 1}, text, tmp_path).counts == {"created": 2}
 
 
-@pytest.mark.timeout(300)  # 20,000 records are planned twice
 def test_records_beyond_the_buffer_are_counted_as_they_are_written(
     box: Sandbox, target_config: Config, tmp_path: Path
 ) -> None:
