@@ -12,7 +12,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any, Literal
 
-from sqlalchemy import delete, func, insert, select, update
+from sqlalchemy import bindparam, delete, func, insert, select, update
 from sqlalchemy.exc import IntegrityError
 
 from fieldpulse_api.errors import ConfigError, RecordInvalid
@@ -20,6 +20,10 @@ from target_fieldpulse.records.ledger_key import KeyKind, LedgerKey
 from target_fieldpulse.records.property_hashes import PropertyHashes
 
 from .tables import AUDIT, ENTRIES, RUNS, LedgerDatabase
+
+_KEY_COLUMNS = ("account", "stream", "kind", "source_key")
+# Built once: every record is looked up by its key, and building the statement costs more than running it.
+_BY_KEY = select(ENTRIES).where(*(ENTRIES.c[name] == bindparam(name) for name in _KEY_COLUMNS))
 
 Status = Literal["pending", "linked", "written", "deleted"]
 """The state of an entry's row.
@@ -76,8 +80,9 @@ class Ledger:
 
     def find(self, key: LedgerKey) -> Entry | None:
         """Return the entry of a key."""
-        entries = self._select(*self._is(key))
-        return entries[0] if entries else None
+        with self._database.begin() as connection:
+            row = connection.execute(_BY_KEY, self._columns(key)).mappings().first()
+        return None if row is None else _entry(row)
 
     def entries(self, stream: str | None = None) -> Iterator[Entry]:
         """Yield all entries, or those of one stream, the oldest first."""
