@@ -13,8 +13,8 @@ help: ## list the tasks
 demo: $(VENV)/demo ## run both pipelines through Meltano, on the sandbox and a PostgreSQL of its own (2 minutes)
 	$(BIN)/python -m scripts.demo
 
-test: $(VENV)/dev ## run the tests, about 10 minutes on 2 cores; they need no network and no API key
-	$(BIN)/pytest -n auto
+test: $(VENV)/dev ## run the tests, about 8 minutes on 2 cores; they need no network and no API key
+	$(BIN)/pytest -n 4 --dist worksteal
 
 matrix: $(VENV)/dev ## run all 11,700 points of the fault matrix, about 30 minutes (the tests run 240)
 	$(BIN)/python -m tests.fault_matrix
