@@ -95,7 +95,8 @@ def _read(stream: dict[str, Any]) -> CatalogEntry:
 
 def _without_unchanged_properties(stream: dict[str, Any]) -> dict[str, Any]:
     """Return the stream's schema without what is as in ours: to check all would double the time to start."""
-    schema, resource = stream["schema"], BY_NAME.get(stream["tap_stream_id"])
+    schema: dict[str, Any] = stream["schema"]
+    resource = BY_NAME.get(stream["tap_stream_id"])
     properties = schema.get("properties")
     if resource is None or not isinstance(properties, dict):
         return schema
