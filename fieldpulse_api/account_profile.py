@@ -23,7 +23,8 @@ class ListFacts(msgspec.Struct, kw_only=True):
 
     `is_available`: the account's plan includes the list. `counts_rows`: when the server sends a count, under the key
     `count_key`. `obeys_page`, `obeys_limit` and `obeys_filter` (on the time of the last change): the parameter has an
-    effect. `sorts_by`: whether the list sorts, by column. Fields are compared with the catalogue's schema.
+    effect. `sorts_by`: whether the list sorts, by column. `page_size`: how many rows fit into one response, if not 100.
+    Fields are compared with the catalogue's schema.
     """
 
     is_available: bool | None = None
@@ -33,6 +34,7 @@ class ListFacts(msgspec.Struct, kw_only=True):
     obeys_limit: bool | None = None
     sorts_by: dict[str, bool] = {}
     obeys_filter: bool | None = None
+    page_size: int | None = None
     unknown_fields: list[str] = []
     missing_fields: list[str] = []
     time_formats: list[str] = []

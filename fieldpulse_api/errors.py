@@ -9,7 +9,8 @@ FieldPulseError
 │   ├── RecordInvalid          the record fails a validation
 │   └── RowNotFound            the row does not exist, or no longer exists
 ├── ServiceError             FieldPulse failed: run again later                    exit status 1
-│   ├── ConnectionFailed       no connection, or it broke
+│   ├── ConnectionFailed       no connection could be made
+│   │   └── ResponseLost         the connection broke, or the response did not come in time
 │   ├── ServerError            HTTP 5xx after all retries
 │   ├── RateLimited            HTTP 429 for more than a minute
 │   └── UnexpectedResponse     a response that the API is not known to send
@@ -104,7 +105,11 @@ class ServiceError(FieldPulseError):
 
 
 class ConnectionFailed(ServiceError):
-    """No connection could be made, or it broke."""
+    """No connection could be made."""
+
+
+class ResponseLost(ConnectionFailed):
+    """The request was sent, but the connection broke or the response did not come in time."""
 
 
 class ServerError(ServiceError):

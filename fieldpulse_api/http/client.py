@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import time
 import weakref
 from collections.abc import Mapping
 from dataclasses import replace
@@ -11,14 +12,15 @@ from typing import Any
 import backoff
 import httpx
 
-from fieldpulse_api.errors import ConnectionFailed, RateLimited, RecordInvalid, ServiceError
+from fieldpulse_api.errors import ConnectionFailed, RateLimited, RecordInvalid, ResponseLost, ServiceError
 from fieldpulse_api.values.strict_json import encode
 
 from .auth import ThrottledAuthenticator
 from .error_rules import RUN_AGAIN
+from .page_size import PageSize
 from .rate_limiter import MAX_PAUSE_SECONDS
 from .responses import ApiResponse, parse_response, uncertain_create
-from .retry import RetryPolicy, seconds_until_reset
+from .retry import IF_SMALLER_IS_POSSIBLE, RetryPolicy, may_be_too_large, seconds_until_reset
 from .settings import ClientSettings
 from .transport import open_transport
 
@@ -40,6 +42,8 @@ class Client:
     | rejected (other 4xx) | error | error |
     | no response, 5xx, no envelope: may have been carried out | retry | UncertainWrite |
 
+    `page_sizes` are the page sizes of this account's lists, by list and largest size, as this client found them out.
+
     Raises: errors of `fieldpulse_api.errors` only; RequestLimitReached after `max_requests`.
     """
 
@@ -47,6 +51,7 @@ class Client:
         self, settings: ClientSettings, *, retry_policy: RetryPolicy | None = None, max_requests: int | None = None
     ) -> None:
         self.settings = settings
+        self.page_sizes: dict[tuple[str, int], PageSize] = {}
         self._retry_policy = retry_policy or RetryPolicy()
         self._authenticator = ThrottledAuthenticator(settings.api_key, settings.rate_limiter)
         self._transport = open_transport(settings, max_requests)
@@ -69,9 +74,15 @@ class Client:
         """Return how many requests the calling thread has sent, retries included."""
         return self._transport.requests_of_this_thread
 
-    def get(self, path: str, params: Mapping[str, str] | None = None) -> ApiResponse:
-        """Read a list or a row."""
-        return self._request("GET", path, params=params)
+    def get(
+        self, path: str, params: Mapping[str, str] | None = None, *, smaller_is_possible: bool = False
+    ) -> ApiResponse:
+        """Read a list or a row.
+
+        With `smaller_is_possible`, a failure that the size of the response may explain is retried once only, as the
+        caller will request less.
+        """
+        return self._request("GET", path, params=params, smaller_is_possible=smaller_is_possible)
 
     def put(self, path: str, body: Mapping[str, Any]) -> ApiResponse:
         """Change the fields of a row that `body` names."""
@@ -96,7 +107,13 @@ class Client:
         self._http.close()
 
     def _request(
-        self, method: str, path: str, *, params: Mapping[str, str] | None = None, body: Mapping[str, Any] | None = None
+        self,
+        method: str,
+        path: str,
+        *,
+        params: Mapping[str, str] | None = None,
+        body: Mapping[str, Any] | None = None,
+        smaller_is_possible: bool = False,
     ) -> ApiResponse:
         where = f"{method} {path}" + (f" page {params['page']}" if params and "page" in params else "")
         content = None if body is None else encode(body)
@@ -110,13 +127,21 @@ class Client:
             content=content,
             headers=None if body is None else {"content-type": "application/json"},
         )
-        policy, attempts = self._retry_policy, 0
+        policy, attempts, started_at = self._retry_policy, 0, time.monotonic()
+
+        def gives_up(error: BaseException) -> bool:
+            if not isinstance(error, ServiceError) or not error.is_retryable:
+                return True
+            seconds = time.monotonic() - started_at
+            is_spent = attempts >= IF_SMALLER_IS_POSSIBLE.max_attempts or seconds > IF_SMALLER_IS_POSSIBLE.max_seconds
+            return smaller_is_possible and may_be_too_large(error) and is_spent
+
         for attempt in backoff.retry_context(
             ServiceError,
             backoff.expo,
             max_tries=policy.max_attempts,
             max_time=policy.max_seconds,
-            giveup=lambda error: not (isinstance(error, ServiceError) and error.is_retryable),
+            giveup=gives_up,
             on_backoff=lambda details: _log_retry(request, where, details["wait"], details["exception"]),
             logger=None,
             factor=policy.first_wait_seconds,
@@ -155,11 +180,10 @@ class Client:
             what = f"The connection to FieldPulse failed ({type(error).__name__})"
             if isinstance(error, _NOT_SENT):
                 hint = f"check the network and api_url; {RUN_AGAIN}"
-            elif request.method == "POST":
+                raise ConnectionFailed(f"{what}.", where=where, hint=hint, is_retryable=True) from None
+            if request.method == "POST":
                 raise uncertain_create(what, where) from None
-            else:
-                hint = RUN_AGAIN
-            raise ConnectionFailed(f"{what}.", where=where, hint=hint, is_retryable=True) from None
+            raise ResponseLost(f"{what}.", where=where, hint=RUN_AGAIN, is_retryable=True) from None
 
 
 def _log_retry(request: httpx.Request, where: str, seconds: float, error: BaseException) -> None:

@@ -36,6 +36,7 @@ class ApiResponse:
     `envelope_extras` are the keys beside the rows; empty if the body is not an envelope.
     `date` is the server's clock, or this machine's without `has_server_date`.
     `was_retried`: an earlier attempt failed, and may have been carried out all the same.
+    `body_bytes` is the size of the body, `seconds` the time from the request to the end of the response.
     """
 
     data: Any
@@ -45,6 +46,8 @@ class ApiResponse:
     status: int
     has_server_date: bool = True
     was_retried: bool = False
+    body_bytes: int = 0
+    seconds: float = 0.0
 
 
 def parse_response(response: httpx.Response, *, method: str, where: str) -> ApiResponse:
@@ -119,6 +122,8 @@ def _envelope(response: httpx.Response, body: dict[str, Any]) -> ApiResponse:
         envelope_extras=extras,
         status=response.status_code,
         has_server_date=date is not None,
+        body_bytes=len(response.content),
+        seconds=response.extensions["seconds"],
     )
 
 

@@ -1,4 +1,4 @@
-"""Waits before a request is sent again: after a failure by the retry policy, after a 429 as long as FieldPulse asks.
+"""When a request is sent again: after a failure by the retry policy, after a 429 as long as FieldPulse asks.
 
 `Client` decides which requests may be sent again, since a create must not be.
 """
@@ -11,11 +11,14 @@ from datetime import datetime, timezone
 
 import httpx
 
+from fieldpulse_api.errors import FieldPulseError, ResponseLost, ServerError, UnexpectedResponse
+
 from .responses import server_date
 
 _MIN_WAIT_SECONDS = 0.25
 _MAX_WAIT_SECONDS = 30.0
 _MIN_EPOCH_SECONDS = 1_000_000_000
+_SIZE_ERRORS = (ServerError, ResponseLost, UnexpectedResponse)
 
 
 @dataclass(frozen=True)
@@ -25,6 +28,15 @@ class RetryPolicy:
     max_attempts: int = 6
     max_seconds: float = 120.0
     first_wait_seconds: float = 0.5
+
+
+IF_SMALLER_IS_POSSIBLE = RetryPolicy(max_attempts=2, max_seconds=10.0)
+"""The policy for a failure that the size of the response may explain, if the caller can request less."""
+
+
+def may_be_too_large(error: FieldPulseError) -> bool:
+    """Return whether the size of a response may be the reason that it failed. How an oversize fails is not known."""
+    return isinstance(error, _SIZE_ERRORS) and error.is_retryable
 
 
 def seconds_until_reset(response: httpx.Response, throttled_count: int) -> float:

@@ -72,13 +72,14 @@ class BoundedTransport(httpx.BaseTransport):
             outcome = type(error).__name__
             raise
         finally:
-            milliseconds = (time.perf_counter() - began) * 1000
+            seconds = time.perf_counter() - began
             # The path without its query, which may hold an e-mail address or a phone number.
             _LOGGER.debug(
-                "%s %s: %s in %.0f ms (attempt %d)", request.method, request.url.path, outcome, milliseconds, attempt
+                "%s %s: %s in %.0f ms (attempt %d)", request.method, request.url.path, outcome, seconds * 1000, attempt
             )
         headers = [(name, value) for name, value in response.headers.raw if name.lower() not in _BODY_FRAMING]
-        return httpx.Response(response.status_code, headers=headers, content=body, extensions=response.extensions)
+        extensions = {**response.extensions, "seconds": seconds}
+        return httpx.Response(response.status_code, headers=headers, content=body, extensions=extensions)
 
     @override
     def close(self) -> None:

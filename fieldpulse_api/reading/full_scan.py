@@ -25,7 +25,7 @@ class ScanPass:
 
     `server_count` rows with ids up to `newest_id` existed when the pass began. `ids` keep the order of arrival.
     `repeated_pages` is how many of the latest pages in a row held no new id; `has_repeat_inside`: such a page came
-    before others with new ids.
+    before others with new ids. `has_gap`: rows may be missing between two of its pages.
     """
 
     server_count: int | None = None
@@ -37,6 +37,7 @@ class ScanPass:
     repeated_pages: int = 0
     has_repeat_inside: bool = False
     is_ascending: bool = True
+    has_gap: bool = False
     reached_end: bool = False
     last_id: int = -1
 
@@ -47,6 +48,9 @@ class ScanPass:
         page ends nothing, because the server may cap the page size. If only the first page ever held new ids, the
         server probably ignores `page`: then the pass is over, but has not reached the end of the list.
         """
+        if page.may_follow_gap:
+            self.has_gap = True
+            return True
         self.rows_received += len(page.ids)
         if not page.ids:
             self.reached_end = True
@@ -203,6 +207,8 @@ class FullScan:
         that was deleted since must not stand for one that never came.
         """
         count = scan_pass.server_count
+        if scan_pass.has_gap:
+            return False
         if scan_pass.has_same_order_as(self._previous_pass):
             return count is None or len(scan_pass.ids) >= count
         if count is None:

@@ -116,6 +116,8 @@ class IncrementalScan:
         if self._newest_at_start is None and scan_pass.first_page.rows:
             self._newest_at_start = self._value_of(scan_pass.first_page.rows[0])
         for page in self._pages.read_on(scan_pass.first_page, order, lambda n: 2 ** (n - 1), count=True):
+            if page.may_follow_gap:
+                return "rows_moved"
             values = [self._value_of(row) for row in page.rows]
             if not scan_pass.continues_with(page, values):
                 return "unsorted"
@@ -130,14 +132,13 @@ class IncrementalScan:
             if scan_pass.is_first_page_enough and _is_whole_list(page):
                 break
             if values[0] < self._since:
-                if not self._is_confirmed_by_reverse_order(scan_pass):
-                    return "unsorted"
-                break
+                return self._confirmed_by_reverse_order(scan_pass)
         return scan_pass.result
 
     def _add_page(self, scan_pass: _DescendingPass, page: Page, values: list[SortValue], new_rows: list[Row]) -> None:
         if page is scan_pass.first_page:
-            scan_pass.is_first_page_enough = values[-1] < self._since or _is_whole_list(page)
+            is_enough = values[-1] < self._since or _is_whole_list(page)
+            scan_pass.is_first_page_enough = is_enough and page.is_one_response
         scan_pass.matching_rows += sum(
             value >= self._since and not self._is_created_since_start(value) for value in values
         )
@@ -154,13 +155,14 @@ class IncrementalScan:
         """
         return self._column == "id" and self._newest_at_start is not None and value > self._newest_at_start
 
-    def _is_confirmed_by_reverse_order(self, scan_pass: _DescendingPass) -> bool:
-        """Return whether the opposite order begins with another, older row. An order by chance would not."""
+    def _confirmed_by_reverse_order(self, scan_pass: _DescendingPass) -> PassResult:
+        """Return the result if the opposite order begins with another, older row. An order by chance would not."""
         oldest = self._pages.read(self._pages.sort_params(self._column, "asc"), 1, limit=1, count=False)
         values = [self._value_of(row) for row in oldest.rows]
         if not values or values[0] is None:
-            return False
-        return oldest.ids[0] != scan_pass.first_page.ids[0] and values[0] <= scan_pass.last_value
+            return "unsorted"
+        is_older_row = oldest.ids[0] != scan_pass.first_page.ids[0] and values[0] <= scan_pass.last_value
+        return scan_pass.result if is_older_row else "unsorted"
 
     def _add_if_new(self, row: Row) -> bool:
         """Return whether to yield a row, and remember it with its value."""

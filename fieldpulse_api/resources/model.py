@@ -76,6 +76,8 @@ class Resource:
     `sort_by` are the columns documented for the parameters `sort_by` and `sort_dir`. `supports_sort`, `supports_count`
     and `supports_page` mean that `sort[…]`, `calculate_count` and `page` are documented.
 
+    `page_size` is how many rows to request at once at first: less than 100 where a row may have hundreds of KB.
+
     `excluded_fields` are row keys that are never emitted, at any depth. `custom_field_object` is the object type whose
     custom fields the rows have; a list must be requested with `with_custom_fields_params` to contain their values.
     `webhook_events` are the vendor's names of events, without the noun in front. `source` says where the evidence for
@@ -96,6 +98,7 @@ class Resource:
     supports_sort: bool = True
     supports_count: bool = True
     supports_page: bool = True
+    page_size: int = 100
     excluded_fields: tuple[str, ...] = ()
     custom_field_object: str | None = None
     with_custom_fields_params: tuple[tuple[str, str], ...] = ()

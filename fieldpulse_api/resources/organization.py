@@ -31,6 +31,7 @@ TEAMS = Resource(
     title="Teams, with the ids and names of members and managers",
     operations=LIST_ONLY,
     updated_column=None,
+    page_size=5,
     evidence=Evidence.VERIFIED,
     source="a response from 2024",
 )

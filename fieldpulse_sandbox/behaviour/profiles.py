@@ -13,6 +13,7 @@ PROFILES: dict[str, Behaviour] = {
         always_count=(),
         omit_null_count=True,
         lists_with_limit_50=("company_profiles", "material_lists"),
+        max_response_bytes=0,
         default_order="id",
         bad_key_status=401,
         unknown_route_status=404,

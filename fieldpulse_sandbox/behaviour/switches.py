@@ -55,6 +55,9 @@ class Behaviour:
             " `default`: it counts as the default; `honour`: it works"
         ),
     ] = "clamp"
+    max_response_bytes: Annotated[
+        int, Meta(ge=0, description="size above which a response fails with status 500; 0: no limit")
+    ] = 10_485_760
     past_the_end: Annotated[
         Literal["empty", "last", "first", "null"],
         Meta(

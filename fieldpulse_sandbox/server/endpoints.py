@@ -18,7 +18,7 @@ from fieldpulse_sandbox.data.store import Store
 from fieldpulse_sandbox.faults.fault_queue import FaultQueue
 from fieldpulse_sandbox.faults.injection import FAULT
 from fieldpulse_sandbox.lists.list_endpoint import ListEndpoint, ListRequest
-from fieldpulse_sandbox.responses.bodies import HttpResponse, unknown_route_error
+from fieldpulse_sandbox.responses.bodies import HttpResponse, gateway_error, unknown_route_error
 from fieldpulse_sandbox.responses.envelope import ResponseBuilder
 from fieldpulse_sandbox.schema.table_shapes import Row
 from fieldpulse_sandbox.writes.actions import Actions
@@ -70,7 +70,10 @@ class Endpoints:
         """GET a page of a list."""
         items = request.query_params.multi_items()
         list_request = ListRequest(request.url.path, request.url.query, items, request.scope.get(FAULT))
-        return as_starlette(self.lists.respond(resource, list_request, self._parent(resource, request)))
+        response = self.lists.respond(resource, list_request, self._parent(resource, request))
+        if 0 < self.behaviour.max_response_bytes < len(response.body):
+            return as_starlette(gateway_error(500))
+        return as_starlette(response)
 
     async def get(self, resource: Resource, request: Request) -> Response:
         """GET a row by id, with the columns that lists omit."""
