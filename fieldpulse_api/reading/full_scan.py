@@ -159,7 +159,7 @@ class FullScan:
         is_single_page = first.server_count is None or len(first.ids) >= first.server_count
         if is_single_page or not self._pages.options.check_completeness:
             return first
-        last = self._pages.read(self._pages.sort_params("id", "desc"), 1, limit=1)
+        last = self._pages.read_at_once(self._pages.sort_params("id", "desc"), 1, 1, count=True)
         first = self._pages.read(ascending, 1)
         if last.server_count is not None and first.server_count is not None:
             scan_pass.server_count = max(last.server_count, first.server_count)

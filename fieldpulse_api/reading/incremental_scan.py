@@ -157,7 +157,7 @@ class IncrementalScan:
 
     def _confirmed_by_reverse_order(self, scan_pass: _DescendingPass) -> PassResult:
         """Return the result if the opposite order begins with another, older row. An order by chance would not."""
-        oldest = self._pages.read(self._pages.sort_params(self._column, "asc"), 1, limit=1, count=False)
+        oldest = self._pages.read_at_once(self._pages.sort_params(self._column, "asc"), 1, 1)
         values = [self._value_of(row) for row in oldest.rows]
         if not values or values[0] is None:
             return "unsorted"

@@ -98,12 +98,12 @@ class Pages:
         does_sort = self._client.settings.profile.facts_for(self.resource).sorts_by.get(column, True)
         return self.resource.sort_params(column, direction) if does_sort else {}
 
-    def read(self, order: Mapping[str, str], page_number: int, *, limit: int | None = None, count: bool = True) -> Page:
-        """Read one page of `limit` rows, in several requests if the rows are too heavy for one.
+    def read(self, order: Mapping[str, str], page_number: int, *, count: bool = True) -> Page:
+        """Read one page, in several requests if its rows are too heavy for one.
 
         `page_number` starts at 1. `count` asks for the server's count, if the list documents that.
         """
-        size = self._page_size(limit or self.options.page_size)
+        size = self._page_size(self.options.page_size)
         failure: ServiceError | None = None
         while True:
             request_size = size.current
@@ -122,6 +122,22 @@ class Pages:
                     failure.what,
                 )
             return _joined(parts, request_size)
+
+    def read_at_once(self, order: Mapping[str, str], page_number: int, limit: int, *, count: bool = False) -> Page:
+        """Read page `page_number` of pages of `limit` rows, with one request."""
+        params = {"page": str(page_number), "limit": str(limit), **order, **self.options.query}
+        if count and self.resource.supports_count:
+            params["calculate_count"] = "true"
+        response = self._client.get(self.path, params, smaller_is_possible=limit > 1)
+        rows = [] if response.data is None else response.data  # an empty page may be null instead of a list
+        if not isinstance(rows, list):
+            raise self._unexpected_response("no list of rows", page_number)
+        self.stats.pages += 1
+        self.stats.started_at = self.stats.started_at or response.date
+        if response.server_count is not None:
+            self.stats.server_count = response.server_count
+        ids = [self._id_of(row, page_number) for row in rows]
+        return Page(rows, ids, response.server_count, response, limit)
 
     def read_on(
         self, first: Page, order: Mapping[str, str], pages_ahead: Callable[[int], int], *, count: bool
@@ -163,26 +179,11 @@ class Pages:
         """Yield a page in parts of `request_size` rows. It ends early only at the end of the list."""
         parts_per_page = size.largest // request_size
         for number in range((page_number - 1) * parts_per_page + 1, page_number * parts_per_page + 1):
-            part = self._read_part(order, number, request_size, count=count)
+            part = self.read_at_once(order, number, request_size, count=count)
             size.observe(len(part.ids), part.response.body_bytes, part.response.seconds)
             yield part
             if not part.ids:
                 return
-
-    def _read_part(self, order: Mapping[str, str], number: int, request_size: int, *, count: bool) -> Page:
-        params = {"page": str(number), "limit": str(request_size), **order, **self.options.query}
-        if count and self.resource.supports_count:
-            params["calculate_count"] = "true"
-        response = self._client.get(self.path, params, smaller_is_possible=request_size > 1)
-        rows = [] if response.data is None else response.data  # an empty page may be null instead of a list
-        if not isinstance(rows, list):
-            raise self._unexpected_response("no list of rows", number)
-        self.stats.pages += 1
-        self.stats.started_at = self.stats.started_at or response.date
-        if response.server_count is not None:
-            self.stats.server_count = response.server_count
-        ids = [self._id_of(row, number) for row in rows]
-        return Page(rows, ids, response.server_count, response, request_size)
 
     def _id_of(self, row: object, page_number: int) -> int:
         row_id = optional_int(row.get("id")) if isinstance(row, dict) else None

@@ -288,7 +288,7 @@ class ListProbe:
         """Return a page; None if the request failed, with the reason in `error`."""
         pages = Pages(self._client, self.resource, replace(self._options, query=query or {}), self.path)
         try:
-            page = pages.read(order, page_number, limit=limit, count=count)
+            page = pages.read_at_once(order, page_number, limit, count=count)
         except (RequestLimitReached, QuotaExceeded):
             raise
         except FieldPulseError as error:

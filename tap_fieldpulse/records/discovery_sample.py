@@ -79,4 +79,5 @@ def sample_unknown_fields(
 
 def _page(pages: Pages) -> list[Row]:
     resource = pages.resource
-    return pages.read(resource.sort_params("id", "desc"), 1, count=False).rows
+    limit = min(pages.options.page_size, resource.page_size)
+    return pages.read_at_once(resource.sort_params("id", "desc"), 1, limit).rows

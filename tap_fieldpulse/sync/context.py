@@ -96,7 +96,7 @@ class SyncContext:
         if not self.settings.profile.is_unavailable(resource):
             return False
         try:
-            Pages(self.client, resource, self.settings.read_options).read({}, 1, limit=1, count=False)
+            Pages(self.client, resource, self.settings.read_options).read_at_once({}, 1, 1)
         except FieldPulseError as error:
             if is_unknown_path(error):
                 logger.warning(

@@ -244,6 +244,7 @@ CASES = [
     Case("accepted_object_types", "class", _placed("customer"), 400),
     Case("accepted_times", "unix", _timed("2026-05-01 12:00:00"), 400),
     Case("accepted_times", "text", _timed(1_777_000_000), 400),
+    Case("max_response_bytes", 1000, _status("GET", "/customers"), 500),
     Case("required_on_create", ("tags.color",), _status("POST", "/tags", {"title": "VIP"}), 400),
     Case(
         "names_required_on_put",
