@@ -43,7 +43,7 @@ TAP_SETTINGS: dict[str, dict[str, Any]] = {
         "maximum": 100,
         "default": 100,
         "title": "Page size",
-        "description": "Rows per page. FieldPulse documents a maximum of 100. Heavy rows are requested in smaller parts.",
+        "description": "Rows per page. FieldPulse documents a maximum of 100. Heavy rows come in smaller parts.",
     },
     "pages_in_flight": {
         "type": "integer",
