@@ -39,7 +39,7 @@ def _keep_signals() -> Iterator[None]:
 
 
 @pytest.fixture
-def box() -> Iterator[Sandbox]:
+def sandbox() -> Iterator[Sandbox]:
     """Start an account for one test."""
     with Sandbox(customers=30) as sandbox:
         yield sandbox
@@ -53,10 +53,10 @@ def shared() -> Iterator[Sandbox]:
 
 
 @pytest.fixture
-def client(box: Sandbox) -> Iterator[Client]:
+def client(sandbox: Sandbox) -> Iterator[Client]:
     """Return a client of the test's account that retries soon."""
     account = ClientSettings(
-        api_key=ApiKey(box.key), api_url=box.url, requests_per_second=5000, rate_limit_store="memory"
+        api_key=ApiKey(sandbox.key), api_url=sandbox.url, requests_per_second=5000, rate_limit_store="memory"
     )
     client = Client(account, retry_policy=RetryPolicy(max_attempts=3, max_seconds=5, first_wait_seconds=0.01))
     yield client
@@ -65,9 +65,9 @@ def client(box: Sandbox) -> Iterator[Client]:
 
 
 @pytest.fixture
-def config(box: Sandbox, tmp_path: Path) -> dict[str, object]:
+def config(sandbox: Sandbox, tmp_path: Path) -> dict[str, object]:
     """Return the configuration of a plugin for the test's account."""
-    return {"api_key": box.key, "api_url": box.url, "requests_per_second": 50, "rate_limit_store": "memory"}
+    return {"api_key": sandbox.key, "api_url": sandbox.url, "requests_per_second": 50, "rate_limit_store": "memory"}
 
 
 @pytest.fixture

@@ -43,12 +43,12 @@ def account(
     """Start an account with these behaviour switches, and a client that retries as little as the command's."""
     behaviour = Behaviour(**switches)
     options = {"clock": clock} if clock else {}
-    with Sandbox(customers=60, behaviour=behaviour, **options) as box:
-        config = {"api_key": box.key, "api_url": box.url, "timezone": zone, "rate_limit_store": "memory"}
+    with Sandbox(customers=60, behaviour=behaviour, **options) as sandbox:
+        config = {"api_key": sandbox.key, "api_url": sandbox.url, "timezone": zone, "rate_limit_store": "memory"}
         settings = client_settings(config | {"requests_per_second": 50})
         retry_policy = RetryPolicy(max_attempts=MAX_ATTEMPTS, first_wait_seconds=0.01)
         with closing(Client(settings, retry_policy=retry_policy, max_requests=limit)) as client:
-            yield box, client
+            yield sandbox, client
 
 
 @cache
@@ -61,11 +61,11 @@ def profile_of(switches: tuple[tuple[str, Any], ...]) -> AccountProfile:
 @cache
 def facts_of(switches: tuple[tuple[str, Any], ...]) -> tuple[WriteFacts, bool]:
     """Return the facts of a write probe, and whether it left the account as it was."""
-    with account(limit=None, **dict(switches)) as (box, client):
-        before = {name: len(box.rows(name)) for name in ("customers", "locations", "subtasks")}
+    with account(limit=None, **dict(switches)) as (sandbox, client):
+        before = {name: len(sandbox.rows(name)) for name in ("customers", "locations", "subtasks")}
         probe = WriteProbe(client)
         list(probe.findings())
-        return probe.facts, {name: len(box.rows(name)) for name in before} == before
+        return probe.facts, {name: len(sandbox.rows(name)) for name in before} == before
 
 
 def check(client: Client) -> tuple[AccountProfile, list[Finding]]:
@@ -81,11 +81,11 @@ def find(findings: list[Finding], about: str, check: str) -> Finding:
 
 def test_an_account_without_problems_has_no_warning() -> None:
     """Every list is read and nothing is written."""
-    with account() as (box, client):
+    with account() as (sandbox, client):
         profile, findings = check(client)
         assert {finding.grade for finding in findings} == {"ok"}
         assert set(profile.lists) == {resource.name for resource in RESOURCES}
-        assert {request.method for request in box.requests} == {"GET"}
+        assert {request.method for request in sandbox.requests} == {"GET"}
 
 
 @pytest.mark.parametrize("name", [*PROFILES, "no sort", "no filter", "failing filter", "everything down"])
@@ -98,11 +98,11 @@ def test_no_more_than_sixty_requests_are_sent(name: str) -> None:
         "everything down": {},
     }
     switches = worse[name] if name in worse else vars(PROFILES[name])
-    with account(**switches) as (box, client):
+    with account(**switches) as (sandbox, client):
         if name == "everything down":
-            box.add_fault(Fault("error_status", path="/[!c]*", status=503, times=999))
+            sandbox.add_fault(Fault("error_status", path="/[!c]*", status=503, times=999))
         check(client)
-        assert 30 <= len(box.requests) <= MAX_REQUESTS
+        assert 30 <= len(sandbox.requests) <= MAX_REQUESTS
 
 
 LISTS = [
@@ -175,8 +175,8 @@ def test_the_behaviour_of_a_list_is_recognised(switches: dict[str, Any], name: s
 )
 def test_a_temporary_error_is_not_recorded_as_a_missing_list(fault: Fault, is_available: bool | None) -> None:
     """With such a profile the tap would never read the list again."""
-    with account() as (box, client):
-        box.add_fault(replace(fault, path="/vendors", times=99))
+    with account() as (sandbox, client):
+        sandbox.add_fault(replace(fault, path="/vendors", times=99))
         profile, findings = check(client)
     assert profile.lists["vendors"].is_available is is_available
     assert find(findings, "vendors", "reachable").grade == "FAIL"
@@ -184,13 +184,13 @@ def test_a_temporary_error_is_not_recorded_as_a_missing_list(fault: Fault, is_av
 
 def test_a_key_revoked_during_the_check_makes_no_list_missing() -> None:
     """The check ends there, without a profile."""
-    with account() as (box, client):
+    with account() as (sandbox, client):
 
         def revoke(_: RecordedRequest) -> None:
-            if len(box.requests) == 5:
-                box.key = "another"
+            if len(sandbox.requests) == 5:
+                sandbox.key = "another"
 
-        box.on_request = revoke
+        sandbox.on_request = revoke
         profile, findings = check(client)
     assert [(finding.grade, finding.about) for finding in findings] == [("FAIL", "key")]
     assert not profile.lists
@@ -198,8 +198,8 @@ def test_a_key_revoked_during_the_check_makes_no_list_missing() -> None:
 
 def test_a_url_without_lists_does_not_prove_the_key() -> None:
     """The key counts as accepted only where a list has answered."""
-    with account() as (box, _):
-        config = {"api_key": box.key, "api_url": f"{box.url}/wrong", "rate_limit_store": "memory"}
+    with account() as (sandbox, _):
+        config = {"api_key": sandbox.key, "api_url": f"{sandbox.url}/wrong", "rate_limit_store": "memory"}
         with closing(
             Client(client_settings(config), retry_policy=RetryPolicy(max_attempts=MAX_ATTEMPTS), max_requests=60)
         ) as client:
@@ -218,10 +218,10 @@ def test_a_server_without_a_date_header_is_a_warning() -> None:
 
 def test_throttled_requests_count_towards_the_limit() -> None:
     """The limit is on what the server receives."""
-    with account() as (box, client):
-        box.add_fault(Fault("throttle_past_reset", times=80))
+    with account() as (sandbox, client):
+        sandbox.add_fault(Fault("throttle_past_reset", times=80))
         profile, findings = check(client)
-        assert len(box.requests) == client.request_count == MAX_REQUESTS
+        assert len(sandbox.requests) == client.request_count == MAX_REQUESTS
     assert find(findings, "key", "accepted").grade == "FAIL"  # nothing answered
     assert not profile.lists
 
@@ -229,8 +229,8 @@ def test_throttled_requests_count_towards_the_limit() -> None:
 @pytest.mark.parametrize(("skip", "lists"), [(0, 0), (20, 30)])
 def test_an_exceeded_quota_keeps_the_findings_so_far(skip: int, lists: int) -> None:
     """And it is not reported as a wrong key."""
-    with account() as (box, client):
-        box.add_fault(Fault("quota_exceeded", skip=skip, times=99))
+    with account() as (sandbox, client):
+        sandbox.add_fault(Fault("quota_exceeded", skip=skip, times=99))
         profile, findings = check(client)
     assert find(findings, "quota", "left").grade == "FAIL"
     assert len(profile.lists) == lists
@@ -277,8 +277,8 @@ def test_the_newest_change_shows_a_wrong_time_zone(
     account_zone: str, setting: str, fits: bool | None, grade: str
 ) -> None:
     """Timestamps ahead of the server's clock are in another zone; those behind it may be old."""
-    with account(clock=lambda: NOW, time_zone=account_zone, zone=setting) as (box, client):
-        client.put(f"/customers/{box.rows('customers')[0]['id']}", {"company_name": "New"})
+    with account(clock=lambda: NOW, time_zone=account_zone, zone=setting) as (sandbox, client):
+        client.put(f"/customers/{sandbox.rows('customers')[0]['id']}", {"company_name": "New"})
         profile, findings = check(client)
     assert profile.times_match_zone is fits
     assert find(findings, "timezone", "fits").grade == grade
@@ -327,27 +327,30 @@ def test_the_behaviour_of_writes_is_recognised(switches: dict[str, Any], fact: s
 @pytest.mark.parametrize(("method", "skip"), [("POST", 0), ("POST", 1), ("POST", 2), ("PUT", 0), ("DELETE", 1)])
 def test_an_interrupted_write_probe_leaves_no_row(method: str, skip: int, after_commit: bool) -> None:
     """A row whose create had no response is found by its name and deleted."""
-    with account(limit=None) as (box, client):
-        box.add_fault(
+    with account(limit=None) as (sandbox, client):
+        sandbox.add_fault(
             Fault("dropped_connection", method=method, skip=skip, times=MAX_ATTEMPTS, after_commit=after_commit)
         )
         findings = list(WriteProbe(client).findings())
-        assert [row["id"] for row in box.rows("customers") if "doctor" in str(row)] == []
+        assert [row["id"] for row in sandbox.rows("customers") if "doctor" in str(row)] == []
         assert any(finding.grade == "FAIL" for finding in findings)
 
 
 @pytest.mark.parametrize("shuffled", [True, False])
 def test_a_row_created_without_an_id_in_the_response_is_found_by_name(shuffled: bool) -> None:
     """In any order of the list, and a finding reports it."""
-    with account(limit=None, create_returns_row=False, honour_sort=False, shuffle_unsorted=shuffled) as (box, client):
+    with account(limit=None, create_returns_row=False, honour_sort=False, shuffle_unsorted=shuffled) as (
+        sandbox,
+        client,
+    ):
         probe = WriteProbe(client)
         findings = list(probe.findings())
-        assert [row["id"] for row in box.rows("customers") if "doctor" in str(row)] == []
+        assert [row["id"] for row in sandbox.rows("customers") if "doctor" in str(row)] == []
     assert probe.facts.create_returns_row is False
     assert any(finding.grade == "FAIL" for finding in findings)
 
 
-def test_a_write_probe_ended_by_a_signal_leaves_no_row(box: Sandbox, tmp_path: Path) -> None:
+def test_a_write_probe_ended_by_a_signal_leaves_no_row(sandbox: Sandbox, tmp_path: Path) -> None:
     """The command deletes the rows it created, and exits with the status of the signal."""
     process: list[subprocess.Popen[str]] = []
 
@@ -355,38 +358,41 @@ def test_a_write_probe_ended_by_a_signal_leaves_no_row(box: Sandbox, tmp_path: P
         if request.method == "PUT" and process:
             process[0].terminate()
 
-    box.on_request = end
-    settings = {"TAP_FIELDPULSE_API_KEY": box.key, "TAP_FIELDPULSE_API_URL": box.url}
+    sandbox.on_request = end
+    settings = {"TAP_FIELDPULSE_API_KEY": sandbox.key, "TAP_FIELDPULSE_API_URL": sandbox.url}
     line = [sys.executable, "-m", "fieldpulse_cli.main", "doctor", "--write-probe", "--yes"]
-    box.add_fault(Fault("slow_response", method="PUT", seconds=1))
+    sandbox.add_fault(Fault("slow_response", method="PUT", seconds=1))
     with (tmp_path / "output").open("w") as output:
         process.append(
             subprocess.Popen(line, env=os.environ | settings, cwd=tmp_path, stdout=output, stderr=output, text=True)
         )
         assert process[0].wait(timeout=100) == 143
-    assert [row["id"] for row in box.rows("customers") if "doctor" in str(row)] == []
+    assert [row["id"] for row in sandbox.rows("customers") if "doctor" in str(row)] == []
 
 
 def test_a_row_that_cannot_be_deleted_is_named() -> None:
     """So that a person can delete it."""
-    with account() as (box, client):
-        box.add_fault(Fault("error_status", method="DELETE", path="/customers/*", status=500, times=99))
+    with account() as (sandbox, client):
+        sandbox.add_fault(Fault("error_status", method="DELETE", path="/customers/*", status=500, times=99))
         findings = list(WriteProbe(client).findings())
-        (row_id,) = [row["id"] for row in box.rows("customers") if "doctor" in str(row)]
+        (row_id,) = [row["id"] for row in sandbox.rows("customers") if "doctor" in str(row)]
         assert str(row_id) in find(findings, "write", "clean up").text
 
 
 def test_a_profile_contains_no_personal_data_and_no_key(tmp_path: Path) -> None:
     """Users send profiles to the maintainers: no text of any row is in it."""
-    with account(unknown_columns=True) as (box, client):
+    with account(unknown_columns=True) as (sandbox, client):
         check(client)[0].write(tmp_path / "p.json")
         text = (tmp_path / "p.json").read_text()
         words = {
-            str(value) for name in ("customers", "users", "jobs") for row in box.rows(name) for value in row.values()
+            str(value)
+            for name in ("customers", "users", "jobs")
+            for row in sandbox.rows(name)
+            for value in row.values()
         }
         texts = set(re.findall(r'"([^"]*)"', text))
         assert not texts & {word for word in words if len(word) > 4 and not word.startswith("20")}
-        assert box.key not in text
+        assert sandbox.key not in text
 
 
 def test_a_written_profile_reads_back_equal(tmp_path: Path) -> None:
@@ -408,7 +414,7 @@ def test_a_file_that_is_not_a_profile_is_rejected(text: str, tmp_path: Path) -> 
     assert "--profile" in caught.value.hint
 
 
-def command(box: Sandbox, folder: Path, *words: str, **environment: str) -> subprocess.CompletedProcess[str]:
+def command(sandbox: Sandbox, folder: Path, *words: str, **environment: str) -> subprocess.CompletedProcess[str]:
     clean = {name: value for name, value in os.environ.items() if not name.startswith(("TAP_F", "TARGET_F"))}
     line = [sys.executable, "-m", "fieldpulse_cli.main", "doctor", *words]
     return subprocess.run(
@@ -418,61 +424,63 @@ def command(box: Sandbox, folder: Path, *words: str, **environment: str) -> subp
 
 @pytest.mark.parametrize("prefix", ["TAP_FIELDPULSE_", "TARGET_FIELDPULSE_"])
 @pytest.mark.parametrize("place", ["environment", ".env"])
-def test_the_command_accepts_settings_of_either_plugin(box: Sandbox, tmp_path: Path, prefix: str, place: str) -> None:
+def test_the_command_accepts_settings_of_either_plugin(
+    sandbox: Sandbox, tmp_path: Path, prefix: str, place: str
+) -> None:
     """From the environment or from `.env`; it leaves no file in the folder."""
-    settings = {f"{prefix}API_KEY": box.key, f"{prefix}API_URL": box.url}
+    settings = {f"{prefix}API_KEY": sandbox.key, f"{prefix}API_URL": sandbox.url}
     if place == ".env":
         (tmp_path / ".env").write_text("".join(f"{name}='{value}'\n" for name, value in settings.items()))
         settings = {}
-    ended = command(box, tmp_path, **settings)
+    ended = command(sandbox, tmp_path, **settings)
     assert ended.returncode == 0, ended.stderr
     assert re.search(rf"ok +settings +source +{prefix}", ended.stdout)
     assert ("ledger store" in ended.stdout) is prefix.startswith("TARGET")
     assert {path.name for path in tmp_path.iterdir()} <= {".env"}
-    assert len(box.requests) <= MAX_REQUESTS
+    assert len(sandbox.requests) <= MAX_REQUESTS
 
 
-def test_the_command_writes_json_and_a_profile(box: Sandbox, tmp_path: Path) -> None:
+def test_the_command_writes_json_and_a_profile(sandbox: Sandbox, tmp_path: Path) -> None:
     """The JSON has the findings and the same profile."""
-    settings = {"TAP_FIELDPULSE_API_KEY": box.key, "TAP_FIELDPULSE_API_URL": box.url}
-    ended = command(box, tmp_path, "--json", "--profile", "p.json", **settings)
+    settings = {"TAP_FIELDPULSE_API_KEY": sandbox.key, "TAP_FIELDPULSE_API_URL": sandbox.url}
+    ended = command(sandbox, tmp_path, "--json", "--profile", "p.json", **settings)
     result = json.loads(ended.stdout)
     assert {"grade", "about", "check", "text"} == set(result["findings"][0])
-    assert result["requests"] == len(box.requests)
+    assert result["requests"] == len(sandbox.requests)
     assert json.loads((tmp_path / "p.json").read_text()) == result["profile"]
 
 
 @pytest.mark.parametrize(("words", "status", "is_written"), [(["--yes"], 0, True), ([], 130, False)])
 def test_the_command_writes_to_the_account_only_when_confirmed(
-    box: Sandbox, tmp_path: Path, words: list[str], status: int, is_written: bool
+    sandbox: Sandbox, tmp_path: Path, words: list[str], status: int, is_written: bool
 ) -> None:
     """Without a terminal to confirm on, it ends."""
-    settings = {"TAP_FIELDPULSE_API_KEY": box.key, "TAP_FIELDPULSE_API_URL": box.url}
-    ended = command(box, tmp_path, "--write-probe", *words, **settings)
+    settings = {"TAP_FIELDPULSE_API_KEY": sandbox.key, "TAP_FIELDPULSE_API_URL": sandbox.url}
+    ended = command(sandbox, tmp_path, "--write-probe", *words, **settings)
     assert ended.returncode == status, ended.stderr
-    assert any(request.method == "POST" for request in box.requests) is is_written
+    assert any(request.method == "POST" for request in sandbox.requests) is is_written
 
 
 @pytest.mark.parametrize(
     ("key", "status", "message"), [("wrong-canary", 1, "FAIL  key"), (None, 2, "API key is missing")]
 )
 def test_the_exit_status_tells_account_problems_from_wrong_settings(
-    box: Sandbox, tmp_path: Path, key: str | None, status: int, message: str
+    sandbox: Sandbox, tmp_path: Path, key: str | None, status: int, message: str
 ) -> None:
     """1 for a failed check, 2 for settings; the key is never shown."""
-    settings = {"TARGET_FIELDPULSE_API_URL": box.url} | ({"TARGET_FIELDPULSE_API_KEY": key} if key else {})
-    ended = command(box, tmp_path, **settings)
+    settings = {"TARGET_FIELDPULSE_API_URL": sandbox.url} | ({"TARGET_FIELDPULSE_API_KEY": key} if key else {})
+    ended = command(sandbox, tmp_path, **settings)
     assert ended.returncode == status, ended.stderr
     assert message in ended.stdout + ended.stderr
     assert "wrong-canary" not in ended.stdout + ended.stderr
 
 
-def test_a_store_locked_by_a_run_is_only_a_warning(box: Sandbox, tmp_path: Path) -> None:
+def test_a_store_locked_by_a_run_is_only_a_warning(sandbox: Sandbox, tmp_path: Path) -> None:
     """A pipeline that runs every five minutes often has one."""
-    settings = {"TARGET_FIELDPULSE_API_KEY": box.key, "TARGET_FIELDPULSE_API_URL": box.url}
+    settings = {"TARGET_FIELDPULSE_API_KEY": sandbox.key, "TARGET_FIELDPULSE_API_URL": sandbox.url}
     with closing(sqlite3.connect(tmp_path / "ledger.db", isolation_level=None)) as connection:
         connection.execute("begin immediate")
-        ended = command(box, tmp_path, **settings, TARGET_FIELDPULSE_LEDGER_URL=f"sqlite:///{tmp_path}/ledger.db")
+        ended = command(sandbox, tmp_path, **settings, TARGET_FIELDPULSE_LEDGER_URL=f"sqlite:///{tmp_path}/ledger.db")
     assert ended.returncode == 0, ended.stdout
     assert re.search(r"warn +ledger store", ended.stdout)
 
@@ -485,9 +493,9 @@ def test_a_store_locked_by_a_run_is_only_a_warning(box: Sandbox, tmp_path: Path)
         ("mysql://x", "ledger"),
     ],
 )
-def test_a_store_that_cannot_be_written_fails_the_check(box: Sandbox, tmp_path: Path, url: str, about: str) -> None:
+def test_a_store_that_cannot_be_written_fails_the_check(sandbox: Sandbox, tmp_path: Path, url: str, about: str) -> None:
     """A run would fail on it later."""
-    settings = {"TARGET_FIELDPULSE_API_KEY": box.key, "TARGET_FIELDPULSE_API_URL": box.url}
-    ended = command(box, tmp_path, **settings, TARGET_FIELDPULSE_LEDGER_URL=url)
+    settings = {"TARGET_FIELDPULSE_API_KEY": sandbox.key, "TARGET_FIELDPULSE_API_URL": sandbox.url}
+    ended = command(sandbox, tmp_path, **settings, TARGET_FIELDPULSE_LEDGER_URL=url)
     assert ended.returncode == 1
     assert re.search(rf"FAIL  {about}.*\n +do: ", ended.stdout)

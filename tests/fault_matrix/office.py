@@ -29,42 +29,42 @@ class OfficeClock:
         self._now += seconds
 
 
-def rows_of(box: Sandbox, stream: str) -> Rows:
+def rows_of(sandbox: Sandbox, stream: str) -> Rows:
     """Return the rows that a list of the API can show, by id."""
     resource = BY_NAME[stream]
-    rows = box.rows(stream)
+    rows = sandbox.rows(stream)
     if resource.parent:
-        parents = box.store.tables[resource.parent].rows
+        parents = sandbox.store.tables[resource.parent].rows
         rows = [row for row in rows if row[f"{BY_NAME[resource.parent].singular}_id"] in parents]
     return {row["id"]: row for row in rows}
 
 
-def edit_rows(box: Sandbox, random: Random, streams: Iterable[str]) -> None:
+def edit_rows(sandbox: Sandbox, random: Random, streams: Iterable[str]) -> None:
     """Change, create and delete a few rows of these streams, as people in the office do."""
     for stream in streams:
         resource = BY_NAME[stream]
-        row_ids = sorted(rows_of(box, stream))
+        row_ids = sorted(rows_of(sandbox, stream))
         parent = f"{BY_NAME[resource.parent].singular}_id" if resource.parent else ""
         parents = set()
         if not row_ids:
             continue
-        columns = [name for name in ("notes", "description", "about") if name in box.store.get(stream, row_ids[0])]
+        columns = [name for name in ("notes", "description", "about") if name in sandbox.store.get(stream, row_ids[0])]
         column = columns[0] if columns else ""
         for row_id in random.sample(row_ids, min(len(row_ids), random.randrange(4))) if column else ():
-            box.store.update(stream, row_id, {column: f"Changed {random.randrange(10**6)}"})
-            parents.add(box.store.get(stream, row_id).get(parent))
+            sandbox.store.update(stream, row_id, {column: f"Changed {random.randrange(10**6)}"})
+            parents.add(sandbox.store.get(stream, row_id).get(parent))
         for _ in range(random.randrange(3)):
-            template = box.store.get(stream, random.choice(row_ids))
+            template = sandbox.store.get(stream, random.choice(row_ids))
             values = {
                 name: template[name] for name in (parent, "job_type", "title", "name", "status") if name in template
             }
-            parents.add(box.store.create(stream, values).get(parent))
+            parents.add(sandbox.store.create(stream, values).get(parent))
         for row_id in (
             random.sample(row_ids, min(len(row_ids), random.randrange(3)))
             if Operation.DELETE in resource.operations
             else ()
         ):
-            parents.add(box.store.delete(stream, row_id).get(parent))
+            parents.add(sandbox.store.delete(stream, row_id).get(parent))
         for row_id in parents if resource.parent else ():  # inferred: a change to a contact also updates its customer
-            if row_id in box.store.tables[resource.parent].rows:
-                box.store.update(resource.parent, row_id, {})
+            if row_id in sandbox.store.tables[resource.parent].rows:
+                sandbox.store.update(resource.parent, row_id, {})

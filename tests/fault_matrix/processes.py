@@ -31,7 +31,7 @@ class Kill:
     """The signal that ends a process, `seconds` after its request number `after` has arrived."""
 
     signal: str
-    box: Sandbox
+    sandbox: Sandbox
     after_requests: int
     seconds: float
 
@@ -49,10 +49,10 @@ class Kill:
             if process.is_alive() and process.pid:
                 os.kill(process.pid, getattr(signal, self.signal))
 
-        self.box.on_request = watch
+        self.sandbox.on_request = watch
         process.start()
         process.join(_TIMEOUT_SECONDS)
-        self.box.on_request = None
+        self.sandbox.on_request = None
         if process.is_alive():
             process.kill()
             process.join()

@@ -15,8 +15,8 @@ class ServerPulse:
     `longest_delay_seconds` is the longest delay of a tick.
     """
 
-    def __init__(self, box: Sandbox) -> None:
-        self._box, self._is_over = box, False
+    def __init__(self, sandbox: Sandbox) -> None:
+        self._box, self._is_over = sandbox, False
         self.longest_delay_seconds = 0.0
 
     def __enter__(self) -> None:

@@ -161,10 +161,10 @@ def test_the_snapshot_is_closed_when_the_tap_ends(
 
 
 def test_the_snapshot_is_closed_when_a_signal_ends_the_tap(
-    box: Sandbox, config: Config, tmp_path: Path, catalog: list[str], snapshot: Path
+    sandbox: Sandbox, config: Config, tmp_path: Path, catalog: list[str], snapshot: Path
 ) -> None:
     """Although a request hangs in another thread."""
-    box.add_fault(Fault("slow_response", path="/customers", skip=3, seconds=60, times=9))
+    sandbox.add_fault(Fault("slow_response", path="/customers", skip=3, seconds=60, times=9))
     command = plugin_command("tap_fieldpulse", tracking(config, snapshot) | {"page_size": 5}, tmp_path, *catalog)
     with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as process:
         assert process.stdout

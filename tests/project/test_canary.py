@@ -20,11 +20,13 @@ CASSETTES = sorted((Path(__file__).parent.parent.parent / "cassettes").rglob("*.
 
 
 @pytest.fixture
-def canary(box: Sandbox) -> Sandbox:
+def canary(sandbox: Sandbox) -> Sandbox:
     """Return an account in which a person's e-mail and phone stand in several columns, one of them unknown."""
-    row = box.rows("customers")[0]
-    box.store.patch("customers", row["id"], {"email": EMAIL, "phone": PHONE, "assigned_to": EMAIL, "surprise": EMAIL})
-    return box
+    row = sandbox.rows("customers")[0]
+    sandbox.store.patch(
+        "customers", row["id"], {"email": EMAIL, "phone": PHONE, "assigned_to": EMAIL, "surprise": EMAIL}
+    )
+    return sandbox
 
 
 def test_the_tap_shows_a_person_in_records_only(canary: Sandbox, config: dict[str, Any], tmp_path: Path) -> None:

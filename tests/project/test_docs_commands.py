@@ -130,24 +130,24 @@ def test_every_block_is_of_a_language_that_is_tested() -> None:
 )
 def test_commands_work(page: Path, tmp_path: Path) -> None:
     """In their order, with the files that the page says to save."""
-    with Sandbox(customers=20, api_key=f"key-of-{page.stem}") as box:  # a rate limit of its own
+    with Sandbox(customers=20, api_key=f"key-of-{page.stem}") as sandbox:  # a rate limit of its own
         own = [block for block in blocks_of(page) if block.is_run]
         for block in own:
             if block.file:
-                (tmp_path / block.file).write_text(on_sandbox(block.content, box))
+                (tmp_path / block.file).write_text(on_sandbox(block.content, sandbox))
         steps = [step for block in own if block.language == "console" for step in steps_of(block)]
-        for step, (status, output) in zip(steps, run_in_one_shell(steps, box, tmp_path), strict=True):
+        for step, (status, output) in zip(steps, run_in_one_shell(steps, sandbox, tmp_path), strict=True):
             assert status == 0, f"{step.block}: {step.command}\n{output}"
             missing = [line for line in step.output if not shows(output, line)]
             assert missing == [], f"{step.block}: {step.command}\n{output}"
 
 
-def on_sandbox(content: str, box: Sandbox) -> str:
+def on_sandbox(content: str, sandbox: Sandbox) -> str:
     """Return a text with the address and the key of a running sandbox in place of the usual ones."""
-    return content.replace(SANDBOX_URL, box.url).replace("sandbox-key", box.key)
+    return content.replace(SANDBOX_URL, sandbox.url).replace("sandbox-key", sandbox.key)
 
 
-def run_in_one_shell(steps: list[Step], box: Sandbox, folder: Path) -> list[tuple[int, str]]:
+def run_in_one_shell(steps: list[Step], sandbox: Sandbox, folder: Path) -> list[tuple[int, str]]:
     """Run commands in one shell; return the status and the output of each."""
     ends = "\x1e"
     script = START_SANDBOX + "".join(f"{step.command}\nprintf '{ends}%s{ends}' $?\n" for step in steps)
@@ -159,7 +159,7 @@ def run_in_one_shell(steps: list[Step], box: Sandbox, folder: Path) -> list[tupl
     }
     ended = subprocess.run(
         ["bash"],
-        input=on_sandbox(script, box),
+        input=on_sandbox(script, sandbox),
         cwd=folder,
         env=environment,
         stdout=subprocess.PIPE,
@@ -234,16 +234,16 @@ def test_environment_files_have_known_variables(block: Block, tmp_path: Path, mo
 @pytest.mark.parametrize("block", blocks("python"), ids=str)
 def test_python_runs(block: Block) -> None:
     """As a script of its own would, against a sandbox."""
-    with Sandbox(customers=20, api_key=f"key-of-{block.page.stem}") as box:
-        exec(compile(on_sandbox(block.content, box), str(block), "exec"), {})
+    with Sandbox(customers=20, api_key=f"key-of-{block.page.stem}") as sandbox:
+        exec(compile(on_sandbox(block.content, sandbox), str(block), "exec"), {})
     join_prefetch_threads()
 
 
 @pytest.fixture(scope="module")
 def query(postgres: str) -> Iterator[Callable[[str], int]]:
     """Load every stream of an account into PostgreSQL; return what runs a query there and counts its rows."""
-    with Sandbox(customers=60) as box:
-        emitted = run_tap({"api_key": box.key, "api_url": box.url, "rate_limit_store": "memory"})
+    with Sandbox(customers=60) as sandbox:
+        emitted = run_tap({"api_key": sandbox.key, "api_url": sandbox.url, "rate_limit_store": "memory"})
     engine = create_engine(postgres.replace("postgresql://", "postgresql+psycopg://"))
     with engine.begin() as connection:
         connection.execute(text("create schema documentation"))

@@ -36,11 +36,11 @@ def table_of(resource: Resource, name: str) -> str | None:
     return next((ref.stream for ref in rules(resource).references if ref.field == name), own.get(name))
 
 
-def sample(box: Sandbox, resource: Resource, field: Field) -> Any:
+def sample(sandbox: Sandbox, resource: Resource, field: Field) -> Any:
     """Return a value that the field accepts."""
     table = table_of(resource, field.name) if field.type is FieldType.INTEGER else None
     if table:
-        return box.rows(table)[-1]["id"]
+        return sandbox.rows(table)[-1]["id"]
     if field.allowed_values:
         return field.allowed_values[0]
     return (
@@ -50,18 +50,18 @@ def sample(box: Sandbox, resource: Resource, field: Field) -> Any:
     )
 
 
-def minimal(box: Sandbox, resource: Resource) -> dict[str, Any]:
+def minimal(sandbox: Sandbox, resource: Resource) -> dict[str, Any]:
     """Return the smallest body of a create."""
     write = rules(resource)
     names = [*write.required, *write.require_any_of[:1]]
     return {
-        name: sample(box, resource, write.by_name[name])
+        name: sample(sandbox, resource, write.by_name[name])
         for name in names
         if name in write.by_name and name not in resource.parent_keys
     }
 
 
-def paths(box: Sandbox, resource: Resource) -> tuple[str, str]:
+def paths(sandbox: Sandbox, resource: Resource) -> tuple[str, str]:
     """Return the path of a create and the path of a row with `{id}`; below the first customer if it has a parent."""
-    parent = {"customer_id": box.rows("customers")[0]["id"], "id": "{id}"}
+    parent = {"customer_id": sandbox.rows("customers")[0]["id"], "id": "{id}"}
     return (resource.create_path or resource.path).format(**parent), str(resource.item_path).format(**parent)

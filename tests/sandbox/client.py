@@ -38,19 +38,19 @@ class SandboxResponse:
 class SandboxClient:
     """Opens one connection per request, so that nothing stays open."""
 
-    def __init__(self, box: Sandbox) -> None:
-        self.box = box
+    def __init__(self, sandbox: Sandbox) -> None:
+        self.sandbox = sandbox
 
     def __call__(
         self, method: str, path: str, body: Any = None, *, key: str | None = None, **query: Any
     ) -> SandboxResponse:
         """Send a request. `raw` holds query parameters whose names are not identifiers; a list repeats its name."""
         names = {**query.pop("raw", {}), **query}
-        address = urlsplit(self.box.url)
+        address = urlsplit(self.sandbox.url)
         connection = http.client.HTTPConnection(address.hostname or "", address.port, timeout=10)
         try:
             data = None if body is None else json.dumps(body)
-            headers = {"x-api-key": self.box.key if key is None else key}
+            headers = {"x-api-key": self.sandbox.key if key is None else key}
             connection.request(method, f"{path}?{urlencode(names, doseq=True)}" if names else path, data, headers)
             response = connection.getresponse()
             return SandboxResponse(

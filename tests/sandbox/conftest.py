@@ -13,21 +13,21 @@ from tests.sandbox.client import SandboxClient
 @pytest.fixture(scope="module")
 def shared() -> Iterator[Sandbox]:
     """Run a sandbox that the tests of a module only read."""
-    with Sandbox(customers=120) as box:
-        yield box
+    with Sandbox(customers=120) as sandbox:
+        yield sandbox
 
 
 @pytest.fixture
-def box() -> Iterator[Sandbox]:
+def sandbox() -> Iterator[Sandbox]:
     """Run a sandbox for one test."""
-    with Sandbox(customers=50) as box:
-        yield box
+    with Sandbox(customers=50) as sandbox:
+        yield sandbox
 
 
 @pytest.fixture
-def client(box: Sandbox) -> SandboxClient:
+def client(sandbox: Sandbox) -> SandboxClient:
     """Return a client of the test's sandbox."""
-    return SandboxClient(box)
+    return SandboxClient(sandbox)
 
 
 @pytest.fixture(scope="module")

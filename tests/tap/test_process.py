@@ -98,10 +98,10 @@ def test_a_state_of_another_form_is_rejected(config: Config, tmp_path: Path, tex
 
 
 def test_a_used_up_quota_exits_with_3_and_keeps_the_finished_streams(
-    box: Sandbox, config: Config, tmp_path: Path
+    sandbox: Sandbox, config: Config, tmp_path: Path
 ) -> None:
     """The state contains the streams that were read before."""
-    box.add_fault(Fault("quota_exceeded", path="/jobs"))
+    sandbox.add_fault(Fault("quota_exceeded", path="/jobs"))
     ended = run_process(plugin_command("tap_fieldpulse", config, tmp_path))
     assert ended.returncode == 3
     bookmarks = RunResult(ended.stdout).state["bookmarks"]
@@ -111,10 +111,10 @@ def test_a_used_up_quota_exits_with_3_and_keeps_the_finished_streams(
 
 @pytest.mark.parametrize("signal_number", [signal.SIGTERM, signal.SIGINT])
 def test_a_signal_ends_the_run_at_once_with_its_exit_status(
-    box: Sandbox, config: Config, tmp_path: Path, only_customers: list[str], signal_number: signal.Signals
+    sandbox: Sandbox, config: Config, tmp_path: Path, only_customers: list[str], signal_number: signal.Signals
 ) -> None:
     """The status is 128 + the signal, also while a request waits, and an unfinished stream has no bookmark."""
-    box.add_fault(Fault("slow_response", path="/customers", skip=3, seconds=60, times=9))
+    sandbox.add_fault(Fault("slow_response", path="/customers", skip=3, seconds=60, times=9))
     line = plugin_command("tap_fieldpulse", config | {"page_size": 5}, tmp_path, *only_customers)
     with subprocess.Popen(line, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as process:
         assert process.stdout
@@ -127,10 +127,10 @@ def test_a_signal_ends_the_run_at_once_with_its_exit_status(
 
 
 def test_a_killed_run_has_emitted_no_bookmark(
-    box: Sandbox, config: Config, tmp_path: Path, only_customers: list[str]
+    sandbox: Sandbox, config: Config, tmp_path: Path, only_customers: list[str]
 ) -> None:
     """A run that ends by SIGKILL cannot clean up, and need not."""
-    box.add_fault(Fault("slow_response", path="/customers", skip=3, seconds=60, times=9))
+    sandbox.add_fault(Fault("slow_response", path="/customers", skip=3, seconds=60, times=9))
     line = plugin_command("tap_fieldpulse", config | {"page_size": 5}, tmp_path, *only_customers)
     with subprocess.Popen(line, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True) as process:
         assert process.stdout

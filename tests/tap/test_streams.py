@@ -79,38 +79,38 @@ def test_amounts_are_exact(first_run: RunResult, shared: Sandbox) -> None:
     assert emitted == {row["id"]: row["subtotal"] for row in shared.rows("invoices")}
 
 
-def test_a_second_run_emits_the_changed_rows(box: Sandbox, config: Config) -> None:
+def test_a_second_run_emits_the_changed_rows(sandbox: Sandbox, config: Config) -> None:
     """Of the other rows, at most the row at the bookmark is emitted again."""
     first = run_tap(config, "customers", "jobs")
-    changed = [box.rows("jobs")[3]["id"], box.rows("jobs")[17]["id"]]
+    changed = [sandbox.rows("jobs")[3]["id"], sandbox.rows("jobs")[17]["id"]]
     for row_id in changed:
-        box.store.patch("jobs", row_id, {"subtitle": "Changed", "updated_at": box.store.now()})
+        sandbox.store.patch("jobs", row_id, {"subtitle": "Changed", "updated_at": sandbox.store.now()})
     second = run_tap(config, "customers", "jobs", state=first.state)
     assert set(changed) <= set(second.ids("jobs"))
     assert len(second.records["jobs"]) <= 3
     assert len(second.records["customers"]) <= 1
 
 
-def test_a_start_date_excludes_older_rows(box: Sandbox, config: Config) -> None:
+def test_a_start_date_excludes_older_rows(sandbox: Sandbox, config: Config) -> None:
     """Rows that last changed before it are not read."""
-    times = sorted(row["updated_at"] for row in box.rows("jobs"))
+    times = sorted(row["updated_at"] for row in sandbox.rows("jobs"))
     emitted = run_tap(config | {"start_date": times[-5].replace(" ", "T") + "Z"}, "jobs")
     assert sorted(emitted.ids("jobs")) == sorted(
-        row["id"] for row in box.rows("jobs") if row["updated_at"] >= times[-5]
+        row["id"] for row in sandbox.rows("jobs") if row["updated_at"] >= times[-5]
     )
 
 
 @pytest.mark.parametrize(("setting", "raises"), [("warn", False), ("fail", True)])
 def test_an_incomplete_stream_is_logged_or_fails_the_run(
-    box: Sandbox,
+    sandbox: Sandbox,
     config: Config,
     setting: str,
     raises: bool,
     caplog: pytest.LogCaptureFixture,
 ) -> None:
     """`fail` ends the run, and `warn` logs a warning and continues with the next stream."""
-    box.behaviour.honour_page = False
-    box.behaviour.max_limit = 3
+    sandbox.behaviour.honour_page = False
+    sandbox.behaviour.max_limit = 3
     config["completeness"] = setting
     if raises:
         with pytest.raises(IncompleteRead) as caught:
@@ -123,20 +123,20 @@ def test_an_incomplete_stream_is_logged_or_fails_the_run(
 
 
 def test_an_unknown_column_is_emitted_and_logged_once(
-    box: Sandbox, config: Config, caplog: pytest.LogCaptureFixture
+    sandbox: Sandbox, config: Config, caplog: pytest.LogCaptureFixture
 ) -> None:
     """One warning is logged per stream, not per row."""
-    for row in box.rows("tags"):
-        box.store.patch("tags", row["id"], {"brand_new": 1})
+    for row in sandbox.rows("tags"):
+        sandbox.store.patch("tags", row["id"], {"brand_new": 1})
     emitted = run_tap(config, "tags")
     assert all(record["brand_new"] == 1 for record in emitted.records["tags"])
     assert len([record for record in caplog.records if "brand_new" in record.getMessage()]) == 1
 
 
-def test_a_deselected_property_is_not_emitted(box: Sandbox, config: Config) -> None:
+def test_a_deselected_property_is_not_emitted(sandbox: Sandbox, config: Config) -> None:
     """A property that the catalog does not contain is emitted."""
-    for row in box.rows("tags"):
-        box.store.patch("tags", row["id"], {"brand_new": 1})
+    for row in sandbox.rows("tags"):
+        sandbox.store.patch("tags", row["id"], {"brand_new": 1})
     catalog = select_streams(TapFieldPulse(config=dict(config)), ["tags"])
     for entry in catalog["streams"]:
         for metadata in entry["metadata"]:
@@ -154,7 +154,7 @@ def test_a_stream_map_changes_records(config: Config) -> None:
 
 
 def test_the_end_of_a_stream_is_logged_as_one_line_of_counts(
-    box: Sandbox, config: Config, caplog: pytest.LogCaptureFixture
+    sandbox: Sandbox, config: Config, caplog: pytest.LogCaptureFixture
 ) -> None:
     """It has records, pages, the server's count, duplicates, seconds and the verdict."""
     with caplog.at_level("INFO"):
@@ -187,7 +187,9 @@ def test_only_documented_parameters_are_sent_besides_page(shared: Sandbox, first
         assert resource.supports_count or not any("calculate_count" in request.query for request in asked)
 
 
-def test_a_list_without_a_documented_page_is_read_with_the_largest_page_size(box: Sandbox, config: Config) -> None:
+def test_a_list_without_a_documented_page_is_read_with_the_largest_page_size(sandbox: Sandbox, config: Config) -> None:
     """Rows beyond its first page may be unreachable, whatever `page_size` is."""
-    box.behaviour.honour_page = False
-    assert len(run_tap(config | {"page_size": 3}, "timesheets").records["timesheets"]) == len(box.rows("timesheets"))
+    sandbox.behaviour.honour_page = False
+    assert len(run_tap(config | {"page_size": 3}, "timesheets").records["timesheets"]) == len(
+        sandbox.rows("timesheets")
+    )

@@ -21,11 +21,11 @@ PIPELINE_MOVES = schema_message(
 )
 
 
-def write_requests(box: Sandbox, since: int = 0) -> list[str]:
+def write_requests(sandbox: Sandbox, since: int = 0) -> list[str]:
     """Return method and path of each request that was no GET."""
-    return [f"{request.method} {request.path}" for request in box.requests[since:] if request.method != "GET"]
+    return [f"{request.method} {request.path}" for request in sandbox.requests[since:] if request.method != "GET"]
 
 
-def customers_named(box: Sandbox, *first_names: str) -> list[dict[str, Any]]:
+def customers_named(sandbox: Sandbox, *first_names: str) -> list[dict[str, Any]]:
     """Return the customers with these first names."""
-    return [row for row in box.rows("customers") if row["first_name"] in first_names]
+    return [row for row in sandbox.rows("customers") if row["first_name"] in first_names]

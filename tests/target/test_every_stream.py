@@ -102,23 +102,23 @@ SHOWN: dict[tuple[str, str], Any] = {
 }
 
 
-def messages(box: Sandbox, *, only: str | None = None, **more: Record) -> str:
+def messages(sandbox: Sandbox, *, only: str | None = None, **more: Record) -> str:
     """Return a message for each stream, or for one, with more in some of the records."""
     parts = []
     for stream, values in RECORDS.items():
         known = {"external_id": stream, **values, **more.get(stream, {})}
-        known |= {"user_id": box.rows("users")[0]["id"]} if stream == "timesheets" else {}
+        known |= {"user_id": sandbox.rows("users")[0]["id"]} if stream == "timesheets" else {}
         if only in (None, stream):
             parts += [schema_message(stream, *known), record_message(stream, **known)]
     return singer_lines(*parts)
 
 
-def written(box: Sandbox, since: int) -> list[str]:
-    return [f"{request.method} {request.path}" for request in box.requests[since:] if request.method != "GET"]
+def written(sandbox: Sandbox, since: int) -> list[str]:
+    return [f"{request.method} {request.path}" for request in sandbox.requests[since:] if request.method != "GET"]
 
 
-def newest(box: Sandbox, stream: str) -> Record:
-    return max(box.rows(stream), key=lambda row: int(row["id"]))
+def newest(sandbox: Sandbox, stream: str) -> Record:
+    return max(sandbox.rows(stream), key=lambda row: int(row["id"]))
 
 
 def test_every_writable_stream_has_a_sample_record() -> None:
@@ -130,19 +130,19 @@ def test_every_writable_stream_has_a_sample_record() -> None:
 def everything(tmp_path_factory: pytest.TempPathFactory) -> Any:
     """Write every record once, in one run, and once more."""
     folder = tmp_path_factory.mktemp("everything")
-    with Sandbox(customers=30) as box:
+    with Sandbox(customers=30) as sandbox:
         config = {
-            "api_key": box.key,
-            "api_url": box.url,
+            "api_key": sandbox.key,
+            "api_url": sandbox.url,
             "rate_limit_store": "memory",
             "ledger_url": f"sqlite:///{folder}/ledger.db",
             "rejects_path": str(folder / "rejects.singer"),
             "hard_delete": True,
         }
-        first = run_target(config, messages(box), folder)
-        since = len(box.requests)
-        second = run_target(config, messages(box), folder)
-        yield box, config, folder, (first, second, written(box, since))
+        first = run_target(config, messages(sandbox), folder)
+        since = len(sandbox.requests)
+        second = run_target(config, messages(sandbox), folder)
+        yield sandbox, config, folder, (first, second, written(sandbox, since))
 
 
 def test_every_record_is_created_once(everything: Any) -> None:
@@ -155,22 +155,22 @@ def test_every_record_is_created_once(everything: Any) -> None:
 @pytest.mark.parametrize(("stream", "column"), SHOWN, ids=map(".".join, SHOWN))
 def test_values_are_sent_in_the_documented_form(everything: Any, stream: str, column: str) -> None:
     """Times as UNIX seconds, money as text, phone numbers as E.164, short object types, codes for labels."""
-    box, *_ = everything
-    assert newest(box, stream)[column] == SHOWN[stream, column]
+    sandbox, *_ = everything
+    assert newest(sandbox, stream)[column] == SHOWN[stream, column]
 
 
 @pytest.mark.parametrize("resource", WRITTEN, ids=lambda resource: resource.name)
 def test_a_changed_field_costs_one_put_with_that_field(everything: Any, resource: Resource) -> None:
     """Plus the fields that the API requires. Changes that others made in FieldPulse stay."""
-    box, config, folder, _ = everything
-    since, before = len(box.requests), newest(box, resource.name)
+    sandbox, config, folder, _ = everything
+    since, before = len(sandbox.requests), newest(sandbox, resource.name)
     stamped = {"updated_at", "search_text", "total", "subtotal"}
     change = {resource.name: CHANGES[resource.name]}
-    result = run_target(config, messages(box, only=resource.name, **change), folder)
+    result = run_target(config, messages(sandbox, only=resource.name, **change), folder)
     assert result.counts == {"updated": 1}, result.stderr
-    (sent,) = written(box, since)
+    (sent,) = written(sandbox, since)
     assert sent.startswith("PUT ")
-    after = next(row for row in box.rows(resource.name) if row["id"] == before["id"])
+    after = next(row for row in sandbox.rows(resource.name) if row["id"] == before["id"])
     differing = {name for name in after if after[name] != before.get(name)} - stamped
     assert differing <= {*CHANGES[resource.name], "related_record_names", "settings"}
     assert differing
@@ -178,15 +178,15 @@ def test_a_changed_field_costs_one_put_with_that_field(everything: Any, resource
 
 def test_a_deleted_record_deletes_its_row(everything: Any) -> None:
     """In any order. Items cannot be deleted, and are rejected. The same records again are unchanged."""
-    box, config, folder, _ = everything
+    sandbox, config, folder, _ = everything
     gone = {stream: {"_sdc_deleted_at": "2026-05-04T00:00:00Z"} for stream in RECORDS}
-    since = len(box.requests)
-    result = run_target(config, messages(box, **gone), folder)
+    since = len(sandbox.requests)
+    result = run_target(config, messages(sandbox, **gone), folder)
     assert result.counts == {"deleted": len(WRITTEN) - 1, "rejected": 1}, result.stderr
     assert "FieldPulse cannot delete rows of `items`" in result.stderr
-    assert all(request.startswith("DELETE ") for request in written(box, since))
-    since = len(box.requests)
-    again = run_target(config, messages(box, **gone), folder)
+    assert all(request.startswith("DELETE ") for request in written(sandbox, since))
+    since = len(sandbox.requests)
+    again = run_target(config, messages(sandbox, **gone), folder)
     assert again.counts == {"unchanged": len(WRITTEN) - 1, "rejected": 1}
-    assert written(box, since) == []
-    assert not any(row["title"] == "Reverse" for row in box.rows("tags"))
+    assert written(sandbox, since) == []
+    assert not any(row["title"] == "Reverse" for row in sandbox.rows("tags"))

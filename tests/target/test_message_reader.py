@@ -60,7 +60,9 @@ def raw(stream: str, values: dict[str, str]) -> str:
 
 @pytest.mark.parametrize("value", BROKEN_VALUES)
 @pytest.mark.parametrize("name", ["title", "external_id", "id", "nobody_knows", "deleted_at"])
-def test_an_ambiguous_record_is_rejected(files: list[str], tmp_path: Path, box: Sandbox, value: str, name: str) -> None:
+def test_an_ambiguous_record_is_rejected(
+    files: list[str], tmp_path: Path, sandbox: Sandbox, value: str, name: str
+) -> None:
     """Other records are written, the state is emitted, and the rejects file has the line unchanged."""
     text = singer_lines(HEAD) + line(value, name) + singer_lines(OK, state_message(1.5))
     ended = write(files, text)
@@ -70,7 +72,7 @@ def test_an_ambiguous_record_is_rejected(files: list[str], tmp_path: Path, box: 
     replayed = write(files, rejects)
     assert counts(replayed) == {"rejected": 1}
     assert (tmp_path / "rejects.singer").read_text() == rejects
-    assert [row["title"] for row in box.rows("tags")].count("Fine") == 1
+    assert [row["title"] for row in sandbox.rows("tags")].count("Fine") == 1
 
 
 @pytest.mark.parametrize(
@@ -96,7 +98,7 @@ def test_an_ambiguous_record_is_rejected(files: list[str], tmp_path: Path, box: 
     ],
     ids=lambda text: text[:40],
 )
-def test_an_invalid_line_ends_the_run_with_its_number(files: list[str], box: Sandbox, broken: str) -> None:
+def test_an_invalid_line_ends_the_run_with_its_number(files: list[str], sandbox: Sandbox, broken: str) -> None:
     """Records before it are written and acknowledged; records after it are not."""
     behind = record_message("tags", external_id="behind", title="Behind")
     ended = write(
@@ -104,7 +106,7 @@ def test_an_invalid_line_ends_the_run_with_its_number(files: list[str], box: San
     )
     assert ended.status in (1, 2)
     assert "line 4" in ended.stderr
-    assert "Behind" not in [row["title"] for row in box.rows("tags")]
+    assert "Behind" not in [row["title"] for row in sandbox.rows("tags")]
     assert 2 not in states(ended)
 
 
@@ -121,14 +123,14 @@ def test_invalid_utf_8_ends_the_run_at_its_line(target_config: Config, tmp_path:
     assert b"Traceback" not in ended.stderr
 
 
-def test_a_truncated_input_acknowledges_its_complete_lines(files: list[str], box: Sandbox) -> None:
+def test_a_truncated_input_acknowledges_its_complete_lines(files: list[str], sandbox: Sandbox) -> None:
     """The last line ends in the middle."""
     cut = singer_lines(record_message("tags", external_id="cut", title="Cut"))[:-12]
     ended = write(files, singer_lines(HEAD, OK, state_message(1)) + cut)
     assert ended.status == 1
     assert states(ended) in ([], [1])
     assert "line 4" in ended.stderr
-    assert "Cut" not in [row["title"] for row in box.rows("tags")]
+    assert "Cut" not in [row["title"] for row in sandbox.rows("tags")]
 
 
 @pytest.mark.parametrize(
@@ -142,12 +144,12 @@ def test_line_endings_blank_lines_and_byte_order_mark_are_accepted(files: list[s
 
 
 @pytest.mark.parametrize("name", ["title", "external_id", "nobody_knows"])
-def test_a_value_of_20_mb_is_rejected_or_ignored(files: list[str], box: Sandbox, name: str) -> None:
+def test_a_value_of_20_mb_is_rejected_or_ignored(files: list[str], sandbox: Sandbox, name: str) -> None:
     """The gateway takes 10 MB. A value without a field has no effect; the reason shows a size, no value."""
     ended = write(files, singer_lines(HEAD) + line('"' + "x" * 20_000_000 + '"', name) + singer_lines(OK))
     wanted = {"created": 2} if name == "nobody_knows" else {"created": 1, "rejected": 1}
     assert counts(ended) == wanted
-    assert all(len(json.dumps(request.body)) < 1000 for request in box.requests)
+    assert all(len(json.dumps(request.body)) < 1000 for request in sandbox.requests)
     assert "xxxx" not in ended.stderr
 
 
@@ -171,15 +173,15 @@ def test_any_value_in_any_field_is_written_or_rejected(resource: Any, tmp_path_f
     write_of = WRITABLE[resource.name].write_spec
     names = sorted({*write_of.properties, "id", "external_id", "custom_fields", "deleted_at"})
 
-    with Sandbox(customers=5) as box:
+    with Sandbox(customers=5) as sandbox:
 
         @settings(max_examples=5, suppress_health_check=[HealthCheck.function_scoped_fixture])
         @given(rows=st.lists(st.dictionaries(st.sampled_from(names), odd, min_size=1), min_size=8, max_size=8))
         def check(rows: list[dict[str, str]]) -> None:
             folder = tmp_path_factory.mktemp(resource.name)
             config = {
-                "api_key": box.key,
-                "api_url": box.url,
+                "api_key": sandbox.key,
+                "api_url": sandbox.url,
                 "rate_limit_store": "memory",
                 "uncertain_create_timeout_seconds": 0.3,
             }

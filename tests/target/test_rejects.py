@@ -67,7 +67,7 @@ def test_an_invalid_record_is_stored_with_its_reason(
 
 
 def test_the_rejects_file_can_be_replayed_after_the_cause_is_fixed(
-    box: Sandbox, target_config: Config, tmp_path: Path
+    sandbox: Sandbox, target_config: Config, tmp_path: Path
 ) -> None:
     """The file holds Singer messages. A record stands in it once. Only the owner can read it."""
     job = record_message("jobs", external_id="j", customer_external_id="late", job_type="T")
@@ -82,7 +82,7 @@ def test_the_rejects_file_can_be_replayed_after_the_cause_is_fixed(
         tmp_path,
     )
     assert run_target(target_config, rejects.read_text(), tmp_path).counts == {"created": 1}
-    assert box.rows("jobs")[-1]["job_type"] == "T"
+    assert sandbox.rows("jobs")[-1]["job_type"] == "T"
 
 
 def test_rejects_can_be_ignored_in_the_exit_status(target_config: Config, tmp_path: Path) -> None:

@@ -26,11 +26,11 @@ Config = dict[str, Any]
     ids=str,
 )
 def test_an_unusable_setting_ends_the_run_before_the_first_write(
-    box: Sandbox, target_config: Config, tmp_path: Path, settings: Config
+    sandbox: Sandbox, target_config: Config, tmp_path: Path, settings: Config
 ) -> None:
     """Exit status 2, and no request that writes."""
     text = singer_lines(CUSTOMERS, record_message("customers", external_id="s", first_name="S"))
     written = run_target(target_config | settings, text, tmp_path)
     assert written.status == 2
     assert next(iter(settings)) in written.stderr
-    assert write_requests(box) == []
+    assert write_requests(sandbox) == []

@@ -25,13 +25,13 @@ Config = dict[str, Any]
     ],
 )
 def test_a_schema_without_identifier_is_refused(
-    box: Sandbox, target_config: Config, tmp_path: Path, message: Config
+    sandbox: Sandbox, target_config: Config, tmp_path: Path, message: Config
 ) -> None:
     """The message lists the properties that would identify a record."""
     written = run_target(target_config, singer_lines(message), tmp_path)
     assert written.status == 2
     assert "external_id" in written.stderr
-    assert box.requests == []
+    assert sandbox.requests == []
 
 
 def test_an_unknown_stream_is_refused_or_discarded(target_config: Config, tmp_path: Path) -> None:
@@ -46,7 +46,7 @@ def test_an_unknown_stream_is_refused_or_discarded(target_config: Config, tmp_pa
     "resource", [each for each in RESOURCES if each.name not in WRITABLE], ids=lambda resource: resource.name
 )
 def test_a_read_only_stream_is_refused_at_its_schema(
-    box: Sandbox, target_config: Config, tmp_path: Path, resource: Resource
+    sandbox: Sandbox, target_config: Config, tmp_path: Path, resource: Resource
 ) -> None:
     """Before anything is sent, with the streams that can be."""
     written = run_target(
@@ -54,7 +54,7 @@ def test_a_read_only_stream_is_refused_at_its_schema(
     )
     assert written.status == 2
     assert all(name in written.stderr for name in WRITABLE)
-    assert box.requests == []
+    assert sandbox.requests == []
 
 
 def test_properties_without_effect_are_logged(target_config: Config, tmp_path: Path) -> None:

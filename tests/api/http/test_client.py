@@ -25,8 +25,8 @@ from tests.fault_matrix.plugins import fast_client
 CUSTOMER = {"first_name": "Ada"}
 
 
-def customer_creates(box: Sandbox) -> int:
-    return sum(request.method == "POST" for request in box.requests)
+def customer_creates(sandbox: Sandbox) -> int:
+    return sum(request.method == "POST" for request in sandbox.requests)
 
 
 def test_a_list_response_has_rows_a_count_and_the_server_time(client: Client) -> None:
@@ -37,29 +37,29 @@ def test_a_list_response_has_rows_a_count_and_the_server_time(client: Client) ->
     assert abs(response.date.timestamp() - time.time()) < 5
 
 
-def test_the_count_may_be_named_total_results(box: Sandbox, client: Client) -> None:
+def test_the_count_may_be_named_total_results(sandbox: Sandbox, client: Client) -> None:
     """Some responses of 2024 have `total_results` instead of `total_count`."""
-    box.behaviour.count_key = "total_results"
+    sandbox.behaviour.count_key = "total_results"
     assert client.get("/customers").server_count == 30
 
 
 @pytest.mark.parametrize("status", [401, 403])
-def test_a_rejected_key_is_an_authentication_error_with_either_status(box: Sandbox, status: int) -> None:
+def test_a_rejected_key_is_an_authentication_error_with_either_status(sandbox: Sandbox, status: int) -> None:
     """The documentation names 401; the default of the gateway is 403."""
-    box.behaviour.bad_key_status = status  # type: ignore[assignment]
-    settings = ClientSettings(api_key=ApiKey("wrong-key-canary"), api_url=box.url, rate_limit_store="memory")
+    sandbox.behaviour.bad_key_status = status  # type: ignore[assignment]
+    settings = ClientSettings(api_key=ApiKey("wrong-key-canary"), api_url=sandbox.url, rate_limit_store="memory")
     with closing(Client(settings)) as client, pytest.raises(errors.AuthenticationError) as caught:
         client.get("/customers")
     assert caught.value.exit_status == 2
     assert "wrong-key-canary" not in str(caught.value) + repr(settings)
 
 
-def test_a_create_with_30_throttled_attempts_succeeds(box: Sandbox) -> None:
+def test_a_create_with_30_throttled_attempts_succeeds(sandbox: Sandbox) -> None:
     """The server does not carry out a request with a 429, so the create is not uncertain."""
-    box.add_fault(Fault("throttle_past_reset", method="POST", times=30))
-    with closing(fast_client({"api_key": box.key, "api_url": box.url})) as client:
+    sandbox.add_fault(Fault("throttle_past_reset", method="POST", times=30))
+    with closing(fast_client({"api_key": sandbox.key, "api_url": sandbox.url})) as client:
         assert client.post("/customers", CUSTOMER).data["first_name"] == "Ada"
-        assert client.request_count == customer_creates(box) == 31
+        assert client.request_count == customer_creates(sandbox) == 31
 
 
 def test_an_unknown_path_is_not_mistaken_for_a_rejected_key(client: Client) -> None:
@@ -75,12 +75,12 @@ def test_a_missing_row_raises_row_not_found(client: Client) -> None:
 
 
 @pytest.mark.parametrize("shape", ["400", "422", "200"])
-def test_each_shape_of_a_validation_error_raises_record_invalid(box: Sandbox, client: Client, shape: str) -> None:
+def test_each_shape_of_a_validation_error_raises_record_invalid(sandbox: Sandbox, client: Client, shape: str) -> None:
     """The API reports a validation error with status 400 or 422, or with `error: true` in a 200."""
-    box.behaviour.validation_status = shape  # type: ignore[assignment]
+    sandbox.behaviour.validation_status = shape  # type: ignore[assignment]
     with pytest.raises(errors.RecordInvalid, match=r"(?i)name"):
         client.post("/customers", {"notes": "A customer without a name"})
-    assert customer_creates(box) == 1
+    assert customer_creates(sandbox) == 1
 
 
 def test_personal_data_is_removed_from_messages_of_the_server() -> None:
@@ -91,11 +91,11 @@ def test_personal_data_is_removed_from_messages_of_the_server() -> None:
 
 
 @pytest.mark.parametrize("kind", ["not_json", "empty_body", "dropped_connection", "error_status"])
-def test_a_failed_read_is_retried(box: Sandbox, client: Client, kind: str) -> None:
+def test_a_failed_read_is_retried(sandbox: Sandbox, client: Client, kind: str) -> None:
     """A GET changes nothing, so the client retries it as often as the retry policy allows."""
-    box.add_fault(Fault(kind, path="/customers", times=2, status=503))  # type: ignore[arg-type]
+    sandbox.add_fault(Fault(kind, path="/customers", times=2, status=503))  # type: ignore[arg-type]
     assert len(client.get("/customers", {"limit": "5"}).data) == 5
-    assert len(box.requests) == 3
+    assert len(sandbox.requests) == 3
 
 
 @pytest.mark.parametrize(
@@ -106,34 +106,34 @@ def test_a_failed_read_is_retried(box: Sandbox, client: Client, kind: str) -> No
         ("not_json", errors.UnexpectedResponse),
     ],
 )
-def test_the_retries_of_a_read_are_limited(box: Sandbox, client: Client, kind: str, error: type[Exception]) -> None:
+def test_the_retries_of_a_read_are_limited(sandbox: Sandbox, client: Client, kind: str, error: type[Exception]) -> None:
     """After the last attempt, the class of the error names the cause."""
-    box.add_fault(Fault(kind, path="/customers", times=99, status=500))  # type: ignore[arg-type]
+    sandbox.add_fault(Fault(kind, path="/customers", times=99, status=500))  # type: ignore[arg-type]
     with pytest.raises(error):
         client.get("/customers")
-    assert len(box.requests) == 3
+    assert len(sandbox.requests) == 3
 
 
 @pytest.mark.parametrize("after_commit", [False, True])
 @pytest.mark.parametrize("kind", ["error_status", "dropped_connection", "not_json", "empty_body"])
 def test_an_uncertain_create_is_never_retried(
-    box: Sandbox,
+    sandbox: Sandbox,
     client: Client,
     kind: str,
     after_commit: bool,
 ) -> None:
     """A second request could create a second customer if the server carried out the first."""
-    box.add_fault(Fault(kind, method="POST", after_commit=after_commit, status=502))  # type: ignore[arg-type]
+    sandbox.add_fault(Fault(kind, method="POST", after_commit=after_commit, status=502))  # type: ignore[arg-type]
     with pytest.raises(errors.UncertainWrite):
         client.post("/customers", CUSTOMER)
-    assert customer_creates(box) == 1
+    assert customer_creates(sandbox) == 1
 
 
-def test_a_throttled_create_is_retried(box: Sandbox, client: Client) -> None:
+def test_a_throttled_create_is_retried(sandbox: Sandbox, client: Client) -> None:
     """The server does not carry out a request that it throttles."""
-    box.add_fault(Fault("throttle", method="POST", seconds=0.2))
+    sandbox.add_fault(Fault("throttle", method="POST", seconds=0.2))
     assert client.post("/customers", CUSTOMER).data["first_name"] == "Ada"
-    assert customer_creates(box) == 2
+    assert customer_creates(sandbox) == 2
 
 
 def test_a_create_without_a_connection_is_retried_and_not_uncertain() -> None:
@@ -146,21 +146,21 @@ def test_a_create_without_a_connection_is_retried_and_not_uncertain() -> None:
         client.post("/customers", CUSTOMER)
 
 
-def test_a_failed_update_is_retried(box: Sandbox, client: Client) -> None:
+def test_a_failed_update_is_retried(sandbox: Sandbox, client: Client) -> None:
     """A PUT is idempotent: a second one with the same body leaves the same row."""
-    row = box.rows("customers")[0]
-    box.add_fault(Fault("error_status", method="PUT", status=504, after_commit=True))
+    row = sandbox.rows("customers")[0]
+    sandbox.add_fault(Fault("error_status", method="PUT", status=504, after_commit=True))
     client.put(f"/customers/{row['id']}", {"notes": "Called"})
-    assert box.rows("customers")[0]["notes"] == "Called"
+    assert sandbox.rows("customers")[0]["notes"] == "Called"
 
 
-def test_an_exceeded_quota_stops_the_run_at_once(box: Sandbox, client: Client) -> None:
+def test_an_exceeded_quota_stops_the_run_at_once(sandbox: Sandbox, client: Client) -> None:
     """The quota renews with the month, so the client does not retry."""
-    box.add_fault(Fault("quota_exceeded"))
+    sandbox.add_fault(Fault("quota_exceeded"))
     with pytest.raises(errors.QuotaExceeded) as caught:
         client.get("/customers")
     assert caught.value.exit_status == 3
-    assert len(box.requests) == 1
+    assert len(sandbox.requests) == 1
 
 
 def test_an_exceeded_quota_is_recognised_without_json() -> None:
@@ -192,13 +192,13 @@ def test_the_wait_after_a_429_follows_the_header_within_limits(
 
 def test_two_clients_of_one_key_share_the_rate_limit() -> None:
     """A server that limits any sliding second throttles neither a tap nor a target with the same key."""
-    with Sandbox(customers=30, rate_limit=50) as box:
-        pair = [Client(ClientSettings(api_key=ApiKey(box.key), api_url=box.url)) for _ in range(2)]
+    with Sandbox(customers=30, rate_limit=50) as sandbox:
+        pair = [Client(ClientSettings(api_key=ApiKey(sandbox.key), api_url=sandbox.url)) for _ in range(2)]
         for index in range(60):
             pair[index % 2].get("/tags", {"limit": "1"})
         for client in pair:
             client.close()
-        assert {request.status for request in box.requests} == {200}
+        assert {request.status for request in sandbox.requests} == {200}
 
 
 @pytest.mark.parametrize(
@@ -211,33 +211,33 @@ def test_two_clients_of_one_key_share_the_rate_limit() -> None:
     ids=lambda value: value.kind if isinstance(value, Fault) else "",
 )
 def test_each_retry_and_throttle_wait_is_logged(
-    box: Sandbox, client: Client, caplog: pytest.LogCaptureFixture, fault: Fault, reason: str
+    sandbox: Sandbox, client: Client, caplog: pytest.LogCaptureFixture, fault: Fault, reason: str
 ) -> None:
     """An INFO line names request, seconds, attempt and reason, and contains neither the key nor the query."""
     caplog.set_level(logging.INFO)
-    box.add_fault(fault)
+    sandbox.add_fault(fault)
     client.get("/customers", {"page": "2", "search": "ada@example.com"})
     assert [record.levelname for record in caplog.records] == ["INFO"]
     line = rf"Sending GET /customers page 2 again in \d\.\d s \(attempt 2\): {re.escape(reason)}"
     assert re.match(line, caplog.records[0].getMessage())
     assert "ada@example.com" not in caplog.text
-    assert box.key not in caplog.text
+    assert sandbox.key not in caplog.text
 
 
-def test_a_replaced_key_is_logged_once(box: Sandbox, tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+def test_a_replaced_key_is_logged_once(sandbox: Sandbox, tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
     """The log of the run reports the rotation once and contains neither key."""
     caplog.set_level(logging.INFO)
     path = tmp_path / "key"
     path.write_text("the-key-before")
     key = ApiKey.from_config({"api_key_file": str(path)})
-    path.write_text(box.key)
-    settings = ClientSettings(api_key=key, api_url=box.url, requests_per_second=5000, rate_limit_store="memory")
+    path.write_text(sandbox.key)
+    settings = ClientSettings(api_key=key, api_url=sandbox.url, requests_per_second=5000, rate_limit_store="memory")
     with closing(Client(settings)) as client:
         client.get("/customers")
         client.get("/customers")
     assert [record.levelname for record in caplog.records] == ["INFO"]
     assert "rejected the API key" in caplog.text
-    assert box.key not in caplog.text
+    assert sandbox.key not in caplog.text
     assert "the-key-before" not in caplog.text
 
 

@@ -286,18 +286,18 @@ def test_an_invalid_url_is_rejected(url: str) -> None:
     assert "s3cret" not in str(caught.value)
 
 
-def test_a_key_can_be_replaced_during_a_run(box: Sandbox, tmp_path: Path) -> None:
+def test_a_key_can_be_replaced_during_a_run(sandbox: Sandbox, tmp_path: Path) -> None:
     """When FieldPulse rejects the key, the client reads the file again and repeats the request, even a create."""
     path = tmp_path / "key"
     path.write_text("the-key-before\n")
     key = ApiKey.from_config({"api_key_file": str(path)})
-    with closing(client_of(box.url, api_key=key)) as client:
+    with closing(client_of(sandbox.url, api_key=key)) as client:
         with pytest.raises(AuthenticationError):
             client.get("/customers")
-        path.write_text(f"{box.key}\n")
+        path.write_text(f"{sandbox.key}\n")
         assert client.post("/customers", {"first_name": "Ada"}).data["first_name"] == "Ada"
         assert len(client.get("/customers").data) > 1
-    assert [(request.method, request.has_valid_key) for request in box.requests] == [
+    assert [(request.method, request.has_valid_key) for request in sandbox.requests] == [
         ("GET", False),
         ("POST", False),
         ("POST", True),
@@ -305,22 +305,27 @@ def test_a_key_can_be_replaced_during_a_run(box: Sandbox, tmp_path: Path) -> Non
     ]
 
 
-def test_a_key_can_be_rotated_in_the_middle_of_a_scan(box: Sandbox, tmp_path: Path) -> None:
+def test_a_key_can_be_rotated_in_the_middle_of_a_scan(sandbox: Sandbox, tmp_path: Path) -> None:
     """The client repeats all requests in flight with the new key, and the scan loses no row."""
     path = tmp_path / "key"
-    path.write_text(box.key)
-    before = {row["id"] for row in box.rows("customers")}
+    path.write_text(sandbox.key)
+    before = {row["id"] for row in sandbox.rows("customers")}
 
     def rotate(_: RecordedRequest) -> None:
-        if len(box.requests) == 3:
-            box.key = "the-key-after"
-            path.write_text(box.key)
+        if len(sandbox.requests) == 3:
+            sandbox.key = "the-key-after"
+            path.write_text(sandbox.key)
 
-    box.on_request = rotate
-    config = {"api_key_file": str(path), "api_url": box.url, "requests_per_second": 50, "rate_limit_store": "memory"}
+    sandbox.on_request = rotate
+    config = {
+        "api_key_file": str(path),
+        "api_url": sandbox.url,
+        "requests_per_second": 50,
+        "rate_limit_store": "memory",
+    }
     emitted = run_tap(config | {"page_size": 3}, "customers")
     assert set(emitted.ids("customers")) == before
-    assert any(not request.has_valid_key for request in box.requests)
+    assert any(not request.has_valid_key for request in sandbox.requests)
 
 
 @pytest.mark.parametrize(
@@ -353,11 +358,11 @@ def test_an_invalid_key_is_rejected_and_never_shown(
 
 
 def test_each_request_has_a_debug_line_without_key_query_or_body(
-    box: Sandbox, client: Client, caplog: pytest.LogCaptureFixture
+    sandbox: Sandbox, client: Client, caplog: pytest.LogCaptureFixture
 ) -> None:
     """The line names method, path, status, milliseconds and attempt; httpx and httpcore add no lines."""
     caplog.set_level(logging.DEBUG)
-    box.add_fault(Fault("error_status", path="/customers", status=503))
+    sandbox.add_fault(Fault("error_status", path="/customers", status=503))
     client.get("/customers", {"search": "ada@example.com"})
     client.post("/customers", {"first_name": "Ada", "email": "ada@example.com"})
     lines = [record.getMessage() for record in caplog.records if record.levelno == logging.DEBUG]
@@ -366,15 +371,15 @@ def test_each_request_has_a_debug_line_without_key_query_or_body(
         "GET /customers: 200 in 1 ms (attempt 2)",
         "POST /customers: 201 in 1 ms (attempt 1)",
     ]
-    assert box.key not in caplog.text
+    assert sandbox.key not in caplog.text
     assert "ada@example.com" not in caplog.text
 
 
 def test_a_request_without_a_response_has_a_debug_line(
-    box: Sandbox, client: Client, caplog: pytest.LogCaptureFixture
+    sandbox: Sandbox, client: Client, caplog: pytest.LogCaptureFixture
 ) -> None:
     """The line names the class of the failure instead of a status."""
     caplog.set_level(logging.DEBUG)
-    box.add_fault(Fault("dropped_connection", path="/customers"))
+    sandbox.add_fault(Fault("dropped_connection", path="/customers"))
     client.get("/customers")
     assert re.search(r"GET /customers: RemoteProtocolError in \d+ ms \(attempt 1\)", caplog.text)

@@ -10,7 +10,7 @@ from fieldpulse_sandbox.sandbox import Sandbox
 
 
 @pytest.fixture
-def box() -> Iterator[Sandbox]:
+def sandbox() -> Iterator[Sandbox]:
     """Start an account whose lists have several pages of ten."""
-    with Sandbox(customers=60) as box:
-        yield box
+    with Sandbox(customers=60) as sandbox:
+        yield sandbox

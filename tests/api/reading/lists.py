@@ -17,8 +17,8 @@ def ids_of(pages: Iterator[list[Row]]) -> list[int]:
     return [row["id"] for page in pages for row in page]
 
 
-def ids_in(box: Sandbox, name: str) -> list[int]:
-    return [row["id"] for row in box.rows(name)]
+def ids_in(sandbox: Sandbox, name: str) -> list[int]:
+    return [row["id"] for row in sandbox.rows(name)]
 
 
 def pages_of(client: Client, name: str, options: ReadOptions = SMALL_PAGES) -> Pages:

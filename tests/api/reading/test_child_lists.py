@@ -21,30 +21,30 @@ def rows_of(children: ChildLists) -> Iterator[list[Row]]:
     return children.rows(FullScan(children.parents).rows())
 
 
-def test_the_children_of_each_parent_cost_one_request(box: Sandbox, client: Client) -> None:
+def test_the_children_of_each_parent_cost_one_request(sandbox: Sandbox, client: Client) -> None:
     """A short list that has as many rows as counted needs no empty page."""
     children = children_of(client)
-    assert sorted(ids_of(rows_of(children))) == ids_in(box, "customer_contacts")
-    asked = [request for request in box.requests if request.path.endswith("/customer-contact")]
-    assert len(asked) == len(ids_in(box, "customers"))
+    assert sorted(ids_of(rows_of(children))) == ids_in(sandbox, "customer_contacts")
+    asked = [request for request in sandbox.requests if request.path.endswith("/customer-contact")]
+    assert len(asked) == len(ids_in(sandbox, "customers"))
     assert children.stats.verdict == "complete"
-    assert children.stats.server_count == len(ids_in(box, "customer_contacts"))
+    assert children.stats.server_count == len(ids_in(sandbox, "customer_contacts"))
 
 
-def test_a_parent_that_was_deleted_in_the_meantime_is_counted(box: Sandbox, client: Client) -> None:
+def test_a_parent_that_was_deleted_in_the_meantime_is_counted(sandbox: Sandbox, client: Client) -> None:
     """A 404 for the list of a customer that existed a second ago is not an error."""
-    customers = ids_in(box, "customers")
+    customers = ids_in(sandbox, "customers")
     children = children_of(client, ONE_PAGE_AT_A_TIME)
     rows = rows_of(children)
     read_so_far = customers.index(next(rows)[0]["customer_id"])
-    box.store.delete("customers", customers[read_so_far + 1])
+    sandbox.store.delete("customers", customers[read_so_far + 1])
     ids_of(rows)
     assert children.stats.vanished_parents == 1
 
 
-def test_children_are_complete_only_if_their_parents_are(box: Sandbox, client: Client) -> None:
+def test_children_are_complete_only_if_their_parents_are(sandbox: Sandbox, client: Client) -> None:
     """The children of a parent that was missed were missed too."""
-    box.behaviour.honour_sort, box.behaviour.shuffle_unsorted, box.behaviour.count_key = False, True, None
+    sandbox.behaviour.honour_sort, sandbox.behaviour.shuffle_unsorted, sandbox.behaviour.count_key = False, True, None
     children = children_of(client)
     ids_of(rows_of(children))
     assert children.stats.verdict == "unproven"

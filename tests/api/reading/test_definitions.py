@@ -13,9 +13,9 @@ from fieldpulse_sandbox.sandbox import Sandbox
 
 
 @pytest.mark.parametrize(("counts", "requests"), [("total_count", 1), (None, 2)])
-def test_definitions_cost_a_request_or_two(box: Sandbox, client: Client, counts: Any, requests: int) -> None:
+def test_definitions_cost_a_request_or_two(sandbox: Sandbox, client: Client, counts: Any, requests: int) -> None:
     """They are read on every run, also on one that reads nothing else new."""
-    box.behaviour.count_key = counts
+    sandbox.behaviour.count_key = counts
     definitions = read_definitions(client, ReadOptions())
-    assert [definition.id for definition in definitions] == [row["id"] for row in box.rows("custom_fields")]
-    assert len(box.requests) == requests
+    assert [definition.id for definition in definitions] == [row["id"] for row in sandbox.rows("custom_fields")]
+    assert len(sandbox.requests) == requests

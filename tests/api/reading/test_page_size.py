@@ -26,119 +26,123 @@ WHOLE_PAGES = ReadOptions(page_size=100, pages_in_flight=4)
 FAST = RetryPolicy(first_wait_seconds=0.01)
 
 
-def sizes_of(box: Sandbox, path: str) -> list[int]:
-    return [int(request.query["limit"]) for request in box.requests if request.path == path]
+def sizes_of(sandbox: Sandbox, path: str) -> list[int]:
+    return [int(request.query["limit"]) for request in sandbox.requests if request.path == path]
 
 
-def make_heavy(box: Sandbox, name: str, row_bytes: int, *, every: int = 1) -> None:
+def make_heavy(sandbox: Sandbox, name: str, row_bytes: int, *, every: int = 1) -> None:
     """Let each of these rows have so many bytes."""
-    for row in box.rows(name)[::every]:
-        box.store.tables[name].upsert(row | {"notes": "x" * row_bytes})
+    for row in sandbox.rows(name)[::every]:
+        sandbox.store.tables[name].upsert(row | {"notes": "x" * row_bytes})
 
 
 @pytest.mark.parametrize("order", ["sorted", "unsorted"])
 @pytest.mark.parametrize("counts", ["total_count", None])
 @pytest.mark.parametrize("every", [1, 7, 50])
 def test_heavy_rows_come_once_each(
-    box: Sandbox, client: Client, every: int, counts: Literal["total_count"] | None, order: str
+    sandbox: Sandbox, client: Client, every: int, counts: Literal["total_count"] | None, order: str
 ) -> None:
-    box.behaviour.max_response_bytes = 400_000
-    box.behaviour.count_key, box.behaviour.honour_sort = counts, order == "sorted"
-    make_heavy(box, "jobs", 60_000, every=every)
+    sandbox.behaviour.max_response_bytes = 400_000
+    sandbox.behaviour.count_key, sandbox.behaviour.honour_sort = counts, order == "sorted"
+    make_heavy(sandbox, "jobs", 60_000, every=every)
     pages = pages_of(client, "jobs", WHOLE_PAGES)
     received = ids_of(FullScan(pages).rows())
-    assert sorted(received) == ids_in(box, "jobs")
+    assert sorted(received) == ids_in(sandbox, "jobs")
     assert pages.stats.verdict == "complete"
 
 
-def test_the_size_falls_to_one_row(box: Sandbox, client: Client) -> None:
-    box.behaviour.max_response_bytes = 100_000
-    make_heavy(box, "users", 60_000)
+def test_the_size_falls_to_one_row(sandbox: Sandbox, client: Client) -> None:
+    sandbox.behaviour.max_response_bytes = 100_000
+    make_heavy(sandbox, "users", 60_000)
     assert ids_of(FullScan(pages_of(client, "users", WHOLE_PAGES)).rows())
-    assert set(sizes_of(box, "/users")) == {100, 50, 25, 10, 5, 2, 1}
+    assert set(sizes_of(sandbox, "/users")) == {100, 50, 25, 10, 5, 2, 1}
 
 
-def test_a_size_that_was_found_holds_for_the_run(box: Sandbox, client: Client) -> None:
+def test_a_size_that_was_found_holds_for_the_run(sandbox: Sandbox, client: Client) -> None:
     """The second read of the same list begins with the size of the first."""
-    box.behaviour.max_response_bytes = 100_000
-    make_heavy(box, "users", 60_000)
+    sandbox.behaviour.max_response_bytes = 100_000
+    make_heavy(sandbox, "users", 60_000)
     ids_of(FullScan(pages_of(client, "users", WHOLE_PAGES)).rows())
-    box.requests.clear()
+    sandbox.requests.clear()
     ids_of(FullScan(pages_of(client, "users", WHOLE_PAGES)).rows())
-    assert set(sizes_of(box, "/users")) == {1}
+    assert set(sizes_of(sandbox, "/users")) == {1}
 
 
-def test_one_line_says_the_size_and_the_reason(box: Sandbox, client: Client, caplog: pytest.LogCaptureFixture) -> None:
+def test_one_line_says_the_size_and_the_reason(
+    sandbox: Sandbox, client: Client, caplog: pytest.LogCaptureFixture
+) -> None:
     caplog.set_level(logging.INFO)
-    box.behaviour.max_response_bytes = 100_000
-    make_heavy(box, "users", 60_000)
+    sandbox.behaviour.max_response_bytes = 100_000
+    make_heavy(sandbox, "users", 60_000)
     ids_of(FullScan(pages_of(client, "users", WHOLE_PAGES)).rows())
     lines = [record.getMessage() for record in caplog.records if "at a time" in record.getMessage()]
     reason = "FieldPulse had an internal error (HTTP 500): Internal Server Error"
     assert lines == [f"users: reading 1 rows at a time, because more did not come: {reason}"]
 
 
-def test_the_size_grows_again_after_a_short_failure(box: Sandbox, client: Client) -> None:
-    box.add_fault(Fault("error_status", path="/customers", status=503, times=2))
+def test_the_size_grows_again_after_a_short_failure(sandbox: Sandbox, client: Client) -> None:
+    sandbox.add_fault(Fault("error_status", path="/customers", status=503, times=2))
     pages = pages_of(client, "customers", ReadOptions(page_size=10, pages_in_flight=1))
-    assert ids_of(FullScan(pages).rows()) == ids_in(box, "customers")
-    sizes = sizes_of(box, "/customers")
+    assert ids_of(FullScan(pages).rows()) == ids_in(sandbox, "customers")
+    sizes = sizes_of(sandbox, "/customers")
     assert sizes[:3] == [10, 10, 5]
     assert sizes[-1] == 10
 
 
 @pytest.mark.parametrize("kind", ["slow_response", "truncated_connection", "dropped_connection", "truncated_json"])
 def test_a_response_that_does_not_come_whole_is_requested_in_parts(
-    box: Sandbox, client: Client, kind: Literal["slow_response"]
+    sandbox: Sandbox, client: Client, kind: Literal["slow_response"]
 ) -> None:
-    box.add_fault(Fault(kind, path="/jobs", times=2, seconds=1.5))
+    sandbox.add_fault(Fault(kind, path="/jobs", times=2, seconds=1.5))
     settings = client.settings
     object.__setattr__(settings, "timeout_seconds", 0.5)
     with closing(Client(settings, retry_policy=FAST)) as impatient:
-        assert ids_of(FullScan(pages_of(impatient, "jobs", WHOLE_PAGES)).rows()) == ids_in(box, "jobs")
-    assert sizes_of(box, "/jobs")[:3] == [100, 100, 50]
+        assert ids_of(FullScan(pages_of(impatient, "jobs", WHOLE_PAGES)).rows()) == ids_in(sandbox, "jobs")
+    assert sizes_of(sandbox, "/jobs")[:3] == [100, 100, 50]
 
 
-def test_teams_are_requested_five_at_first(box: Sandbox, client: Client) -> None:
-    assert sorted(ids_of(FullScan(pages_of(client, "teams", WHOLE_PAGES)).rows())) == ids_in(box, "teams")
-    assert sizes_of(box, "/teams")[0] == 5
+def test_teams_are_requested_five_at_first(sandbox: Sandbox, client: Client) -> None:
+    assert sorted(ids_of(FullScan(pages_of(client, "teams", WHOLE_PAGES)).rows())) == ids_in(sandbox, "teams")
+    assert sizes_of(sandbox, "/teams")[0] == 5
 
 
-def test_the_account_profile_sets_the_size_at_first(box: Sandbox, client: Client) -> None:
+def test_the_account_profile_sets_the_size_at_first(sandbox: Sandbox, client: Client) -> None:
     profile = AccountProfile(lists={"jobs": ListFacts(page_size=25)})
     object.__setattr__(client.settings, "profile", profile)
-    assert ids_of(FullScan(pages_of(client, "jobs", WHOLE_PAGES)).rows()) == ids_in(box, "jobs")
-    assert sizes_of(box, "/jobs")[0] == 25
+    assert ids_of(FullScan(pages_of(client, "jobs", WHOLE_PAGES)).rows()) == ids_in(sandbox, "jobs")
+    assert sizes_of(sandbox, "/jobs")[0] == 25
 
 
-def test_a_list_that_always_fails_ends_with_the_server_error(box: Sandbox, client: Client) -> None:
+def test_a_list_that_always_fails_ends_with_the_server_error(sandbox: Sandbox, client: Client) -> None:
     """The smallest size is tried as often as any other request."""
-    box.add_fault(Fault("error_status", path="/jobs", status=500, times=10_000))
+    sandbox.add_fault(Fault("error_status", path="/jobs", status=500, times=10_000))
     with closing(Client(client.settings, retry_policy=FAST)) as fast, pytest.raises(ServerError):
         ids_of(FullScan(pages_of(fast, "jobs", WHOLE_PAGES)).rows())
-    assert sizes_of(box, "/jobs") == [100, 100, 50, 50, 25, 25, 10, 10, 5, 5, 2, 2, *[1] * 6]
+    assert sizes_of(sandbox, "/jobs") == [100, 100, 50, 50, 25, 25, 10, 10, 5, 5, 2, 2, *[1] * 6]
 
 
 @pytest.mark.parametrize("cap", [3, 7, 20])
 @pytest.mark.parametrize("failing_page", [1, 2, 3, 5])
 def test_changed_sizes_lose_no_row_where_the_server_caps_the_limit(
-    box: Sandbox, client: Client, cap: int, failing_page: int
+    sandbox: Sandbox, client: Client, cap: int, failing_page: int
 ) -> None:
     """Pages of another size do not begin where the last one ended: such a pass proves nothing."""
-    box.behaviour.max_limit, box.behaviour.count_key, box.behaviour.always_count = cap, None, ()
-    box.add_fault(Fault("error_status", path="/jobs", status=504, times=2, skip=failing_page - 1))
+    sandbox.behaviour.max_limit, sandbox.behaviour.count_key, sandbox.behaviour.always_count = cap, None, ()
+    sandbox.add_fault(Fault("error_status", path="/jobs", status=504, times=2, skip=failing_page - 1))
     pages = pages_of(client, "jobs", ReadOptions(page_size=20, pages_in_flight=1))
-    assert sorted(ids_of(FullScan(pages).rows())) == ids_in(box, "jobs")
+    assert sorted(ids_of(FullScan(pages).rows())) == ids_in(sandbox, "jobs")
     assert pages.stats.verdict == "complete"
 
 
 @pytest.mark.parametrize("cap", [3, 7, 20])
 @pytest.mark.parametrize("failing_page", [1, 2, 3])
-def test_changed_sizes_lose_no_row_after_a_bookmark(box: Sandbox, client: Client, cap: int, failing_page: int) -> None:
-    box.behaviour.max_limit = cap
-    rows = sorted(box.rows("jobs"), key=lambda row: str(row["updated_at"]), reverse=True)
+def test_changed_sizes_lose_no_row_after_a_bookmark(
+    sandbox: Sandbox, client: Client, cap: int, failing_page: int
+) -> None:
+    sandbox.behaviour.max_limit = cap
+    rows = sorted(sandbox.rows("jobs"), key=lambda row: str(row["updated_at"]), reverse=True)
     since = optional_time(rows[50]["updated_at"], timezone.utc)
-    box.add_fault(Fault("error_status", path="/jobs", status=504, times=2, skip=failing_page - 1))
+    sandbox.add_fault(Fault("error_status", path="/jobs", status=504, times=2, skip=failing_page - 1))
     pages = pages_of(client, "jobs", ReadOptions(page_size=20, pages_in_flight=1))
     received = set(ids_of(IncrementalScan(pages, "updated_at", since).rows()))
     assert received >= {row["id"] for row in rows[:51]}

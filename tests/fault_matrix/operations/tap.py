@@ -77,22 +77,24 @@ READ_OPERATIONS: dict[str, ReadOperation] = {
 class TapCheck:
     """The check of one point of the tap."""
 
-    def __init__(self, box: Sandbox, clock: OfficeClock, reading: ReadOperation, random: Random, folder: Path) -> None:
-        self._box, self._clock, self._reading, self._random = box, clock, reading, random
+    def __init__(
+        self, sandbox: Sandbox, clock: OfficeClock, reading: ReadOperation, random: Random, folder: Path
+    ) -> None:
+        self._box, self._clock, self._reading, self._random = sandbox, clock, reading, random
         self.config: Config = {
-            "api_key": box.key,
-            "api_url": box.url,
+            "api_key": sandbox.key,
+            "api_url": sandbox.url,
             "rate_limit_store": "memory",
             "requests_per_second": 50,
             "page_size": random.choice((3, 4, 5, 7, 10, 100)),
             "pages_in_flight": random.choice((1, 2, 16)),
             "lookback_seconds": 0,
             "completeness": random.choice(("warn", "fail")),
-            "timezone": box.behaviour.time_zone,
+            "timezone": sandbox.behaviour.time_zone,
             "snapshot_url": f"sqlite:///{folder}/snapshot.db",
             **reading.config,
         }
-        self.warehouse = Warehouse(reading.streams, reading.passes_filter, hidden_columns(box.behaviour))
+        self.warehouse = Warehouse(reading.streams, reading.passes_filter, hidden_columns(sandbox.behaviour))
         self._histories = {name: EventHistory(name) for name in reading.streams if reading.extra_streams}
 
     def run(self, faulty: RunWithFaults) -> Iterator[str]:

@@ -81,14 +81,14 @@ def _customers(tag: str, numbers: range, **more: Any) -> tuple[list[Message], li
     return records, dues
 
 
-def create(box: Sandbox, random: Random, tag: str) -> WriteOperation:
+def create(sandbox: Sandbox, random: Random, tag: str) -> WriteOperation:
     """Create customers."""
     return WriteOperation(*_customers(tag, range(random.randrange(2, 12))))
 
 
-def create_similar(box: Sandbox, random: Random, tag: str) -> WriteOperation:
+def create_similar(sandbox: Sandbox, random: Random, tag: str) -> WriteOperation:
     """Create similar jobs of one customer: some are equal, some differ only in their notes."""
-    customer = random.choice(sorted(rows_of(box, "customers")))
+    customer = random.choice(sorted(rows_of(sandbox, "customers")))
     number, twins = random.randrange(2, 6), random.randrange(2, 4)
     base = {"customer_id": customer, "job_type": f"Visit {tag}"}
     records = [record_message("jobs", external_id=f"j{n}", notes=f"Note {n}", **base) for n in range(number)]
@@ -101,7 +101,7 @@ def create_similar(box: Sandbox, random: Random, tag: str) -> WriteOperation:
     )
 
 
-def update(box: Sandbox, random: Random, tag: str) -> WriteOperation:
+def update(sandbox: Sandbox, random: Random, tag: str) -> WriteOperation:
     """Update customers that the target wrote, some of them twice."""
     before, dues = _customers(tag, range(random.randrange(2, 8)))
     records = []
@@ -123,15 +123,15 @@ def update(box: Sandbox, random: Random, tag: str) -> WriteOperation:
     return WriteOperation(records, final, written_before=before)
 
 
-def unchanged(box: Sandbox, random: Random, tag: str) -> WriteOperation:
+def unchanged(sandbox: Sandbox, random: Random, tag: str) -> WriteOperation:
     """Write unchanged records again."""
     records, dues = _customers(tag, range(random.randrange(2, 8)))
     return WriteOperation(records, dues, written_before=records, has_changes=False)
 
 
-def match(box: Sandbox, random: Random, tag: str) -> WriteOperation:
+def match(sandbox: Sandbox, random: Random, tag: str) -> WriteOperation:
     """Update existing customers, matched by e-mail."""
-    known = [row for row in rows_of(box, "customers").values() if row["email"]]
+    known = [row for row in rows_of(sandbox, "customers").values() if row["email"]]
     some = random.sample(known, min(len(known), 5))
     records = [
         record_message("customers", external_id=f"m{row['id']}", email=row["email"], company_name=f"Firm {tag}")
@@ -146,16 +146,18 @@ def match(box: Sandbox, random: Random, tag: str) -> WriteOperation:
     return WriteOperation(records, dues)
 
 
-def create_with_stored_key(box: Sandbox, random: Random, tag: str) -> WriteOperation:
+def create_with_stored_key(sandbox: Sandbox, random: Random, tag: str) -> WriteOperation:
     """Create customers of the same name, with the source's key stored in a custom field."""
     number = random.randrange(2, 8)
     records = [record_message("customers", external_id=f"{tag}-{n}", first_name=f"Same {tag}") for n in range(number)]
     due = Expectation("customers", tuple(f"{tag}-{n}" for n in range(number)), {"first_name": f"Same {tag}"})
-    refused = "setting external_id_fields.customers" if "custom_fields" in box.behaviour.unavailable_resources else ""
+    refused = (
+        "setting external_id_fields.customers" if "custom_fields" in sandbox.behaviour.unavailable_resources else ""
+    )
     return WriteOperation(records, [due], {"external_id_fields": {"customers": "Gate code"}}, refused_setting=refused)
 
 
-def create_children(box: Sandbox, random: Random, tag: str) -> WriteOperation:
+def create_children(sandbox: Sandbox, random: Random, tag: str) -> WriteOperation:
     """Create customers and their children by external id, in mixed order."""
     customers, dues = _customers(tag, range(random.randrange(2, 5)), tags=[f"Tag {tag}"])
     dues = [Expectation("customers", due.keys, due.match) for due in dues]
@@ -180,9 +182,9 @@ def create_children(box: Sandbox, random: Random, tag: str) -> WriteOperation:
     return WriteOperation(records, dues, {"create_missing_references": ["tags"]})
 
 
-def link(box: Sandbox, random: Random, tag: str) -> WriteOperation:
+def link(sandbox: Sandbox, random: Random, tag: str) -> WriteOperation:
     """Create material lists, and link each to a job."""
-    jobs = random.sample(sorted(rows_of(box, "jobs")), 3)
+    jobs = random.sample(sorted(rows_of(sandbox, "jobs")), 3)
     records = [
         record_message(
             "material_lists",
@@ -199,7 +201,7 @@ def link(box: Sandbox, random: Random, tag: str) -> WriteOperation:
     return WriteOperation(records, dues)
 
 
-def delete(box: Sandbox, random: Random, tag: str) -> WriteOperation:
+def delete(sandbox: Sandbox, random: Random, tag: str) -> WriteOperation:
     """Delete customers that this target wrote."""
     before, dues = _customers(tag, range(random.randrange(2, 8)))
     deletes = [
@@ -209,10 +211,10 @@ def delete(box: Sandbox, random: Random, tag: str) -> WriteOperation:
     return WriteOperation(deletes, final, {"hard_delete": True}, before)
 
 
-def move(box: Sandbox, random: Random, tag: str) -> WriteOperation:
+def move(sandbox: Sandbox, random: Random, tag: str) -> WriteOperation:
     """Move customers through the pipeline, some of them twice."""
-    ids = {row["name"]: row["id"] for row in box.rows("pipeline_statuses")}
-    some = random.sample(sorted(rows_of(box, "customers")), 4)
+    ids = {row["name"]: row["id"] for row in sandbox.rows("pipeline_statuses")}
+    some = random.sample(sorted(rows_of(sandbox, "customers")), 4)
     moves = [(customer, random.choice(sorted(ids))) for customer in (*some, *some[:2])]
     records = [
         record_message("pipeline_statuses", customer_id=customer, pipeline_status=name) for customer, name in moves
@@ -224,10 +226,10 @@ def move(box: Sandbox, random: Random, tag: str) -> WriteOperation:
     return WriteOperation(records, dues)
 
 
-def money(box: Sandbox, random: Random, tag: str) -> WriteOperation:
+def money(sandbox: Sandbox, random: Random, tag: str) -> WriteOperation:
     """Create invoices, and payments of an existing invoice; two payments are equal."""
-    customer = random.choice(sorted(rows_of(box, "customers")))
-    invoice = random.choice(sorted(rows_of(box, "invoices")))
+    customer = random.choice(sorted(rows_of(sandbox, "customers")))
+    invoice = random.choice(sorted(rows_of(sandbox, "invoices")))
     records = [
         record_message("invoices", external_id=f"i{n}", customer_id=customer, title=f"Bill {tag} {n}") for n in range(3)
     ]
@@ -261,20 +263,20 @@ WRITE_OPERATIONS: dict[str, Callable[[Sandbox, Random, str], WriteOperation]] = 
 class TargetCheck:
     """The check of one point of the target."""
 
-    def __init__(self, box: Sandbox, work: WriteOperation, random: Random, folder: Path) -> None:
-        self._box, self._operation, self._folder = box, work, folder
+    def __init__(self, sandbox: Sandbox, work: WriteOperation, random: Random, folder: Path) -> None:
+        self._box, self._operation, self._folder = sandbox, work, folder
         self._text = input_of(work.records, random)
         self._rejects, self._report = folder / "rejects.singer", folder / "report.json"
         self.config: Config = {
-            "api_key": box.key,
-            "api_url": box.url,
+            "api_key": sandbox.key,
+            "api_url": sandbox.url,
             "rate_limit_store": "memory",
             "requests_per_second": 50,
             "ledger_url": f"sqlite:///{folder}/ledger.db",
             "rejects_path": str(self._rejects),
             "report_path": str(self._report),
             "uncertain_create_timeout_seconds": 0.02,
-            "timezone": box.behaviour.time_zone,
+            "timezone": sandbox.behaviour.time_zone,
             **work.config,
         }
 

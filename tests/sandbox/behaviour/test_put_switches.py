@@ -10,9 +10,9 @@ from fieldpulse_sandbox.sandbox import Sandbox
 from tests.sandbox.client import SandboxClient
 
 
-def _put(box: Sandbox, client: SandboxClient, body: dict[str, Any]) -> tuple[dict[str, Any], dict[str, Any]]:
+def _put(sandbox: Sandbox, client: SandboxClient, body: dict[str, Any]) -> tuple[dict[str, Any], dict[str, Any]]:
     """PUT a body to a customer with all columns set; return the row before and after."""
-    row = next(row for row in box.rows("customers") if row["assigned_to"] and row["email"] and row["phone"])
+    row = next(row for row in sandbox.rows("customers") if row["assigned_to"] and row["email"] and row["phone"])
     response = client("PUT", f"/customers/{row['id']}", body)
     assert response.status == 200, response.json
     return row, response.rows
@@ -21,14 +21,14 @@ def _put(box: Sandbox, client: SandboxClient, body: dict[str, Any]) -> tuple[dic
 @pytest.mark.parametrize("column", ["assigned_to", "email", "tags", "has_different_billing_address"])
 @pytest.mark.parametrize(("switch", "is_kept"), [("ignore", True), ("empty", True), ("clear", False)])
 def test_an_explicit_null_is_ignored_or_clears(
-    box: Sandbox, client: SandboxClient, switch: Any, is_kept: bool, column: str
+    sandbox: Sandbox, client: SandboxClient, switch: Any, is_kept: bool, column: str
 ) -> None:
     """A cleared column holds what it holds in a row that never set it."""
-    box.behaviour.put_null = switch
-    everything = {"tags": [box.rows("tags")[0]["id"]], "has_different_billing_address": True}
-    before = _put(box, client, everything)[1]
+    sandbox.behaviour.put_null = switch
+    everything = {"tags": [sandbox.rows("tags")[0]["id"]], "has_different_billing_address": True}
+    before = _put(sandbox, client, everything)[1]
     unset = {"tags": [], "has_different_billing_address": False}.get(column)
-    after = _put(box, client, {column: None})[1]
+    after = _put(sandbox, client, {column: None})[1]
     assert after[column] == (before[column] if is_kept else unset)
 
 
@@ -44,32 +44,32 @@ def test_an_explicit_null_is_ignored_or_clears(
     ],
 )
 def test_an_empty_text_clears_or_is_ignored(
-    box: Sandbox, client: SandboxClient, null: Any, empty: bool, is_kept: bool
+    sandbox: Sandbox, client: SandboxClient, null: Any, empty: bool, is_kept: bool
 ) -> None:
     """By default an empty text is a value of every text column."""
-    box.behaviour.put_null, box.behaviour.put_empty_clears = null, empty
-    before, after = _put(box, client, {"email": "", "phone": "", "notes": "Moved."})
+    sandbox.behaviour.put_null, sandbox.behaviour.put_empty_clears = null, empty
+    before, after = _put(sandbox, client, {"email": "", "phone": "", "notes": "Moved."})
     unchanged = (before["email"], before["phone"], "Moved.")
     assert (after["email"], after["phone"], after["notes"]) == (unchanged if is_kept else ("", "", "Moved."))
 
 
 @pytest.mark.parametrize(("switch", "is_kept"), [("ignore", True), ("empty", True), ("clear", False)])
 def test_an_empty_text_is_null_in_columns_without_text(
-    box: Sandbox, client: SandboxClient, switch: Any, is_kept: bool
+    sandbox: Sandbox, client: SandboxClient, switch: Any, is_kept: bool
 ) -> None:
     """A column of ids holds no text, so an empty text does what null does (assumed)."""
-    box.behaviour.put_null = switch
-    before, after = _put(box, client, {"assigned_to": ""})
+    sandbox.behaviour.put_null = switch
+    before, after = _put(sandbox, client, {"assigned_to": ""})
     assert after["assigned_to"] == (before["assigned_to"] if is_kept else None)
 
 
 @pytest.mark.parametrize("name", ["first_name", "last_name", "display_name"])
-def test_customers_can_require_a_name_on_every_update(box: Sandbox, client: SandboxClient, name: str) -> None:
+def test_customers_can_require_a_name_on_every_update(sandbox: Sandbox, client: SandboxClient, name: str) -> None:
     """By default a PUT requires none. With the switch it requires one of three; other resources are not affected."""
-    customer, tag = (box.rows(name)[0] for name in ("customers", "tags"))
+    customer, tag = (sandbox.rows(name)[0] for name in ("customers", "tags"))
     path = f"/customers/{customer['id']}"
     assert client("PUT", path, {"notes": "x"}).status == 200
-    box.behaviour.names_required_on_put = ("customers",)
+    sandbox.behaviour.names_required_on_put = ("customers",)
     response = client("PUT", path, {"notes": "y"})
     assert response.status == 400
     assert response.json["errors"][0].startswith("The first name field is required when none of")
@@ -77,9 +77,9 @@ def test_customers_can_require_a_name_on_every_update(box: Sandbox, client: Sand
     assert client("PUT", f"/tags/{tag['id']}", {"color": "#000000"}).status == 200
 
 
-def test_a_contact_stays_with_the_customer_of_its_path(box: Sandbox, client: SandboxClient) -> None:
+def test_a_contact_stays_with_the_customer_of_its_path(sandbox: Sandbox, client: SandboxClient) -> None:
     """The path names the customer of a contact; `customer_id` in the body changes nothing."""
-    first, second = (row["id"] for row in box.rows("customers")[:2])
+    first, second = (row["id"] for row in sandbox.rows("customers")[:2])
     path = f"/customers/{first}/customer-contact"
     created = client("POST", path, {"first_name": "Nova", "customer_id": second}).rows
     assert created["customer_id"] == first

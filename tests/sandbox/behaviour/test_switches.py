@@ -47,7 +47,7 @@ def _first(client: SandboxClient, path: str, **query: Any) -> Any:
 
 
 def _customer(client: SandboxClient) -> str:
-    return f"/customers/{client.box.rows('customers')[0]['id']}"
+    return f"/customers/{client.sandbox.rows('customers')[0]['id']}"
 
 
 def _column(path: str, column: str) -> Callable[[SandboxClient], Any]:
@@ -97,14 +97,14 @@ def _past(client: SandboxClient) -> Any:
 
 
 def _deleted(client: SandboxClient) -> Any:
-    row = client.box.rows("jobs")[3]
+    row = client.sandbox.rows("jobs")[3]
     client("DELETE", f"/jobs/{row['id']}")
     response = client.get(f"/jobs/{row['id']}")
     return response.status, bool(response.json.get("error")), bool((response.rows or {}).get("deleted_at"))
 
 
 def _listed_deleted(client: SandboxClient) -> list[bool]:
-    row = client.box.rows("jobs")[3]
+    row = client.sandbox.rows("jobs")[3]
     client("DELETE", f"/jobs/{row['id']}")
     return [bool(listed["deleted_at"]) for listed in client.get("/jobs", limit=100).rows if listed["id"] == row["id"]]
 
@@ -118,7 +118,7 @@ def _put(body: dict[str, Any], column: str) -> Callable[[SandboxClient], Any]:
 
 def _commented(kind: str) -> Callable[[SandboxClient], int]:
     def question(client: SandboxClient) -> int:
-        row = {"commentable_type": kind, "commentable_id": client.box.rows("jobs")[0]["id"], "text": "x"}
+        row = {"commentable_type": kind, "commentable_id": client.sandbox.rows("jobs")[0]["id"], "text": "x"}
         return client("POST", "/comments", row).status
 
     return question
@@ -133,15 +133,15 @@ def _timed(moment: object) -> Callable[[SandboxClient], Any]:
     """Write a time and return the stored time, in UTC."""
 
     def question(client: SandboxClient) -> Any:
-        row = client.box.rows("invoices")[0]
+        row = client.sandbox.rows("invoices")[0]
         response = client("POST", "/payments", {"invoice_id": row["id"], "amount": "1.00", "payment_date": moment})
-        return client.box.rows("payments")[-1]["payment_date"] if response.status < 300 else response.status
+        return client.sandbox.rows("payments")[-1]["payment_date"] if response.status < 300 else response.status
 
     return question
 
 
 def _customs(client: SandboxClient) -> bool:
-    field = next(row for row in client.box.rows("custom_fields") if row["object"] == "customer")
+    field = next(row for row in client.sandbox.rows("custom_fields") if row["object"] == "customer")
     body = {"customfields": [{"field_instance_id": field["id"], "value": "1"}]}
     client("PUT", _customer(client), body)
     values = client("PUT", _customer(client), body).rows["customfields"]
@@ -261,12 +261,12 @@ CASES = [
 
 def _with(client: SandboxClient, **switches: Any) -> bool:
     for name, value in switches.items():
-        setattr(client.box.behaviour, name, value)
+        setattr(client.sandbox.behaviour, name, value)
     return True
 
 
 def _tagged(client: SandboxClient) -> Any:
-    return client("PUT", _customer(client), {"tags": [client.box.rows("tags")[0]["id"]]}).rows["tags"]
+    return client("PUT", _customer(client), {"tags": [client.sandbox.rows("tags")[0]["id"]]}).rows["tags"]
 
 
 @pytest.mark.parametrize("case", CASES, ids=lambda case: case.name)
@@ -294,8 +294,8 @@ def test_every_switch_has_a_description() -> None:
 @pytest.mark.parametrize("name", PROFILES)
 def test_every_list_can_be_read_in_every_profile(name: str) -> None:
     """Reading pages until nothing new appears returns every row of each list."""
-    with Sandbox(customers=40, profile=name) as box:
-        client = SandboxClient(box)
+    with Sandbox(customers=40, profile=name) as sandbox:
+        client = SandboxClient(sandbox)
         for resource in RESOURCES:
             if resource.parent:
                 continue
@@ -305,7 +305,7 @@ def test_every_list_can_be_read_in_every_profile(name: str) -> None:
                 if not new:
                     break
                 row_ids |= new
-            assert row_ids == {row["id"] for row in box.rows(resource.name)}, resource.name
+            assert row_ids == {row["id"] for row in sandbox.rows(resource.name)}, resource.name
 
 
 def test_a_profile_is_a_copy() -> None:
@@ -326,9 +326,9 @@ def test_a_switch_takes_precedence_over_the_profile() -> None:
 @pytest.mark.parametrize("asked", ["list", "id", "related"])
 def test_nested_values_have_the_form_of_the_row(asked: str) -> None:
     """Ids are text and times have an offset at any depth: in lists, by id, and in values with definitions."""
-    with Sandbox(customers=50, behaviour=Behaviour(numbers_as_text=True, time_format="offset")) as box:
-        client = SandboxClient(box)
-        job = next(row for row in box.rows("jobs") if row["assignments"] and _values(client, row["id"]))
+    with Sandbox(customers=50, behaviour=Behaviour(numbers_as_text=True, time_format="offset")) as sandbox:
+        client = SandboxClient(sandbox)
+        job = next(row for row in sandbox.rows("jobs") if row["assignments"] and _values(client, row["id"]))
         rows = client.get("/jobs", limit=100, with_custom_fields="true").rows
         row = next(candidate for candidate in rows if candidate["id"] == str(job["id"]))
         if asked == "id":
@@ -347,29 +347,29 @@ def _values(client: SandboxClient, row_id: int) -> Any:
     return client.get(f"/jobs/{row_id}").rows["customfields"]
 
 
-def test_a_switch_applies_from_the_next_request(box: Sandbox, client: SandboxClient) -> None:
+def test_a_switch_applies_from_the_next_request(sandbox: Sandbox, client: SandboxClient) -> None:
     """Cached rows are returned in the new form, and in the old form after switching back."""
     plain = client.get("/jobs").rows
-    box.behaviour.numbers_as_text = True
+    sandbox.behaviour.numbers_as_text = True
     assert client.get("/jobs").rows[0]["id"] == str(plain[0]["id"])
-    box.behaviour.numbers_as_text = False
+    sandbox.behaviour.numbers_as_text = False
     assert client.get("/jobs").rows == plain
 
 
-def test_times_are_shown_in_the_zone_of_the_account(box: Sandbox, client: SandboxClient) -> None:
+def test_times_are_shown_in_the_zone_of_the_account(sandbox: Sandbox, client: SandboxClient) -> None:
     """Times without a zone are local in summer and winter; times with a zone do not change."""
-    rows = box.rows("jobs")
+    rows = sandbox.rows("jobs")
     plain = {row["id"]: row for row in client.get("/jobs", limit=100).rows}
-    box.behaviour.time_zone = "America/Chicago"
+    sandbox.behaviour.time_zone = "America/Chicago"
     local = {row["id"]: row for row in client.get("/jobs", limit=100).rows}
     shifts = {_hours(row["created_at"]) - _hours(local[row["id"]]["created_at"]) for row in rows}
     assert {shift % 24 for shift in shifts} == {5, 6}
     assert {row["completed_at"] for row in local.values()} == {row["completed_at"] for row in plain.values()}
 
 
-def test_a_filter_value_is_in_the_zone_of_the_account(box: Sandbox, client: SandboxClient) -> None:
+def test_a_filter_value_is_in_the_zone_of_the_account(sandbox: Sandbox, client: SandboxClient) -> None:
     """A filter from a stamp that a row shows returns that row and no earlier one."""
-    box.behaviour.time_zone = "America/Chicago"
+    sandbox.behaviour.time_zone = "America/Chicago"
     stamps = sorted(row["updated_at"] for row in client.get("/jobs", limit=100).rows)
     rows = client.get("/jobs", limit=100, raw=_filtered("updated_at", stamps[20], ">=")).rows
     assert sorted(row["updated_at"] for row in rows) == stamps[20:]
@@ -381,8 +381,8 @@ def _hours(text: str) -> int:
 
 def test_object_columns_are_null_where_others_are_empty() -> None:
     """An empty text replaces null only in columns of single values."""
-    with Sandbox(customers=50, behaviour=Behaviour(null_as_empty_text=True)) as box:
-        row = _first(SandboxClient(box), "/jobs")
+    with Sandbox(customers=50, behaviour=Behaviour(null_as_empty_text=True)) as sandbox:
+        row = _first(SandboxClient(sandbox), "/jobs")
     assert row["location_coords"] is None or isinstance(row["location_coords"], dict)
     assert "" in row.values()
 
@@ -390,5 +390,5 @@ def test_object_columns_are_null_where_others_are_empty() -> None:
 def test_a_time_with_a_zone_does_not_depend_on_the_account() -> None:
     """UNIX seconds, Z and an offset mean the same in every zone."""
     for moment in (1_777_651_200, "2026-05-01T16:00:00Z", "2026-05-01T18:00:00+02:00"):
-        with Sandbox(customers=5, behaviour=Behaviour(time_zone="America/Chicago")) as box:
-            assert _timed(moment)(SandboxClient(box)) == "2026-05-01 16:00:00"
+        with Sandbox(customers=5, behaviour=Behaviour(time_zone="America/Chicago")) as sandbox:
+            assert _timed(moment)(SandboxClient(sandbox)) == "2026-05-01 16:00:00"

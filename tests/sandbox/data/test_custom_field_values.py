@@ -15,16 +15,16 @@ asking = pytest.mark.parametrize(("name", "parameter"), PARAMETERS.items())
 COLUMNS = ("id", "company_id", "field_instance_id", "value", "created_at", "updated_at")
 
 
-def _expected(box: Sandbox, name: str, number: int) -> list[dict[str, Any]]:
+def _expected(sandbox: Sandbox, name: str, number: int) -> list[dict[str, Any]]:
     fields = {
-        row["id"]: {key: row[key] for key in ("id", "name", "field_widget_id")} for row in box.rows("custom_fields")
+        row["id"]: {key: row[key] for key in ("id", "name", "field_widget_id")} for row in sandbox.rows("custom_fields")
     }
-    values = box.store.get(name, number)["customfields"]
+    values = sandbox.store.get(name, number)["customfields"]
     return [value | {"custom_field": fields[value["field_instance_id"]]} for value in values]
 
 
-def _with_value(box: Sandbox, name: str) -> dict[str, Any]:
-    return next(row for row in box.store.tables[name].rows.values() if row["customfields"])
+def _with_value(sandbox: Sandbox, name: str) -> dict[str, Any]:
+    return next(row for row in sandbox.store.tables[name].rows.values() if row["customfields"])
 
 
 def test_the_parameters_are_the_documented_ones() -> None:
@@ -38,7 +38,7 @@ def test_a_list_returns_values_with_definitions_on_request(read: SandboxClient, 
     path = BY_NAME[name].path
     asked = read.get(path, limit=100, raw={parameter: "true"}).rows
     plain = read.get(path, limit=100).rows
-    assert [row.pop(DEFINITIONS_KEY) for row in asked] == [_expected(read.box, name, row["id"]) for row in plain]
+    assert [row.pop(DEFINITIONS_KEY) for row in asked] == [_expected(read.sandbox, name, row["id"]) for row in plain]
     assert asked == plain
 
 
@@ -78,16 +78,16 @@ def test_other_lists_return_values_without_parameters(read: SandboxClient, path:
 @asking
 def test_a_row_by_id_returns_values_on_request(read: SandboxClient, name: str, parameter: str) -> None:
     """The same parameter returns the same array by id."""
-    row = _with_value(read.box, name)
+    row = _with_value(read.sandbox, name)
     path = str(BY_NAME[name].item_path).format(**row)
     asked = read.get(path, raw={parameter: "true"}).rows
-    assert asked.pop(DEFINITIONS_KEY) == _expected(read.box, name, row["id"])
+    assert asked.pop(DEFINITIONS_KEY) == _expected(read.sandbox, name, row["id"])
     assert asked == read.get(path).rows
 
 
-def test_a_material_list_returns_its_values_only_on_request(box: Sandbox, client: SandboxClient) -> None:
+def test_a_material_list_returns_its_values_only_on_request(sandbox: Sandbox, client: SandboxClient) -> None:
     """No other response has `customfields` of one: not by id, not to a write or a delete. A job has them by id."""
-    field = next(row["id"] for row in box.rows("custom_fields") if row["object"] == "material_list")
+    field = next(row["id"] for row in sandbox.rows("custom_fields") if row["object"] == "material_list")
     body = {"customfields": [{"field_instance_id": field, "value": "South"}]}
     made = client("POST", "/material-list", body | {"title": "Kit"})
     path = f"/material-list/{made.rows['id']}"
@@ -96,16 +96,16 @@ def test_a_material_list_returns_its_values_only_on_request(box: Sandbox, client
     for response in (made, client.get(path), client("PUT", path, body), client("DELETE", path)):
         assert "title" in response.rows
         assert "customfields" not in response.rows
-    job = _with_value(box, "jobs")
+    job = _with_value(sandbox, "jobs")
     assert client.get(f"/jobs/{job['id']}").rows["customfields"] == job["customfields"]
 
 
 @asking
 def test_a_definition_is_returned_in_its_current_state(
-    box: Sandbox, client: SandboxClient, name: str, parameter: str
+    sandbox: Sandbox, client: SandboxClient, name: str, parameter: str
 ) -> None:
     """A new name appears in rows that were read before; a deleted definition is null (assumed)."""
-    row = _with_value(box, name)
+    row = _with_value(sandbox, name)
     field = row["customfields"][0]["field_instance_id"]
 
     def definition() -> Any:
@@ -115,13 +115,13 @@ def test_a_definition_is_returned_in_its_current_state(
     before = definition()
     client("PUT", f"/custom-fields/{field}", {"name": "Renamed"})
     assert definition() == before | {"name": "Renamed"}
-    box.store.delete("custom_fields", field)
+    sandbox.store.delete("custom_fields", field)
     assert definition() is None
 
 
-def test_a_written_value_is_returned_at_once(box: Sandbox, client: SandboxClient) -> None:
+def test_a_written_value_is_returned_at_once(sandbox: Sandbox, client: SandboxClient) -> None:
     """The list does not return a cached row."""
-    job = _with_value(box, "jobs")
+    job = _with_value(sandbox, "jobs")
     field = job["customfields"][0]["field_instance_id"]
 
     def current_values() -> dict[int, str]:

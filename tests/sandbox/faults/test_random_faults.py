@@ -80,11 +80,11 @@ def test_two_sandboxes_with_one_seed_have_the_same_faults() -> None:
     """They respond in the same way, and record the fault of each request."""
 
     def recorded_faults(kinds: tuple[Kind, ...]) -> list[tuple[str | None, int | None]]:
-        with Sandbox(customers=3, random_faults=RandomFaults(rate=0.4, seed=3, kinds=kinds)) as box:
+        with Sandbox(customers=3, random_faults=RandomFaults(rate=0.4, seed=3, kinds=kinds)) as sandbox:
             for page in range(1, 31):
                 with contextlib.suppress(http.client.HTTPException, ConnectionError):
-                    SandboxClient(box).get("/jobs", page=page, limit=1)
-            return [(request.fault, request.status) for request in box.requests]
+                    SandboxClient(sandbox).get("/jobs", page=page, limit=1)
+            return [(request.fault, request.status) for request in sandbox.requests]
 
     first = recorded_faults(("error_status", "dropped_connection", "quota_exceeded", "not_json"))
     assert first == recorded_faults(("error_status", "dropped_connection", "quota_exceeded", "not_json"))
@@ -93,6 +93,6 @@ def test_two_sandboxes_with_one_seed_have_the_same_faults() -> None:
 
 def test_a_queued_fault_comes_before_random_faults() -> None:
     """A fault that a test queues always happens."""
-    with Sandbox(customers=3, random_faults=RandomFaults(rate=1.0, kinds=("quota_exceeded",))) as box:
-        box.add_fault(Fault("error_in_200"))
-        assert [SandboxClient(box).get("/jobs").status for _ in range(2)] == [200, 429]
+    with Sandbox(customers=3, random_faults=RandomFaults(rate=1.0, kinds=("quota_exceeded",))) as sandbox:
+        sandbox.add_fault(Fault("error_in_200"))
+        assert [SandboxClient(sandbox).get("/jobs").status for _ in range(2)] == [200, 429]

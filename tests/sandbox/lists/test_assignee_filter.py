@@ -21,15 +21,15 @@ def _members(form: str, users: list[int]) -> dict[str, Any]:
     return {form: users}
 
 
-def _assignments(box: Sandbox, name: str) -> list[tuple[int, list[dict[str, Any]]]]:
-    return [(row["id"], row["assignments"]) for row in box.rows(name)]
+def _assignments(sandbox: Sandbox, name: str) -> list[tuple[int, list[dict[str, Any]]]]:
+    return [(row["id"], row["assignments"]) for row in sandbox.rows(name)]
 
 
 @nested
 @either_form
 def test_rows_of_one_of_the_users_are_returned(read: SandboxClient, name: str, form: str) -> None:
     """Rows with one of the users among their assignments, and no others; a single user works as well."""
-    rows = _assignments(read.box, name)
+    rows = _assignments(read.sandbox, name)
     seen = list(dict.fromkeys(assignment["user_id"] for _, assignments in rows for assignment in assignments))
     for users in (seen[:1], seen[:2]):
         expected = {
@@ -42,18 +42,18 @@ def test_rows_of_one_of_the_users_are_returned(read: SandboxClient, name: str, f
 @nested
 def test_rows_of_a_team_are_returned(read: SandboxClient, name: str) -> None:
     """Rows with the team among their assignments; an unknown team has none."""
-    rows = _assignments(read.box, name)
+    rows = _assignments(read.sandbox, name)
     team = next(assignment["team_id"] for _, assignments in rows for assignment in assignments)
     expected = {row_id for row_id, assignments in rows if team in {assignment["team_id"] for assignment in assignments}}
     assert set(read.all_ids(BY_NAME[name].path, raw={"asn[team_id]": team})) == expected
     assert read.get(BY_NAME[name].path, raw={"asn[team_id]": 1}).ids == []
 
 
-def test_team_and_user_must_both_match_the_row(box: Sandbox, client: SandboxClient) -> None:
+def test_team_and_user_must_both_match_the_row(sandbox: Sandbox, client: SandboxClient) -> None:
     """They need not be in the same assignment (assumed)."""
-    job = box.rows("jobs")[0]
+    job = sandbox.rows("jobs")[0]
     crew = [{"user_id": 1, "team_id": 11}, {"user_id": 2, "team_id": 12}]
-    box.store.patch("jobs", job["id"], {"assignments": crew})
+    sandbox.store.patch("jobs", job["id"], {"assignments": crew})
     for user, team, found in ((1, 11, True), (2, 11, True), (1, 13, False), (3, 11, False)):
         query = {"asn[team_id]": team, "asn[assigned_members][]": user}
         assert client.get("/jobs", raw=query).ids == ([job["id"]] if found else [])
@@ -62,7 +62,7 @@ def test_team_and_user_must_both_match_the_row(box: Sandbox, client: SandboxClie
 @either_form
 def test_customers_are_filtered_by_their_user(read: SandboxClient, form: str) -> None:
     """Customers have no assignments; `assigned_to` is one of the users."""
-    rows = read.box.rows("customers")
+    rows = read.sandbox.rows("customers")
     users = list(dict.fromkeys(row["assigned_to"] for row in rows if row["assigned_to"]))[:2]
     expected = [row["id"] for row in rows if row["assigned_to"] in users]
     assert read.all_ids("/customers", raw=_members(form, users)) == expected
@@ -70,8 +70,8 @@ def test_customers_are_filtered_by_their_user(read: SandboxClient, form: str) ->
 
 def test_customers_are_filtered_by_the_team_of_their_user(read: SandboxClient) -> None:
     """The user is a member of the team (assumed); with users in the query both must match."""
-    rows = read.box.rows("customers")
-    team = read.box.rows("teams")[1]
+    rows = read.sandbox.rows("customers")
+    team = read.sandbox.rows("teams")[1]
     members = {member["id"] for member in team["members"]}
     expected = [row["id"] for row in rows if row["assigned_to"] in members]
     assert 0 < len(expected) < len(rows)
@@ -101,7 +101,7 @@ def test_other_forms_of_the_parameter_are_ignored(read: SandboxClient, key: str)
 
 def test_assignees_and_a_filter_must_both_match(read: SandboxClient) -> None:
     """A documented filter parameter narrows the list further."""
-    rows = read.box.rows("jobs")
+    rows = read.sandbox.rows("jobs")
     row = next(row for row in rows if row["assignments"])
     user, status = row["assignments"][0]["user_id"], row["status_id"]
     query = {"asn[assigned_members][]": user, "status_id": status}

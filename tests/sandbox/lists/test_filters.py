@@ -18,7 +18,7 @@ def _filter(column: str, operator: str, value: object, kind: str = "") -> dict[s
 @pytest.mark.parametrize("operator", ["=", ">", "<", ">=", "<="])
 def test_a_bracket_filter_compares(read: SandboxClient, operator: str) -> None:
     """Each operator selects the rows for which it is true."""
-    middle = sorted(row["updated_at"] for row in read.box.rows("jobs"))[60]
+    middle = sorted(row["updated_at"] for row in read.sandbox.rows("jobs"))[60]
     wanted = {
         "=": lambda text: text == middle,
         ">": lambda text: text > middle,
@@ -27,8 +27,8 @@ def test_a_bracket_filter_compares(read: SandboxClient, operator: str) -> None:
         "<=": lambda text: text <= middle,
     }[operator]
     query = _filter("updated_at", operator, middle.replace(" ", "T"), "date")
-    expected = {row["id"] for row in read.box.rows("jobs") if wanted(row["updated_at"])}
-    assert 0 < len(expected) < len(read.box.rows("jobs"))
+    expected = {row["id"] for row in read.sandbox.rows("jobs") if wanted(row["updated_at"])}
+    assert 0 < len(expected) < len(read.sandbox.rows("jobs"))
     assert set(read.all_ids("/jobs", raw=query)) == expected
 
 
@@ -48,7 +48,7 @@ def test_a_filter_on_a_time_includes_its_bound(
     read: SandboxClient, name: str, column: str, operator: str, form: str
 ) -> None:
     """Both operators include the row at the bound, in any form of the time; null matches neither."""
-    rows = read.box.rows(name)
+    rows = read.sandbox.rows(name)
     times = sorted(row[column] for row in rows if row[column])
     bound = times[len(times) // 2]
     value = unix_from_bare(bound) if form.startswith("UNIX") else bound.replace(" ", "T")
@@ -61,7 +61,7 @@ def test_a_filter_on_a_time_includes_its_bound(
 @pytest.mark.parametrize(("name", "column"), [("jobs", "completed_at"), ("assets", "install_date")])
 def test_a_filter_compares_times_in_other_forms(read: SandboxClient, name: str, column: str) -> None:
     """ISO times and plain dates are compared as times; both bounds include the row that they come from."""
-    rows = read.box.rows(name)
+    rows = read.sandbox.rows(name)
     times = sorted(row[column] for row in rows if row[column])
     bound = times[len(times) // 2]
     value = f"{bound[:10]}T{bound[11:19] or '00:00:00'}"
@@ -78,9 +78,9 @@ def test_an_unknown_operator_is_ignored(read: SandboxClient) -> None:
 
 def test_a_filter_in_accepts_a_comma_list(read: SandboxClient) -> None:
     """`in` selects any of the values, and so does `status_id` of jobs (documented)."""
-    wanted = [row["id"] for row in read.box.rows("job_statuses")][:2]
+    wanted = [row["id"] for row in read.sandbox.rows("job_statuses")][:2]
     text = ",".join(map(str, wanted))
-    expected = {row["id"] for row in read.box.rows("jobs") if row["status_id"] in wanted}
+    expected = {row["id"] for row in read.sandbox.rows("jobs") if row["status_id"] in wanted}
     assert expected
     assert set(read.all_ids("/jobs", raw=_filter("status_id", "in", text, "int_array"))) == expected
     assert set(read.all_ids("/jobs", status_id=text)) == expected
@@ -99,9 +99,9 @@ def test_a_filter_on_a_computed_attribute_is_500(read: SandboxClient) -> None:
     assert (response.status, response.json) == (500, {"message": "Internal Server Error"})
 
 
-def test_filters_on_some_columns_may_be_ignored(box: Sandbox, client: SandboxClient) -> None:
+def test_filters_on_some_columns_may_be_ignored(sandbox: Sandbox, client: SandboxClient) -> None:
     """The switch disables bracket filters on its columns, and no others."""
-    box.behaviour.unfilterable_columns = ("id",)
+    sandbox.behaviour.unfilterable_columns = ("id",)
     assert len(client.get("/jobs", raw=_filter("id", "=", 1)).ids) == 20
     assert client.get("/jobs", raw=_filter("customer_id", "=", 1)).ids == []
 
@@ -128,20 +128,20 @@ IGNORABLE = [
 
 @pytest.mark.parametrize(("name", "query"), IGNORABLE)
 def test_one_switch_ignores_every_filter(
-    box: Sandbox, client: SandboxClient, name: str, query: dict[str, object]
+    sandbox: Sandbox, client: SandboxClient, name: str, query: dict[str, object]
 ) -> None:
     """Without `honour_filter`, brackets, documented parameters and `asn` have no effect."""
-    everything = {row["id"] for row in box.rows(name)}
+    everything = {row["id"] for row in sandbox.rows(name)}
     path = BY_NAME[name].path
     assert set(client.all_ids(path, raw=query)) < everything
-    box.behaviour.honour_filter = False
+    sandbox.behaviour.honour_filter = False
     assert set(client.all_ids(path, raw=query)) == everything
 
 
-def test_an_ignored_filter_leaves_contacts_below_their_customer(box: Sandbox, client: SandboxClient) -> None:
+def test_an_ignored_filter_leaves_contacts_below_their_customer(sandbox: Sandbox, client: SandboxClient) -> None:
     """The path is not a filter."""
-    box.behaviour.honour_filter = False
-    owner = box.rows("customer_contacts")[0]["customer_id"]
+    sandbox.behaviour.honour_filter = False
+    owner = sandbox.rows("customer_contacts")[0]["customer_id"]
     assert {row["customer_id"] for row in client.get(f"/customers/{owner}/customer-contact").rows} == {owner}
 
 
@@ -171,34 +171,34 @@ def test_a_documented_parameter_filters(
     """The documented parameters select their rows and no others."""
     ids = read.all_ids(path, raw=query)
     name = next(resource.name for resource in RESOURCES if resource.path == path)
-    rows = read.box.rows(name)
+    rows = read.sandbox.rows(name)
     assert set(ids) == {row["id"] for row in rows if row[column] == wanted}
     assert 0 < len(ids) < len(rows) or path == "/comments"
 
 
 def test_filters_by_owner_and_user_work(read: SandboxClient) -> None:
     """Locations by object, timesheets and subtasks by user, jobs by creation."""
-    row = read.box.rows("customers")[0]
+    row = read.sandbox.rows("customers")[0]
     found = read.get("/locations", object_type="customer", object_id=row["id"]).ids
     assert found == [row["main_location"]["id"]]
-    user = read.box.rows("timesheets")[0]["user_id"]
+    user = read.sandbox.rows("timesheets")[0]["user_id"]
     assert {row["user_id"] for row in read.get("/timesheets", user_id=user).rows} == {user}
     tasks = read.get("/subtasks", assigned_user_id=user).rows
     assert tasks
     assert all(task["assignments"][0]["user_id"] == user for task in tasks)
     late = read.all_ids("/jobs", created_from=1_780_000_000)
-    assert 0 < len(late) < len(read.box.rows("jobs"))
+    assert 0 < len(late) < len(read.sandbox.rows("jobs"))
 
 
 def test_search_works_only_where_documented(read: SandboxClient) -> None:
     """`search` is free text on the lists that document it; others ignore it."""
-    row = next(row for row in read.box.rows("customers") if row["email"])
+    row = next(row for row in read.sandbox.rows("customers") if row["email"])
     assert read.get("/customers", search=row["email"].upper()).ids == [row["id"]]
     assert len(read.get("/locations", search="nothing at all").ids) == 20
 
 
-def test_a_filter_can_match_nothing(client: SandboxClient, box: Sandbox) -> None:
+def test_a_filter_can_match_nothing(client: SandboxClient, sandbox: Sandbox) -> None:
     """A server may compare differently; without a filter every row is returned."""
-    box.behaviour.filters_match_nothing = True
+    sandbox.behaviour.filters_match_nothing = True
     assert client.all_ids("/jobs", raw=_filter("status", "=", 4)) == []
-    assert len(client.all_ids("/jobs")) == len(box.rows("jobs"))
+    assert len(client.all_ids("/jobs")) == len(sandbox.rows("jobs"))

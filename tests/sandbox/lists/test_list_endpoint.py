@@ -19,7 +19,7 @@ def test_a_scan_by_id_returns_every_row_once_in_order(read: SandboxClient, resou
     name, path = resource.name, resource.path
     order = resource.sort_params("id", "asc")
     ids = read.all_ids(path, limit=40, raw=order)
-    expected = [row["id"] for row in read.box.rows(name)]
+    expected = [row["id"] for row in read.sandbox.rows(name)]
     assert (ids if order else sorted(ids)) == expected
 
 
@@ -45,7 +45,7 @@ def test_a_page_past_the_end_is_empty_and_200(read: SandboxClient) -> None:
 def test_the_count_is_returned_as_documented(read: SandboxClient, resource: Resource) -> None:
     """`total_count` is null unless requested, except for customers and jobs; elsewhere it stays null."""
     name, path, counts = resource.name, resource.path, resource.supports_count
-    rows = len(read.box.rows(name))
+    rows = len(read.sandbox.rows(name))
     unasked, asked = read.get(path).json["total_count"], read.get(path, calculate_count="true").json["total_count"]
     always = name in {"customers", "jobs"}
     assert unasked == (rows if always else None)
@@ -55,8 +55,8 @@ def test_the_count_is_returned_as_documented(read: SandboxClient, resource: Reso
 @pytest.mark.parametrize("key", ["total_results", None])
 def test_the_key_of_the_count_is_a_switch(key: str | None) -> None:
     """The count can have another key, or none."""
-    with Sandbox(customers=3, behaviour=Behaviour(count_key=key)) as box:  # type: ignore[arg-type]
-        envelope = SandboxClient(box).get("/customers").json
+    with Sandbox(customers=3, behaviour=Behaviour(count_key=key)) as sandbox:  # type: ignore[arg-type]
+        envelope = SandboxClient(sandbox).get("/customers").json
     assert set(envelope) == {"error", "response"} | ({key} if key else set())
 
 
@@ -83,23 +83,23 @@ def test_an_unsorted_list_is_not_in_the_order_of_ids(read: SandboxClient) -> Non
     assert read.get("/lead-source").ids != sorted(read.get("/lead-source").ids)
 
 
-def test_an_ignored_sort_gives_the_default_order(box: Sandbox, client: SandboxClient) -> None:
+def test_an_ignored_sort_gives_the_default_order(sandbox: Sandbox, client: SandboxClient) -> None:
     """Without `honour_sort` a sort changes nothing."""
     unsorted = client.get("/jobs").ids
-    box.behaviour.honour_sort = False
+    sandbox.behaviour.honour_sort = False
     assert client.get("/jobs", raw=BY_NAME["jobs"].sort_params("id", "asc")).ids == unsorted
 
 
-def test_a_shuffled_scan_loses_rows_without_a_sort(box: Sandbox, client: SandboxClient) -> None:
+def test_a_shuffled_scan_loses_rows_without_a_sort(sandbox: Sandbox, client: SandboxClient) -> None:
     """Rows move between pages only without a sort (verified)."""
-    box.behaviour.shuffle_unsorted = True
-    everything = {row["id"] for row in box.rows("jobs")}
+    sandbox.behaviour.shuffle_unsorted = True
+    everything = {row["id"] for row in sandbox.rows("jobs")}
     assert set(client.all_ids("/jobs", limit=10)) < everything
     assert set(client.all_ids("/jobs", limit=10, raw=BY_NAME["jobs"].sort_params("id", "asc"))) == everything
 
 
-def test_a_list_without_pages_can_repeat_its_first_page(box: Sandbox, client: SandboxClient) -> None:
+def test_a_list_without_pages_can_repeat_its_first_page(sandbox: Sandbox, client: SandboxClient) -> None:
     """Without `honour_page`, users return the same page for every number, and jobs do not."""
-    box.behaviour.honour_page = False
+    sandbox.behaviour.honour_page = False
     assert client.get("/users", limit=5, page=2).ids == client.get("/users", limit=5).ids
     assert client.get("/jobs", limit=5, page=2).ids != client.get("/jobs", limit=5).ids

@@ -15,8 +15,8 @@ every_resource = pytest.mark.parametrize("resource", RESOURCES, ids=lambda resou
 MISSING_TOKEN = {"message": "Missing Authentication Token"}
 
 
-def _first(box: Sandbox, resource: Resource) -> dict[str, object]:
-    row = box.rows(resource.name)[0]
+def _first(sandbox: Sandbox, resource: Resource) -> dict[str, object]:
+    row = sandbox.rows(resource.name)[0]
     return {"id": row["id"], "customer_id": row.get("customer_id")}
 
 
@@ -27,7 +27,7 @@ def _columns(resource: Resource) -> set[str]:
 @every_resource
 def test_a_list_returns_rows_in_the_envelope(read: SandboxClient, resource: Resource) -> None:
     """A list is 200 with `error` false and rows that have exactly the columns of the list."""
-    response = read.get(resource.path.format(**_first(read.box, resource)), limit=3)
+    response = read.get(resource.path.format(**_first(read.sandbox, resource)), limit=3)
     assert response.status == 200
     assert response.json["error"] is False
     assert 1 <= len(response.rows) <= 3
@@ -41,10 +41,10 @@ def test_a_row_by_id_exists_only_where_documented(read: SandboxClient, resource:
     if Operation.GET not in resource.operations:
         assert read.get(f"{resource.path}/1").status == 403
         return
-    path = str(resource.item_path).format(**_first(read.box, resource))
+    path = str(resource.item_path).format(**_first(read.sandbox, resource))
     response = read.get(path)
     assert response.status == 200
-    assert response.rows["id"] == read.box.rows(resource.name)[0]["id"]
+    assert response.rows["id"] == read.sandbox.rows(resource.name)[0]["id"]
     assert set(response.rows) >= _columns(resource)
 
 
@@ -53,7 +53,7 @@ def test_a_row_by_id_exists_only_where_documented(read: SandboxClient, resource:
 )
 def test_a_missing_row_is_404_with_the_body_of_the_backend(read: SandboxClient, resource: Resource) -> None:
     """GET by an unknown id is 404 with `error` true."""
-    response = read.get(str(resource.item_path).format(**(_first(read.box, resource) | {"id": 99})))
+    response = read.get(str(resource.item_path).format(**(_first(read.sandbox, resource) | {"id": 99})))
     assert response.status == 404
     assert response.json == {"error": True, "response": None, "errors": ["Entity not found."]}
 
@@ -63,22 +63,22 @@ def test_a_missing_row_is_404_with_the_body_of_the_backend(read: SandboxClient, 
     [resource for resource in RESOURCES if Operation.GET in resource.operations],
     ids=lambda resource: resource.name,
 )
-def test_a_deleted_row_is_404_by_id(box: Sandbox, client: SandboxClient, resource: Resource) -> None:
+def test_a_deleted_row_is_404_by_id(sandbox: Sandbox, client: SandboxClient, resource: Resource) -> None:
     """A row that a test deletes in the store is missing by id as well, and no other row is."""
-    row = _first(box, resource)
+    row = _first(sandbox, resource)
     path = str(resource.item_path).format(**row)
     assert client.get(path).status == 200
-    box.store.delete(resource.name, row["id"])
+    sandbox.store.delete(resource.name, row["id"])
     response = client.get(path)
     assert (response.status, response.json["errors"]) == (404, ["Entity not found."])
-    others = box.rows(resource.name)[:1]
+    others = sandbox.rows(resource.name)[:1]
     assert [client.get(str(resource.item_path).format(**other)).status for other in others] == [200] * len(others)
 
 
-def test_a_deleted_customer_has_no_contacts(box: Sandbox, client: SandboxClient) -> None:
+def test_a_deleted_customer_has_no_contacts(sandbox: Sandbox, client: SandboxClient) -> None:
     """Below a deleted customer there is neither a list of contacts nor a contact."""
-    contact = box.rows("customer_contacts")[0]
-    box.store.delete("customers", contact["customer_id"])
+    contact = sandbox.rows("customer_contacts")[0]
+    sandbox.store.delete("customers", contact["customer_id"])
     below = f"/customers/{contact['customer_id']}/customer-contact"
     assert client.get(below).status == 404
     assert client.get(f"{below}/{contact['id']}").status == 404
@@ -108,12 +108,12 @@ def test_an_unknown_method_is_403(read: SandboxClient, method: str) -> None:
     assert read(method, "/jobs").status == 403
 
 
-def test_a_body_beyond_the_gateways_limit_is_413(box: Sandbox, client: SandboxClient) -> None:
+def test_a_body_beyond_the_gateways_limit_is_413(sandbox: Sandbox, client: SandboxClient) -> None:
     """A body of more than 10 MiB does not reach the backend."""
-    before = box.rows("customers")
+    before = sandbox.rows("customers")
     response = client("POST", "/customers", {"first_name": "Nova", "notes": "x" * 10 * 1024 * 1024})
     assert (response.status, response.json) == (413, {"message": "Request Too Long"})
-    assert box.rows("customers") == before
+    assert sandbox.rows("customers") == before
 
 
 def test_an_unknown_key_is_forbidden(read: SandboxClient) -> None:
@@ -121,13 +121,13 @@ def test_an_unknown_key_is_forbidden(read: SandboxClient) -> None:
     for path in ("/jobs", "/nowhere"):
         response = read.get(path, key="wrong")
         assert (response.status, response.json) == (403, {"message": "Forbidden"})
-    assert read.box.requests[-1].has_valid_key is False
+    assert read.sandbox.requests[-1].has_valid_key is False
 
 
 def test_an_unknown_key_can_be_unauthorized_instead() -> None:
     """The documented 401 is a switch."""
-    with Sandbox(customers=3, behaviour=Behaviour(bad_key_status=401)) as box:
-        response = SandboxClient(box).get("/jobs", key="wrong")
+    with Sandbox(customers=3, behaviour=Behaviour(bad_key_status=401)) as sandbox:
+        response = SandboxClient(sandbox).get("/jobs", key="wrong")
     assert (response.status, response.json) == (401, {"message": "Unauthorized"})
 
 
@@ -146,8 +146,8 @@ def test_every_response_has_the_date_of_the_server(read: SandboxClient) -> None:
 
 def test_contacts_belong_to_the_customer_of_their_path(read: SandboxClient) -> None:
     """A contact is missing below another customer; a missing customer has no list."""
-    contact = read.box.rows("customer_contacts")[0]
-    other = next(row["id"] for row in read.box.rows("customers") if row["id"] != contact["customer_id"])
+    contact = read.sandbox.rows("customer_contacts")[0]
+    other = next(row["id"] for row in read.sandbox.rows("customers") if row["id"] != contact["customer_id"])
     contacts = read.get(f"/customers/{contact['customer_id']}/customer-contact")
     assert {row["customer_id"] for row in contacts.rows} == {contact["customer_id"]}
     assert read.get(f"/customers/{other}/customer-contact/{contact['id']}").status == 404
@@ -156,17 +156,17 @@ def test_contacts_belong_to_the_customer_of_their_path(read: SandboxClient) -> N
 
 def test_a_job_by_id_has_columns_that_lists_omit(read: SandboxClient) -> None:
     """By id a job has its customer, location, status log and custom values (verified)."""
-    response = read.get(f"/jobs/{read.box.rows('jobs')[0]['id']}").rows
+    response = read.get(f"/jobs/{read.sandbox.rows('jobs')[0]['id']}").rows
     assert response["customer"]["id"] == response["customer_id"]
     assert response["entity_location"]["id"] == response["location_id"]
     assert {"status_log", "customfields", "total_price"} <= set(response)
 
 
-def test_requests_are_recorded(box: Sandbox, client: SandboxClient) -> None:
+def test_requests_are_recorded(sandbox: Sandbox, client: SandboxClient) -> None:
     """The record has method, path, query, body and status."""
     client.get("/jobs", limit=1)
     client("POST", "/tags", {"title": "VIP"})
-    first, second = box.requests
+    first, second = sandbox.requests
     assert (first.method, first.path, first.query, first.body, first.status) == (
         "GET",
         "/jobs",

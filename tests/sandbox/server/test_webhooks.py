@@ -82,9 +82,9 @@ def _receiving(*statuses: int) -> Iterator[WebhookReceiver]:
             thread.join()
 
 
-def _delivered(box: Sandbox) -> None:
-    assert box.webhook_sender
-    box.webhook_sender.flush()
+def _delivered(sandbox: Sandbox) -> None:
+    assert sandbox.webhook_sender
+    sandbox.webhook_sender.flush()
 
 
 @pytest.mark.parametrize(
@@ -99,10 +99,10 @@ def test_a_create_causes_an_event_with_the_documented_fields(
     path: str, name: str, body: dict[str, Any], fields: set[str]
 ) -> None:
     """The data is the bare object, posted as JSON to the complete URL."""
-    with _receiving() as receiver, Sandbox(customers=10, webhook_url=receiver.url) as box:
-        created = SandboxClient(box)("POST", path, {"customer_id": box.rows("customers")[0]["id"], **body}).rows
-        _delivered(box)
-        company = box.rows("company_profiles")[0]
+    with _receiving() as receiver, Sandbox(customers=10, webhook_url=receiver.url) as sandbox:
+        created = SandboxClient(sandbox)("POST", path, {"customer_id": sandbox.rows("customers")[0]["id"], **body}).rows
+        _delivered(sandbox)
+        company = sandbox.rows("company_profiles")[0]
     (event,) = receiver.events
     noun = name.removesuffix("s").title()
     assert (event["trigger"], event["message"]) == (f"{noun} Created", f"CREATE ON {name.upper()}")
@@ -116,11 +116,11 @@ def test_a_create_causes_an_event_with_the_documented_fields(
 @pytest.mark.parametrize(("flow", "word"), [(7, "Workflow "), (None, "")])
 def test_a_status_change_causes_an_event_with_both_values(name: str, flow: int | None, word: str) -> None:
     """A row in a workflow causes the event of workflows; the values are ids of statuses."""
-    with _receiving() as receiver, Sandbox(customers=10, webhook_url=receiver.url) as box:
-        row = box.rows(name)[0]
-        box.store.patch(name, row["id"], {"status_workflow_id": flow})
-        box.store.update(name, row["id"], {"status_id": 77})
-        _delivered(box)
+    with _receiving() as receiver, Sandbox(customers=10, webhook_url=receiver.url) as sandbox:
+        row = sandbox.rows(name)[0]
+        sandbox.store.patch(name, row["id"], {"status_workflow_id": flow})
+        sandbox.store.update(name, row["id"], {"status_id": 77})
+        _delivered(sandbox)
     (event,) = receiver.events
     noun = name.removesuffix("s").title()
     assert event["trigger"] == f"{noun} {word}Custom Status Update"
@@ -133,12 +133,12 @@ def test_a_status_change_causes_an_event_with_both_values(name: str, flow: int |
 
 def test_a_time_change_causes_an_event_with_few_fields() -> None:
     """A PUT of both times causes two events."""
-    with _receiving() as receiver, Sandbox(customers=10, webhook_url=receiver.url) as box:
-        row = next(row for row in box.rows("jobs") if row["start_time"])
+    with _receiving() as receiver, Sandbox(customers=10, webhook_url=receiver.url) as sandbox:
+        row = next(row for row in sandbox.rows("jobs") if row["start_time"])
         required = {key: row[key] for key in ("customer_id", "job_type", "billing")}
         times = {"start_time": 1_777_651_200, "end_time": 1_777_654_800}
-        assert SandboxClient(box)("PUT", f"/jobs/{row['id']}", required | times).status == 200
-        _delivered(box)
+        assert SandboxClient(sandbox)("PUT", f"/jobs/{row['id']}", required | times).status == 200
+        _delivered(sandbox)
     start, end = receiver.events
     assert (start["trigger"], start["message"]) == ("Job Start Time Update", "UPDATE ON JOBS FOR start")
     assert (end["trigger"], end["message"]) == ("Job End Time Update", "UPDATE ON JOBS FOR end")
@@ -148,21 +148,21 @@ def test_a_time_change_causes_an_event_with_few_fields() -> None:
 
 def test_other_changes_cause_no_event() -> None:
     """Other columns, other resources, stamps alone, and deletes cause no event."""
-    with _receiving() as receiver, Sandbox(customers=10, webhook_url=receiver.url) as box:
-        job = box.rows("jobs")[0]["id"]
-        box.store.update("jobs", job, {"notes": "Moved."})
-        box.store.update("jobs", job, {})
-        SandboxClient(box)("POST", "/customers", {"first_name": "Nova"})
-        SandboxClient(box)("DELETE", f"/jobs/{job}")
-        _delivered(box)
+    with _receiving() as receiver, Sandbox(customers=10, webhook_url=receiver.url) as sandbox:
+        job = sandbox.rows("jobs")[0]["id"]
+        sandbox.store.update("jobs", job, {"notes": "Moved."})
+        sandbox.store.update("jobs", job, {})
+        SandboxClient(sandbox)("POST", "/customers", {"first_name": "Nova"})
+        SandboxClient(sandbox)("DELETE", f"/jobs/{job}")
+        _delivered(sandbox)
     assert receiver.bodies == []
 
 
 def test_a_refused_update_causes_no_event() -> None:
     """A write that was not stored causes no event."""
-    with _receiving() as receiver, Sandbox(customers=10, webhook_url=receiver.url) as box:
-        assert SandboxClient(box)("POST", "/jobs", {"job_type": "Repair"}).status == 400
-        _delivered(box)
+    with _receiving() as receiver, Sandbox(customers=10, webhook_url=receiver.url) as sandbox:
+        assert SandboxClient(sandbox)("POST", "/jobs", {"job_type": "Repair"}).status == 400
+        _delivered(sandbox)
     assert receiver.bodies == []
 
 
@@ -170,11 +170,11 @@ def test_statuses_are_numbers_or_documented_texts() -> None:
     """Live, a status is a number and a log is seconds; the documentation shows a text and a JSON string."""
     for types, status, log in (("live", 4, 5400), ("documented", "Completed", '{"in_progress": 5400}')):
         behaviour = Behaviour(webhook_values=types)  # type: ignore[arg-type]
-        with _receiving() as receiver, Sandbox(customers=10, behaviour=behaviour, webhook_url=receiver.url) as box:
-            row = box.rows("jobs")[0]
-            box.store.update("jobs", row["id"], {"status": 4, "status_id": 77, "in_progress_status_log": 5400})
-            box.store.update("invoices", box.rows("invoices")[0]["id"], {"status": 3, "status_id": 78})
-            _delivered(box)
+        with _receiving() as receiver, Sandbox(customers=10, behaviour=behaviour, webhook_url=receiver.url) as sandbox:
+            row = sandbox.rows("jobs")[0]
+            sandbox.store.update("jobs", row["id"], {"status": 4, "status_id": 77, "in_progress_status_log": 5400})
+            sandbox.store.update("invoices", sandbox.rows("invoices")[0]["id"], {"status": 3, "status_id": 78})
+            _delivered(sandbox)
         job, invoice = (event["data"]["object"] for event in receiver.events)
         assert (job["status"], job["in_progress_status_log"]) == (status, log)
         assert invoice["status"] == (3 if types == "live" else "3")
@@ -184,9 +184,9 @@ def test_statuses_are_numbers_or_documented_texts() -> None:
 def test_a_delivery_can_be_signed(is_signed: bool) -> None:
     """The signature is the base64 of the raw HMAC-SHA256 of the body."""
     behaviour = Behaviour(webhook_signature=is_signed)
-    with _receiving() as receiver, Sandbox(customers=10, behaviour=behaviour, webhook_url=receiver.url) as box:
-        box.store.update("jobs", box.rows("jobs")[0]["id"], {"status_id": 77})
-        _delivered(box)
+    with _receiving() as receiver, Sandbox(customers=10, behaviour=behaviour, webhook_url=receiver.url) as sandbox:
+        sandbox.store.update("jobs", sandbox.rows("jobs")[0]["id"], {"status_id": 77})
+        _delivered(sandbox)
     digest = hmac.new(SECRET.encode(), receiver.bodies[0], hashlib.sha256).digest()
     assert receiver.headers[0].get("x-encrypted-data") == (base64.b64encode(digest).decode() if is_signed else None)
 
@@ -195,10 +195,10 @@ def test_a_delivery_can_be_duplicated() -> None:
     """With the switch each delivery is sent twice."""
     with (
         _receiving() as receiver,
-        Sandbox(customers=10, behaviour=Behaviour(webhook_duplicates=True), webhook_url=receiver.url) as box,
+        Sandbox(customers=10, behaviour=Behaviour(webhook_duplicates=True), webhook_url=receiver.url) as sandbox,
     ):
-        box.store.update("jobs", box.rows("jobs")[0]["id"], {"status_id": 77})
-        _delivered(box)
+        sandbox.store.update("jobs", sandbox.rows("jobs")[0]["id"], {"status_id": 77})
+        _delivered(sandbox)
     assert len(receiver.bodies) == 2
     assert receiver.bodies[0] == receiver.bodies[1]
 
@@ -244,12 +244,12 @@ def test_an_unusable_url_does_not_end_the_thread(url: str) -> None:
 
 def test_no_response_waits_for_an_absent_receiver() -> None:
     """The sandbox stops without waiting for the attempts."""
-    with Sandbox(customers=10, webhook_url="http://127.0.0.1:9/hook") as box:
+    with Sandbox(customers=10, webhook_url="http://127.0.0.1:9/hook") as sandbox:
         for number in range(50):
-            box.store.update("jobs", box.rows("jobs")[0]["id"], {"status_id": number})
-        assert SandboxClient(box).get("/jobs").status == 200
-        assert box.webhook_sender
-    assert len(box.webhook_sender.attempts) < 50
+            sandbox.store.update("jobs", sandbox.rows("jobs")[0]["id"], {"status_id": number})
+        assert SandboxClient(sandbox).get("/jobs").status == 200
+        assert sandbox.webhook_sender
+    assert len(sandbox.webhook_sender.attempts) < 50
 
 
 def test_without_a_url_no_webhook_is_sent() -> None:

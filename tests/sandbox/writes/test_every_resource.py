@@ -33,16 +33,16 @@ every_written = pytest.mark.parametrize("resource", WRITTEN, ids=lambda resource
 
 
 @pytest.fixture
-def box() -> Any:
+def sandbox() -> Any:
     """Run a sandbox whose clock stands still after the seeded year."""
-    with Sandbox(customers=20, clock=lambda: NOW) as box:
-        yield box
+    with Sandbox(customers=20, clock=lambda: NOW) as sandbox:
+        yield sandbox
 
 
-def _create(box: Sandbox, client: SandboxClient, resource: Resource) -> tuple[str, dict[str, Any]]:
+def _create(sandbox: Sandbox, client: SandboxClient, resource: Resource) -> tuple[str, dict[str, Any]]:
     """Create a row; return its path, and the fields that each PUT must repeat."""
-    create_path, item_path = paths(box, resource)
-    body = minimal(box, resource)
+    create_path, item_path = paths(sandbox, resource)
+    body = minimal(sandbox, resource)
     created = client("POST", create_path, body)
     assert created.status == 201, created.json
     required = {name: body[name] for name in rules(resource).always_resend if name in rules(resource).required}
@@ -65,18 +65,18 @@ def _is_kept(field: Field, sent: Any, cell: Any) -> bool:
 
 
 @every_written
-def test_a_row_can_be_created_read_and_deleted(box: Sandbox, client: SandboxClient, resource: Resource) -> None:
+def test_a_row_can_be_created_read_and_deleted(sandbox: Sandbox, client: SandboxClient, resource: Resource) -> None:
     """A new row is 201, with the highest id, stamped, readable and listed. Deleted, it is missing everywhere."""
-    create_path, item_path = paths(box, resource)
-    before = [row["id"] for row in box.rows(resource.name)]
-    created = client("POST", create_path, minimal(box, resource))
+    create_path, item_path = paths(sandbox, resource)
+    before = [row["id"] for row in sandbox.rows(resource.name)]
+    created = client("POST", create_path, minimal(sandbox, resource))
     assert created.status == 201
     row = created.rows
     assert row["id"] > max(before)
     assert row["created_at"] == row["updated_at"] == bare(NOW)
     path = item_path.replace("{id}", str(row["id"]))
     assert client.get(path).rows["id"] == row["id"]
-    assert [existing["id"] for existing in box.rows(resource.name)] == [*before, row["id"]]
+    assert [existing["id"] for existing in sandbox.rows(resource.name)] == [*before, row["id"]]
     if Operation.DELETE not in resource.operations:
         assert client("DELETE", path).status == 403
         return
@@ -85,19 +85,19 @@ def test_a_row_can_be_created_read_and_deleted(box: Sandbox, client: SandboxClie
     assert client.get(path).status == 404
     assert client("DELETE", path).status == 404
     assert client("PUT", path, {}).status == 404
-    assert [existing["id"] for existing in box.rows(resource.name)] == before
+    assert [existing["id"] for existing in sandbox.rows(resource.name)] == before
 
 
 @every_written
 def test_each_documented_field_is_updated_and_read_back(
-    box: Sandbox, client: SandboxClient, resource: Resource
+    sandbox: Sandbox, client: SandboxClient, resource: Resource
 ) -> None:
     """A PUT of one field changes its column, in the form of the rows, and returns the row."""
-    path, required = _create(box, client, resource)
+    path, required = _create(sandbox, client, resource)
     for field in _free(resource):
         if field.type is FieldType.JSON:
             continue
-        sent = "12" if field.name == "quantity_available" else sample(box, resource, field)
+        sent = "12" if field.name == "quantity_available" else sample(sandbox, resource, field)
         response = client("PUT", path, required | {field.name: sent})
         assert response.status == 200, (field.name, response.json)
         cell = client.get(path).rows[field.column]
@@ -106,9 +106,9 @@ def test_each_documented_field_is_updated_and_read_back(
 
 
 @every_written
-def test_each_field_refuses_invalid_values(box: Sandbox, client: SandboxClient, resource: Resource) -> None:
+def test_each_field_refuses_invalid_values(sandbox: Sandbox, client: SandboxClient, resource: Resource) -> None:
     """A value of a wrong type, too long or not allowed is one problem each, and changes nothing."""
-    path, required = _create(box, client, resource)
+    path, required = _create(sandbox, client, resource)
     before = client.get(path).rows
     for field in _free(resource):
         bad = [UNFIT[field.type]]
@@ -121,9 +121,9 @@ def test_each_field_refuses_invalid_values(box: Sandbox, client: SandboxClient, 
 
 
 @every_written
-def test_each_reference_must_name_a_live_row(box: Sandbox, client: SandboxClient, resource: Resource) -> None:
+def test_each_reference_must_name_a_live_row(sandbox: Sandbox, client: SandboxClient, resource: Resource) -> None:
     """An unknown id is refused with the vendor's text, on create and on update."""
-    path, required = _create(box, client, resource)
+    path, required = _create(sandbox, client, resource)
     named = [field.name for field in _free(resource) if field.type is FieldType.INTEGER]
     for name in named:
         if table_of(resource, name) in (None, "job_statuses"):
@@ -131,46 +131,48 @@ def test_each_reference_must_name_a_live_row(box: Sandbox, client: SandboxClient
         expected = (400, [f"The selected {name.replace('_', ' ')} is invalid."])
         for response in (
             client("PUT", path, required | {name: 99}),
-            client("POST", paths(box, resource)[0], minimal(box, resource) | {name: 99}),
+            client("POST", paths(sandbox, resource)[0], minimal(sandbox, resource) | {name: 99}),
         ):
             assert (response.status, response.json["errors"]) == expected
 
 
 @every_written
-def test_a_create_requires_the_required_fields(box: Sandbox, client: SandboxClient, resource: Resource) -> None:
+def test_a_create_requires_the_required_fields(sandbox: Sandbox, client: SandboxClient, resource: Resource) -> None:
     """Each missing field is named, and nothing is stored."""
-    body, before = minimal(box, resource), box.rows(resource.name)
+    body, before = minimal(sandbox, resource), sandbox.rows(resource.name)
     for name in body:
         for blank in ({}, {name: None}, {name: ""}):
             rest = {key: value for key, value in body.items() if key != name}
-            response = client("POST", paths(box, resource)[0], rest | blank)
+            response = client("POST", paths(sandbox, resource)[0], rest | blank)
             assert (response.status, len(response.json["errors"])) == (400, 1)
             assert response.json["errors"][0].startswith(f"The {name.replace('_', ' ')} field is required")
-    assert box.rows(resource.name) == before
+    assert sandbox.rows(resource.name) == before
 
 
 @every_written
-def test_an_update_repeats_only_what_must_be_resent(box: Sandbox, client: SandboxClient, resource: Resource) -> None:
+def test_an_update_repeats_only_what_must_be_resent(
+    sandbox: Sandbox, client: SandboxClient, resource: Resource
+) -> None:
     """An empty PUT is accepted except for jobs, which require three fields each time (documented)."""
-    path, required = _create(box, client, resource)
+    path, required = _create(sandbox, client, resource)
     assert client("PUT", path, required).status == 200
     assert client("PUT", path, {}).status == (400 if resource.name == "jobs" else 200)
 
 
 @every_written
-def test_a_required_field_cannot_be_cleared(box: Sandbox, client: SandboxClient, resource: Resource) -> None:
+def test_a_required_field_cannot_be_cleared(sandbox: Sandbox, client: SandboxClient, resource: Resource) -> None:
     """A PUT that would clear a required field is refused if null clears (assumed)."""
-    path, required = _create(box, client, resource)
-    box.behaviour.put_null = "clear"
-    for name in set(minimal(box, resource)) & set(rules(resource).required):
+    path, required = _create(sandbox, client, resource)
+    sandbox.behaviour.put_null = "clear"
+    for name in set(minimal(sandbox, resource)) & set(rules(resource).required):
         assert client("PUT", path, required | {name: None}).status == 400
 
 
 @every_written
-def test_unknown_and_protected_keys_are_ignored(box: Sandbox, client: SandboxClient, resource: Resource) -> None:
+def test_unknown_and_protected_keys_are_ignored(sandbox: Sandbox, client: SandboxClient, resource: Resource) -> None:
     """Unknown keys do not fail a create (observed); no write sets an id, a company or a stamp."""
     junk = {"externalId": "x", "id": 5, "created_at": "1999-01-01 00:00:00", "company_id": 1, "deleted_at": 1}
-    created = client("POST", paths(box, resource)[0], minimal(box, resource) | junk)
+    created = client("POST", paths(sandbox, resource)[0], minimal(sandbox, resource) | junk)
     assert created.status == 201
     assert created.rows.get("externalId") is None
     assert created.rows["id"] > 5

@@ -14,9 +14,9 @@ PART = {"quantity": "2", "unit_price": "10.5"}
 both = pytest.mark.parametrize("name", ["estimates", "invoices"])
 
 
-def _create(box: Sandbox, client: SandboxClient, name: str = "invoices", **body: Any) -> Any:
+def _create(sandbox: Sandbox, client: SandboxClient, name: str = "invoices", **body: Any) -> Any:
     lines = {"line_items": [{"line_components": [PART, PART]}, {"line_components": [PART]}]}
-    return client("POST", f"/{name}", {"customer_id": box.rows("customers")[0]["id"]} | lines | body)
+    return client("POST", f"/{name}", {"customer_id": sandbox.rows("customers")[0]["id"]} | lines | body)
 
 
 def _update(client: SandboxClient, invoice: dict[str, Any], *lines: Any) -> Any:
@@ -24,9 +24,9 @@ def _update(client: SandboxClient, invoice: dict[str, Any], *lines: Any) -> Any:
 
 
 @both
-def test_line_items_determine_the_total(box: Sandbox, client: SandboxClient, name: str) -> None:
+def test_line_items_determine_the_total(sandbox: Sandbox, client: SandboxClient, name: str) -> None:
     """The amounts follow from the components, less the discount, plus the tax."""
-    created = _create(box, client, name).rows
+    created = _create(sandbox, client, name).rows
     assert (created["subtotal"], created["total"], created["amount_unpaid"]) == ("63.000000", "63.00", "63.00")
     after = client("PUT", f"/{name}/{created['id']}", {"discount": "13", "tax_rate": "10"}).rows
     assert (after["subtotal"], after["subtotal_discounted"]) == ("63.000000", "50.000000")
@@ -34,23 +34,25 @@ def test_line_items_determine_the_total(box: Sandbox, client: SandboxClient, nam
 
 
 @both
-def test_lines_and_components_get_ids_and_the_form_of_live_rows(box: Sandbox, client: SandboxClient, name: str) -> None:
+def test_lines_and_components_get_ids_and_the_form_of_live_rows(
+    sandbox: Sandbox, client: SandboxClient, name: str
+) -> None:
     """Each has a unique id and every key of live rows; an id that is sent stays."""
-    seeded = box.rows(name)[0]["line_items"][0]
-    created = _create(box, client, name).rows["line_items"]
+    seeded = sandbox.rows(name)[0]["line_items"][0]
+    created = _create(sandbox, client, name).rows["line_items"]
     parts = [part for line in created for part in line["line_components"]]
     assert [line["line_number"] for line in created] == [0, 1]
     assert len({element["id"] for element in (*created, *parts)}) == 5
     assert set(created[0]) == set(seeded)
     assert set(parts[0]) == set(seeded["line_components"][0])
     assert (parts[0]["quantity"], parts[0]["unit_price"], parts[0]["unit_cost"]) == ("2", "10.5000", "0.0000")
-    resent = _create(box, client, name, line_items=created).rows["line_items"]
+    resent = _create(sandbox, client, name, line_items=created).rows["line_items"]
     assert resent == created
 
 
-def test_new_prices_change_components_and_totals(box: Sandbox, client: SandboxClient) -> None:
+def test_new_prices_change_components_and_totals(sandbox: Sandbox, client: SandboxClient) -> None:
     """Only the named components change, in the sent prices, and the amounts follow."""
-    created = _create(box, client).rows
+    created = _create(sandbox, client).rows
     first, second = created["line_items"]
     part = first["line_components"][0]
     prices = {"id": part["id"], "unit_cost": "3", "unit_price": 20}
@@ -70,9 +72,9 @@ def test_new_prices_change_components_and_totals(box: Sandbox, client: SandboxCl
     assert (response.rows["total"], response.rows["amount_unpaid"]) == ("82.00", "82.00")
 
 
-def test_new_prices_keep_the_amount_paid(box: Sandbox, client: SandboxClient) -> None:
+def test_new_prices_keep_the_amount_paid(sandbox: Sandbox, client: SandboxClient) -> None:
     """The unpaid amount is the new total less the payments."""
-    invoice = next(row for row in box.rows("invoices") if Decimal(row["amount_paid"]) > 0)
+    invoice = next(row for row in sandbox.rows("invoices") if Decimal(row["amount_paid"]) > 0)
     line = invoice["line_items"][0]
     part = line["line_components"][0]
     change = {"id": line["id"], "line_components": [{"id": part["id"], "unit_price": "99999"}]}
@@ -94,10 +96,10 @@ def test_new_prices_keep_the_amount_paid(box: Sandbox, client: SandboxClient) ->
     ],
 )
 def test_prices_of_unknown_lines_are_refused(
-    box: Sandbox, client: SandboxClient, change: dict[str, Any], problem: str
+    sandbox: Sandbox, client: SandboxClient, change: dict[str, Any], problem: str
 ) -> None:
     """An unknown line or component, or a price that is not a number, changes nothing."""
-    created = _create(box, client).rows
+    created = _create(sandbox, client).rows
     line = {key: created["line_items"][0][key] for key in ("id", "line_components")}
     response = _update(client, created, line | change)
     assert (response.status, response.json["errors"]) == (400, [problem])
@@ -116,7 +118,7 @@ def test_prices_of_unknown_lines_are_refused(
         ),
     ],
 )
-def test_invalid_lines_are_refused(box: Sandbox, client: SandboxClient, lines: Any, problem: str) -> None:
+def test_invalid_lines_are_refused(sandbox: Sandbox, client: SandboxClient, lines: Any, problem: str) -> None:
     """Lines are objects, with components whose numbers are numbers."""
-    response = _create(box, client, line_items=lines)
+    response = _create(sandbox, client, line_items=lines)
     assert (response.status, response.json["errors"]) == (400, [problem])

@@ -22,31 +22,31 @@ BODIES: dict[str, dict[str, Any]] = {
 
 
 @pytest.fixture
-def box() -> Any:
+def sandbox() -> Any:
     """Run a sandbox whose clock stands still after the seeded year."""
-    with Sandbox(customers=20, clock=lambda: NOW) as box:
-        yield box
+    with Sandbox(customers=20, clock=lambda: NOW) as sandbox:
+        yield sandbox
 
 
 @pytest.mark.parametrize("method", ["POST", "PUT"])
 @pytest.mark.parametrize("name", ["customer_id", "job_type", "billing"])
 def test_a_job_requires_three_fields_on_every_write(
-    box: Sandbox, client: SandboxClient, method: str, name: str
+    sandbox: Sandbox, client: SandboxClient, method: str, name: str
 ) -> None:
     """Each is required on create and updated on each PUT (documented)."""
-    job = box.rows("jobs")[0]
+    job = sandbox.rows("jobs")[0]
     body = {key: job[key] for key in ("customer_id", "job_type", "billing") if key != name}
     response = client(method, "/jobs" if method == "POST" else f"/jobs/{job['id']}", body)
     words = name.replace("_", " ")
     assert (response.status, response.json) == (400, {"error": True, "errors": [f"The {words} field is required."]})
 
 
-def test_a_refused_body_stores_nothing(box: Sandbox, client: SandboxClient) -> None:
+def test_a_refused_body_stores_nothing(sandbox: Sandbox, client: SandboxClient) -> None:
     """All problems are reported at once, and no row is stored."""
-    before = box.rows("jobs")
+    before = sandbox.rows("jobs")
     response = client("POST", "/jobs", {"status": 9})
     assert len(response.json["errors"]) == 4
-    assert box.rows("jobs") == before
+    assert sandbox.rows("jobs") == before
 
 
 @pytest.mark.parametrize(
@@ -57,11 +57,11 @@ def test_a_refused_body_stores_nothing(box: Sandbox, client: SandboxClient) -> N
     ],
 )
 def test_a_validation_error_can_be_422_or_200(
-    box: Sandbox, client: SandboxClient, shape: Any, status: int, body: dict[str, Any]
+    sandbox: Sandbox, client: SandboxClient, shape: Any, status: int, body: dict[str, Any]
 ) -> None:
     """Laravel's 422 names the fields; an error may also have status 200."""
-    box.behaviour.validation_status = shape
-    customer = box.rows("customers")[0]["id"]
+    sandbox.behaviour.validation_status = shape
+    customer = sandbox.rows("customers")[0]["id"]
     response = client("POST", "/jobs", {"customer_id": customer, "billing": 1})
     assert response.status == status
     assert body.items() <= response.json.items()
@@ -69,9 +69,9 @@ def test_a_validation_error_can_be_422_or_200(
         assert response.json["errors"] == {"job_type": ["The job type field is required."]}
 
 
-def test_a_create_can_return_200(box: Sandbox, client: SandboxClient) -> None:
+def test_a_create_can_return_200(sandbox: Sandbox, client: SandboxClient) -> None:
     """The status of a create is a switch."""
-    box.behaviour.create_status = 200
+    sandbox.behaviour.create_status = 200
     assert client("POST", "/customers", BODIES["customers"]).status == 200
 
 
@@ -119,36 +119,36 @@ def test_a_display_name_without_a_name_is_unique(client: SandboxClient) -> None:
 
 
 @pytest.mark.parametrize("value", [1_794_000_000, "1794000000", "2026-11-06 21:20:00", "2026-11-06T21:20:00Z"])
-def test_times_are_accepted_in_any_form_and_stored_bare(box: Sandbox, client: SandboxClient, value: Any) -> None:
+def test_times_are_accepted_in_any_form_and_stored_bare(sandbox: Sandbox, client: SandboxClient, value: Any) -> None:
     """UNIX seconds (documented) and text (observed) are both stored as text without a zone."""
-    body = BODIES["jobs"] | {"customer_id": box.rows("customers")[0]["id"], "start_time": value}
+    body = BODIES["jobs"] | {"customer_id": sandbox.rows("customers")[0]["id"], "start_time": value}
     assert client("POST", "/jobs", body).rows["start_time"] == "2026-11-06 21:20:00"
 
 
-def test_a_put_merges_and_stamps(box: Sandbox, client: SandboxClient) -> None:
+def test_a_put_merges_and_stamps(sandbox: Sandbox, client: SandboxClient) -> None:
     """Only the keys in the body and `updated_at` change; an empty text is a value."""
-    row = next(row for row in box.rows("customers") if row["email"] and row["phone"])
+    row = next(row for row in sandbox.rows("customers") if row["email"] and row["phone"])
     client("PUT", f"/customers/{row['id']}", {"email": "", "notes": "Moved."})
-    after = next(listed for listed in box.rows("customers") if listed["id"] == row["id"])
+    after = next(listed for listed in sandbox.rows("customers") if listed["id"] == row["id"])
     changed = {key for key in row if row[key] != after[key]}
     assert changed == {"email", "notes", "updated_at"}
     assert (after["email"], after["updated_at"]) == ("", bare(NOW))
 
 
-def test_a_change_appears_in_the_list_at_once(box: Sandbox, client: SandboxClient) -> None:
+def test_a_change_appears_in_the_list_at_once(sandbox: Sandbox, client: SandboxClient) -> None:
     """A write invalidates the cached JSON of a row and the cached order."""
     newest = {"raw": {"sort[0][attribute]": "updated_at", "sort[0][order]": "desc"}, "limit": 1}
-    row = box.rows("customers")[3]
+    row = sandbox.rows("customers")[3]
     assert client.get("/customers", **newest).ids != [row["id"]]
     client("PUT", f"/customers/{row['id']}", {"notes": "Seen."})
     first = client.get("/customers", **newest).rows[0]
     assert (first["id"], first["notes"]) == (row["id"], "Seen.")
 
 
-def test_a_pipeline_change_is_stamped(box: Sandbox, client: SandboxClient) -> None:
+def test_a_pipeline_change_is_stamped(sandbox: Sandbox, client: SandboxClient) -> None:
     """Another `pipeline_status_id` stamps `pipeline_status_updated_at`; the same id does not."""
-    stages = [row["id"] for row in box.rows("pipeline_statuses")]
-    row = next(row for row in box.rows("customers") if row["pipeline_status_id"])
+    stages = [row["id"] for row in sandbox.rows("pipeline_statuses")]
+    row = next(row for row in sandbox.rows("customers") if row["pipeline_status_id"])
     stages.remove(row["pipeline_status_id"])
     same = client("PUT", f"/customers/{row['id']}", {"pipeline_status_id": row["pipeline_status_id"]}).rows
     assert same["pipeline_status_updated_at"] == row["pipeline_status_updated_at"]
@@ -157,9 +157,9 @@ def test_a_pipeline_change_is_stamped(box: Sandbox, client: SandboxClient) -> No
 
 
 @pytest.mark.parametrize("key", ["method", "method "])
-def test_a_payment_changes_its_invoice(box: Sandbox, client: SandboxClient, key: str) -> None:
+def test_a_payment_changes_its_invoice(sandbox: Sandbox, client: SandboxClient, key: str) -> None:
     """Creating and deleting a payment changes the amounts; the vendor's `"method "` is accepted."""
-    invoice = next(row for row in box.rows("invoices") if Decimal(row["amount_unpaid"]) > 1)
+    invoice = next(row for row in sandbox.rows("invoices") if Decimal(row["amount_unpaid"]) > 1)
     path = f"/invoices/{invoice['id']}"
     created = client("POST", "/payments", {"invoice_id": invoice["id"], "amount": "1.1", key: "cash"}).rows
     assert (created["amount"], created["method"], created["customer_id"]) == ("1.10", "cash", invoice["customer_id"])
@@ -177,14 +177,14 @@ def test_a_purchase_order_accepts_both_spellings_of_tax_rate(client: SandboxClie
         assert client("POST", "/purchase-orders", {"title": "Parts", key: "8.25"}).rows["tax_rate"] == "8.25"
 
 
-def test_types_are_written_short_and_read_as_classes(box: Sandbox, client: SandboxClient) -> None:
+def test_types_are_written_short_and_read_as_classes(sandbox: Sandbox, client: SandboxClient) -> None:
     """Object types differ between write and read (verified)."""
-    job = box.rows("jobs")[0]["id"]
+    job = sandbox.rows("jobs")[0]["id"]
     created = client("POST", "/comments", {"text": "x", "commentable_id": job, "commentable_type": "job"}).rows
     assert created["commentable_type"] == BASE_CLASS + "Job"
 
 
-def test_inline_locations_become_rows(box: Sandbox, client: SandboxClient) -> None:
+def test_inline_locations_become_rows(sandbox: Sandbox, client: SandboxClient) -> None:
     """A main location in a customer's body becomes a row, and is embedded in the customer."""
     place = {"object_type": "customer", "address_1": "9 Proof Hill Dr", "city": "Testville", "is_main_location": True}
     created = client("POST", "/customers", BODIES["customers"] | {"locations": [place]}).rows
@@ -197,37 +197,37 @@ def test_inline_locations_become_rows(box: Sandbox, client: SandboxClient) -> No
     )
 
 
-def test_only_jobs_count_their_assignments(box: Sandbox, client: SandboxClient) -> None:
+def test_only_jobs_count_their_assignments(sandbox: Sandbox, client: SandboxClient) -> None:
     """Projects, material lists and subtasks accept assignments without a count."""
-    crew = {"assignments": [{"user_id": box.rows("users")[0]["id"]}]}
+    crew = {"assignments": [{"user_id": sandbox.rows("users")[0]["id"]}]}
     for name in ("projects", "material_lists", "subtasks"):
         resource = BY_NAME[name]
-        created = client("POST", resource.create_path or resource.path, minimal(box, resource) | crew).rows
+        created = client("POST", resource.create_path or resource.path, minimal(sandbox, resource) | crew).rows
         assert created["assignments"][0]["assignable_id"] == created["id"]
         assert "assignment_count" not in created
 
 
-def test_the_two_statuses_of_a_job_change_together(box: Sandbox, client: SandboxClient) -> None:
+def test_the_two_statuses_of_a_job_change_together(sandbox: Sandbox, client: SandboxClient) -> None:
     """Status 4 sets the completed `status_id` and `completed_at`; a `status_id` sets its status."""
-    job = next(row for row in box.rows("jobs") if row["status"] == 1)
+    job = next(row for row in sandbox.rows("jobs") if row["status"] == 1)
     resent = {key: job[key] for key in ("customer_id", "job_type", "billing")}
     done = client("PUT", f"/jobs/{job['id']}", resent | {"status": 4}).rows
-    statuses = {row["type"]: row["id"] for row in box.rows("job_statuses")}
+    statuses = {row["type"]: row["id"] for row in sandbox.rows("job_statuses")}
     assert done["status_id"] == statuses["completed"]
     assert done["completed_at"].endswith(".000000Z")
     assert client("PUT", f"/jobs/{job['id']}", resent | {"status_id": statuses["travel_time"]}).rows["status"] == 6
 
 
-def test_a_renamed_customer_is_renamed_in_its_invoices(box: Sandbox, client: SandboxClient) -> None:
+def test_a_renamed_customer_is_renamed_in_its_invoices(sandbox: Sandbox, client: SandboxClient) -> None:
     """Invoices embed their customer; a change appears there without a stamp on the invoice."""
-    invoice = box.rows("invoices")[0]
+    invoice = sandbox.rows("invoices")[0]
     client("PUT", f"/customers/{invoice['customer_id']}", {"display_name": "Renamed"})
     after = client.get(f"/invoices/{invoice['id']}").rows
     assert (after["customer"]["display_name"], after["updated_at"]) == ("Renamed", invoice["updated_at"])
 
 
 @pytest.mark.parametrize("raw", ["[1]", '"text"'])
-def test_a_body_that_is_not_an_object_is_refused(box: Sandbox, client: SandboxClient, raw: str) -> None:
+def test_a_body_that_is_not_an_object_is_refused(sandbox: Sandbox, client: SandboxClient, raw: str) -> None:
     """A list and a text are not accepted."""
     response = client("POST", "/tags", [1] if raw == "[1]" else "text")
     assert (response.status, list(response.json)) == (400, ["message"])

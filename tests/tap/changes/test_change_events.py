@@ -50,16 +50,16 @@ def test_the_first_run_fills_the_snapshot_and_emits_no_event(snapshot_config: Co
     assert event_keys(run_with_events(snapshot_config, "jobs", "customers", state=first.state)) == []
 
 
-def test_each_kind_of_change_is_an_event(box: Sandbox, snapshot_config: Config) -> None:
+def test_each_kind_of_change_is_an_event(sandbox: Sandbox, snapshot_config: Config) -> None:
     """An event of each kind has the columns that a consumer of the webhooks expects."""
     snapshot_config |= {"detect_deletes": True}
     first = run_with_events(snapshot_config, "jobs")
-    flow = box.rows("job_statuses")
-    jobs = [row for row in box.rows("jobs") if row["status"] == 1]
-    box.store.update("jobs", jobs[0]["id"], {"subtitle": "New subtitle", "notes": "Bring a ladder"})
-    box.store.update("jobs", jobs[1]["id"], {"status": 6, "status_id": flow[1]["id"]})
-    box.store.delete("jobs", jobs[2]["id"])
-    created_id = box.store.create("jobs", {"job_type": "Born", "customer_id": 1})["id"]
+    flow = sandbox.rows("job_statuses")
+    jobs = [row for row in sandbox.rows("jobs") if row["status"] == 1]
+    sandbox.store.update("jobs", jobs[0]["id"], {"subtitle": "New subtitle", "notes": "Bring a ladder"})
+    sandbox.store.update("jobs", jobs[1]["id"], {"status": 6, "status_id": flow[1]["id"]})
+    sandbox.store.delete("jobs", jobs[2]["id"])
+    created_id = sandbox.store.create("jobs", {"job_type": "Born", "customer_id": 1})["id"]
     second = run_with_events(snapshot_config, "jobs", state=first.state)
     assert event_keys(second) == sorted(
         [
@@ -91,13 +91,13 @@ def test_each_kind_of_change_is_an_event(box: Sandbox, snapshot_config: Config) 
         validator.validate(record)
 
 
-def test_streams_that_are_not_selected_are_tracked_too(box: Sandbox, snapshot_config: Config) -> None:
+def test_streams_that_are_not_selected_are_tracked_too(sandbox: Sandbox, snapshot_config: Config) -> None:
     """A user may select `change_events` alone, without the records of the streams."""
     snapshot_config |= {"change_event_streams": ["payments"]}
     first = run_with_events(snapshot_config)
     assert set(first.records) <= {"change_events"}
     for stream in ("customers", "estimates", "invoices", "jobs", "payments", "tags"):
-        box.store.update(stream, box.rows(stream)[0]["id"], {"notes": "Changed", "title": "Changed"})
+        sandbox.store.update(stream, sandbox.rows(stream)[0]["id"], {"notes": "Changed", "title": "Changed"})
     second = run_with_events(snapshot_config, state=first.state)
     assert {record["stream"] for record in second.records["change_events"]} == {
         "customers", "estimates", "invoices", "jobs", "payments"
@@ -106,60 +106,60 @@ def test_streams_that_are_not_selected_are_tracked_too(box: Sandbox, snapshot_co
     assert event_keys(run_with_events(snapshot_config, state=second.state)) == []
 
 
-def test_a_new_updated_at_alone_is_not_a_change(box: Sandbox, snapshot_config: Config) -> None:
+def test_a_new_updated_at_alone_is_not_a_change(sandbox: Sandbox, snapshot_config: Config) -> None:
     """The vendor's webhooks do not fire for it either."""
     first = run_with_events(snapshot_config, "jobs")
-    box.store.update("jobs", box.rows("jobs")[0]["id"], {})
+    sandbox.store.update("jobs", sandbox.rows("jobs")[0]["id"], {})
     assert event_keys(run_with_events(snapshot_config, "jobs", state=first.state)) == []
 
 
-def test_a_renamed_custom_field_changes_no_row(box: Sandbox, snapshot_config: Config) -> None:
+def test_a_renamed_custom_field_changes_no_row(sandbox: Sandbox, snapshot_config: Config) -> None:
     """A row that is read again has no event, unless a value of a custom field changed."""
     first = run_with_events(snapshot_config, "customers", "jobs")
-    for field in box.rows("custom_fields"):
-        box.store.patch("custom_fields", field["id"], {"name": f"New {field['name']}", "field_widget_id": 1})
-    stamped, valued = box.rows("jobs")[0]["id"], box.rows("jobs")[1]["id"]
-    box.store.update("jobs", stamped, {})
-    field_id = box.rows("custom_fields")[5]["id"]
+    for field in sandbox.rows("custom_fields"):
+        sandbox.store.patch("custom_fields", field["id"], {"name": f"New {field['name']}", "field_widget_id": 1})
+    stamped, valued = sandbox.rows("jobs")[0]["id"], sandbox.rows("jobs")[1]["id"]
+    sandbox.store.update("jobs", stamped, {})
+    field_id = sandbox.rows("custom_fields")[5]["id"]
     values = [{"id": 1, "field_instance_id": field_id, "value": "9"}]
-    box.store.update("jobs", valued, {"customfields": values})
+    sandbox.store.update("jobs", valued, {"customfields": values})
     second = run_with_events(snapshot_config, "customers", "jobs", state=first.state)
     assert event_keys(second) == [("updated", "jobs", valued)]
     assert event_of_kind(second, "updated")["new_value"] == {"customfields": {str(field_id): "9"}}
 
 
-def test_a_new_column_of_the_api_changes_no_row(box: Sandbox, snapshot_config: Config) -> None:
+def test_a_new_column_of_the_api_changes_no_row(sandbox: Sandbox, snapshot_config: Config) -> None:
     """Details that an earlier run did not read change no row either."""
     first = run_with_events(snapshot_config, "jobs")
-    for row in box.rows("jobs")[:3]:
-        box.store.update("jobs", row["id"], {"brand_new": 1})
+    for row in sandbox.rows("jobs")[:3]:
+        sandbox.store.update("jobs", row["id"], {"brand_new": 1})
     assert event_keys(run_with_events(snapshot_config | {"detail_streams": ["jobs"]}, "jobs", state=first.state)) == []
 
 
-def test_the_first_run_with_change_events_reads_the_full_list(box: Sandbox, snapshot_config: Config) -> None:
+def test_the_first_run_with_change_events_reads_the_full_list(sandbox: Sandbox, snapshot_config: Config) -> None:
     """Otherwise an old row that changes would be reported as created."""
     before = run_tap(snapshot_config, "jobs")
     first = run_with_events(snapshot_config, "jobs", state=before.state)
     assert event_keys(first) == []
     assert len(first.records["jobs"]) <= 1
-    old = box.rows("jobs")[0]["id"]
-    box.store.update("jobs", old, {"subtitle": "Changed"})
+    old = sandbox.rows("jobs")[0]["id"]
+    sandbox.store.update("jobs", old, {"subtitle": "Changed"})
     assert event_keys(run_with_events(snapshot_config, "jobs", state=first.state)) == [("updated", "jobs", old)]
 
 
 def test_a_row_that_starts_to_match_the_filters_is_not_reported_as_created(
-    box: Sandbox, snapshot_config: Config
+    sandbox: Sandbox, snapshot_config: Config
 ) -> None:
     """Its event has the old values. A row that stops matching has no event."""
     snapshot_config |= {"filters": {"jobs": {"status": "Completed"}}}
     first = run_with_events(snapshot_config, "jobs")
     old, newest = (
-        next(row for row in rows if row["status"] == 1) for rows in (box.rows("jobs"), box.rows("jobs")[::-1])
+        next(row for row in rows if row["status"] == 1) for rows in (sandbox.rows("jobs"), sandbox.rows("jobs")[::-1])
     )
-    leaving = next(row["id"] for row in box.rows("jobs") if row["status"] == 4)
+    leaving = next(row["id"] for row in sandbox.rows("jobs") if row["status"] == 4)
     for row_id, status in ((old["id"], 4), (newest["id"], 4), (leaving, 1)):
-        box.store.update("jobs", row_id, {"status": status})
-    created_id = box.store.create("jobs", {"job_type": "Born", "customer_id": 1, "status": 4})["id"]
+        sandbox.store.update("jobs", row_id, {"status": status})
+    created_id = sandbox.store.create("jobs", {"job_type": "Born", "customer_id": 1, "status": 4})["id"]
     second = run_with_events(snapshot_config, "jobs", state=first.state)
     assert event_keys(second) == sorted(
         [
@@ -169,14 +169,14 @@ def test_a_row_that_starts_to_match_the_filters_is_not_reported_as_created(
         ]
     )
     assert {record["old_value"] for record in second.records["change_events"]} == {1, None}
-    box.store.update("jobs", leaving, {"status": 4})
+    sandbox.store.update("jobs", leaving, {"status": 4})
     assert event_keys(run_with_events(snapshot_config, "jobs", state=second.state)) == [
         ("status_changed", "jobs", leaving)
     ]
 
 
 @pytest.mark.parametrize("deletes", [False, True])
-def test_changed_filters_change_no_row(box: Sandbox, snapshot_config: Config, deletes: str) -> None:
+def test_changed_filters_change_no_row(sandbox: Sandbox, snapshot_config: Config, deletes: str) -> None:
     """Rows that match only the new filters have no event."""
     snapshot_config |= {"detect_deletes": deletes}
     state = None
@@ -186,13 +186,13 @@ def test_changed_filters_change_no_row(box: Sandbox, snapshot_config: Config, de
         state = emitted.state
 
 
-def test_the_delete_of_a_row_that_matches_no_filter_is_not_reported(box: Sandbox, snapshot_config: Config) -> None:
+def test_the_delete_of_a_row_that_matches_no_filter_is_not_reported(sandbox: Sandbox, snapshot_config: Config) -> None:
     """The row was never emitted, so its delete is not emitted either."""
     snapshot_config |= {"filters": {"jobs": {"status": "Completed"}}, "detect_deletes": True}
     first = run_with_events(snapshot_config, "jobs")
-    other, matching = (next(row["id"] for row in box.rows("jobs") if row["status"] == code) for code in (1, 4))
+    other, matching = (next(row["id"] for row in sandbox.rows("jobs") if row["status"] == code) for code in (1, 4))
     for row_id in (other, matching):
-        box.store.delete("jobs", row_id)
+        sandbox.store.delete("jobs", row_id)
     second = run_with_events(snapshot_config, "jobs", state=first.state)
     assert event_keys(second) == [("deleted", "jobs", matching)]
     assert [record["id"] for record in second.records["jobs"] if record.get("deleted_at")] == [matching]
@@ -200,21 +200,21 @@ def test_the_delete_of_a_row_that_matches_no_filter_is_not_reported(box: Sandbox
 
 @pytest.mark.parametrize("between", [{}, {"detect_deletes": True}])
 def test_changes_during_runs_without_change_events_are_reported_later(
-    box: Sandbox, snapshot_config: Config, between: Config
+    sandbox: Sandbox, snapshot_config: Config, between: Config
 ) -> None:
     """The full list is compared, because the bookmark moved while the snapshot did not."""
     first = run_with_events(snapshot_config, "jobs")
-    changed = box.rows("jobs")[0]["id"]
-    box.store.update("jobs", changed, {"subtitle": "Changed"})
+    changed = sandbox.rows("jobs")[0]["id"]
+    sandbox.store.update("jobs", changed, {"subtitle": "Changed"})
     second = run_tap(snapshot_config | between, "jobs", state=first.state)
     assert changed in second.ids("jobs")
-    box.store.patch("jobs", changed, {"updated_at": "2026-01-01 00:00:00"})
+    sandbox.store.patch("jobs", changed, {"updated_at": "2026-01-01 00:00:00"})
     third = run_with_events(snapshot_config, "jobs", state=second.state)
     assert event_keys(third) == [("updated", "jobs", changed)]
     assert event_keys(run_with_events(snapshot_config, "jobs", state=third.state)) == []
 
 
-def test_events_have_no_column_that_is_deselected_in_their_stream(box: Sandbox, snapshot_config: Config) -> None:
+def test_events_have_no_column_that_is_deselected_in_their_stream(sandbox: Sandbox, snapshot_config: Config) -> None:
     """A column that a user excludes from the warehouse must not reach it in an event."""
     catalog = select_streams(TapFieldPulse(config=dict(snapshot_config)), ["customers", "change_events"])
     entry = next(each for each in catalog["streams"] if each["tap_stream_id"] == "customers")
@@ -222,28 +222,28 @@ def test_events_have_no_column_that_is_deselected_in_their_stream(box: Sandbox, 
         if metadata["breadcrumb"]:
             metadata["metadata"]["selected"] = metadata["breadcrumb"][-1] in ("id", "status", "updated_at")
     first = run_tap(snapshot_config, catalog=copy.deepcopy(catalog))
-    both, hidden = box.rows("customers")[0]["id"], box.rows("customers")[1]["id"]
-    box.store.update("customers", both, {"email": "new@example.com", "status": "lost"})
-    box.store.update("customers", hidden, {"email": "other@example.com"})
+    both, hidden = sandbox.rows("customers")[0]["id"], sandbox.rows("customers")[1]["id"]
+    sandbox.store.update("customers", both, {"email": "new@example.com", "status": "lost"})
+    sandbox.store.update("customers", hidden, {"email": "other@example.com"})
     second = run_tap(snapshot_config, catalog=copy.deepcopy(catalog), state=first.state)
     assert event_keys(second) == [("status_changed", "customers", both)]
     assert set(event_of_kind(second, "status_changed")["object"]) == {"id", "status", "updated_at"}
     assert "example.com" not in repr(second.records)
 
 
-def test_the_first_run_with_filters_emits_only_rows_that_match(box: Sandbox, snapshot_config: Config) -> None:
+def test_the_first_run_with_filters_emits_only_rows_that_match(sandbox: Sandbox, snapshot_config: Config) -> None:
     """The full list is read for the snapshot."""
     emitted = run_with_events(snapshot_config | {"filters": {"jobs": {"status": "Completed"}}}, "jobs")
-    assert emitted.ids("jobs") == [row["id"] for row in box.rows("jobs") if row["status"] == 4]
+    assert emitted.ids("jobs") == [row["id"] for row in sandbox.rows("jobs") if row["status"] == 4]
 
 
 @pytest.mark.parametrize("returned", ["first", "second"])
 def test_events_are_repeated_until_their_state_is_returned(
-    box: Sandbox, snapshot_config: Config, returned: str
+    sandbox: Sandbox, snapshot_config: Config, returned: str
 ) -> None:
     """If the target fails after the tap has ended, the next run emits the same events with the same ids."""
     first = run_with_events(snapshot_config, "jobs")
-    box.store.update("jobs", box.rows("jobs")[0]["id"], {"subtitle": "Changed"})
+    sandbox.store.update("jobs", sandbox.rows("jobs")[0]["id"], {"subtitle": "Changed"})
     second = run_with_events(snapshot_config, "jobs", state=first.state)
     third = run_with_events(snapshot_config, "jobs", state={"first": first, "second": second}[returned].state)
     assert len(event_keys(second)) == 1
@@ -255,20 +255,22 @@ def test_events_are_repeated_until_their_state_is_returned(
         assert again | {"detected_at": ""} == before | {"detected_at": ""}
 
 
-def test_without_a_state_events_are_compared_with_the_last_finished_run(box: Sandbox, snapshot_config: Config) -> None:
+def test_without_a_state_events_are_compared_with_the_last_finished_run(
+    sandbox: Sandbox, snapshot_config: Config
+) -> None:
     """A user who passes no state still receives each event once."""
     run_with_events(snapshot_config, "jobs")
-    changed = box.rows("jobs")[0]["id"]
-    box.store.update("jobs", changed, {"subtitle": "Changed"})
+    changed = sandbox.rows("jobs")[0]["id"]
+    sandbox.store.update("jobs", changed, {"subtitle": "Changed"})
     assert event_keys(run_with_events(snapshot_config, "jobs")) == [("updated", "jobs", changed)]
     assert event_keys(run_with_events(snapshot_config, "jobs")) == []
 
 
-def test_an_older_state_repeats_no_confirmed_event(box: Sandbox, snapshot_config: Config) -> None:
+def test_an_older_state_repeats_no_confirmed_event(sandbox: Sandbox, snapshot_config: Config) -> None:
     """A restored backup of the state repeats rows, but not events."""
     states = [run_with_events(snapshot_config, "jobs").state]
     for number in range(3):
-        box.store.update("jobs", box.rows("jobs")[0]["id"], {"subtitle": f"Changed {number}"})
+        sandbox.store.update("jobs", sandbox.rows("jobs")[0]["id"], {"subtitle": f"Changed {number}"})
         states.append(run_with_events(snapshot_config, "jobs", state=states[-1]).state)
     run_with_events(snapshot_config, "jobs", state=states[-1])
     assert event_keys(run_with_events(snapshot_config, "jobs", state=states[1])) == []
@@ -276,7 +278,7 @@ def test_an_older_state_repeats_no_confirmed_event(box: Sandbox, snapshot_config
 
 @pytest.mark.parametrize("misbehaviour", ["sort", "count", "filter", "all", "shuffled"])
 def test_records_and_events_are_exact_under_each_server_behaviour(
-    box: Sandbox, snapshot_config: Config, misbehaviour: str
+    sandbox: Sandbox, snapshot_config: Config, misbehaviour: str
 ) -> None:
     """Rows are created, changed and deleted during a scan, while the server ignores sorting, counts or filters."""
     snapshot_config |= {
@@ -284,23 +286,23 @@ def test_records_and_events_are_exact_under_each_server_behaviour(
         "page_size": 7,
         "filters": {"customers": {"status": ["lead", "current customer"]}},
     }
-    box.behaviour.honour_sort = misbehaviour in ("count", "filter")
-    box.behaviour.honour_filter = misbehaviour in ("count", "sort")
-    box.behaviour.shuffle_unsorted = misbehaviour == "shuffled"
+    sandbox.behaviour.honour_sort = misbehaviour in ("count", "filter")
+    sandbox.behaviour.honour_filter = misbehaviour in ("count", "sort")
+    sandbox.behaviour.shuffle_unsorted = misbehaviour == "shuffled"
     if misbehaviour in ("count", "all"):
-        box.behaviour.count_key, box.behaviour.always_count = None, ()
+        sandbox.behaviour.count_key, sandbox.behaviour.always_count = None, ()
     chance = random.Random(misbehaviour)
     expected: set[EventKey] = set()
     touched: set[int] = set()
 
     def change_rows() -> None:
-        rows = [row["id"] for row in box.rows("jobs") if row["id"] not in touched]
+        rows = [row["id"] for row in sandbox.rows("jobs") if row["id"] not in touched]
         some = chance.sample(rows, 4)
         touched.update(some)
-        box.store.update("jobs", some[0], {"subtitle": f"S{chance.random()}"})
-        box.store.update("jobs", some[1], {"status": 5 if box.store.get("jobs", some[1])["status"] == 4 else 4})
-        box.store.delete("jobs", some[2])
-        created_id = box.store.create("jobs", {"job_type": "Born", "customer_id": 1})["id"]
+        sandbox.store.update("jobs", some[0], {"subtitle": f"S{chance.random()}"})
+        sandbox.store.update("jobs", some[1], {"status": 5 if sandbox.store.get("jobs", some[1])["status"] == 4 else 4})
+        sandbox.store.delete("jobs", some[2])
+        created_id = sandbox.store.create("jobs", {"job_type": "Born", "customer_id": 1})["id"]
         touched.add(created_id)
         expected.update(
             {("updated", "jobs", some[0]), ("status_changed", "jobs", some[1]), ("deleted", "jobs", some[2])}
@@ -312,31 +314,31 @@ def test_records_and_events_are_exact_under_each_server_behaviour(
     emitted: dict[int, Message] = {}
     for _ in range(2):
         change_rows()
-        box.requests.clear()
+        sandbox.requests.clear()
         at = chance.randrange(3, 9)
 
         def change_during_scan(request: RecordedRequest, at: int = at) -> None:
-            if request.path == "/jobs" and len([each for each in box.requests if each.path == "/jobs"]) == at:
+            if request.path == "/jobs" and len([each for each in sandbox.requests if each.path == "/jobs"]) == at:
                 change_rows()
 
-        box.on_request = change_during_scan
+        sandbox.on_request = change_during_scan
         run_ = run_with_events(snapshot_config, "jobs", "customers", state=state)
         state = run_.state
         reported += event_keys(run_)
         emitted |= {record["id"]: record for record in run_.records["jobs"]}
-    box.on_request = None
+    sandbox.on_request = None
     last = run_with_events(snapshot_config, "jobs", "customers", state=state)
     reported += event_keys(last)
     emitted |= {record["id"]: record for record in last.records["jobs"]}
     assert sorted(reported) == sorted(expected)
-    existing_ids = {row["id"] for row in box.rows("jobs")}
+    existing_ids = {row["id"] for row in sandbox.rows("jobs")}
     assert {row_id for _, _, row_id in expected} - existing_ids == {
         row_id for row_id, record in emitted.items() if record.get("deleted_at")
     }
     assert {row_id for kind, _, row_id in expected if kind != "deleted"} <= set(emitted)
 
 
-def test_a_killed_run_loses_no_event(box: Sandbox, snapshot_config: Config, tmp_path: Path) -> None:
+def test_a_killed_run_loses_no_event(sandbox: Sandbox, snapshot_config: Config, tmp_path: Path) -> None:
     """After SIGKILL between events and their state, the next run emits them again with the same ids."""
     catalog = tmp_path / "catalog.json"
     catalog.write_text(
@@ -349,10 +351,10 @@ def test_a_killed_run_loses_no_event(box: Sandbox, snapshot_config: Config, tmp_
     )
     state = tmp_path / "state.json"
     state.write_text(json.dumps(first.state))
-    changed = [row["id"] for row in box.rows("jobs")[:25]]
+    changed = [row["id"] for row in sandbox.rows("jobs")[:25]]
     for row_id in changed:
-        box.store.update("jobs", row_id, {"subtitle": "Changed"})
-    box.add_fault(Fault("slow_response", path="/jobs", skip=2, seconds=60, times=9))
+        sandbox.store.update("jobs", row_id, {"subtitle": "Changed"})
+    sandbox.add_fault(Fault("slow_response", path="/jobs", skip=2, seconds=60, times=9))
     line = plugin_command("tap_fieldpulse", snapshot_config | {"page_size": 10}, tmp_path, "--catalog", str(catalog))
     line += ["--state", str(state)]
     with subprocess.Popen(line, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True) as process:
@@ -363,7 +365,7 @@ def test_a_killed_run_loses_no_event(box: Sandbox, snapshot_config: Config, tmp_
         process.send_signal(signal.SIGKILL)
         rest = process.stdout.read().splitlines(keepends=True)
     killed = RunResult("".join(message for message in (*lines, *rest) if message.endswith("\n")))
-    box._faults.waiting.clear()
+    sandbox._faults.waiting.clear()
     again = RunResult(run_process([*line]).stdout)
     assert [record["object_id"] for record in again.records["change_events"]] == changed[::-1]
     ids = {record["event_id"] for record in again.records["change_events"]}

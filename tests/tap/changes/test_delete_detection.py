@@ -34,12 +34,12 @@ def deleted_ids(emitted: RunResult, stream: str) -> list[int]:
 
 
 @pytest.mark.parametrize("resource", READABLE_BY_ID, ids=lambda resource: resource.name)
-def test_a_deleted_row_is_reported_once(box: Sandbox, delete_config: Config, resource: Resource) -> None:
+def test_a_deleted_row_is_reported_once(sandbox: Sandbox, delete_config: Config, resource: Resource) -> None:
     """The record has the key and the time of detection. The next run reports nothing."""
     delete_config["max_delete_percent"] = 100
     first = run_tap(delete_config, resource.name)
-    row = box.rows(resource.name)[0]
-    box.store.delete(resource.name, row["id"])
+    row = sandbox.rows(resource.name)[0]
+    sandbox.store.delete(resource.name, row["id"])
     second = run_tap(delete_config, resource.name, state=first.state)
     (record,) = [each for each in second.records[resource.name] if each.get("deleted_at")]
     assert set(record) == {"id", "deleted_at"}
@@ -52,19 +52,19 @@ def test_a_deleted_row_is_reported_once(box: Sandbox, delete_config: Config, res
 @pytest.mark.parametrize("switch", ["list_deleted_rows", "deleted_row_by_id"])
 @pytest.mark.parametrize("stream", ["jobs", "customer_contacts"])
 def test_a_row_that_the_api_returns_with_deleted_at_is_reported_once(
-    box: Sandbox, delete_config: Config, switch: str, stream: str
+    sandbox: Sandbox, delete_config: Config, switch: str, stream: str
 ) -> None:
     """It is unknown whether lists, or paths by id, still return deleted rows with their `deleted_at`."""
-    setattr(box.behaviour, switch, True if switch == "list_deleted_rows" else "row")
+    setattr(sandbox.behaviour, switch, True if switch == "list_deleted_rows" else "row")
     first = run_tap(delete_config, stream)
-    row_id = box.rows(stream)[0]["id"]
-    box.store.delete(stream, row_id)
+    row_id = sandbox.rows(stream)[0]["id"]
+    sandbox.store.delete(stream, row_id)
     second = run_tap(delete_config, stream, state=first.state)
     assert deleted_ids(second, stream) == [row_id]
     assert row_id not in run_tap(delete_config, stream, state=second.state).ids(stream)
 
 
-def test_delete_detection_emits_only_changed_rows(box: Sandbox, delete_config: Config) -> None:
+def test_delete_detection_emits_only_changed_rows(sandbox: Sandbox, delete_config: Config) -> None:
     """The full list is read, but unchanged rows are not emitted."""
     first = run_tap(delete_config, "jobs")
     second = run_tap(delete_config, "jobs", state=first.state)
@@ -72,63 +72,63 @@ def test_delete_detection_emits_only_changed_rows(box: Sandbox, delete_config: C
 
 
 def test_a_row_that_is_missing_from_the_list_but_exists_by_id_is_not_deleted(
-    box: Sandbox, delete_config: Config
+    sandbox: Sandbox, delete_config: Config
 ) -> None:
     """A list may skip a row, so only a 404 proves the delete."""
     first = run_tap(delete_config, "jobs")
-    hidden = box.rows("jobs")[3]["id"]
-    row = box.store.get("jobs", hidden)
-    box.store.delete("jobs", hidden)
+    hidden = sandbox.rows("jobs")[3]["id"]
+    row = sandbox.store.get("jobs", hidden)
+    sandbox.store.delete("jobs", hidden)
 
     def restore_row(request: RecordedRequest) -> None:
         if request.path == f"/jobs/{hidden}":
-            box.store.tables["jobs"].upsert(row)
+            sandbox.store.tables["jobs"].upsert(row)
 
-    box.on_request = restore_row
+    sandbox.on_request = restore_row
     second = run_tap(delete_config, "jobs", state=first.state)
     assert not deleted_ids(second, "jobs")
-    assert any(request.path == f"/jobs/{hidden}" for request in box.requests)
+    assert any(request.path == f"/jobs/{hidden}" for request in sandbox.requests)
 
 
-def test_deletes_during_the_scan_are_reported_by_this_run_or_the_next(box: Sandbox, delete_config: Config) -> None:
+def test_deletes_during_the_scan_are_reported_by_this_run_or_the_next(sandbox: Sandbox, delete_config: Config) -> None:
     """Rows were deleted after they were read or before, and a row was created meanwhile."""
     first = run_tap(delete_config | {"page_size": 7}, "jobs")
-    ids = [row["id"] for row in box.rows("jobs")]
-    box.requests.clear()
+    ids = [row["id"] for row in sandbox.rows("jobs")]
+    sandbox.requests.clear()
 
     def change_rows(_: RecordedRequest) -> None:
-        if len(box.requests) == 5:
+        if len(sandbox.requests) == 5:
             for row_id in (ids[1], ids[20], ids[-2]):
-                box.store.delete("jobs", row_id)
-            box.store.create("jobs", {"job_type": "Late", "customer_id": 1})
+                sandbox.store.delete("jobs", row_id)
+            sandbox.store.create("jobs", {"job_type": "Late", "customer_id": 1})
 
-    box.on_request = change_rows
+    sandbox.on_request = change_rows
     second = run_tap(delete_config | {"page_size": 7}, "jobs", state=first.state)
-    box.on_request = None
+    sandbox.on_request = None
     third = run_tap(delete_config | {"page_size": 7}, "jobs", state=second.state)
     assert sorted(deleted_ids(second, "jobs") + deleted_ids(third, "jobs")) == [ids[1], ids[20], ids[-2]]
 
 
 def test_an_incomplete_list_reports_no_delete(
-    box: Sandbox, delete_config: Config, caplog: pytest.LogCaptureFixture
+    sandbox: Sandbox, delete_config: Config, caplog: pytest.LogCaptureFixture
 ) -> None:
     """A row that was not read may still exist, and no request by id is sent for it."""
     first = run_tap(delete_config, "timesheets")
-    box.behaviour.honour_page, box.behaviour.max_limit = False, 3
-    box.requests.clear()
+    sandbox.behaviour.honour_page, sandbox.behaviour.max_limit = False, 3
+    sandbox.requests.clear()
     second = run_tap(delete_config, "timesheets", state=first.state)
     assert not deleted_ids(second, "timesheets")
     assert "skipped delete detection, because the list is incomplete" in caplog.text
-    assert not [request for request in box.requests if request.path.startswith("/timesheets/")]
+    assert not [request for request in sandbox.requests if request.path.startswith("/timesheets/")]
 
 
-def test_too_many_deletes_are_reported_only_once_they_are_allowed(box: Sandbox, delete_config: Config) -> None:
+def test_too_many_deletes_are_reported_only_once_they_are_allowed(sandbox: Sandbox, delete_config: Config) -> None:
     """The run reports no delete above the limit, and all of them once the limit is raised."""
     first = run_tap(delete_config, "jobs")
-    jobs = [row["id"] for row in box.rows("jobs")]
+    jobs = [row["id"] for row in sandbox.rows("jobs")]
     deleted = jobs[: len(jobs) // 4]
     for row_id in deleted:
-        box.store.delete("jobs", row_id)
+        sandbox.store.delete("jobs", row_id)
     with pytest.raises(SafetyLimitReached) as caught:
         run_tap(delete_config, "jobs", state=first.state)
     assert caught.value.exit_status == 4
@@ -138,7 +138,7 @@ def test_too_many_deletes_are_reported_only_once_they_are_allowed(box: Sandbox, 
 
 
 def test_the_safety_limit_sets_the_exit_status_and_stops_no_other_stream(
-    box: Sandbox, delete_config: Config, tmp_path: Path
+    sandbox: Sandbox, delete_config: Config, tmp_path: Path
 ) -> None:
     """A scheduler sees exit status 4, the other streams are read, and their state is emitted."""
     delete_config |= {"max_delete_percent": 0}
@@ -149,7 +149,7 @@ def test_the_safety_limit_sets_the_exit_status_and_stops_no_other_stream(
         run_process(plugin_command("tap_fieldpulse", delete_config, tmp_path, "--catalog", str(catalog))).returncode
         == 0
     )
-    box.store.delete("tags", box.rows("tags")[0]["id"])
+    sandbox.store.delete("tags", sandbox.rows("tags")[0]["id"])
     ended = run_process(plugin_command("tap_fieldpulse", delete_config, tmp_path, "--catalog", str(catalog)))
     assert ended.returncode == 4
     assert "max_delete_percent" in ended.stderr
@@ -158,17 +158,19 @@ def test_the_safety_limit_sets_the_exit_status_and_stops_no_other_stream(
     assert emitted.state["bookmarks"]["tags"]["replication_key_value"]
 
 
-def test_contacts_of_a_deleted_customer_are_deleted(box: Sandbox, delete_config: Config) -> None:
+def test_contacts_of_a_deleted_customer_are_deleted(sandbox: Sandbox, delete_config: Config) -> None:
     """No list contains them any more, and by id they return 404."""
     first = run_tap(delete_config, "customer_contacts")
-    contacts = [row for row in box.rows("customer_contacts") if row["customer_id"] == box.rows("customers")[0]["id"]]
-    box.store.delete("customers", contacts[0]["customer_id"])
+    contacts = [
+        row for row in sandbox.rows("customer_contacts") if row["customer_id"] == sandbox.rows("customers")[0]["id"]
+    ]
+    sandbox.store.delete("customers", contacts[0]["customer_id"])
     second = run_tap(delete_config, "customer_contacts", state=first.state)
     assert deleted_ids(second, "customer_contacts") == [row["id"] for row in contacts]
 
 
 def test_a_stream_without_a_path_by_id_logs_that_deletes_cannot_be_detected(
-    box: Sandbox, delete_config: Config, caplog: pytest.LogCaptureFixture
+    sandbox: Sandbox, delete_config: Config, caplog: pytest.LogCaptureFixture
 ) -> None:
     """No request could confirm a delete of its rows."""
     with caplog.at_level("INFO"):
@@ -176,24 +178,24 @@ def test_a_stream_without_a_path_by_id_logs_that_deletes_cannot_be_detected(
     assert "lead_sources: cannot detect deletes" in caplog.text
 
 
-def test_a_failed_request_by_id_confirms_no_delete(box: Sandbox, delete_config: Config) -> None:
+def test_a_failed_request_by_id_confirms_no_delete(sandbox: Sandbox, delete_config: Config) -> None:
     """A response that is not JSON proves nothing about the row."""
     first = run_tap(delete_config, "jobs")
-    deleted = box.rows("jobs")[0]["id"]
-    box.store.delete("jobs", deleted)
-    box.add_fault(Fault("not_json", path=f"/jobs/{deleted}", times=99))
+    deleted = sandbox.rows("jobs")[0]["id"]
+    sandbox.store.delete("jobs", deleted)
+    sandbox.add_fault(Fault("not_json", path=f"/jobs/{deleted}", times=99))
     second = run_tap(delete_config, "jobs", state=first.state)
     assert not deleted_ids(second, "jobs")
 
 
-def test_without_the_setting_no_snapshot_is_written(box: Sandbox, snapshot_config: Config, tmp_path: Path) -> None:
+def test_without_the_setting_no_snapshot_is_written(sandbox: Sandbox, snapshot_config: Config, tmp_path: Path) -> None:
     """The tap stores nothing about the account unless the user asks for it."""
     run_tap(snapshot_config, "jobs")
     assert not (tmp_path / "snapshot.db").exists()
 
 
 def test_the_snapshot_for_deletes_contains_ids_and_no_contents(
-    box: Sandbox, delete_config: Config, tmp_path: Path
+    sandbox: Sandbox, delete_config: Config, tmp_path: Path
 ) -> None:
     """Only the owner may read the file, and it contains no personal data."""
     run_tap(delete_config, "customers")
@@ -203,29 +205,29 @@ def test_the_snapshot_for_deletes_contains_ids_and_no_contents(
     assert b"@example.com" not in path.read_bytes()
 
 
-def test_a_restored_row_and_a_row_with_an_old_updated_at_are_emitted(box: Sandbox, delete_config: Config) -> None:
+def test_a_restored_row_and_a_row_with_an_old_updated_at_are_emitted(sandbox: Sandbox, delete_config: Config) -> None:
     """Their time is older than the bookmark, and the warehouse has them as deleted or not at all."""
     first = run_tap(delete_config, "jobs")
-    row_id = box.rows("jobs")[4]["id"]
-    row = box.store.get("jobs", row_id)
-    box.store.delete("jobs", row_id)
+    row_id = sandbox.rows("jobs")[4]["id"]
+    row = sandbox.store.get("jobs", row_id)
+    sandbox.store.delete("jobs", row_id)
     second = run_tap(delete_config, "jobs", state=first.state)
     assert deleted_ids(second, "jobs") == [row_id]
-    box.store.tables["jobs"].upsert(row)
-    late = box.store.create("jobs", {"job_type": "Late", "customer_id": 1})["id"]
-    box.store.patch("jobs", late, {"updated_at": "2026-01-01 00:00:00"})
+    sandbox.store.tables["jobs"].upsert(row)
+    late = sandbox.store.create("jobs", {"job_type": "Late", "customer_id": 1})["id"]
+    sandbox.store.patch("jobs", late, {"updated_at": "2026-01-01 00:00:00"})
     third = run_tap(delete_config, "jobs", state=second.state)
     assert {row_id, late} <= set(third.ids("jobs"))
     assert not deleted_ids(third, "jobs")
 
 
-def test_stream_maps_are_applied_to_a_deleted_row(box: Sandbox, delete_config: Config) -> None:
+def test_stream_maps_are_applied_to_a_deleted_row(sandbox: Sandbox, delete_config: Config) -> None:
     """Its other columns are null for the map, and are not emitted."""
     maps = {"jobs": {"shout": "str(job_type).upper()", "notes": None, "__filter__": "status != 5"}}
     delete_config |= {"stream_maps": maps}
     first = run_tap(delete_config, "jobs")
-    deleted = box.rows("jobs")[0]["id"]
-    box.store.delete("jobs", deleted)
+    deleted = sandbox.rows("jobs")[0]["id"]
+    sandbox.store.delete("jobs", deleted)
     second = run_tap(delete_config, "jobs", state=first.state)
     (record,) = [each for each in second.records["jobs"] if each.get("deleted_at")]
     assert record["id"] == deleted
@@ -233,12 +235,12 @@ def test_stream_maps_are_applied_to_a_deleted_row(box: Sandbox, delete_config: C
 
 
 def test_a_stream_map_that_fails_on_a_deleted_row_is_a_configuration_error(
-    box: Sandbox, delete_config: Config, tmp_path: Path
+    sandbox: Sandbox, delete_config: Config, tmp_path: Path
 ) -> None:
     """The message names the setting, and the deletes are reported once the map is corrected."""
     run_tap(delete_config, "jobs")
-    deleted = box.rows("jobs")[0]["id"]
-    box.store.delete("jobs", deleted)
+    deleted = sandbox.rows("jobs")[0]["id"]
+    sandbox.store.delete("jobs", deleted)
     ended = run_process(
         plugin_command("tap_fieldpulse", delete_config | {"stream_maps": {"jobs": {"n": "int(status) + 1"}}}, tmp_path)
     )

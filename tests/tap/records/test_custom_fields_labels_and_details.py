@@ -17,8 +17,8 @@ Config = dict[str, Any]
 WITH_VALUES = [resource.name for resource in RESOURCES if resource.custom_field_object]
 
 
-def definition(box: Sandbox, name: str) -> dict[str, Any]:
-    return next(row for row in box.rows("custom_fields") if row["name"] == name)
+def definition(sandbox: Sandbox, name: str) -> dict[str, Any]:
+    return next(row for row in sandbox.rows("custom_fields") if row["name"] == name)
 
 
 def test_every_stream_with_custom_fields_emits_them_typed_and_named(shared: Sandbox) -> None:
@@ -36,7 +36,7 @@ def test_every_stream_with_custom_fields_emits_them_typed_and_named(shared: Sand
     assert {record["custom_fields"]["ladder_needed"] for record in emitted.records["jobs"]} >= {True, False, None}
 
 
-def test_the_raw_values_are_emitted_in_both_modes(box: Sandbox, config: Config) -> None:
+def test_the_raw_values_are_emitted_in_both_modes(sandbox: Sandbox, config: Config) -> None:
     """The mode `typed` adds a property, and `raw` does not."""
     typed, raw = (run_tap(config | {"custom_fields": how}, "customers") for how in ("typed", "raw"))
     assert [record["customfields"] for record in typed.records["customers"]] == [
@@ -47,13 +47,13 @@ def test_the_raw_values_are_emitted_in_both_modes(box: Sandbox, config: Config) 
 
 
 def test_a_run_with_a_catalog_keeps_its_columns_and_logs_each_change_once(
-    box: Sandbox, config: Config, caplog: pytest.LogCaptureFixture
+    sandbox: Sandbox, config: Config, caplog: pytest.LogCaptureFixture
 ) -> None:
     """Values of renamed, retyped and new fields are emitted, and the schema announces them."""
     catalog = select_streams(TapFieldPulse(config=dict(config)), ["customers"])
-    box.store.patch("custom_fields", definition(box, "Gate code")["id"], {"name": "Door code"})
-    box.store.patch("custom_fields", definition(box, "Number of units")["id"], {"field_widget_id": 3})
-    box.store.create("custom_fields", {"name": "Brand new", "object": "customer", "field_widget_id": 1})
+    sandbox.store.patch("custom_fields", definition(sandbox, "Gate code")["id"], {"name": "Door code"})
+    sandbox.store.patch("custom_fields", definition(sandbox, "Number of units")["id"], {"field_widget_id": 3})
+    sandbox.store.create("custom_fields", {"name": "Brand new", "object": "customer", "field_widget_id": 1})
     before = run_tap(config, catalog=copy.deepcopy(catalog))
     announced = before.schemas["customers"]["properties"]["custom_fields"]["properties"]
     assert {"gate_code", "number_of_units", "brand_new"} <= set(announced)
@@ -64,19 +64,19 @@ def test_a_run_with_a_catalog_keeps_its_columns_and_logs_each_change_once(
     assert len(warnings) == 3
 
 
-def test_values_are_named_by_field_id_if_the_definitions_cannot_be_read(box: Sandbox, config: Config) -> None:
+def test_values_are_named_by_field_id_if_the_definitions_cannot_be_read(sandbox: Sandbox, config: Config) -> None:
     """The plan of an account may not allow reading the definitions (API facts 4.9). The run continues."""
-    box.add_fault(Fault("error_status", path="/custom-fields", status=404, times=99))
+    sandbox.add_fault(Fault("error_status", path="/custom-fields", status=404, times=99))
     emitted = run_tap(config, "customers")
-    field_id = definition(box, "Gate code")["id"]
+    field_id = definition(sandbox, "Gate code")["id"]
     assert any(record["custom_fields"].get(f"field_{field_id}") for record in emitted.records["customers"])
 
 
-def test_a_stream_without_custom_fields_does_not_read_the_definitions(box: Sandbox, config: Config) -> None:
+def test_a_stream_without_custom_fields_does_not_read_the_definitions(sandbox: Sandbox, config: Config) -> None:
     """A run every five minutes should send few requests."""
     catalog = select_streams(TapFieldPulse(config={}, validate_config=False), ["tags"])
     run_tap(config, catalog=catalog)
-    assert {request.path for request in box.requests} == {"/tags"}
+    assert {request.path for request in sandbox.requests} == {"/tags"}
 
 
 @pytest.mark.parametrize("add_labels", [True, False])
@@ -98,10 +98,10 @@ def test_labels_of_codes_are_emitted_if_the_setting_is_on(shared: Sandbox, add_l
 
 
 def test_an_unknown_code_has_a_null_label_and_is_logged(
-    box: Sandbox, config: Config, caplog: pytest.LogCaptureFixture
+    sandbox: Sandbox, config: Config, caplog: pytest.LogCaptureFixture
 ) -> None:
     """Invoices with status -1 were observed, and their meaning is unknown."""
-    box.store.patch("invoices", box.rows("invoices")[0]["id"], {"status": -1})
+    sandbox.store.patch("invoices", sandbox.rows("invoices")[0]["id"], {"status": -1})
     emitted = run_tap(config | {"add_labels": True}, "invoices")
     assert [record["status_label"] for record in emitted.records["invoices"] if record["status"] == -1] == [None]
     assert "codes without a known label: status -1 (1)" in caplog.text
@@ -115,29 +115,31 @@ def test_the_schema_describes_the_codes() -> None:
     assert "5 Limited" in described["users"]["role"]["description"]
 
 
-def test_details_are_read_only_for_emitted_rows(box: Sandbox, config: Config) -> None:
+def test_details_are_read_only_for_emitted_rows(sandbox: Sandbox, config: Config) -> None:
     """A first run reads all rows by id, the next run only the changed rows."""
     config |= {"detail_streams": ["jobs"]}
     first = run_tap(config, "jobs")
     assert all(record["status_log"] and "total_price" in record for record in first.records["jobs"])
-    request_count = len([request for request in box.requests if request.path.startswith("/jobs/4")])
-    assert request_count == len(box.rows("jobs"))
-    changed = box.rows("jobs")[3]["id"]
-    box.store.update("jobs", changed, {"subtitle": "Changed"})
-    box.requests.clear()
+    request_count = len([request for request in sandbox.requests if request.path.startswith("/jobs/4")])
+    assert request_count == len(sandbox.rows("jobs"))
+    changed = sandbox.rows("jobs")[3]["id"]
+    sandbox.store.update("jobs", changed, {"subtitle": "Changed"})
+    sandbox.requests.clear()
     second = run_tap(config, "jobs", state=first.state)
     assert changed in second.ids("jobs")
     assert (
-        len([request for request in box.requests if request.path.startswith("/jobs/4")]) == len(second.ids("jobs")) <= 3
+        len([request for request in sandbox.requests if request.path.startswith("/jobs/4")])
+        == len(second.ids("jobs"))
+        <= 3
     )
 
 
 def test_a_row_that_is_deleted_before_its_details_are_read_is_emitted_from_the_list(
-    box: Sandbox, config: Config
+    sandbox: Sandbox, config: Config
 ) -> None:
     """The row existed when the list was read."""
-    deleted_id = box.rows("jobs")[0]["id"]
-    box.add_fault(Fault("error_status", path=f"/jobs/{deleted_id}", status=404, times=9))
+    deleted_id = sandbox.rows("jobs")[0]["id"]
+    sandbox.add_fault(Fault("error_status", path=f"/jobs/{deleted_id}", status=404, times=9))
     records = run_tap(config | {"detail_streams": ["jobs"]}, "jobs").records["jobs"]
     assert [record for record in records if "status_log" not in record] == [
         record for record in records if record["id"] == deleted_id
@@ -145,7 +147,7 @@ def test_a_row_that_is_deleted_before_its_details_are_read_is_emitted_from_the_l
 
 
 def test_a_trimmed_catalog_stays_trimmed_and_is_logged(
-    box: Sandbox, config: Config, caplog: pytest.LogCaptureFixture
+    sandbox: Sandbox, config: Config, caplog: pytest.LogCaptureFixture
 ) -> None:
     """Only announced columns are emitted, and labels that the settings request are added."""
     catalog = select_streams(TapFieldPulse(config={}, validate_config=False), ["jobs"])
@@ -164,7 +166,7 @@ def test_a_trimmed_catalog_stays_trimmed_and_is_logged(
     assert "The catalog lacks columns" in caplog.text
 
 
-def test_labels_are_not_selected_if_the_user_deselected_columns(box: Sandbox, config: Config) -> None:
+def test_labels_are_not_selected_if_the_user_deselected_columns(sandbox: Sandbox, config: Config) -> None:
     """The catalog is older than the setting, and has columns that are deselected."""
     catalog = select_streams(TapFieldPulse(config={}, validate_config=False), ["jobs"])
     entry = next(each for each in catalog["streams"] if each["tap_stream_id"] == "jobs")

@@ -17,12 +17,12 @@ Config = dict[str, Any]
 
 
 def test_an_unknown_column_is_logged_once_with_its_types(
-    box: Sandbox, config: Config, caplog: pytest.LogCaptureFixture
+    sandbox: Sandbox, config: Config, caplog: pytest.LogCaptureFixture
 ) -> None:
     """A user learns of a new column of the API from the log."""
-    first, second, *_ = box.rows("tags")
-    box.store.patch("tags", first["id"], {"brand_new": 1, "brand_time": "2026-03-09 18:22:41"})
-    box.store.patch("tags", second["id"], {"brand_new": "one"})
+    first, second, *_ = sandbox.rows("tags")
+    sandbox.store.patch("tags", first["id"], {"brand_new": 1, "brand_time": "2026-03-09 18:22:41"})
+    sandbox.store.patch("tags", second["id"], {"brand_new": "one"})
     emitted = run_tap(config, "tags")
     assert [record.get("brand_new") for record in emitted.records["tags"]][:2] == [1, "one"]
     (warning,) = [log.getMessage() for log in caplog.records if "brand_new" in log.getMessage()]
@@ -30,14 +30,14 @@ def test_an_unknown_column_is_logged_once_with_its_types(
 
 
 def test_a_sampled_column_is_announced_with_a_nullable_type(
-    box: Sandbox, config: Config, caplog: pytest.LogCaptureFixture
+    sandbox: Sandbox, config: Config, caplog: pytest.LogCaptureFixture
 ) -> None:
     """One page of each stream is read, and the run that follows reads no second sample."""
-    for row in box.rows("tags"):
+    for row in sandbox.rows("tags"):
         new = {"count": 7, "price": 1.5, "on": True, "seen": "2026-03-09 18:22:41", "why": "x", "none": None}
-        box.store.patch("tags", row["id"], new | {"deep": {"a": [1, None]}, "mixed": row["id"] % 2 or "odd"})
+        sandbox.store.patch("tags", row["id"], new | {"deep": {"a": [1, None]}, "mixed": row["id"] % 2 or "odd"})
     catalog = select_streams(TapFieldPulse(config=dict(config) | {"sample_on_discovery": True}), ["tags"])
-    box.requests.clear()
+    sandbox.requests.clear()
     emitted = run_tap(config | {"sample_on_discovery": True}, catalog=catalog)
     properties = emitted.schemas["tags"]["properties"]
     assert properties["count"]["type"] == ["integer", "null"]
@@ -50,20 +50,20 @@ def test_a_sampled_column_is_announced_with_a_nullable_type(
     assert record["seen"] == "2026-03-09T18:22:41.000000Z"
     assert set(record) <= set(properties)
     assert "not in the catalogue" not in caplog.text
-    assert {request.path for request in box.requests} == {"/tags"}
+    assert {request.path for request in sandbox.requests} == {"/tags"}
 
 
-def test_sampling_sends_one_request_per_stream(box: Sandbox, config: Config) -> None:
+def test_sampling_sends_one_request_per_stream(sandbox: Sandbox, config: Config) -> None:
     """Two more requests read the parent of a child list and the custom field definitions."""
     TapFieldPulse(config=dict(config) | {"sample_on_discovery": True}).catalog_json_text  # noqa: B018  reading the property sends the requests
-    assert len(box.requests) == len(RESOURCES) + 2
+    assert len(sandbox.requests) == len(RESOURCES) + 2
 
 
 def test_a_stream_that_cannot_be_sampled_is_still_discovered(
-    box: Sandbox, config: Config, caplog: pytest.LogCaptureFixture
+    sandbox: Sandbox, config: Config, caplog: pytest.LogCaptureFixture
 ) -> None:
     """The account's plan may lack the list."""
-    box.add_fault(Fault("error_status", path="/tags", status=404, times=9))
+    sandbox.add_fault(Fault("error_status", path="/tags", status=404, times=9))
     tap = TapFieldPulse(config=dict(config) | {"sample_on_discovery": True})
     assert "tags" in tap.streams
     assert tap.catalog_dict["streams"]

@@ -29,8 +29,8 @@ _CONFIG: dict[str, Any] = {
 
 @pytest.fixture(scope="module", autouse=True)
 def _account() -> Iterator[None]:
-    with Sandbox(customers=60, api_key=_CONFIG["api_key"]) as box:
-        _CONFIG["api_url"] = box.url
+    with Sandbox(customers=60, api_key=_CONFIG["api_key"]) as sandbox:
+        _CONFIG["api_url"] = sandbox.url
         yield
         join_prefetch_threads()
 

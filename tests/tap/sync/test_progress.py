@@ -20,11 +20,11 @@ from tests.harness.tap_runner import run_tap
 
 
 def test_a_log_line_reports_the_progress_of_a_stream(
-    box: Sandbox, config: dict[str, Any], monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+    sandbox: Sandbox, config: dict[str, Any], monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
     """It has the share of the server's count, the time left, and the request rate beside its limit."""
     monkeypatch.setattr(progress, "_SECONDS_BETWEEN_LOG_LINES", 0.1)
-    box.add_fault(Fault("slow_response", path="/customers", skip=4, seconds=0.5))
+    sandbox.add_fault(Fault("slow_response", path="/customers", skip=4, seconds=0.5))
     with caplog.at_level("INFO"):
         run_tap(config | {"page_size": 10}, "customers")
     lines = [record.getMessage() for record in caplog.records if "requests/s" in record.getMessage()]
@@ -34,12 +34,12 @@ def test_a_log_line_reports_the_progress_of_a_stream(
 
 
 def test_without_a_count_the_line_has_no_share(
-    box: Sandbox, config: dict[str, Any], monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+    sandbox: Sandbox, config: dict[str, Any], monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
     """The share is unknown, so the line has only the number of rows."""
     monkeypatch.setattr(progress, "_SECONDS_BETWEEN_LOG_LINES", 0.1)
-    box.add_fault(Fault("slow_response", path="/customers", skip=4, seconds=0.5))
-    box.behaviour.count_key, box.behaviour.always_count = None, ()
+    sandbox.add_fault(Fault("slow_response", path="/customers", skip=4, seconds=0.5))
+    sandbox.behaviour.count_key, sandbox.behaviour.always_count = None, ()
     with caplog.at_level("INFO"):
         run_tap(config | {"page_size": 10}, "customers")
     assert re.search(r"customers: \d+ rows so far, \d+/50 requests/s", caplog.text)
@@ -55,9 +55,9 @@ def test_a_short_stream_logs_no_progress(config: dict[str, Any], caplog: pytest.
     assert "requests/s" not in caplog.text
 
 
-def test_a_terminal_shows_a_progress_line(box: Sandbox, config: dict[str, Any], tmp_path: Path) -> None:
+def test_a_terminal_shows_a_progress_line(sandbox: Sandbox, config: dict[str, Any], tmp_path: Path) -> None:
     """The line is written to stderr, and stdout contains only messages."""
-    box.add_fault(Fault("slow_response", path="/customers", skip=3, seconds=0.5))
+    sandbox.add_fault(Fault("slow_response", path="/customers", skip=3, seconds=0.5))
     ours, theirs = pty.openpty()
     line = plugin_command("tap_fieldpulse", config | {"page_size": 10}, tmp_path)
     output = tmp_path / "output"

@@ -24,22 +24,27 @@ def test_a_row_that_a_delivery_names_is_read_by_id(tmp_path: Path, types: Any, i
     secret = {"webhook_secret": SECRET} if is_signed else {}
     with (
         run_receiver(store, **secret) as receiver,
-        Sandbox(customers=20, behaviour=behaviour, webhook_url=receiver.url) as box,
+        Sandbox(customers=20, behaviour=behaviour, webhook_url=receiver.url) as sandbox,
     ):
-        config = {"api_key": box.key, "api_url": box.url, "requests_per_second": 50, "rate_limit_store": "memory"}
+        config = {
+            "api_key": sandbox.key,
+            "api_url": sandbox.url,
+            "requests_per_second": 50,
+            "rate_limit_store": "memory",
+        }
         config |= {"snapshot_url": store, "webhook_token": TOKEN}
         streams = ("jobs", "estimates", "invoices", "webhook_events")
         state = run_tap(config, *streams).state
-        job, estimate = (box.rows(name)[0]["id"] for name in streams[:2])
-        box.store.update("jobs", job, {"start_time": "2026-12-01 08:00:00", "status_id": 999_999})
-        box.store.update("estimates", estimate, {"status_id": 999_999})
-        created_id = box.store.create("invoices", {"title": "Born", "customer_id": 1})["id"]
-        assert box.webhook_sender
-        box.webhook_sender.flush()
-        assert {attempt.status for attempt in box.webhook_sender.attempts} == {200}
-        box.requests.clear()
+        job, estimate = (sandbox.rows(name)[0]["id"] for name in streams[:2])
+        sandbox.store.update("jobs", job, {"start_time": "2026-12-01 08:00:00", "status_id": 999_999})
+        sandbox.store.update("estimates", estimate, {"status_id": 999_999})
+        created_id = sandbox.store.create("invoices", {"title": "Born", "customer_id": 1})["id"]
+        assert sandbox.webhook_sender
+        sandbox.webhook_sender.flush()
+        assert {attempt.status for attempt in sandbox.webhook_sender.attempts} == {200}
+        sandbox.requests.clear()
         emitted = run_tap(config, *streams, state=state)
-        paths = [request.path for request in box.requests]
+        paths = [request.path for request in sandbox.requests]
         assert receiver.stop(signal.SIGTERM) == 143
     assert [(row["event"], row["object_id"]) for row in emitted.records["webhook_events"]] == [
         ("job_workflow_custom_status_update", job),

@@ -123,7 +123,7 @@ def test_a_lost_store_hides_no_later_delivery(webhook_config: Config, tmp_path: 
 
 @pytest.mark.parametrize(("streams", "remaining"), [((NAME,), [2]), (("jobs",), [2]), ((NAME, "jobs"), [2])])
 def test_confirmed_deliveries_are_deleted_after_a_week(
-    box: Sandbox, webhook_config: Config, tmp_path: Path, streams: tuple[str, ...], remaining: list[int]
+    sandbox: Sandbox, webhook_config: Config, tmp_path: Path, streams: tuple[str, ...], remaining: list[int]
 ) -> None:
     """A later run confirms them: by the bookmark of the events, or of the hints if events were never read."""
     deliver(webhook_config, created_delivery(1, account=ACCOUNT))

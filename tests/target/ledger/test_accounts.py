@@ -19,14 +19,14 @@ HEAD = schema_message(
 
 
 def test_an_account_without_its_known_id_is_not_taken_for_a_new_one(
-    box: Sandbox, target_config: Config, tmp_path: Path
+    sandbox: Sandbox, target_config: Config, tmp_path: Path
 ) -> None:
     """One list that is refused changes nothing; all of them stop the run."""
     text = singer_lines(HEAD, record_message("customers", external_id="a", first_name="A"))
     run_target(target_config, text, tmp_path)
-    box.add_fault(Fault("error_status", method="GET", path="/users", status=404))
+    sandbox.add_fault(Fault("error_status", method="GET", path="/users", status=404))
     assert run_target(target_config, text, tmp_path).counts == {"unchanged": 1}
-    box.add_fault(Fault("error_status", method="GET", status=404, times=99))
+    sandbox.add_fault(Fault("error_status", method="GET", status=404, times=99))
     written = run_target(target_config, text, tmp_path)
     assert written.status == 2
     assert "account of the API key cannot be determined" in written.stderr

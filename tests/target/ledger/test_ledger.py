@@ -207,7 +207,7 @@ def test_a_run_leaves_the_ledger_in_one_file(target_config: dict[str, Any], tmp_
 
 
 def test_the_file_is_private_and_holds_neither_key_nor_record(
-    box: Sandbox, target_config: dict[str, Any], tmp_path: Path
+    sandbox: Sandbox, target_config: dict[str, Any], tmp_path: Path
 ) -> None:
     """Ids and hashes only."""
     messages = singer_lines(
@@ -219,12 +219,14 @@ def test_the_file_is_private_and_holds_neither_key_nor_record(
     run_target(target_config, messages, tmp_path)
     content = b"".join(path.read_bytes() for path in tmp_path.glob("ledger.db*"))
     assert b"lead-1" in content
-    for secret in ("Canaryname", "canary@example.com", "2145550199", box.key):
+    for secret in ("Canaryname", "canary@example.com", "2145550199", sandbox.key):
         assert secret.encode() not in content
     assert (tmp_path / "ledger.db").stat().st_mode & 0o777 == 0o600
 
 
-def test_a_run_works_on_postgresql(postgres: str, box: Sandbox, target_config: dict[str, Any], tmp_path: Path) -> None:
+def test_a_run_works_on_postgresql(
+    postgres: str, sandbox: Sandbox, target_config: dict[str, Any], tmp_path: Path
+) -> None:
     """The same target, another ledger_url, the same end: nothing is written twice."""
     messages = singer_lines(
         schema_message("customers", "external_id", "first_name"),

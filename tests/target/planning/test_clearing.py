@@ -13,10 +13,13 @@ from tests.target.shared import CUSTOMERS, customers_named
 Config = dict[str, Any]
 
 
-def test_a_null_clears_references_and_flags(box: Sandbox, target_config: Config, tmp_path: Path) -> None:
+def test_a_null_clears_references_and_flags(sandbox: Sandbox, target_config: Config, tmp_path: Path) -> None:
     """A name, a person, and a flag that FieldPulse never sets to null. Empty fields cost no request."""
-    box.behaviour.put_null = "clear"
-    values = {"lead_source": box.rows("lead_sources")[0]["name"], "assigned_to_email": box.rows("users")[0]["email"]}
+    sandbox.behaviour.put_null = "clear"
+    values = {
+        "lead_source": sandbox.rows("lead_sources")[0]["name"],
+        "assigned_to_email": sandbox.rows("users")[0]["email"],
+    }
     values |= {"has_different_billing_address": True}
     head = schema_message("customers", "external_id", "first_name", *values)
     config = target_config | {"null_policy": "clear"}
@@ -28,16 +31,16 @@ def test_a_null_clears_references_and_flags(box: Sandbox, target_config: Config,
 
     assert send(values) == {"created": 1}
     assert send(dict.fromkeys(values)) == {"updated": 1}
-    (row,) = customers_named(box, "N")
+    (row,) = customers_named(sandbox, "N")
     assert (row["lead_source_id"], row["assigned_to"], row["has_different_billing_address"]) == (None, None, False)
     assert send(dict.fromkeys(values)) == {"unchanged": 1}
 
 
 def test_concurrent_nulls_are_cleared_while_the_clear_value_is_tested(
-    box: Sandbox, target_config: Config, tmp_path: Path
+    sandbox: Sandbox, target_config: Config, tmp_path: Path
 ) -> None:
     """No record trusts a clear value before it is proved."""
-    box.behaviour.put_null = "empty"
+    sandbox.behaviour.put_null = "empty"
     config = target_config | {"null_policy": "clear"}
     keys = [f"k{number}" for number in range(120)]
     full = singer_lines(
@@ -48,17 +51,17 @@ def test_concurrent_nulls_are_cleared_while_the_clear_value_is_tested(
     plain = [record_message("customers", external_id=f"p{key}", first_name="Plain") for key in keys]
     mixed = [part for pair in zip(nulls, plain, strict=True) for part in pair]
     assert run_target(config, singer_lines(CUSTOMERS, *mixed), tmp_path).status == 0
-    assert {row["notes"] or "" for row in customers_named(box, "Nulled")} == {""}
+    assert {row["notes"] or "" for row in customers_named(sandbox, "Nulled")} == {""}
 
 
-def test_an_empty_text_is_null_in_a_field_for_times(box: Sandbox, target_config: Config, tmp_path: Path) -> None:
+def test_an_empty_text_is_null_in_a_field_for_times(sandbox: Sandbox, target_config: Config, tmp_path: Path) -> None:
     """Files have empty text on every row. It leaves the field, or clears it."""
-    job = box.rows("jobs")[0]
+    job = sandbox.rows("jobs")[0]
     head = schema_message("jobs", "id", "due_date")
     due = singer_lines(head, record_message("jobs", id=job["id"], due_date="2026-05-01T00:00:00Z"))
     empty = singer_lines(head, record_message("jobs", id=job["id"], due_date=""))
     run_target(target_config, due, tmp_path)
     assert run_target(target_config, empty, tmp_path).counts == {"unchanged": 1}
-    box.behaviour.put_null = "clear"
+    sandbox.behaviour.put_null = "clear"
     assert run_target(target_config | {"null_policy": "clear"}, empty, tmp_path).counts == {"updated": 1}
-    assert box.rows("jobs")[0]["due_date"] is None
+    assert sandbox.rows("jobs")[0]["due_date"] is None

@@ -25,26 +25,26 @@ Config = dict[str, Any]
     ids="+".join,
 )
 def test_contradicting_references_reject_the_record(
-    box: Sandbox, target_config: Config, tmp_path: Path, values: Config
+    sandbox: Sandbox, target_config: Config, tmp_path: Path, values: Config
 ) -> None:
     """None of them is dropped silently; two that agree are accepted."""
     run_target(
         target_config, singer_lines(CUSTOMERS, record_message("customers", external_id="c", first_name="C")), tmp_path
     )
-    job = box.rows("jobs")[0]
+    job = sandbox.rows("jobs")[0]
     text = singer_lines(schema_message("jobs", "id", *values), record_message("jobs", id=job["id"], **values))
     written = run_target(target_config, text, tmp_path)
     assert written.counts == {"rejected": 1}
     assert "refer to different rows" in written.stderr
     same = record_message(
-        "jobs", id=job["id"], customer_id=customers_named(box, "C")[0]["id"], customer_external_id="c"
+        "jobs", id=job["id"], customer_id=customers_named(sandbox, "C")[0]["id"], customer_external_id="c"
     )
     text = singer_lines(schema_message("jobs", "id", "customer_id", "customer_external_id"), same)
     assert run_target(target_config, text, tmp_path).counts == {"updated": 1}
 
 
 def test_a_record_that_is_not_written_creates_no_referenced_row(
-    box: Sandbox, target_config: Config, tmp_path: Path
+    sandbox: Sandbox, target_config: Config, tmp_path: Path
 ) -> None:
     """Neither a skipped nor a rejected record leaves a tag behind."""
     head = schema_message("customers", "external_id", "first_name", "tags", "status")
@@ -52,10 +52,10 @@ def test_a_record_that_is_not_written_creates_no_referenced_row(
     skipped = singer_lines(head, record_message("customers", external_id="g", first_name="G", tags=["Ghost"]))
     run_target(config | {"write_mode": "update_only"}, skipped, tmp_path)
     run_target(config, singer_lines(head, record_message("customers", external_id="g", tags=["Ghost"])), tmp_path)
-    assert write_requests(box) == []
+    assert write_requests(sandbox) == []
 
 
-def test_equal_names_in_two_streams_are_two_rows(box: Sandbox, target_config: Config, tmp_path: Path) -> None:
+def test_equal_names_in_two_streams_are_two_rows(sandbox: Sandbox, target_config: Config, tmp_path: Path) -> None:
     """A tag and an asset category of the same name are created separately."""
     item = record_message("items", external_id="i", name="I", tags=["Boiler"])
     asset = record_message("assets", external_id="a", title="A", asset_category="Boiler")
@@ -65,7 +65,7 @@ def test_equal_names_in_two_streams_are_two_rows(box: Sandbox, target_config: Co
     )
     config = target_config | {"create_missing_references": ["tags", "asset_categories"]}
     assert run_target(config, text, tmp_path).status == 0
-    (tag,) = [row["id"] for row in box.rows("tags") if row["title"] == "Boiler"]
-    (kind,) = [row["id"] for row in box.rows("asset_categories") if row["title"] == "Boiler"]
-    assert max(box.rows("items"), key=lambda row: int(row["id"]))["tags"] == [tag]
-    assert max(box.rows("assets"), key=lambda row: int(row["id"]))["asset_category_id"] == kind
+    (tag,) = [row["id"] for row in sandbox.rows("tags") if row["title"] == "Boiler"]
+    (kind,) = [row["id"] for row in sandbox.rows("asset_categories") if row["title"] == "Boiler"]
+    assert max(sandbox.rows("items"), key=lambda row: int(row["id"]))["tags"] == [tag]
+    assert max(sandbox.rows("assets"), key=lambda row: int(row["id"]))["asset_category_id"] == kind

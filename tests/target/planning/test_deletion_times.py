@@ -17,21 +17,21 @@ Config = dict[str, Any]
 
 @pytest.mark.parametrize("value", [False, 0, "", " ", None, "0000-00-00 00:00:00"], ids=repr)
 def test_an_empty_deletion_time_deletes_nothing(
-    box: Sandbox, target_config: Config, tmp_path: Path, value: Any
+    sandbox: Sandbox, target_config: Config, tmp_path: Path, value: Any
 ) -> None:
     """Sources have many ways to say that a record is not deleted."""
-    row = box.rows("customers")[0]
+    row = sandbox.rows("customers")[0]
     text = singer_lines(CUSTOMERS, record_message("customers", id=row["id"], notes="Still here", deleted_at=value))
     assert run_target(target_config | {"hard_delete": True}, text, tmp_path).counts == {"updated": 1}
 
 
 @pytest.mark.parametrize("value", ["null", True, [], {}], ids=repr)
 def test_an_invalid_deletion_time_rejects_the_record(
-    box: Sandbox, target_config: Config, tmp_path: Path, value: Any
+    sandbox: Sandbox, target_config: Config, tmp_path: Path, value: Any
 ) -> None:
     """A guess could delete a customer."""
     text = singer_lines(
-        CUSTOMERS, record_message("customers", id=box.rows("customers")[0]["id"], notes="x", _sdc_deleted_at=value)
+        CUSTOMERS, record_message("customers", id=sandbox.rows("customers")[0]["id"], notes="x", _sdc_deleted_at=value)
     )
     assert run_target(target_config | {"hard_delete": True}, text, tmp_path).counts == {"rejected": 1}
-    assert write_requests(box) == []
+    assert write_requests(sandbox) == []

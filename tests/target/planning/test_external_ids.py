@@ -13,31 +13,33 @@ from tests.target.shared import CUSTOMERS, customers_named
 Config = dict[str, Any]
 
 
-def test_stored_external_ids_are_compared_exactly(box: Sandbox, target_config: Config, tmp_path: Path) -> None:
+def test_stored_external_ids_are_compared_exactly(sandbox: Sandbox, target_config: Config, tmp_path: Path) -> None:
     """`a1` is not `A1`, and a row that matches by e-mail is not handed over to another external_id."""
     config = target_config | {"external_id_fields": {"customers": "Gate code"}}
     for key, name in (("a1", "Low"), ("A1", "Up"), ("b  1", "Wide"), ("b 1", "Slim")):
         run_target(
             config, singer_lines(CUSTOMERS, record_message("customers", external_id=key, first_name=name)), tmp_path
         )
-    assert len(customers_named(box, "Low", "Up", "Wide", "Slim")) == 4
+    assert len(customers_named(sandbox, "Low", "Up", "Wide", "Slim")) == 4
     shared = {"email": "one@example.com"}
     first = singer_lines(CUSTOMERS, record_message("customers", external_id="s1", first_name="S", **shared))
     second = singer_lines(CUSTOMERS, record_message("customers", external_id="s2", first_name="S", **shared))
     assert run_target(config, first, tmp_path).counts == {"created": 1}
     assert run_target(config, second, tmp_path).counts == {"rejected": 1}
-    (row,) = customers_named(box, "S")
+    (row,) = customers_named(sandbox, "S")
     assert [each["value"] for each in row["customfields"]] == ["s1"]
     clash = record_message("customers", external_id="s1", first_name="S", custom_fields={"Gate code": "mine"}, **shared)
     head = schema_message("customers", "external_id", "first_name", "email", "custom_fields")
     assert run_target(config, singer_lines(head, clash), tmp_path).counts == {"rejected": 1}
 
 
-def test_a_new_external_id_field_is_filled_for_known_rows(box: Sandbox, target_config: Config, tmp_path: Path) -> None:
+def test_a_new_external_id_field_is_filled_for_known_rows(
+    sandbox: Sandbox, target_config: Config, tmp_path: Path
+) -> None:
     """After the setting is added, the next record costs one request, once."""
     text = singer_lines(CUSTOMERS, record_message("customers", external_id="late", first_name="Late"))
     run_target(target_config, text, tmp_path)
     config = target_config | {"external_id_fields": {"customers": "Gate code"}}
     assert run_target(config, text, tmp_path).counts == {"updated": 1}
-    assert [each["value"] for each in customers_named(box, "Late")[0]["customfields"]] == ["late"]
+    assert [each["value"] for each in customers_named(sandbox, "Late")[0]["customfields"]] == ["late"]
     assert run_target(config, text, tmp_path).counts == {"unchanged": 1}

@@ -24,13 +24,13 @@ def leads(number: int, **values: Any) -> list[Config]:
     return [record_message("customers", external_id=f"g{n}", first_name=f"G{n}", **values) for n in range(number)]
 
 
-def writes(box: Sandbox) -> list[str]:
-    return [request.method for request in box.requests if request.method != "GET"]
+def writes(sandbox: Sandbox) -> list[str]:
+    return [request.method for request in sandbox.requests if request.method != "GET"]
 
 
 @pytest.mark.parametrize(("limit", "is_stopped"), [(5, True), (6, False), ("6", False), ("0%", True)])
 def test_too_many_creates_stop_the_run_before_its_first_write(
-    box: Sandbox, target_config: Config, tmp_path: Path, limit: Any, is_stopped: bool
+    sandbox: Sandbox, target_config: Config, tmp_path: Path, limit: Any, is_stopped: bool
 ) -> None:
     """Exit status 4, no request that writes, no state. At the limit, all rows are created."""
     text = singer_lines(HEAD, *leads(6), state_message(1))
@@ -38,12 +38,12 @@ def test_too_many_creates_stop_the_run_before_its_first_write(
     if is_stopped:
         assert (written.status, written.states, [*written.counts]) == (4, [], ["skipped"])
         assert "max_creates" in written.stderr
-        assert writes(box) == []
+        assert writes(sandbox) == []
     else:
         assert (written.status, written.states, written.counts) == (0, [{"bookmarks": 1}], {"created": 6})
 
 
-def test_a_percentage_refers_to_the_rows_in_the_ledger(box: Sandbox, target_config: Config, tmp_path: Path) -> None:
+def test_a_percentage_refers_to_the_rows_in_the_ledger(sandbox: Sandbox, target_config: Config, tmp_path: Path) -> None:
     """A source that suddenly deletes half of its rows is stopped; a tenth passes."""
     config = target_config | {"hard_delete": True, "max_deletes": "10%"}
     run_target(target_config, singer_lines(HEAD, *leads(20)), tmp_path)
@@ -51,12 +51,12 @@ def test_a_percentage_refers_to_the_rows_in_the_ledger(box: Sandbox, target_conf
     written = run_target(config, singer_lines(HEAD, *gone), tmp_path)
     assert written.status == 4
     assert "10 % of the 20" in written.stderr
-    assert "DELETE" not in writes(box)
+    assert "DELETE" not in writes(sandbox)
     assert run_target(config, singer_lines(HEAD, *gone[:2]), tmp_path).counts == {"deleted": 2}
 
 
 def test_updates_are_counted_by_stream_without_unchanged_records(
-    box: Sandbox, target_config: Config, tmp_path: Path
+    sandbox: Sandbox, target_config: Config, tmp_path: Path
 ) -> None:
     """Ten unchanged records pass a limit of one update."""
     run_target(target_config, singer_lines(HEAD, *leads(10)), tmp_path)
@@ -64,21 +64,21 @@ def test_updates_are_counted_by_stream_without_unchanged_records(
     assert run_target(config, singer_lines(HEAD, *leads(10)), tmp_path).counts == {"unchanged": 10}
     changed = [*leads(1, notes="x"), *leads(10)[1:]]
     assert run_target(config, singer_lines(HEAD, *changed), tmp_path).counts == {"updated": 1, "unchanged": 9}
-    since = len(writes(box))
+    since = len(writes(sandbox))
     assert run_target(config, singer_lines(HEAD, *leads(10, notes="y")), tmp_path).status == 4
-    assert len(writes(box)) == since
+    assert len(writes(sandbox)) == since
 
 
 @pytest.mark.parametrize("limit", [3, 9])
 def test_referenced_rows_that_are_created_count(
-    box: Sandbox, target_config: Config, tmp_path: Path, limit: int
+    sandbox: Sandbox, target_config: Config, tmp_path: Path, limit: int
 ) -> None:
     """Each missing tag counts once, before anything is sent."""
     config = target_config | {"max_creates": limit, "create_missing_references": ["tags"]}
     parts = [record_message("customers", external_id=f"t{n}", first_name="T", tags=[f"New {n % 9}"]) for n in range(9)]
     written = run_target(config, singer_lines(HEAD, *parts), tmp_path)
     assert written.status == (4 if limit < 9 else 0)
-    assert sum(str(row["title"]).startswith("New ") for row in box.rows("tags")) == (0 if limit < 9 else 9)
+    assert sum(str(row["title"]).startswith("New ") for row in sandbox.rows("tags")) == (0 if limit < 9 else 9)
 
 
 @pytest.mark.parametrize(
@@ -102,11 +102,11 @@ def test_referenced_rows_that_are_created_count(
     ids=["a change of what is created", "a move of who is created"],
 )
 def test_planned_rows_are_visible_to_later_records(
-    box: Sandbox, target_config: Config, tmp_path: Path, limits: Config, parts: list[Config]
+    sandbox: Sandbox, target_config: Config, tmp_path: Path, limits: Config, parts: list[Config]
 ) -> None:
     """The limit counts records as if those before them were written."""
     assert run_target(target_config | limits, singer_lines(HEAD, *parts), tmp_path).status == 4
-    assert writes(box) == []
+    assert writes(sandbox) == []
 
 
 def test_parents_and_children_of_one_run_pass_the_guards_together(target_config: Config, tmp_path: Path) -> None:
@@ -118,57 +118,59 @@ def test_parents_and_children_of_one_run_pass_the_guards_together(target_config:
 
 
 def test_records_beyond_the_buffer_are_counted_as_they_are_written(
-    box: Sandbox, target_config: Config, tmp_path: Path
+    sandbox: Sandbox, target_config: Config, tmp_path: Path
 ) -> None:
     """The first 20,000 records are planned in advance."""
-    row = box.rows("customers")[0]
+    row = sandbox.rows("customers")[0]
     same = [record_message("customers", id=row["id"], first_name=row["first_name"])] * 20_000
     run_target(target_config, singer_lines(HEAD, same[0]), tmp_path)
     text = singer_lines(HEAD, *same, *leads(3))
     written = run_target(target_config | {"max_creates": 2}, text, tmp_path)
     assert written.status == 4
     assert written.counts["unchanged"] > 19_000
-    assert writes(box).count("POST") <= 2
+    assert writes(sandbox).count("POST") <= 2
 
 
 @pytest.mark.parametrize(
     "text", ["", singer_lines(HEAD), singer_lines(HEAD, state_message(1))], ids=["nothing", "a schema", "a state"]
 )
-def test_an_empty_input_deletes_nothing(box: Sandbox, target_config: Config, tmp_path: Path, text: str) -> None:
+def test_an_empty_input_deletes_nothing(sandbox: Sandbox, target_config: Config, tmp_path: Path, text: str) -> None:
     """A failed extract looks like this, and so does an ACTIVATE_VERSION message."""
     run_target(target_config, singer_lines(HEAD, *leads(3)), tmp_path)
     version = {"type": "ACTIVATE_VERSION", "stream": "customers", "version": 2}
     for empty_input in (text, singer_lines(HEAD, version)):
         assert run_target(target_config | {"hard_delete": True}, empty_input, tmp_path).status == 0
-    assert "DELETE" not in writes(box)
+    assert "DELETE" not in writes(sandbox)
 
 
-def test_deleted_records_are_skipped_without_hard_delete(box: Sandbox, target_config: Config, tmp_path: Path) -> None:
+def test_deleted_records_are_skipped_without_hard_delete(
+    sandbox: Sandbox, target_config: Config, tmp_path: Path
+) -> None:
     """A record that was never written is not matched by its e-mail address."""
-    known = next(row for row in box.rows("customers") if row["email"])
+    known = next(row for row in sandbox.rows("customers") if row["email"])
     run_target(target_config, singer_lines(HEAD, *leads(1)), tmp_path)
     (gone,) = leads(1, deleted_at="2026-01-01T00:00:00Z")
     stranger = record_message("customers", external_id="s", email=known["email"], deleted_at="2026-01-01")
     assert run_target(target_config, singer_lines(HEAD, gone, stranger), tmp_path).counts == {"skipped": 2}
     config = target_config | {"hard_delete": True}
     assert run_target(config, singer_lines(HEAD, gone, stranger), tmp_path).counts == {"deleted": 1, "skipped": 1}
-    assert any(row["id"] == known["id"] for row in box.rows("customers"))
+    assert any(row["id"] == known["id"] for row in sandbox.rows("customers"))
     assert run_target(config, singer_lines(HEAD, *leads(1)), tmp_path).counts == {"created": 1}
 
 
-def test_deleting_a_missing_row_succeeds(box: Sandbox, target_config: Config, tmp_path: Path) -> None:
+def test_deleting_a_missing_row_succeeds(sandbox: Sandbox, target_config: Config, tmp_path: Path) -> None:
     """A 404 means that somebody was faster, or that the response to the first try was lost."""
     run_target(target_config, singer_lines(HEAD, *leads(1)), tmp_path)
-    box.add_fault(Fault("dropped_connection", method="DELETE", after_commit=True))
+    sandbox.add_fault(Fault("dropped_connection", method="DELETE", after_commit=True))
     gone = singer_lines(HEAD, *leads(1, deleted_at="2026-01-01"))
     assert run_target(target_config | {"hard_delete": True}, gone, tmp_path).counts == {"deleted": 1}
 
 
-def test_a_run_does_what_its_dry_run_planned(box: Sandbox, target_config: Config, tmp_path: Path) -> None:
+def test_a_run_does_what_its_dry_run_planned(sandbox: Sandbox, target_config: Config, tmp_path: Path) -> None:
     """The plan file has old and new values field by field; the log shows only numbers and codes."""
-    row = box.rows("customers")[1]
-    box.store.patch("customers", row["id"], {"notes": "Canary before", "status": "lead"})
-    gone = box.rows("customers")[2]
+    row = sandbox.rows("customers")[1]
+    sandbox.store.patch("customers", row["id"], {"notes": "Canary before", "status": "lead"})
+    gone = sandbox.rows("customers")[2]
     text = singer_lines(
         HEAD,
         record_message("customers", id=row["id"], notes="Canary after", status="lost"),
@@ -181,7 +183,7 @@ def test_a_run_does_what_its_dry_run_planned(box: Sandbox, target_config: Config
     config = target_config | {"hard_delete": True}
     dry = run_target(config | {"dry_run": True, "plan_path": str(path)}, text, tmp_path)
     assert dry.counts == {"created": 2, "updated": 1, "deleted": 1}
-    assert writes(box) == []
+    assert writes(sandbox) == []
     *plan, sums = [json.loads(line) for line in path.read_text().splitlines()]
     assert {(line["action"], line["stream"]) for line in plan} == {
         ("update", "customers"),
@@ -202,4 +204,4 @@ def test_a_run_does_what_its_dry_run_planned(box: Sandbox, target_config: Config
     assert "notes text of 13 characters → text of 12 characters" in dry.stderr
     real = run_target(config, text, tmp_path)
     assert real.counts == dry.counts
-    assert sorted(writes(box)) == ["DELETE", "POST", "POST", "PUT"]
+    assert sorted(writes(sandbox)) == ["DELETE", "POST", "POST", "PUT"]

@@ -22,35 +22,35 @@ def lead(**values: Any) -> str:
     return singer_lines(HEAD, record_message("customers", **{"external_id": "n", "first_name": "N", **values}))
 
 
-def newest(box: Sandbox) -> dict[str, Any]:
-    return max(box.rows("customers"), key=lambda row: int(row["id"]))
+def newest(sandbox: Sandbox) -> dict[str, Any]:
+    return max(sandbox.rows("customers"), key=lambda row: int(row["id"]))
 
 
-def test_a_null_leaves_its_field_by_default(box: Sandbox, target_config: Config, tmp_path: Path) -> None:
+def test_a_null_leaves_its_field_by_default(sandbox: Sandbox, target_config: Config, tmp_path: Path) -> None:
     """It costs no request either."""
     run_target(target_config, lead(notes="Kept"), tmp_path)
     assert run_target(target_config, lead(notes=None), tmp_path).counts == {"unchanged": 1}
-    assert newest(box)["notes"] == "Kept"
+    assert newest(sandbox)["notes"] == "Kept"
 
 
 @pytest.mark.parametrize("put_null", ["clear", "empty", "ignore"])
 def test_a_null_clears_its_field_by_null_or_empty_text(
-    box: Sandbox, target_config: Config, tmp_path: Path, put_null: Literal["clear", "empty", "ignore"]
+    sandbox: Sandbox, target_config: Config, tmp_path: Path, put_null: Literal["clear", "empty", "ignore"]
 ) -> None:
     """The value that works is tested; the same record again sends nothing."""
-    box.behaviour.put_null = put_null
+    sandbox.behaviour.put_null = put_null
     config = target_config | {"null_policy": "clear"}
     assert run_target(config, lead(notes="One", job_notes="Two"), tmp_path).counts == {"created": 1}
     assert run_target(config, lead(notes=None, job_notes="Three"), tmp_path).counts == {"updated": 1}
-    assert (newest(box)["notes"] or "", newest(box)["job_notes"]) == ("", "Three")
+    assert (newest(sandbox)["notes"] or "", newest(sandbox)["job_notes"]) == ("", "Three")
     assert run_target(config, lead(notes=None, job_notes="Three"), tmp_path).counts == {"unchanged": 1}
 
 
 def test_a_field_that_fieldpulse_does_not_clear_rejects_the_record(
-    box: Sandbox, target_config: Config, tmp_path: Path
+    sandbox: Sandbox, target_config: Config, tmp_path: Path
 ) -> None:
     """Every such record is rejected, the test runs once, and the other fields are written."""
-    user = box.rows("users")[0]["id"]
+    user = sandbox.rows("users")[0]["id"]
     config = target_config | {"null_policy": "clear"}
     keys = [f"k{number}" for number in range(3)]
 
@@ -63,12 +63,14 @@ def test_a_field_that_fieldpulse_does_not_clear_rejects_the_record(
     written = run_target(config, leads(assigned_to=None, notes="Still"), tmp_path)
     assert (written.counts, written.status) == ({"rejected": 3}, 1)
     assert "assigned_to: neither null nor an empty text clears it" in written.stderr
-    assert [row["notes"] for row in box.rows("customers") if row["first_name"] in keys] == ["Still"] * 3
+    assert [row["notes"] for row in sandbox.rows("customers") if row["first_name"] in keys] == ["Still"] * 3
 
 
-def test_an_empty_field_is_not_cleared_and_proves_nothing(box: Sandbox, target_config: Config, tmp_path: Path) -> None:
+def test_an_empty_field_is_not_cleared_and_proves_nothing(
+    sandbox: Sandbox, target_config: Config, tmp_path: Path
+) -> None:
     """A field that was empty before does not prove that null clears."""
-    box.behaviour.put_null = "empty"
+    sandbox.behaviour.put_null = "empty"
     config = target_config | {"null_policy": "clear"}
     keys = ("a", "b")
     texts = {"a": "", "b": "Text"}
@@ -79,24 +81,24 @@ def test_an_empty_field_is_not_cleared_and_proves_nothing(box: Sandbox, target_c
     )
     nulls = singer_lines(HEAD, *(record_message("customers", external_id=k, first_name=k, notes=None) for k in keys))
     assert run_target(config | {"requests_per_second": 1}, nulls, tmp_path).status == 0
-    assert [row["notes"] or "" for row in box.rows("customers") if row["first_name"] in keys] == ["", ""]
+    assert [row["notes"] or "" for row in sandbox.rows("customers") if row["first_name"] in keys] == ["", ""]
 
 
-def test_fill_empty_only_keeps_values_of_fieldpulse(box: Sandbox, target_config: Config, tmp_path: Path) -> None:
+def test_fill_empty_only_keeps_values_of_fieldpulse(sandbox: Sandbox, target_config: Config, tmp_path: Path) -> None:
     """Values that people entered stay, field by field; the same record again sends nothing."""
-    row = box.rows("customers")[2]
-    box.store.patch("customers", row["id"], {"notes": "Theirs", "job_notes": "", "customfields": [], "tags": []})
-    tag = box.rows("tags")[0]["id"]
+    row = sandbox.rows("customers")[2]
+    sandbox.store.patch("customers", row["id"], {"notes": "Theirs", "job_notes": "", "customfields": [], "tags": []})
+    tag = sandbox.rows("tags")[0]["id"]
     values = {"notes": "Ours", "job_notes": "Ours", "tags": [tag], "custom_fields": {"Gate code": "1"}}
     text = singer_lines(HEAD, record_message("customers", external_id="f", id=row["id"], first_name="Ours", **values))
     config = target_config | {"fill_empty_only": True}
     assert run_target(config, text, tmp_path).counts == {"updated": 1}
-    after = next(customer for customer in box.rows("customers") if customer["id"] == row["id"])
+    after = next(customer for customer in sandbox.rows("customers") if customer["id"] == row["id"])
     assert (after["notes"], after["job_notes"], after["first_name"]) == ("Theirs", "Ours", row["first_name"])
     assert after["tags"] == [tag]
     assert [value["value"] for value in after["customfields"]] == ["1"]
-    since = len(box.requests)
+    since = len(sandbox.requests)
     assert run_target(config, text, tmp_path).counts == {"unchanged": 1}
-    assert not [request for request in box.requests[since:] if request.path.startswith("/customers/")]
+    assert not [request for request in sandbox.requests[since:] if request.path.startswith("/customers/")]
     assert run_target(target_config, text, tmp_path).counts == {"updated": 1}
-    assert next(customer for customer in box.rows("customers") if customer["id"] == row["id"])["notes"] == "Ours"
+    assert next(customer for customer in sandbox.rows("customers") if customer["id"] == row["id"])["notes"] == "Ours"

@@ -19,24 +19,30 @@ JOB = ("external_id", "customer_id", "job_type", "job_status", "team", "assigned
 CUSTOMER = ("external_id", "first_name", "pipeline_status", "lead_source", "tags", "assigned_to_email", "custom_fields")
 
 
-def job(box: Sandbox, **values: Any) -> dict[str, Any]:
+def job(sandbox: Sandbox, **values: Any) -> dict[str, Any]:
     return record_message(
-        "jobs", **{"external_id": "j", "customer_id": box.rows("customers")[0]["id"], "job_type": "T", **values}
+        "jobs", **{"external_id": "j", "customer_id": sandbox.rows("customers")[0]["id"], "job_type": "T", **values}
     )
 
 
-def newest(box: Sandbox, stream: str) -> dict[str, Any]:
-    return max(box.rows(stream), key=lambda row: int(row["id"]))
+def newest(sandbox: Sandbox, stream: str) -> dict[str, Any]:
+    return max(sandbox.rows(stream), key=lambda row: int(row["id"]))
 
 
-def gets(box: Sandbox, path: str) -> int:
-    return sum(request.method == "GET" and request.path == path for request in box.requests)
+def gets(sandbox: Sandbox, path: str) -> int:
+    return sum(request.method == "GET" and request.path == path for request in sandbox.requests)
 
 
-def test_references_by_name_use_the_names_of_the_account(box: Sandbox, target_config: Config, tmp_path: Path) -> None:
+def test_references_by_name_use_the_names_of_the_account(
+    sandbox: Sandbox, target_config: Config, tmp_path: Path
+) -> None:
     """Stage, source, tags, person and custom fields. Each list is read once for all records."""
-    stage, source, user = box.rows("pipeline_statuses")[1], box.rows("lead_sources")[0], box.rows("users")[1]
-    tag = next(row for row in box.rows("tags") if row["type"] == "customer")
+    stage, source, user = (
+        sandbox.rows("pipeline_statuses")[1],
+        sandbox.rows("lead_sources")[0],
+        sandbox.rows("users")[1],
+    )
+    tag = next(row for row in sandbox.rows("tags") if row["type"] == "customer")
     values = {"Gate code": "1234", "number_of_units": 3, "Service plan": True, "Preferred day": "monday"}
     leads = [
         record_message(
@@ -53,48 +59,48 @@ def test_references_by_name_use_the_names_of_the_account(box: Sandbox, target_co
     ]
     written = run_target(target_config, singer_lines(schema_message("customers", *CUSTOMER), *leads), tmp_path)
     assert written.counts == {"created": 5}, written.stderr
-    row = newest(box, "customers")
+    row = newest(sandbox, "customers")
     assert (row["pipeline_status_id"], row["lead_source_id"]) == (stage["id"], source["id"])
     assert (row["tags"], row["assigned_to"]) == ([tag["id"]], user["id"])
-    names = {field["id"]: field["name"] for field in box.rows("custom_fields")}
+    names = {field["id"]: field["name"] for field in sandbox.rows("custom_fields")}
     values = {names[entry["field_instance_id"]]: entry["value"] for entry in row["customfields"]}
     assert values == {"Gate code": "1234", "Number of units": "3", "Service plan": "1", "Preferred day": "Monday"}
     lists = ("/pipeline-status", "/lead-source", "/tags", "/users", "/custom-fields")
-    assert max(gets(box, path) for path in lists) <= 3  # a page, its proof, and which account it is
+    assert max(gets(sandbox, path) for path in lists) <= 3  # a page, its proof, and which account it is
 
 
 @pytest.mark.parametrize("how", ["name", "label", "code", "text"])
 def test_a_job_status_is_a_name_a_label_or_a_code(
-    box: Sandbox, target_config: Config, tmp_path: Path, how: str
+    sandbox: Sandbox, target_config: Config, tmp_path: Path, how: str
 ) -> None:
     """Names of the account take precedence over labels; a name also sets its workflow."""
-    status = box.rows("job_statuses")[2]
-    box.store.patch("job_statuses", status["id"], {"name": "Waiting for parts"})
+    status = sandbox.rows("job_statuses")[2]
+    sandbox.store.patch("job_statuses", status["id"], {"name": "Waiting for parts"})
     job_status = {"name": "waiting for parts", "label": "Completed" if how == "label" else "", "code": 4, "text": "4"}[
         how
     ]
     if how == "label":
-        for row in box.rows("job_statuses"):
-            box.store.patch("job_statuses", row["id"], {"name": f"Own {row['id']}"})
+        for row in sandbox.rows("job_statuses"):
+            sandbox.store.patch("job_statuses", row["id"], {"name": f"Own {row['id']}"})
     written = run_target(
-        target_config, singer_lines(schema_message("jobs", *JOB), job(box, job_status=job_status)), tmp_path
+        target_config, singer_lines(schema_message("jobs", *JOB), job(sandbox, job_status=job_status)), tmp_path
     )
     assert written.counts == {"created": 1}, written.stderr
-    row = newest(box, "jobs")
+    row = newest(sandbox, "jobs")
     if how == "name":
         assert row["status_id"] == status["id"]
-        assert row["status_workflow_id"] == box.rows("job_status_workflows")[0]["id"]
+        assert row["status_workflow_id"] == sandbox.rows("job_status_workflows")[0]["id"]
     else:
         assert row["status"] == 4
 
 
-def test_a_job_is_assigned_to_people_and_teams(box: Sandbox, target_config: Config, tmp_path: Path) -> None:
+def test_a_job_is_assigned_to_people_and_teams(sandbox: Sandbox, target_config: Config, tmp_path: Path) -> None:
     """Several people by e-mail address, and a team by title."""
-    users, team = box.rows("users")[:2], box.rows("teams")[0]
+    users, team = sandbox.rows("users")[:2], sandbox.rows("teams")[0]
     emails = [user["email"] for user in users]
-    text = singer_lines(schema_message("jobs", *JOB), job(box, team=team["title"], assigned_to_email=emails))
+    text = singer_lines(schema_message("jobs", *JOB), job(sandbox, team=team["title"], assigned_to_email=emails))
     assert run_target(target_config, text, tmp_path).counts == {"created": 1}
-    assignees = [(entry["user_id"], entry["team_id"]) for entry in newest(box, "jobs")["assignments"]]
+    assignees = [(entry["user_id"], entry["team_id"]) for entry in newest(sandbox, "jobs")["assignments"]]
     assert assignees == [(users[0]["id"], None), (users[1]["id"], None), (None, team["id"])]
 
 
@@ -115,22 +121,22 @@ def test_a_job_is_assigned_to_people_and_teams(box: Sandbox, target_config: Conf
     ],
 )
 def test_an_unknown_name_is_rejected_with_the_allowed_names(
-    box: Sandbox, target_config: Config, tmp_path: Path, values: Config, reason: str
+    sandbox: Sandbox, target_config: Config, tmp_path: Path, values: Config, reason: str
 ) -> None:
     """The message suggests the nearest name, and shows no e-mail address."""
     written = run_target(
-        target_config, singer_lines(schema_message("jobs", *JOB, *values), job(box, **values)), tmp_path
+        target_config, singer_lines(schema_message("jobs", *JOB, *values), job(sandbox, **values)), tmp_path
     )
     assert written.counts == {"rejected": 1}
     rejects = Path(target_config["rejects_path"]).read_text()
     assert reason in json.loads(rejects.splitlines()[-1])["rejected"]
     assert "nobody@example.com" not in written.stderr
-    assert not any(request.method == "POST" for request in box.requests)
+    assert not any(request.method == "POST" for request in sandbox.requests)
 
 
-def test_a_missing_tag_is_created_once_for_all_records(box: Sandbox, target_config: Config, tmp_path: Path) -> None:
+def test_a_missing_tag_is_created_once_for_all_records(sandbox: Sandbox, target_config: Config, tmp_path: Path) -> None:
     """With the object type of the reference, and only once even if the response is lost."""
-    box.add_fault(Fault("dropped_connection", method="POST", path="/tags", after_commit=True))
+    sandbox.add_fault(Fault("dropped_connection", method="POST", path="/tags", after_commit=True))
     leads = [
         record_message(
             "customers", external_id=f"t{number}", first_name=f"Tagged{number}", tags=["Brand  new", "brand NEW"]
@@ -140,9 +146,9 @@ def test_a_missing_tag_is_created_once_for_all_records(box: Sandbox, target_conf
     config = target_config | {"create_missing_references": ["tags"]}
     text = singer_lines(schema_message("customers", *CUSTOMER), *leads)
     assert run_target(config, text, tmp_path).counts == {"created": 12}
-    (tag,) = [row for row in box.rows("tags") if row["title"] == "Brand new"]
+    (tag,) = [row for row in sandbox.rows("tags") if row["title"] == "Brand new"]
     assert tag["type"] == "customer"
-    tagged = [row["tags"] for row in box.rows("customers") if str(row["first_name"]).startswith("Tagged")]
+    tagged = [row["tags"] for row in sandbox.rows("customers") if str(row["first_name"]).startswith("Tagged")]
     assert tagged == [[tag["id"]]] * 12
     assert run_target(config, text, tmp_path).counts == {"unchanged": 12}
 
@@ -154,22 +160,22 @@ def test_create_missing_references_refuses_read_only_streams(target_config: Conf
     assert "create_missing_references" in written.stderr
 
 
-def test_lists_and_objects_may_be_json_text(box: Sandbox, target_config: Config, tmp_path: Path) -> None:
+def test_lists_and_objects_may_be_json_text(sandbox: Sandbox, target_config: Config, tmp_path: Path) -> None:
     """Warehouses without nested types store them as text."""
-    tag = next(row for row in box.rows("tags") if row["type"] == "job")
+    tag = next(row for row in sandbox.rows("tags") if row["type"] == "job")
     text = singer_lines(
         schema_message("jobs", *JOB),
-        job(box, tags=json.dumps([tag["title"]]), custom_fields='{"Permit number": "P-1"}'),
+        job(sandbox, tags=json.dumps([tag["title"]]), custom_fields='{"Permit number": "P-1"}'),
     )
     assert run_target(target_config, text, tmp_path).counts == {"created": 1}
-    row = newest(box, "jobs")
+    row = newest(sandbox, "jobs")
     assert row["tags"] == [tag["id"]]
-    assert box.store.tables["jobs"].rows[row["id"]]["customfields"][0]["value"] == "P-1"
+    assert sandbox.store.tables["jobs"].rows[row["id"]]["customfields"][0]["value"] == "P-1"
 
 
-def test_a_changed_custom_field_leaves_the_others(box: Sandbox, target_config: Config, tmp_path: Path) -> None:
+def test_a_changed_custom_field_leaves_the_others(sandbox: Sandbox, target_config: Config, tmp_path: Path) -> None:
     """FieldPulse replaces a value only with the id of its row."""
-    box.behaviour.custom_values_by_id = True
+    sandbox.behaviour.custom_values_by_id = True
     head = schema_message("customers", *CUSTOMER)
 
     def lead(**values: Any) -> str:
@@ -179,4 +185,4 @@ def test_a_changed_custom_field_leaves_the_others(box: Sandbox, target_config: C
     assert run_target(target_config, lead(**{"Gate code": "9", "Number of units": 2}), tmp_path).counts == {
         "updated": 1
     }
-    assert sorted(entry["value"] for entry in newest(box, "customers")["customfields"]) == ["2", "9"]
+    assert sorted(entry["value"] for entry in newest(sandbox, "customers")["customfields"]) == ["2", "9"]

@@ -14,11 +14,11 @@ Config = dict[str, Any]
 
 
 def test_a_move_is_repeated_after_another_stream_reverted_it(
-    box: Sandbox, target_config: Config, tmp_path: Path
+    sandbox: Sandbox, target_config: Config, tmp_path: Path
 ) -> None:
     """A write of the customer itself invalidates the earlier move."""
     customers = schema_message("customers", "external_id", "first_name", "pipeline_status_id")
-    ids = {row["name"]: row["id"] for row in box.rows("pipeline_statuses")}
+    ids = {row["name"]: row["id"] for row in sandbox.rows("pipeline_statuses")}
     move = singer_lines(
         PIPELINE_MOVES, record_message("pipeline_statuses", customer_external_id="m", pipeline_status="Won")
     )
@@ -29,15 +29,15 @@ def test_a_move_is_repeated_after_another_stream_reverted_it(
     back = record_message("customers", external_id="m", first_name="M", pipeline_status_id=ids["Lost"])
     run_target(target_config, singer_lines(customers, back), tmp_path)
     assert run_target(target_config, move, tmp_path).counts == {"updated": 1}
-    assert box.rows("customers")[-1]["pipeline_status_id"] == ids["Won"]
+    assert sandbox.rows("customers")[-1]["pipeline_status_id"] == ids["Won"]
 
 
 def test_a_move_is_repeated_after_a_partial_write_of_the_row(
-    box: Sandbox, target_config: Config, tmp_path: Path
+    sandbox: Sandbox, target_config: Config, tmp_path: Path
 ) -> None:
     """The customer's record changed the stage, and was rejected for a null that FieldPulse keeps."""
-    stages = {row["name"]: row["id"] for row in box.rows("pipeline_statuses")}
-    customer, user = box.rows("customers")[0]["id"], box.rows("users")[0]["id"]
+    stages = {row["name"]: row["id"] for row in sandbox.rows("pipeline_statuses")}
+    customer, user = sandbox.rows("customers")[0]["id"], sandbox.rows("users")[0]["id"]
     head = schema_message("customers", "id", "assigned_to", "pipeline_status_id")
     moves = schema_message("pipeline_statuses", "customer_id", "pipeline_status")
     move = singer_lines(moves, record_message("pipeline_statuses", customer_id=customer, pipeline_status="Won"))
@@ -47,4 +47,4 @@ def test_a_move_is_repeated_after_a_partial_write_of_the_row(
     half = record_message("customers", id=customer, assigned_to=None, pipeline_status_id=stages["Lost"])
     assert run_target(config, singer_lines(head, half), tmp_path).counts == {"rejected": 1}
     assert run_target(config, move, tmp_path).counts == {"updated": 1}
-    assert box.rows("customers")[0]["pipeline_status_id"] == stages["Won"]
+    assert sandbox.rows("customers")[0]["pipeline_status_id"] == stages["Won"]

@@ -16,23 +16,23 @@ Config = dict[str, Any]
 
 
 def test_an_existing_customer_is_updated_instead_of_created(
-    box: Sandbox, target_config: Config, tmp_path: Path
+    sandbox: Sandbox, target_config: Config, tmp_path: Path
 ) -> None:
     """The e-mail address matches without regard to case."""
-    known = next(row for row in box.rows("customers") if row["email"])
+    known = next(row for row in sandbox.rows("customers") if row["email"])
     text = singer_lines(
         CUSTOMERS, record_message("customers", external_id="x", first_name="New", email=known["email"].upper())
     )
     assert run_target(target_config, text, tmp_path).counts == {"updated": 1}
-    assert next(row for row in box.rows("customers") if row["id"] == known["id"])["first_name"] == "New"
-    assert write_requests(box) == [f"PUT /customers/{known['id']}"]
+    assert next(row for row in sandbox.rows("customers") if row["id"] == known["id"])["first_name"] == "New"
+    assert write_requests(sandbox) == [f"PUT /customers/{known['id']}"]
 
 
-def test_an_ambiguous_match_rejects_the_record(box: Sandbox, target_config: Config, tmp_path: Path) -> None:
+def test_an_ambiguous_match_rejects_the_record(sandbox: Sandbox, target_config: Config, tmp_path: Path) -> None:
     """The message shows the ids, and not the e-mail address."""
-    first, second = box.rows("customers")[:2]
+    first, second = sandbox.rows("customers")[:2]
     for row in (first, second):
-        box.store.patch("customers", row["id"], {"email": "twins@example.com"})
+        sandbox.store.patch("customers", row["id"], {"email": "twins@example.com"})
     written = run_target(
         target_config,
         singer_lines(
@@ -43,11 +43,11 @@ def test_an_ambiguous_match_rejects_the_record(box: Sandbox, target_config: Conf
     assert written.counts == {"rejected": 1}
     assert f"{first['id']}, {second['id']}" in written.stderr
     assert "twins@example.com" not in written.stderr
-    assert write_requests(box) == []
+    assert write_requests(sandbox) == []
 
 
 def test_concurrent_records_with_one_email_create_one_customer(
-    box: Sandbox, target_config: Config, tmp_path: Path
+    sandbox: Sandbox, target_config: Config, tmp_path: Path
 ) -> None:
     """Somebody who submits a form several times within a second is one customer."""
     leads = [
@@ -57,23 +57,23 @@ def test_concurrent_records_with_one_email_create_one_customer(
     assert counts == {"created": 1, "updated": 7}
 
 
-def test_id_addresses_the_row_with_this_fieldpulse_id(box: Sandbox, target_config: Config, tmp_path: Path) -> None:
+def test_id_addresses_the_row_with_this_fieldpulse_id(sandbox: Sandbox, target_config: Config, tmp_path: Path) -> None:
     """The same record again is unchanged."""
-    row = box.rows("customers")[4]
+    row = sandbox.rows("customers")[4]
     text = singer_lines(CUSTOMERS, record_message("customers", id=row["id"], notes="Called"))
     assert run_target(target_config, text, tmp_path).counts == {"updated": 1}
     assert run_target(target_config, text, tmp_path).counts == {"unchanged": 1}
-    assert box.rows("customers")[4]["notes"] == "Called"
+    assert sandbox.rows("customers")[4]["notes"] == "Called"
 
 
 def test_an_update_of_a_deleted_row_never_falls_back_to_a_create(
-    box: Sandbox, target_config: Config, tmp_path: Path
+    sandbox: Sandbox, target_config: Config, tmp_path: Path
 ) -> None:
     """A fallback would create duplicates."""
     text = singer_lines(CUSTOMERS, record_message("customers", id=1, first_name="Gone"))
     written = run_target(target_config, text, tmp_path)
     assert (written.counts, written.status) == ({"rejected": 1}, 1)
-    assert write_requests(box) == ["PUT /customers/1"]
+    assert write_requests(sandbox) == ["PUT /customers/1"]
 
 
 @pytest.mark.parametrize(
@@ -84,27 +84,27 @@ def test_an_update_of_a_deleted_row_never_falls_back_to_a_create(
     ],
     ids=["a name", "a match"],
 )
-def test_blank_values_match_no_row(box: Sandbox, target_config: Config, tmp_path: Path, part: Config) -> None:
+def test_blank_values_match_no_row(sandbox: Sandbox, target_config: Config, tmp_path: Path, part: Config) -> None:
     """Not even the one row whose column is empty."""
     for stream, column in (("customers", "email"), ("items", "sku")):
-        for number, row in enumerate(box.rows(stream)):
-            box.store.patch(stream, row["id"], {column: f"x{number}@example.com" if number else None})
+        for number, row in enumerate(sandbox.rows(stream)):
+            sandbox.store.patch(stream, row["id"], {column: f"x{number}@example.com" if number else None})
     text = singer_lines(schema_message(part["stream"], *part["record"]), part)
     config = target_config | {"match": {"items": [["sku"]]}}
     assert "updated" not in run_target(config, text, tmp_path).counts
 
 
 def test_a_phone_number_matches_with_and_without_country_code(
-    box: Sandbox, target_config: Config, tmp_path: Path
+    sandbox: Sandbox, target_config: Config, tmp_path: Path
 ) -> None:
     """Also a number that is not valid in its country."""
-    box.store.patch("customers", box.rows("customers")[0]["id"], {"phone": "852 555 0117"})
+    sandbox.store.patch("customers", sandbox.rows("customers")[0]["id"], {"phone": "852 555 0117"})
     text = singer_lines(CUSTOMERS, record_message("customers", external_id="p", phone="+1 (852) 555-0117", notes="x"))
     assert run_target(target_config | {"match": {"customers": [["phone"]]}}, text, tmp_path).counts == {"updated": 1}
 
 
 def test_values_that_fieldpulse_derives_match_in_the_same_run(
-    box: Sandbox, target_config: Config, tmp_path: Path
+    sandbox: Sandbox, target_config: Config, tmp_path: Path
 ) -> None:
     """The next record matches a display name that FieldPulse composed."""
     parts = (
@@ -115,9 +115,9 @@ def test_values_that_fieldpulse_derives_match_in_the_same_run(
     assert run_target(config, singer_lines(CUSTOMERS, *parts), tmp_path).counts == {"created": 1, "updated": 1}
 
 
-def test_a_value_that_was_not_written_does_not_match(box: Sandbox, target_config: Config, tmp_path: Path) -> None:
+def test_a_value_that_was_not_written_does_not_match(sandbox: Sandbox, target_config: Config, tmp_path: Path) -> None:
     """An e-mail address that `fill_empty_only` left out belongs to no row, so the next record creates one."""
-    row = next(each for each in box.rows("customers") if each["email"])
+    row = next(each for each in sandbox.rows("customers") if each["email"])
     parts = (
         record_message("customers", id=row["id"], email="new@example.com", notes="x"),
         record_message("customers", external_id="b", first_name="B", email="new@example.com"),

@@ -22,16 +22,16 @@ def lead(**values: Any) -> str:
     return singer_lines(HEAD, record_message("customers", **{"external_id": "m", **values}))
 
 
-def posts(box: Sandbox) -> int:
-    return sum(request.method == "POST" for request in box.requests)
+def posts(sandbox: Sandbox) -> int:
+    return sum(request.method == "POST" for request in sandbox.requests)
 
 
 @pytest.fixture
-def known(box: Sandbox) -> dict[str, Any]:
+def known(sandbox: Sandbox) -> dict[str, Any]:
     """Return a customer with an e-mail, a phone and a name that no other customer has."""
-    row = box.rows("customers")[3]
+    row = sandbox.rows("customers")[3]
     values = {"email": "known@example.com", "phone": "(214) 555-0199", "display_name": "Known & Sons"}
-    box.store.patch("customers", row["id"], values)
+    sandbox.store.patch("customers", row["id"], values)
     return {**row, **values}
 
 
@@ -45,18 +45,18 @@ def known(box: Sandbox) -> dict[str, Any]:
     ids=["email", "phone", "name"],
 )
 def test_the_first_matching_set_decides(
-    box: Sandbox, target_config: Config, tmp_path: Path, known: Config, values: Config
+    sandbox: Sandbox, target_config: Config, tmp_path: Path, known: Config, values: Config
 ) -> None:
     """The row is updated and linked to the record, also if the matched values change later."""
     config = target_config | {"match": SETS}
     assert run_target(config, lead(notes="one", **values), tmp_path).counts == {"updated": 1}
     changed = lead(email="new@example.com", phone="214 555 0100", display_name="New", notes="two")
     assert run_target(config, changed, tmp_path).counts == {"updated": 1}
-    row = next(row for row in box.rows("customers") if row["id"] == known["id"])
-    assert (row["notes"], row["email"], posts(box)) == ("two", "new@example.com", 0)
+    row = next(row for row in sandbox.rows("customers") if row["id"] == known["id"])
+    assert (row["notes"], row["email"], posts(sandbox)) == ("two", "new@example.com", 0)
 
 
-def test_empty_match_sets_never_match(box: Sandbox, target_config: Config, tmp_path: Path, known: Config) -> None:
+def test_empty_match_sets_never_match(sandbox: Sandbox, target_config: Config, tmp_path: Path, known: Config) -> None:
     """Every external_id gets a row of its own."""
     config = target_config | {"match": {"customers": []}}
     assert run_target(config, lead(first_name="K", email="known@example.com"), tmp_path).counts == {"created": 1}
@@ -110,7 +110,7 @@ def test_an_invalid_setting_is_reported_with_the_allowed_values(
 
 
 def test_a_stored_external_id_finds_its_row_without_a_ledger(
-    box: Sandbox, target_config: Config, tmp_path: Path
+    sandbox: Sandbox, target_config: Config, tmp_path: Path
 ) -> None:
     """In a custom field of customers, and in a column of items."""
     config = target_config | {"external_id_fields": {"customers": "Gate code", "items": "external_id"}}
@@ -124,27 +124,31 @@ def test_a_stored_external_id_finds_its_row_without_a_ledger(
     for path in tmp_path.glob("ledger.db*"):
         path.unlink()
     assert run_target(config, text, tmp_path).counts == {"updated": 4}
-    assert sum(row["first_name"] == "Twin" for row in box.rows("customers")) == 3
-    assert [row["external_id"] for row in box.rows("items") if row["name"] == "Filter"] == ["sku-1"]
+    assert sum(row["first_name"] == "Twin" for row in sandbox.rows("customers")) == 3
+    assert [row["external_id"] for row in sandbox.rows("items") if row["name"] == "Filter"] == ["sku-1"]
 
 
-def test_a_stored_external_id_settles_an_uncertain_create(box: Sandbox, target_config: Config, tmp_path: Path) -> None:
+def test_a_stored_external_id_settles_an_uncertain_create(
+    sandbox: Sandbox, target_config: Config, tmp_path: Path
+) -> None:
     """Similar jobs are told apart, even if others create such jobs at the same time."""
-    create = box.store.create
+    create = sandbox.store.create
 
     def create_twice(name: str, values: dict[str, Any]) -> dict[str, Any]:
         if name == "jobs":
             create(name, {**values, "customfields": []})
         return create(name, values)
 
-    box.store.create = create_twice  # type: ignore[method-assign]  # somebody else creates the like: the server's doing
-    box.add_fault(Fault("dropped_connection", method="POST", path="/jobs", after_commit=True, times=3))
-    customer = box.rows("customers")[0]["id"]
+    sandbox.store.create = create_twice  # type: ignore[method-assign]  # somebody else creates the like: the server's doing
+    sandbox.add_fault(Fault("dropped_connection", method="POST", path="/jobs", after_commit=True, times=3))
+    customer = sandbox.rows("customers")[0]["id"]
     head = schema_message("jobs", "external_id", "customer_id", "job_type")
     jobs = [record_message("jobs", external_id=f"v{n}", customer_id=customer, job_type="Visit") for n in range(4)]
     config = target_config | {"external_id_fields": {"jobs": "Permit number"}}
     assert run_target(config, singer_lines(head, *jobs), tmp_path).counts == {"created": 4}
-    ours = [row for row in box.store.tables["jobs"].rows.values() if row["job_type"] == "Visit" and row["customfields"]]
+    ours = [
+        row for row in sandbox.store.tables["jobs"].rows.values() if row["job_type"] == "Visit" and row["customfields"]
+    ]
     assert sorted(row["customfields"][0]["value"] for row in ours) == ["v0", "v1", "v2", "v3"]
 
 
@@ -158,12 +162,12 @@ def test_an_unknown_custom_field_cannot_store_external_ids(target_config: Config
 
 
 def test_an_account_without_custom_fields_cannot_store_external_ids(
-    box: Sandbox, target_config: Config, tmp_path: Path
+    sandbox: Sandbox, target_config: Config, tmp_path: Path
 ) -> None:
     """The message names the setting, and nothing is written."""
-    box.behaviour.unavailable_resources = ("custom_fields",)
+    sandbox.behaviour.unavailable_resources = ("custom_fields",)
     config = target_config | {"external_id_fields": {"customers": "Gate code"}}
     written = run_target(config, lead(first_name="C"), tmp_path)
     assert (written.status, written.states) == (2, [])
     assert "where: setting external_id_fields.customers" in written.stderr
-    assert {request.method for request in box.requests} == {"GET"}
+    assert {request.method for request in sandbox.requests} == {"GET"}

@@ -13,12 +13,12 @@ Config = dict[str, Any]
 
 
 def test_custom_fields_by_name_take_precedence_over_raw_ones(
-    box: Sandbox, target_config: Config, tmp_path: Path
+    sandbox: Sandbox, target_config: Config, tmp_path: Path
 ) -> None:
     """A tap emits both forms. Only the changed field is sent, and a later change does not revert it."""
     head = schema_message("customers", "id", "customfields", "custom_fields")
-    row = next(each for each in box.rows("customers") if len(each["customfields"]) > 1)
-    names = {each["id"]: each["name"] for each in box.rows("custom_fields")}
+    row = next(each for each in sandbox.rows("customers") if len(each["customfields"]) > 1)
+    names = {each["id"]: each["name"] for each in sandbox.rows("custom_fields")}
     raw = row["customfields"]
     before = {names[each["field_instance_id"]]: each["value"] for each in raw}
 
@@ -29,22 +29,22 @@ def test_custom_fields_by_name_take_precedence_over_raw_ones(
     assert send() == {"unchanged": 1}
     assert send(**{"Gate code": "NEW"}) == {"updated": 1}
     assert send(**{"Gate code": "NEW", "Number of units": 7}) == {"updated": 1}
-    after = next(each for each in box.rows("customers") if each["id"] == row["id"])["customfields"]
+    after = next(each for each in sandbox.rows("customers") if each["id"] == row["id"])["customfields"]
     values_by_name = {names[each["field_instance_id"]]: each["value"] for each in after}
     assert (values_by_name["Gate code"], values_by_name["Number of units"]) == ("NEW", "7")
 
 
 def test_a_custom_field_that_returns_to_its_old_value_is_written_again(
-    box: Sandbox, target_config: Config, tmp_path: Path
+    sandbox: Sandbox, target_config: Config, tmp_path: Path
 ) -> None:
     """The raw form of the record is older than the row, so it proves nothing about the row."""
-    row = next(each for each in box.rows("customers") if each["customfields"])
-    names = {each["id"]: each["name"] for each in box.rows("custom_fields")}
+    row = next(each for each in sandbox.rows("customers") if each["customfields"])
+    names = {each["id"]: each["name"] for each in sandbox.rows("custom_fields")}
     field = next(each for each in row["customfields"] if names[each["field_instance_id"]] == "Gate code")
     head = schema_message("customers", "id", "customfields", "custom_fields")
     for value in ("two", field["value"] or "one"):
         values = {"customfields": row["customfields"], "custom_fields": {"Gate code": value}}
         text = singer_lines(head, record_message("customers", id=row["id"], **values))
         assert run_target(target_config, text, tmp_path).counts == {"updated": 1}
-    after = next(each for each in box.rows("customers") if each["id"] == row["id"])
+    after = next(each for each in sandbox.rows("customers") if each["id"] == row["id"])
     assert value in [each["value"] for each in after["customfields"]]

@@ -41,10 +41,10 @@ def test_an_invalid_key_rejects_the_record_and_appears_in_no_log(
 
 
 def test_an_external_id_never_collides_with_a_key_of_the_ledger(
-    box: Sandbox, target_config: Config, tmp_path: Path
+    sandbox: Sandbox, target_config: Config, tmp_path: Path
 ) -> None:
     """`id:7` as an external_id is not customer 7."""
-    row = box.rows("customers")[0]
+    row = sandbox.rows("customers")[0]
     run_target(target_config, singer_lines(CUSTOMERS, record_message("customers", id=row["id"], notes="n")), tmp_path)
     text = singer_lines(CUSTOMERS, record_message("customers", external_id=f"id:{row['id']}", first_name="Mallory"))
     assert run_target(target_config, text, tmp_path).counts == {"created": 1}

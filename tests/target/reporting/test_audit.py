@@ -21,8 +21,8 @@ Config = dict[str, Any]
 PAYMENTS = schema_message("payments", "external_id", "invoice_id", "amount", "method", "payment_date")
 
 
-def payment(box: Sandbox, key: str = "p", **values: Any) -> Config:
-    required = {"external_id": key, "invoice_id": box.rows("invoices")[0]["id"], "amount": "12.5", "method": "cash"}
+def payment(sandbox: Sandbox, key: str = "p", **values: Any) -> Config:
+    required = {"external_id": key, "invoice_id": sandbox.rows("invoices")[0]["id"], "amount": "12.5", "method": "cash"}
     return record_message("payments", **required, **values)
 
 
@@ -37,22 +37,22 @@ HEAD = schema_message(
 )
 
 
-def named(box: Sandbox, *names: str) -> list[Config]:
-    return [row for row in box.rows("customers") if row["first_name"] in names]
+def named(sandbox: Sandbox, *names: str) -> list[Config]:
+    return [row for row in sandbox.rows("customers") if row["first_name"] in names]
 
 
-def test_the_report_the_table_and_the_audit_add_up(box: Sandbox, target_config: Config, tmp_path: Path) -> None:
+def test_the_report_the_table_and_the_audit_add_up(sandbox: Sandbox, target_config: Config, tmp_path: Path) -> None:
     """Per run, per stream and per record, every record that was read has one outcome."""
     path = tmp_path / "report.json"
     head = schema_message("customers", "external_id", "first_name", "notes", "status")
     parts = [record_message("customers", external_id=f"r{n}", first_name=f"R{n}") for n in range(4)]
     wrong = record_message("customers", external_id="w", first_name="W", status="wrong")
     config = target_config | {"report_path": str(path)}
-    run_target(config, singer_lines(head, *parts, wrong, PAYMENTS, payment(box)), tmp_path)
+    run_target(config, singer_lines(head, *parts, wrong, PAYMENTS, payment(sandbox)), tmp_path)
     report = json.loads(path.read_text())
     assert report["streams"]["customers"] | {"created": 4, "rejected": 1, "read": 5} == report["streams"]["customers"]
     assert (report["exit_status"], report["streams"]["payments"]["created"]) == (1, 1)
-    assert report["requests"] == len(box.requests)
+    assert report["requests"] == len(sandbox.requests)
     changed = record_message("customers", external_id="r0", first_name="R0", notes="New")
     written = run_target(config, singer_lines(head, changed, *parts[1:]), tmp_path)
     assert "customers          4          0          1          0          3" in written.stderr
@@ -71,8 +71,10 @@ def test_the_report_the_table_and_the_audit_add_up(box: Sandbox, target_config: 
 
 def test_the_audit_has_every_row_that_a_killed_run_wrote(target_config: Config, tmp_path: Path) -> None:
     """An entry of the ledger and its audit row are committed together."""
-    with Sandbox(customers=30, latency_ms=15) as box:
-        line = plugin_command("target_fieldpulse", target_config | {"api_url": box.url, "api_key": box.key}, tmp_path)
+    with Sandbox(customers=30, latency_ms=15) as sandbox:
+        line = plugin_command(
+            "target_fieldpulse", target_config | {"api_url": sandbox.url, "api_key": sandbox.key}, tmp_path
+        )
         leads = [record_message("customers", external_id=f"a{n}", first_name="Audited") for n in range(300)]
         with subprocess.Popen(
             line, stdin=subprocess.PIPE, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, text=True
@@ -81,7 +83,7 @@ def test_the_audit_has_every_row_that_a_killed_run_wrote(target_config: Config, 
             process.stdin.write(singer_lines(HEAD, *leads[:60]))
             process.stdin.flush()
             deadline = time.monotonic() + 30
-            while len(named(box, "Audited")) < 20 and time.monotonic() < deadline:
+            while len(named(sandbox, "Audited")) < 20 and time.monotonic() < deadline:
                 time.sleep(0.01)
             process.kill()
     with sqlite3.connect(tmp_path / "ledger.db") as connection:

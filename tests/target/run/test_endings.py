@@ -28,8 +28,8 @@ def lead(number: int) -> dict[str, Any]:
     )
 
 
-def doubted(box: Sandbox) -> list[str]:
-    return sorted(row["first_name"] for row in box.rows("customers") if str(row["first_name"]).startswith("Doubt"))
+def doubted(sandbox: Sandbox) -> list[str]:
+    return sorted(row["first_name"] for row in sandbox.rows("customers") if str(row["first_name"]).startswith("Doubt"))
 
 
 def _feed(process: subprocess.Popen[str], text: str, *, close: bool = True) -> None:
@@ -58,46 +58,46 @@ def _wait(until: Any) -> None:
 
 
 def test_a_run_stopped_with_an_uncertain_create_emits_no_later_state(
-    box: Sandbox, target_config: Config, tmp_path: Path
+    sandbox: Sandbox, target_config: Config, tmp_path: Path
 ) -> None:
     """The record comes again with the old state, and is created then."""
-    box.add_fault(Fault("dropped_connection", method="POST", after_commit=False))
+    sandbox.add_fault(Fault("dropped_connection", method="POST", after_commit=False))
     line = plugin_command("target_fieldpulse", target_config | {"uncertain_create_timeout_seconds": 60}, tmp_path)
     text = singer_lines(CUSTOMERS, lead(1), state_message(1), lead(2), state_message(2))
     with subprocess.Popen(
         line, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
     ) as process:
         _feed(process, text, close=False)
-        _wait(lambda: doubted(box) == ["Doubt2"])
+        _wait(lambda: doubted(sandbox) == ["Doubt2"])
         process.send_signal(signal.SIGTERM)
         output, log = process.communicate(timeout=30)
     assert process.returncode == 128 + signal.SIGTERM
     assert output == ""
     assert "1 uncertain" in log
     assert run_target(target_config, text, tmp_path).counts == {"created": 1, "unchanged": 1}
-    assert doubted(box) == ["Doubt1", "Doubt2"]
+    assert doubted(sandbox) == ["Doubt1", "Doubt2"]
 
 
 def test_a_second_target_is_locked_out(target_config: Config, tmp_path: Path) -> None:
     """Its error names the process that has the ledger, and it sends nothing."""
-    with Sandbox(customers=30, latency_ms=15) as box:
-        config = target_config | {"api_url": box.url, "api_key": box.key}
+    with Sandbox(customers=30, latency_ms=15) as sandbox:
+        config = target_config | {"api_url": sandbox.url, "api_key": sandbox.key}
         line = plugin_command("target_fieldpulse", config, tmp_path)
         with subprocess.Popen(
             line, stdin=subprocess.PIPE, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, text=True
         ) as process:
             _feed(process, singer_lines(CUSTOMERS, *(lead(number) for number in range(200))), close=False)
-            _wait(lambda: len(doubted(box)) > 5)
+            _wait(lambda: len(doubted(sandbox)) > 5)
             second = run_target(config, singer_lines(CUSTOMERS, lead(500)), tmp_path)
             process.kill()
         assert second.status == 4
         assert str(process.pid) in second.stderr
-        assert "Doubt500" not in doubted(box)
+        assert "Doubt500" not in doubted(sandbox)
 
 
 @pytest.mark.parametrize("output", ["/dev/full", "closed"])
 def test_a_state_that_cannot_be_written_fails_the_run(
-    box: Sandbox, target_config: Config, tmp_path: Path, output: str
+    sandbox: Sandbox, target_config: Config, tmp_path: Path, output: str
 ) -> None:
     """The runner would keep the old state and believe that all is well."""
     line = " ".join(plugin_command("target_fieldpulse", target_config, tmp_path))
@@ -117,8 +117,8 @@ def test_kill_9_at_any_moment_neither_loses_nor_doubles_a_record(
     total = 90
     print(f"seed {seed}")  # noqa: T201
     parts = [part for number in range(total) for part in (lead(number), state_message(number))]
-    with Sandbox(customers=30, latency_ms=15) as box:
-        config = target_config | {"api_url": box.url, "api_key": box.key}
+    with Sandbox(customers=30, latency_ms=15) as sandbox:
+        config = target_config | {"api_url": sandbox.url, "api_key": sandbox.key}
         done, kills = -1, 0
         while done < total - 1:
             text = singer_lines(CUSTOMERS, *parts[2 * (done + 1) :])
@@ -126,45 +126,47 @@ def test_kill_9_at_any_moment_neither_loses_nor_doubles_a_record(
             with subprocess.Popen(
                 line, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True
             ) as process:
-                begun = len(box.requests)
+                begun = len(sandbox.requests)
                 deadline = chance.randrange(3, 40) if kills < 4 else 10_000
                 _feed(process, text)
-                _wait(lambda p=process, b=begun, d=deadline: p.poll() is not None or len(box.requests) - b >= d)  # type: ignore[misc]
+                _wait(lambda p=process, b=begun, d=deadline: p.poll() is not None or len(sandbox.requests) - b >= d)  # type: ignore[misc]
                 process.kill()
                 kills += 1
                 assert process.stdout
                 for state_line in process.stdout:
                     done = max(done, json.loads(state_line)["bookmarks"])
-            present = set(doubted(box))
+            present = set(doubted(sandbox))
             assert {f"Doubt{number}" for number in range(done + 1)} <= present
         assert kills > 2
-        assert doubted(box) == sorted(f"Doubt{number}" for number in range(total))
+        assert doubted(sandbox) == sorted(f"Doubt{number}" for number in range(total))
 
 
 def test_sigterm_lets_requests_in_flight_finish(target_config: Config, tmp_path: Path) -> None:
     """Status 143, states only behind written records, and a last line that adds up."""
     parts = [part for number in range(400) for part in (lead(number), state_message(number))]
-    with Sandbox(customers=30, latency_ms=15) as box:
-        line = plugin_command("target_fieldpulse", target_config | {"api_url": box.url, "api_key": box.key}, tmp_path)
+    with Sandbox(customers=30, latency_ms=15) as sandbox:
+        line = plugin_command(
+            "target_fieldpulse", target_config | {"api_url": sandbox.url, "api_key": sandbox.key}, tmp_path
+        )
         with subprocess.Popen(
             line, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
         ) as process:
             _feed(process, singer_lines(CUSTOMERS, *parts), close=False)
-            _wait(lambda: len(doubted(box)) > 20)
+            _wait(lambda: len(doubted(sandbox)) > 20)
             process.send_signal(signal.SIGTERM)
             output, log = process.communicate(timeout=30)
         states = [json.loads(line)["bookmarks"] for line in output.splitlines()]
         assert process.returncode == 128 + signal.SIGTERM
         assert "read " in log.splitlines()[-1]
-        assert {f"Doubt{number}" for number in range(max(states) + 1)} <= set(doubted(box))
+        assert {f"Doubt{number}" for number in range(max(states) + 1)} <= set(doubted(sandbox))
         assert "Traceback" not in log
 
 
 def test_a_spent_quota_ends_the_run_and_holds_back_its_state(
-    box: Sandbox, target_config: Config, tmp_path: Path
+    sandbox: Sandbox, target_config: Config, tmp_path: Path
 ) -> None:
     """Exit status 3. Records that were not written are not acknowledged, and the counts still add up."""
-    box.add_fault(Fault("quota_exceeded", method="POST", skip=3))
+    sandbox.add_fault(Fault("quota_exceeded", method="POST", skip=3))
     leads = [
         part
         for n in range(9)
@@ -175,7 +177,7 @@ def test_a_spent_quota_ends_the_run_and_holds_back_its_state(
     assert written.counts["created"] <= 8
     assert all(each["bookmarks"] < written.counts["created"] for each in written.states)
     assert run_target(target_config, singer_lines(CUSTOMERS, *leads), tmp_path).status == 0
-    assert sum(row["first_name"] == "Q" for row in box.rows("customers")) == 9
+    assert sum(row["first_name"] == "Q" for row in sandbox.rows("customers")) == 9
 
 
 def test_a_wrong_api_key_ends_the_run(target_config: Config, tmp_path: Path) -> None:

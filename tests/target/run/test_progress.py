@@ -17,7 +17,7 @@ from tests.harness.target_runner import run_target
 
 
 def test_a_run_logs_its_progress_until_it_ends(
-    box: Sandbox,
+    sandbox: Sandbox,
     target_config: dict[str, Any],
     tmp_path: Path,
     monkeypatch: pytest.MonkeyPatch,
@@ -25,7 +25,7 @@ def test_a_run_logs_its_progress_until_it_ends(
 ) -> None:
     """Each line has the records that are done, and the rate of requests beside its limit."""
     monkeypatch.setattr(progress, "_SECONDS_BETWEEN_LOG_LINES", 0.1)
-    box.add_fault(Fault("slow_response", path="/customers", skip=4, seconds=0.5))
+    sandbox.add_fault(Fault("slow_response", path="/customers", skip=4, seconds=0.5))
     text = singer_lines(
         schema_message("customers", "external_id", "first_name"),
         *(record_message("customers", external_id=f"p{n}", first_name="P") for n in range(20)),

@@ -14,7 +14,7 @@ Config = dict[str, Any]
 
 
 def test_a_dry_run_sends_nothing_and_logs_each_planned_write(
-    box: Sandbox, target_config: Config, tmp_path: Path
+    sandbox: Sandbox, target_config: Config, tmp_path: Path
 ) -> None:
     """A job finds the customer that would be created before it. No state, no ledger entry, no value."""
     text = singer_lines(
@@ -31,11 +31,13 @@ def test_a_dry_run_sends_nothing_and_logs_each_planned_write(
     assert written.stderr.count("dry run: would") == 3
     assert "canary@example.com" not in written.stderr
     assert written.states == []
-    assert write_requests(box) == []
+    assert write_requests(sandbox) == []
     assert run_target(target_config, text, tmp_path).counts == {"created": 2, "updated": 1}
 
 
-def test_a_dry_run_counts_a_repeated_key_like_a_real_run(box: Sandbox, target_config: Config, tmp_path: Path) -> None:
+def test_a_dry_run_counts_a_repeated_key_like_a_real_run(
+    sandbox: Sandbox, target_config: Config, tmp_path: Path
+) -> None:
     """The same key three times, then deleted, then sent again."""
     parts = [record_message("customers", external_id="k", first_name="K", **more) for more in ({}, {}, {"notes": "x"})]
     parts += [record_message("customers", external_id="k", deleted_at="2026-01-01T00:00:00Z"), parts[0]]

@@ -13,10 +13,10 @@ Config = dict[str, Any]
 
 
 def test_a_tag_that_was_created_by_name_is_updated_by_its_record(
-    box: Sandbox, target_config: Config, tmp_path: Path
+    sandbox: Sandbox, target_config: Config, tmp_path: Path
 ) -> None:
     """The jobs that name it come first; there is one tag."""
-    customer = box.rows("customers")[0]["id"]
+    customer = sandbox.rows("customers")[0]["id"]
     jobs = [
         record_message("jobs", external_id=f"j{n}", customer_id=customer, job_type="T", tags=["Hot"]) for n in range(5)
     ]
@@ -29,4 +29,4 @@ def test_a_tag_that_was_created_by_name_is_updated_by_its_record(
     )
     counts = run_target(target_config | {"create_missing_references": ["tags"]}, text, tmp_path).counts
     assert counts in ({"created": 5, "updated": 1}, {"created": 6})
-    assert [row["color"] for row in box.rows("tags") if row["title"] == "Hot"] == ["#ff0000"]
+    assert [row["color"] for row in sandbox.rows("tags") if row["title"] == "Hot"] == ["#ff0000"]

@@ -20,15 +20,15 @@ Config = dict[str, Any]
 LISTS = schema_message("material_lists", "external_id", "title", "connect", "disconnect", "item_connect")
 
 
-def linked(box: Sandbox) -> tuple[Config, int]:
-    job = box.rows("jobs")[0]["id"]
+def linked(sandbox: Sandbox) -> tuple[Config, int]:
+    job = sandbox.rows("jobs")[0]["id"]
     return record_message(
         "material_lists", external_id="m", title="Van", connect=[{"to_entity": "job", "to_entity_id": job}]
     ), job
 
 
-def posts(box: Sandbox, since: int = 0) -> list[str]:
-    return [request.path for request in box.requests[since:] if request.method == "POST"]
+def posts(sandbox: Sandbox, since: int = 0) -> list[str]:
+    return [request.path for request in sandbox.requests[since:] if request.method == "POST"]
 
 
 def ledger(config: Config, *words: str) -> subprocess.CompletedProcess[str]:
@@ -37,16 +37,18 @@ def ledger(config: Config, *words: str) -> subprocess.CompletedProcess[str]:
     )
 
 
-def test_a_link_is_created_once_and_removed_once(box: Sandbox, target_config: Config, tmp_path: Path) -> None:
+def test_a_link_is_created_once_and_removed_once(sandbox: Sandbox, target_config: Config, tmp_path: Path) -> None:
     """Connected, the same again, disconnected, connected again: each time one request, or none."""
-    record, job = linked(box)
+    record, job = linked(sandbox)
     parted = record_message(
         "material_lists", external_id="m", title="Van", disconnect=[{"from_entity": "job", "from_entity_id": job}]
     )
     outcomes = []
     for part in (record, record, parted, parted, record):
-        since = len(box.requests)
-        outcomes.append((run_target(target_config, singer_lines(LISTS, part), tmp_path).counts, len(posts(box, since))))
+        since = len(sandbox.requests)
+        outcomes.append(
+            (run_target(target_config, singer_lines(LISTS, part), tmp_path).counts, len(posts(sandbox, since)))
+        )
     assert outcomes == [
         ({"created": 1}, 2),
         ({"unchanged": 1}, 0),
@@ -54,29 +56,29 @@ def test_a_link_is_created_once_and_removed_once(box: Sandbox, target_config: Co
         ({"unchanged": 1}, 0),
         ({"updated": 1}, 1),
     ]
-    row = max(box.rows("material_lists"), key=lambda row: int(row["id"]))
-    assert [link.entity_id for link in box.links(row["id"])] == [job]
+    row = max(sandbox.rows("material_lists"), key=lambda row: int(row["id"]))
+    assert [link.entity_id for link in sandbox.links(row["id"])] == [job]
 
 
-def test_an_uncertain_link_is_not_sent_again(box: Sandbox, target_config: Config, tmp_path: Path) -> None:
+def test_an_uncertain_link_is_not_sent_again(sandbox: Sandbox, target_config: Config, tmp_path: Path) -> None:
     """It is unknown whether FieldPulse would create a second link: the user settles it."""
-    box.add_fault(Fault("dropped_connection", method="POST", path="/material-lists/*", after_commit=True))
-    text = singer_lines(LISTS, linked(box)[0])
+    sandbox.add_fault(Fault("dropped_connection", method="POST", path="/material-lists/*", after_commit=True))
+    text = singer_lines(LISTS, linked(sandbox)[0])
     for _ in range(2):
         assert run_target(target_config, text, tmp_path).counts == {"uncertain": 1}
-    row = max(box.rows("material_lists"), key=lambda row: int(row["id"]))
-    assert len(box.links(row["id"])) == 1
-    key = f"link:{row['id']}:job:{linked(box)[1]}"
+    row = max(sandbox.rows("material_lists"), key=lambda row: int(row["id"]))
+    assert len(sandbox.links(row["id"])) == 1
+    key = f"link:{row['id']}:job:{linked(sandbox)[1]}"
     assert key in ledger(target_config, "list", "--pending").stdout
     assert ledger(target_config, "settle", "--stream", "material_lists", "--key", key, "--link-created").returncode == 0
     run_target(target_config, text, tmp_path)
     assert run_target(target_config, text, tmp_path).counts == {"unchanged": 1}
-    assert len(box.links(row["id"])) == 1
+    assert len(sandbox.links(row["id"])) == 1
 
 
-def test_items_are_connected_and_prices_are_updated(box: Sandbox, target_config: Config, tmp_path: Path) -> None:
+def test_items_are_connected_and_prices_are_updated(sandbox: Sandbox, target_config: Config, tmp_path: Path) -> None:
     """Both are properties of a record, and requests of their own."""
-    job, item = box.rows("jobs")[0]["id"], box.rows("items")[0]["id"]
+    job, item = sandbox.rows("jobs")[0]["id"], sandbox.rows("items")[0]["id"]
     record = record_message(
         "material_lists",
         external_id="i",
@@ -84,42 +86,42 @@ def test_items_are_connected_and_prices_are_updated(box: Sandbox, target_config:
         item_connect=[{"to_entity": "job", "to_entity_id": job, "item_ids": [item]}],
     )
     assert run_target(target_config, singer_lines(LISTS, record), tmp_path).counts == {"created": 1}
-    row = max(box.rows("material_lists"), key=lambda row: int(row["id"]))
-    assert [(link.entity_id, link.item_ids) for link in box.links(row["id"])] == [(job, (item,))]
-    invoice = next(row for row in box.rows("invoices") if row["line_items"])
+    row = max(sandbox.rows("material_lists"), key=lambda row: int(row["id"]))
+    assert [(link.entity_id, link.item_ids) for link in sandbox.links(row["id"])] == [(job, (item,))]
+    invoice = next(row for row in sandbox.rows("invoices") if row["line_items"])
     line = invoice["line_items"][0]
     part = {"id": line["line_components"][0]["id"], "unit_cost": "1.5", "unit_price": "3"}
     prices = record_message("invoices", id=invoice["id"], price_update=[{"id": line["id"], "line_components": [part]}])
     text = singer_lines(schema_message("invoices", "id", "price_update"), prices)
     assert run_target(target_config, text, tmp_path).counts == {"updated": 1}
     assert run_target(target_config, text, tmp_path).counts == {"unchanged": 1}
-    after = next(row for row in box.rows("invoices") if row["id"] == invoice["id"])
+    after = next(row for row in sandbox.rows("invoices") if row["id"] == invoice["id"])
     assert after["line_items"][0]["line_components"][0]["unit_price"] == "3.0000"
 
 
 def test_a_link_that_is_removed_and_added_in_one_record_exists(
-    box: Sandbox, target_config: Config, tmp_path: Path
+    sandbox: Sandbox, target_config: Config, tmp_path: Path
 ) -> None:
     """The actions of a record run in the order that ends with what it says."""
-    job = box.rows("jobs")[0]["id"]
+    job = sandbox.rows("jobs")[0]["id"]
     connect, disconnect = [{"to_entity": "job", "to_entity_id": job}], [{"from_entity": "job", "from_entity_id": job}]
     head = schema_message("material_lists", "external_id", "title", "connect", "disconnect")
     for values in ({"connect": connect}, {"connect": connect, "disconnect": disconnect}):
         text = singer_lines(head, record_message("material_lists", external_id="m", title="Van", **values))
         assert run_target(target_config, text, tmp_path).status == 0
-    row = max(box.rows("material_lists"), key=lambda row: int(row["id"]))
-    assert [link.entity_id for link in box.links(row["id"])] == [job]
+    row = max(sandbox.rows("material_lists"), key=lambda row: int(row["id"]))
+    assert [link.entity_id for link in sandbox.links(row["id"])] == [job]
 
 
-def test_a_new_element_of_an_action_costs_one_request(box: Sandbox, target_config: Config, tmp_path: Path) -> None:
+def test_a_new_element_of_an_action_costs_one_request(sandbox: Sandbox, target_config: Config, tmp_path: Path) -> None:
     """Elements that were sent before are not sent again."""
-    job, items = box.rows("jobs")[0]["id"], [row["id"] for row in box.rows("items")[:3]]
+    job, items = sandbox.rows("jobs")[0]["id"], [row["id"] for row in sandbox.rows("items")[:3]]
     head = schema_message("material_lists", "external_id", "title", "item_connect")
     sent = []
     for number in (2, 3):
-        since = len(box.requests)
+        since = len(sandbox.requests)
         links = [{"to_entity": "job", "to_entity_id": job, "item_ids": [item]} for item in items[:number]]
         text = singer_lines(head, record_message("material_lists", external_id="m", title="Van", item_connect=links))
         assert run_target(target_config, text, tmp_path).status == 0
-        sent.append(sum("item-connect" in each for each in write_requests(box, since)))
+        sent.append(sum("item-connect" in each for each in write_requests(sandbox, since)))
     assert sent == [2, 1]

@@ -21,18 +21,18 @@ Config = dict[str, Any]
 PAYMENTS = schema_message("payments", "external_id", "invoice_id", "amount", "method", "payment_date")
 
 
-def payment(box: Sandbox, key: str = "p", **values: Any) -> Config:
+def payment(sandbox: Sandbox, key: str = "p", **values: Any) -> Config:
     required = {
         "external_id": key,
-        "invoice_id": box.rows("invoices")[0]["id"],
+        "invoice_id": sandbox.rows("invoices")[0]["id"],
         "amount": "12.5",
         "method": "cash",
     }
     return record_message("payments", **required, **values)
 
 
-def paid(box: Sandbox) -> int:
-    return sum(row["amount"] == "12.50" for row in box.rows("payments"))
+def paid(sandbox: Sandbox) -> int:
+    return sum(row["amount"] == "12.50" for row in sandbox.rows("payments"))
 
 
 def ledger(config: Config, *words: str) -> subprocess.CompletedProcess[str]:
@@ -41,35 +41,35 @@ def ledger(config: Config, *words: str) -> subprocess.CompletedProcess[str]:
     )
 
 
-def test_a_payment_whose_response_is_lost_is_linked(box: Sandbox, target_config: Config, tmp_path: Path) -> None:
+def test_a_payment_whose_response_is_lost_is_linked(sandbox: Sandbox, target_config: Config, tmp_path: Path) -> None:
     """It was created: the row is linked, and nothing is sent again."""
-    box.add_fault(Fault("dropped_connection", method="POST", after_commit=True))
-    text = singer_lines(PAYMENTS, payment(box, payment_date="2026-03-01T10:00:00Z"))
+    sandbox.add_fault(Fault("dropped_connection", method="POST", after_commit=True))
+    text = singer_lines(PAYMENTS, payment(sandbox, payment_date="2026-03-01T10:00:00Z"))
     assert run_target(target_config, text, tmp_path).counts == {"created": 1}
     assert run_target(target_config, text, tmp_path).counts == {"unchanged": 1}
-    assert paid(box) == 1
+    assert paid(sandbox) == 1
 
 
 @pytest.mark.parametrize("happened", [True, False], ids=["it was made later", "it was not made"])
 def test_a_payment_that_is_not_found_is_never_sent_again(
-    box: Sandbox, target_config: Config, tmp_path: Path, happened: bool
+    sandbox: Sandbox, target_config: Config, tmp_path: Path, happened: bool
 ) -> None:
     """Uncertain on every run, whatever the ledger finds, until somebody says what became of it."""
-    box.add_fault(Fault("dropped_connection", method="POST", after_commit=False))
-    text = singer_lines(PAYMENTS, payment(box))
+    sandbox.add_fault(Fault("dropped_connection", method="POST", after_commit=False))
+    text = singer_lines(PAYMENTS, payment(sandbox))
     for _ in range(2):
         written = run_target(target_config, text, tmp_path)
         assert (written.counts, written.status) == ({"uncertain": 1}, 1)
         assert "fieldpulse ledger settle" in written.stderr
-    assert sum(request.method == "POST" for request in box.requests) == 1
+    assert sum(request.method == "POST" for request in sandbox.requests) == 1
     assert "payments" in ledger(target_config, "list", "--pending").stdout
     if happened:
-        values = {"invoice_id": box.rows("invoices")[0]["id"], "amount": "12.50", "method": "card"}
-        row = box.store.create("payments", values)
+        values = {"invoice_id": sandbox.rows("invoices")[0]["id"], "amount": "12.50", "method": "card"}
+        row = sandbox.store.create("payments", values)
         settled = ledger(target_config, "settle", "--stream", "payments", "--key", "p", "--created", str(row["id"]))
     else:
         settled = ledger(target_config, "settle", "--stream", "payments", "--key", "p", "--not-created")
     assert settled.returncode == 0, settled.stderr
     assert run_target(target_config, text, tmp_path).counts == {"created": 1}
-    assert paid(box) == 1
-    assert next(row["method"] for row in box.rows("payments") if row["amount"] == "12.50") == "cash"
+    assert paid(sandbox) == 1
+    assert next(row["method"] for row in sandbox.rows("payments") if row["amount"] == "12.50") == "cash"

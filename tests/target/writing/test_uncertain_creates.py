@@ -29,8 +29,8 @@ def lead(number: int) -> dict[str, Any]:
     )
 
 
-def doubted(box: Sandbox) -> list[str]:
-    return sorted(row["first_name"] for row in box.rows("customers") if str(row["first_name"]).startswith("Doubt"))
+def doubted(sandbox: Sandbox) -> list[str]:
+    return sorted(row["first_name"] for row in sandbox.rows("customers") if str(row["first_name"]).startswith("Doubt"))
 
 
 JOBS = schema_message("jobs", "external_id", "customer_external_id", "customer_id", "job_type", "notes", "start_time")
@@ -52,29 +52,29 @@ JOBS_WITH_DETAILS = schema_message(
 @pytest.mark.parametrize("after_commit", [True, False], ids=["committed", "not committed"])
 @pytest.mark.parametrize("kind", ["dropped_connection", "error_status", "not_json", "empty_body"])
 def test_a_lost_response_makes_no_second_customer(
-    box: Sandbox,
+    sandbox: Sandbox,
     target_config: Config,
     tmp_path: Path,
     kind: str,
     after_commit: bool,
 ) -> None:
     """Whether the create happened or not, there is one customer at the end, counted as created."""
-    box.add_fault(Fault(kind, method="POST", after_commit=after_commit, status=500, skip=2, times=3))  # type: ignore[arg-type]
+    sandbox.add_fault(Fault(kind, method="POST", after_commit=after_commit, status=500, skip=2, times=3))  # type: ignore[arg-type]
     text = singer_lines(CUSTOMERS, *(lead(number) for number in range(8)), state_message(1))
     written = run_target(target_config, text, tmp_path)
     assert written.counts == {"created": 8}
     assert written.states == [{"bookmarks": 1}]
-    assert doubted(box) == [f"Doubt{number}" for number in range(8)]
+    assert doubted(sandbox) == [f"Doubt{number}" for number in range(8)]
 
 
 @pytest.mark.parametrize("seed", range(3))
 def test_creates_that_look_alike_keep_their_own_values(
-    box: Sandbox, target_config: Config, tmp_path: Path, seed: int
+    sandbox: Sandbox, target_config: Config, tmp_path: Path, seed: int
 ) -> None:
     """Visits of one kind to one customer, every third response lost: each key has a row of its own."""
     chance = random.Random(seed)
     for _ in range(10):
-        box.add_fault(
+        sandbox.add_fault(
             Fault(
                 "dropped_connection",
                 method="POST",
@@ -83,7 +83,7 @@ def test_creates_that_look_alike_keep_their_own_values(
                 skip=chance.randrange(3),
             )
         )
-    customer = box.rows("customers")[0]["id"]
+    customer = sandbox.rows("customers")[0]["id"]
     visits = [
         record_message(
             "jobs",
@@ -96,42 +96,44 @@ def test_creates_that_look_alike_keep_their_own_values(
         for n in range(20)
     ]
     assert run_target(target_config, singer_lines(JOBS, *visits), tmp_path).counts == {"created": 20}
-    there = sorted((row["notes"], row["start_time"]) for row in box.rows("jobs") if row["job_type"] == "Visit")
+    there = sorted((row["notes"], row["start_time"]) for row in sandbox.rows("jobs") if row["job_type"] == "Visit")
     assert there == sorted((f"n{n}", f"2026-05-{n + 1:02} 10:00:00") for n in range(20))
     assert run_target(target_config, singer_lines(JOBS, *visits), tmp_path).counts == {"unchanged": 20}
 
 
-def test_a_repeated_schema_links_no_create_in_flight(box: Sandbox, target_config: Config, tmp_path: Path) -> None:
+def test_a_repeated_schema_links_no_create_in_flight(sandbox: Sandbox, target_config: Config, tmp_path: Path) -> None:
     """A tap whose schema changes between records makes a new sink; creates in flight are not uncertain."""
-    box.add_fault(Fault("dropped_connection", method="POST", after_commit=True, times=3))
+    sandbox.add_fault(Fault("dropped_connection", method="POST", after_commit=True, times=3))
     more = schema_message("customers", "external_id", "first_name", "email", "notes")
     parts = [part for n in range(6) for part in (CUSTOMERS if n % 2 else more, lead(n))]
     assert run_target(target_config, singer_lines(*parts), tmp_path).counts == {"created": 6}
-    assert doubted(box) == [f"Doubt{n}" for n in range(6)]
+    assert doubted(sandbox) == [f"Doubt{n}" for n in range(6)]
 
 
 def test_a_create_that_never_happens_ends_the_run_after_three_attempts(
-    box: Sandbox, target_config: Config, tmp_path: Path
+    sandbox: Sandbox, target_config: Config, tmp_path: Path
 ) -> None:
     """No state is emitted."""
-    box.add_fault(Fault("dropped_connection", method="POST", times=99))
+    sandbox.add_fault(Fault("dropped_connection", method="POST", times=99))
     written = run_target(target_config, singer_lines(CUSTOMERS, lead(1), state_message(1)), tmp_path)
     assert (written.status, written.states) == (1, [])
     assert "neither carried out nor rejected this create in 3 attempts" in written.stderr
-    assert sum(request.method == "POST" for request in box.requests) == 3
+    assert sum(request.method == "POST" for request in sandbox.requests) == 3
 
 
-def test_several_matching_rows_leave_the_record_uncertain(box: Sandbox, target_config: Config, tmp_path: Path) -> None:
+def test_several_matching_rows_leave_the_record_uncertain(
+    sandbox: Sandbox, target_config: Config, tmp_path: Path
+) -> None:
     """Somebody else created the same meanwhile: no guess, a report, exit status 1, and the record is safe."""
-    create = box.store.create
+    create = sandbox.store.create
 
     def create_twice(name: str, values: dict[str, Any]) -> dict[str, Any]:
         create(name, dict(values))
         return create(name, values)
 
-    box.store.create = create_twice  # type: ignore[method-assign]  # the server's doing, not ours
-    box.add_fault(Fault("dropped_connection", method="POST", path="/jobs", after_commit=True))
-    customer = box.rows("customers")[0]["id"]
+    sandbox.store.create = create_twice  # type: ignore[method-assign]  # the server's doing, not ours
+    sandbox.add_fault(Fault("dropped_connection", method="POST", path="/jobs", after_commit=True))
+    customer = sandbox.rows("customers")[0]["id"]
     text = singer_lines(
         schema_message("jobs", "external_id", "customer_id", "job_type"),
         record_message("jobs", external_id="u", customer_id=customer, job_type="Twin"),
@@ -142,14 +144,14 @@ def test_several_matching_rows_leave_the_record_uncertain(box: Sandbox, target_c
     assert json.loads(Path(target_config["rejects_path"]).read_text().splitlines()[1])["record"]["external_id"] == "u"
     again = run_target(target_config, text, tmp_path)
     assert again.counts == {"uncertain": 1}
-    assert sum(row["job_type"] == "Twin" for row in box.rows("jobs")) == 2
+    assert sum(row["job_type"] == "Twin" for row in sandbox.rows("jobs")) == 2
 
 
 def test_a_create_that_never_happened_is_discarded_by_the_next_run(
-    box: Sandbox, target_config: Config, tmp_path: Path
+    sandbox: Sandbox, target_config: Config, tmp_path: Path
 ) -> None:
     """A killed run leaves an intention; where nothing came of it, the record is created when it comes again."""
-    box.add_fault(Fault("slow_response", method="POST", seconds=60))
+    sandbox.add_fault(Fault("slow_response", method="POST", seconds=60))
     line = plugin_command("target_fieldpulse", target_config, tmp_path)
     with subprocess.Popen(
         line, stdin=subprocess.PIPE, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, text=True
@@ -159,7 +161,8 @@ def test_a_create_that_never_happened_is_discarded_by_the_next_run(
         process.stdin.flush()
         _wait(
             lambda: (
-                any(request.method == "POST" for request in box.requests) or bool(list(tmp_path.glob("ledger.db-wal")))
+                any(request.method == "POST" for request in sandbox.requests)
+                or bool(list(tmp_path.glob("ledger.db-wal")))
             )
         )
         time.sleep(0.3)
@@ -168,12 +171,12 @@ def test_a_create_that_never_happened_is_discarded_by_the_next_run(
     assert run_target(target_config, singer_lines(CUSTOMERS, lead(1)), tmp_path).counts == {"created": 1}
 
 
-def test_a_row_that_hides_columns_is_read_by_id(box: Sandbox, target_config: Config, tmp_path: Path) -> None:
+def test_a_row_that_hides_columns_is_read_by_id(sandbox: Sandbox, target_config: Config, tmp_path: Path) -> None:
     """A list that leaves a column out proves nothing; the row by id tells which create happened."""
-    table = box.store.tables["jobs"]
+    table = sandbox.store.tables["jobs"]
     table._hidden |= {"subtitle"}
-    box.add_fault(Fault("dropped_connection", method="POST", path="/jobs", after_commit=True, times=2))
-    customer = box.rows("customers")[0]["id"]
+    sandbox.add_fault(Fault("dropped_connection", method="POST", path="/jobs", after_commit=True, times=2))
+    customer = sandbox.rows("customers")[0]["id"]
     jobs = [
         record_message("jobs", external_id=f"j{n}", customer_id=customer, job_type="Lean", subtitle=f"s{n}")
         for n in range(3)
@@ -182,49 +185,53 @@ def test_a_row_that_hides_columns_is_read_by_id(box: Sandbox, target_config: Con
     assert sorted(row["subtitle"] for row in table.rows.values() if row["job_type"] == "Lean") == ["s0", "s1", "s2"]
 
 
-def test_a_list_that_is_refused_does_not_count_as_empty(box: Sandbox, target_config: Config, tmp_path: Path) -> None:
+def test_a_list_that_is_refused_does_not_count_as_empty(
+    sandbox: Sandbox, target_config: Config, tmp_path: Path
+) -> None:
     """The create stays uncertain, and is settled by the next run."""
-    box.add_fault(Fault("dropped_connection", method="POST", path="/jobs", after_commit=True))
-    box.add_fault(Fault("error_status", method="GET", path="/jobs", status=404, skip=2))
+    sandbox.add_fault(Fault("dropped_connection", method="POST", path="/jobs", after_commit=True))
+    sandbox.add_fault(Fault("error_status", method="GET", path="/jobs", status=404, skip=2))
     text = singer_lines(
         JOBS_WITH_DETAILS,
-        record_message("jobs", external_id="j", customer_id=box.rows("customers")[0]["id"], job_type="Once"),
+        record_message("jobs", external_id="j", customer_id=sandbox.rows("customers")[0]["id"], job_type="Once"),
     )
     assert run_target(target_config, text, tmp_path).status == 1
     assert run_target(target_config, text, tmp_path).counts == {"created": 1}
-    assert sum(row["job_type"] == "Once" for row in box.rows("jobs")) == 1
+    assert sum(row["job_type"] == "Once" for row in sandbox.rows("jobs")) == 1
 
 
 @pytest.mark.parametrize("committed", [True, False], ids=["carried out", "not carried out"])
 def test_a_less_specific_create_does_not_link_the_row_of_another(
-    box: Sandbox, target_config: Config, tmp_path: Path, committed: bool
+    sandbox: Sandbox, target_config: Config, tmp_path: Path, committed: bool
 ) -> None:
     """Of two payments that are alike but for a date, each has a row of its own, or waits for somebody to look."""
-    invoice = box.rows("invoices")[0]["id"]
-    box.add_fault(Fault("dropped_connection", method="POST", path="/payments", after_commit=committed))
+    invoice = sandbox.rows("invoices")[0]["id"]
+    sandbox.add_fault(Fault("dropped_connection", method="POST", path="/payments", after_commit=committed))
     same = {"invoice_id": invoice, "amount": "33.00", "method": "cash"}
     poor = record_message("payments", external_id="p1", notes="one", **same)
     rich = record_message("payments", external_id="p2", notes="two", payment_date="2026-03-01T10:00:00Z", **same)
     head = schema_message("payments", "external_id", "notes", "payment_date", *same)
     config = target_config | {"requests_per_second": 4}
     written = run_target(config, singer_lines(head, poor, rich), tmp_path)
-    notes = sorted(row["notes"] for row in box.rows("payments") if row["amount"] == "33.00")
+    notes = sorted(row["notes"] for row in sandbox.rows("payments") if row["amount"] == "33.00")
     assert notes == (["one", "two"] if committed else ["two"])
     assert written.counts == ({"created": 2} if committed else {"created": 1, "uncertain": 1})
 
 
-def test_a_row_with_data_that_was_not_sent_is_not_linked(box: Sandbox, target_config: Config, tmp_path: Path) -> None:
+def test_a_row_with_data_that_was_not_sent_is_not_linked(
+    sandbox: Sandbox, target_config: Config, tmp_path: Path
+) -> None:
     """A user creates a similar job with a subtitle while the response is lost: the record stays uncertain."""
-    create = box.store.create
+    create = sandbox.store.create
 
     def create_by_hand(name: str, values: dict[str, Any]) -> dict[str, Any]:
         return create(name, {**values, "subtitle": "By hand"} if name == "jobs" else values)
 
-    box.store.create = create_by_hand  # type: ignore[method-assign]  # the server's doing, not ours
-    box.add_fault(Fault("dropped_connection", method="POST", path="/jobs", after_commit=True))
+    sandbox.store.create = create_by_hand  # type: ignore[method-assign]  # the server's doing, not ours
+    sandbox.add_fault(Fault("dropped_connection", method="POST", path="/jobs", after_commit=True))
     text = singer_lines(
         JOBS_WITH_DETAILS,
-        record_message("jobs", external_id="j", customer_id=box.rows("customers")[0]["id"], job_type="Like"),
+        record_message("jobs", external_id="j", customer_id=sandbox.rows("customers")[0]["id"], job_type="Like"),
     )
     written = run_target(target_config, text, tmp_path)
     assert written.counts == {"uncertain": 1}
