@@ -127,9 +127,9 @@ def test_every_writable_stream_has_a_sample_record() -> None:
 
 
 @pytest.fixture(scope="module")
-def everything(tmp_path_factory: pytest.TempPathFactory) -> Any:
+def all_streams(tmp_path_factory: pytest.TempPathFactory) -> Any:
     """Write every record once, in one run, and once more."""
-    folder = tmp_path_factory.mktemp("everything")
+    folder = tmp_path_factory.mktemp("all_streams")
     with Sandbox(customers=30) as sandbox:
         config = {
             "api_key": sandbox.key,
@@ -145,24 +145,24 @@ def everything(tmp_path_factory: pytest.TempPathFactory) -> Any:
         yield sandbox, config, folder, (first, second, written(sandbox, since))
 
 
-def test_every_record_is_created_once(everything: Any) -> None:
+def test_every_record_is_created_once(all_streams: Any) -> None:
     """In one run, with parents referred to by external_id. The same records again send nothing."""
-    _, _, _, (first, second, sent) = everything
+    _, _, _, (first, second, sent) = all_streams
     assert (first.counts, first.status) == ({"created": len(WRITTEN)}, 0), first.said
     assert (second.counts, sent) == ({"unchanged": len(WRITTEN)}, [])
 
 
 @pytest.mark.parametrize(("stream", "column"), SHOWN, ids=map(".".join, SHOWN))
-def test_values_are_sent_in_the_documented_form(everything: Any, stream: str, column: str) -> None:
+def test_values_are_sent_in_the_documented_form(all_streams: Any, stream: str, column: str) -> None:
     """Times as UNIX seconds, money as text, phone numbers as E.164, short object types, codes for labels."""
-    sandbox, *_ = everything
+    sandbox, *_ = all_streams
     assert newest(sandbox, stream)[column] == SHOWN[stream, column]
 
 
 @pytest.mark.parametrize("resource", WRITTEN, ids=lambda resource: resource.name)
-def test_a_changed_field_costs_one_put_with_that_field(everything: Any, resource: Resource) -> None:
+def test_a_changed_field_costs_one_put_with_that_field(all_streams: Any, resource: Resource) -> None:
     """Plus the fields that the API requires. Changes that others made in FieldPulse stay."""
-    sandbox, config, folder, _ = everything
+    sandbox, config, folder, _ = all_streams
     since, before = len(sandbox.requests), newest(sandbox, resource.name)
     stamped = {"updated_at", "search_text", "total", "subtotal"}
     change = {resource.name: CHANGES[resource.name]}
@@ -176,9 +176,9 @@ def test_a_changed_field_costs_one_put_with_that_field(everything: Any, resource
     assert differing
 
 
-def test_a_deleted_record_deletes_its_row(everything: Any) -> None:
+def test_a_deleted_record_deletes_its_row(all_streams: Any) -> None:
     """In any order. Items cannot be deleted, and are rejected. The same records again are unchanged."""
-    sandbox, config, folder, _ = everything
+    sandbox, config, folder, _ = all_streams
     gone = {stream: {"_sdc_deleted_at": "2026-05-04T00:00:00Z"} for stream in RECORDS}
     since = len(sandbox.requests)
     result = run_target(config, messages(sandbox, **gone), folder)

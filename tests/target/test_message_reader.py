@@ -23,7 +23,7 @@ from tests.harness.results import RunResult
 from .test_every_stream import RECORDS, WRITTEN
 
 Config = dict[str, Any]
-HEAD = schema_message("tags", "external_id", "id", "title", "color", "deleted_at")
+TAGS = schema_message("tags", "external_id", "id", "title", "color", "deleted_at")
 OK = record_message("tags", external_id="ok", title="Fine")
 
 
@@ -33,18 +33,18 @@ def files(target_config: Config, tmp_path: Path) -> list[str]:
 
 
 def write(files: list[str], text: str | bytes) -> RunResult:
-    ended = run_command(TargetFieldPulse, *files, stdin=text if isinstance(text, bytes) else text.encode())
-    assert ended.is_explained, ended.stderr
-    return ended
+    result = run_command(TargetFieldPulse, *files, stdin=text if isinstance(text, bytes) else text.encode())
+    assert result.is_explained, result.stderr
+    return result
 
 
-def counts(ended: RunResult) -> dict[str, int]:
-    closing_lines = "\n".join(line for line in ended.stderr.splitlines() if "read " in line)
-    return RunResult("", closing_lines, ended.status).counts
+def counts(result: RunResult) -> dict[str, int]:
+    closing_lines = "\n".join(line for line in result.stderr.splitlines() if "read " in line)
+    return RunResult("", closing_lines, result.status).counts
 
 
-def states(ended: RunResult) -> list[Any]:
-    return [json.loads(line)["bookmarks"] for line in ended.stdout.splitlines()]
+def states(result: RunResult) -> list[Any]:
+    return [json.loads(line)["bookmarks"] for line in result.stdout.splitlines()]
 
 
 def line(value: str, name: str = "title") -> str:
@@ -59,14 +59,14 @@ def raw(stream: str, values: dict[str, str]) -> str:
 
 
 @pytest.mark.parametrize("value", BROKEN_VALUES)
-@pytest.mark.parametrize("name", ["title", "external_id", "id", "nobody_knows", "deleted_at"])
+@pytest.mark.parametrize("name", ["title", "external_id", "id", "unknown_field", "deleted_at"])
 def test_an_ambiguous_record_is_rejected(
     files: list[str], tmp_path: Path, sandbox: Sandbox, value: str, name: str
 ) -> None:
     """Other records are written, the state is emitted, and the rejects file has the line unchanged."""
-    text = singer_lines(HEAD) + line(value, name) + singer_lines(OK, state_message(1.5))
-    ended = write(files, text)
-    assert (counts(ended), states(ended)) == ({"created": 1, "rejected": 1}, [1.5])
+    text = singer_lines(TAGS) + line(value, name) + singer_lines(OK, state_message(1.5))
+    result = write(files, text)
+    assert (counts(result), states(result)) == ({"created": 1, "rejected": 1}, [1.5])
     rejects = (tmp_path / "rejects.singer").read_text()
     assert f'"{name}":{value}' in rejects
     replayed = write(files, rejects)
@@ -101,13 +101,13 @@ def test_an_ambiguous_record_is_rejected(
 def test_an_invalid_line_ends_the_run_with_its_number(files: list[str], sandbox: Sandbox, broken: str) -> None:
     """Records before it are written and acknowledged; records after it are not."""
     behind = record_message("tags", external_id="behind", title="Behind")
-    ended = write(
-        files, singer_lines(HEAD, OK, state_message(1)) + broken + "\n" + singer_lines(behind, state_message(2))
+    result = write(
+        files, singer_lines(TAGS, OK, state_message(1)) + broken + "\n" + singer_lines(behind, state_message(2))
     )
-    assert ended.status in (1, 2)
-    assert "line 4" in ended.stderr
+    assert result.status in (1, 2)
+    assert "line 4" in result.stderr
     assert "Behind" not in [row["title"] for row in sandbox.rows("tags")]
-    assert 2 not in states(ended)
+    assert 2 not in states(result)
 
 
 @pytest.mark.parametrize(
@@ -116,20 +116,20 @@ def test_an_invalid_line_ends_the_run_with_its_number(files: list[str], sandbox:
 def test_invalid_utf_8_ends_the_run_at_its_line(target_config: Config, tmp_path: Path, data: bytes) -> None:
     """Also in a separate process, which reads them in one block with the lines before them."""
     line = plugin_command("target_fieldpulse", target_config, tmp_path)
-    messages = singer_lines(HEAD, OK, state_message(1)).encode() + data + b"\n"
-    ended = subprocess.run(line, input=messages, capture_output=True, timeout=120, check=False)
-    assert ended.returncode == 1
-    assert "input · line 4" in ended.stderr.decode()
-    assert b"Traceback" not in ended.stderr
+    messages = singer_lines(TAGS, OK, state_message(1)).encode() + data + b"\n"
+    result = subprocess.run(line, input=messages, capture_output=True, timeout=120, check=False)
+    assert result.returncode == 1
+    assert "input · line 4" in result.stderr.decode()
+    assert b"Traceback" not in result.stderr
 
 
 def test_a_truncated_input_acknowledges_its_complete_lines(files: list[str], sandbox: Sandbox) -> None:
     """The last line ends in the middle."""
     cut = singer_lines(record_message("tags", external_id="cut", title="Cut"))[:-12]
-    ended = write(files, singer_lines(HEAD, OK, state_message(1)) + cut)
-    assert ended.status == 1
-    assert states(ended) in ([], [1])
-    assert "line 4" in ended.stderr
+    result = write(files, singer_lines(TAGS, OK, state_message(1)) + cut)
+    assert result.status == 1
+    assert states(result) in ([], [1])
+    assert "line 4" in result.stderr
     assert "Cut" not in [row["title"] for row in sandbox.rows("tags")]
 
 
@@ -138,19 +138,19 @@ def test_a_truncated_input_acknowledges_its_complete_lines(files: list[str], san
 )
 def test_line_endings_blank_lines_and_byte_order_mark_are_accepted(files: list[str], form: str) -> None:
     """A carriage return, or no end of the last line."""
-    text = singer_lines(HEAD, OK, state_message(1)).rstrip()
-    ended = write(files, text.replace("\n", "\r\n") if form == "CRLF" else form.replace("{}", text))
-    assert (counts(ended), states(ended)) == ({"created": 1}, [1])
+    text = singer_lines(TAGS, OK, state_message(1)).rstrip()
+    result = write(files, text.replace("\n", "\r\n") if form == "CRLF" else form.replace("{}", text))
+    assert (counts(result), states(result)) == ({"created": 1}, [1])
 
 
-@pytest.mark.parametrize("name", ["title", "external_id", "nobody_knows"])
+@pytest.mark.parametrize("name", ["title", "external_id", "unknown_field"])
 def test_a_value_of_20_mb_is_rejected_or_ignored(files: list[str], sandbox: Sandbox, name: str) -> None:
     """The gateway takes 10 MB. A value without a field has no effect; the reason shows a size, no value."""
-    ended = write(files, singer_lines(HEAD) + line('"' + "x" * 20_000_000 + '"', name) + singer_lines(OK))
-    wanted = {"created": 2} if name == "nobody_knows" else {"created": 1, "rejected": 1}
-    assert counts(ended) == wanted
+    result = write(files, singer_lines(TAGS) + line('"' + "x" * 20_000_000 + '"', name) + singer_lines(OK))
+    wanted = {"created": 2} if name == "unknown_field" else {"created": 1, "rejected": 1}
+    assert counts(result) == wanted
     assert all(len(json.dumps(request.body)) < 1000 for request in sandbox.requests)
-    assert "xxxx" not in ended.stderr
+    assert "xxxx" not in result.stderr
 
 
 def test_a_record_of_100_000_properties_is_written(files: list[str]) -> None:
@@ -158,7 +158,7 @@ def test_a_record_of_100_000_properties_is_written(files: list[str]) -> None:
     wide = record_message(
         "tags", external_id="wide", title="Wide", **{f"c{number}": number for number in range(100_000)}
     )
-    assert counts(write(files, singer_lines(HEAD, wide))) == {"created": 1}
+    assert counts(write(files, singer_lines(TAGS, wide))) == {"created": 1}
 
 
 @pytest.mark.parametrize("value", [1.25, None, [], {"a": {"b": 10**25}}, "x", -0.5])
@@ -191,11 +191,11 @@ def test_any_value_in_any_field_is_written_or_rejected(resource: Any, tmp_path_f
             named = [{"external_id": f'"k{number}"', **base, **row} for number, row in enumerate(rows)]
             lines = [raw(resource.name, values) for values in named]
             text = singer_lines(schema_message(resource.name, *names)) + "".join(lines) + singer_lines(state_message(1))
-            ended = write(plugin_command("target_fieldpulse", config, folder)[3:], text)
-            assert sum(counts(ended).values()) == len(rows)
-            assert states(ended) == [1]
+            result = write(plugin_command("target_fieldpulse", config, folder)[3:], text)
+            assert sum(counts(result).values()) == len(rows)
+            assert states(result) == [1]
             rejects = folder / "rejects.singer"
-            assert counts(ended).get("rejected", 0) >= (
+            assert counts(result).get("rejected", 0) >= (
                 rejects.read_text().count('"type":"RECORD"') if rejects.exists() else 0
             )
 

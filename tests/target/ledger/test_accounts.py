@@ -7,22 +7,18 @@ from typing import Any
 
 from fieldpulse_sandbox.faults.fault import Fault
 from fieldpulse_sandbox.sandbox import Sandbox
-from tests.harness.messages import record_message, schema_message, singer_lines
+from tests.harness.messages import record_message, singer_lines
 from tests.harness.target_runner import run_target
+from tests.target.shared import CUSTOMERS
 
 Config = dict[str, Any]
-
-
-HEAD = schema_message(
-    "customers", "external_id", "id", "first_name", "last_name", "email", "phone", "display_name", "notes"
-)
 
 
 def test_an_account_without_its_known_id_is_not_taken_for_a_new_one(
     sandbox: Sandbox, target_config: Config, tmp_path: Path
 ) -> None:
     """One list that is refused changes nothing; all of them stop the run."""
-    text = singer_lines(HEAD, record_message("customers", external_id="a", first_name="A"))
+    text = singer_lines(CUSTOMERS, record_message("customers", external_id="a", first_name="A"))
     run_target(target_config, text, tmp_path)
     sandbox.add_fault(Fault("error_status", method="GET", path="/users", status=404))
     assert run_target(target_config, text, tmp_path).counts == {"unchanged": 1}

@@ -21,12 +21,14 @@ def test_a_null_clears_references_and_flags(sandbox: Sandbox, target_config: Con
         "assigned_to_email": sandbox.rows("users")[0]["email"],
     }
     values |= {"has_different_billing_address": True}
-    head = schema_message("customers", "external_id", "first_name", *values)
+    schema = schema_message("customers", "external_id", "first_name", *values)
     config = target_config | {"null_policy": "clear"}
 
     def send(values: Config) -> Config:
         return run_target(
-            config, singer_lines(head, record_message("customers", external_id="n", first_name="N", **values)), tmp_path
+            config,
+            singer_lines(schema, record_message("customers", external_id="n", first_name="N", **values)),
+            tmp_path,
         ).counts
 
     assert send(values) == {"created": 1}
@@ -57,9 +59,9 @@ def test_concurrent_nulls_are_cleared_while_the_clear_value_is_tested(
 def test_an_empty_text_is_null_in_a_field_for_times(sandbox: Sandbox, target_config: Config, tmp_path: Path) -> None:
     """Files have empty text on every row. It leaves the field, or clears it."""
     job = sandbox.rows("jobs")[0]
-    head = schema_message("jobs", "id", "due_date")
-    due = singer_lines(head, record_message("jobs", id=job["id"], due_date="2026-05-01T00:00:00Z"))
-    empty = singer_lines(head, record_message("jobs", id=job["id"], due_date=""))
+    schema = schema_message("jobs", "id", "due_date")
+    due = singer_lines(schema, record_message("jobs", id=job["id"], due_date="2026-05-01T00:00:00Z"))
+    empty = singer_lines(schema, record_message("jobs", id=job["id"], due_date=""))
     run_target(target_config, due, tmp_path)
     assert run_target(target_config, empty, tmp_path).counts == {"unchanged": 1}
     sandbox.behaviour.put_null = "clear"

@@ -47,11 +47,11 @@ def test_a_record_that_is_not_written_creates_no_referenced_row(
     sandbox: Sandbox, target_config: Config, tmp_path: Path
 ) -> None:
     """Neither a skipped nor a rejected record leaves a tag behind."""
-    head = schema_message("customers", "external_id", "first_name", "tags", "status")
+    schema = schema_message("customers", "external_id", "first_name", "tags", "status")
     config = target_config | {"create_missing_references": ["tags"]}
-    skipped = singer_lines(head, record_message("customers", external_id="g", first_name="G", tags=["Ghost"]))
+    skipped = singer_lines(schema, record_message("customers", external_id="g", first_name="G", tags=["Ghost"]))
     run_target(config | {"write_mode": "update_only"}, skipped, tmp_path)
-    run_target(config, singer_lines(head, record_message("customers", external_id="g", tags=["Ghost"])), tmp_path)
+    run_target(config, singer_lines(schema, record_message("customers", external_id="g", tags=["Ghost"])), tmp_path)
     assert write_requests(sandbox) == []
 
 

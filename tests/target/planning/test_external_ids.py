@@ -29,8 +29,8 @@ def test_stored_external_ids_are_compared_exactly(sandbox: Sandbox, target_confi
     (row,) = customers_named(sandbox, "S")
     assert [each["value"] for each in row["customfields"]] == ["s1"]
     clash = record_message("customers", external_id="s1", first_name="S", custom_fields={"Gate code": "mine"}, **shared)
-    head = schema_message("customers", "external_id", "first_name", "email", "custom_fields")
-    assert run_target(config, singer_lines(head, clash), tmp_path).counts == {"rejected": 1}
+    schema = schema_message("customers", "external_id", "first_name", "email", "custom_fields")
+    assert run_target(config, singer_lines(schema, clash), tmp_path).counts == {"rejected": 1}
 
 
 def test_a_new_external_id_field_is_filled_for_known_rows(

@@ -13,13 +13,13 @@ from tests.harness.target_runner import run_target
 
 Config = dict[str, Any]
 
-HEAD = schema_message(
+CUSTOMERS = schema_message(
     "customers", "external_id", "first_name", "notes", "job_notes", "assigned_to", "custom_fields", "tags"
 )
 
 
-def lead(**values: Any) -> str:
-    return singer_lines(HEAD, record_message("customers", **{"external_id": "n", "first_name": "N", **values}))
+def customer(**values: Any) -> str:
+    return singer_lines(CUSTOMERS, record_message("customers", **{"external_id": "n", "first_name": "N", **values}))
 
 
 def newest(sandbox: Sandbox) -> dict[str, Any]:
@@ -28,8 +28,8 @@ def newest(sandbox: Sandbox) -> dict[str, Any]:
 
 def test_a_null_leaves_its_field_by_default(sandbox: Sandbox, target_config: Config, tmp_path: Path) -> None:
     """It costs no request either."""
-    run_target(target_config, lead(notes="Kept"), tmp_path)
-    assert run_target(target_config, lead(notes=None), tmp_path).counts == {"unchanged": 1}
+    run_target(target_config, customer(notes="Kept"), tmp_path)
+    assert run_target(target_config, customer(notes=None), tmp_path).counts == {"unchanged": 1}
     assert newest(sandbox)["notes"] == "Kept"
 
 
@@ -40,10 +40,10 @@ def test_a_null_clears_its_field_by_null_or_empty_text(
     """The value that works is tested; the same record again sends nothing."""
     sandbox.behaviour.put_null = put_null
     config = target_config | {"null_policy": "clear"}
-    assert run_target(config, lead(notes="One", job_notes="Two"), tmp_path).counts == {"created": 1}
-    assert run_target(config, lead(notes=None, job_notes="Three"), tmp_path).counts == {"updated": 1}
+    assert run_target(config, customer(notes="One", job_notes="Two"), tmp_path).counts == {"created": 1}
+    assert run_target(config, customer(notes=None, job_notes="Three"), tmp_path).counts == {"updated": 1}
     assert (newest(sandbox)["notes"] or "", newest(sandbox)["job_notes"]) == ("", "Three")
-    assert run_target(config, lead(notes=None, job_notes="Three"), tmp_path).counts == {"unchanged": 1}
+    assert run_target(config, customer(notes=None, job_notes="Three"), tmp_path).counts == {"unchanged": 1}
 
 
 def test_a_field_that_fieldpulse_does_not_clear_rejects_the_record(
@@ -54,13 +54,13 @@ def test_a_field_that_fieldpulse_does_not_clear_rejects_the_record(
     config = target_config | {"null_policy": "clear"}
     keys = [f"k{number}" for number in range(3)]
 
-    def leads(**values: Any) -> str:
+    def customers(**values: Any) -> str:
         return singer_lines(
-            HEAD, *(record_message("customers", external_id=key, first_name=key, **values) for key in keys)
+            CUSTOMERS, *(record_message("customers", external_id=key, first_name=key, **values) for key in keys)
         )
 
-    run_target(config, leads(assigned_to=user), tmp_path)
-    written = run_target(config, leads(assigned_to=None, notes="Still"), tmp_path)
+    run_target(config, customers(assigned_to=user), tmp_path)
+    written = run_target(config, customers(assigned_to=None, notes="Still"), tmp_path)
     assert (written.counts, written.status) == ({"rejected": 3}, 1)
     assert "assigned_to: neither null nor an empty text clears it" in written.stderr
     assert [row["notes"] for row in sandbox.rows("customers") if row["first_name"] in keys] == ["Still"] * 3
@@ -76,10 +76,14 @@ def test_an_empty_field_is_not_cleared_and_proves_nothing(
     texts = {"a": "", "b": "Text"}
     run_target(
         config,
-        singer_lines(HEAD, *(record_message("customers", external_id=k, first_name=k, notes=texts[k]) for k in keys)),
+        singer_lines(
+            CUSTOMERS, *(record_message("customers", external_id=k, first_name=k, notes=texts[k]) for k in keys)
+        ),
         tmp_path,
     )
-    nulls = singer_lines(HEAD, *(record_message("customers", external_id=k, first_name=k, notes=None) for k in keys))
+    nulls = singer_lines(
+        CUSTOMERS, *(record_message("customers", external_id=k, first_name=k, notes=None) for k in keys)
+    )
     assert run_target(config | {"requests_per_second": 1}, nulls, tmp_path).status == 0
     assert [row["notes"] or "" for row in sandbox.rows("customers") if row["first_name"] in keys] == ["", ""]
 
@@ -90,7 +94,9 @@ def test_fill_empty_only_keeps_values_of_fieldpulse(sandbox: Sandbox, target_con
     sandbox.store.patch("customers", row["id"], {"notes": "Theirs", "job_notes": "", "customfields": [], "tags": []})
     tag = sandbox.rows("tags")[0]["id"]
     values = {"notes": "Ours", "job_notes": "Ours", "tags": [tag], "custom_fields": {"Gate code": "1"}}
-    text = singer_lines(HEAD, record_message("customers", external_id="f", id=row["id"], first_name="Ours", **values))
+    text = singer_lines(
+        CUSTOMERS, record_message("customers", external_id="f", id=row["id"], first_name="Ours", **values)
+    )
     config = target_config | {"fill_empty_only": True}
     assert run_target(config, text, tmp_path).counts == {"updated": 1}
     after = next(customer for customer in sandbox.rows("customers") if customer["id"] == row["id"])

@@ -176,13 +176,13 @@ def test_lists_and_objects_may_be_json_text(sandbox: Sandbox, target_config: Con
 def test_a_changed_custom_field_leaves_the_others(sandbox: Sandbox, target_config: Config, tmp_path: Path) -> None:
     """FieldPulse replaces a value only with the id of its row."""
     sandbox.behaviour.custom_values_by_id = True
-    head = schema_message("customers", *CUSTOMER)
+    schema = schema_message("customers", *CUSTOMER)
 
-    def lead(**values: Any) -> str:
-        return singer_lines(head, record_message("customers", external_id="c", first_name="C", custom_fields=values))
+    def customer(**values: Any) -> str:
+        return singer_lines(schema, record_message("customers", external_id="c", first_name="C", custom_fields=values))
 
-    run_target(target_config, lead(**{"Gate code": "1", "Number of units": 2}), tmp_path)
-    assert run_target(target_config, lead(**{"Gate code": "9", "Number of units": 2}), tmp_path).counts == {
+    run_target(target_config, customer(**{"Gate code": "1", "Number of units": 2}), tmp_path)
+    assert run_target(target_config, customer(**{"Gate code": "9", "Number of units": 2}), tmp_path).counts == {
         "updated": 1
     }
     assert sorted(entry["value"] for entry in newest(sandbox, "customers")["customfields"]) == ["2", "9"]

@@ -38,13 +38,13 @@ def test_a_move_is_repeated_after_a_partial_write_of_the_row(
     """The customer's record changed the stage, and was rejected for a null that FieldPulse keeps."""
     stages = {row["name"]: row["id"] for row in sandbox.rows("pipeline_statuses")}
     customer, user = sandbox.rows("customers")[0]["id"], sandbox.rows("users")[0]["id"]
-    head = schema_message("customers", "id", "assigned_to", "pipeline_status_id")
+    schema = schema_message("customers", "id", "assigned_to", "pipeline_status_id")
     moves = schema_message("pipeline_statuses", "customer_id", "pipeline_status")
     move = singer_lines(moves, record_message("pipeline_statuses", customer_id=customer, pipeline_status="Won"))
     config = target_config | {"null_policy": "clear"}
-    run_target(config, singer_lines(head, record_message("customers", id=customer, assigned_to=user)), tmp_path)
+    run_target(config, singer_lines(schema, record_message("customers", id=customer, assigned_to=user)), tmp_path)
     run_target(config, move, tmp_path)
     half = record_message("customers", id=customer, assigned_to=None, pipeline_status_id=stages["Lost"])
-    assert run_target(config, singer_lines(head, half), tmp_path).counts == {"rejected": 1}
+    assert run_target(config, singer_lines(schema, half), tmp_path).counts == {"rejected": 1}
     assert run_target(config, move, tmp_path).counts == {"updated": 1}
     assert sandbox.rows("customers")[0]["pipeline_status_id"] == stages["Won"]

@@ -11,15 +11,15 @@ from fieldpulse_sandbox.faults.fault import Fault
 from fieldpulse_sandbox.sandbox import Sandbox
 from tests.harness.messages import record_message, schema_message, singer_lines
 from tests.harness.target_runner import run_target
+from tests.target.shared import CUSTOMERS
 
 Config = dict[str, Any]
 
-HEAD = schema_message("customers", "external_id", "first_name", "email", "phone", "display_name", "notes")
 SETS = {"customers": [["email"], ["phone"], ["display_name"]]}
 
 
-def lead(**values: Any) -> str:
-    return singer_lines(HEAD, record_message("customers", **{"external_id": "m", **values}))
+def customer(**values: Any) -> str:
+    return singer_lines(CUSTOMERS, record_message("customers", **{"external_id": "m", **values}))
 
 
 def posts(sandbox: Sandbox) -> int:
@@ -27,7 +27,7 @@ def posts(sandbox: Sandbox) -> int:
 
 
 @pytest.fixture
-def known(sandbox: Sandbox) -> dict[str, Any]:
+def existing_customer(sandbox: Sandbox) -> dict[str, Any]:
     """Return a customer with an e-mail, a phone and a name that no other customer has."""
     row = sandbox.rows("customers")[3]
     values = {"email": "known@example.com", "phone": "(214) 555-0199", "display_name": "Known & Sons"}
@@ -45,21 +45,23 @@ def known(sandbox: Sandbox) -> dict[str, Any]:
     ids=["email", "phone", "name"],
 )
 def test_the_first_matching_set_decides(
-    sandbox: Sandbox, target_config: Config, tmp_path: Path, known: Config, values: Config
+    sandbox: Sandbox, target_config: Config, tmp_path: Path, existing_customer: Config, values: Config
 ) -> None:
     """The row is updated and linked to the record, also if the matched values change later."""
     config = target_config | {"match": SETS}
-    assert run_target(config, lead(notes="one", **values), tmp_path).counts == {"updated": 1}
-    changed = lead(email="new@example.com", phone="214 555 0100", display_name="New", notes="two")
+    assert run_target(config, customer(notes="one", **values), tmp_path).counts == {"updated": 1}
+    changed = customer(email="new@example.com", phone="214 555 0100", display_name="New", notes="two")
     assert run_target(config, changed, tmp_path).counts == {"updated": 1}
-    row = next(row for row in sandbox.rows("customers") if row["id"] == known["id"])
+    row = next(row for row in sandbox.rows("customers") if row["id"] == existing_customer["id"])
     assert (row["notes"], row["email"], posts(sandbox)) == ("two", "new@example.com", 0)
 
 
-def test_empty_match_sets_never_match(sandbox: Sandbox, target_config: Config, tmp_path: Path, known: Config) -> None:
+def test_empty_match_sets_never_match(
+    sandbox: Sandbox, target_config: Config, tmp_path: Path, existing_customer: Config
+) -> None:
     """Every external_id gets a row of its own."""
     config = target_config | {"match": {"customers": []}}
-    assert run_target(config, lead(first_name="K", email="known@example.com"), tmp_path).counts == {"created": 1}
+    assert run_target(config, customer(first_name="K", email="known@example.com"), tmp_path).counts == {"created": 1}
 
 
 @pytest.mark.parametrize(
@@ -73,14 +75,14 @@ def test_empty_match_sets_never_match(sandbox: Sandbox, target_config: Config, t
     ids=str,
 )
 def test_the_write_mode_limits_creates_and_updates(
-    target_config: Config, tmp_path: Path, known: Config, mode: Any, hit: str, miss: str
+    target_config: Config, tmp_path: Path, existing_customer: Config, mode: Any, hit: str, miss: str
 ) -> None:
     """For all streams or by stream. Excluded records count as skipped."""
     parts = (
         record_message("customers", external_id="hit", email="known@example.com", notes="x"),
         record_message("customers", external_id="miss", first_name="M", email="miss@example.com"),
     )
-    counts = run_target(target_config | {"write_mode": mode}, singer_lines(HEAD, *parts), tmp_path).counts
+    counts = run_target(target_config | {"write_mode": mode}, singer_lines(CUSTOMERS, *parts), tmp_path).counts
     assert counts == {hit: 1, miss: 1}
 
 
@@ -104,7 +106,7 @@ def test_an_invalid_setting_is_reported_with_the_allowed_values(
     target_config: Config, tmp_path: Path, settings: Config, message: str
 ) -> None:
     """Before anything is read, with exit status 2 and no traceback."""
-    written = run_target(target_config | settings, lead(first_name="W"), tmp_path)
+    written = run_target(target_config | settings, customer(first_name="W"), tmp_path)
     assert written.status == 2
     assert message in written.stderr
 
@@ -115,7 +117,7 @@ def test_a_stored_external_id_finds_its_row_without_a_ledger(
     """In a custom field of customers, and in a column of items."""
     config = target_config | {"external_id_fields": {"customers": "Gate code", "items": "external_id"}}
     text = singer_lines(
-        HEAD,
+        CUSTOMERS,
         *(record_message("customers", external_id=f"crm-{n}", first_name="Twin") for n in range(3)),
         schema_message("items", "external_id", "name"),
         record_message("items", external_id="sku-1", name="Filter"),
@@ -139,13 +141,13 @@ def test_a_stored_external_id_settles_an_uncertain_create(
             create(name, {**values, "customfields": []})
         return create(name, values)
 
-    sandbox.store.create = create_twice  # type: ignore[method-assign]  # somebody else creates the like: the server's doing
+    sandbox.store.create = create_twice  # type: ignore[method-assign]  # another client creates a customer with the same e-mail
     sandbox.add_fault(Fault("dropped_connection", method="POST", path="/jobs", after_commit=True, times=3))
     customer = sandbox.rows("customers")[0]["id"]
-    head = schema_message("jobs", "external_id", "customer_id", "job_type")
+    schema = schema_message("jobs", "external_id", "customer_id", "job_type")
     jobs = [record_message("jobs", external_id=f"v{n}", customer_id=customer, job_type="Visit") for n in range(4)]
     config = target_config | {"external_id_fields": {"jobs": "Permit number"}}
-    assert run_target(config, singer_lines(head, *jobs), tmp_path).counts == {"created": 4}
+    assert run_target(config, singer_lines(schema, *jobs), tmp_path).counts == {"created": 4}
     ours = [
         row for row in sandbox.store.tables["jobs"].rows.values() if row["job_type"] == "Visit" and row["customfields"]
     ]
@@ -155,7 +157,7 @@ def test_a_stored_external_id_settles_an_uncertain_create(
 def test_an_unknown_custom_field_cannot_store_external_ids(target_config: Config, tmp_path: Path) -> None:
     """The setting is refused with the names of the fields that exist."""
     written = run_target(
-        target_config | {"external_id_fields": {"customers": "CRM id"}}, lead(first_name="C"), tmp_path
+        target_config | {"external_id_fields": {"customers": "CRM id"}}, customer(first_name="C"), tmp_path
     )
     assert written.status == 2
     assert "Gate code" in written.stderr
@@ -167,7 +169,7 @@ def test_an_account_without_custom_fields_cannot_store_external_ids(
     """The message names the setting, and nothing is written."""
     sandbox.behaviour.unavailable_resources = ("custom_fields",)
     config = target_config | {"external_id_fields": {"customers": "Gate code"}}
-    written = run_target(config, lead(first_name="C"), tmp_path)
+    written = run_target(config, customer(first_name="C"), tmp_path)
     assert (written.status, written.states) == (2, [])
     assert "where: setting external_id_fields.customers" in written.stderr
     assert {request.method for request in sandbox.requests} == {"GET"}

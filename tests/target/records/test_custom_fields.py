@@ -16,7 +16,7 @@ def test_custom_fields_by_name_take_precedence_over_raw_ones(
     sandbox: Sandbox, target_config: Config, tmp_path: Path
 ) -> None:
     """A tap emits both forms. Only the changed field is sent, and a later change does not revert it."""
-    head = schema_message("customers", "id", "customfields", "custom_fields")
+    schema = schema_message("customers", "id", "customfields", "custom_fields")
     row = next(each for each in sandbox.rows("customers") if len(each["customfields"]) > 1)
     names = {each["id"]: each["name"] for each in sandbox.rows("custom_fields")}
     raw = row["customfields"]
@@ -24,7 +24,7 @@ def test_custom_fields_by_name_take_precedence_over_raw_ones(
 
     def send(**changes: Any) -> Config:
         values = record_message("customers", id=row["id"], customfields=raw, custom_fields={**before, **changes})
-        return run_target(target_config, singer_lines(head, values), tmp_path).counts
+        return run_target(target_config, singer_lines(schema, values), tmp_path).counts
 
     assert send() == {"unchanged": 1}
     assert send(**{"Gate code": "NEW"}) == {"updated": 1}
@@ -41,10 +41,10 @@ def test_a_custom_field_that_returns_to_its_old_value_is_written_again(
     row = next(each for each in sandbox.rows("customers") if each["customfields"])
     names = {each["id"]: each["name"] for each in sandbox.rows("custom_fields")}
     field = next(each for each in row["customfields"] if names[each["field_instance_id"]] == "Gate code")
-    head = schema_message("customers", "id", "customfields", "custom_fields")
+    schema = schema_message("customers", "id", "customfields", "custom_fields")
     for value in ("two", field["value"] or "one"):
         values = {"customfields": row["customfields"], "custom_fields": {"Gate code": value}}
-        text = singer_lines(head, record_message("customers", id=row["id"], **values))
+        text = singer_lines(schema, record_message("customers", id=row["id"], **values))
         assert run_target(target_config, text, tmp_path).counts == {"updated": 1}
     after = next(each for each in sandbox.rows("customers") if each["id"] == row["id"])
     assert value in [each["value"] for each in after["customfields"]]

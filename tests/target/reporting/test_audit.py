@@ -5,56 +5,33 @@ from __future__ import annotations
 import json
 import sqlite3
 import subprocess
-import sys
 import time
 from pathlib import Path
 from typing import Any
 
 from fieldpulse_sandbox.sandbox import Sandbox
 from tests.harness.messages import record_message, schema_message, singer_lines
-from tests.harness.processes import plugin_command, run_process
+from tests.harness.processes import plugin_command
 from tests.harness.target_runner import run_target
+from tests.target.shared import CUSTOMERS, PAYMENTS, customers_named, payment
 
 Config = dict[str, Any]
-
-
-PAYMENTS = schema_message("payments", "external_id", "invoice_id", "amount", "method", "payment_date")
-
-
-def payment(sandbox: Sandbox, key: str = "p", **values: Any) -> Config:
-    required = {"external_id": key, "invoice_id": sandbox.rows("invoices")[0]["id"], "amount": "12.5", "method": "cash"}
-    return record_message("payments", **required, **values)
-
-
-def ledger(config: Config, *words: str) -> subprocess.CompletedProcess[str]:
-    return run_process(
-        [sys.executable, "-m", "fieldpulse_cli.main", "ledger", "--ledger-url", config["ledger_url"], *words]
-    )
-
-
-HEAD = schema_message(
-    "customers", "external_id", "id", "first_name", "last_name", "email", "phone", "display_name", "notes"
-)
-
-
-def named(sandbox: Sandbox, *names: str) -> list[Config]:
-    return [row for row in sandbox.rows("customers") if row["first_name"] in names]
 
 
 def test_the_report_the_table_and_the_audit_add_up(sandbox: Sandbox, target_config: Config, tmp_path: Path) -> None:
     """Per run, per stream and per record, every record that was read has one outcome."""
     path = tmp_path / "report.json"
-    head = schema_message("customers", "external_id", "first_name", "notes", "status")
+    schema = schema_message("customers", "external_id", "first_name", "notes", "status")
     parts = [record_message("customers", external_id=f"r{n}", first_name=f"R{n}") for n in range(4)]
     wrong = record_message("customers", external_id="w", first_name="W", status="wrong")
     config = target_config | {"report_path": str(path)}
-    run_target(config, singer_lines(head, *parts, wrong, PAYMENTS, payment(sandbox)), tmp_path)
+    run_target(config, singer_lines(schema, *parts, wrong, PAYMENTS, payment(sandbox)), tmp_path)
     report = json.loads(path.read_text())
     assert report["streams"]["customers"] | {"created": 4, "rejected": 1, "read": 5} == report["streams"]["customers"]
     assert (report["exit_status"], report["streams"]["payments"]["created"]) == (1, 1)
     assert report["requests"] == len(sandbox.requests)
     changed = record_message("customers", external_id="r0", first_name="R0", notes="New")
-    written = run_target(config, singer_lines(head, changed, *parts[1:]), tmp_path)
+    written = run_target(config, singer_lines(schema, changed, *parts[1:]), tmp_path)
     assert "customers          4          0          1          0          3" in written.stderr
     with sqlite3.connect(tmp_path / "ledger.db") as connection:
         query = "select stream, source_key, action, outcome, requests, row_id, changed, records from fieldpulse_audit_1"
@@ -80,10 +57,10 @@ def test_the_audit_has_every_row_that_a_killed_run_wrote(target_config: Config, 
             line, stdin=subprocess.PIPE, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, text=True
         ) as process:
             assert process.stdin
-            process.stdin.write(singer_lines(HEAD, *leads[:60]))
+            process.stdin.write(singer_lines(CUSTOMERS, *leads[:60]))
             process.stdin.flush()
             deadline = time.monotonic() + 30
-            while len(named(sandbox, "Audited")) < 20 and time.monotonic() < deadline:
+            while len(customers_named(sandbox, "Audited")) < 20 and time.monotonic() < deadline:
                 time.sleep(0.01)
             process.kill()
     with sqlite3.connect(tmp_path / "ledger.db") as connection:

@@ -6,15 +6,11 @@ import json
 from pathlib import Path
 from typing import Any
 
-from tests.harness.messages import record_message, schema_message, singer_lines
+from tests.harness.messages import record_message, singer_lines
 from tests.harness.target_runner import run_target
+from tests.target.shared import CUSTOMERS
 
 Config = dict[str, Any]
-
-
-HEAD = schema_message(
-    "customers", "external_id", "id", "first_name", "last_name", "email", "phone", "display_name", "notes"
-)
 
 
 def test_the_rejects_file_is_private_whatever_it_was_before(target_config: Config, tmp_path: Path) -> None:
@@ -22,6 +18,6 @@ def test_the_rejects_file_is_private_whatever_it_was_before(target_config: Confi
     path = Path(target_config["rejects_path"])
     path.write_text("")
     path.chmod(0o644)
-    run_target(target_config, singer_lines(HEAD, record_message("customers", external_id="r")), tmp_path)
+    run_target(target_config, singer_lines(CUSTOMERS, record_message("customers", external_id="r")), tmp_path)
     assert path.stat().st_mode & 0o777 == 0o600
     assert json.loads(path.read_text().splitlines()[-1])["record"] == {"external_id": "r"}

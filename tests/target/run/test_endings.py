@@ -6,7 +6,6 @@ import json
 import random
 import signal
 import subprocess
-import time
 from pathlib import Path
 from typing import Any
 
@@ -17,19 +16,9 @@ from fieldpulse_sandbox.sandbox import Sandbox
 from tests.harness.messages import record_message, singer_lines, state_message
 from tests.harness.processes import plugin_command
 from tests.harness.target_runner import run_target
-from tests.target.shared import CUSTOMERS
+from tests.target.shared import CUSTOMERS, numbered_customer, numbered_customers, wait_until
 
 Config = dict[str, Any]
-
-
-def lead(number: int) -> dict[str, Any]:
-    return record_message(
-        "customers", external_id=f"d{number}", first_name=f"Doubt{number}", email=f"doubt{number}@example.com"
-    )
-
-
-def doubted(sandbox: Sandbox) -> list[str]:
-    return sorted(row["first_name"] for row in sandbox.rows("customers") if str(row["first_name"]).startswith("Doubt"))
 
 
 def _feed(process: subprocess.Popen[str], text: str, *, close: bool = True) -> None:
@@ -49,33 +38,25 @@ def _feed(process: subprocess.Popen[str], text: str, *, close: bool = True) -> N
     threading.Thread(target=write, daemon=True).start()
 
 
-def _wait(until: Any) -> None:
-    for _ in range(6000):
-        if until():
-            return
-        time.sleep(0.005)
-    pytest.fail("what was waited for did not happen within 30 s")
-
-
 def test_a_run_stopped_with_an_uncertain_create_emits_no_later_state(
     sandbox: Sandbox, target_config: Config, tmp_path: Path
 ) -> None:
     """The record comes again with the old state, and is created then."""
     sandbox.add_fault(Fault("dropped_connection", method="POST", after_commit=False))
     line = plugin_command("target_fieldpulse", target_config | {"uncertain_create_timeout_seconds": 60}, tmp_path)
-    text = singer_lines(CUSTOMERS, lead(1), state_message(1), lead(2), state_message(2))
+    text = singer_lines(CUSTOMERS, numbered_customer(1), state_message(1), numbered_customer(2), state_message(2))
     with subprocess.Popen(
         line, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
     ) as process:
         _feed(process, text, close=False)
-        _wait(lambda: doubted(sandbox) == ["Doubt2"])
+        wait_until(lambda: numbered_customers(sandbox) == ["New2"])
         process.send_signal(signal.SIGTERM)
         output, log = process.communicate(timeout=30)
     assert process.returncode == 128 + signal.SIGTERM
     assert output == ""
     assert "1 uncertain" in log
     assert run_target(target_config, text, tmp_path).counts == {"created": 1, "unchanged": 1}
-    assert doubted(sandbox) == ["Doubt1", "Doubt2"]
+    assert numbered_customers(sandbox) == ["New1", "New2"]
 
 
 def test_a_second_target_is_locked_out(target_config: Config, tmp_path: Path) -> None:
@@ -86,13 +67,13 @@ def test_a_second_target_is_locked_out(target_config: Config, tmp_path: Path) ->
         with subprocess.Popen(
             line, stdin=subprocess.PIPE, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, text=True
         ) as process:
-            _feed(process, singer_lines(CUSTOMERS, *(lead(number) for number in range(200))), close=False)
-            _wait(lambda: len(doubted(sandbox)) > 5)
-            second = run_target(config, singer_lines(CUSTOMERS, lead(500)), tmp_path)
+            _feed(process, singer_lines(CUSTOMERS, *(numbered_customer(number) for number in range(200))), close=False)
+            wait_until(lambda: len(numbered_customers(sandbox)) > 5)
+            second = run_target(config, singer_lines(CUSTOMERS, numbered_customer(500)), tmp_path)
             process.kill()
         assert second.status == 4
         assert str(process.pid) in second.stderr
-        assert "Doubt500" not in doubted(sandbox)
+        assert "New500" not in numbered_customers(sandbox)
 
 
 @pytest.mark.parametrize("output", ["/dev/full", "closed"])
@@ -102,10 +83,10 @@ def test_a_state_that_cannot_be_written_fails_the_run(
     """The runner would keep the old state and believe that all is well."""
     line = " ".join(plugin_command("target_fieldpulse", target_config, tmp_path))
     shell = f"{line} > {output}" if output != "closed" else f"{line} >&-"
-    text = singer_lines(CUSTOMERS, lead(1), state_message(1))
-    ended = subprocess.run(["bash", "-c", shell], input=text, capture_output=True, text=True, timeout=60, check=False)
-    assert ended.returncode != 0
-    assert "Traceback" not in ended.stderr
+    text = singer_lines(CUSTOMERS, numbered_customer(1), state_message(1))
+    result = subprocess.run(["bash", "-c", shell], input=text, capture_output=True, text=True, timeout=60, check=False)
+    assert result.returncode != 0
+    assert "Traceback" not in result.stderr
 
 
 @pytest.mark.parametrize("seed", range(3))
@@ -116,7 +97,7 @@ def test_kill_9_at_any_moment_neither_loses_nor_doubles_a_record(
     chance = random.Random(seed)
     total = 90
     print(f"seed {seed}")  # noqa: T201
-    parts = [part for number in range(total) for part in (lead(number), state_message(number))]
+    parts = [part for number in range(total) for part in (numbered_customer(number), state_message(number))]
     with Sandbox(customers=30, latency_ms=15) as sandbox:
         config = target_config | {"api_url": sandbox.url, "api_key": sandbox.key}
         done, kills = -1, 0
@@ -129,21 +110,23 @@ def test_kill_9_at_any_moment_neither_loses_nor_doubles_a_record(
                 begun = len(sandbox.requests)
                 deadline = chance.randrange(3, 40) if kills < 4 else 10_000
                 _feed(process, text)
-                _wait(lambda p=process, b=begun, d=deadline: p.poll() is not None or len(sandbox.requests) - b >= d)  # type: ignore[misc]
+                wait_until(
+                    lambda p=process, b=begun, d=deadline: p.poll() is not None or len(sandbox.requests) - b >= d
+                )  # type: ignore[misc]
                 process.kill()
                 kills += 1
                 assert process.stdout
                 for state_line in process.stdout:
                     done = max(done, json.loads(state_line)["bookmarks"])
-            present = set(doubted(sandbox))
-            assert {f"Doubt{number}" for number in range(done + 1)} <= present
+            present = set(numbered_customers(sandbox))
+            assert {f"New{number}" for number in range(done + 1)} <= present
         assert kills > 2
-        assert doubted(sandbox) == sorted(f"Doubt{number}" for number in range(total))
+        assert numbered_customers(sandbox) == sorted(f"New{number}" for number in range(total))
 
 
 def test_sigterm_lets_requests_in_flight_finish(target_config: Config, tmp_path: Path) -> None:
     """Status 143, states only behind written records, and a last line that adds up."""
-    parts = [part for number in range(400) for part in (lead(number), state_message(number))]
+    parts = [part for number in range(400) for part in (numbered_customer(number), state_message(number))]
     with Sandbox(customers=30, latency_ms=15) as sandbox:
         line = plugin_command(
             "target_fieldpulse", target_config | {"api_url": sandbox.url, "api_key": sandbox.key}, tmp_path
@@ -152,13 +135,13 @@ def test_sigterm_lets_requests_in_flight_finish(target_config: Config, tmp_path:
             line, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
         ) as process:
             _feed(process, singer_lines(CUSTOMERS, *parts), close=False)
-            _wait(lambda: len(doubted(sandbox)) > 20)
+            wait_until(lambda: len(numbered_customers(sandbox)) > 20)
             process.send_signal(signal.SIGTERM)
             output, log = process.communicate(timeout=30)
         states = [json.loads(line)["bookmarks"] for line in output.splitlines()]
         assert process.returncode == 128 + signal.SIGTERM
         assert "read " in log.splitlines()[-1]
-        assert {f"Doubt{number}" for number in range(max(states) + 1)} <= set(doubted(sandbox))
+        assert {f"New{number}" for number in range(max(states) + 1)} <= set(numbered_customers(sandbox))
         assert "Traceback" not in log
 
 

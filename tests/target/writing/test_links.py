@@ -2,17 +2,14 @@
 
 from __future__ import annotations
 
-import subprocess
-import sys
 from pathlib import Path
 from typing import Any
 
 from fieldpulse_sandbox.faults.fault import Fault
 from fieldpulse_sandbox.sandbox import Sandbox
 from tests.harness.messages import record_message, schema_message, singer_lines
-from tests.harness.processes import run_process
 from tests.harness.target_runner import run_target
-from tests.target.shared import write_requests
+from tests.target.shared import run_ledger_command, write_requests
 
 Config = dict[str, Any]
 
@@ -29,12 +26,6 @@ def linked(sandbox: Sandbox) -> tuple[Config, int]:
 
 def posts(sandbox: Sandbox, since: int = 0) -> list[str]:
     return [request.path for request in sandbox.requests[since:] if request.method == "POST"]
-
-
-def ledger(config: Config, *words: str) -> subprocess.CompletedProcess[str]:
-    return run_process(
-        [sys.executable, "-m", "fieldpulse_cli.main", "ledger", "--ledger-url", config["ledger_url"], *words]
-    )
 
 
 def test_a_link_is_created_once_and_removed_once(sandbox: Sandbox, target_config: Config, tmp_path: Path) -> None:
@@ -69,8 +60,13 @@ def test_an_uncertain_link_is_not_sent_again(sandbox: Sandbox, target_config: Co
     row = max(sandbox.rows("material_lists"), key=lambda row: int(row["id"]))
     assert len(sandbox.links(row["id"])) == 1
     key = f"link:{row['id']}:job:{linked(sandbox)[1]}"
-    assert key in ledger(target_config, "list", "--pending").stdout
-    assert ledger(target_config, "settle", "--stream", "material_lists", "--key", key, "--link-created").returncode == 0
+    assert key in run_ledger_command(target_config, "list", "--pending").stdout
+    assert (
+        run_ledger_command(
+            target_config, "settle", "--stream", "material_lists", "--key", key, "--link-created"
+        ).returncode
+        == 0
+    )
     run_target(target_config, text, tmp_path)
     assert run_target(target_config, text, tmp_path).counts == {"unchanged": 1}
     assert len(sandbox.links(row["id"])) == 1
@@ -105,9 +101,9 @@ def test_a_link_that_is_removed_and_added_in_one_record_exists(
     """The actions of a record run in the order that ends with what it says."""
     job = sandbox.rows("jobs")[0]["id"]
     connect, disconnect = [{"to_entity": "job", "to_entity_id": job}], [{"from_entity": "job", "from_entity_id": job}]
-    head = schema_message("material_lists", "external_id", "title", "connect", "disconnect")
+    schema = schema_message("material_lists", "external_id", "title", "connect", "disconnect")
     for values in ({"connect": connect}, {"connect": connect, "disconnect": disconnect}):
-        text = singer_lines(head, record_message("material_lists", external_id="m", title="Van", **values))
+        text = singer_lines(schema, record_message("material_lists", external_id="m", title="Van", **values))
         assert run_target(target_config, text, tmp_path).status == 0
     row = max(sandbox.rows("material_lists"), key=lambda row: int(row["id"]))
     assert [link.entity_id for link in sandbox.links(row["id"])] == [job]
@@ -116,12 +112,12 @@ def test_a_link_that_is_removed_and_added_in_one_record_exists(
 def test_a_new_element_of_an_action_costs_one_request(sandbox: Sandbox, target_config: Config, tmp_path: Path) -> None:
     """Elements that were sent before are not sent again."""
     job, items = sandbox.rows("jobs")[0]["id"], [row["id"] for row in sandbox.rows("items")[:3]]
-    head = schema_message("material_lists", "external_id", "title", "item_connect")
+    schema = schema_message("material_lists", "external_id", "title", "item_connect")
     sent = []
     for number in (2, 3):
         since = len(sandbox.requests)
         links = [{"to_entity": "job", "to_entity_id": job, "item_ids": [item]} for item in items[:number]]
-        text = singer_lines(head, record_message("material_lists", external_id="m", title="Van", item_connect=links))
+        text = singer_lines(schema, record_message("material_lists", external_id="m", title="Van", item_connect=links))
         assert run_target(target_config, text, tmp_path).status == 0
         sent.append(sum("item-connect" in each for each in write_requests(sandbox, since)))
     assert sent == [2, 1]

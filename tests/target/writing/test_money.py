@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import subprocess
-import sys
 from pathlib import Path
 from typing import Any
 
@@ -11,34 +9,15 @@ import pytest
 
 from fieldpulse_sandbox.faults.fault import Fault
 from fieldpulse_sandbox.sandbox import Sandbox
-from tests.harness.messages import record_message, schema_message, singer_lines
-from tests.harness.processes import run_process
+from tests.harness.messages import singer_lines
 from tests.harness.target_runner import run_target
+from tests.target.shared import PAYMENTS, payment, run_ledger_command
 
 Config = dict[str, Any]
 
 
-PAYMENTS = schema_message("payments", "external_id", "invoice_id", "amount", "method", "payment_date")
-
-
-def payment(sandbox: Sandbox, key: str = "p", **values: Any) -> Config:
-    required = {
-        "external_id": key,
-        "invoice_id": sandbox.rows("invoices")[0]["id"],
-        "amount": "12.5",
-        "method": "cash",
-    }
-    return record_message("payments", **required, **values)
-
-
 def paid(sandbox: Sandbox) -> int:
     return sum(row["amount"] == "12.50" for row in sandbox.rows("payments"))
-
-
-def ledger(config: Config, *words: str) -> subprocess.CompletedProcess[str]:
-    return run_process(
-        [sys.executable, "-m", "fieldpulse_cli.main", "ledger", "--ledger-url", config["ledger_url"], *words]
-    )
 
 
 def test_a_payment_whose_response_is_lost_is_linked(sandbox: Sandbox, target_config: Config, tmp_path: Path) -> None:
@@ -54,7 +33,7 @@ def test_a_payment_whose_response_is_lost_is_linked(sandbox: Sandbox, target_con
 def test_a_payment_that_is_not_found_is_never_sent_again(
     sandbox: Sandbox, target_config: Config, tmp_path: Path, happened: bool
 ) -> None:
-    """Uncertain on every run, whatever the ledger finds, until somebody says what became of it."""
+    """Uncertain on every run, whatever the ledger finds, until `fieldpulse ledger settle` says what became of it."""
     sandbox.add_fault(Fault("dropped_connection", method="POST", after_commit=False))
     text = singer_lines(PAYMENTS, payment(sandbox))
     for _ in range(2):
@@ -62,13 +41,15 @@ def test_a_payment_that_is_not_found_is_never_sent_again(
         assert (written.counts, written.status) == ({"uncertain": 1}, 1)
         assert "fieldpulse ledger settle" in written.stderr
     assert sum(request.method == "POST" for request in sandbox.requests) == 1
-    assert "payments" in ledger(target_config, "list", "--pending").stdout
+    assert "payments" in run_ledger_command(target_config, "list", "--pending").stdout
     if happened:
         values = {"invoice_id": sandbox.rows("invoices")[0]["id"], "amount": "12.50", "method": "card"}
         row = sandbox.store.create("payments", values)
-        settled = ledger(target_config, "settle", "--stream", "payments", "--key", "p", "--created", str(row["id"]))
+        settled = run_ledger_command(
+            target_config, "settle", "--stream", "payments", "--key", "p", "--created", str(row["id"])
+        )
     else:
-        settled = ledger(target_config, "settle", "--stream", "payments", "--key", "p", "--not-created")
+        settled = run_ledger_command(target_config, "settle", "--stream", "payments", "--key", "p", "--not-created")
     assert settled.returncode == 0, settled.stderr
     assert run_target(target_config, text, tmp_path).counts == {"created": 1}
     assert paid(sandbox) == 1

@@ -13,14 +13,9 @@ from fieldpulse_sandbox.sandbox import Sandbox
 from tests.harness.messages import record_message, schema_message, singer_lines
 from tests.harness.processes import plugin_command
 from tests.harness.target_runner import run_target
-from tests.target.shared import JOBS
+from tests.target.shared import CUSTOMERS, JOBS
 
 Config = dict[str, Any]
-
-
-HEAD = schema_message(
-    "customers", "external_id", "id", "first_name", "last_name", "email", "phone", "display_name", "notes"
-)
 
 
 def writes(sandbox: Sandbox, since: int = 0) -> list[str]:
@@ -39,7 +34,7 @@ def test_a_put_that_is_applied_late_is_repaired(sandbox: Sandbox, target_config:
             sandbox.store.patch("customers", row["id"], {"notes": "old"})
 
     sandbox.on_request = come_late
-    text = singer_lines(HEAD, record_message("customers", id=row["id"], notes="new"))
+    text = singer_lines(CUSTOMERS, record_message("customers", id=row["id"], notes="new"))
     assert run_target(target_config, text, tmp_path).counts == {"updated": 1}
     assert late.is_set()
     assert sandbox.rows("customers")[0]["notes"] == "new"
@@ -77,17 +72,17 @@ def test_a_late_put_of_a_killed_run_does_not_undo_an_update(target_config: Confi
             text=True,
         ) as process:
             assert process.stdin
-            process.stdin.write(singer_lines(HEAD, record_message("customers", id=row, notes="old")))
+            process.stdin.write(singer_lines(CUSTOMERS, record_message("customers", id=row, notes="old")))
             process.stdin.flush()
             deadline = time.monotonic() + 30
             while not writes(sandbox) and time.monotonic() < deadline:
                 time.sleep(0.01)
             process.kill()
-        text = singer_lines(HEAD, record_message("customers", id=row, notes="new"))
+        text = singer_lines(CUSTOMERS, record_message("customers", id=row, notes="new"))
         assert run_target(config, text, tmp_path).counts == {"updated": 1}
         assert sandbox.rows("customers")[0]["notes"] == "new"
         again = singer_lines(
-            HEAD, record_message("customers", id=row, notes="newer")
+            CUSTOMERS, record_message("customers", id=row, notes="newer")
         )  # it would outlast the test if it waited now
         assert run_target(config | {"uncertain_create_timeout_seconds": 3600}, again, tmp_path).counts == {"updated": 1}
 

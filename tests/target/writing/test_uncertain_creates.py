@@ -16,6 +16,7 @@ from fieldpulse_sandbox.sandbox import Sandbox
 from tests.harness.messages import record_message, schema_message, singer_lines, state_message
 from tests.harness.processes import plugin_command
 from tests.harness.target_runner import run_target
+from tests.target.shared import numbered_customer, numbered_customers, wait_until
 
 Config = dict[str, Any]
 
@@ -23,25 +24,7 @@ Config = dict[str, Any]
 CUSTOMERS = schema_message("customers", "external_id", "first_name", "email")
 
 
-def lead(number: int) -> dict[str, Any]:
-    return record_message(
-        "customers", external_id=f"d{number}", first_name=f"Doubt{number}", email=f"doubt{number}@example.com"
-    )
-
-
-def doubted(sandbox: Sandbox) -> list[str]:
-    return sorted(row["first_name"] for row in sandbox.rows("customers") if str(row["first_name"]).startswith("Doubt"))
-
-
 JOBS = schema_message("jobs", "external_id", "customer_external_id", "customer_id", "job_type", "notes", "start_time")
-
-
-def _wait(until: Any) -> None:
-    for _ in range(6000):
-        if until():
-            return
-        time.sleep(0.005)
-    pytest.fail("what was waited for did not happen within 30 s")
 
 
 JOBS_WITH_DETAILS = schema_message(
@@ -60,11 +43,11 @@ def test_a_lost_response_makes_no_second_customer(
 ) -> None:
     """Whether the create happened or not, there is one customer at the end, counted as created."""
     sandbox.add_fault(Fault(kind, method="POST", after_commit=after_commit, status=500, skip=2, times=3))  # type: ignore[arg-type]
-    text = singer_lines(CUSTOMERS, *(lead(number) for number in range(8)), state_message(1))
+    text = singer_lines(CUSTOMERS, *(numbered_customer(number) for number in range(8)), state_message(1))
     written = run_target(target_config, text, tmp_path)
     assert written.counts == {"created": 8}
     assert written.states == [{"bookmarks": 1}]
-    assert doubted(sandbox) == [f"Doubt{number}" for number in range(8)]
+    assert numbered_customers(sandbox) == [f"New{number}" for number in range(8)]
 
 
 @pytest.mark.parametrize("seed", range(3))
@@ -105,9 +88,9 @@ def test_a_repeated_schema_links_no_create_in_flight(sandbox: Sandbox, target_co
     """A tap whose schema changes between records makes a new sink; creates in flight are not uncertain."""
     sandbox.add_fault(Fault("dropped_connection", method="POST", after_commit=True, times=3))
     more = schema_message("customers", "external_id", "first_name", "email", "notes")
-    parts = [part for n in range(6) for part in (CUSTOMERS if n % 2 else more, lead(n))]
+    parts = [part for n in range(6) for part in (CUSTOMERS if n % 2 else more, numbered_customer(n))]
     assert run_target(target_config, singer_lines(*parts), tmp_path).counts == {"created": 6}
-    assert doubted(sandbox) == [f"Doubt{n}" for n in range(6)]
+    assert numbered_customers(sandbox) == [f"New{n}" for n in range(6)]
 
 
 def test_a_create_that_never_happens_ends_the_run_after_three_attempts(
@@ -115,7 +98,7 @@ def test_a_create_that_never_happens_ends_the_run_after_three_attempts(
 ) -> None:
     """No state is emitted."""
     sandbox.add_fault(Fault("dropped_connection", method="POST", times=99))
-    written = run_target(target_config, singer_lines(CUSTOMERS, lead(1), state_message(1)), tmp_path)
+    written = run_target(target_config, singer_lines(CUSTOMERS, numbered_customer(1), state_message(1)), tmp_path)
     assert (written.status, written.states) == (1, [])
     assert "neither carried out nor rejected this create in 3 attempts" in written.stderr
     assert sum(request.method == "POST" for request in sandbox.requests) == 3
@@ -157,9 +140,9 @@ def test_a_create_that_never_happened_is_discarded_by_the_next_run(
         line, stdin=subprocess.PIPE, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, text=True
     ) as process:
         assert process.stdin
-        process.stdin.write(singer_lines(CUSTOMERS, lead(1)))
+        process.stdin.write(singer_lines(CUSTOMERS, numbered_customer(1)))
         process.stdin.flush()
-        _wait(
+        wait_until(
             lambda: (
                 any(request.method == "POST" for request in sandbox.requests)
                 or bool(list(tmp_path.glob("ledger.db-wal")))
@@ -168,7 +151,7 @@ def test_a_create_that_never_happened_is_discarded_by_the_next_run(
         time.sleep(0.3)
         process.kill()
     time.sleep(0.4)
-    assert run_target(target_config, singer_lines(CUSTOMERS, lead(1)), tmp_path).counts == {"created": 1}
+    assert run_target(target_config, singer_lines(CUSTOMERS, numbered_customer(1)), tmp_path).counts == {"created": 1}
 
 
 def test_a_row_that_hides_columns_is_read_by_id(sandbox: Sandbox, target_config: Config, tmp_path: Path) -> None:
@@ -204,15 +187,15 @@ def test_a_list_that_is_refused_does_not_count_as_empty(
 def test_a_less_specific_create_does_not_link_the_row_of_another(
     sandbox: Sandbox, target_config: Config, tmp_path: Path, committed: bool
 ) -> None:
-    """Of two payments that are alike but for a date, each has a row of its own, or waits for somebody to look."""
+    """Of two payments that are alike but for a date, each has a row of its own, or stays uncertain."""
     invoice = sandbox.rows("invoices")[0]["id"]
     sandbox.add_fault(Fault("dropped_connection", method="POST", path="/payments", after_commit=committed))
     same = {"invoice_id": invoice, "amount": "33.00", "method": "cash"}
     poor = record_message("payments", external_id="p1", notes="one", **same)
     rich = record_message("payments", external_id="p2", notes="two", payment_date="2026-03-01T10:00:00Z", **same)
-    head = schema_message("payments", "external_id", "notes", "payment_date", *same)
+    schema = schema_message("payments", "external_id", "notes", "payment_date", *same)
     config = target_config | {"requests_per_second": 4}
-    written = run_target(config, singer_lines(head, poor, rich), tmp_path)
+    written = run_target(config, singer_lines(schema, poor, rich), tmp_path)
     notes = sorted(row["notes"] for row in sandbox.rows("payments") if row["amount"] == "33.00")
     assert notes == (["one", "two"] if committed else ["two"])
     assert written.counts == ({"created": 2} if committed else {"created": 1, "uncertain": 1})
