@@ -194,8 +194,8 @@ def test_a_less_specific_create_does_not_link_the_row_of_another(
     poor = record_message("payments", external_id="p1", notes="one", **same)
     rich = record_message("payments", external_id="p2", notes="two", payment_date="2026-03-01T10:00:00Z", **same)
     schema = schema_message("payments", "external_id", "notes", "payment_date", *same)
-    config = target_config | {"requests_per_second": 4}
-    written = run_target(config, singer_lines(schema, poor, rich), tmp_path)
+    one_at_a_time = target_config | {"requests_per_second": 1}  # the fault must hit the first of the two
+    written = run_target(one_at_a_time, singer_lines(schema, poor, rich), tmp_path)
     notes = sorted(row["notes"] for row in sandbox.rows("payments") if row["amount"] == "33.00")
     assert notes == (["one", "two"] if committed else ["two"])
     assert written.counts == ({"created": 2} if committed else {"created": 1, "uncertain": 1})
