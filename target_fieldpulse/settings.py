@@ -12,8 +12,8 @@ from typing_extensions import Self, override
 from fieldpulse_api.http.settings import ClientSettings
 from fieldpulse_plugin.settings import PluginSettings
 from target_fieldpulse.ledger.tables import DEFAULT_URL
-from target_fieldpulse.planning.guards import Limit, limits_from_config
 from target_fieldpulse.planning.plan import PlanAction
+from target_fieldpulse.planning.safety_limits import Limit, limits_from_config
 from target_fieldpulse.planning.write_policy import CREATABLE, MODES, WritePolicy
 
 TARGET_SETTINGS: dict[str, dict[str, Any]] = {

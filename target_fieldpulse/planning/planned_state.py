@@ -1,4 +1,4 @@
-"""The ledger and the look-ups as if plans had been executed: what dry runs and guards see."""
+"""The ledger and the look-ups as if plans had been executed: what dry runs and safety limits see."""
 
 from __future__ import annotations
 

@@ -15,7 +15,7 @@ from fieldpulse_api.http.client import Client
 from fieldpulse_api.resources.catalogue import WRITABLE
 from fieldpulse_api.resources.model import WritableResource
 from fieldpulse_plugin.progress import Progress
-from target_fieldpulse.planning.guards import GuardBuffer, Guards
+from target_fieldpulse.planning.safety_limits import LimitBuffer, SafetyLimits
 from target_fieldpulse.records.field_codec import FieldCodec
 from target_fieldpulse.records.parsed_record import ParsedRecord, RecordFault, RecordParser
 from target_fieldpulse.reporting.audit import OUTCOMES_IN_LEDGER
@@ -68,7 +68,7 @@ class TargetRun:
         self._settings, self._policy, self._is_dry = settings, settings.policy, settings.dry_run
         self._emit_state, self._client_factory = emit, client_factory
         self._codec = FieldCodec(settings.zone, settings.phone_region)
-        self._guards = Guards(settings.limits, self._row_count)
+        self._safety_limits = SafetyLimits(settings.limits, self._row_count)
         _check_report_path(settings)
         self._rejects = RejectsFile(settings.rejects_path)
         if settings.plan_path and not self._is_dry:
@@ -78,7 +78,7 @@ class TargetRun:
         self._outcomes = Outcomes()
         self._states = StateQueue(self._write_state)
         self._pool = KeyedExecutor(math.ceil(settings.client_settings.requests_per_second), self._stopped)
-        self._guard_buffer: GuardBuffer | None = GuardBuffer() if self._guards and not self._is_dry else None
+        self._limit_buffer: LimitBuffer | None = LimitBuffer() if self._safety_limits and not self._is_dry else None
         self._prepared: set[str] = set()
         self._services: RunServices | None = None
         self._progress = ExitStack()
@@ -93,7 +93,7 @@ class TargetRun:
             self._services = build_services(
                 self._settings,
                 codec=self._codec,
-                guards=self._guards,
+                safety_limits=self._safety_limits,
                 waiter=Waiter(self._stopped),
                 client_factory=self._client_factory,
             )
@@ -125,11 +125,11 @@ class TargetRun:
         submission = _Submission(record, schema, self._states.open_ticket())
         if record.fault:
             self._reject_fault(submission, record.fault)
-        elif self._guard_buffer is None:
+        elif self._limit_buffer is None:
             self._start(submission)
         else:
             self._count_planned(submission)
-            if self._guard_buffer.append(lambda: self._start(submission)):
+            if self._limit_buffer.append(lambda: self._start(submission)):
                 self._release_buffered()
 
     def skip(self, stream: str) -> None:
@@ -216,15 +216,15 @@ class TargetRun:
             for row in plan.rows_to_create:
                 _, is_new = self._open_services.planned_state.add_row(row)
                 if is_new:
-                    self._guards.count("create", row.stream)
-            self._guards.count(plan.action, plan.ledger_key.stream)
+                    self._safety_limits.count("create", row.stream)
+            self._safety_limits.count(plan.action, plan.ledger_key.stream)
             self._open_services.planned_state.apply(plan)
 
     def _release_buffered(self) -> None:
         """Start the buffered records: they are within the limits, or more than the buffer holds."""
-        buffer, self._guard_buffer = self._guard_buffer, None
+        buffer, self._limit_buffer = self._limit_buffer, None
         if buffer:
-            self._guards.reset()
+            self._safety_limits.reset()
             if self._services:
                 self._services.planned_state.clear()
             for start in buffer.drain():

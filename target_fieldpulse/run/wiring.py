@@ -15,12 +15,12 @@ from target_fieldpulse.ledger.ledger import Ledger
 from target_fieldpulse.ledger.run_marker import RunMarkers
 from target_fieldpulse.ledger.tables import LedgerDatabase
 from target_fieldpulse.planning.body_builder import BodyBuilder
-from target_fieldpulse.planning.guards import Guards
 from target_fieldpulse.planning.lookups import Lookups
 from target_fieldpulse.planning.planned_state import PlannedState
 from target_fieldpulse.planning.planner import Planner
 from target_fieldpulse.planning.references import References, lookup_columns
 from target_fieldpulse.planning.row_matcher import RowMatcher
+from target_fieldpulse.planning.safety_limits import SafetyLimits
 from target_fieldpulse.planning.write_policy import external_id_columns
 from target_fieldpulse.records.columns import Column
 from target_fieldpulse.records.custom_fields import CustomFieldWriter
@@ -61,7 +61,7 @@ def build_services(
     settings: TargetSettings,
     *,
     codec: FieldCodec,
-    guards: Guards,
+    safety_limits: SafetyLimits,
     waiter: Waiter,
     client_factory: ClientFactory = Client,
 ) -> RunServices:
@@ -110,7 +110,7 @@ def build_services(
         executor: Executor = (
             DryRun(services, planned_state, updater, custom_fields, path=settings.plan_path)
             if settings.dry_run
-            else PlanExecutor(services, RowCreator(services, uncertain_creates, puts), updater, guards)
+            else PlanExecutor(services, RowCreator(services, uncertain_creates, puts), updater, safety_limits)
         )
         resources.callback(executor.close)
         return RunServices(

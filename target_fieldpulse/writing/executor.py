@@ -13,9 +13,9 @@ from typing import Any, Protocol
 from fieldpulse_api.errors import RowNotFound
 from fieldpulse_api.resources.catalogue import WRITABLE
 from target_fieldpulse.planning.body_builder import as_create
-from target_fieldpulse.planning.guards import Guards
 from target_fieldpulse.planning.plan import Body, Plan, RowToCreate
 from target_fieldpulse.planning.planner import row_change_key
+from target_fieldpulse.planning.safety_limits import SafetyLimits
 from target_fieldpulse.planning.write_policy import CREATABLE
 from target_fieldpulse.records.custom_fields import FIELD as VALUES
 from target_fieldpulse.records.ledger_key import LedgerKey
@@ -41,14 +41,16 @@ class Executor(Protocol):
 class PlanExecutor:
     """Carry plans out. May be used by many threads."""
 
-    def __init__(self, services: WriteServices, creator: RowCreator, updater: RowUpdater, guards: Guards) -> None:
-        self._services, self._creator, self._updater, self._guards = services, creator, updater, guards
+    def __init__(
+        self, services: WriteServices, creator: RowCreator, updater: RowUpdater, safety_limits: SafetyLimits
+    ) -> None:
+        self._services, self._creator, self._updater, self._safety_limits = services, creator, updater, safety_limits
         self._name_locks: defaultdict[LedgerKey, threading.Lock] = defaultdict(threading.Lock)
         self._created_by_name: dict[LedgerKey, int] = {}
 
     def execute(self, plan: Plan) -> WriteResult:
         """Carry a plan out, after the rows that it refers to and that are missing were created."""
-        self._guards.count(plan.action, plan.ledger_key.stream)
+        self._safety_limits.count(plan.action, plan.ledger_key.stream)
         if plan.rows_to_create and plan.action == "update" and self._services.policy.fill_empty_only:
             plan = self._updater.only_empty_fields(plan)
         plan = plan.with_row_ids({row: self._create_missing(row) for row in plan.rows_to_create})
@@ -88,7 +90,7 @@ class PlanExecutor:
         key, ledger = row.ledger_key, self._services.ledger
         with self._name_locks[key]:
             if key not in self._created_by_name:
-                self._guards.count("create", row.stream)
+                self._safety_limits.count("create", row.stream)
                 plan = as_create(Plan("create", WRITABLE[row.stream], key, body=dict(row.body)))
                 entry = ledger.find(key)
                 if entry and entry.status == "written":  # the look-up did not find it: it was deleted or renamed

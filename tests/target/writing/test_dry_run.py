@@ -48,7 +48,7 @@ def test_a_dry_run_counts_a_repeated_key_like_a_real_run(
 
 
 def test_a_dry_run_ignores_safety_limits(target_config: Config, tmp_path: Path) -> None:
-    """The message of a guard recommends a dry run to see all planned writes."""
+    """The message of a safety limit recommends a dry run to see all planned writes."""
     parts = [record_message("customers", external_id=f"g{n}", first_name="G") for n in range(4)]
     written = run_target(target_config | {"dry_run": True, "max_creates": 1}, singer_lines(CUSTOMERS, *parts), tmp_path)
     assert (written.status, written.counts) == (0, {"created": 4})

@@ -1,4 +1,4 @@
-"""Guards stop a run before its first write, and deletes need a setting."""
+"""Safety limits stop a run before its first write, and deletes need a setting."""
 
 from __future__ import annotations
 
@@ -109,7 +109,7 @@ def test_planned_rows_are_visible_to_later_records(
     assert writes(sandbox) == []
 
 
-def test_parents_and_children_of_one_run_pass_the_guards_together(target_config: Config, tmp_path: Path) -> None:
+def test_parents_and_children_of_one_run_pass_the_limits_together(target_config: Config, tmp_path: Path) -> None:
     """A job whose customer is created before it in the same run is planned, and then written."""
     text = singer_lines(
         CUSTOMERS, *customers(1), JOBS, record_message("jobs", external_id="j", customer_external_id="g0", job_type="T")

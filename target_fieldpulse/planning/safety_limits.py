@@ -1,6 +1,6 @@
-"""Guards: limits on how many rows of a stream one run may create, update and delete.
+"""Safety limits: limits on how many rows of a stream one run may create, update and delete.
 
-A guard stops the run before its first write, so that a broken source cannot empty or flood an account.
+A safety limit stops the run before its first write, so that a broken source cannot empty or flood an account.
 """
 
 from __future__ import annotations
@@ -47,7 +47,7 @@ def limits_from_config(config: Mapping[str, Any]) -> dict[PlanAction, Limit]:
     return {action: Limit.from_setting(name, config[name]) for action, name in configured.items()}
 
 
-class Guards:
+class SafetyLimits:
     """Counts what is done to each stream, and stops the run at a limit. May be used by many threads.
 
     `row_count` returns how many rows of a stream earlier runs have written, the base of a percentage.
@@ -92,8 +92,8 @@ class Guards:
         )
 
 
-class GuardBuffer:
-    """Records that wait until the guards have counted all of them, or as many as the buffer holds."""
+class LimitBuffer:
+    """Records that wait until all of them are counted, or as many as the buffer holds."""
 
     def __init__(self) -> None:
         self._starts: list[Start] = []
