@@ -63,16 +63,16 @@ def read_filters(resource: Resource, setting: Mapping[str, Any], names: ReadName
             raise ConfigError(
                 f"Unknown filter: {got_and_allowed(name, filters_by_name)}.", where=where, hint="correct the setting"
             )
-        wanted = [_FilterValues(each, _labels_of(resource, each), names, zone) for each in filters_by_name[name]]
-        wanted[-1].accepts_any_id = True
-        for single in value if isinstance(value, list) else [value]:
-            _assign(single, wanted, where)
-        used = [values for values in wanted if values.ids or values.words or values.limits]
-        if not used:
+        alternatives = [_FilterValues(each, _labels_of(resource, each), names, zone) for each in filters_by_name[name]]
+        alternatives[-1].accepts_any_id = True
+        for element in value if isinstance(value, list) else [value]:
+            _assign(element, alternatives, where)
+        filters_with_values = [values for values in alternatives if values.ids or values.words or values.limits]
+        if not filters_with_values:
             raise ConfigError("The filter has no value.", where=where, hint="add a value, or remove the filter")
-        if len(used) == 1:
-            query |= used[0].query(sum(key.endswith("[attribute]") for key in query))
-        tests.append(_any([values.matches for values in used]))
+        if len(filters_with_values) == 1:
+            query |= filters_with_values[0].query(sum(key.endswith("[attribute]") for key in query))
+        tests.append(_any([values.matches for values in filters_with_values]))
     text = json.dumps(setting, sort_keys=True, default=str)
     digest = hashlib.sha256(text.encode("utf-8", "surrogatepass")).hexdigest()[:16]
     return Filters(query, tuple(tests), digest if setting else None)
@@ -173,15 +173,15 @@ class _FilterValues:
         return time >= min(self.limits) if self.filter.comparison == ">=" else time <= max(self.limits)
 
 
-def _assign(value: Any, wanted: list[_FilterValues], where: str) -> None:
+def _assign(value: Any, alternatives: list[_FilterValues], where: str) -> None:
     """Add a value to the first filter that knows it."""
     is_value = isinstance(value, (str, int)) and not isinstance(value, bool) and value != ""
-    if is_value and any(values.add(value) for values in wanted):
+    if is_value and any(values.add(value) for values in alternatives):
         return
-    if any(values.filter.comparison for values in wanted):
+    if any(values.filter.comparison for values in alternatives):
         hint = "write it like 2026-01-31 or 2026-01-31T00:00:00Z"
         raise ConfigError("The time is not in ISO 8601 form.", where=where, hint=hint)
-    names = list(dict.fromkeys(name for values in wanted for name in values.allowed_names()))
+    names = list(dict.fromkeys(name for values in alternatives for name in values.allowed_names()))
     choice = f": {allowed_and_similar(value, names)}" if names else ""  # names of persons are not listed
     raise ConfigError(
         f"The filter has no such value{choice}.", where=where, hint="correct the setting; an id works as well"

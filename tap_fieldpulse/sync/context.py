@@ -114,13 +114,13 @@ class SyncContext:
         }
         for stream, filters in self.settings.filters.items():
             names = [
-                (stream, set(filters_by_stream)),
-                *((name, filters_by_stream.get(stream, set())) for name in filters),
+                ("No stream of this name has filters", stream, set(filters_by_stream)),
+                *(("Unknown filter", name, filters_by_stream.get(stream, set())) for name in filters),
             ]
-            for name, allowed in names:
+            for problem, name, allowed in names:
                 if name not in allowed:
                     raise ConfigError(
-                        f"Unknown filter: {got_and_allowed(name, sorted(allowed))}.",
+                        f"{problem}: {got_and_allowed(name, sorted(allowed))}.",
                         where=f"setting filters.{stream}",
                         hint="correct the setting",
                     )

@@ -260,4 +260,4 @@ class StreamSync:
         if self._settings.completeness == "fail":
             self._summary.add_stream(self._record_count, stats.verdict)
             raise error
-        self._logger.warning("%s", error)
+        self._logger.warning("%s", error.one_line)

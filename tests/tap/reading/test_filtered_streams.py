@@ -178,11 +178,15 @@ def test_an_incremental_run_emits_changed_rows_that_match(sandbox: Sandbox, conf
 
 
 @pytest.mark.parametrize(
-    "filters", [{"tags": {"name": "VIP"}}, {"customers": {"tag": "VPI"}}, {"customers": {"city": "Testville"}}]
+    ("filters", "message"),
+    [
+        ({"tags": {"name": "VIP"}}, "No stream of this name has filters: got 'tags'"),
+        ({"customers": {"tag": "VPI"}}, "The filter has no such value"),
+        ({"customers": {"city": "Testville"}}, "Unknown filter: got 'city'"),
+    ],
 )
 def test_a_wrong_filter_ends_the_run_before_any_record(
-    sandbox: Sandbox, config: Config, filters: dict[str, Any]
+    sandbox: Sandbox, config: Config, filters: dict[str, Any], message: str
 ) -> None:
-    """The stream has no filters, the name of a tag does not exist, or the filter does not exist."""
-    with pytest.raises(ConfigError):
+    with pytest.raises(ConfigError, match=message):
         run_tap(config | {"filters": filters}, "customers")
