@@ -27,6 +27,8 @@ from tap_fieldpulse.records.record_builder import Record
 from . import change_event as events
 from .snapshot import StreamSnapshot
 
+CANNOT_TELL = "cannot tell whether a row was deleted"
+
 
 class DeleteDetector:
     """Find deleted rows of one resource."""
@@ -88,7 +90,7 @@ class DeleteDetector:
             found = find_row(self._client, self._resource, row)
         except UnexpectedResponse as error:
             name = self._resource.name
-            self._logger.warning("%s: cannot tell whether a row was deleted: %s", name, error.one_line)
+            self._logger.warning("%s: %s: %s", name, CANNOT_TELL, error.one_line)
             return row, False
         return row, found is None or is_marked_deleted(found, self._options.zone)
 

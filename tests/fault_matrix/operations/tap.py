@@ -11,6 +11,7 @@ from typing import Any
 from fieldpulse_api.errors import IncompleteRead
 from fieldpulse_api.resources.catalogue import BY_NAME
 from fieldpulse_sandbox.sandbox import Sandbox
+from tap_fieldpulse.changes.delete_detection import CANNOT_TELL
 from tests.fault_matrix.accounts import can_prove_completeness, hidden_columns
 from tests.fault_matrix.event_history import EventHistory
 from tests.fault_matrix.invariants import PassesFilter, Warehouse, names_unavailable_list, no_unexpected_error
@@ -18,7 +19,6 @@ from tests.fault_matrix.office import OfficeClock, Row, Rows, edit_rows, rows_of
 from tests.fault_matrix.plugins import Message, run_tap
 from tests.harness.results import RunResult
 
-_UNSURE = "whether a row was deleted is not known"
 Config = dict[str, Any]
 RunWithFaults = Callable[[Config, Message | None], RunResult]
 
@@ -164,7 +164,7 @@ class TapCheck:
         if result.verdicts.get(name) != "complete" or result.status or before != after:
             return
         if history.has_started:
-            is_unsure = any(line.startswith(f"{name}: {_UNSURE}") for line in result.log_lines)
+            is_unsure = any(line.startswith(f"{name}: {CANNOT_TELL}") for line in result.log_lines)
             yield from history.differences(
                 after, self.warehouse.columns_not_listed(name) | {"updated_at"}, exactly=not is_unsure
             )
