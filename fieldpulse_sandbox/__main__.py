@@ -52,7 +52,7 @@ def _serve(
         from .server.uvicorn_server import UvicornServer, listen  # noqa: PLC0415  as above
     except ModuleNotFoundError as error:
         parser.error(f"{error.name} is not installed; run: pip install 'singer-fieldpulse[sandbox]'")
-    store = _build_store(options.customers, options.seed)
+    store = _build_store(options)
     app = create_app(
         store,
         behaviour=behaviour,
@@ -77,10 +77,10 @@ def _serve(
     return 0
 
 
-def _build_store(customers: int, seed: int) -> Store:
+def _build_store(options: argparse.Namespace) -> Store:
     """Build the account without the garbage collector, which would scan all rows again and again."""
     gc.disable()
-    store = Store(build_account(customers, seed))
+    store = Store(build_account(options.customers, options.seed, options.users))
     gc.freeze()
     gc.enable()
     return store
@@ -108,6 +108,9 @@ def _parser() -> argparse.ArgumentParser:
     )
     parser.add_argument("--api-key", default="sandbox-key", help="the only accepted API key (default: %(default)s)")
     parser.add_argument("--customers", type=int, default=200, help="number of customers (default: %(default)s)")
+    parser.add_argument(
+        "--users", type=int, default=12, help="number of users; a large account has 377 (default: %(default)s)"
+    )
     parser.add_argument(
         "--seed", type=int, default=1, help="the same seed gives the same account (default: %(default)s)"
     )

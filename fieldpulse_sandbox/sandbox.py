@@ -38,6 +38,7 @@ class Sandbox:
         self,
         *,
         customers: int = 50,
+        users: int = 12,
         seed: int = 1,
         api_key: str = "sandbox-key",
         rate_limit: int | None = None,
@@ -51,7 +52,7 @@ class Sandbox:
         """Build the account. The server starts with the `with` block."""
         self.key = api_key
         self.behaviour = behaviour or profile_of(profile)
-        self.store = Store(build_account(customers, seed), clock)
+        self.store = Store(build_account(customers, seed, users), clock)
         self.requests: list[RecordedRequest] = []
         self.on_request: Callable[[RecordedRequest], None] | None = None
         self.url = ""

@@ -8,6 +8,14 @@ from .write_model import Field, FieldType, Reference, WriteSpec
 
 CUSTOMER_STATUSES = ("lead", "opportunity", "current customer", "lost", "other")
 
+# The label of a stage is `status` on the vendor's own host, and `name` in no response that was seen (API facts 4.24).
+_PIPELINE_STATUS = Reference(
+    field="pipeline_status_id",
+    stream="pipeline_statuses",
+    name_property="pipeline_status",
+    column="name",
+    alternative_column="status",
+)
 
 CUSTOMERS = WritableResource(
     name="customers",
@@ -21,7 +29,7 @@ CUSTOMERS = WritableResource(
             name="pipeline_status",
             columns=("pipeline_status_id",),
             stream="pipeline_statuses",
-            name_columns=("name",),
+            name_columns=("name", "status"),
             query_param="filter",
         ),
         Filter(
@@ -66,9 +74,7 @@ CUSTOMERS = WritableResource(
         ),
         references=(
             user_by_email("assigned_to", "assigned_to_email"),
-            Reference(
-                field="pipeline_status_id", stream="pipeline_statuses", name_property="pipeline_status", column="name"
-            ),
+            _PIPELINE_STATUS,
             Reference(field="lead_source_id", stream="lead_sources", name_property="lead_source", column="name"),
             tags_by_title("customer"),
         ),
@@ -180,9 +186,7 @@ PIPELINE_STATUSES = WritableResource(
                 name_property="customer_email",
                 column="email",
             ),
-            Reference(
-                field="pipeline_status_id", stream="pipeline_statuses", name_property="pipeline_status", column="name"
-            ),
+            _PIPELINE_STATUS,
         ),
         required=("pipeline_status_id",),
     ),

@@ -78,8 +78,11 @@ class Resource:
 
     `page_size` is how many rows to request at once at first: less than 100 where a row may have hundreds of KB.
 
-    `excluded_fields` are row keys that are never emitted, at any depth. `custom_field_object` is the object type whose
-    custom fields the rows have; a list must be requested with `with_custom_fields_params` to contain their values.
+    `excluded_fields` are row keys that are never emitted, at any depth. If a schema has `additionalProperties: false`,
+    only its properties are emitted; `flags_property` then collects the true and false values that it lacks.
+
+    `custom_field_object` is the object type whose custom fields the rows have; a list must be requested with
+    `with_custom_fields_params` to contain their values.
     `webhook_events` are the vendor's names of events, without the noun in front. `source` says where the evidence for
     the shape of the rows comes from.
     """
@@ -100,6 +103,7 @@ class Resource:
     supports_page: bool = True
     page_size: int = 100
     excluded_fields: tuple[str, ...] = ()
+    flags_property: str | None = None
     custom_field_object: str | None = None
     with_custom_fields_params: tuple[tuple[str, str], ...] = ()
     code_labels: tuple[CodeLabels, ...] = ()

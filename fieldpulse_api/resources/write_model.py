@@ -70,7 +70,8 @@ class Reference:
     """A field that refers to a row of `stream`, and how a record may name that row without its FieldPulse id.
 
     `external_id_property` is a record property with the external id of the row, which the ledger maps to its id.
-    `name_property` is a record property that is compared with `column` in all rows of `stream`.
+    `name_property` is a record property that is compared with `column` in all rows of `stream`, or with
+    `alternative_column` if no row has a `column`: it is not known which of the two FieldPulse sends.
 
     `also_sets` are fields that go into the body with the id. `restrict_to` is a column and its value in the rows that
     the name may refer to; rows without a value in the column qualify too. With `list_item_key` the field is a list of
@@ -83,6 +84,7 @@ class Reference:
     external_id_property: str | None = None
     name_property: str | None = None
     column: str | None = None
+    alternative_column: str | None = None
     also_sets: tuple[tuple[str, Any], ...] = ()
     restrict_to: tuple[str, str] | None = None
     list_item_key: str | None = None
@@ -96,6 +98,11 @@ class Reference:
         id_property = None if self.list_item_key else self.field
         names = (id_property, self.external_id_property, self.name_property)
         return tuple(dict.fromkeys(name for name in names if name))
+
+    @property
+    def name_columns(self) -> tuple[str, ...]:
+        """Return the columns that may hold the name of a row."""
+        return tuple(column for column in (self.column, self.alternative_column) if column)
 
     @property
     def fields(self) -> tuple[str, ...]:

@@ -116,6 +116,14 @@ class Behaviour:
     missing_columns: Annotated[
         tuple[str, ...], RESOURCE_COLUMNS, Meta(description="columns that rows lack, such as `customers.notes`")
     ] = ()
+    user_columns: Annotated[
+        Literal["all", "few"],
+        Meta(description="columns of users. `all`: the 169 of a live account; `few`: those that were known before"),
+    ] = "all"
+    pipeline_label: Annotated[
+        Literal["status", "name"],
+        Meta(description="column with the label of a pipeline status; with `status` come a type, with `name` an order"),
+    ] = "status"
     unknown_columns: Annotated[
         bool, Meta(description="rows have columns that the catalogue does not know, some of them objects")
     ] = False

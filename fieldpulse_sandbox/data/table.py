@@ -208,13 +208,17 @@ class Table:
     def _in_default_order(self, rows: list[Row], order: str) -> list[Row]:
         """Return rows, which ascend by id, in the default order.
 
-        The live lists differ (verified): customers ascend, lead sources have no order, the rest come newest first.
+        The live lists differ (verified): customers ascend, users come active first and else without order, lead sources
+        have no order, the rest come newest first.
         """
         if order == "id" or (order == "mixed" and self.name == "customers"):
             return rows
         if order == "mixed" and self.name == "lead_sources":
             Random(len(rows)).shuffle(rows)
             return rows
+        if order == "mixed" and self.name == "users":
+            Random(len(rows)).shuffle(rows)
+            return sorted(rows, key=lambda row: not row["is_active"])
         return rows[::-1]
 
 

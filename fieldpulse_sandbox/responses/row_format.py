@@ -13,7 +13,7 @@ from zoneinfo import ZoneInfo
 
 from fieldpulse_sandbox.behaviour.switches import Behaviour
 from fieldpulse_sandbox.schema.column_rules import TIME_ENDINGS, names
-from fieldpulse_sandbox.schema.table_shapes import Row
+from fieldpulse_sandbox.schema.table_shapes import FEW_USER_COLUMNS, SHAPES, Row
 from fieldpulse_sandbox.schema.timestamps import unix_from_bare
 
 SWITCHES = (
@@ -24,17 +24,23 @@ SWITCHES = (
     "null_as_empty_text",
     "omit_null_columns",
     "missing_columns",
+    "user_columns",
+    "pipeline_label",
     "unknown_columns",
     "unknown_codes",
     "tag_elements",
 )
 """The switches that change the form of rows."""
+COLUMN_SWITCHES = ("user_columns", "pipeline_label")
+"""Those that choose between columns."""
+PIPELINE_COLUMNS = {"status": names("status type"), "name": names("name color order")}
+"""The columns that come with each of the labels of a pipeline status."""
 TIME = re.compile(r"\d{4}-\d\d-\d\d[ T]\d\d:\d\d:\d\d(\.000000Z)?")
 MONEY = re.compile(r"(.*_)?(amount|total|subtotal|discounted|tax|rate|discount|price|cost|paid|unpaid|quantity)")
 DECIMAL = re.compile(r"-?\d+(\.\d+)?")
 OBJECT_COLUMNS = names(
     "main_location customer entity_location customer_contact map schedule_details custom_status location_coords"
-    " settings default_status last_known_location custom_field"
+    " settings default_status last_known_location custom_field avatar google_calendar_object"
 )
 """Columns that hold an object or null; `null_as_empty_text` does not apply to them."""
 UNKNOWN_COLUMNS: Row = {
@@ -52,7 +58,13 @@ class RowFormat:
 
     def __init__(self, behaviour: Behaviour) -> None:
         """Read the switches once; later changes do not matter."""
-        self._is_plain = all(getattr(behaviour, name) == getattr(Behaviour, name) for name in SWITCHES)
+        self._is_plain = all(
+            getattr(behaviour, name) == getattr(Behaviour, name) for name in SWITCHES if name not in COLUMN_SWITCHES
+        )
+        other_label = "name" if behaviour.pipeline_label == "status" else "status"
+        self._hidden = {"pipeline_statuses": PIPELINE_COLUMNS[other_label]}
+        if behaviour.user_columns == "few":
+            self._hidden["users"] = frozenset(SHAPES["users"]) - FEW_USER_COLUMNS
         self._zone = ZoneInfo(behaviour.time_zone)
         self._time_format = behaviour.time_format
         self._changes_times = (behaviour.time_zone, behaviour.time_format) != ("UTC", "bare")
@@ -66,6 +78,8 @@ class RowFormat:
 
     def __call__(self, name: str, row: Row) -> Row:
         """Return a row of this resource as responses show it."""
+        if name in self._hidden:
+            row = {key: cell for key, cell in row.items() if key not in self._hidden[name]}
         if self._is_plain:
             return row
         cells = {key: cell for key, cell in row.items() if f"{name}.{key}" not in self._missing} | self._added

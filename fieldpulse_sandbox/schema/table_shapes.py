@@ -154,6 +154,40 @@ _ITEM = {
     "tags": [],
     "customfields": [],
 }
+PERMISSIONS = [
+    f"{verb}_{noun}"
+    for verb in ("view", "create", "edit", "delete")
+    for noun in (
+        *("customers", "jobs", "estimates", "invoices", "payments", "items", "lists", "orders"),
+        *("projects", "assets", "subtasks", "comments", "hours", "teams", "users", "tags", "reports", "files"),
+        *("forms", "vendors", "sites", "plans", "calendar", "visits", "shares"),
+    )
+]
+"""Names of 100 permission flags. The live API has about as many (verified); their names here are invented."""
+_SETTINGS = [f"option_{number:02d}" for number in range(1, 37)]
+"""More columns, so that a row has the 169 keys of a live one (verified)."""
+SECRETS = (
+    *("api_token", "google_calendar_object", "google_calendar_id", "last_known_location"),
+    *("calls_forwarded_phone_number", "calls_forwarded_phone_number_e164"),
+)
+"""Columns of a user that a client must not show."""
+FEW_USER_COLUMNS = frozenset(
+    {
+        *("id", "company_id", "first_name", "last_name", "email", "phone", "notes", "role", "is_active"),
+        "last_known_location",
+    }
+)
+"""The columns of a user that were known before the live list of May 2026."""
+_USER = {
+    **OWNED,
+    **nulls("mongo_id cuid first_name last_name email phone notes role time_zone avatar tsheets_user_id"),
+    **nulls("qbo_employee_id commission_rate commission_type recent_activity last_logged_in_at deactivated_at"),
+    **nulls(" ".join([*SECRETS, *_SETTINGS])),
+    **off(" ".join(["founder", "is_free_user", *PERMISSIONS])),
+    "is_active": True,
+    "members": [],
+    "managers": [],
+}
 _STATUS = {"id": 0} | nulls("icon name type color") | {"company_id": COMPANY_ID, "object_type": "job"} | STAMPS
 _QB_CLASS = {"id": 0, "company_id": COMPANY_ID} | nulls("qbo_id name fully_qualified_name active created_at updated_at")
 
@@ -215,12 +249,10 @@ SHAPES: dict[str, Row] = {
     "asset_categories": OWNED | nulls("title"),
     "vendors": OWNED | nulls("name email phone address"),
     "teams": AUTHORED | nulls("mongo_id title description about") | {"members": [], "managers": []},
-    "users": {"id": 0, "company_id": COMPANY_ID}
-    | nulls("first_name last_name email phone notes role last_known_location")
-    | {"is_active": True},
+    "users": _USER,
     "tags": OWNED | nulls("mongo_id cuid title type color"),
     "lead_sources": OWNED | nulls("author_id name"),
-    "pipeline_statuses": OWNED | nulls("name color order"),
+    "pipeline_statuses": OWNED | nulls("status type name color order"),
     "company_profiles": {"id": COMPANY_ID}
     | nulls("title email phone website address_1 city state zip_code time_zone")
     | STAMPS,

@@ -17,11 +17,11 @@ ID_FAMILY = {"invoices": "estimates", "estimate_qb_classes": "job_qb_classes", "
 
 
 class AccountDraft:
-    """An account under construction. The same `customers` and `seed` give the same rows, byte for byte."""
+    """An account under construction. The same numbers give the same rows, byte for byte."""
 
-    def __init__(self, customers: int, seed: int) -> None:
+    def __init__(self, customers: int, seed: int, users: int) -> None:
         """Start without rows. Nothing here reads a clock."""
-        self.customers = customers
+        self.customers, self.users = customers, users
         self.rng = Random(f"fieldpulse-{seed}-{customers}")
         self.rows: dict[str, list[Row]] = {resource.name: [] for resource in RESOURCES}
         self._last_id = {resource.name: ID_SPACING * n + 1 for n, resource in enumerate(RESOURCES, start=1)}

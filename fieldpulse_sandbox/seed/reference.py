@@ -2,24 +2,15 @@
 
 from __future__ import annotations
 
-from fieldpulse_sandbox.schema.table_shapes import COMPANY_ID, Row, nulls
+from fieldpulse_sandbox.schema.table_shapes import COMPANY_ID, PERMISSIONS, Row
 from fieldpulse_sandbox.schema.timestamps import EPOCH, YEAR, bare
 
 from .draft import AccountDraft
 from .people import person
 
 FOUNDED = EPOCH - 3 * YEAR
-ROLES = (1, 2, 3, 4, 4, 4, 4, 4, 4, 4, 5, 4)
-MEMBER = {
-    "timesheets_enabled": True,
-    "can_view_customer_list": False,
-    "can_view_invoices": False,
-    "time_zone": "America/Chicago",
-    "my_assigned_jobs_notification": [1],
-    "invoice_list_permission": 2,
-    "total_number_of_logins": 3,
-    "job_visibility": 3,
-}
+_TEAM_SIZE = 96
+"""Most members, and most managers, of a team (verified)."""
 JOB_STATUSES = (
     ("New", "new", "sparkles", "#0094D6", 1),
     ("On The Way", "travel_time", "route", "#ba68c8", 6),
@@ -55,49 +46,61 @@ def add_reference(draft: AccountDraft) -> None:
 
 
 def _add_people(draft: AccountDraft) -> None:
-    moment = bare(draft.past())
-    for number, role in enumerate(ROLES):
-        who = person(draft.rng, 900_000 + number)
-        seen = {"coordinates": {"latitude": 32.8 + number / 100, "longitude": -96.8}, "time": moment}
-        draft.add(
-            "users",
-            FOUNDED,
-            first_name=who.first,
-            last_name=who.last,
-            email=who.email,
-            phone=who.phone_e164 if number % 2 else "",
-            notes="",
-            role=role,
-            is_active=number != len(ROLES) - 1,
-            last_known_location=seen if number % 3 else None,
-        )
+    newest_activity = draft.past()
+    for number in range(draft.users):
+        _add_user(draft, number, bare(newest_activity - 3600 * number))
     users = draft.rows["users"]
-    for title, crew in (("Default Team", users), ("North Crew", users[3:7]), ("South Crew", users[7:])):
+    crews = [("Default Team", users), ("North Crew", users[3:7]), ("South Crew", users[7:])]
+    crews += [(f"Crew {number}", users[number:]) for number in range(1, draft.users // 20)]
+    for title, crew in crews:
         team = draft.add("teams", FOUNDED, title=title, about=f"{title} of the company.", author_id=users[0]["id"])
-        team["members"] = [_member(user, team) for user in crew]
-        team["managers"] = [_member(users[1], team)]
+        settings = {"avatar_color": "#007abe", "commission_rate": "0.00"}
+        team["members"] = [_in_team(user, team) | {"settings": settings} for user in crew[:_TEAM_SIZE]]
+        team["managers"] = [_in_team(user, team) for user in users[1 : _TEAM_SIZE if draft.users > _TEAM_SIZE else 2]]
 
 
-def _member(user: Row, team: Row) -> Row:
-    """Return the user that a team embeds: it has more columns than `/users` shows, secrets among them (verified)."""
-    stamp = bare(FOUNDED)
-    return {
-        **nulls("mongo_id avatar deleted_at deactivated_at twilio_sid remember_token stripe_id calendar_token"),
-        **user,
-        "cuid": user["id"] % 1000,
-        "api_token": f"sandbox-secret-token-{user['id']}",
-        "google_calendar_id": f"sandbox-secret-calendar-{user['id']}",
-        "phone_settings": {"forward_to": "+12145550100", "voicemail_pin": f"sandbox-secret-pin-{user['id']}"},
-        "last_known_location": {"coordinates": {"latitude": 32.8, "longitude": -96.8}, "time": stamp},
-        **MEMBER,
-        "founder": user["role"] == ROLES[0],
-        "recent_activity": stamp,
-        "last_logged_in_at": stamp,
-        "created_at": stamp,
-        "updated_at": stamp,
-        "pivot": {"team_id": team["id"], "user_id": user["id"]},
-        "settings": {"avatar_color": "#007abe"},
-    }
+def _add_user(draft: AccountDraft, number: int, moment: str) -> None:
+    """Add a user with the roles and columns of a live account: secrets, a position, about 100 flags (verified)."""
+    who = person(draft.rng, 900_000 + number)
+    position = {"coordinates": {"latitude": 32.8 + number / 100, "longitude": -96.8}, "time": moment}
+    role = _role(number)
+    user = draft.add(
+        "users",
+        FOUNDED,
+        first_name=who.first,
+        last_name=who.last,
+        email=who.email,
+        phone=who.phone_e164 if number % 2 else "",
+        notes="",
+        role=role,
+        is_active=number % 12 != 11,  # noqa: PLR2004  one in twelve has left
+        founder=number == 0,
+        time_zone="America/Chicago",
+        recent_activity=moment,
+        last_logged_in_at=moment,
+        last_known_location=position if number % 3 else None,
+        api_token=f"sandbox-secret-token-{number}",
+        google_calendar_id=f"sandbox-secret-calendar-{number}",
+        google_calendar_object={"token_type": "Bearer", "access_token": f"sandbox-secret-access-{number}"},
+        calls_forwarded_phone_number=f"sandbox-secret-{who.phone}",
+        calls_forwarded_phone_number_e164=f"sandbox-secret-{who.phone_e164}",
+    )
+    if number % 2:
+        user["updated_at"] = moment  # it moves whenever the app is opened (verified)
+    for index, name in enumerate(PERMISSIONS):
+        user[name] = role < 3 or (index + number) % 3 == 0  # noqa: PLR2004  admins and managers may do everything
+
+
+def _role(number: int) -> int:
+    """Return a role: mostly service agents, some managers and admins, and one 6 (verified)."""
+    if number == 6:  # noqa: PLR2004  any one will do
+        return 6
+    return 1 if number % 8 == 0 else 2 if number % 5 == 1 else 4
+
+
+def _in_team(user: Row, team: Row) -> Row:
+    """Return a user as a team shows it: whole, secrets included (verified)."""
+    return {**user, "pivot": {"team_id": team["id"], "user_id": user["id"]}}
 
 
 def _add_statuses(draft: AccountDraft) -> None:
@@ -118,7 +121,8 @@ def _add_statuses(draft: AccountDraft) -> None:
 def _add_lists(draft: AccountDraft) -> None:
     author = draft.rows["users"][0]["id"]
     for order, name in enumerate(STAGES, start=1):
-        draft.add("pipeline_statuses", FOUNDED, name=name, order=order, color="#0094D6")
+        kind = "lost" if name == STAGES[-1] else "none"
+        draft.add("pipeline_statuses", FOUNDED, status=name, type=kind, name=name, order=order, color="#0094D6")
     for name in SOURCES:
         draft.add("lead_sources", FOUNDED, name=name, author_id=author)
     for title, kind in TAGS:

@@ -35,7 +35,9 @@ class RecordBuilder:
     ) -> None:
         base = resource.schema | {"properties": {**resource.schema["properties"], **(extra_properties or {})}}
         self.custom_fields, self._name = custom_fields, resource.name
-        self._shaper = Shaper(base, excluded=resource.excluded_fields, zone=zone)
+        self._shaper = Shaper(
+            base, excluded=resource.excluded_fields, flags_property=resource.flags_property, zone=zone
+        )
         self._labels = resource.code_labels if add_labels else ()
         self._unlabelled: Counter[str] = Counter()
         self.schema = base | {"properties": {**base["properties"], **dict(self._derived())}}
@@ -75,6 +77,9 @@ class RecordBuilder:
             unknown = sorted(self._shaper.unknown_fields.items())
             names = ", ".join(f"{name} ({' or '.join(sorted(kinds))})" for name, kinds in unknown)
             yield f"fields that are not in the catalogue were emitted unchanged: {names}"
+        if self._shaper.omitted_fields:
+            names = ", ".join(sorted(self._shaper.omitted_fields))
+            yield f"fields that are not in the catalogue were left out, because rows hold secrets: {names}"
         if self.custom_fields and self.custom_fields.undefined:
             names = ", ".join(f"{name} ({count})" for name, count in sorted(self.custom_fields.undefined.items()))
             yield f"values of custom fields without a definition were emitted as text: {names}"

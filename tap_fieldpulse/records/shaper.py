@@ -52,15 +52,22 @@ class Shaper:
     """Convert rows of one resource to dicts of JSON values.
 
     Money becomes exact text, times become `YYYY-MM-DDTHH:MM:SS.ffffffZ`. `misfits` counts values that do not fit their
-    type, by path. `unknown_fields` has the types of a row's fields that the schema lacks.
+    type, by path. `unknown_fields` has the types of a row's fields that the schema lacks; `omitted_fields` those that
+    it does not allow. `flags_property` is the property that collects unknown true and false values.
     """
 
     def __init__(
-        self, schema: Mapping[str, Any], *, excluded: tuple[str, ...] = (), zone: tzinfo = timezone.utc
+        self,
+        schema: Mapping[str, Any],
+        *,
+        excluded: tuple[str, ...] = (),
+        flags_property: str | None = None,
+        zone: tzinfo = timezone.utc,
     ) -> None:
         self.misfits: Counter[str] = Counter()
         self.unknown_fields: defaultdict[str, set[str]] = defaultdict(set)
-        self._never, self._zone = frozenset({_POSITION, *excluded}), zone
+        self.omitted_fields: set[str] = set()
+        self._never, self._zone, self._flags_property = frozenset({_POSITION, *excluded}), zone, flags_property
         self._shape = self._object(schema, "")
 
     def __call__(self, row: dict[str, Any]) -> dict[str, Any]:
@@ -85,18 +92,25 @@ class Shaper:
     def _object(self, schema: Mapping[str, Any], path: str) -> Convert:
         rules = {name: self._compile(field, f"{path}{name}.") for name, field in schema.get("properties", {}).items()}
         is_open = schema.get("additionalProperties", True)
+        flags_property = None if path else self._flags_property
 
         def shape(row: dict[str, Any]) -> dict[str, Any]:
-            record = {}
+            record: dict[str, Any] = {flags_property: {}} if flags_property else {}
             for name, value in row.items():
                 rule = rules.get(name)
                 if rule is not None:
                     fits = value is None or value.__class__ is rule[0]
                     record[name] = value if fits else self._convert(rule, value, path + name)
-                elif is_open and not self._forbidden(name):
+                elif self._forbidden(name):
+                    continue
+                elif is_open:
                     if not path:  # deeper fields stay inside their object, where no loader drops them
                         self.unknown_fields[name].add(type_name(value))
                     record[name] = self._clean(value)
+                elif flags_property and isinstance(value, bool):
+                    record[flags_property][name] = value
+                elif not path:
+                    self.omitted_fields.add(name)
             return record
 
         return shape

@@ -155,24 +155,21 @@ class References:
 
     def _allowed_names(self, reference: Reference) -> Iterator[str]:
         labels = reference.code_labels.by_code.values() if reference.code_labels else ()
-        column, restriction = Column(str(reference.column)), reference.restrict_to
+        columns, restriction = [Column(name) for name in reference.name_columns], reference.restrict_to
         rows = [
             row
             for row in self._lookup(reference).rows().values()
             if restriction is None or row.get(Column(restriction[0])) in (restriction[1], None, "")
         ]
-        return iter(dict.fromkeys([*(str(row[column]) for row in rows if row.get(column)), *labels]))
+        names = [str(row[column]) for row in rows for column in columns if row.get(column)]
+        return iter(dict.fromkeys([*names, *labels]))
 
     def _find_named(self, reference: Reference, value: Any) -> list[int]:
-        """Return the rows with a name: with the type that the reference asks for, else without any type."""
-        lookup, column = self._lookup(reference), Column(str(reference.column))
-        row_ids = []
-        if reference.restrict_to and Column(reference.restrict_to[0]) not in lookup.absent_columns:
-            type_column, wanted_type = Column(reference.restrict_to[0]), reference.restrict_to[1]
-            row_ids = lookup.find({column: value, type_column: wanted_type})
-            row_ids = row_ids or lookup.find({column: value, type_column: None})
-        else:
-            row_ids = lookup.find({column: value})
+        """Return the rows with a name, by the first of the columns that finds any; of a list of ids, also an id."""
+        lookup = self._lookup(reference)
+        columns = [Column(name) for name in reference.name_columns]
+        present = [column for column in columns if column not in lookup.absent_columns] or columns[:1]
+        row_ids = next(filter(None, (_find_in_column(lookup, reference, column, value) for column in present)), [])
         row_id = optional_int(value) if reference.is_list else None
         return row_ids or ([row_id] if row_id in lookup.rows() else [])
 
@@ -191,6 +188,14 @@ class References:
         return self._lookups.get(reference.stream)
 
 
+def _find_in_column(lookup: Lookup, reference: Reference, column: Column, value: Any) -> list[int]:
+    """Return the rows with a name in a column: with the type that the reference asks for, else without any type."""
+    if reference.restrict_to is None or Column(reference.restrict_to[0]) in lookup.absent_columns:
+        return lookup.find({column: value})
+    type_column, wanted_type = Column(reference.restrict_to[0]), reference.restrict_to[1]
+    return lookup.find({column: value, type_column: wanted_type}) or lookup.find({column: value, type_column: None})
+
+
 def _contradiction_error(field: str, name: str) -> Exception:
     return invalid_field(f"`{field}` and `{name}` refer to different rows", name, "remove one of them")
 
@@ -199,7 +204,7 @@ def lookup_columns(match_columns: Mapping[str, Iterable[Column]]) -> dict[str, l
     """Return the columns that rows are looked up by: those of all references, and those that rows are matched by."""
     columns: defaultdict[str, list[Column]] = defaultdict(list)
     for reference in (each for resource in WRITABLE.values() for each in resource.write_spec.references):
-        names = [reference.column] if reference.column else []
+        names = list(reference.name_columns)
         names += [reference.restrict_to[0]] if reference.restrict_to else []
         columns[reference.stream] += map(Column, names)
         if reference.parent:

@@ -244,6 +244,8 @@ CASES = [
     Case("accepted_object_types", "class", _placed("customer"), 400),
     Case("accepted_times", "unix", _timed("2026-05-01 12:00:00"), 400),
     Case("accepted_times", "text", _timed(1_777_000_000), 400),
+    Case("user_columns", "few", lambda client: len(client.get("/users").rows[0]), 10),
+    Case("pipeline_label", "name", lambda client: "name" in client.get("/pipeline-status").rows[0], answer=True),
     Case("max_response_bytes", 1000, _status("GET", "/customers"), 500),
     Case("required_on_create", ("tags.color",), _status("POST", "/tags", {"title": "VIP"}), 400),
     Case(

@@ -137,13 +137,22 @@ def test_all_six_statuses_of_jobs_occur(account: Account) -> None:
     assert sorted(status for status, _ in pairs) == [1, 2, 3, 4, 5, 6]
 
 
-def test_teams_and_users_contain_data_that_must_not_leak(account: Account) -> None:
-    """Members are complete users with secrets; users have positions and no stamps (verified)."""
-    member = account["teams"][0]["members"][0]
-    assert member["api_token"].startswith("sandbox-secret-")
-    assert member["last_known_location"]
-    assert any(row["last_known_location"] for row in account["users"])
-    assert not {"created_at", "updated_at"} & set(account["users"][0])
+def test_users_and_teams_contain_data_that_must_not_leak(account: Account) -> None:
+    """A user has 169 columns, secrets and a position among them; members and managers are whole users (verified)."""
+    users, team = account["users"], account["teams"][0]
+    assert len(users[0]) == 169
+    assert all(row["api_token"].startswith("sandbox-secret-") for row in [*users, *team["members"], *team["managers"]])
+    assert any(row["last_known_location"] for row in users)
+    assert len({*team["members"][0]} - {*users[0]}) == 2
+    assert {row["role"] for row in users} == {1, 2, 4, 6}
+
+
+def test_a_team_of_a_large_account_is_heavy() -> None:
+    """About 700 KB; a page of twenty teams is over 10 MB."""
+    account = build_account(10, 1, users=377)
+    sizes = [len(msgspec.json.encode(team)) for team in account["teams"]]
+    assert 500_000 < max(sizes) < 750_000
+    assert sum(sizes) > 10_000_000
 
 
 def _fields(account: Account, name: str) -> dict[int, dict[str, Any]]:

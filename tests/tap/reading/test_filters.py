@@ -13,7 +13,8 @@ from tap_fieldpulse.reading.filters import Filters, read_filters
 from tap_fieldpulse.reading.name_index import NameIndex
 
 NAMES = {
-    ("pipeline_statuses", "name"): {11: "New Lead", 12: "Won"},
+    ("pipeline_statuses", "name"): {11: "New Lead"},
+    ("pipeline_statuses", "status"): {12: "Won"},
     ("lead_sources", "name"): {21: "Website"},
     ("tags", "title"): {31: "VIP", 32: "2024"},
     ("job_statuses", "name"): {41: "Waiting for parts", 42: "Completed"},

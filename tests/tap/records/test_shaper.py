@@ -12,7 +12,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from fieldpulse_api.resources.catalogue import BY_NAME, RESOURCES
+from fieldpulse_api.resources.catalogue import RESOURCES
 from fieldpulse_api.resources.model import Resource
 from tap_fieldpulse.records.shaper import Shaper
 
@@ -157,11 +157,3 @@ def test_shaping_a_record_again_changes_nothing(resource: Resource, shared: Any)
         record = shaper(row)
         assert shaper(record) == record
         assert not shaper.misfits
-
-
-def test_users_are_emitted_without_their_position(shared: Any) -> None:
-    """The live position of an employee must not leave FieldPulse."""
-    shaper = Shaper(BY_NAME["users"].schema, excluded=BY_NAME["users"].excluded_fields)
-    rows = shared.rows("users")
-    assert any(row.get("last_known_location") for row in rows)
-    assert all("last_known_location" not in shaper(row) for row in rows)

@@ -29,6 +29,25 @@ def test_an_unknown_column_is_logged_once_with_its_types(
     assert "brand_new (integer or string), brand_time (date-time)" in warning
 
 
+def test_users_are_emitted_by_an_allow_list(sandbox: Sandbox, config: Config, caplog: pytest.LogCaptureFixture) -> None:
+    """Their rows have secrets: unknown flags go into one object, and all else that is unknown is left out and named."""
+    first, *_ = sandbox.rows("users")
+    sandbox.store.patch("users", first["id"], {"sandbox_pin": "sandbox-secret-pin", "sandbox_flag": True})
+    emitted = run_tap(config | {"add_labels": True}, "users", "teams")
+    assert "sandbox-secret" not in emitted.stdout
+    assert "coordinates" not in emitted.stdout
+    (warning,) = [log.getMessage() for log in caplog.records if "left out" in log.getMessage()]
+    assert "sandbox_pin" in warning
+    assert "sandbox_flag" not in warning
+    announced = set(emitted.schemas["users"]["properties"])
+    for record in emitted.records["users"]:
+        assert set(record) == announced
+        assert len(record["permissions"]) >= 100
+        assert record["updated_at"].endswith("Z")
+    assert emitted.records["users"][0]["permissions"]["sandbox_flag"] is True
+    assert "Unknown (6)" in {record["role_label"] for record in emitted.records["users"]}
+
+
 def test_a_sampled_column_is_announced_with_a_nullable_type(
     sandbox: Sandbox, config: Config, caplog: pytest.LogCaptureFixture
 ) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import pytest
 
@@ -33,10 +33,15 @@ def gets(sandbox: Sandbox, path: str) -> int:
     return sum(request.method == "GET" and request.path == path for request in sandbox.requests)
 
 
+@pytest.mark.parametrize("label", ["status", "name"])
 def test_references_by_name_use_the_names_of_the_account(
-    sandbox: Sandbox, target_config: Config, tmp_path: Path
+    sandbox: Sandbox, target_config: Config, tmp_path: Path, label: Literal["status", "name"]
 ) -> None:
-    """Stage, source, tags, person and custom fields. Each list is read once for all records."""
+    """Stage, source, tags, person and custom fields. Each list is read once for all records.
+
+    The label of a stage is in the column `status` or `name`.
+    """
+    sandbox.behaviour.pipeline_label = label
     stage, source, user = (
         sandbox.rows("pipeline_statuses")[1],
         sandbox.rows("lead_sources")[0],
