@@ -30,7 +30,8 @@ _DOCUMENT_FIELDS = (
     *fields_of(FieldType.TEXT, "title notes"),
     *fields_of(FieldType.TIME, "invoiced_date due_date"),
     *fields_of(FieldType.DECIMAL, "tax_rate discount"),
-    *fields_of(FieldType.JSON, "line_items assignments"),
+    Field("not_optional_line_items", FieldType.JSON, row_column="line_items"),  # API facts 4.11
+    Field("assignments", FieldType.JSON),
 )
 _DOCUMENT_REFERENCES = (row_of("customer"), row_of("job"), row_of("project"), *ASSIGNMENTS)
 _DOCUMENT_FILTERS = (
@@ -47,6 +48,7 @@ ESTIMATES = WritableResource(
     sort_by=(ANY_COLUMN,),
     code_labels=(DOCUMENT_STATUS_LABELS,),
     filters=_DOCUMENT_FILTERS,
+    moves_to="invoices",
     webhook_events=STATUS_EVENTS,
     evidence=Evidence.VERIFIED,
     source="live rows from 2026; display flags by name only",
@@ -67,6 +69,7 @@ INVOICES = WritableResource(
     custom_field_object="invoice",
     code_labels=(DOCUMENT_STATUS_LABELS,),
     filters=_DOCUMENT_FILTERS,
+    moves_to="estimates",
     webhook_events=STATUS_EVENTS,
     evidence=Evidence.VERIFIED,
     source="live rows from 2026; display flags by name only",

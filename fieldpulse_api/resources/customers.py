@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from .model import LIST_ONLY, Evidence, Filter, Resource, WritableResource
-from .shorthand import fields_of, row_of, tags_by_title, user_by_email
+from .shorthand import PURCHASE_ORDER_TYPE, fields_of, row_of, tags_by_title, user_by_email
 from .write_model import Field, FieldType, Reference, WriteSpec
 
-CUSTOMER_STATUSES = ("lead", "opportunity", "current customer", "lost", "other")
+CUSTOMER_STATUSES = ("lead", "opportunity", "current customer", "lost", "other", "inactive")
 
 # The label of a stage is `status` on the vendor's own host, and `name` in no response that was seen (API facts 4.24).
 _PIPELINE_STATUS = Reference(
@@ -63,7 +63,7 @@ CUSTOMERS = WritableResource(
             *fields_of(FieldType.PHONE, "phone secondary_phone", 255),
             *fields_of(FieldType.TEXT, "notes job_notes", 7500),
             Field("status", allowed_values=CUSTOMER_STATUSES),
-            Field("account_type", allowed_values=("individual", "company")),
+            Field("account_type"),
             Field("has_different_billing_address", FieldType.BOOLEAN),
             *fields_of(FieldType.TEXT, "billing_address_1 billing_address_2", 1000),
             *fields_of(FieldType.TEXT, "billing_city billing_state billing_zip_code", 255),
@@ -78,7 +78,7 @@ CUSTOMERS = WritableResource(
             Reference(field="lead_source_id", stream="lead_sources", name_property="lead_source", column="name"),
             tags_by_title("customer"),
         ),
-        require_any_of=("first_name", "last_name", "display_name"),
+        require_any_of=("first_name", "last_name", "display_name", "company_name"),
         always_resend=("first_name", "last_name", "display_name"),
         match_sets=(("email",),),
         fingerprint_fields=("email", "phone", "first_name", "last_name", "display_name", "company_name"),
@@ -121,7 +121,9 @@ LOCATIONS = WritableResource(
     write_spec=WriteSpec(
         fields=(
             # The values of the list's filter (documented) and of rows (verified).
-            Field("object_type", FieldType.OBJECT_TYPE, allowed_values=("customer", "job", "invoice")),
+            Field(
+                "object_type", FieldType.OBJECT_TYPE, object_types=("customer", "job", "invoice", PURCHASE_ORDER_TYPE)
+            ),
             Field("object_id", FieldType.INTEGER),
             *fields_of(FieldType.TEXT, "title address_1 address_2 city state zip_code notes"),
             *fields_of(FieldType.BOOLEAN, "is_main_location is_primary_location"),
@@ -149,7 +151,7 @@ TAGS = WritableResource(
     evidence=Evidence.VERIFIED,
     source="an export from 2021",
     write_spec=WriteSpec(
-        fields=(Field("type", allowed_values=("customer", "job")), Field("title"), Field("color", max_length=7)),
+        fields=(Field("type"), Field("title"), Field("color", max_length=7)),
         required=("title",),
         match_sets=(("type", "title"),),
         fingerprint_fields=("type", "title"),

@@ -164,7 +164,7 @@ ASSETS = WritableResource(
     write_spec=WriteSpec(
         fields=(
             Field("title"),
-            Field("status", allowed_values=("uninstalled", "installed", "retired")),
+            Field("status"),
             *fields_of(FieldType.INTEGER, "customer_id maintenance_agreement_id asset_category_id"),
             *fields_of(FieldType.TEXT, "asset_type tag"),
             Field("is_template", FieldType.BOOLEAN),

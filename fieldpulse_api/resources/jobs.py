@@ -3,7 +3,16 @@
 from __future__ import annotations
 
 from .model import LIST_ONLY, Evidence, Filter, Resource, WritableResource
-from .shorthand import ASSIGNMENTS, STATUS_EVENTS, fields_of, row_of, tags_by_title, time_range, user_by_email
+from .shorthand import (
+    ASSIGNMENTS,
+    PURCHASE_ORDER_TYPE,
+    STATUS_EVENTS,
+    fields_of,
+    row_of,
+    tags_by_title,
+    time_range,
+    user_by_email,
+)
 from .write_model import CodeLabels, Field, FieldType, ParentLookup, Reference, WriteSpec
 
 # 1, 4 and 6 are verified, the others documented or inferred (API facts 4.4).
@@ -14,7 +23,15 @@ JOB_STATUS_LABELS = CodeLabels(
 _WORKFLOW = ParentLookup(
     field="status_workflow_id", stream="job_status_workflows", ids_column="status_ids", preferred_column="is_default"
 )
-_COMMENTABLE = {"customer": "customer", "job": "job", "project": "project", "subtask": "subtasks", "invoice": "invoice"}
+# The documented values of the list's filter; `subtasks` is a plural there.
+_COMMENTABLE = {
+    "customer": "customer",
+    "job": "job",
+    "project": "project",
+    "subtask": "subtasks",
+    "invoice": "invoice",
+    "purchase_order": PURCHASE_ORDER_TYPE,
+}
 
 
 JOBS = WritableResource(
@@ -175,15 +192,14 @@ COMMENTS = WritableResource(
     name="comments",
     path="/comments",
     item_path="/comments/{id}",
-    title="Comments on jobs, customers, projects, subtasks and invoices",
+    title="Comments on jobs, customers, projects, subtasks, invoices and purchase orders",
     evidence=Evidence.VERIFIED,
     source="11 live rows from 2026",
     write_spec=WriteSpec(
         fields=(
             Field("text"),
             Field("commentable_id", FieldType.INTEGER),
-            # The documented values of the list's filter; `subtasks` is a plural there.
-            Field("commentable_type", FieldType.OBJECT_TYPE, allowed_values=tuple(_COMMENTABLE.values())),
+            Field("commentable_type", FieldType.OBJECT_TYPE, object_types=tuple(_COMMENTABLE.values())),
         ),
         references=tuple(row_of(kind, "commentable_id", commentable_type=name) for kind, name in _COMMENTABLE.items()),
         required=("text", "commentable_id", "commentable_type"),
@@ -202,15 +218,17 @@ TIMESHEETS = WritableResource(
     write_spec=WriteSpec(
         fields=(
             Field("user_id", FieldType.INTEGER),
-            *fields_of(FieldType.TEXT, "clock_in_title clock_out_title clock_in_method clock_out_method"),
-            *fields_of(FieldType.TIME, "clock_in_time clock_out_time"),
+            *fields_of(FieldType.TEXT, "clock_in_title clock_out_title", 255),
+            *fields_of(FieldType.TEXT, "clock_in_method clock_out_method"),
+            *fields_of(FieldType.TEXT_TIME, "clock_in_time clock_out_time"),
             *fields_of(FieldType.TEXT, "clock_in_notes clock_out_notes clock_in_location clock_out_location"),
             *fields_of(FieldType.INTEGER, "job_id subtask_id"),
             Field("type"),
             Field("is_historical", FieldType.BOOLEAN),
         ),
         references=(user_by_email("user_id", "user_email"), row_of("job"), row_of("subtask")),
-        required=("user_id", "clock_in_time"),
+        required=("user_id", "clock_in_title", "clock_in_time"),
+        defaults=(("clock_in_method", "manual"),),  # required, `automatic` or `manual` (API facts 4.8)
         fingerprint_fields=("user_id", "clock_in_time", "job_id", "subtask_id"),
     ),
 )

@@ -83,6 +83,8 @@ class Resource:
 
     `custom_field_object` is the object type whose custom fields the rows have; a list must be requested with
     `with_custom_fields_params` to contain their values.
+    `moves_to` is the list that a row may move to without being deleted: a change of status turns an estimate into an
+    invoice, and back (API facts 4.11).
     `webhook_events` are the vendor's names of events, without the noun in front. `source` says where the evidence for
     the shape of the rows comes from.
     """
@@ -108,6 +110,7 @@ class Resource:
     with_custom_fields_params: tuple[tuple[str, str], ...] = ()
     code_labels: tuple[CodeLabels, ...] = ()
     filters: tuple[Filter, ...] = ()
+    moves_to: str | None = None
     webhook_events: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:

@@ -74,7 +74,7 @@ CUSTOM_FIELDS = WritableResource(
             Field(
                 "object",
                 FieldType.OBJECT_TYPE,
-                allowed_values=(
+                object_types=(
                     *("customer", "job", "invoice", "item"),
                     *("maintenance_agreement", "project", "asset", "material_list"),
                 ),

@@ -10,6 +10,9 @@ from .write_model import Field, FieldType, Reference
 STATUS_EVENTS = ("Created", "Custom Status Update", "Workflow Custom Status Update")
 """Webhook events of jobs, estimates and invoices: all documented, one verified (API facts 5)."""
 
+PURCHASE_ORDER_TYPE = "App\\Http\\Api\\Core\\Models\\BaseOrder"
+"""The object type of purchase orders; only the class has been seen (API facts 4.3)."""
+
 
 def fields_of(field_type: FieldType, names: str, max_length: int | None = None) -> Iterator[Field]:
     """Yield a field of one type for each of the names, which are separated by spaces."""

@@ -11,7 +11,8 @@ from typing import Any
 class FieldType(str, Enum):
     """The type of a body field: how a value is validated, sent, and compared with the value of a row.
 
-    A TIME is sent in UNIX seconds and a DECIMAL as text, as documented. An OBJECT_TYPE is sent as a short name
+    A TIME is sent in UNIX seconds and a DECIMAL as text, as documented. A TEXT_TIME is sent as text in UTC, beside
+    `use_timestamp: true` (API facts 4.8). An OBJECT_TYPE is sent as a short name
     (`customer`) and read back as a PHP class name. A PHONE is sent as it is; E164 is sent with a plus and the country
     code. A KEY, an external id, is compared exactly; all other text is compared without regard to case and spacing.
     """
@@ -24,6 +25,7 @@ class FieldType(str, Enum):
     DECIMAL = "decimal"
     BOOLEAN = "boolean"
     TIME = "time"
+    TEXT_TIME = "text_time"
     DATE = "date"
     OBJECT_TYPE = "object_type"
     JSON = "json"
@@ -47,15 +49,17 @@ class CodeLabels:
 class Field:
     """One field of a write body.
 
-    `max_length` is in characters. `allowed_values` are documented; values that are only inferred are left to the
-    server's validation. With `code_labels`, a record may contain the label instead of the code. `row_column` is the
-    column's name in rows if it is not the field's name.
+    `max_length` is in characters. `allowed_values` are documented, and no evidence contradicts them; all other values
+    are left to the server's validation. `object_types` are the known ones, in the form in which they are sent. With
+    `code_labels`, a record may contain the label instead of the code. `row_column` is the column's name in rows if it
+    is not the field's name.
     """
 
     name: str
     type: FieldType = FieldType.TEXT
     max_length: int | None = None
     allowed_values: tuple[str | int, ...] = ()
+    object_types: tuple[str, ...] = ()
     code_labels: CodeLabels | None = None
     row_column: str | None = None
 

@@ -157,7 +157,17 @@ class Behaviour:
 
     # writes
     create_status: Annotated[Literal[200, 201, 202], Meta(description="status of a create")] = 201
+    created_with_200: Annotated[
+        tuple[str, ...], RESOURCES, Meta(description="resources whose creates have status 200")
+    ] = ("projects",)
     create_returns_row: Annotated[bool, Meta(description="a create returns the row; otherwise null")] = True
+    payment_effects: Annotated[
+        bool,
+        Meta(description="a payment sets the status of its invoice, and the create returns the invoice as well"),
+    ] = True
+    status_moves_documents: Annotated[
+        bool, Meta(description="a PUT of `status` moves an estimate to the invoices, and back")
+    ] = True
     delete_returns: Annotated[Literal["row", "null", "true"], Meta(description="what a delete returns")] = "row"
     put_null: Annotated[
         Literal["ignore", "clear", "empty"],
@@ -178,10 +188,10 @@ class Behaviour:
     required_on_create: Annotated[
         tuple[str, ...], RESOURCE_COLUMNS, Meta(description="more required fields of creates, such as `invoices.title`")
     ] = ()
-    names_required_on_put: Annotated[
+    required_on_put: Annotated[
         tuple[str, ...],
         RESOURCES,
-        Meta(description="resources whose PUTs, as their creates, require one of the name fields, such as `customers`"),
+        Meta(description="resources whose PUTs must repeat the fields that creates require, such as `jobs`"),
     ] = ()
     custom_values_by_id: Annotated[
         bool, Meta(description="a custom value without its id is added, and does not replace the existing value")

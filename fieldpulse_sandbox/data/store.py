@@ -110,6 +110,14 @@ class Store:
         self.on_change(name, before, row)
         return row
 
+    def move(self, name: str, row_id: int, to: str) -> Row:
+        """Move a row to the table of another resource, with its id and the columns that the other one has."""
+        row = self.tables[name].take(row_id)
+        moved = blank_row(to) | {key: cell for key, cell in row.items() if key in SHAPES[to]}
+        self.tables[to].upsert(moved)
+        self.on_change(to, row, moved)
+        return moved
+
     def delete(self, name: str, row_id: object) -> Row:
         """Delete a row and return it with its `deleted_at`. Its children stay (verified)."""
         return self.tables[name].remove(self.get(name, row_id)["id"], self.now())

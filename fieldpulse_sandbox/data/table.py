@@ -122,12 +122,16 @@ class Table:
 
     def remove(self, row_id: int, stamp: str) -> Row:
         """Move a row to the deleted ones, and return it with `stamp` as its `deleted_at`."""
+        self.deleted[row_id] = deleted = self.take(row_id) | {"deleted_at": stamp}
+        return deleted
+
+    def take(self, row_id: int) -> Row:
+        """Remove a row that moves to another table, and return it."""
         self._invalidate(row_id)
         row = self.rows.pop(row_id)
         for index in self._indexes.values():
             index.discard(row)
-        self.deleted[row_id] = deleted = row | {"deleted_at": stamp}
-        return deleted
+        return row
 
     def find(self, column: str, *values: Any) -> list[Row]:
         """Return the rows that have one of these values in a column, ascending by id."""

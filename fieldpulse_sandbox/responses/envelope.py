@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
 from fieldpulse_sandbox.behaviour.switches import Behaviour
@@ -21,13 +22,13 @@ class ResponseBuilder:
         """Follow this behaviour."""
         self._behaviour = behaviour
 
-    def row(self, name: str, row: Row, status: int = 200) -> HttpResponse:
-        """Return a row of a resource."""
-        return self.value(row_format(self._behaviour)(name, row), status)
+    def row(self, name: str, row: Row, status: int = 200, extra: Mapping[str, Any] = NO_KEYS) -> HttpResponse:
+        """Return a row of a resource, with extra keys beside it."""
+        return self.value(row_format(self._behaviour)(name, row), status, extra)
 
-    def value(self, value: Any, status: int = 200) -> HttpResponse:
+    def value(self, value: Any, status: int = 200, extra: Mapping[str, Any] = NO_KEYS) -> HttpResponse:
         """Return a value that is not a row."""
-        return row_response(value, status, EXTRA_KEYS if self._behaviour.extra_envelope_keys else NO_KEYS)
+        return row_response(value, status, {**extra, **(EXTRA_KEYS if self._behaviour.extra_envelope_keys else {})})
 
     def page(self, rows: list[bytes] | None, count: int | None) -> HttpResponse:
         """Return a page. A count that was not requested is null (verified), unless it is omitted."""

@@ -6,6 +6,6 @@ from .table_shapes import BASE_CLASS
 
 OBJECT_TYPES = {
     name: BASE_CLASS + name.title().removesuffix("s")
-    for name in ("customer", "job", "invoice", "project", "subtask", "subtasks")
+    for name in ("customer", "job", "invoice", "project", "subtask", "subtasks", "order")
 }
 """Class name by short name."""

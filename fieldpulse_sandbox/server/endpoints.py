@@ -87,10 +87,13 @@ class Endpoints:
         """POST a new row."""
         parent = self._parent(resource, request)
         row = self.writer.create(resource, await _json_object(request), parent)
-        status = self.behaviour.create_status
+        status = 200 if resource.name in self.behaviour.created_with_200 else self.behaviour.create_status
         if not self.behaviour.create_returns_row:
             return as_starlette(self.responses.value(None, status))
-        return as_starlette(self.responses.row(resource.name, without_hidden(resource.name, row), status))
+        extra = {}
+        if self.behaviour.payment_effects and "invoice_id" in row and "amount" in row:
+            extra = {"invoice": self.store.find("invoices", row["invoice_id"])}
+        return as_starlette(self.responses.row(resource.name, without_hidden(resource.name, row), status, extra))
 
     async def update(self, resource: Resource, request: Request) -> Response:
         """PUT some columns of a row."""

@@ -113,10 +113,10 @@ DERIVED: dict[str, Derive] = {
 }
 
 
-def update_dependents(store: Store, name: str, row: Row) -> None:
+def update_dependents(store: Store, name: str, row: Row, *, sets_invoice_status: bool) -> None:
     """Copy a written or deleted row into the rows that embed it or sum it up."""
     if name == "payments":
-        settle_invoice(store, row)
+        settle_invoice(store, row, sets_status=sets_invoice_status)
     elif name == "locations":
         _update_main_location(store, row)
     elif name == "customers":

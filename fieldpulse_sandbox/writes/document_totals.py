@@ -12,6 +12,8 @@ from fieldpulse_sandbox.seed.billing import embedded_customer, money, settle
 from .line_items import completed_lines, lines_total
 
 Values = dict[str, Any]
+PAID, PARTIALLY_PAID = 4, 5
+"""Statuses of an invoice (observed)."""
 AMOUNT_SOURCES = frozenset({"line_items", "discount", "tax_rate"})
 """Columns from which the amounts are computed."""
 
@@ -51,12 +53,14 @@ def payment_values(store: Store, values: Values, before: Row) -> Values:
     return values | {"customer_id": invoice["customer_id"]} if invoice else values
 
 
-def settle_invoice(store: Store, payment: Row) -> None:
-    """Update the invoice of a payment to its current payments."""
+def settle_invoice(store: Store, payment: Row, *, sets_status: bool) -> None:
+    """Update the invoice of a payment to its current payments, and its status if `sets_status` (observed)."""
     invoice = store.find("invoices", payment["invoice_id"])
     if invoice:
         settled = dict(invoice)
         settle(settled, store.tables["payments"].find("invoice_id", invoice["id"]))
+        if sets_status and settled["payments"]:
+            settled["status"] = PARTIALLY_PAID if Decimal(settled["amount_unpaid"]) else PAID
         store.update("invoices", invoice["id"], settled)
 
 

@@ -43,6 +43,8 @@ def accepted_value(field: Field, value: Any, behaviour: Behaviour) -> Any:
         if behaviour.accepted_times != "any" and is_unix(value) != (behaviour.accepted_times == "unix"):
             raise ValueError(f"The {readable_name(field.name)} is not a valid date.")
         return in_utc(value, behaviour.time_zone)
+    if field.type is FieldType.TEXT_TIME and value not in (None, ""):
+        return in_utc(value, behaviour.time_zone)
     if _is_class_column(field) and not is_object_type(value, behaviour):
         raise invalid_choice(field.name)
     return value
@@ -65,7 +67,8 @@ def converted_value(field: Field, value: Any) -> Any:
     converted = CONVERSIONS[field.type](field, value)
     if field.max_length and isinstance(converted, str) and len(converted) > field.max_length:
         raise ValueError(f"The {readable_name(field.name)} may not be greater than {field.max_length} characters.")
-    if field.allowed_values and converted != "" and converted not in field.allowed_values:
+    allowed = field.allowed_values or tuple(SHORT_TYPES.get(name, name) for name in field.object_types)
+    if allowed and converted != "" and converted not in allowed:
         raise invalid_choice(field.name)
     return OBJECT_TYPES.get(converted, converted) if _is_class_column(field) else converted
 
@@ -183,6 +186,7 @@ CONVERSIONS: dict[FieldType, Callable[[Field, Any], Any]] = {
     FieldType.DECIMAL: _decimal,
     FieldType.BOOLEAN: _boolean,
     FieldType.TIME: _time,
+    FieldType.TEXT_TIME: _time,
     FieldType.DATE: _day,
     FieldType.OBJECT_TYPE: _object_type,
     FieldType.JSON: lambda _, value: value,

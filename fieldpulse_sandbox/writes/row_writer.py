@@ -18,6 +18,9 @@ from .field_values import TEXTS
 from .validation import NO_FIELDS, Body, validated_cells
 
 INLINE_LOCATION = ("title", "address_1", "address_2", "city", "state", "zip_code", "is_main_location")
+ESTIMATE = 1
+"""The status of an estimate; with any other the document is an invoice."""
+OLDER_NAMES = {"line_items": "not_optional_line_items"}
 
 
 class RowWriter:
@@ -33,12 +36,12 @@ class RowWriter:
 
         Raises: ValidationFailed.
         """
-        body = _with_trimmed_names(body) | {name: parent["id"] for name in resource.parent_keys if parent}
+        body = _with_current_names(body) | {name: parent["id"] for name in resource.parent_keys if parent}
         values = self._values(resource, body, {})
         locations = values.pop("locations", None)
         row = self.store.create(resource.name, {key: cell for key, cell in values.items() if cell is not None})
         row = self._with_own_id(resource, row)
-        update_dependents(self.store, resource.name, row)
+        self._update_dependents(resource.name, row)
         return self._with_locations(resource, row, locations)
 
     def update(self, resource: Resource, row: Row, body: Body) -> Row:
@@ -46,20 +49,27 @@ class RowWriter:
 
         Raises: ValidationFailed.
         """
-        body = _with_trimmed_names(body) | {name: row[name] for name in resource.parent_keys}
+        body = _with_current_names(body) | {name: row[name] for name in resource.parent_keys}
         values = self._values(resource, self._effective_body(resource, body), row)
         locations = values.pop("locations", None)
         after = self.store.update(resource.name, row["id"], values)
         if row.get("invoice_id") and row["invoice_id"] != after["invoice_id"]:
-            update_dependents(self.store, resource.name, row)  # a payment moved: its previous invoice changes as well
-        update_dependents(self.store, resource.name, after)
-        return self._with_locations(resource, after, locations)
+            self._update_dependents(resource.name, row)  # a payment moved: its previous invoice changes as well
+        self._update_dependents(resource.name, after)
+        after = self._with_locations(resource, after, locations)
+        belongs_to = "estimates" if after.get("status") == ESTIMATE else "invoices"
+        if resource.moves_to == belongs_to and "status" in body and self.behaviour.status_moves_documents:
+            return self.store.move(resource.name, after["id"], belongs_to)
+        return after
 
     def delete(self, resource: Resource, row: Row) -> Row:
         """Delete a row, and return it with its `deleted_at`."""
         deleted = self.store.delete(resource.name, row["id"])
-        update_dependents(self.store, resource.name, deleted)
+        self._update_dependents(resource.name, deleted)
         return deleted
+
+    def _update_dependents(self, name: str, row: Row) -> None:
+        update_dependents(self.store, name, row, sets_invoice_status=self.behaviour.payment_effects)
 
     def _values(self, resource: Resource, body: Body, before: Row) -> Row:
         """Return the cells that a body sets, and those derived from them."""
@@ -106,10 +116,13 @@ class RowWriter:
                 stored = self.store.update("locations", main["id"], values)
             else:
                 stored = self.store.create("locations", values)
-            update_dependents(self.store, "locations", stored)
+            self._update_dependents("locations", stored)
         return self.store.get(resource.name, row["id"])
 
 
-def _with_trimmed_names(body: Body) -> Body:
-    """Return a body with trimmed names; the vendor's examples contain `"method "` (documented)."""
-    return {key.strip(): value for key, value in body.items()}
+def _with_current_names(body: Body) -> Body:
+    """Return a body with trimmed and current names.
+
+    The vendor's examples contain `"method "` (documented). `line_items` is the older name of the lines of a document.
+    """
+    return {OLDER_NAMES.get(key.strip(), key.strip()): value for key, value in body.items()}

@@ -34,13 +34,13 @@ def validated_cells(store: Store, resource: Resource, body: Body, *, before: Row
     Raises: ValidationFailed.
     """
     rules = resource.write_spec if isinstance(resource, WritableResource) else NO_FIELDS
-    needs_name = not before or resource.name in behaviour.names_required_on_put
-    problems = _required_problems(rules, body, is_create=not before, needs_name=needs_name)
+    is_complete = not before or resource.name in behaviour.required_on_put
+    problems = _required_problems(rules, body, is_create=not before, is_complete=is_complete)
     if not before:
         problems += missing_fields(_required_by_switch(resource.name, behaviour), body)
     values, unfit = documented_values(rules, body, behaviour)
     problems += unfit + _json_problems(rules, resource.name, values) + _location_problems(values, behaviour)
-    problems += line_problems(values.get("line_items"))
+    problems += line_problems(values.get("not_optional_line_items"))
     invalid = {name.partition(".")[0] for name, _ in problems}
     valid_values = {name: value for name, value in values.items() if name not in invalid}
     problems += reference_problems(store, resource.name, valid_values, before)
@@ -80,11 +80,12 @@ def is_blank(value: object) -> bool:
     return value is None or value == ""
 
 
-def _required_problems(rules: WriteSpec, body: Body, *, is_create: bool, needs_name: bool) -> list[Problem]:
-    """Return the problems of required fields. A PUT may omit most of them, but cannot empty them."""
-    required = [name for name in rules.required if is_create or name in rules.always_resend or name in body]
+def _required_problems(rules: WriteSpec, body: Body, *, is_create: bool, is_complete: bool) -> list[Problem]:
+    """Return the problems of required fields. A PUT may omit them unless it must be complete, but cannot empty them."""
+    resent = rules.always_resend if is_complete else ()
+    required = [name for name in rules.required if is_create or name in resent or name in body]
     problems = missing_fields(tuple(required), body)
-    if needs_name and rules.require_any_of and all(is_blank(body.get(name)) for name in rules.require_any_of):
+    if is_complete and rules.require_any_of and all(is_blank(body.get(name)) for name in rules.require_any_of):
         first, *others = rules.require_any_of
         listed = " / ".join(readable_name(name) for name in others)
         problems.append((first, f"The {readable_name(first)} field is required when none of {listed} are present."))
@@ -118,8 +119,10 @@ def _location_problems(values: Body, behaviour: Behaviour) -> list[Problem]:
     problems = []
     for place, location in enumerate(locations if isinstance(locations, list) else ()):
         path = f"locations.{place}.object_type"
-        if not (isinstance(location, dict) and location.get("object_type")):
-            problems.append((path, f"The {path} field is required."))
+        if not isinstance(location, dict):
+            problems.append((path, str(invalid_choice(path))))
+        elif not location.get("object_type"):  # accepted without one (observed on the backend)
+            continue
         elif not is_object_type(location["object_type"], behaviour):
             problems.append((path, str(invalid_choice(path))))
     return problems

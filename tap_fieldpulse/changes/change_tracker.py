@@ -97,8 +97,9 @@ class ChangeTracker:
         Raises: SafetyLimitReached.
         """
         missing = detector.missing_ids(self._known_ids, list_reader)
-        deleted = detector.confirm_deleted(missing, len(self._known_ids), self._snapshot)
-        self._snapshot.mark_deleted(int(row["id"]) for row in deleted)
+        explained = detector.explain(missing, len(self._known_ids), self._snapshot)
+        deleted = explained.deleted
+        self._snapshot.mark_deleted([*(int(row["id"]) for row in deleted), *explained.moved_ids])
         emitted = [row for row in deleted if not self._has_contents(row) or self._filters.matches(row)]
         now = datetime.now(timezone.utc)
         for start in range(0, len(emitted), _DELETES_PER_BATCH):

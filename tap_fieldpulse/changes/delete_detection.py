@@ -5,6 +5,7 @@ deleted only if all of this holds:
 
 - the list was read in full and its verdict is `complete`;
 - `GET` by id returns 404, or a row with a `deleted_at`;
+- it is not in the list that such rows move to, as an estimate that became an invoice;
 - the deleted rows are at most `max_delete_percent` of all known rows. More of them rather mean that the key has lost
   a permission, or that the snapshot belongs to another account. Then no delete is reported at all.
 """
@@ -12,13 +13,16 @@ deleted only if all of this holds:
 from __future__ import annotations
 
 import logging
+from dataclasses import dataclass, field
 from datetime import datetime
+from typing import Literal
 
 from fieldpulse_api.errors import SafetyLimitReached, UnexpectedResponse
 from fieldpulse_api.http.client import Client
 from fieldpulse_api.reading.pages import ReadOptions, Row
 from fieldpulse_api.reading.prefetch import map_in_order
 from fieldpulse_api.reading.single_rows import find_row
+from fieldpulse_api.resources.catalogue import BY_NAME
 from fieldpulse_api.resources.model import Resource
 from fieldpulse_api.values.scalars import iso_timestamp
 from tap_fieldpulse.reading.list_reader import ListReader, is_marked_deleted
@@ -28,6 +32,17 @@ from . import change_event as events
 from .snapshot import StreamSnapshot
 
 CANNOT_TELL = "cannot tell whether a row was deleted"
+
+
+Fate = Literal["deleted", "moved", "exists"]
+
+
+@dataclass
+class MissingRows:
+    """What became of rows that are missing from a list: the last known contents of deleted ones, ids of moved ones."""
+
+    deleted: list[Row] = field(default_factory=list)
+    moved_ids: list[int] = field(default_factory=list)
 
 
 class DeleteDetector:
@@ -49,8 +64,8 @@ class DeleteDetector:
             return []
         return sorted(known - list_reader.row_ids)
 
-    def confirm_deleted(self, missing: list[int], known_count: int, snapshot: StreamSnapshot) -> list[Row]:
-        """Return the last known contents of those missing rows that were deleted.
+    def explain(self, missing: list[int], known_count: int, snapshot: StreamSnapshot) -> MissingRows:
+        """Return which of the missing rows were deleted, and which moved to another list.
 
         Raises: SafetyLimitReached as soon as they are more than `max_percent` of the known rows.
         """
@@ -58,18 +73,22 @@ class DeleteDetector:
             events.unpack(body or events.EMPTY_CONTENTS) | {"id": row_id}
             for row_id, body in snapshot.read_bodies(missing).items()
         )
-        deleted: list[Row] = []
-        existing = 0
-        for row, is_deleted in map_in_order(self._check, rows, max_in_flight=self._options.pages_in_flight):
-            if is_deleted:
-                deleted.append(row)
+        result, name = MissingRows(), self._resource.name
+        existing_count = 0
+        for row, fate in map_in_order(self._fate_of, rows, max_in_flight=self._options.pages_in_flight):
+            if fate == "deleted":
+                result.deleted.append(row)
+            elif fate == "moved":
+                result.moved_ids.append(int(row["id"]))
             else:
-                existing += 1
-            if len(deleted) * 100 > self._max_percent * known_count:
+                existing_count += 1
+            if len(result.deleted) * 100 > self._max_percent * known_count:
                 raise self._limit_error(len(missing), known_count)
-        if existing:
-            self._logger.info("%s: %d rows are missing from the list but exist by id", self._resource.name, existing)
-        return deleted
+        if result.moved_ids:
+            self._logger.info("%s: %d rows have moved to %s", name, len(result.moved_ids), self._resource.moves_to)
+        if existing_count:
+            self._logger.info("%s: %d rows are missing from the list but exist by id", name, existing_count)
+        return result
 
     @staticmethod
     def delete_record(row: Row, now: datetime) -> Record:
@@ -84,15 +103,19 @@ class DeleteDetector:
             hint="check the rows in FieldPulse; if they were deleted on purpose, raise the setting for one run",
         )
 
-    def _check(self, row: Row) -> tuple[Row, bool]:
-        """Return a row and whether it was deleted; False if that is unknown."""
+    def _fate_of(self, row: Row) -> tuple[Row, Fate]:
+        """Return a row and what became of it; it counts as existing if that is unknown."""
         try:
-            found = find_row(self._client, self._resource, row)
+            if self._resource.moves_to and self._exists(BY_NAME[self._resource.moves_to], row):
+                return row, "moved"
+            return row, "exists" if self._exists(self._resource, row) else "deleted"
         except UnexpectedResponse as error:
-            name = self._resource.name
-            self._logger.warning("%s: %s: %s", name, CANNOT_TELL, error.one_line)
-            return row, False
-        return row, found is None or is_marked_deleted(found, self._options.zone)
+            self._logger.warning("%s: %s: %s", self._resource.name, CANNOT_TELL, error.one_line)
+            return row, "exists"
+
+    def _exists(self, resource: Resource, row: Row) -> bool:
+        found = find_row(self._client, resource, row)
+        return found is not None and not is_marked_deleted(found, self._options.zone)
 
 
 def is_delete_record(record: Record) -> bool:

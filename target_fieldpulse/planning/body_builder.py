@@ -116,6 +116,8 @@ class BodyBuilder:
                 sent = self._codec.to_wire(each, value)
             if sent is not None:
                 body[each.name] = sent
+                if each.type is FieldType.TEXT_TIME:
+                    body["use_timestamp"] = True
         return body
 
     def _custom_field_entries(

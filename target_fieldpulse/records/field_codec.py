@@ -53,6 +53,7 @@ class FieldCodec:
             FieldType.DECIMAL: to_decimal_text,
             FieldType.BOOLEAN: to_boolean,
             FieldType.TIME: _unix_seconds,
+            FieldType.TEXT_TIME: _time_text,
             FieldType.DATE: self._date,
             FieldType.OBJECT_TYPE: _text,
             FieldType.JSON: _json,
@@ -68,7 +69,7 @@ class FieldCodec:
             expected = TYPE_NAMES[field.type]
             raise invalid_field(f"{field.name} is {describe(value)}; {expected} is expected", field.name) from None
         if field.type is FieldType.OBJECT_TYPE:
-            wire = _allowed_object_type(field, wire)
+            wire = _known_object_type(field, wire)
         if field.max_length and isinstance(wire, str) and len(wire) > field.max_length:
             raise invalid_field(
                 f"{field.name} has {len(wire)} characters; the maximum is {field.max_length}", field.name
@@ -103,7 +104,7 @@ class FieldCodec:
             return str(value)
 
     def _typed(self, kind: FieldType, value: Any) -> Any:
-        if kind is FieldType.TIME:
+        if kind in (FieldType.TIME, FieldType.TEXT_TIME):
             time = to_utc(value, self._zone)
             return None if time is None else int(time.timestamp())
         if kind is FieldType.DECIMAL:
@@ -178,10 +179,10 @@ def _allowed_text(field: Field, value: Any) -> str:
     return allowed_and_similar(value, [f"{code} {field.code_labels.by_code[code]}" for code in field.allowed_values])
 
 
-def _allowed_object_type(field: Field, value: Any) -> Any:
+def _known_object_type(field: Field, value: Any) -> Any:
     """Return an object type as it is written: `customer` for FieldPulse's class of customers."""
     short = object_type(value)
-    return next((str(allowed) for allowed in field.allowed_values if object_type(allowed) == short), short)
+    return next((known for known in field.object_types if object_type(known) == short), value)
 
 
 def _contains(cell: Any, value: Any) -> bool:
@@ -226,6 +227,11 @@ def _unix_seconds(value: Any) -> int | None:
     return None if time is None else int(time.timestamp())
 
 
+def _time_text(value: Any) -> str | None:
+    time = to_utc(value, timezone.utc)
+    return None if time is None else time.strftime("%Y-%m-%d %H:%M:%S")
+
+
 def _json(value: Any) -> Any:
     if isinstance(value, (list, dict)):
         return value
@@ -241,6 +247,7 @@ TYPE_NAMES: dict[FieldType, str] = {
     FieldType.DECIMAL: "a number",
     FieldType.BOOLEAN: "true or false",
     FieldType.TIME: "a time in ISO 8601 form",
+    FieldType.TEXT_TIME: "a time in ISO 8601 form",
     FieldType.DATE: "a date in ISO 8601 form",
     FieldType.OBJECT_TYPE: "the name of an object type",
     FieldType.JSON: "a list or an object",

@@ -31,6 +31,7 @@ _PRINTABLE_TYPES = (
     FieldType.DECIMAL,
     FieldType.BOOLEAN,
     FieldType.TIME,
+    FieldType.TEXT_TIME,
     FieldType.DATE,
     FieldType.OBJECT_TYPE,
 )

@@ -66,8 +66,7 @@ class PutSender:
         self._wait_for_killed_run(target.path)
         spec, name = target.resource.write_spec, target.resource.name
         missing = [field for field in spec.always_resend if field not in body]
-        are_required = set(spec.always_resend) <= set(spec.required)
-        if missing and (are_required or name in self._resending_streams):
+        if missing and name in self._resending_streams:
             body, missing = self._add_required_fields(target, missing, body), []
         try:
             self._put_and_verify(target, body)

@@ -293,7 +293,7 @@ WRITES = [
     ({"validation_status": "200"}, "validation_status", 200),
     ({}, "put_merges", True),
     ({}, "put_requires_names", False),
-    ({"names_required_on_put": ("customers",)}, "put_requires_names", True),
+    ({"required_on_put": ("customers",)}, "put_requires_names", True),
     ({"put_null": "ignore"}, "null_clears", False),
     ({"put_null": "clear"}, "null_clears", True),
     ({}, "empty_clears", True),

@@ -21,7 +21,7 @@ _SAMPLE_VALUES: dict[str, tuple[Any, ...]] = {
     "missing_columns": (("customers.notes", "jobs.notes", "payments.amount", "jobs.customer_id"),),
     "unavailable_resources": (("custom_fields", "teams"),),
     "required_on_create": (("jobs.notes",),),
-    "names_required_on_put": (("customers",),),
+    "required_on_put": (("customers",),),
     "date_skew_seconds": (7200.0, -7200.0),
 }
 _SWITCH = "switch:"

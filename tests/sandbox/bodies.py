@@ -19,6 +19,7 @@ SAMPLES: dict[FieldType, Any] = {
     FieldType.DECIMAL: "12.50",
     FieldType.BOOLEAN: True,
     FieldType.TIME: 1_794_000_000,
+    FieldType.TEXT_TIME: "2026-11-06 21:20:00",
     FieldType.DATE: "2026-05-15",
 }
 
@@ -41,8 +42,8 @@ def sample(sandbox: Sandbox, resource: Resource, field: Field) -> Any:
     table = table_of(resource, field.name) if field.type is FieldType.INTEGER else None
     if table:
         return sandbox.rows(table)[-1]["id"]
-    if field.allowed_values:
-        return field.allowed_values[0]
+    if field.allowed_values or field.object_types:
+        return [*field.allowed_values, *field.object_types][0]
     return (
         {"settings": {"default_value": "x"}}.get(field.name, [])
         if field.type is FieldType.JSON

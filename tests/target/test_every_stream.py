@@ -33,7 +33,12 @@ RECORDS: dict[str, Record] = {
     },
     "subtasks": {"job_external_id": "jobs", "title": "Ladder", "due_date": "2026-05-02T00:00:00Z"},
     "comments": {"subtask_external_id": "subtasks", "text": "Bring two"},
-    "timesheets": {"job_external_id": "jobs", "clock_in_time": "2026-05-01T15:00:00Z", "type": "job"},
+    "timesheets": {
+        "job_external_id": "jobs",
+        "clock_in_title": "Start",
+        "clock_in_time": "2026-05-01T15:00:00Z",
+        "type": "job",
+    },
     "estimates": {"customer_external_id": "customers", "title": "Offer", "status": "Estimate"},
     "invoices": {
         "customer_external_id": "customers",
@@ -98,7 +103,7 @@ SHOWN: dict[tuple[str, str], Any] = {
     ("locations", "object_type"): "App\\Http\\Api\\Core\\Models\\BaseCustomer",
     ("comments", "commentable_type"): "App\\Http\\Api\\Core\\Models\\BaseSubtask",
     ("assets", "location_description"): "Attic",
-    ("invoices", "status"): 2,
+    ("invoices", "status"): 4,  # its payment has set it
 }
 
 

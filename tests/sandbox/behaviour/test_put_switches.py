@@ -69,7 +69,7 @@ def test_customers_can_require_a_name_on_every_update(sandbox: Sandbox, client: 
     customer, tag = (sandbox.rows(name)[0] for name in ("customers", "tags"))
     path = f"/customers/{customer['id']}"
     assert client("PUT", path, {"notes": "x"}).status == 200
-    sandbox.behaviour.names_required_on_put = ("customers",)
+    sandbox.behaviour.required_on_put = ("customers",)
     response = client("PUT", path, {"notes": "y"})
     assert response.status == 400
     assert response.json["errors"][0].startswith("The first name field is required when none of")

@@ -153,6 +153,17 @@ def _is_skewed(client: SandboxClient) -> bool:
     return date.timestamp() - time.time() > 86_400
 
 
+def _payment_extras(client: SandboxClient) -> list[str]:
+    body = {"invoice_id": client.sandbox.rows("invoices")[0]["id"], "amount": "1.00"}
+    return [name for name in client("POST", "/payments", body).json if name == "invoice"]
+
+
+def _moved_status(client: SandboxClient) -> int:
+    path = f"/estimates/{client.sandbox.rows('estimates')[0]['id']}"
+    client("PUT", path, {"status": 2})
+    return client.get(path).status
+
+
 CASES = [
     Case("count_key", "total_results", _key("total_results"), answer=True),
     Case("count_key", None, _key("total_count"), answer=False),
@@ -248,8 +259,11 @@ CASES = [
     Case("pipeline_label", "name", lambda client: "name" in client.get("/pipeline-status").rows[0], answer=True),
     Case("max_response_bytes", 1000, _status("GET", "/customers"), 500),
     Case("required_on_create", ("tags.color",), _status("POST", "/tags", {"title": "VIP"}), 400),
+    Case("payment_effects", False, _payment_extras, []),
+    Case("status_moves_documents", False, _moved_status, 200),
+    Case("created_with_200", ("tags",), _status("POST", "/tags", {"title": "VIP"}), 200),
     Case(
-        "names_required_on_put",
+        "required_on_put",
         ("customers",),
         lambda client: client("PUT", _customer(client), {"notes": "x"}).status,
         400,

@@ -109,7 +109,7 @@ def test_prices_of_unknown_lines_are_refused(
 @pytest.mark.parametrize(
     ("lines", "problem"),
     [
-        ("x", "The line items must be an array."),
+        ("x", "The not optional line items must be an array."),
         (["x"], "The line_items.0 must be an array."),
         ([{"line_components": ["x"]}], "The line_items.0 must be an array."),
         (

@@ -49,6 +49,25 @@ def test_a_deleted_row_is_reported_once(sandbox: Sandbox, delete_config: Config,
     assert not deleted_ids(run_tap(delete_config, resource.name, state=second.state), resource.name)
 
 
+@pytest.mark.parametrize(("stream", "other", "status"), [("estimates", "invoices", 2), ("invoices", "estimates", 1)])
+def test_a_document_that_moves_to_the_other_list_is_not_deleted(
+    sandbox: Sandbox, delete_config: Config, stream: str, other: str, status: int
+) -> None:
+    """An estimate that becomes an invoice vanishes from its list. It is looked up once, and never called deleted."""
+    first = run_tap(delete_config, stream)
+    row_id = sandbox.rows(stream)[0]["id"]
+    sandbox.store.move(stream, row_id, other)
+    sandbox.store.update(other, row_id, {"status": status})
+    second = run_tap(delete_config, stream, state=first.state)
+    assert deleted_ids(second, stream) == []
+    sandbox.requests.clear()
+    third = run_tap(delete_config, stream, state=second.state)
+    assert deleted_ids(third, stream) == []
+    assert not [request.path for request in sandbox.requests if str(row_id) in request.path]
+    sandbox.store.delete(other, row_id)
+    assert deleted_ids(run_tap(delete_config, stream, state=third.state), stream) == []
+
+
 @pytest.mark.parametrize("switch", ["list_deleted_rows", "deleted_row_by_id"])
 @pytest.mark.parametrize("stream", ["jobs", "customer_contacts"])
 def test_a_row_that_the_api_returns_with_deleted_at_is_reported_once(
