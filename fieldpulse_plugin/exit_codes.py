@@ -6,6 +6,7 @@ import logging
 import os
 import signal
 import sys
+import threading
 import traceback
 from pathlib import Path
 from types import FrameType
@@ -27,6 +28,7 @@ EXIT_STATUSES: dict[int | str, str] = {
     "128+n": "ended by signal n (143: SIGTERM, 130: SIGINT); unfinished work is not in the state",
 }
 _LOGGER = logging.getLogger(__name__)
+_REPEAT_SECONDS = 0.01
 
 
 def run(command: click.Command) -> NoReturn:
@@ -35,6 +37,7 @@ def run(command: click.Command) -> NoReturn:
     Worker threads are not waited for, because a request under way can take another minute.
     """
     configure_console()
+    sys.unraisablehook = _repeat_lost_signal
     try:
         result = command.main(standalone_mode=False)
         status = result if isinstance(result, int) else 0
@@ -56,12 +59,22 @@ class EndedBySignal(SystemExit):
 
     def __init__(self, signal_number: int) -> None:
         super().__init__(128 + signal_number)
+        self.signal_number = signal_number
         self.signal_name = signal.Signals(signal_number).name
 
 
 def end_by_signal(signal_number: int, frame: FrameType | None) -> NoReturn:  # noqa: ARG001  Python passes it
     """Raise EndedBySignal. A handler for `signal.signal`."""
     raise EndedBySignal(signal_number)
+
+
+def _repeat_lost_signal(unraisable: sys.UnraisableHookArgs) -> None:
+    """Raise a signal again that came while Python collected garbage: it drops exceptions that are raised there."""
+    error = unraisable.exc_value
+    if isinstance(error, EndedBySignal):
+        threading.Timer(_REPEAT_SECONDS, os.kill, (os.getpid(), error.signal_number)).start()
+    else:
+        sys.__unraisablehook__(unraisable)
 
 
 def report_error(error: BaseException) -> int:

@@ -7,6 +7,7 @@ import logging
 import signal
 import sqlite3
 import subprocess
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -30,6 +31,33 @@ formatters: {json: {(): singer_sdk.logging.StructuredFormatter}}
 handlers: {stderr: {class: logging.StreamHandler, formatter: json, stream: ext://sys.stderr}}
 root: {level: INFO, handlers: [stderr]}
 """
+
+
+_SIGNAL_IN_A_FINALIZER = """
+import os, signal, time
+import click
+from fieldpulse_plugin.exit_codes import end_by_signal, run
+
+class Finalized:
+    def __del__(self):
+        os.kill(os.getpid(), signal.SIGTERM)
+        time.sleep(0)  # the handler runs here
+
+@click.command()
+def command():
+    signal.signal(signal.SIGTERM, end_by_signal)
+    Finalized()
+    time.sleep(30)
+
+run(command)
+"""
+
+
+def test_a_signal_that_comes_in_a_finalizer_is_not_lost() -> None:
+    """Python drops an exception that is raised while it collects garbage, and prints a traceback."""
+    result = run_process([sys.executable, "-c", _SIGNAL_IN_A_FINALIZER])
+    assert result.returncode == 128 + signal.SIGTERM
+    assert "Traceback" not in result.stderr
 
 
 @pytest.fixture
