@@ -23,6 +23,7 @@ PROFILES: dict[str, Behaviour] = {
         create_status=200,
         accepted_object_types="short",
         accepted_times="unix",
+        asn_form="flat",
         required_on_put=("jobs",),
         created_with_200=(),
         payment_effects=False,

@@ -36,6 +36,9 @@ class Behaviour:
     count_on_request: Annotated[bool, Meta(description="`calculate_count` works as documented")] = True
     omit_null_count: Annotated[bool, Meta(description="a count that was not requested is omitted, not null")] = False
     extra_envelope_keys: Annotated[bool, Meta(description="envelopes have more keys than documented")] = False
+    count_headers: Annotated[
+        bool, Meta(description="responses of lists have `FieldPulse-*` headers with page numbers and the count")
+    ] = False
     wrap_version: Annotated[bool, Meta(description="the response of `/version` has an envelope, too")] = False
 
     # pages and orders
@@ -87,6 +90,13 @@ class Behaviour:
     # filters
     honour_filter: Annotated[bool, Meta(description="filters work: bracket filters, documented parameters, `asn`")] = (
         True
+    )
+    asn_form: Annotated[
+        Literal["indexed", "flat"],
+        Meta(description="form of `asn` that works. `indexed`: `asn[0][team_id]`; `flat`: `asn[team_id]`"),
+    ] = "indexed"
+    honour_deleted: Annotated[bool, Meta(description="`deleted=true` lists and reads deleted rows, and only these")] = (
+        False
     )
     filters_match_nothing: Annotated[bool, Meta(description="a list with a filter is empty")] = False
     unfilterable_columns: Annotated[

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import operator
+import re
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
@@ -18,10 +19,14 @@ COMPARISONS: dict[str, Callable[[Any, Any], bool]] = {
     ">=": operator.ge,
     "<=": operator.le,
 }
-OPERATORS = ("=", "in", *COMPARISONS)
+OPERATORS = ("=", "in", "like", "all", *COMPARISONS)
 """Operators of bracket filters."""
 ASSIGNMENT = {"assigned": "user_id", "team": "team_id"}
 """Internal operators on `assignments`: some element has one of these users, or teams."""
+LISTS = (*ASSIGNMENT, "unassigned", "all")
+"""Operators on columns that hold lists."""
+IS_NULL = "whereNull"
+"""The action of a bracket filter that takes the place of an operator."""
 BARE_LENGTH = 19
 
 FLAT: dict[str, dict[str, tuple[str, str]]] = {
@@ -65,6 +70,14 @@ class Condition:
             return self._assignment(ASSIGNMENT[self.operator])
         if self.operator in COMPARISONS:
             return self._comparison(COMPARISONS[self.operator])
+        if self.operator in (IS_NULL, "unassigned"):
+            return lambda row: row.get(column) in (None, [])
+        if self.operator == "all":
+            wanted = set(self.value.split(","))
+            return lambda row: wanted <= set(map(str, row.get(column) or ()))
+        if self.operator == "like":
+            pattern = re.compile(".*".join(map(re.escape, self.value.split("%"))), re.IGNORECASE | re.DOTALL)
+            return lambda row: row.get(column) is not None and bool(pattern.fullmatch(str(row[column])))
         cells = self.equal_cells() or set()
         return lambda row: row.get(column) in cells
 

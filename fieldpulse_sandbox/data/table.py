@@ -16,7 +16,7 @@ import msgspec
 
 from fieldpulse_sandbox.schema.table_shapes import DETAIL_ONLY, NEVER_SHOWN, SHAPES, Row
 
-from .conditions import ASSIGNMENT, Condition
+from .conditions import LISTS, Condition
 from .errors import BackendError
 
 SEARCH_COLUMNS = (
@@ -58,6 +58,7 @@ class Selection:
     search: str = ""
     default_order: str = "mixed"
     with_deleted: bool = False
+    only_deleted: bool = False
 
 
 class ColumnIndex:
@@ -175,8 +176,10 @@ class Table:
 
     def _matching(self, selection: Selection) -> list[Row]:
         rows = self._with_deleted() if selection.with_deleted else None
+        if selection.only_deleted:
+            rows = sorted(self.deleted.values(), key=itemgetter("id"))
         for condition in selection.conditions:
-            if condition.operator not in ASSIGNMENT and condition.column not in self.columns:
+            if condition.operator not in LISTS and condition.column not in self.columns:
                 raise BackendError(condition.column)
             cells = condition.equal_cells()
             if rows is None and cells is not None:

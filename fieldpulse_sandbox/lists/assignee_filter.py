@@ -1,4 +1,7 @@
-"""The parameter `asn`, which filters rows by their assignees (API facts 3.4). Its form in a query is inferred."""
+"""The parameter `asn`, which filters rows by their assignees (API facts 3.4).
+
+The vendor's own form has an index, `asn[0][team_id]` (observed); the flat form `asn[team_id]` is inferred.
+"""
 
 from __future__ import annotations
 
@@ -16,20 +19,29 @@ COLUMNS = {
     "subtasks": "assignments",
 }
 """Column with the assignees, by resource. Locations document `asn` but have no such column and ignore it."""
-TEAM = "asn[team_id]"
-MEMBER = re.compile(r"asn\[assigned_members\]\[\d*\]")
+FORMS = {
+    "indexed": re.compile(r"asn\[\d+\]\[(?P<name>\w+)\](?P<element>\[\d*\])?"),
+    "flat": re.compile(r"asn\[(?P<name>[a-z]\w*)\](?P<element>\[\d*\])?"),
+}
 NESTED = "assignments"
 
 
-def asn_conditions(store: Store, name: str, query: Sequence[tuple[str, str]]) -> list[Condition]:
-    """Return the conditions of `asn` on a list: one of these users, and this team; both must hold."""
+def asn_conditions(store: Store, name: str, query: Sequence[tuple[str, str]], form: str) -> list[Condition]:
+    """Return the conditions of `asn` on a list: one of these users, this team, or no assignee; all must hold."""
     column = COLUMNS.get(name)
     if column is None:
         return []
-    user_ids = [value for key, value in query if MEMBER.fullmatch(key)]
-    team_id = dict(query).get(TEAM)
-    conditions = [_by_users(column, user_ids)] if user_ids else []
-    return [*conditions, _by_team(store, column, team_id)] if team_id else conditions
+    values: dict[str, list[str]] = {}
+    for key, value in query:
+        match = FORMS[form].fullmatch(key)
+        if match and (match["name"] == "assigned_members") == bool(match["element"]):
+            values.setdefault(match["name"], []).append(value)
+    conditions = [_by_users(column, values["assigned_members"])] if values.get("assigned_members") else []
+    if values.get("team_id"):
+        conditions.append(_by_team(store, column, values["team_id"][-1]))
+    if values.get("unassigned") == ["true"]:
+        conditions.append(Condition(column, "unassigned", ""))
+    return conditions
 
 
 def _by_users(column: str, user_ids: Sequence[str]) -> Condition:

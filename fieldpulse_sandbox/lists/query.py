@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 from fieldpulse_api.resources.model import ANY_COLUMN, Resource
 from fieldpulse_sandbox.behaviour.switches import Behaviour
-from fieldpulse_sandbox.data.conditions import OPERATORS, Condition, flat_conditions
+from fieldpulse_sandbox.data.conditions import IS_NULL, OPERATORS, Condition, flat_conditions
 from fieldpulse_sandbox.data.custom_field_values import is_requested
 from fieldpulse_sandbox.data.errors import BackendError, ValidationFailed
 from fieldpulse_sandbox.data.store import Store
@@ -58,7 +58,8 @@ def read_query(store: Store, resource: Resource, items: Sequence[tuple[str, str]
     brackets = _brackets(query)
     conditions = []
     if behaviour.honour_filter:
-        conditions = flat_conditions(resource.name, query) + asn_conditions(store, resource.name, items)
+        conditions = flat_conditions(resource.name, query)
+        conditions += asn_conditions(store, resource.name, items, behaviour.asn_form)
         conditions += _bracket_conditions(resource, brackets.get("filter", {}), behaviour)
     if conditions and behaviour.filters_match_nothing:
         conditions = [Condition("id", "=", "0")]
@@ -69,7 +70,12 @@ def read_query(store: Store, resource: Resource, items: Sequence[tuple[str, str]
     always_counted = behaviour.always_count
     return ListQuery(
         selection=Selection(
-            tuple(conditions), tuple(sorts), search, behaviour.default_order, behaviour.list_deleted_rows
+            tuple(conditions),
+            tuple(sorts),
+            search,
+            behaviour.default_order,
+            behaviour.list_deleted_rows,
+            only_deleted=behaviour.honour_deleted and query.get("deleted") == "true",
         ),
         page=_positive(query.get("page"), 1) if is_paged else 1,
         limit=_limit(resource, query, behaviour),
@@ -111,17 +117,28 @@ def _bracket_conditions(
     """
     parts = [filters[index] for index in sorted(filters)] if resource.supports_sort else []
     conditions = [
-        Condition(part["attribute"], part.get("operator", "="), _in_utc(part["attribute"], part["value"], behaviour))
+        _bracket_condition(part, behaviour)
         for part in parts
-        if "attribute" in part and "value" in part
+        if "attribute" in part and ("value" in part or part.get("action") == IS_NULL)
     ]
     for condition in conditions:
         if condition.column in behaviour.failing_filter_columns:
             raise BackendError(condition.column)
     ignored = behaviour.unfilterable_columns
     return [
-        condition for condition in conditions if condition.operator in OPERATORS and condition.column not in ignored
+        condition
+        for condition in conditions
+        if condition.operator in (*OPERATORS, IS_NULL) and condition.column not in ignored
     ]
+
+
+def _bracket_condition(part: dict[str, str], behaviour: Behaviour) -> Condition:
+    if part.get("action") == IS_NULL:
+        return Condition(part["attribute"], IS_NULL, "")
+    value = part["value"]
+    if part.get("class") == "boolean":
+        value = {"1": "true", "0": "false"}.get(value, value)
+    return Condition(part["attribute"], part.get("operator", "="), _in_utc(part["attribute"], value, behaviour))
 
 
 def _in_utc(column: str, value: str, behaviour: Behaviour) -> str:

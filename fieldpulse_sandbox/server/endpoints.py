@@ -118,14 +118,18 @@ class Endpoints:
         row_id = request.path_params["id"]
         row = self.store.find(resource.name, row_id)
         if row is None and request.method == "GET":
-            row = self._readable_deleted_row(resource, row_id)
+            row = self._readable_deleted_row(
+                resource, row_id, is_asked_for=request.query_params.get("deleted") == "true"
+            )
         if row is None or (parent is not None and row["customer_id"] != parent["id"]):
             raise NoSuchRow(resource.name)
         return row
 
-    def _readable_deleted_row(self, resource: Resource, row_id: str) -> Row | None:
+    def _readable_deleted_row(self, resource: Resource, row_id: str, *, is_asked_for: bool) -> Row | None:
         """Return a deleted row if the behaviour lets it be read by id."""
         row = self.store.find_deleted(resource.name, row_id)
+        if row is not None and is_asked_for and self.behaviour.honour_deleted:
+            return row
         if row is not None and self.behaviour.deleted_row_by_id == "error_in_200":
             raise DeletedRow
         return row if self.behaviour.deleted_row_by_id == "row" else None

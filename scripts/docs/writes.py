@@ -11,7 +11,14 @@ from fieldpulse_api.resources.write_model import Action, Field, Reference
 from .dictionary import description_of
 from .tables import codes, table
 
-_TYPES = {"e164": "phone", "time": "timestamp", "object_type": "object type", "json": "array or object", "key": "text"}
+_TYPES = {
+    "e164": "phone",
+    "time": "timestamp",
+    "text_time": "timestamp",
+    "object_type": "object type",
+    "json": "array or object",
+    "key": "text",
+}
 
 
 def streams_table() -> str:

@@ -153,6 +153,11 @@ def _is_skewed(client: SandboxClient) -> bool:
     return date.timestamp() - time.time() > 86_400
 
 
+def _deleted_on_request(client: SandboxClient) -> int:
+    client.sandbox.store.delete("tags", client.sandbox.rows("tags")[0]["id"])
+    return len(client.get("/tags", deleted="true").ids)
+
+
 def _payment_extras(client: SandboxClient) -> list[str]:
     body = {"invoice_id": client.sandbox.rows("invoices")[0]["id"], "amount": "1.00"}
     return [name for name in client("POST", "/payments", body).json if name == "invoice"]
@@ -261,6 +266,9 @@ CASES = [
     Case("required_on_create", ("tags.color",), _status("POST", "/tags", {"title": "VIP"}), 400),
     Case("payment_effects", False, _payment_extras, []),
     Case("status_moves_documents", False, _moved_status, 200),
+    Case("asn_form", "flat", lambda client: len(client.get("/jobs", raw={"asn[team_id]": 1}).ids), 0),
+    Case("honour_deleted", True, _deleted_on_request, 1),
+    Case("count_headers", True, lambda client: "fieldpulse-limit" in client.get("/jobs").headers, answer=True),
     Case("created_with_200", ("tags",), _status("POST", "/tags", {"title": "VIP"}), 200),
     Case(
         "required_on_put",

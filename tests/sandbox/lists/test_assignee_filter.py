@@ -11,7 +11,7 @@ from fieldpulse_sandbox.sandbox import Sandbox
 from tests.sandbox.client import SandboxClient
 
 nested = pytest.mark.parametrize("name", ["jobs", "material_lists", "projects", "subtasks"])
-either_form = pytest.mark.parametrize("form", ["asn[assigned_members][]", "asn[assigned_members][{}]"])
+either_form = pytest.mark.parametrize("form", ["asn[0][assigned_members][]", "asn[0][assigned_members][{}]"])
 
 
 def _members(form: str, users: list[int]) -> dict[str, Any]:
@@ -45,8 +45,8 @@ def test_rows_of_a_team_are_returned(read: SandboxClient, name: str) -> None:
     rows = _assignments(read.sandbox, name)
     team = next(assignment["team_id"] for _, assignments in rows for assignment in assignments)
     expected = {row_id for row_id, assignments in rows if team in {assignment["team_id"] for assignment in assignments}}
-    assert set(read.all_ids(BY_NAME[name].path, raw={"asn[team_id]": team})) == expected
-    assert read.get(BY_NAME[name].path, raw={"asn[team_id]": 1}).ids == []
+    assert set(read.all_ids(BY_NAME[name].path, raw={"asn[0][team_id]": team})) == expected
+    assert read.get(BY_NAME[name].path, raw={"asn[0][team_id]": 1}).ids == []
 
 
 def test_team_and_user_must_both_match_the_row(sandbox: Sandbox, client: SandboxClient) -> None:
@@ -55,7 +55,7 @@ def test_team_and_user_must_both_match_the_row(sandbox: Sandbox, client: Sandbox
     crew = [{"user_id": 1, "team_id": 11}, {"user_id": 2, "team_id": 12}]
     sandbox.store.patch("jobs", job["id"], {"assignments": crew})
     for user, team, found in ((1, 11, True), (2, 11, True), (1, 13, False), (3, 11, False)):
-        query = {"asn[team_id]": team, "asn[assigned_members][]": user}
+        query = {"asn[0][team_id]": team, "asn[0][assigned_members][]": user}
         assert client.get("/jobs", raw=query).ids == ([job["id"]] if found else [])
 
 
@@ -75,24 +75,24 @@ def test_customers_are_filtered_by_the_team_of_their_user(read: SandboxClient) -
     members = {member["id"] for member in team["members"]}
     expected = [row["id"] for row in rows if row["assigned_to"] in members]
     assert 0 < len(expected) < len(rows)
-    assert read.all_ids("/customers", raw={"asn[team_id]": team["id"]}) == expected
+    assert read.all_ids("/customers", raw={"asn[0][team_id]": team["id"]}) == expected
     user_id = min(members)
-    both = {"asn[team_id]": team["id"], "asn[assigned_members][]": user_id}
+    both = {"asn[0][team_id]": team["id"], "asn[0][assigned_members][]": user_id}
     assert read.all_ids("/customers", raw=both) == [row["id"] for row in rows if row["assigned_to"] == user_id]
     stranger = next(row["assigned_to"] for row in rows if row["assigned_to"] and row["assigned_to"] not in members)
-    assert read.get("/customers", raw=both | {"asn[assigned_members][]": stranger}).ids == []
-    assert read.get("/customers", raw={"asn[team_id]": 1}).ids == []
+    assert read.get("/customers", raw=both | {"asn[0][assigned_members][]": stranger}).ids == []
+    assert read.get("/customers", raw={"asn[0][team_id]": 1}).ids == []
 
 
 @pytest.mark.parametrize("path", ["/locations", "/comments", "/timesheets"])
 def test_lists_without_assignments_ignore_it(read: SandboxClient, path: str) -> None:
     """Locations document `asn` but have no assignees; the others do not document it."""
-    query = {"asn[team_id]": 1, "asn[assigned_members][]": 1}
+    query = {"asn[0][team_id]": 1, "asn[0][assigned_members][]": 1}
     assert read.get(path, raw=query).ids == read.get(path).ids
 
 
 @pytest.mark.parametrize(
-    "key", ["asn", "asn[unassigned]", "asn[0][team_id]", "asn[assigned_members]", "asn[team_id][]"]
+    "key", ["asn", "asn[0][assigned_members]", "asn[team_id]", "asn[assigned_members][]", "asn[0][team_id][]"]
 )
 def test_other_forms_of_the_parameter_are_ignored(read: SandboxClient, key: str) -> None:
     """Only the two probable forms filter a list (inferred); the older form of the web app does not."""
@@ -104,10 +104,24 @@ def test_assignees_and_a_filter_must_both_match(read: SandboxClient) -> None:
     rows = read.sandbox.rows("jobs")
     row = next(row for row in rows if row["assignments"])
     user, status = row["assignments"][0]["user_id"], row["status_id"]
-    query = {"asn[assigned_members][]": user, "status_id": status}
+    query = {"asn[0][assigned_members][]": user, "status_id": status}
     expected = {
         row["id"]
         for row in rows
         if row["status_id"] == status and user in {assignment["user_id"] for assignment in row["assignments"]}
     }
     assert set(read.all_ids("/jobs", raw=query)) == expected
+
+
+@pytest.mark.parametrize(("form", "index"), [("indexed", "[0]"), ("flat", "")])
+def test_only_one_form_works(sandbox: Sandbox, client: SandboxClient, form: Any, index: str) -> None:
+    sandbox.behaviour.asn_form = form
+    everything = set(client.all_ids("/jobs"))
+    found = {each: set(client.all_ids("/jobs", raw={f"asn{each}[team_id]": 1})) for each in ("", "[0]")}
+    assert found[index] == set()
+    assert found["[0]" if form == "flat" else ""] == everything
+
+
+def test_rows_without_an_assignee_are_returned(sandbox: Sandbox, client: SandboxClient) -> None:
+    expected = {row["id"] for row in sandbox.rows("jobs") if not row["assignments"]}
+    assert set(client.all_ids("/jobs", raw={"asn[0][unassigned]": "true"})) == expected

@@ -124,7 +124,7 @@ def test_a_row_is_matched_by_names_and_ids(
         ("customers", {"tag": "VIP", "location": "Testville"}, {}),
         ("jobs", {"status": "Waiting for parts"}, {"status_id": "41"}),
         ("jobs", {"status": ["Waiting for parts", "New"]}, {}),
-        ("jobs", {"assignee": "Ada Example"}, {"asn[assigned_members][0]": "51"}),
+        ("jobs", {"assignee": "Ada Example"}, {"asn[0][assigned_members][0]": "51"}),
         ("jobs", {"assignee": ["Ada Example", 52]}, {}),
         ("jobs", {"created_to": "9999-12-31"}, {"created_to": "253402300799"}),
         (
@@ -148,7 +148,7 @@ def test_a_row_is_matched_by_names_and_ids(
                 "filter[0][class]": "date",
             },
         ),
-        ("jobs", {"team": "North Crew"}, {"asn[team_id]": "61"}),
+        ("jobs", {"team": "North Crew"}, {"asn[0][team_id]": "61"}),
         ("jobs", {"team": [61, 62]}, {}),
         ("jobs", {"created_from": "1970-01-03"}, {"created_from": "86400"}),
         ("jobs", {"created_to": "1970-01-03T00:00:00Z"}, {"created_to": "259200"}),
