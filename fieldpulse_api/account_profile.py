@@ -23,8 +23,8 @@ class ListFacts(msgspec.Struct, kw_only=True):
 
     `is_available`: the account's plan includes the list. `counts_rows`: when the server sends a count, under the key
     `count_key`. `obeys_page`, `obeys_limit` and `obeys_filter` (on the time of the last change): the parameter has an
-    effect. `sorts_by`: whether the list sorts, by column. `page_size`: how many rows fit into one response, if not 100.
-    Fields are compared with the catalogue's schema.
+    effect. `sorts_by`: whether the list sorts, by column. `page_size`: how many rows fit into one response, if not 100;
+    `row_bytes`: bytes of a row. Fields are compared with the catalogue's schema.
     """
 
     is_available: bool | None = None
@@ -35,6 +35,7 @@ class ListFacts(msgspec.Struct, kw_only=True):
     sorts_by: dict[str, bool] = {}
     obeys_filter: bool | None = None
     page_size: int | None = None
+    row_bytes: int | None = None
     unknown_fields: list[str] = []
     missing_fields: list[str] = []
     time_formats: list[str] = []
@@ -68,8 +69,10 @@ class AccountProfile(msgspec.Struct, kw_only=True):
     """The profile of one account. It contains no key, no name of the account and no content of its rows.
 
     `envelope_extras` are the keys of the envelope beside the rows. `past_last_page` is what a page after the last one
-    contains, `over_limit` the effect of a `limit` above 100. `times_match_zone`: timestamps agree with the zone in the
-    settings.
+    contains, `over_limit` the effect of a `limit` above 100, `users_over_limit` the same for users. Lists have
+    `FieldPulse-…` headers with `has_count_headers`, and return deleted rows for `deleted=true` with
+    `lists_deleted_rows`. `asn_form`: the form of `asn` that has an effect. `times_match_zone`: timestamps agree with
+    the zone in the settings.
     """
 
     version: int = VERSION
@@ -78,6 +81,10 @@ class AccountProfile(msgspec.Struct, kw_only=True):
     version_is_wrapped: bool | None = None
     past_last_page: Literal["empty", "rows", "error"] | None = None
     over_limit: Literal["honoured", "100", "fewer", "refused"] | None = None
+    users_over_limit: Literal["honoured", "100", "fewer", "refused"] | None = None
+    has_count_headers: bool | None = None
+    lists_deleted_rows: bool | None = None
+    asn_form: Literal["indexed", "flat", "ignored"] | None = None
     times_match_zone: bool | None = None
     lists: dict[str, ListFacts] = {}
     writes: WriteFacts = msgspec.field(default_factory=WriteFacts)

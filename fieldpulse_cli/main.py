@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import signal
 import sys
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from contextlib import closing
 from importlib import metadata
 from pathlib import Path
@@ -20,6 +20,7 @@ from fieldpulse_api.http.retry import RetryPolicy
 from fieldpulse_api.http.settings import ClientSettings
 from fieldpulse_cli.doctor.account_check import MAX_ATTEMPTS, MAX_REQUESTS, AccountCheck
 from fieldpulse_cli.doctor.findings import Finding
+from fieldpulse_cli.doctor.report import report_lines
 from fieldpulse_cli.doctor.store_check import store_finding
 from fieldpulse_cli.doctor.write_probe import WARNING, WriteProbe
 from fieldpulse_plugin.environment import environment_variables, settings_from_environment
@@ -47,36 +48,45 @@ def commands() -> None:
     type=click.Path(dir_okay=False, path_type=Path),
     help="Write the account's profile to this file, for the setting profile_path.",
 )
+@click.option(
+    "--plugin",
+    metavar="NAME",
+    help="Take the settings of this plugin, for a second account: tap-fieldpulse--north reads TAP_FIELDPULSE__NORTH_….",
+)
 @click.option("--write-probe", is_flag=True, help="Also test writes, on a customer that is created and deleted.")
 @click.option("--yes", is_flag=True, help="Do not ask for confirmation before writing.")
-def doctor(*, as_json: bool, profile_path: Path | None, write_probe: bool, yes: bool) -> None:
+def doctor(*, as_json: bool, profile_path: Path | None, plugin: str | None, write_probe: bool, yes: bool) -> None:
     """Check the API key, the clock, the time zone, every list and the stores.
 
-    Sends at most 60 requests, which only read. Prints one line per check: ok, warn or FAIL. Exits with status 1 if a
-    check failed.
+    Sends at most 60 requests, which only read. Prints a line for each list, what needs attention, a verdict and the
+    next step. Exits with status 1 if a check failed.
     """
     if write_probe and not yes:
         click.confirm(f"{WARNING}\nContinue?", abort=True, err=True)
     signal.signal(signal.SIGTERM, end_by_signal)  # so that a write probe cleans up
     environment = environment_variables()
-    prefix, config = _shared_settings(environment)
+    prefixes = _prefixes(plugin)
+    prefix, config = _shared_settings(environment, prefixes)
     settings = client_settings(config)
     if profile_path:
         _check_writable(profile_path)
     retry_policy = RetryPolicy(max_attempts=MAX_ATTEMPTS)
     with closing(Client(settings, retry_policy=retry_policy, max_requests=MAX_REQUESTS)) as client:
         check = AccountCheck(client)
-        findings = list(_print_findings(check.findings(), as_json=as_json))
+        findings = list(check.findings())
     profile, request_count = check.profile, client.request_count
     if write_probe and profile.lists:
         with closing(Client(settings, retry_policy=retry_policy)) as client:
             probe = WriteProbe(client)
-            findings += _print_findings(probe.findings(), as_json=as_json)
+            findings += probe.findings()
         profile.writes = probe.facts
-    findings += _print_findings(_local_findings(prefix, settings, environment), as_json=as_json)
+    findings += _local_findings(prefix, prefixes, settings, environment)
     if as_json:
         result = {"requests": request_count, "findings": [finding.plain() for finding in findings]}
         click.echo(json.dumps({**result, "profile": profile.to_dict()}, indent=2))
+    else:
+        for line in report_lines(findings, check.probes, wrote_profile=bool(profile_path)):
+            click.echo(line)
     click.echo(f"Sent {request_count} requests.", err=True)
     if profile_path and profile.lists:
         profile.write(profile_path)
@@ -88,14 +98,6 @@ def main() -> None:
     for entry_point in metadata.entry_points(group="fieldpulse.commands"):
         commands.add_command(entry_point.load())
     run(commands)
-
-
-def _print_findings(findings: Iterable[Finding], *, as_json: bool) -> Iterator[Finding]:
-    """Yield the findings, and print each at once unless JSON is wanted."""
-    for finding in findings:
-        if not as_json:
-            click.echo(finding.line)
-        yield finding
 
 
 def _check_writable(path: Path) -> None:
@@ -112,15 +114,17 @@ def _check_writable(path: Path) -> None:
         ) from None
 
 
-def _local_findings(prefix: str, settings: ClientSettings, environment: Mapping[str, str]) -> Iterator[Finding]:
+def _local_findings(
+    prefix: str, prefixes: Mapping[str, str], settings: ClientSettings, environment: Mapping[str, str]
+) -> Iterator[Finding]:
     """Yield the findings about this machine: the rate limit, and settings and stores of each configured plugin."""
     yield Finding("ok", "settings", "source", f"{prefix}…")
     scope = "all processes of this user" if settings.rate_limit_store == "file" else "each process"
     settings.rate_limiter()
     yield Finding("ok", "rate limit", "store", f"{settings.requests_per_second:g} requests/s for {scope}")
     for entry_point in metadata.entry_points(group="fieldpulse.settings"):
-        plugin_prefix = _PREFIXES[entry_point.name]
-        if not any(name.startswith(plugin_prefix) for name in environment):
+        plugin_prefix = prefixes.get(entry_point.name)
+        if plugin_prefix is None or not any(name.startswith(plugin_prefix) for name in environment):
             continue
         plugin_settings = entry_point.load()
         properties = {**SHARED_SETTINGS, **plugin_settings}
@@ -134,13 +138,28 @@ def _local_findings(prefix: str, settings: ClientSettings, environment: Mapping[
                 yield store_finding(name.removesuffix("_url"), str(config.get(name) or schema["default"]))
 
 
-def _shared_settings(environment: Mapping[str, str]) -> tuple[str, dict[str, Any]]:
+def _prefixes(plugin: str | None) -> dict[str, str]:
+    """Return the prefixes of the environment variables, by kind of plugin. Raises: ConfigError."""
+    if plugin is None:
+        return _PREFIXES
+    prefix = plugin.upper().replace("-", "_") + "_"
+    for kind, usual in _PREFIXES.items():
+        if prefix.startswith(usual):
+            return {kind: prefix}
+    raise ConfigError(
+        "The plugin is neither a tap-fieldpulse nor a target-fieldpulse.",
+        where=f"--plugin {plugin}",
+        hint="give the name in meltano.yml, such as tap-fieldpulse--north",
+    )
+
+
+def _shared_settings(environment: Mapping[str, str], prefixes: Mapping[str, str]) -> tuple[str, dict[str, Any]]:
     """Return the variable prefix of the plugin that has an API key, the tap's first, and its shared settings.
 
     Raises: ConfigError.
     """
-    configs = {prefix: settings_from_environment(prefix, SHARED_SETTINGS, environment) for prefix in _PREFIXES.values()}
-    prefix = next((prefix for prefix, config in configs.items() if has_key(config)), _PREFIXES["tap"])
+    configs = {prefix: settings_from_environment(prefix, SHARED_SETTINGS, environment) for prefix in prefixes.values()}
+    prefix = next((prefix for prefix, config in configs.items() if has_key(config)), next(iter(prefixes.values())))
     # An old profile must not influence the new one.
     config = {
         name: value for name, value in configs[prefix].items() if name in SHARED_SETTINGS and name != "profile_path"

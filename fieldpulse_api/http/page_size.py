@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import threading
 
-_LIGHT_BYTES = 4 << 20
+LIGHT_BYTES = 4 << 20  # less than half of what the gateway can send
 _LIGHT_SECONDS = 10.0
 
 
@@ -55,7 +55,7 @@ class PageSize:
             if not self._may_grow or self._index == 0 or rows < self.current:
                 return
             growth = self._sizes[self._index - 1] / self.current
-            is_light = body_bytes * growth <= _LIGHT_BYTES and seconds * growth <= _LIGHT_SECONDS
+            is_light = body_bytes * growth <= LIGHT_BYTES and seconds * growth <= _LIGHT_SECONDS
             self._light_responses = self._light_responses + 1 if is_light else 0
             if self._light_responses >= self._light_responses_needed:
                 self._index -= 1

@@ -6,7 +6,7 @@ A 2xx status alone proves nothing: the API also reports errors in the body of an
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime, timezone
 from email.utils import parsedate_to_datetime
 from typing import Any
@@ -36,6 +36,7 @@ class ApiResponse:
     `envelope_extras` are the keys beside the rows; empty if the body is not an envelope.
     `date` is the server's clock, or this machine's without `has_server_date`.
     `was_retried`: an earlier attempt failed, and may have been carried out all the same.
+    `vendor_headers` are those whose names begin with `FieldPulse-`.
     `body_bytes` is the size of the body, `seconds` the time from the request to the end of the response.
     """
 
@@ -46,6 +47,7 @@ class ApiResponse:
     status: int
     has_server_date: bool = True
     was_retried: bool = False
+    vendor_headers: Mapping[str, str] = field(default_factory=dict)
     body_bytes: int = 0
     seconds: float = 0.0
 
@@ -122,6 +124,9 @@ def _envelope(response: httpx.Response, body: dict[str, Any]) -> ApiResponse:
         envelope_extras=extras,
         status=response.status_code,
         has_server_date=date is not None,
+        vendor_headers={
+            name: value for name, value in response.headers.items() if name.lower().startswith("fieldpulse-")
+        },
         body_bytes=len(response.content),
         seconds=response.extensions["seconds"],
     )

@@ -36,7 +36,7 @@ _T = TypeVar("_T")
 
 
 class AccountCheck:
-    """Check of the account that a key belongs to; `profile` holds the results at the end.
+    """Check of the account that a key belongs to; `profile` and `probes` hold the results at the end.
 
     The client should send a failing request at most `MAX_ATTEMPTS` times and `MAX_REQUESTS` in total.
     """
@@ -47,7 +47,7 @@ class AccountCheck:
         self._options = ReadOptions(zone=client.settings.zone)
         self._deadline = time.monotonic() + _MAX_SECONDS
         self._past_end_list = self._over_limit_list = ""
-        self._probes = [self._probe(resource) for resource in RESOURCES]
+        self.probes = [self._probe(resource) for resource in RESOURCES]
 
     def findings(self) -> Iterator[Finding]:
         """Yield the findings; only one FAIL if FieldPulse does not accept the key or no list responds."""
@@ -56,6 +56,7 @@ class AccountCheck:
             self._read_lists()
             self._check_version()
             self._read_over_limit()
+            self._read_parameters()
             self._probe_lists(with_documented_page=False)
             self._read_past_end()
             self._probe_lists(with_documented_page=True)
@@ -66,14 +67,14 @@ class AccountCheck:
         except FieldPulseError as error:
             yield Finding("FAIL", "key", "accepted", error.what, error.hint)
             return
-        responsive = next((probe for probe in self._probes if probe.first_page), None)
+        responsive = next((probe for probe in self.probes if probe.first_page), None)
         if responsive is None:
             yield self._no_list_responded()
             return
         yield Finding("ok", "key", "accepted", f"at {self._client.settings.api_url}")
-        self.profile.lists = {probe.resource.name: probe.facts for probe in self._probes}
+        self.profile.lists = {probe.resource.name: probe.facts for probe in self.probes}
         yield from self._account_findings(responsive)
-        for probe in self._probes:
+        for probe in self.probes:
             yield from list_findings(probe)
         yield self._inferred_lists()
 
@@ -89,13 +90,13 @@ class AccountCheck:
             "FAIL",
             "key",
             "accepted",
-            f"none of {len(self._probes)} lists responded at {self._client.settings.api_url}",
+            f"none of {len(self.probes)} lists responded at {self._client.settings.api_url}",
             "check api_url, including its path, or try again later",
         )
 
     def _check_reachable(self) -> None:
         """Read three lists. Raises: the error of the first, if all fail."""
-        probes = [probe for probe in self._probes if not probe.resource.parent][:_REACHABILITY_PROBES]
+        probes = [probe for probe in self.probes if not probe.resource.parent][:_REACHABILITY_PROBES]
         for probe in probes:
             probe.read_newest()
             if probe.facts.is_available is not None:
@@ -104,8 +105,8 @@ class AccountCheck:
 
     def _read_lists(self) -> None:
         """Read each list once; child lists for the first customer."""
-        customers = self._probes[0]
-        for probe in self._probes:
+        customers = self.probes[0]
+        for probe in self.probes:
             if probe.first_page or probe.error:
                 continue
             if probe.resource.parent and customers.first_page and customers.first_page.ids:
@@ -120,7 +121,7 @@ class AccountCheck:
 
         Raises: AuthenticationError.
         """
-        responsive = next((probe for probe in self._probes if probe.first_page), self._probes[0])
+        responsive = next((probe for probe in self.probes if probe.first_page), self.probes[0])
         again = self._probe(responsive.resource)
         self._if_time_left(again.read_newest)
         if isinstance(again.error, AuthenticationError):
@@ -137,15 +138,25 @@ class AccountCheck:
 
     def _read_over_limit(self) -> None:
         """Read the longest list with a limit above the documented one."""
-        probes = [probe for probe in self._probes if probe.first_page is not None]
+        probes = [probe for probe in self.probes if probe.first_page is not None]
         longest = max(probes, key=lambda probe: probe.server_count or 0, default=None)
         if longest and (longest.server_count or _LARGE_LIMIT) > MAX_PAGE_ROWS and not longest.is_small:
             self.profile.over_limit = self._if_time_left(lambda: longest.read_over_limit(_LARGE_LIMIT))
             self._over_limit_list = longest.resource.name
 
+    def _read_parameters(self) -> None:
+        """Ask what concerns the whole account: a large limit on users, deleted rows, and the form of `asn`."""
+        by_name = {probe.resource.name: probe for probe in self.probes}
+        users, jobs = by_name["users"], by_name["jobs"]
+        if (users.server_count or 0) > MAX_PAGE_ROWS:
+            self.profile.users_over_limit = self._if_time_left(lambda: users.read_over_limit(_LARGE_LIMIT))
+        if jobs.first_page:
+            self.profile.lists_deleted_rows = self._if_time_left(jobs.read_deleted)
+            self.profile.asn_form = self._if_time_left(jobs.read_assigned)
+
     def _read_past_end(self) -> None:
         """Read past the end of a list that honours `page`, or at least documents it."""
-        probes = [probe for probe in self._probes if probe.first_page and probe.first_page.rows]
+        probes = [probe for probe in self.probes if probe.first_page and probe.first_page.rows]
         best = min(
             probes, key=lambda probe: (not probe.facts.obeys_page, not probe.resource.supports_page), default=None
         )
@@ -157,12 +168,12 @@ class AccountCheck:
         """Probe how lists sort, filter and page. Lists that document no `page` come first, as more depends on them."""
         probes = [
             probe
-            for probe in self._probes
+            for probe in self.probes
             if not probe.is_small and probe.resource.supports_page is with_documented_page
         ]
         for probe in probes:
             if probe.resource.supports_sort:
-                probe.skip_filters = any(other.failed_with_filter for other in self._probes)
+                probe.skip_filters = any(other.failed_with_filter for other in self.probes)
                 self._if_time_left(probe.read_reversed)
         for probe in [*probes, *probes]:  # twice, because a list without sort has to show it twice
             if probe.facts.obeys_page is None and probe.facts.obeys_limit is not False:
@@ -179,6 +190,7 @@ class AccountCheck:
         if self.profile.version_is_wrapped is not None:
             form = "in the envelope" if self.profile.version_is_wrapped else "bare"
             yield Finding("ok", "version", "form", f"is sent {form}")
+        yield from self._parameter_findings(responsive)
         yield self._past_end_finding()
         yield self._over_limit_finding()
         self.profile.times_match_zone, finding = time_zone_finding(
@@ -186,23 +198,34 @@ class AccountCheck:
         )
         yield finding
 
+    def _parameter_findings(self, responsive: ListProbe) -> Iterator[Finding]:
+        profile = self.profile
+        headers = responsive.first_page.response.vendor_headers if responsive.first_page else {}
+        profile.has_count_headers = bool(headers)
+        yield Finding("ok", "headers", "FieldPulse-…", ", ".join(sorted(headers)) or "are not sent")
+        effects = {"True": "returns deleted rows", "False": "has no effect"}
+        yield _answer("lists", "deleted=true", effects.get(str(profile.lists_deleted_rows)))
+        forms = {"indexed": "asn[0][…] works", "flat": "asn[…] works", "ignored": "neither form has an effect"}
+        yield _answer("lists", "asn", forms.get(str(profile.asn_form)))
+        yield _answer("users", "limit over 100", _OVER_LIMIT.get(str(profile.users_over_limit)))
+
     def _past_end_finding(self) -> Finding:
         result = self.profile.past_last_page
         if not result:
-            return Finding("ok", "lists", "past the end", "unknown: no list was found to have pages")
+            return Finding("unknown", "lists", "past the end", "no list was found to have pages")
         grade: Grade = "ok" if result == "empty" else "warn"
         return Finding(grade, self._past_end_list, "past the end", f"{_PAST_END[result]} past the last page")
 
     def _over_limit_finding(self) -> Finding:
         result = self.profile.over_limit
         if not result:
-            return Finding("ok", "lists", "limit over 100", "unknown: no list is longer")
+            return Finding("unknown", "lists", "limit over 100", "no list is longer")
         return Finding("ok", self._over_limit_list, "limit over 100", _OVER_LIMIT[result])
 
     def _age_of_newest_change(self) -> timedelta | None:
         """Return the age of the newest change in any list, by the server's clock."""
         ages = []
-        for probe in self._probes:
+        for probe in self.probes:
             if probe.first_page is None or not probe.resource.updated_column:
                 continue
             for row in probe.first_page.rows:
@@ -212,9 +235,13 @@ class AccountCheck:
 
     def _inferred_lists(self) -> Finding:
         """Return which lists have a schema that is only inferred, and showed no row to compare it with."""
-        inferred = [probe for probe in self._probes if probe.resource.evidence is Evidence.INFERRED]
+        inferred = [probe for probe in self.probes if probe.resource.evidence is Evidence.INFERRED]
         without_rows = [
             probe.resource.name for probe in inferred if probe.first_page is None or not probe.first_page.rows
         ]
         text = f"the schema of {len(inferred)} lists is inferred; without a row to confirm it: "
         return Finding("ok", "catalogue", "inferred", text + (", ".join(without_rows) or "none"))
+
+
+def _answer(about: str, check: str, text: str | None) -> Finding:
+    return Finding("ok", about, check, text) if text else Finding("unknown", about, check, "no response could show it")

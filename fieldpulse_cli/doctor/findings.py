@@ -1,4 +1,4 @@
-"""Findings of the doctor: one line for each check, graded ok, warn or FAIL."""
+"""Findings of the doctor: one for each check, graded ok, unknown, warn or FAIL."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from typing import Literal
 
 from .list_probe import MAX_PAGE_ROWS, ListProbe
 
-Grade = Literal["ok", "warn", "FAIL"]
+Grade = Literal["ok", "unknown", "warn", "FAIL"]
 _KNOWN_TIME_FORMS = {"bare", "date", "Z", "offset", "T", "number", "digits"}
 _MAX_LISTED_FIELDS = 8
 
@@ -27,8 +27,8 @@ class Finding:
     @property
     def line(self) -> str:
         """Return the finding as a line for a person; the hint is on a second line."""
-        line = f"{self.grade:4}  {self.about:20} {self.check:15} {self.text}"
-        return f"{line}\n{'':26} do: {self.hint}" if self.hint else line
+        line = f"{self.grade:7}  {self.about:20} {self.check:15} {self.text}"
+        return f"{line}\n{'':29} do: {self.hint}" if self.hint else line
 
     def plain(self) -> dict[str, str]:
         """Return the finding for JSON."""
@@ -48,6 +48,9 @@ def list_findings(probe: ListProbe) -> Iterator[Finding]:
     if probe.resource.updated_column:
         yield _filter(probe)
     yield _count(probe)
+    if probe.facts.page_size:
+        text = f"a row has {probe.facts.row_bytes or 0:,} bytes: {probe.facts.page_size} rows are requested at once"
+        yield Finding("ok", probe.resource.name, "weight", text)
     yield from _fields(probe)
 
 
@@ -58,7 +61,7 @@ def time_zone_finding(age_of_newest_change: timedelta | None, zone_name: str) ->
     """
     about = ("timezone", "fits")
     if age_of_newest_change is None:
-        return None, Finding("ok", *about, "unknown: no list shows when a row was updated")
+        return None, Finding("unknown", *about, "no list shows when a row was updated")
     if age_of_newest_change < -timedelta(minutes=1):
         ahead = _without_fraction(-age_of_newest_change)
         text = f"a row was updated {ahead} after the server's clock: timestamps are not in {zone_name}"
@@ -90,7 +93,7 @@ def _unreachable(probe: ListProbe) -> Finding:
 def _limit(probe: ListProbe) -> Finding:
     name, limits = probe.resource.name, probe.facts.obeys_limit
     if limits is None:
-        return Finding("ok", name, "limit", _unknown(probe))
+        return Finding("unknown", name, "limit", _unknown(probe))
     if limits:
         return Finding("ok", name, "limit", "honours `limit`")
     return Finding("warn", name, "limit", "ignores `limit`; the server chooses the page size")
@@ -99,7 +102,7 @@ def _limit(probe: ListProbe) -> Finding:
 def _page(probe: ListProbe) -> Finding:
     name, pages = probe.resource.name, probe.facts.obeys_page
     if pages is None:
-        return Finding("ok", name, "page", _unknown(probe))
+        return Finding("unknown", name, "page", _unknown(probe))
     if pages:
         return Finding("ok", name, "page", "honours `page`")
     if (probe.server_count or 0) > MAX_PAGE_ROWS:
@@ -115,7 +118,7 @@ def _sort(probe: ListProbe) -> Finding:
     if not probe.resource.supports_sort:
         return Finding("ok", name, "sort", "documents no sort")
     if sorts is None:
-        return Finding("ok", name, "sort", _unknown(probe))
+        return Finding("unknown", name, "sort", _unknown(probe))
     if sorts:
         return Finding("ok", name, "sort", f"sorts by {column}")
     return Finding("warn", name, "sort", f"does not sort by {column}: every run reads the whole list twice")
@@ -124,7 +127,7 @@ def _sort(probe: ListProbe) -> Finding:
 def _filter(probe: ListProbe) -> Finding:
     name, filters = probe.resource.name, probe.facts.obeys_filter
     if filters is None:
-        return Finding("ok", name, "filter", _unknown(probe))
+        return Finding("unknown", name, "filter", _unknown(probe))
     verb = "honours" if filters else "ignores"
     return Finding("ok", name, "filter", f"{verb} a filter on {probe.column} (the tap does not rely on it)")
 
@@ -146,21 +149,26 @@ def _fields(probe: ListProbe) -> Iterator[Finding]:
         text = f"rows have no {column}: every run reads and emits the whole list"
         yield Finding("warn", name, column, text)
     if facts.unknown_fields:
-        text = f"rows have columns that the catalogue lacks: {', '.join(facts.unknown_fields)}"
-        yield Finding("warn", name, "unknown fields", text)
+        is_allow_list = probe.resource.schema["additionalProperties"] is False
+        text = f"rows have columns that {'are not emitted' if is_allow_list else 'the catalogue lacks'}: "
+        grade: Grade = "ok" if is_allow_list else "warn"
+        yield Finding(grade, name, "unknown fields", text + _listed(facts.unknown_fields))
     if facts.missing_fields:
-        listed = ", ".join(facts.missing_fields[:_MAX_LISTED_FIELDS])
-        rest = len(facts.missing_fields) - _MAX_LISTED_FIELDS
-        text = f"rows lack columns of the catalogue (a read by id may have them): {listed}"
-        yield Finding("ok", name, "missing fields", text + (f" and {rest} more" if rest > 0 else ""))
+        text = f"rows lack columns of the catalogue (a read by id may have them): {_listed(facts.missing_fields)}"
+        yield Finding("ok", name, "missing fields", text)
     if not set(facts.time_formats) <= _KNOWN_TIME_FORMS:
         yield Finding("warn", name, "times", "some timestamps have an unknown form and are emitted unchanged")
     elif facts.time_formats:
         yield Finding("ok", name, "times", f"forms of timestamps: {', '.join(facts.time_formats)}")
 
 
+def _listed(names: list[str]) -> str:
+    rest = len(names) - _MAX_LISTED_FIELDS
+    return ", ".join(names[:_MAX_LISTED_FIELDS]) + (f" and {rest} more" if rest > 0 else "")
+
+
 def _unknown(probe: ListProbe) -> str:
-    return "unknown: too few rows" if probe.is_small else "unknown: the responses fit several explanations"
+    return "too few rows" if probe.is_small else "the responses fit several explanations"
 
 
 def _without_fraction(duration: timedelta) -> timedelta:

@@ -16,12 +16,14 @@ from typing import Any, Literal
 from fieldpulse_api.account_profile import ListFacts
 from fieldpulse_api.errors import FieldPulseError, QuotaExceeded, RequestLimitReached
 from fieldpulse_api.http.client import Client
+from fieldpulse_api.http.page_size import LIGHT_BYTES
 from fieldpulse_api.http.responses import COUNT_NAMES, is_unknown_path
 from fieldpulse_api.reading.pages import Page, Pages, ReadOptions
 from fieldpulse_api.resources.model import Resource
 
 PROBE_ROWS = 4  # enough to show an order, few enough that most lists are longer
 MAX_PAGE_ROWS = 100  # documented
+PAGE_SIZES = (100, 50, 25, 10, 5, 2)
 PUBLIC_NAME = re.compile(r"[A-Za-z_]\w{0,63}\Z", re.ASCII)  # a key of the API; other keys may be personal data
 _PAGE_PAST_END = 1_000_000
 _TIME_FORMS = {
@@ -41,7 +43,7 @@ class ListProbe:
     failed request raised. A caller sets `path` for a child list, and `skip_filters` once another list
     `failed_with_filter`.
 
-    Each public method sends one request, and raises RequestLimitReached and QuotaExceeded only.
+    Each public method sends one request, `read_assigned` two, and raises RequestLimitReached and QuotaExceeded only.
     """
 
     def __init__(self, client: Client, resource: Resource, options: ReadOptions) -> None:
@@ -83,6 +85,11 @@ class ListProbe:
         if self.resource.supports_sort and _is_descending(self._sort_values(page)) is False:
             self.facts.sorts_by[self.column] = False
         self._describe_rows(page.rows)
+        if page.rows:
+            self.facts.row_bytes = page.response.body_bytes // len(page.rows)
+            sizes = (size for size in PAGE_SIZES if size * self.facts.row_bytes <= LIGHT_BYTES)
+            page_size = next(sizes, 1)
+            self.facts.page_size = page_size if page_size < MAX_PAGE_ROWS else None
 
     def read_reversed(self) -> None:
         """Read in ascending order: sort, and with the same request page and filter where that is possible."""
@@ -125,6 +132,29 @@ class ListProbe:
         if row_count == self.server_count:
             return None
         return "100" if row_count == MAX_PAGE_ROWS else "fewer" if self.server_count else None
+
+    def read_deleted(self) -> bool | None:
+        """Ask for deleted rows, and return whether the parameter has an effect; None if that is not certain.
+
+        Where it is ignored, the list's own rows come: they have no `deleted_at`.
+        """
+        page = self._read(self._order("desc"), 1, limit=PROBE_ROWS, query={"deleted": "true"})
+        if page is None or self.first_page is None or not self.first_page.rows:
+            return None
+        return all(row.get("deleted_at") for row in page.rows)
+
+    def read_assigned(self) -> Literal["indexed", "flat", "ignored"] | None:
+        """Ask for the rows of a team that does not exist, in each form of `asn`, and return the form with an effect."""
+        if self.is_small:
+            return None
+        forms: tuple[Literal["indexed", "flat"], ...] = ("indexed", "flat")
+        for form, parameter in zip(forms, ("asn[0][team_id]", "asn[team_id]"), strict=True):
+            page = self._read(self._order("desc"), 1, limit=PROBE_ROWS, query={parameter: "0"})
+            if page is None:
+                return None
+            if not page.rows:
+                return form
+        return "ignored"
 
     def _needs_plain_request(self) -> bool:
         """Return whether the combined requests would prove nothing for this list."""
@@ -263,8 +293,14 @@ class ListProbe:
 
     def _describe_rows(self, rows: Iterable[Mapping[str, Any]]) -> None:
         """Compare the columns of rows with the catalogue, and name the forms of their times."""
+        rows = list(rows)
         columns = {name for row in rows for name in row}
         properties = self.resource.schema["properties"]
+        if self.resource.flags_property:
+            columns -= {name for row in rows for name, value in row.items() if isinstance(value, bool)} - set(
+                properties
+            )
+            columns.add(self.resource.flags_property)
         unknown = {name for name in columns - set(properties) if PUBLIC_NAME.match(name)}
         self.facts.unknown_fields = sorted(unknown - set(self.resource.excluded_fields))
         self.facts.missing_fields = sorted(set(properties) - columns) if columns else []

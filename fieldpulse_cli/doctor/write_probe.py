@@ -64,7 +64,7 @@ class WriteProbe:
     def _probe_customer(self) -> Iterator[Finding]:
         yield self._probe_validation()
         self.facts.create_returns_row = False
-        body = {**self._required, "last_name": "Probe", "company_name": "Test"}
+        body = {**self._required, "last_name": "Probe", "notes": "Test"}
         customer_id, response = self._create(_CUSTOMERS, body)
         self.facts.create_returns_row, self.facts.create_status = True, response.status
         yield Finding("ok", "write", "create", f"a create returns HTTP {response.status}")
@@ -98,21 +98,21 @@ class WriteProbe:
 
     def _probe_updates(self, customer_id: int) -> Iterator[Finding]:
         try:
-            self._put(_CUSTOMERS, customer_id, {"company_name": "Test 2"})
+            self._put(_CUSTOMERS, customer_id, {"notes": "Test 2"})
             self.facts.put_requires_names, self._required = False, {}
         except RecordError:
             self.facts.put_requires_names = True
-            self._put(_CUSTOMERS, customer_id, {"company_name": "Test 2", **self._required})
+            self._put(_CUSTOMERS, customer_id, {"notes": "Test 2", **self._required})
         row = self._read_row(_CUSTOMERS, customer_id)
-        self.facts.put_merges = row.get("last_name") == "Probe" and row.get("company_name") == "Test 2"
+        self.facts.put_merges = row.get("last_name") == "Probe" and row.get("notes") == "Test 2"
         yield _finding(
             "PUT", self.facts.put_merges, ok="a PUT keeps the fields it omits", warn="a PUT changes fields it omits"
         )
-        self._put(_CUSTOMERS, customer_id, {"company_name": None, **self._required})
-        self.facts.null_clears = not self._read_row(_CUSTOMERS, customer_id).get("company_name")
+        self._put(_CUSTOMERS, customer_id, {"notes": None, **self._required})
+        self.facts.null_clears = not self._read_row(_CUSTOMERS, customer_id).get("notes")
         if not self.facts.null_clears:
-            self._put(_CUSTOMERS, customer_id, {"company_name": "", **self._required})
-            self.facts.empty_clears = not self._read_row(_CUSTOMERS, customer_id).get("company_name")
+            self._put(_CUSTOMERS, customer_id, {"notes": "", **self._required})
+            self.facts.empty_clears = not self._read_row(_CUSTOMERS, customer_id).get("notes")
         yield _finding(
             "null",
             self.facts.null_clears or self.facts.empty_clears,

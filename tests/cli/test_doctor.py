@@ -83,7 +83,7 @@ def test_an_account_without_problems_has_no_warning() -> None:
     """Every list is read and nothing is written."""
     with account() as (sandbox, client):
         profile, findings = check(client)
-        assert {finding.grade for finding in findings} == {"ok"}
+        assert {finding.grade for finding in findings} == {"ok", "unknown"}
         assert set(profile.lists) == {resource.name for resource in RESOURCES}
         assert {request.method for request in sandbox.requests} == {"GET"}
 
@@ -252,6 +252,14 @@ ACCOUNTS = [
     ({"max_limit": 20}, "over_limit", "fewer"),
     ({"above_max_limit": "refuse"}, "over_limit", "refused"),
     ({"above_max_limit": "honour"}, "over_limit", "honoured"),
+    ({}, "users_over_limit", None),
+    ({}, "has_count_headers", False),
+    ({"count_headers": True}, "has_count_headers", True),
+    ({}, "lists_deleted_rows", False),
+    ({"honour_deleted": True}, "lists_deleted_rows", True),
+    ({}, "asn_form", "indexed"),
+    ({"asn_form": "flat"}, "asn_form", "flat"),
+    ({"honour_filter": False}, "asn_form", "ignored"),
     ({}, "version_is_wrapped", False),
     ({"wrap_version": True}, "version_is_wrapped", True),
     ({}, "envelope_extras", ["error", "total_count"]),
@@ -462,7 +470,7 @@ def test_the_command_writes_to_the_account_only_when_confirmed(
 
 
 @pytest.mark.parametrize(
-    ("key", "status", "message"), [("wrong-canary", 1, "FAIL  key"), (None, 2, "API key is missing")]
+    ("key", "status", "message"), [("wrong-canary", 1, "FAIL     key"), (None, 2, "API key is missing")]
 )
 def test_the_exit_status_tells_account_problems_from_wrong_settings(
     sandbox: Sandbox, tmp_path: Path, key: str | None, status: int, message: str
@@ -498,4 +506,38 @@ def test_a_store_that_cannot_be_written_fails_the_check(sandbox: Sandbox, tmp_pa
     settings = {"TARGET_FIELDPULSE_API_KEY": sandbox.key, "TARGET_FIELDPULSE_API_URL": sandbox.url}
     ended = command(sandbox, tmp_path, **settings, TARGET_FIELDPULSE_LEDGER_URL=url)
     assert ended.returncode == 1
-    assert re.search(rf"FAIL  {about}.*\n +do: ", ended.stdout)
+    assert re.search(rf"FAIL     {about}.*\n +do: ", ended.stdout)
+
+
+def test_a_large_account_shows_its_weight() -> None:
+    """The users that come with a limit above 100, and how many teams fit into one response."""
+    with Sandbox(customers=20, users=377, behaviour=Behaviour(above_max_limit="honour")) as sandbox:
+        config = {"api_key": sandbox.key, "api_url": sandbox.url, "rate_limit_store": "memory"}
+        with closing(
+            Client(client_settings(config | {"requests_per_second": 50}), max_requests=MAX_REQUESTS)
+        ) as client:
+            profile, findings = check(client)
+    assert profile.users_over_limit == "honoured"
+    assert profile.lists["teams"].page_size == 5
+    assert "rows are requested at once" in find(findings, "teams", "weight").text
+
+
+def test_the_report_has_a_line_for_each_list_and_a_verdict(shared: Sandbox, tmp_path: Path) -> None:
+    settings = {"TAP_FIELDPULSE_API_KEY": shared.key, "TAP_FIELDPULSE_API_URL": shared.url}
+    lines = command(shared, tmp_path, **settings).stdout.splitlines()
+    for resource in RESOURCES:
+        assert sum(line.split()[:1] == [resource.name] for line in lines) == 1, resource.name
+    assert lines[-2].startswith("Verdict: ready (")
+    assert lines[-1].startswith("Next: run `fieldpulse doctor --profile")
+
+
+def test_a_second_account_is_named_by_its_plugin(shared: Sandbox, tmp_path: Path) -> None:
+    """Meltano names the variables of an inherited plugin after it."""
+    prefix = "TAP_FIELDPULSE__NORTH_"
+    settings = {f"{prefix}API_KEY": shared.key, f"{prefix}API_URL": shared.url}
+    result = command(shared, tmp_path, "--plugin", "tap-fieldpulse--north", **settings)
+    assert result.returncode == 0, result.stdout
+    assert prefix in result.stdout
+    wrong = command(shared, tmp_path, "--plugin", "tap-hubspot", **settings)
+    assert wrong.returncode == 2
+    assert "--plugin tap-hubspot" in wrong.stderr

@@ -229,8 +229,8 @@ def test_more_operators_of_bracket_filters(
 
 def test_all_tags_of_a_filter_must_be_there(sandbox: Sandbox, client: SandboxClient) -> None:
     first, second, *_ = (row["id"] for row in sandbox.rows("tags"))
-    one, both = (row["id"] for row in sandbox.rows("customers")[:2])
-    sandbox.store.patch("customers", one, {"tags": [first]})
+    single, both = (row["id"] for row in sandbox.rows("customers")[:2])
+    sandbox.store.patch("customers", single, {"tags": [first]})
     sandbox.store.patch("customers", both, {"tags": [first, second]})
     query = {"attribute": "tags", "operator": "all", "value": f"{first},{second}", "class": "int_array"}
     assert client.all_ids("/customers", raw={f"filter[0][{name}]": value for name, value in query.items()}) == [both]
