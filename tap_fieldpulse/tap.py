@@ -73,6 +73,17 @@ class TapFieldPulse(FieldPulsePlugin, Tap):
         ]
 
     @override
+    def run_discovery(self) -> str:
+        """Print the catalog, after the checks of a sync.
+
+        Raises: ConfigError for filters that do not exist; AuthenticationError if there is a key and it is rejected.
+        """
+        self.context.check_filters()
+        if self.settings.client is not None:
+            self.context.check_key()
+        return super().run_discovery()
+
+    @override
     def load_state(self, state: dict[str, Any]) -> None:
         """Load the state of the last run. Raises: ConfigError if it is not a state of a tap."""
         checked = read_state(state, _EVENT_STREAMS, self.logger)

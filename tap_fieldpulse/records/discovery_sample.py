@@ -43,6 +43,9 @@ def infer_schema(values: Iterable[Any]) -> Schema:
     return dict(_TEXT)
 
 
+_MAX_SAMPLED_PARENTS = 20
+
+
 def infer_properties(rows: Iterable[Mapping[str, Any]]) -> dict[str, Schema]:
     """Return a schema for each field of the rows."""
     values: dict[str, list[Any]] = {}
@@ -57,18 +60,17 @@ def sample_unknown_fields(
 ) -> dict[str, Schema]:
     """Read the newest page of a list, and return a schema for each field that the catalogue lacks.
 
-    A child list is read for the newest parent row. A list that cannot be read is skipped with a warning.
+    Child lists are read for the newest parents, until one has rows. A list that cannot be read is skipped with a
+    warning.
     """
     options = replace(options, query=dict(resource.with_custom_fields_params))
     try:
-        path = resource.path
+        paths = [resource.path]
         if resource.parent:
             parent = BY_NAME[resource.parent]
-            first = _page(Pages(client, parent, replace(options, page_size=1, query={})))
-            if not first:
-                return {}
-            path = path.format(**{f"{parent.singular}_id": first[0]["id"]})
-        rows = _page(Pages(client, resource, options, path))
+            parents = _page(Pages(client, parent, replace(options, page_size=_MAX_SAMPLED_PARENTS, query={})))
+            paths = [resource.path.format(**{f"{parent.singular}_id": row["id"]}) for row in parents]
+        rows = next(filter(None, (_page(Pages(client, resource, options, path)) for path in paths)), [])
     except (ServiceError, RecordError) as error:
         logger.warning("%s: cannot read a sample: %s", resource.name, error.one_line)
         return {}

@@ -105,6 +105,16 @@ class SyncContext:
                 return True
         return False
 
+    def check_key(self) -> None:
+        """Check that FieldPulse accepts the API key. A list alone may be one that the key must not read.
+
+        Raises: AuthenticationError; what `Client.get` raises.
+        """
+        try:
+            self.client.get("/customers", {"limit": "1"})
+        except AuthenticationError:
+            self.client.get("/jobs", {"limit": "1"})
+
     def check_filters(self) -> None:
         """Check that the filters of the settings exist. Raises: ConfigError."""
         filters_by_stream = {

@@ -43,6 +43,25 @@ def test_discovery_needs_no_key(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
+    ("wrong", "message"),
+    [
+        ({"api_key": "canary-key"}, "rejected the API key"),
+        ({"api_key": "canary-key", "custom_fields": "raw"}, "rejected the API key"),
+        ({"filters": {"jobs": {"colour": "red"}}}, "Unknown filter: got 'colour'"),
+        ({"timezone": "Mars/Base"}, "timezone"),
+    ],
+    ids=lambda value: "-".join(value) if isinstance(value, dict) else "",
+)
+def test_discovery_checks_the_settings_as_a_sync_does(
+    config: Config, tmp_path: Path, wrong: Config, message: str
+) -> None:
+    """Meltano discovers first: a wrong setting must not look like an account without custom fields."""
+    result = run_process(plugin_command("tap_fieldpulse", config | wrong, tmp_path, "--discover"))
+    assert (result.returncode, result.stdout) == (2, "")
+    assert message in result.stderr
+
+
+@pytest.mark.parametrize(
     ("wrong", "status", "message"),
     [
         ({"api_key": None}, 2, "api_key"),

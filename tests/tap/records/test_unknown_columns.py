@@ -73,9 +73,32 @@ def test_a_sampled_column_is_announced_with_a_nullable_type(
 
 
 def test_sampling_sends_one_request_per_stream(sandbox: Sandbox, config: Config) -> None:
-    """Two more requests read the parent of a child list and the custom field definitions."""
+    """Two more requests read the parents of a child list and the custom field definitions.
+
+    The contacts of some customers are read, until one has any.
+    """
     TapFieldPulse(config=dict(config) | {"sample_on_discovery": True}).catalog_json_text  # noqa: B018  reading the property sends the requests
-    assert len(sandbox.requests) == len(RESOURCES) + 2
+    paths = [request.path for request in sandbox.requests if "customer-contact" not in request.path]
+    assert sorted(paths) == sorted(
+        [*(resource.path for resource in RESOURCES if not resource.parent), "/customers", "/custom-fields"]
+    )
+    assert len(sandbox.requests) - len(paths) <= 20
+
+
+def test_contacts_are_sampled_where_the_newest_customer_has_none(sandbox: Sandbox, config: Config) -> None:
+    contact = sandbox.rows("customer_contacts")[0]
+    sandbox.store.patch("customer_contacts", contact["id"], {"nickname": "Ada"})
+    for row in sandbox.rows("customers"):
+        if row["id"] > contact["customer_id"]:
+            for child in sandbox.rows("customer_contacts"):
+                if child["customer_id"] == row["id"]:
+                    sandbox.store.delete("customer_contacts", child["id"])
+    newest = sorted((row["id"] for row in sandbox.rows("customers")), reverse=True)
+    for row_id in newest[: newest.index(contact["customer_id"])][10:]:
+        sandbox.store.delete("customers", row_id)
+    catalog = TapFieldPulse(config=dict(config) | {"sample_on_discovery": True}).catalog_dict
+    (entry,) = [entry for entry in catalog["streams"] if entry["tap_stream_id"] == "customer_contacts"]
+    assert "nickname" in entry["schema"]["properties"]
 
 
 def test_a_stream_that_cannot_be_sampled_is_still_discovered(
