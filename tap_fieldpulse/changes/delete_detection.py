@@ -1,7 +1,8 @@
 """Finds deleted rows: known rows that are missing from the full list and that `GET` by id does not return.
 
-The API reports no deletes. A row may be missing from a list because the server skipped it, so a missing row counts as
-deleted only if all of this holds:
+The API reports no deletes. Where the account profile says that `deleted=true` returns deleted rows, these are read and
+compared with the known ones. Elsewhere the whole list is read. A row may be missing from it because the server skipped
+it, so a missing row counts as deleted only if all of this holds:
 
 - the list was read in full and its verdict is `complete`;
 - `GET` by id returns 404, or a row with a `deleted_at`;
@@ -13,13 +14,14 @@ deleted only if all of this holds:
 from __future__ import annotations
 
 import logging
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import Literal
 
 from fieldpulse_api.errors import SafetyLimitReached, UnexpectedResponse
 from fieldpulse_api.http.client import Client
-from fieldpulse_api.reading.pages import ReadOptions, Row
+from fieldpulse_api.reading.full_scan import FullScan
+from fieldpulse_api.reading.pages import Pages, ReadOptions, Row
 from fieldpulse_api.reading.prefetch import map_in_order
 from fieldpulse_api.reading.single_rows import find_row
 from fieldpulse_api.resources.catalogue import BY_NAME
@@ -46,16 +48,25 @@ class MissingRows:
 
 
 class DeleteDetector:
-    """Find deleted rows of one resource."""
+    """Find deleted rows of one resource, in the list of deleted rows if `reads_deleted_list`."""
 
     def __init__(
-        self, client: Client, resource: Resource, options: ReadOptions, logger: logging.Logger, *, max_percent: float
+        self,
+        client: Client,
+        resource: Resource,
+        options: ReadOptions,
+        logger: logging.Logger,
+        *,
+        max_percent: float,
+        reads_deleted_list: bool = False,
     ) -> None:
         self._client, self._resource, self._options, self._logger = client, resource, options, logger
-        self._max_percent = max_percent
+        self._max_percent, self._reads_deleted_list = max_percent, reads_deleted_list
 
     def missing_ids(self, known: set[int], list_reader: ListReader) -> list[int]:
         """Return the known ids that are missing from the list; none if it is not proved complete."""
+        if self._reads_deleted_list:
+            return sorted(known & self._ids_of_deleted_rows())
         if not list_reader.reads_full_list:
             return []
         verdict = list_reader.stats.verdict
@@ -89,6 +100,21 @@ class DeleteDetector:
         if existing_count:
             self._logger.info("%s: %d rows are missing from the list but exist by id", name, existing_count)
         return result
+
+    def _ids_of_deleted_rows(self) -> set[int]:
+        """Return the ids in the list of deleted rows; none if the server ignores the parameter after all."""
+        pages = Pages(self._client, self._resource, replace(self._options, query={"deleted": "true"}))
+        row_ids: set[int] = set()
+        for rows in FullScan(pages).rows():
+            if not all(is_marked_deleted(row, self._options.zone) for row in rows):
+                self._logger.warning(
+                    "%s: skipped delete detection, because `deleted=true` has no effect: "
+                    "run `fieldpulse doctor --profile` again",
+                    self._resource.name,
+                )
+                return set()
+            row_ids.update(int(row["id"]) for row in rows)
+        return row_ids
 
     @staticmethod
     def delete_record(row: Row, now: datetime) -> Record:

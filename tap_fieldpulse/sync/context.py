@@ -177,7 +177,7 @@ class SyncContext:
                 list_reader=self._list_reader(resource, plan, filters),
                 details=RowDetails(self.client, resource, settings.read_options) if plan.reads_details else None,
                 tracker=tracker,
-                delete_detector=self._delete_detector(resource, logger) if plan.detects_deletes else None,
+                delete_detector=self._delete_detector(resource, plan, logger) if plan.detects_deletes else None,
                 hinted_rows=self._hinted_rows(resource, state, logger) if plan.reads_webhook_hints else None,
             ),
             state,
@@ -231,10 +231,15 @@ class SyncContext:
             filters=filters if plan.sends_filters else replace(filters, query={}),
         )
 
-    def _delete_detector(self, resource: Resource, logger: logging.Logger) -> DeleteDetector:
+    def _delete_detector(self, resource: Resource, plan: SyncPlan, logger: logging.Logger) -> DeleteDetector:
         settings = self.settings
         return DeleteDetector(
-            self.client, resource, settings.read_options, logger, max_percent=settings.max_delete_percent
+            self.client,
+            resource,
+            settings.read_options,
+            logger,
+            max_percent=settings.max_delete_percent,
+            reads_deleted_list=plan.reads_deleted_list,
         )
 
     def _hinted_rows(self, resource: Resource, state: State, logger: logging.Logger) -> HintedRows | None:

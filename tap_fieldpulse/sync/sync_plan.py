@@ -49,7 +49,8 @@ class SyncPlan:
     `bookmark` and `since` belong to the parent resource in the two child modes. `since` is None for all rows.
     `reports_changes` says that the snapshot holds the full list of an earlier run: without it, every row would look
     created. After a change of filters, `discards_bookmark` reads the stream from the start, and `reports_created` is
-    False: an unknown row need not be new then.
+    False: an unknown row need not be new then. `reads_deleted_list`: the server lists deleted rows, so that the list of
+    all others is not needed to find them.
     """
 
     mode: ReadMode
@@ -63,6 +64,7 @@ class SyncPlan:
     reports_changes: bool = False
     reports_created: bool = True
     detects_deletes: bool = False
+    reads_deleted_list: bool = False
     reads_details: bool = False
     reads_webhook_hints: bool = False
 
@@ -99,7 +101,8 @@ def decide(
 ) -> SyncPlan:
     """Return how the stream is read. `has_baseline` says that the snapshot holds the full list of an earlier run.
 
-    The full list is needed to detect deletes, and as a baseline for change events. If the last run did not keep
+    The full list is needed to detect deletes, unless the profile says that the server lists deleted rows and the
+    snapshot has a baseline. It is also needed as a baseline for change events. If the last run did not keep
     contents, the rows that changed then are unknown: all rows are compared once. A filtered request is only sent if
     neither deletes nor changes are looked for, since rows that stop matching a filter must be seen.
 
@@ -113,7 +116,7 @@ def decide(
     needs_baseline = tracks_contents and compares_unchanged_rows
     filters_changed = state.get("filters") != filters_digest
 
-    bookmark, since, children_full_at, discards_bookmark = None, None, None, False
+    bookmark, since, children_full_at, discards_bookmark, reads_deleted_list = None, None, None, False, False
     if resource.parent:
         bookmark = _parent_bookmark(resource, state)
         since = bookmark.since(None, settings.lookback_seconds)
@@ -127,7 +130,8 @@ def decide(
             if discards_bookmark:
                 bookmark.previous = None
             since = bookmark.since(settings.start_date, settings.lookback_seconds)
-        reads_all = needs_baseline or detects_deletes or since is None
+        reads_deleted_list = detects_deletes and has_baseline and settings.profile.lists_deleted_rows is True
+        reads_all = needs_baseline or (detects_deletes and not reads_deleted_list) or since is None
         mode = ReadMode.FULL if reads_all else ReadMode.INCREMENTAL
 
     return SyncPlan(
@@ -142,6 +146,7 @@ def decide(
         reports_changes=tracks_contents and has_baseline,
         reports_created=not filters_changed,
         detects_deletes=detects_deletes,
+        reads_deleted_list=reads_deleted_list,
         reads_details=resource.name in settings.detail_streams,
         reads_webhook_hints=bool(settings.webhook_token)
         and not selection.is_connection_test

@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 
+from fieldpulse_api.account_profile import AccountProfile
 from fieldpulse_api.errors import SafetyLimitReached
 from fieldpulse_api.resources.catalogue import RESOURCES
 from fieldpulse_api.resources.model import Operation, Resource
@@ -47,6 +48,28 @@ def test_a_deleted_row_is_reported_once(sandbox: Sandbox, delete_config: Config,
     age = datetime.now(timezone.utc) - datetime.fromisoformat(record["deleted_at"].replace("Z", "+00:00"))
     assert abs(age.total_seconds()) < 60
     assert not deleted_ids(run_tap(delete_config, resource.name, state=second.state), resource.name)
+
+
+@pytest.mark.parametrize("is_honoured", [True, False], ids=["honoured", "ignored"])
+def test_deleted_rows_are_read_where_the_server_lists_them(
+    sandbox: Sandbox, delete_config: Config, tmp_path: Path, caplog: pytest.LogCaptureFixture, is_honoured: bool
+) -> None:
+    """Once the snapshot has the whole list, only changed and deleted rows are read. The parameter is checked."""
+    AccountProfile(lists_deleted_rows=True).write(tmp_path / "profile.json")
+    delete_config |= {"profile_path": str(tmp_path / "profile.json"), "page_size": 10}
+    sandbox.behaviour.honour_deleted = True
+    first = run_tap(delete_config, "jobs")
+    row_id = sandbox.rows("jobs")[0]["id"]
+    sandbox.store.delete("jobs", row_id)
+    sandbox.behaviour.honour_deleted = is_honoured
+    sandbox.requests.clear()
+    second = run_tap(delete_config, "jobs", state=first.state)
+    assert deleted_ids(second, "jobs") == ([row_id] if is_honoured else [])
+    assert ("`deleted=true` has no effect" in caplog.text) is not is_honoured
+    if is_honoured:
+        lists = [request.query for request in sandbox.requests if request.path == "/jobs"]
+        assert sum("deleted" not in query for query in lists) == 3
+        assert not deleted_ids(run_tap(delete_config, "jobs", state=second.state), "jobs")
 
 
 @pytest.mark.parametrize(("stream", "other", "status"), [("estimates", "invoices", 2), ("invoices", "estimates", 1)])
