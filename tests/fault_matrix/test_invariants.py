@@ -131,6 +131,16 @@ def test_only_money_may_stay_in_doubt_and_must_say_so() -> None:
     assert list(converged([money], none, {"streams": {"payments": {"uncertain": 0}}}))
 
 
+def test_a_record_that_refers_to_an_uncertain_row_may_be_rejected() -> None:
+    """Only where absence cannot be proved, and only if it is counted as rejected."""
+    due, none = [Expectation("jobs", ("j",), {"notes": "x"})], {"jobs": {}}
+    report = {"streams": {"customers": {"uncertain": 1}, "jobs": {"uncertain": 0, "rejected": 1}}}
+    assert list(converged(due, none, report, can_prove=False)) == []
+    assert list(converged(due, none, report))
+    report["streams"]["jobs"]["rejected"] = 0
+    assert list(converged(due, none, report, can_prove=False))
+
+
 def test_an_input_that_cannot_be_written_must_be_refused_by_its_setting() -> None:
     """Not go on, not fail for another reason, not take a record."""
     due, none = [Expectation("jobs", ("k",), {"notes": "k"})], {"jobs": {}}
