@@ -12,6 +12,7 @@ from urllib.parse import urlsplit
 
 from typing_extensions import override
 
+from . import poke
 from .behaviour.profiles import ABOUT, LIVE, PROFILES
 from .behaviour.switches import Behaviour
 from .data.store import Store
@@ -19,6 +20,7 @@ from .faults.fault import KINDS, Fault
 from .faults.fault_queue import FaultQueue
 from .faults.random_faults import RandomFaults
 from .options import InvalidOption, behaviour_from, described_options, fault_from, random_faults_from
+from .schema.table_shapes import COMPANY_ID
 from .seed import build_account
 from .server.recorded_request import RecordedRequest
 from .server.webhook_sender import WebhookSender
@@ -31,10 +33,13 @@ PRINTABLE_ASCII = re.compile("[!-~]+")
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Serve an account until SIGINT or SIGTERM; print each request on one line, never its body."""
+    words = sys.argv[1:] if arguments is None else list(arguments)
+    if words[:1] == ["poke"]:
+        return poke.main(words[1:])
     parser = _parser()
-    options = parser.parse_args(arguments)
+    options = parser.parse_args(words)
     try:
-        behaviour = behaviour_from(options.profile, options.behaviour, options.set)
+        behaviour = behaviour_from(options.profile, options.behaviour, options.set, options.like)
         random_faults = random_faults_from(
             {option.name: getattr(options, f"fault_{option.name}") for option in described_options(RandomFaults)}
         )
@@ -80,7 +85,7 @@ def _serve(
 def _build_store(options: argparse.Namespace) -> Store:
     """Build the account without the garbage collector, which would scan all rows again and again."""
     gc.disable()
-    store = Store(build_account(options.customers, options.seed, options.users))
+    store = Store(build_account(options.customers, options.seed, options.users, options.company_id))
     gc.freeze()
     gc.enable()
     return store
@@ -98,7 +103,8 @@ class OneLineParser(argparse.ArgumentParser):
 def _parser() -> argparse.ArgumentParser:
     parser = OneLineParser(
         prog=PROGRAM,
-        description="Run a local FieldPulse account with invented data behind a simulation of the API.",
+        description="Run a local FieldPulse account with invented data behind a simulation of the API. "
+        "`fieldpulse-sandbox poke --help`: change a row of a running sandbox.",
         epilog=_reference(),
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
@@ -108,6 +114,9 @@ def _parser() -> argparse.ArgumentParser:
     )
     parser.add_argument("--api-key", default="sandbox-key", help="the only accepted API key (default: %(default)s)")
     parser.add_argument("--customers", type=int, default=200, help="number of customers (default: %(default)s)")
+    parser.add_argument(
+        "--company-id", type=int, default=COMPANY_ID, help="id of the company, to tell two accounts apart"
+    )
     parser.add_argument(
         "--users", type=int, default=12, help="number of users; a large account has 377 (default: %(default)s)"
     )
@@ -123,6 +132,11 @@ def _parser() -> argparse.ArgumentParser:
     )
     parser.add_argument(
         "--behaviour", metavar="FILE", help="JSON object of switches; they take precedence over the profile"
+    )
+    parser.add_argument(
+        "--like",
+        metavar="FILE",
+        help="an account profile that `fieldpulse doctor` wrote: behave as that account does, where it is known",
     )
     parser.add_argument(
         "--set",

@@ -20,6 +20,7 @@ from msgspec import inspect
 
 from fieldpulse_api.resources.catalogue import BY_NAME
 from fieldpulse_api.resources.model import Resource, WritableResource
+from fieldpulse_sandbox.behaviour.account_profile import switches_like
 from fieldpulse_sandbox.behaviour.profiles import PROFILES, profile_of
 from fieldpulse_sandbox.behaviour.switches import Behaviour
 from fieldpulse_sandbox.faults.fault import KINDS, Fault
@@ -46,13 +47,14 @@ class Option(NamedTuple):
     description: str
 
 
-def behaviour_from(profile: str, file: str | None, pairs: list[str]) -> Behaviour:
-    """Return a profile, changed by the switches of a JSON file, and then by `NAME=VALUE` texts.
+def behaviour_from(profile: str, file: str | None, pairs: list[str], like: str | None = None) -> Behaviour:
+    """Return a profile, changed by the account profile `like`, the switches of a JSON file, and `NAME=VALUE` texts.
 
     Raises: InvalidOption.
     """
     _check_name(profile, PROFILES, "profile")
-    switches = _read_switches(Path(file)) if file else {}
+    switches = switches_like(_read_object(Path(like))) if like else {}
+    switches |= _read_object(Path(file)) if file else {}
     return profile_of(profile, **_converted_options(Behaviour, [*switches.items(), *_split(pairs)]))
 
 
@@ -102,7 +104,7 @@ def _split(pairs: list[str]) -> Iterator[tuple[str, str]]:
         yield name.strip(), text.strip()
 
 
-def _read_switches(path: Path) -> dict[str, Any]:
+def _read_object(path: Path) -> dict[str, Any]:
     try:
         content = json.loads(path.read_text("utf-8"))
     except OSError as error:
@@ -110,7 +112,7 @@ def _read_switches(path: Path) -> dict[str, Any]:
     except (ValueError, RecursionError):
         content = None
     if not isinstance(content, dict):
-        raise InvalidOption(f"{path} is not a JSON object of switches")
+        raise InvalidOption(f"{path} is not a JSON object")
     return content
 
 

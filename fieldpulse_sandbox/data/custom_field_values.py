@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from fieldpulse_sandbox.schema.table_shapes import COMPANY_ID, Row
+from fieldpulse_sandbox.schema.table_shapes import Row
 from fieldpulse_sandbox.seed.fields import CUSTOM_FIELD_OBJECTS, owner_column
 
 from .store import Store
@@ -62,7 +62,7 @@ def _place(values: list[Row], value_id: Any, definition_id: int | None) -> int |
 def _new_value(store: Store, definition_id: int) -> Row:
     return {
         "id": store.next_element_id(),
-        "company_id": COMPANY_ID,
+        "company_id": store.company_id,
         "field_instance_id": definition_id,
         "created_at": store.now(),
     }

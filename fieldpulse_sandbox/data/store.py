@@ -45,6 +45,7 @@ class Store:
         """Store the rows of an account."""
         self.clock = clock
         self.tables = {name: Table(name, account.get(name, ())) for name in SHAPES}
+        self.company_id = next(iter(self.tables["company_profiles"].rows), COMPANY_ID)
         self.owner_id = next(iter(self.tables["users"].rows), None)
         self.links: defaultdict[int, list[MaterialListLink]] = defaultdict(list)
         self.on_change: OnChange = lambda *_: None
@@ -86,7 +87,7 @@ class Store:
         row = blank_row(name) | values
         row["id"] = max(self.tables[member].last_id for member in family) + 1
         stamps = {
-            "company_id": COMPANY_ID,
+            "company_id": self.company_id,
             "cuid": max(self.tables[member].last_cuid for member in family) + 1,
             "author_id": self.owner_id,
             "created_at": self.now(),

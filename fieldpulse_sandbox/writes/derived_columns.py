@@ -6,7 +6,7 @@ from collections.abc import Callable
 from typing import Any
 
 from fieldpulse_sandbox.data.store import Store
-from fieldpulse_sandbox.schema.table_shapes import BASE_CLASS, COMPANY_ID, Row
+from fieldpulse_sandbox.schema.table_shapes import BASE_CLASS, Row
 from fieldpulse_sandbox.schema.timestamps import iso
 from fieldpulse_sandbox.seed.billing import embedded_customer
 from fieldpulse_sandbox.seed.reference import JOB_STATUSES
@@ -68,7 +68,7 @@ def _with_assignments(store: Store, values: Values, model: str) -> Values:
     """Return values whose assignments have ids and stamps."""
     if isinstance(values.get("assignments"), list):
         stamp = iso(int(store.clock()))
-        base = {"company_id": COMPANY_ID, "assignable_type": BASE_CLASS + model, "mongo_id": None}
+        base = {"company_id": store.company_id, "assignable_type": BASE_CLASS + model, "mongo_id": None}
         stamps = {"created_at": stamp, "updated_at": stamp}
         assignees = [
             {key: _integer_or_none(element.get(key)) for key in ("user_id", "team_id")}

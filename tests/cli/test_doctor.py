@@ -30,6 +30,7 @@ from fieldpulse_sandbox.behaviour.profiles import PROFILES
 from fieldpulse_sandbox.behaviour.switches import Behaviour
 from fieldpulse_sandbox.data.store import Clock
 from fieldpulse_sandbox.faults.fault import Fault
+from fieldpulse_sandbox.options import behaviour_from
 from fieldpulse_sandbox.sandbox import Sandbox
 from fieldpulse_sandbox.server.recorded_request import RecordedRequest
 
@@ -507,6 +508,43 @@ def test_a_store_that_cannot_be_written_fails_the_check(sandbox: Sandbox, tmp_pa
     ended = command(sandbox, tmp_path, **settings, TARGET_FIELDPULSE_LEDGER_URL=url)
     assert ended.returncode == 1
     assert re.search(rf"FAIL     {about}.*\n +do: ", ended.stdout)
+
+
+LIKE = [
+    {},
+    {"honour_sort": False},
+    {"honour_sort": "sort_by"},
+    {"honour_sort": "brackets"},
+    {"count_key": "total_results", "always_count": ("*",)},
+    {"count_on_request": False},
+    {"honour_limit": False},
+    {"honour_page": False, "count_headers": True},
+    {"above_max_limit": "honour", "past_the_end": "last"},
+    {"time_format": "iso_z", "extra_envelope_keys": True, "wrap_version": True},
+    {"asn_form": "flat", "honour_deleted": True},
+    {"unavailable_resources": ("purchase_orders",), "missing_columns": ("customers.notes",)},
+    {"unfilterable_columns": ("updated_at",)},
+]
+
+
+@pytest.mark.parametrize("switches", LIKE, ids=str)
+def test_a_sandbox_like_an_account_gives_the_doctor_the_same_answers(tmp_path: Path, switches: dict[str, Any]) -> None:
+    """People rehearse on their own account: its profile sets the switches."""
+    profile = profile_of(tuple(switches.items()))
+    profile.write(tmp_path / "profile.json")
+    behaviour = behaviour_from("live-2026", None, [], str(tmp_path / "profile.json"))
+    again = profile_of(tuple(vars(behaviour).items()))
+    assert again.to_dict() | {"checked_at": ""} == profile.to_dict() | {"checked_at": ""}
+
+
+@pytest.mark.parametrize(
+    "switches", [{}, {"create_status": 200, "put_null": "clear"}, {"accepted_times": "unix"}], ids=str
+)
+def test_a_sandbox_like_an_account_writes_like_it(tmp_path: Path, switches: dict[str, Any]) -> None:
+    facts, _ = facts_of(tuple(switches.items()))
+    AccountProfile(writes=facts).write(tmp_path / "profile.json")
+    behaviour = behaviour_from("live-2026", None, [], str(tmp_path / "profile.json"))
+    assert facts_of(tuple(vars(behaviour).items()))[0] == facts
 
 
 def test_a_large_account_shows_its_weight() -> None:

@@ -27,6 +27,7 @@ from sqlalchemy import create_engine, text
 
 from fieldpulse_api.resources.catalogue import BY_NAME, RESOURCES, WRITABLE
 from fieldpulse_plugin.environment import environment_variables
+from fieldpulse_sandbox import poke
 from fieldpulse_sandbox.sandbox import Sandbox
 from scripts.docs.commands import fieldpulse_help, sandbox_help
 from scripts.docs.documents import ROOT, pages
@@ -310,7 +311,7 @@ def check_definition(plugin: Plugin, definition: Mapping[str, Any]) -> None:
 @cache
 def known_options() -> set[str]:
     """Return the options of every command."""
-    helps = [fieldpulse_help(), sandbox_help()]
+    helps = [fieldpulse_help(), sandbox_help(), poke.build_parser().format_help()]
     helps += [plugin.cli.get_help(click.Context(plugin.cli)) for plugin in PLUGINS.values()]
     return {option for text_of_help in helps for option in re.findall(r"--[a-z-]+[a-z]", text_of_help)} | {"--fault"}
 

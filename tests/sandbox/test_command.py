@@ -23,6 +23,7 @@ from fieldpulse_sandbox.behaviour.switches import Behaviour
 from fieldpulse_sandbox.faults.fault import KINDS
 from fieldpulse_sandbox.faults.random_faults import RandomFaults
 from fieldpulse_sandbox.options import behaviour_from, fault_from, option_text, random_faults_from
+from fieldpulse_sandbox.sandbox import Sandbox
 
 ROOT = Path(fieldpulse_sandbox.__file__).parent.parent
 
@@ -133,7 +134,7 @@ INVALID = [
     (["--fault-rate", "2"], "rate=2 is invalid; allowed: a number of at least 0 and at most 1"),
     (["--fault-kinds", "throttle,redirct"], "kinds=throttle,redirct is invalid; did you mean 'redirect'?"),
     (["--behaviour", "{}/none.json"], "No such file or directory"),
-    (["--behaviour", "{}/list.json"], "is not a JSON object of switches"),
+    (["--behaviour", "{}/list.json"], "is not a JSON object"),
     (["--behaviour", "{}/unknown.json"], "there is no switch 'max_limt'; did you mean 'max_limit'?"),
     (["--behaviour", "{}/nested.json"], "max_limit={'most': 3} is invalid; allowed: an integer of at least 1"),
     (["--webhook-url", "ftp://x/y"], "argument --webhook-url: 'ftp://x/y' is not an http or https URL"),
@@ -210,3 +211,19 @@ def test_every_field_of_a_fault_can_be_set() -> None:
     assert (fault.kind, fault.method, fault.path, fault.after_commit) == ("concurrent_edit", "GET", "/jobs*", True)
     assert (fault.times, fault.skip, fault.status, fault.seconds) == (2, 1, 503, 0.5)
     assert (fault.location, fault.edit, fault.seed) == ("/x", "touch", 3)
+
+
+def test_a_row_is_changed_and_deleted_by_hand(sandbox: Sandbox, capsys: pytest.CaptureFixture[str]) -> None:
+    """Also what the API does not let one write, such as the label of a pipeline status."""
+    place = ["--url", sandbox.url, "--api-key", sandbox.key]
+    stage, user = sandbox.rows("pipeline_statuses")[0]["id"], sandbox.rows("users")[0]["id"]
+    assert main(["poke", "pipeline_statuses", str(stage), "status=On hold", *place]) == 0
+    assert main(["poke", "users", str(user), "is_active=false", *place]) == 0
+    assert sandbox.rows("pipeline_statuses")[0]["status"] == "On hold"
+    assert sandbox.rows("users")[0]["is_active"] is False
+    assert main(["poke", "users", str(user), "--delete", *place]) == 0
+    assert user not in [row["id"] for row in sandbox.rows("users")]
+    assert main(["poke", "users", str(user), "is_active=true", *place]) == 1
+    assert "there is no such row" in capsys.readouterr().err
+    assert main(["poke", "users", "1", "is_active=true", "--url", "http://127.0.0.1:9"]) == 1
+    assert "no sandbox responds" in capsys.readouterr().err

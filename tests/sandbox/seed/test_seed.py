@@ -10,6 +10,7 @@ from typing import Any
 import msgspec
 import pytest
 
+from fieldpulse_sandbox.data.store import Store
 from fieldpulse_sandbox.schema.timestamps import EPOCH, bare
 from fieldpulse_sandbox.seed import Account, build_account
 from fieldpulse_sandbox.seed.fields import CUSTOM_FIELD_OBJECTS, MISFITS, owner_column
@@ -243,3 +244,11 @@ def test_rows_are_as_wide_as_live_rows(account: Account) -> None:
     assert len(account["customers"][0]) > 110
     assert len(account["jobs"][0]) > 60
     assert len(account["invoices"][0]) >= 65
+
+
+def test_another_company_id_is_in_every_row() -> None:
+    """Two accounts can be told apart, in rows that are created later too."""
+    account = build_account(20, 1, company_id=300_003)
+    assert b"200001" not in msgspec.json.encode(account)
+    store = Store(account)
+    assert store.create("tags", {"title": "New"})["company_id"] == 300_003
