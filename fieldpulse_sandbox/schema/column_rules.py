@@ -39,7 +39,7 @@ COMPUTED: dict[str, frozenset[str]] = {
 """Columns that the backend computes, by resource."""
 WRITE_ONLY: dict[str, frozenset[str]] = {"assets": frozenset({"job_ids"})}
 """Fields of a body that rows do not have (assumed: no sample has such a column)."""
-TIME_ENDINGS = ("_time", "_at", "_date")
+TIME_ENDINGS = ("_time", "_at", "_date", "_activity")
 
 
 def undocumented_cells(name: str, body: Row, documented: Collection[str]) -> Row:

@@ -6,8 +6,11 @@ from collections.abc import Iterator
 from dataclasses import fields, replace
 from typing import Any, Literal, get_args, get_origin, get_type_hints
 
+from fieldpulse_api.resources.catalogue import BY_NAME
 from fieldpulse_sandbox.behaviour.profiles import PROFILES
 from fieldpulse_sandbox.behaviour.switches import Behaviour
+from fieldpulse_sandbox.responses.row_format import PIPELINE_COLUMNS
+from fieldpulse_sandbox.schema.table_shapes import FEW_USER_COLUMNS, SHAPES
 
 _SAMPLE_VALUES: dict[str, tuple[Any, ...]] = {
     "always_count": ((), ("customers", "jobs", "customer_contacts", "payments")),
@@ -37,10 +40,17 @@ def behaviour_of(profile: str) -> Behaviour:
 
 
 def hidden_columns(behaviour: Behaviour) -> frozenset[str]:
-    """Return the columns, as `stream.column`, that lists do not show, or show with other values."""
+    """Return the columns, as `stream.column`, that lists do not show, or show with other values.
+
+    Of users only the columns of the catalogue are emitted.
+    """
     result: tuple[str, ...] = ("invoices.status", "payments.status") if behaviour.unknown_codes else ()
     result += ("customers.tags", "jobs.tags") if behaviour.tag_elements != "ids" else ()
-    return frozenset((*behaviour.missing_columns, *result))
+    users = set(SHAPES["users"]) - set(BY_NAME["users"].schema["properties"])
+    users |= set(SHAPES["users"]) - FEW_USER_COLUMNS if behaviour.user_columns == "few" else set()
+    other_label = "name" if behaviour.pipeline_label == "status" else "status"
+    result += tuple(f"pipeline_statuses.{name}" for name in PIPELINE_COLUMNS[other_label])
+    return frozenset((*behaviour.missing_columns, *result, *(f"users.{name}" for name in users)))
 
 
 def switch_profiles() -> list[str]:
