@@ -7,6 +7,7 @@ import logging
 import sys
 import warnings
 from contextlib import redirect_stderr, redirect_stdout
+from typing import BinaryIO
 
 from fieldpulse_plugin.exit_codes import report_error
 from tap_fieldpulse.tap import TapFieldPulse
@@ -17,10 +18,13 @@ from .results import RunResult
 from .tap_runner import join_prefetch_threads
 
 
-def run_command(plugin: type[TapFieldPulse | TargetFieldPulse], *arguments: str, stdin: bytes = b"") -> RunResult:
+def run_command(
+    plugin: type[TapFieldPulse | TargetFieldPulse], *arguments: str, stdin: bytes | BinaryIO = b""
+) -> RunResult:
     """Run a plugin's command as its `main` does, but for the end of the process."""
     stdout, stderr = io.TextIOWrapper(io.BytesIO(), encoding="utf-8"), io.StringIO()
-    before, sys.stdin = sys.stdin, io.TextIOWrapper(io.BytesIO(stdin), encoding="utf-8")
+    input_stream = io.BytesIO(stdin) if isinstance(stdin, bytes) else stdin
+    before, sys.stdin = sys.stdin, io.TextIOWrapper(input_stream, encoding="utf-8")
     MessageReader.default_input, handlers = sys.stdin, list(logging.getLogger().handlers)
     try:
         with redirect_stdout(stdout), redirect_stderr(stderr), warnings.catch_warnings():
@@ -31,6 +35,7 @@ def run_command(plugin: type[TapFieldPulse | TargetFieldPulse], *arguments: str,
                 status = report_error(error)
     finally:
         join_prefetch_threads()
+        sys.stdin.close()
         sys.stdin = MessageReader.default_input = before
         sys.excepthook = sys.__excepthook__
         logging.captureWarnings(capture=False)

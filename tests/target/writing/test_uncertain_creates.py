@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import random
 import subprocess
 import time
@@ -13,6 +14,7 @@ import pytest
 
 from fieldpulse_sandbox.faults.fault import Fault
 from fieldpulse_sandbox.sandbox import Sandbox
+from fieldpulse_sandbox.server.recorded_request import RecordedRequest
 from tests.harness.messages import record_message, schema_message, singer_lines, state_message
 from tests.harness.processes import plugin_command
 from tests.harness.target_runner import run_target
@@ -187,18 +189,36 @@ def test_a_list_that_is_refused_does_not_count_as_empty(
 def test_a_less_specific_create_does_not_link_the_row_of_another(
     sandbox: Sandbox, target_config: Config, tmp_path: Path, committed: bool
 ) -> None:
-    """Of two payments that are alike but for a date, each has a row of its own, or stays uncertain."""
-    invoice = sandbox.rows("invoices")[0]["id"]
+    """Of two payments that differ only in a date, each has a row of its own or stays uncertain.
+
+    The response to the general create is lost. The input continues only then, so that this create is always the first.
+    The specific create has a row, but no response yet, while the target looks for the row of the general one.
+    """
+    values = {"invoice_id": sandbox.rows("invoices")[0]["id"], "amount": "33.00", "method": "cash"}
+    general = record_message("payments", external_id="p1", notes="general", **values)
+    specific = record_message(
+        "payments", external_id="p2", notes="specific", payment_date="2026-03-01T10:00:00Z", **values
+    )
+    schema = schema_message("payments", "external_id", "notes", "payment_date", *values)
     sandbox.add_fault(Fault("dropped_connection", method="POST", path="/payments", after_commit=committed))
-    same = {"invoice_id": invoice, "amount": "33.00", "method": "cash"}
-    poor = record_message("payments", external_id="p1", notes="one", **same)
-    rich = record_message("payments", external_id="p2", notes="two", payment_date="2026-03-01T10:00:00Z", **same)
-    schema = schema_message("payments", "external_id", "notes", "payment_date", *same)
-    one_at_a_time = target_config | {"requests_per_second": 1}  # the fault must hit the first of the two
-    written = run_target(one_at_a_time, singer_lines(schema, poor, rich), tmp_path)
-    notes = sorted(row["notes"] for row in sandbox.rows("payments") if row["amount"] == "33.00")
-    assert notes == (["one", "two"] if committed else ["two"])
-    assert written.counts == ({"created": 2} if committed else {"created": 1, "uncertain": 1})
+    sandbox.add_fault(Fault("slow_response", method="POST", path="/payments", after_commit=True, seconds=2))
+    read_fd, write_fd = os.pipe()
+    with os.fdopen(read_fd, "rb") as target_input, os.fdopen(write_fd, "wb") as tap_output:
+
+        def continue_input(request: RecordedRequest) -> None:
+            if request.method == "POST" and not tap_output.closed:
+                tap_output.write(singer_lines(specific).encode())
+                tap_output.close()
+
+        sandbox.on_request = continue_input
+        tap_output.write(singer_lines(schema, general).encode())
+        tap_output.flush()
+        result = run_target(target_config | {"uncertain_create_timeout_seconds": 0.5}, target_input, tmp_path)
+    sent = [request.body["notes"] for request in sandbox.requests if request.method == "POST" and request.body]
+    stored = sorted(row["notes"] for row in sandbox.rows("payments") if row["amount"] == "33.00")
+    assert sent == ["general", "specific"]
+    assert stored == (["general", "specific"] if committed else ["specific"])
+    assert result.counts == ({"created": 2} if committed else {"created": 1, "uncertain": 1})
 
 
 def test_a_row_with_data_that_was_not_sent_is_not_linked(
