@@ -38,13 +38,13 @@ def test_a_broken_line_ends_the_run_and_is_never_logged(
     before = singer_lines(
         CUSTOMERS, record_message("customers", external_id="b", first_name="Before"), state_message(4)
     )
-    written = run_target(target_config, (before if "nonsense" in text else "") + text, tmp_path)
-    assert written.status == 1
-    assert message in written.stderr
-    assert "canary@example.com" not in written.stderr
+    result = run_target(target_config, (before if "nonsense" in text else "") + text, tmp_path)
+    assert result.status == 1
+    assert message in result.stderr
+    assert "canary@example.com" not in result.stderr
     if "nonsense" in text:
-        assert written.counts == {"created": 1}
-        assert written.states == [{"bookmarks": 4}]
+        assert result.counts == {"created": 1}
+        assert result.states == [{"bookmarks": 4}]
 
 
 def test_a_batch_is_refused(target_config: Config, tmp_path: Path) -> None:

@@ -56,14 +56,14 @@ def test_an_invalid_record_is_stored_with_its_reason(
         CUSTOMERS,
         record_message("customers", external_id="ok", first_name="Ok"),
     )
-    written = run_target(target_config, text, tmp_path)
-    assert written.counts == {"rejected": 1, "created": 1}
-    assert written.status == 1
-    assert written.states == [{"bookmarks": 1}]
+    result = run_target(target_config, text, tmp_path)
+    assert result.counts == {"rejected": 1, "created": 1}
+    assert result.status == 1
+    assert result.states == [{"bookmarks": 1}]
     rejects_lines = [json.loads(line) for line in Path(target_config["rejects_path"]).read_text().splitlines()]
     assert [each["type"] for each in rejects_lines] == ["SCHEMA", "RECORD"]
     assert rejects_lines[1]["record"] == values
-    assert reason in rejects_lines[1]["rejected"] + written.stderr
+    assert reason in rejects_lines[1]["rejected"] + result.stderr
 
 
 def test_the_rejects_file_can_be_replayed_after_the_cause_is_fixed(
@@ -88,5 +88,5 @@ def test_the_rejects_file_can_be_replayed_after_the_cause_is_fixed(
 def test_rejects_can_be_ignored_in_the_exit_status(target_config: Config, tmp_path: Path) -> None:
     """They are counted and stored nevertheless."""
     text = singer_lines(CUSTOMERS, record_message("customers", external_id="x"))
-    written = run_target(target_config | {"on_reject": "ignore"}, text, tmp_path)
-    assert (written.counts, written.status) == ({"rejected": 1}, 0)
+    result = run_target(target_config | {"on_reject": "ignore"}, text, tmp_path)
+    assert (result.counts, result.status) == ({"rejected": 1}, 0)

@@ -30,7 +30,7 @@ def test_an_unusable_setting_ends_the_run_before_the_first_write(
 ) -> None:
     """Exit status 2, and no request that writes."""
     text = singer_lines(CUSTOMERS, record_message("customers", external_id="s", first_name="S"))
-    written = run_target(target_config | settings, text, tmp_path)
-    assert written.status == 2
-    assert next(iter(settings)) in written.stderr
+    result = run_target(target_config | settings, text, tmp_path)
+    assert result.status == 2
+    assert next(iter(settings)) in result.stderr
     assert write_requests(sandbox) == []

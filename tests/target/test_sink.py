@@ -28,9 +28,9 @@ def test_a_schema_without_identifier_is_refused(
     sandbox: Sandbox, target_config: Config, tmp_path: Path, message: Config
 ) -> None:
     """The message lists the properties that would identify a record."""
-    written = run_target(target_config, singer_lines(message), tmp_path)
-    assert written.status == 2
-    assert "external_id" in written.stderr
+    result = run_target(target_config, singer_lines(message), tmp_path)
+    assert result.status == 2
+    assert "external_id" in result.stderr
     assert sandbox.requests == []
 
 
@@ -38,8 +38,8 @@ def test_an_unknown_stream_is_refused_or_discarded(target_config: Config, tmp_pa
     """Records of a discarded stream count as skipped."""
     text = singer_lines(schema_message("leads", "id"), record_message("leads", id=1), state_message(2))
     assert run_target(target_config, text, tmp_path).status == 2
-    written = run_target(target_config | {"unknown_streams": "discard"}, text, tmp_path)
-    assert (written.counts, written.status, written.states) == ({"skipped": 1}, 0, [{"bookmarks": 2}])
+    result = run_target(target_config | {"unknown_streams": "discard"}, text, tmp_path)
+    assert (result.counts, result.status, result.states) == ({"skipped": 1}, 0, [{"bookmarks": 2}])
 
 
 @pytest.mark.parametrize(
@@ -49,11 +49,11 @@ def test_a_read_only_stream_is_refused_at_its_schema(
     sandbox: Sandbox, target_config: Config, tmp_path: Path, resource: Resource
 ) -> None:
     """Before anything is sent, with the streams that can be."""
-    written = run_target(
+    result = run_target(
         target_config | {"unknown_streams": "discard"}, singer_lines(schema_message(resource.name, "id")), tmp_path
     )
-    assert written.status == 2
-    assert all(name in written.stderr for name in WRITABLE)
+    assert result.status == 2
+    assert all(name in result.stderr for name in WRITABLE)
     assert sandbox.requests == []
 
 

@@ -1,4 +1,4 @@
-"""The account of a ledger: it must stay the same account."""
+"""The account of a ledger, which must stay the same between runs."""
 
 from __future__ import annotations
 
@@ -14,15 +14,15 @@ from tests.target.shared import CUSTOMERS
 Config = dict[str, Any]
 
 
-def test_an_account_without_its_known_id_is_not_taken_for_a_new_one(
+def test_an_unavailable_account_id_does_not_start_a_new_account(
     sandbox: Sandbox, target_config: Config, tmp_path: Path
 ) -> None:
-    """One list that is refused changes nothing; all of them stop the run."""
+    """If one list that shows the account id is refused, another one serves. If all are refused, the run ends."""
     text = singer_lines(CUSTOMERS, record_message("customers", external_id="a", first_name="A"))
     run_target(target_config, text, tmp_path)
     sandbox.add_fault(Fault("error_status", method="GET", path="/users", status=404))
     assert run_target(target_config, text, tmp_path).counts == {"unchanged": 1}
     sandbox.add_fault(Fault("error_status", method="GET", status=404, times=99))
-    written = run_target(target_config, text, tmp_path)
-    assert written.status == 2
-    assert "account of the API key cannot be determined" in written.stderr
+    result = run_target(target_config, text, tmp_path)
+    assert result.status == 2
+    assert "account of the API key cannot be determined" in result.stderr

@@ -1,4 +1,4 @@
-"""`fieldpulse ledger`: list, export, settle."""
+"""The command `fieldpulse ledger`: list, export, settle."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ Config = dict[str, Any]
 
 
 def test_the_ledger_is_listed_and_exported(sandbox: Sandbox, target_config: Config, tmp_path: Path) -> None:
-    """It tells which key of the source is which row of FieldPulse."""
+    """The export maps each key of the source to the id of its FieldPulse row."""
     run_target(target_config, singer_lines(PAYMENTS, payment(sandbox, "p1"), payment(sandbox, "p2")), tmp_path)
     lines = [
         json.loads(line)
@@ -29,7 +29,7 @@ def test_the_ledger_is_listed_and_exported(sandbox: Sandbox, target_config: Conf
 def test_an_entry_that_is_not_pending_cannot_be_settled(
     sandbox: Sandbox, target_config: Config, tmp_path: Path
 ) -> None:
-    """A wrong key, a known row, no ledger: an error in three parts, and exit status 2."""
+    """A missing ledger, an entry with a row, an unknown key and an unknown account each fail without a traceback."""
     assert run_ledger_command(target_config, "list").returncode == 2
     run_target(target_config, singer_lines(PAYMENTS, payment(sandbox)), tmp_path)
     for words in (["--key", "p", "--not-created"], ["--key", "q", "--created", "5"], ["--key", "p"]):

@@ -1,4 +1,4 @@
-"""The ledger on SQLite and on a real PostgreSQL: entries, run markers, accounts."""
+"""The ledger on SQLite and on a real PostgreSQL server: entries, run markers, accounts."""
 
 from __future__ import annotations
 
@@ -26,13 +26,13 @@ OpenRuns = Callable[[str], RunMarkers]
 
 @pytest.fixture
 def prefix(request: pytest.FixtureRequest) -> str:
-    """Return the beginning of account names that are the test's own."""
+    """Return a prefix for account names, so that tests on one server do not share accounts."""
     return str(request.node.name)[:40]
 
 
 @pytest.fixture
 def open_ledger(url: str, prefix: str) -> Iterator[OpenLedger]:
-    """Open ledgers, each with connections of its own, as another process would."""
+    """Return a function that opens the ledger of an account with its own connections, like another process."""
     databases: list[LedgerDatabase] = []
 
     def _open(account: str) -> Ledger:
@@ -46,7 +46,7 @@ def open_ledger(url: str, prefix: str) -> Iterator[OpenLedger]:
 
 @pytest.fixture
 def open_runs(url: str, prefix: str) -> Iterator[OpenRuns]:
-    """Open the run markers of accounts, each as another process would."""
+    """Return a function that opens the run markers of an account with its own connections, like another process."""
     databases: list[LedgerDatabase] = []
     runs: list[RunMarkers] = []
 
@@ -81,7 +81,7 @@ def add_pending(ledger: Ledger, key: str = "k") -> None:
 
 
 def test_a_create_is_pending_until_its_row_is_written(open_ledger: OpenLedger) -> None:
-    """Also for the next process that opens the ledger."""
+    """The next process that opens the ledger sees the same status."""
     add_pending(open_ledger("a"))
     (entry,) = open_ledger("a").pending("customers")
     assert (entry.key, entry.status, entry.fingerprint, entry.max_id_before, entry.row_id) == (
@@ -93,13 +93,18 @@ def test_a_create_is_pending_until_its_row_is_written(open_ledger: OpenLedger) -
     )
     open_ledger("a").upsert(key_of("k"), row_id=9, parent_ids={}, property_hashes={"email": "h"})
     assert open_ledger("a").pending("customers") == []
-    found = open_ledger("a").find(key_of("k"))
-    assert found
-    assert (found.status, found.row_id, found.property_hashes, found.fingerprint) == ("written", 9, {"email": "h"}, {})
+    linked = open_ledger("a").find(key_of("k"))
+    assert linked
+    assert (linked.status, linked.row_id, linked.property_hashes, linked.fingerprint) == (
+        "written",
+        9,
+        {"email": "h"},
+        {},
+    )
 
 
 def test_a_pending_create_can_be_discarded_and_sent_again(open_ledger: OpenLedger) -> None:
-    """A refused create may be tried again; what is written cannot be discarded."""
+    """A rejected create may be sent again. A written entry is not discarded, only deleted."""
     ledger = open_ledger("a")
     add_pending(ledger)
     ledger.discard_pending(key_of("k"))
@@ -113,7 +118,7 @@ def test_a_pending_create_can_be_discarded_and_sent_again(open_ledger: OpenLedge
 
 
 def test_a_key_can_be_pending_once(open_ledger: OpenLedger) -> None:
-    """Two processes that create the same record are stopped by the database, not by luck."""
+    """A database constraint stops the second process that creates the same record."""
     add_pending(open_ledger("a"))
     with pytest.raises(RecordInvalid, match="Another process"):
         add_pending(open_ledger("a"))
@@ -130,7 +135,7 @@ def test_keys_of_different_kinds_do_not_collide(open_ledger: OpenLedger) -> None
 
 
 def test_accounts_and_streams_are_separate(open_ledger: OpenLedger) -> None:
-    """Key 1 of one company is not key 1 of another."""
+    """The same key in two accounts, or in two streams, belongs to two entries."""
     open_ledger("a").upsert(key_of("1"), row_id=5, parent_ids={})
     assert open_ledger("b").find(key_of("1")) is None
     assert open_ledger("a").find(key_of("1", "jobs")) is None
@@ -138,8 +143,8 @@ def test_accounts_and_streams_are_separate(open_ledger: OpenLedger) -> None:
     assert not open_ledger("b").is_claimed("customers", 5)
 
 
-def test_one_run_at_a_time_writes_a_stream_of_an_account(open_runs: OpenRuns) -> None:
-    """A second run is told which process has the stream. Other streams and accounts stay free."""
+def test_a_stream_of_an_account_is_locked_by_one_run_at_a_time(open_runs: OpenRuns) -> None:
+    """The error names the process that locked the stream. Other streams and accounts stay unlocked."""
     first, second = open_runs("a"), open_runs("a")
     first.start("customers")
     with pytest.raises(RunLocked, match=f"The ledger is locked by another run .process {os.getpid()}") as caught:
@@ -153,7 +158,7 @@ def test_one_run_at_a_time_writes_a_stream_of_an_account(open_runs: OpenRuns) ->
 
 
 def test_a_run_knows_whether_the_one_before_it_was_killed(open_runs: OpenRuns) -> None:
-    """A killed run may have left requests in flight; one that ended has not."""
+    """A killed run may have left requests in flight. A run that ended has left none."""
     killed = open_runs("a")
     killed.start("customers")
     killed.close()
@@ -170,7 +175,7 @@ def test_a_run_knows_whether_the_one_before_it_was_killed(open_runs: OpenRuns) -
 
 
 def test_a_ledger_of_a_newer_version_is_refused(url: str) -> None:
-    """An older target must not write into tables that it does not know."""
+    """An older target must not write to tables of an unknown version."""
     with _connected(url) as connection:
         connection.execute(text("create table fieldpulse_ledger_9 (account varchar(64))"))
     try:
@@ -181,8 +186,8 @@ def test_a_ledger_of_a_newer_version_is_refused(url: str) -> None:
             connection.execute(text("drop table fieldpulse_ledger_9"))
 
 
-def test_entries_from_before_the_account_id_was_known_are_kept(url: str, prefix: str) -> None:
-    """The account had the address's name then; the marker of a killed run moves along."""
+def test_entries_and_run_markers_move_to_the_account_id_once_it_is_known(url: str, prefix: str) -> None:
+    """Until the account id is known, the account is named after its address."""
     with closing(LedgerDatabase(url)) as database:
         Ledger(database, f"{prefix}-address").upsert(key_of("k"), row_id=9, parent_ids={})
         early_runs = RunMarkers(database, f"{prefix}-address")
@@ -197,7 +202,7 @@ def test_entries_from_before_the_account_id_was_known_are_kept(url: str, prefix:
 
 
 def test_a_run_leaves_the_ledger_in_one_file(target_config: dict[str, Any], tmp_path: Path) -> None:
-    """All connections are closed, so that SQLite merges its write-ahead log: the file alone can be copied."""
+    """All connections are closed, so that SQLite merges its write-ahead log and the file can be copied alone."""
     messages = singer_lines(
         schema_message("customers", "external_id", "first_name"),
         record_message("customers", external_id="one", first_name="O"),
@@ -206,10 +211,10 @@ def test_a_run_leaves_the_ledger_in_one_file(target_config: dict[str, Any], tmp_
     assert not list(tmp_path.glob("ledger.db-*"))
 
 
-def test_the_file_is_private_and_holds_neither_key_nor_record(
+def test_the_ledger_file_is_private_and_contains_no_api_key_or_personal_data(
     sandbox: Sandbox, target_config: dict[str, Any], tmp_path: Path
 ) -> None:
-    """Ids and hashes only."""
+    """It contains ids, ledger keys and hashes."""
     messages = singer_lines(
         schema_message("customers", "external_id", "first_name", "email", "phone"),
         record_message(
@@ -227,7 +232,7 @@ def test_the_file_is_private_and_holds_neither_key_nor_record(
 def test_a_run_works_on_postgresql(
     postgres: str, sandbox: Sandbox, target_config: dict[str, Any], tmp_path: Path
 ) -> None:
-    """The same target, another ledger_url, the same end: nothing is written twice."""
+    """With another `ledger_url`, the target still writes nothing twice."""
     messages = singer_lines(
         schema_message("customers", "external_id", "first_name"),
         record_message("customers", external_id="pg", first_name="P"),
@@ -238,11 +243,11 @@ def test_a_run_works_on_postgresql(
 
 
 @pytest.mark.parametrize(
-    "wrong", ["nonsense", "sqlite:////proc/nowhere/ledger.db", "postgresql://127.0.0.1:1/x", "oracle9://x"]
+    "ledger_url", ["nonsense", "sqlite:////proc/nowhere/ledger.db", "postgresql://127.0.0.1:1/x", "oracle9://x"]
 )
-def test_a_ledger_that_cannot_be_opened_is_explained(wrong: str) -> None:
-    """The setting is named, its value (it may hold a password) is not."""
+def test_a_ledger_that_cannot_be_opened_names_its_setting(ledger_url: str) -> None:
+    """The error does not show the URL, because it may contain a password."""
     with pytest.raises(ConfigError) as caught:
-        LedgerDatabase(wrong)
+        LedgerDatabase(ledger_url)
     assert "ledger_url" in caught.value.where
-    assert wrong not in str(caught.value)
+    assert ledger_url not in str(caught.value)

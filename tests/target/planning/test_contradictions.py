@@ -33,9 +33,9 @@ def test_contradicting_references_reject_the_record(
     )
     job = sandbox.rows("jobs")[0]
     text = singer_lines(schema_message("jobs", "id", *values), record_message("jobs", id=job["id"], **values))
-    written = run_target(target_config, text, tmp_path)
-    assert written.counts == {"rejected": 1}
-    assert "refer to different rows" in written.stderr
+    result = run_target(target_config, text, tmp_path)
+    assert result.counts == {"rejected": 1}
+    assert "refer to different rows" in result.stderr
     same = record_message(
         "jobs", id=job["id"], customer_id=customers_named(sandbox, "C")[0]["id"], customer_external_id="c"
     )

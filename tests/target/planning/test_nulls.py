@@ -60,9 +60,9 @@ def test_a_field_that_fieldpulse_does_not_clear_rejects_the_record(
         )
 
     run_target(config, customers(assigned_to=user), tmp_path)
-    written = run_target(config, customers(assigned_to=None, notes="Still"), tmp_path)
-    assert (written.counts, written.status) == ({"rejected": 3}, 1)
-    assert "assigned_to: neither null nor an empty text clears it" in written.stderr
+    result = run_target(config, customers(assigned_to=None, notes="Still"), tmp_path)
+    assert (result.counts, result.status) == ({"rejected": 3}, 1)
+    assert "assigned_to: neither null nor an empty text clears it" in result.stderr
     assert [row["notes"] for row in sandbox.rows("customers") if row["first_name"] in keys] == ["Still"] * 3
 
 

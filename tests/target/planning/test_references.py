@@ -62,8 +62,8 @@ def test_references_by_name_use_the_names_of_the_account(
         )
         for number in range(5)
     ]
-    written = run_target(target_config, singer_lines(schema_message("customers", *CUSTOMER), *leads), tmp_path)
-    assert written.counts == {"created": 5}, written.stderr
+    result = run_target(target_config, singer_lines(schema_message("customers", *CUSTOMER), *leads), tmp_path)
+    assert result.counts == {"created": 5}, result.stderr
     row = newest(sandbox, "customers")
     assert (row["pipeline_status_id"], row["lead_source_id"]) == (stage["id"], source["id"])
     assert (row["tags"], row["assigned_to"]) == ([tag["id"]], user["id"])
@@ -87,10 +87,10 @@ def test_a_job_status_is_a_name_a_label_or_a_code(
     if how == "label":
         for row in sandbox.rows("job_statuses"):
             sandbox.store.patch("job_statuses", row["id"], {"name": f"Own {row['id']}"})
-    written = run_target(
+    result = run_target(
         target_config, singer_lines(schema_message("jobs", *JOB), job(sandbox, job_status=job_status)), tmp_path
     )
-    assert written.counts == {"created": 1}, written.stderr
+    assert result.counts == {"created": 1}, result.stderr
     row = newest(sandbox, "jobs")
     if how == "name":
         assert row["status_id"] == status["id"]
@@ -129,13 +129,13 @@ def test_an_unknown_name_is_rejected_with_the_allowed_names(
     sandbox: Sandbox, target_config: Config, tmp_path: Path, values: Config, reason: str
 ) -> None:
     """The message suggests the nearest name, and shows no e-mail address."""
-    written = run_target(
+    result = run_target(
         target_config, singer_lines(schema_message("jobs", *JOB, *values), job(sandbox, **values)), tmp_path
     )
-    assert written.counts == {"rejected": 1}
+    assert result.counts == {"rejected": 1}
     rejects = Path(target_config["rejects_path"]).read_text()
     assert reason in json.loads(rejects.splitlines()[-1])["rejected"]
-    assert "nobody@example.com" not in written.stderr
+    assert "nobody@example.com" not in result.stderr
     assert not any(request.method == "POST" for request in sandbox.requests)
 
 
@@ -160,9 +160,9 @@ def test_a_missing_tag_is_created_once_for_all_records(sandbox: Sandbox, target_
 
 def test_create_missing_references_refuses_read_only_streams(target_config: Config, tmp_path: Path) -> None:
     """Lead sources are read-only."""
-    written = run_target(target_config | {"create_missing_references": ["lead_sources"]}, "", tmp_path)
-    assert written.status == 2
-    assert "create_missing_references" in written.stderr
+    result = run_target(target_config | {"create_missing_references": ["lead_sources"]}, "", tmp_path)
+    assert result.status == 2
+    assert "create_missing_references" in result.stderr
 
 
 def test_lists_and_objects_may_be_json_text(sandbox: Sandbox, target_config: Config, tmp_path: Path) -> None:

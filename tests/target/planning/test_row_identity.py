@@ -33,16 +33,16 @@ def test_an_ambiguous_match_rejects_the_record(sandbox: Sandbox, target_config: 
     first, second = sandbox.rows("customers")[:2]
     for row in (first, second):
         sandbox.store.patch("customers", row["id"], {"email": "twins@example.com"})
-    written = run_target(
+    result = run_target(
         target_config,
         singer_lines(
             CUSTOMERS, record_message("customers", external_id="x", first_name="T", email="twins@example.com")
         ),
         tmp_path,
     )
-    assert written.counts == {"rejected": 1}
-    assert f"{first['id']}, {second['id']}" in written.stderr
-    assert "twins@example.com" not in written.stderr
+    assert result.counts == {"rejected": 1}
+    assert f"{first['id']}, {second['id']}" in result.stderr
+    assert "twins@example.com" not in result.stderr
     assert write_requests(sandbox) == []
 
 
@@ -71,8 +71,8 @@ def test_an_update_of_a_deleted_row_never_falls_back_to_a_create(
 ) -> None:
     """A fallback would create duplicates."""
     text = singer_lines(CUSTOMERS, record_message("customers", id=1, first_name="Gone"))
-    written = run_target(target_config, text, tmp_path)
-    assert (written.counts, written.status) == ({"rejected": 1}, 1)
+    result = run_target(target_config, text, tmp_path)
+    assert (result.counts, result.status) == ({"rejected": 1}, 1)
     assert write_requests(sandbox) == ["PUT /customers/1"]
 
 

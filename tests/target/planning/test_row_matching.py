@@ -106,9 +106,9 @@ def test_an_invalid_setting_is_reported_with_the_allowed_values(
     target_config: Config, tmp_path: Path, settings: Config, message: str
 ) -> None:
     """Before anything is read, with exit status 2 and no traceback."""
-    written = run_target(target_config | settings, customer(first_name="W"), tmp_path)
-    assert written.status == 2
-    assert message in written.stderr
+    result = run_target(target_config | settings, customer(first_name="W"), tmp_path)
+    assert result.status == 2
+    assert message in result.stderr
 
 
 def test_a_stored_external_id_finds_its_row_without_a_ledger(
@@ -156,11 +156,11 @@ def test_a_stored_external_id_settles_an_uncertain_create(
 
 def test_an_unknown_custom_field_cannot_store_external_ids(target_config: Config, tmp_path: Path) -> None:
     """The setting is refused with the names of the fields that exist."""
-    written = run_target(
+    result = run_target(
         target_config | {"external_id_fields": {"customers": "CRM id"}}, customer(first_name="C"), tmp_path
     )
-    assert written.status == 2
-    assert "Gate code" in written.stderr
+    assert result.status == 2
+    assert "Gate code" in result.stderr
 
 
 def test_an_account_without_custom_fields_cannot_store_external_ids(
@@ -169,7 +169,7 @@ def test_an_account_without_custom_fields_cannot_store_external_ids(
     """The message names the setting, and nothing is written."""
     sandbox.behaviour.unavailable_resources = ("custom_fields",)
     config = target_config | {"external_id_fields": {"customers": "Gate code"}}
-    written = run_target(config, customer(first_name="C"), tmp_path)
-    assert (written.status, written.states) == (2, [])
-    assert "where: setting external_id_fields.customers" in written.stderr
+    result = run_target(config, customer(first_name="C"), tmp_path)
+    assert (result.status, result.states) == (2, [])
+    assert "where: setting external_id_fields.customers" in result.stderr
     assert {request.method for request in sandbox.requests} == {"GET"}

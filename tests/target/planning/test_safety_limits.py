@@ -34,13 +34,13 @@ def test_too_many_creates_stop_the_run_before_its_first_write(
 ) -> None:
     """Exit status 4, no request that writes, no state. At the limit, all rows are created."""
     text = singer_lines(CUSTOMERS, *customers(6), state_message(1))
-    written = run_target(target_config | {"max_creates": limit}, text, tmp_path)
+    result = run_target(target_config | {"max_creates": limit}, text, tmp_path)
     if is_stopped:
-        assert (written.status, written.states, [*written.counts]) == (4, [], ["skipped"])
-        assert "max_creates" in written.stderr
+        assert (result.status, result.states, [*result.counts]) == (4, [], ["skipped"])
+        assert "max_creates" in result.stderr
         assert writes(sandbox) == []
     else:
-        assert (written.status, written.states, written.counts) == (0, [{"bookmarks": 1}], {"created": 6})
+        assert (result.status, result.states, result.counts) == (0, [{"bookmarks": 1}], {"created": 6})
 
 
 def test_a_percentage_refers_to_the_rows_in_the_ledger(sandbox: Sandbox, target_config: Config, tmp_path: Path) -> None:
@@ -48,9 +48,9 @@ def test_a_percentage_refers_to_the_rows_in_the_ledger(sandbox: Sandbox, target_
     config = target_config | {"hard_delete": True, "max_deletes": "10%"}
     run_target(target_config, singer_lines(CUSTOMERS, *customers(20)), tmp_path)
     gone = [part | {"record": part["record"] | {"deleted_at": "2026-01-01"}} for part in customers(10)]
-    written = run_target(config, singer_lines(CUSTOMERS, *gone), tmp_path)
-    assert written.status == 4
-    assert "10 % of the 20" in written.stderr
+    result = run_target(config, singer_lines(CUSTOMERS, *gone), tmp_path)
+    assert result.status == 4
+    assert "10 % of the 20" in result.stderr
     assert "DELETE" not in writes(sandbox)
     assert run_target(config, singer_lines(CUSTOMERS, *gone[:2]), tmp_path).counts == {"deleted": 2}
 
@@ -76,8 +76,8 @@ def test_referenced_rows_that_are_created_count(
     """Each missing tag counts once, before anything is sent."""
     config = target_config | {"max_creates": limit, "create_missing_references": ["tags"]}
     parts = [record_message("customers", external_id=f"t{n}", first_name="T", tags=[f"New {n % 9}"]) for n in range(9)]
-    written = run_target(config, singer_lines(CUSTOMERS, *parts), tmp_path)
-    assert written.status == (4 if limit < 9 else 0)
+    result = run_target(config, singer_lines(CUSTOMERS, *parts), tmp_path)
+    assert result.status == (4 if limit < 9 else 0)
     assert sum(str(row["title"]).startswith("New ") for row in sandbox.rows("tags")) == (0 if limit < 9 else 9)
 
 
@@ -125,9 +125,9 @@ def test_records_beyond_the_buffer_are_counted_as_they_are_written(
     same = [record_message("customers", id=row["id"], first_name=row["first_name"])] * 20_000
     run_target(target_config, singer_lines(CUSTOMERS, same[0]), tmp_path)
     text = singer_lines(CUSTOMERS, *same, *customers(3))
-    written = run_target(target_config | {"max_creates": 2}, text, tmp_path)
-    assert written.status == 4
-    assert written.counts["unchanged"] > 19_000
+    result = run_target(target_config | {"max_creates": 2}, text, tmp_path)
+    assert result.status == 4
+    assert result.counts["unchanged"] > 19_000
     assert writes(sandbox).count("POST") <= 2
 
 

@@ -20,7 +20,7 @@ ROW = {"email": None, "customfields": [{"id": 3, "field_instance_id": 7, "value"
     ids=lambda column: column.text,
 )
 def test_the_ledger_restores_a_column_from_its_text(column: Column) -> None:
-    """Fingerprints in the ledger are keyed by it."""
+    """The ledger stores fingerprints under the text of their columns."""
     assert Column.from_text(column.text) == column
 
 
@@ -34,6 +34,6 @@ def test_the_ledger_restores_a_column_from_its_text(column: Column) -> None:
     ],
     ids=lambda value: value.text if isinstance(value, Column) else repr(value),
 )
-def test_a_column_is_empty_or_absent(column: Column, value: object, *, is_present: bool) -> None:
+def test_an_empty_column_differs_from_an_absent_one(column: Column, value: object, *, is_present: bool) -> None:
     """A row that lists custom fields has all of them; a key that the row lacks is absent."""
     assert (column.value_in(ROW), column.is_in(ROW)) == (value, is_present)

@@ -1,4 +1,4 @@
-"""Custom fields of records: by name, and in the API's own form."""
+"""Custom fields of records, by name and in the raw form of the API."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ from typing import Any
 from fieldpulse_sandbox.sandbox import Sandbox
 from tests.harness.messages import record_message, schema_message, singer_lines
 from tests.harness.target_runner import run_target
+from tests.target.shared import row_by_id
 
 Config = dict[str, Any]
 
@@ -15,7 +16,7 @@ Config = dict[str, Any]
 def test_custom_fields_by_name_take_precedence_over_raw_ones(
     sandbox: Sandbox, target_config: Config, tmp_path: Path
 ) -> None:
-    """A tap emits both forms. Only the changed field is sent, and a later change does not revert it."""
+    """A tap emits both forms. Only the changed field is sent, and a later change of another field keeps it."""
     schema = schema_message("customers", "id", "customfields", "custom_fields")
     row = next(each for each in sandbox.rows("customers") if len(each["customfields"]) > 1)
     names = {each["id"]: each["name"] for each in sandbox.rows("custom_fields")}
@@ -23,13 +24,13 @@ def test_custom_fields_by_name_take_precedence_over_raw_ones(
     before = {names[each["field_instance_id"]]: each["value"] for each in raw}
 
     def send(**changes: Any) -> Config:
-        values = record_message("customers", id=row["id"], customfields=raw, custom_fields={**before, **changes})
-        return run_target(target_config, singer_lines(schema, values), tmp_path).counts
+        record = record_message("customers", id=row["id"], customfields=raw, custom_fields={**before, **changes})
+        return run_target(target_config, singer_lines(schema, record), tmp_path).counts
 
     assert send() == {"unchanged": 1}
     assert send(**{"Gate code": "NEW"}) == {"updated": 1}
     assert send(**{"Gate code": "NEW", "Number of units": 7}) == {"updated": 1}
-    after = next(each for each in sandbox.rows("customers") if each["id"] == row["id"])["customfields"]
+    after = row_by_id(sandbox, "customers", row["id"])["customfields"]
     values_by_name = {names[each["field_instance_id"]]: each["value"] for each in after}
     assert (values_by_name["Gate code"], values_by_name["Number of units"]) == ("NEW", "7")
 
@@ -37,7 +38,7 @@ def test_custom_fields_by_name_take_precedence_over_raw_ones(
 def test_a_custom_field_that_returns_to_its_old_value_is_written_again(
     sandbox: Sandbox, target_config: Config, tmp_path: Path
 ) -> None:
-    """The raw form of the record is older than the row, so it proves nothing about the row."""
+    """The raw form in the record may be older than the row, so it does not show the current value."""
     row = next(each for each in sandbox.rows("customers") if each["customfields"])
     names = {each["id"]: each["name"] for each in sandbox.rows("custom_fields")}
     field = next(each for each in row["customfields"] if names[each["field_instance_id"]] == "Gate code")
@@ -46,5 +47,5 @@ def test_a_custom_field_that_returns_to_its_old_value_is_written_again(
         values = {"customfields": row["customfields"], "custom_fields": {"Gate code": value}}
         text = singer_lines(schema, record_message("customers", id=row["id"], **values))
         assert run_target(target_config, text, tmp_path).counts == {"updated": 1}
-    after = next(each for each in sandbox.rows("customers") if each["id"] == row["id"])
+    after = row_by_id(sandbox, "customers", row["id"])
     assert value in [each["value"] for each in after["customfields"]]

@@ -15,7 +15,7 @@ _VALUES = st.one_of(
 
 @given(st.sampled_from(KeyKind), _VALUES)
 def test_the_text_form_of_a_key_is_unambiguous(kind: KeyKind, value: str) -> None:
-    """Also for an external_id that looks like a key of another kind."""
+    """An external_id may look like a key of another kind."""
     key = LedgerKey("customers", kind, value)
     assert LedgerKey.from_text("customers", key.text) == key
 
@@ -29,12 +29,12 @@ def test_the_text_form_of_a_key_is_unambiguous(kind: KeyKind, value: str) -> Non
         (KeyKind.LINK, "5:job:9", "link:5:job:9"),
     ],
 )
-def test_an_external_id_stands_bare_where_it_can(kind: KeyKind, value: str, text: str) -> None:
-    """Users know it by its own text."""
+def test_an_external_id_has_a_prefix_only_where_its_text_is_ambiguous(kind: KeyKind, value: str, text: str) -> None:
+    """Users recognise the key of their source."""
     assert LedgerKey("customers", kind, value).text == text
 
 
 @pytest.mark.parametrize("value", ["ada@example.com", "+12145550110"])
-def test_an_address_or_a_number_is_redacted(value: str) -> None:
-    """Sources use personal data as keys; logs must not show it."""
+def test_an_email_address_or_a_phone_number_is_redacted(value: str) -> None:
+    """Some sources use personal data as keys, and logs must not show it."""
     assert value not in LedgerKey("customers", KeyKind.EXTERNAL_ID, value).redacted

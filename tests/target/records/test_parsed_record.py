@@ -1,4 +1,4 @@
-"""Records are parsed once, with the first error if they are invalid."""
+"""The parser of records, which keeps the first error of an invalid record."""
 
 from __future__ import annotations
 
@@ -43,23 +43,23 @@ def test_the_key_is_the_external_id_else_the_id(record: dict[str, Any], kind: Ke
     ],
     ids=str,
 )
-def test_an_invalid_record_keeps_its_error_and_what_could_be_parsed(record: dict[str, Any], field: str) -> None:
-    """It is rejected when its turn comes, under its key if that is valid."""
+def test_an_invalid_record_keeps_its_error_and_its_valid_key(record: dict[str, Any], field: str) -> None:
+    """It is rejected in the order of its key, and reported under it."""
     parsed = parse(record)
     assert parsed.error
     assert parsed.error.where == f"field {field}"
     assert parsed.key.value == ("a" if record.get("external_id") == "a" else "")
 
 
-def test_a_null_changes_a_record_only_where_nulls_clear() -> None:
-    """Otherwise it has no effect, and so no hash."""
+def test_a_null_has_a_hash_only_if_nulls_clear() -> None:
+    """Otherwise it has no effect on the row."""
     record = {"external_id": "a", "first_name": "Ada", "notes": None}
     assert set(parse(record).property_hashes) == {"first_name"}
     assert set(parse(record, clear_nulls=True).property_hashes) == {"first_name", "notes"}
 
 
 def test_a_stored_external_id_is_a_property_of_its_own() -> None:
-    """So that it is written to rows that were created before the setting."""
+    """Its hash makes the target write it to rows that were created before the setting."""
     assert "external_id" not in parse({"external_id": "a"}).property_hashes
     assert "external_id" in parse({"external_id": "a"}, stores_external_id=True).property_hashes
 

@@ -1,4 +1,4 @@
-"""Keys of records: valid ones are unique in the ledger, invalid ones reject the record."""
+"""Keys of records, which are unique in the ledger. An invalid key rejects its record."""
 
 from __future__ import annotations
 
@@ -24,16 +24,16 @@ Config = dict[str, Any]
 def test_an_invalid_key_rejects_the_record_and_appears_in_no_log(
     target_config: Config, tmp_path: Path, values: Config
 ) -> None:
-    """The run goes on. Neither the log nor the audit shows the key."""
-    parts = (
+    """The next record is written. Neither the log nor the audit shows the key."""
+    records = (
         record_message("customers", first_name="Bad", **values),
         record_message("customers", external_id="ok", first_name="Ok"),
     )
-    written = run_target(
-        target_config | {"hard_delete": True}, singer_lines(CUSTOMERS, *parts, state_message(1)), tmp_path
+    result = run_target(
+        target_config | {"hard_delete": True}, singer_lines(CUSTOMERS, *records, state_message(1)), tmp_path
     )
-    assert (written.counts, written.states) == ({"rejected": 1, "created": 1}, [{"bookmarks": 1}])
-    assert "Canary" not in written.stderr
+    assert (result.counts, result.states) == ({"rejected": 1, "created": 1}, [{"bookmarks": 1}])
+    assert "Canary" not in result.stderr
     with sqlite3.connect(tmp_path / "ledger.db") as connection:
         keys = connection.execute("select source_key from fieldpulse_audit_1").fetchall()
     connection.close()
@@ -43,7 +43,7 @@ def test_an_invalid_key_rejects_the_record_and_appears_in_no_log(
 def test_an_external_id_never_collides_with_a_key_of_the_ledger(
     sandbox: Sandbox, target_config: Config, tmp_path: Path
 ) -> None:
-    """`id:7` as an external_id is not customer 7."""
+    """The external_id `id:7` does not refer to customer 7."""
     row = sandbox.rows("customers")[0]
     run_target(target_config, singer_lines(CUSTOMERS, record_message("customers", id=row["id"], notes="n")), tmp_path)
     text = singer_lines(CUSTOMERS, record_message("customers", external_id=f"id:{row['id']}", first_name="Mallory"))

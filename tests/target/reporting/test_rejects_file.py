@@ -1,4 +1,4 @@
-"""The rejects file: private, whatever it was before."""
+"""The permissions of the rejects file."""
 
 from __future__ import annotations
 
@@ -13,8 +13,8 @@ from tests.target.shared import CUSTOMERS
 Config = dict[str, Any]
 
 
-def test_the_rejects_file_is_private_whatever_it_was_before(target_config: Config, tmp_path: Path) -> None:
-    """A file that others could read is closed to them."""
+def test_a_rejects_file_that_others_could_read_becomes_private(target_config: Config, tmp_path: Path) -> None:
+    """It holds personal data, so that only its owner may read it."""
     path = Path(target_config["rejects_path"])
     path.write_text("")
     path.chmod(0o644)

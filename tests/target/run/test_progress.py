@@ -1,4 +1,4 @@
-"""The progress of a run: a log line at intervals, on stderr."""
+"""The progress of a run, logged at intervals."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ def test_a_run_logs_its_progress_until_it_ends(
     monkeypatch: pytest.MonkeyPatch,
     caplog: pytest.LogCaptureFixture,
 ) -> None:
-    """Each line has the records that are done, and the rate of requests beside its limit."""
+    """Each line has the number of processed records, and the request rate with its limit."""
     monkeypatch.setattr(progress, "_SECONDS_BETWEEN_LOG_LINES", 0.1)
     sandbox.add_fault(Fault("slow_response", path="/customers", skip=4, seconds=0.5))
     text = singer_lines(

@@ -1,4 +1,4 @@
-"""Dry runs: they plan like a real run, and send nothing."""
+"""Dry runs, which plan like a real run and write nothing."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ Config = dict[str, Any]
 def test_a_dry_run_sends_nothing_and_logs_each_planned_write(
     sandbox: Sandbox, target_config: Config, tmp_path: Path
 ) -> None:
-    """A job finds the customer that would be created before it. No state, no ledger entry, no value."""
+    """A job refers to a customer of the same run. It leaves no state, no ledger entry and no value in the log."""
     text = singer_lines(
         CUSTOMERS,
         record_message("customers", external_id="d", first_name="Canary", email="canary@example.com"),
@@ -26,11 +26,11 @@ def test_a_dry_run_sends_nothing_and_logs_each_planned_write(
         record_message("pipeline_statuses", customer_email="canary@example.com", pipeline_status="Won"),
         state_message(3),
     )
-    written = run_target(target_config | {"dry_run": True}, text, tmp_path)
-    assert written.counts == {"created": 2, "updated": 1}
-    assert written.stderr.count("dry run: would") == 3
-    assert "canary@example.com" not in written.stderr
-    assert written.states == []
+    result = run_target(target_config | {"dry_run": True}, text, tmp_path)
+    assert result.counts == {"created": 2, "updated": 1}
+    assert result.stderr.count("dry run: would") == 3
+    assert "canary@example.com" not in result.stderr
+    assert result.states == []
     assert write_requests(sandbox) == []
     assert run_target(target_config, text, tmp_path).counts == {"created": 2, "updated": 1}
 
@@ -38,7 +38,7 @@ def test_a_dry_run_sends_nothing_and_logs_each_planned_write(
 def test_a_dry_run_counts_a_repeated_key_like_a_real_run(
     sandbox: Sandbox, target_config: Config, tmp_path: Path
 ) -> None:
-    """The same key three times, then deleted, then sent again."""
+    """The key is sent three times, deleted, and sent again."""
     parts = [record_message("customers", external_id="k", first_name="K", **more) for more in ({}, {}, {"notes": "x"})]
     parts += [record_message("customers", external_id="k", deleted_at="2026-01-01T00:00:00Z"), parts[0]]
     config = target_config | {"hard_delete": True}
@@ -48,7 +48,7 @@ def test_a_dry_run_counts_a_repeated_key_like_a_real_run(
 
 
 def test_a_dry_run_ignores_safety_limits(target_config: Config, tmp_path: Path) -> None:
-    """The message of a safety limit recommends a dry run to see all planned writes."""
+    """The error of a safety limit recommends a dry run, which must show all planned writes."""
     parts = [record_message("customers", external_id=f"g{n}", first_name="G") for n in range(4)]
-    written = run_target(target_config | {"dry_run": True, "max_creates": 1}, singer_lines(CUSTOMERS, *parts), tmp_path)
-    assert (written.status, written.counts) == (0, {"created": 4})
+    result = run_target(target_config | {"dry_run": True, "max_creates": 1}, singer_lines(CUSTOMERS, *parts), tmp_path)
+    assert (result.status, result.counts) == (0, {"created": 4})

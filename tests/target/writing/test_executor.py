@@ -15,7 +15,7 @@ Config = dict[str, Any]
 def test_a_tag_that_was_created_by_name_is_updated_by_its_record(
     sandbox: Sandbox, target_config: Config, tmp_path: Path
 ) -> None:
-    """The jobs that name it come first; there is one tag."""
+    """Jobs refer to the tag before its own record is read. There is one row in the end."""
     customer = sandbox.rows("customers")[0]["id"]
     jobs = [
         record_message("jobs", external_id=f"j{n}", customer_id=customer, job_type="T", tags=["Hot"]) for n in range(5)

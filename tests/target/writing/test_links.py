@@ -1,4 +1,4 @@
-"""Links and price updates: actions of a record, each sent once."""
+"""Links and price updates, which are actions of a record and sent once each."""
 
 from __future__ import annotations
 
@@ -9,36 +9,32 @@ from fieldpulse_sandbox.faults.fault import Fault
 from fieldpulse_sandbox.sandbox import Sandbox
 from tests.harness.messages import record_message, schema_message, singer_lines
 from tests.harness.target_runner import run_target
-from tests.target.shared import run_ledger_command, write_requests
+from tests.target.shared import newest_row, posts, row_by_id, run_ledger_command, write_requests
 
 Config = dict[str, Any]
 
+MATERIAL_LISTS = schema_message("material_lists", "external_id", "title", "connect", "disconnect", "item_connect")
 
-LISTS = schema_message("material_lists", "external_id", "title", "connect", "disconnect", "item_connect")
 
-
-def linked(sandbox: Sandbox) -> tuple[Config, int]:
+def linked_list(sandbox: Sandbox) -> tuple[Config, int]:
+    """Return the record of a material list with a link to the first job, and the id of the job."""
     job = sandbox.rows("jobs")[0]["id"]
     return record_message(
         "material_lists", external_id="m", title="Van", connect=[{"to_entity": "job", "to_entity_id": job}]
     ), job
 
 
-def posts(sandbox: Sandbox, since: int = 0) -> list[str]:
-    return [request.path for request in sandbox.requests[since:] if request.method == "POST"]
-
-
 def test_a_link_is_created_once_and_removed_once(sandbox: Sandbox, target_config: Config, tmp_path: Path) -> None:
-    """Connected, the same again, disconnected, connected again: each time one request, or none."""
-    record, job = linked(sandbox)
-    parted = record_message(
+    """Each change of the link costs one request, and an equal record costs none."""
+    record, job = linked_list(sandbox)
+    unlinked = record_message(
         "material_lists", external_id="m", title="Van", disconnect=[{"from_entity": "job", "from_entity_id": job}]
     )
     outcomes = []
-    for part in (record, record, parted, parted, record):
+    for part in (record, record, unlinked, unlinked, record):
         since = len(sandbox.requests)
         outcomes.append(
-            (run_target(target_config, singer_lines(LISTS, part), tmp_path).counts, len(posts(sandbox, since)))
+            (run_target(target_config, singer_lines(MATERIAL_LISTS, part), tmp_path).counts, len(posts(sandbox, since)))
         )
     assert outcomes == [
         ({"created": 1}, 2),
@@ -47,19 +43,19 @@ def test_a_link_is_created_once_and_removed_once(sandbox: Sandbox, target_config
         ({"unchanged": 1}, 0),
         ({"updated": 1}, 1),
     ]
-    row = max(sandbox.rows("material_lists"), key=lambda row: int(row["id"]))
+    row = newest_row(sandbox, "material_lists")
     assert [link.entity_id for link in sandbox.links(row["id"])] == [job]
 
 
 def test_an_uncertain_link_is_not_sent_again(sandbox: Sandbox, target_config: Config, tmp_path: Path) -> None:
-    """It is unknown whether FieldPulse would create a second link: the user settles it."""
+    """FieldPulse might create a second link, so the user settles the first one."""
     sandbox.add_fault(Fault("dropped_connection", method="POST", path="/material-lists/*", after_commit=True))
-    text = singer_lines(LISTS, linked(sandbox)[0])
+    text = singer_lines(MATERIAL_LISTS, linked_list(sandbox)[0])
     for _ in range(2):
         assert run_target(target_config, text, tmp_path).counts == {"uncertain": 1}
-    row = max(sandbox.rows("material_lists"), key=lambda row: int(row["id"]))
+    row = newest_row(sandbox, "material_lists")
     assert len(sandbox.links(row["id"])) == 1
-    key = f"link:{row['id']}:job:{linked(sandbox)[1]}"
+    key = f"link:{row['id']}:job:{linked_list(sandbox)[1]}"
     assert key in run_ledger_command(target_config, "list", "--pending").stdout
     assert (
         run_ledger_command(
@@ -73,7 +69,7 @@ def test_an_uncertain_link_is_not_sent_again(sandbox: Sandbox, target_config: Co
 
 
 def test_items_are_connected_and_prices_are_updated(sandbox: Sandbox, target_config: Config, tmp_path: Path) -> None:
-    """Both are properties of a record, and requests of their own."""
+    """Both are properties of a record that the target sends as separate requests."""
     job, item = sandbox.rows("jobs")[0]["id"], sandbox.rows("items")[0]["id"]
     record = record_message(
         "material_lists",
@@ -81,8 +77,8 @@ def test_items_are_connected_and_prices_are_updated(sandbox: Sandbox, target_con
         title="Van",
         item_connect=[{"to_entity": "job", "to_entity_id": job, "item_ids": [item]}],
     )
-    assert run_target(target_config, singer_lines(LISTS, record), tmp_path).counts == {"created": 1}
-    row = max(sandbox.rows("material_lists"), key=lambda row: int(row["id"]))
+    assert run_target(target_config, singer_lines(MATERIAL_LISTS, record), tmp_path).counts == {"created": 1}
+    row = newest_row(sandbox, "material_lists")
     assert [(link.entity_id, link.item_ids) for link in sandbox.links(row["id"])] == [(job, (item,))]
     invoice = next(row for row in sandbox.rows("invoices") if row["line_items"])
     line = invoice["line_items"][0]
@@ -91,26 +87,26 @@ def test_items_are_connected_and_prices_are_updated(sandbox: Sandbox, target_con
     text = singer_lines(schema_message("invoices", "id", "price_update"), prices)
     assert run_target(target_config, text, tmp_path).counts == {"updated": 1}
     assert run_target(target_config, text, tmp_path).counts == {"unchanged": 1}
-    after = next(row for row in sandbox.rows("invoices") if row["id"] == invoice["id"])
+    after = row_by_id(sandbox, "invoices", invoice["id"])
     assert after["line_items"][0]["line_components"][0]["unit_price"] == "3.0000"
 
 
 def test_a_link_that_is_removed_and_added_in_one_record_exists(
     sandbox: Sandbox, target_config: Config, tmp_path: Path
 ) -> None:
-    """The actions of a record run in the order that ends with what it says."""
+    """The target removes links before it adds links, so that the row ends with the added ones."""
     job = sandbox.rows("jobs")[0]["id"]
     connect, disconnect = [{"to_entity": "job", "to_entity_id": job}], [{"from_entity": "job", "from_entity_id": job}]
     schema = schema_message("material_lists", "external_id", "title", "connect", "disconnect")
     for values in ({"connect": connect}, {"connect": connect, "disconnect": disconnect}):
         text = singer_lines(schema, record_message("material_lists", external_id="m", title="Van", **values))
         assert run_target(target_config, text, tmp_path).status == 0
-    row = max(sandbox.rows("material_lists"), key=lambda row: int(row["id"]))
+    row = newest_row(sandbox, "material_lists")
     assert [link.entity_id for link in sandbox.links(row["id"])] == [job]
 
 
 def test_a_new_element_of_an_action_costs_one_request(sandbox: Sandbox, target_config: Config, tmp_path: Path) -> None:
-    """Elements that were sent before are not sent again."""
+    """Elements of earlier records are not sent again."""
     job, items = sandbox.rows("jobs")[0]["id"], [row["id"] for row in sandbox.rows("items")[:3]]
     schema = schema_message("material_lists", "external_id", "title", "item_connect")
     sent = []
@@ -119,5 +115,5 @@ def test_a_new_element_of_an_action_costs_one_request(sandbox: Sandbox, target_c
         links = [{"to_entity": "job", "to_entity_id": job, "item_ids": [item]} for item in items[:number]]
         text = singer_lines(schema, record_message("material_lists", external_id="m", title="Van", item_connect=links))
         assert run_target(target_config, text, tmp_path).status == 0
-        sent.append(sum("item-connect" in each for each in write_requests(sandbox, since)))
+        sent.append(sum("item-connect" in request for request in write_requests(sandbox, since)))
     assert sent == [2, 1]

@@ -1,11 +1,10 @@
-"""Uncertain creates: the row is found, or the create is sent again, and never both."""
+"""Uncertain creates: the target links the row of a create, or sends it again, and never both."""
 
 from __future__ import annotations
 
 import json
 import os
 import random
-import subprocess
 import time
 from pathlib import Path
 from typing import Any
@@ -16,19 +15,13 @@ from fieldpulse_sandbox.faults.fault import Fault
 from fieldpulse_sandbox.sandbox import Sandbox
 from fieldpulse_sandbox.server.recorded_request import RecordedRequest
 from tests.harness.messages import record_message, schema_message, singer_lines, state_message
-from tests.harness.processes import plugin_command
 from tests.harness.target_runner import run_target
-from tests.target.shared import numbered_customer, numbered_customers, wait_until
+from tests.target.shared import numbered_customer, numbered_customers, posts, running_target, wait_until
 
 Config = dict[str, Any]
 
-
 CUSTOMERS = schema_message("customers", "external_id", "first_name", "email")
-
-
 JOBS = schema_message("jobs", "external_id", "customer_external_id", "customer_id", "job_type", "notes", "start_time")
-
-
 JOBS_WITH_DETAILS = schema_message(
     "jobs", "external_id", "id", "customer_id", "job_type", "subtitle", "status_id", "job_status", "team"
 )
@@ -36,27 +29,27 @@ JOBS_WITH_DETAILS = schema_message(
 
 @pytest.mark.parametrize("after_commit", [True, False], ids=["committed", "not committed"])
 @pytest.mark.parametrize("kind", ["dropped_connection", "error_status", "not_json", "empty_body"])
-def test_a_lost_response_makes_no_second_customer(
+def test_a_lost_response_creates_no_second_customer(
     sandbox: Sandbox,
     target_config: Config,
     tmp_path: Path,
     kind: str,
     after_commit: bool,
 ) -> None:
-    """Whether the create happened or not, there is one customer at the end, counted as created."""
+    """With or without a row of the first create, each record has one row and counts as created."""
     sandbox.add_fault(Fault(kind, method="POST", after_commit=after_commit, status=500, skip=2, times=3))  # type: ignore[arg-type]
     text = singer_lines(CUSTOMERS, *(numbered_customer(number) for number in range(8)), state_message(1))
-    written = run_target(target_config, text, tmp_path)
-    assert written.counts == {"created": 8}
-    assert written.states == [{"bookmarks": 1}]
+    result = run_target(target_config, text, tmp_path)
+    assert result.counts == {"created": 8}
+    assert result.states == [{"bookmarks": 1}]
     assert numbered_customers(sandbox) == [f"New{number}" for number in range(8)]
 
 
 @pytest.mark.parametrize("seed", range(3))
-def test_creates_that_look_alike_keep_their_own_values(
+def test_similar_creates_keep_their_own_values(
     sandbox: Sandbox, target_config: Config, tmp_path: Path, seed: int
 ) -> None:
-    """Visits of one kind to one customer, every third response lost: each key has a row of its own."""
+    """Jobs of one type for one customer lose ten responses. Each key still has its own row."""
     chance = random.Random(seed)
     for _ in range(10):
         sandbox.add_fault(
@@ -81,13 +74,13 @@ def test_creates_that_look_alike_keep_their_own_values(
         for n in range(20)
     ]
     assert run_target(target_config, singer_lines(JOBS, *visits), tmp_path).counts == {"created": 20}
-    there = sorted((row["notes"], row["start_time"]) for row in sandbox.rows("jobs") if row["job_type"] == "Visit")
-    assert there == sorted((f"n{n}", f"2026-05-{n + 1:02} 10:00:00") for n in range(20))
+    stored = sorted((row["notes"], row["start_time"]) for row in sandbox.rows("jobs") if row["job_type"] == "Visit")
+    assert stored == sorted((f"n{n}", f"2026-05-{n + 1:02} 10:00:00") for n in range(20))
     assert run_target(target_config, singer_lines(JOBS, *visits), tmp_path).counts == {"unchanged": 20}
 
 
 def test_a_repeated_schema_links_no_create_in_flight(sandbox: Sandbox, target_config: Config, tmp_path: Path) -> None:
-    """A tap whose schema changes between records makes a new sink; creates in flight are not uncertain."""
+    """A changed schema makes the SDK build a new sink. Creates in flight are not uncertain then."""
     sandbox.add_fault(Fault("dropped_connection", method="POST", after_commit=True, times=3))
     more = schema_message("customers", "external_id", "first_name", "email", "notes")
     parts = [part for n in range(6) for part in (CUSTOMERS if n % 2 else more, numbered_customer(n))]
@@ -98,25 +91,25 @@ def test_a_repeated_schema_links_no_create_in_flight(sandbox: Sandbox, target_co
 def test_a_create_that_never_happens_ends_the_run_after_three_attempts(
     sandbox: Sandbox, target_config: Config, tmp_path: Path
 ) -> None:
-    """No state is emitted."""
+    """No state acknowledges the record."""
     sandbox.add_fault(Fault("dropped_connection", method="POST", times=99))
-    written = run_target(target_config, singer_lines(CUSTOMERS, numbered_customer(1), state_message(1)), tmp_path)
-    assert (written.status, written.states) == (1, [])
-    assert "neither carried out nor rejected this create in 3 attempts" in written.stderr
-    assert sum(request.method == "POST" for request in sandbox.requests) == 3
+    result = run_target(target_config, singer_lines(CUSTOMERS, numbered_customer(1), state_message(1)), tmp_path)
+    assert (result.status, result.states) == (1, [])
+    assert "neither carried out nor rejected this create in 3 attempts" in result.stderr
+    assert len(posts(sandbox)) == 3
 
 
 def test_several_matching_rows_leave_the_record_uncertain(
     sandbox: Sandbox, target_config: Config, tmp_path: Path
 ) -> None:
-    """Somebody else created the same meanwhile: no guess, a report, exit status 1, and the record is safe."""
+    """Another client creates the same job at the same time. The rejects file keeps the record, the exit status is 1."""
     create = sandbox.store.create
 
     def create_twice(name: str, values: dict[str, Any]) -> dict[str, Any]:
         create(name, dict(values))
         return create(name, values)
 
-    sandbox.store.create = create_twice  # type: ignore[method-assign]  # the server's doing, not ours
+    sandbox.store.create = create_twice  # type: ignore[method-assign]  # another client of the server
     sandbox.add_fault(Fault("dropped_connection", method="POST", path="/jobs", after_commit=True))
     customer = sandbox.rows("customers")[0]["id"]
     text = singer_lines(
@@ -124,26 +117,21 @@ def test_several_matching_rows_leave_the_record_uncertain(
         record_message("jobs", external_id="u", customer_id=customer, job_type="Twin"),
         state_message(1),
     )
-    written = run_target(target_config, text, tmp_path)
-    assert (written.counts, written.status, written.states) == ({"uncertain": 1}, 1, [{"bookmarks": 1}])
+    result = run_target(target_config, text, tmp_path)
+    assert (result.counts, result.status, result.states) == ({"uncertain": 1}, 1, [{"bookmarks": 1}])
     assert json.loads(Path(target_config["rejects_path"]).read_text().splitlines()[1])["record"]["external_id"] == "u"
     again = run_target(target_config, text, tmp_path)
     assert again.counts == {"uncertain": 1}
     assert sum(row["job_type"] == "Twin" for row in sandbox.rows("jobs")) == 2
 
 
-def test_a_create_that_never_happened_is_discarded_by_the_next_run(
+def test_the_next_run_sends_a_create_that_never_happened(
     sandbox: Sandbox, target_config: Config, tmp_path: Path
 ) -> None:
-    """A killed run leaves an intention; where nothing came of it, the record is created when it comes again."""
+    """A killed run leaves a pending entry. If no row matches it, its record is created when it is read again."""
     sandbox.add_fault(Fault("slow_response", method="POST", seconds=60))
-    line = plugin_command("target_fieldpulse", target_config, tmp_path)
-    with subprocess.Popen(
-        line, stdin=subprocess.PIPE, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, text=True
-    ) as process:
-        assert process.stdin
-        process.stdin.write(singer_lines(CUSTOMERS, numbered_customer(1)))
-        process.stdin.flush()
+    text = singer_lines(CUSTOMERS, numbered_customer(1))
+    with running_target(target_config, text, tmp_path) as process:
         wait_until(
             lambda: (
                 any(request.method == "POST" for request in sandbox.requests)
@@ -153,11 +141,11 @@ def test_a_create_that_never_happened_is_discarded_by_the_next_run(
         time.sleep(0.3)
         process.kill()
     time.sleep(0.4)
-    assert run_target(target_config, singer_lines(CUSTOMERS, numbered_customer(1)), tmp_path).counts == {"created": 1}
+    assert run_target(target_config, text, tmp_path).counts == {"created": 1}
 
 
 def test_a_row_that_hides_columns_is_read_by_id(sandbox: Sandbox, target_config: Config, tmp_path: Path) -> None:
-    """A list that leaves a column out proves nothing; the row by id tells which create happened."""
+    """The list leaves out a column of the fingerprint, and the row by id shows it."""
     table = sandbox.store.tables["jobs"]
     table._hidden |= {"subtitle"}
     sandbox.add_fault(Fault("dropped_connection", method="POST", path="/jobs", after_commit=True, times=2))
@@ -170,10 +158,8 @@ def test_a_row_that_hides_columns_is_read_by_id(sandbox: Sandbox, target_config:
     assert sorted(row["subtitle"] for row in table.rows.values() if row["job_type"] == "Lean") == ["s0", "s1", "s2"]
 
 
-def test_a_list_that_is_refused_does_not_count_as_empty(
-    sandbox: Sandbox, target_config: Config, tmp_path: Path
-) -> None:
-    """The create stays uncertain, and is settled by the next run."""
+def test_a_refused_list_does_not_count_as_empty(sandbox: Sandbox, target_config: Config, tmp_path: Path) -> None:
+    """The create stays uncertain, and the next run settles it."""
     sandbox.add_fault(Fault("dropped_connection", method="POST", path="/jobs", after_commit=True))
     sandbox.add_fault(Fault("error_status", method="GET", path="/jobs", status=404, skip=2))
     text = singer_lines(
@@ -224,18 +210,18 @@ def test_a_less_specific_create_does_not_link_the_row_of_another(
 def test_a_row_with_data_that_was_not_sent_is_not_linked(
     sandbox: Sandbox, target_config: Config, tmp_path: Path
 ) -> None:
-    """A user creates a similar job with a subtitle while the response is lost: the record stays uncertain."""
+    """The only new row has a subtitle, as if a user had created it. The record stays uncertain."""
     create = sandbox.store.create
 
     def create_by_hand(name: str, values: dict[str, Any]) -> dict[str, Any]:
         return create(name, {**values, "subtitle": "By hand"} if name == "jobs" else values)
 
-    sandbox.store.create = create_by_hand  # type: ignore[method-assign]  # the server's doing, not ours
+    sandbox.store.create = create_by_hand  # type: ignore[method-assign]  # another client of the server
     sandbox.add_fault(Fault("dropped_connection", method="POST", path="/jobs", after_commit=True))
     text = singer_lines(
         JOBS_WITH_DETAILS,
         record_message("jobs", external_id="j", customer_id=sandbox.rows("customers")[0]["id"], job_type="Like"),
     )
-    written = run_target(target_config, text, tmp_path)
-    assert written.counts == {"uncertain": 1}
-    assert "holds data that was not sent" in written.stderr
+    result = run_target(target_config, text, tmp_path)
+    assert result.counts == {"uncertain": 1}
+    assert "holds data that was not sent" in result.stderr
