@@ -13,6 +13,7 @@ import pytest
 
 from fieldpulse_sandbox.faults.fault import Fault
 from fieldpulse_sandbox.sandbox import Sandbox
+from fieldpulse_sandbox.server.recorded_request import RecordedRequest
 from tests.harness.messages import record_message, singer_lines, state_message
 from tests.harness.processes import plugin_command
 from tests.harness.target_runner import run_target
@@ -25,7 +26,13 @@ def test_a_run_stopped_with_an_uncertain_create_emits_no_later_state(
     sandbox: Sandbox, target_config: Config, tmp_path: Path
 ) -> None:
     """The next run receives the record again, and creates it."""
-    sandbox.add_fault(Fault("dropped_connection", method="POST", after_commit=False))
+
+    def drop_first_record(request: RecordedRequest) -> None:  # the two creates are sent in any order
+        if request.method == "POST" and request.body and request.body["first_name"] == "New1":
+            sandbox.add_fault(Fault("dropped_connection", method="POST", after_commit=False))
+            sandbox.on_request = None
+
+    sandbox.on_request = drop_first_record
     text = singer_lines(CUSTOMERS, numbered_customer(1), state_message(1), numbered_customer(2), state_message(2))
     config = target_config | {"uncertain_create_timeout_seconds": 60}
     with running_target(config, text, tmp_path) as process:

@@ -65,7 +65,9 @@ def test_a_late_put_of_a_killed_run_does_not_undo_an_update(target_config: Confi
         assert run_target(config, text, tmp_path).counts == {"updated": 1}
         assert sandbox.rows("customers")[0]["notes"] == "new"
         newer = singer_lines(CUSTOMERS, record_message("customers", id=row, notes="newer"))
-        long_timeout = config | {"uncertain_create_timeout_seconds": 3600}  # a wait would exceed the time limit of the test
+        long_timeout = config | {
+            "uncertain_create_timeout_seconds": 3600
+        }  # a wait would exceed the time limit of the test
         assert run_target(long_timeout, newer, tmp_path).counts == {"updated": 1}
 
 
