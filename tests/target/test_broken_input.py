@@ -1,4 +1,4 @@
-"""Input that ends the run: broken lines, and messages that cannot be written."""
+"""Input that ends the run: broken lines and unsupported messages."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ Config = dict[str, Any]
 def test_a_broken_line_ends_the_run_and_is_never_logged(
     target_config: Config, tmp_path: Path, text: str, message: str
 ) -> None:
-    """Everything before it is written. The line may hold anything, so it is not shown."""
+    """Records before it are written. The log does not show the line, because it may contain personal data."""
     before = singer_lines(
         CUSTOMERS, record_message("customers", external_id="b", first_name="Before"), state_message(4)
     )
@@ -48,6 +48,6 @@ def test_a_broken_line_ends_the_run_and_is_never_logged(
 
 
 def test_a_batch_is_refused(target_config: Config, tmp_path: Path) -> None:
-    """The SDK's base class would drop it silently."""
+    """The base class of the SDK would drop its records silently."""
     batch = {"type": "BATCH", "stream": "customers", "encoding": {"format": "jsonl"}, "manifest": []}
     assert "BATCH" in run_target(target_config, singer_lines(CUSTOMERS, batch), tmp_path).stderr

@@ -1,4 +1,4 @@
-"""Every writable stream: created once, changed by one request, deleted."""
+"""Creates, updates and deletes of every writable stream."""
 
 from __future__ import annotations
 
@@ -11,6 +11,7 @@ from fieldpulse_api.resources.model import Resource
 from fieldpulse_sandbox.sandbox import Sandbox
 from tests.harness.messages import record_message, schema_message, singer_lines
 from tests.harness.target_runner import run_target
+from tests.target.shared import newest_row, write_requests
 
 Config = dict[str, Any]
 Record = dict[str, Any]
@@ -70,7 +71,7 @@ RECORDS: dict[str, Record] = {
         "location": "Attic",
     },
 }
-"""A record for each stream, parents first; its external id is the stream's name."""
+"""A record for each stream, parents first. Its external_id is the name of the stream."""
 CHANGES: dict[str, Record] = {
     "tags": {"color": "#405060"},
     "asset_categories": {"title": "Pumps"},
@@ -91,8 +92,8 @@ CHANGES: dict[str, Record] = {
     "purchase_orders": {"comment": "Changed"},
     "assets": {"model": "Changed"},
 }
-WRITTEN = [resource for resource in WRITABLE.values() if not resource.write_spec.target_resource]
-SHOWN: dict[tuple[str, str], Any] = {
+RESOURCES = [resource for resource in WRITABLE.values() if not resource.write_spec.target_resource]
+STORED_VALUES: dict[tuple[str, str], Any] = {
     ("customers", "email"): "Every@example.com",
     ("customer_contacts", "phone"): "+12145550111",
     ("jobs", "start_time"): "2026-05-01 15:00:00",
@@ -107,33 +108,25 @@ SHOWN: dict[tuple[str, str], Any] = {
 }
 
 
-def messages(sandbox: Sandbox, *, only: str | None = None, **more: Record) -> str:
-    """Return a message for each stream, or for one, with more in some of the records."""
+def messages(sandbox: Sandbox, *, only: str | None = None, **changes: Record) -> str:
+    """Return SCHEMA and RECORD of each stream, or of `only` one, with changed values by stream."""
     parts = []
     for stream, values in RECORDS.items():
-        known = {"external_id": stream, **values, **more.get(stream, {})}
-        known |= {"user_id": sandbox.rows("users")[0]["id"]} if stream == "timesheets" else {}
+        record = {"external_id": stream, **values, **changes.get(stream, {})}
+        record |= {"user_id": sandbox.rows("users")[0]["id"]} if stream == "timesheets" else {}
         if only in (None, stream):
-            parts += [schema_message(stream, *known), record_message(stream, **known)]
+            parts += [schema_message(stream, *record), record_message(stream, **record)]
     return singer_lines(*parts)
 
 
-def written(sandbox: Sandbox, since: int) -> list[str]:
-    return [f"{request.method} {request.path}" for request in sandbox.requests[since:] if request.method != "GET"]
-
-
-def newest(sandbox: Sandbox, stream: str) -> Record:
-    return max(sandbox.rows(stream), key=lambda row: int(row["id"]))
-
-
 def test_every_writable_stream_has_a_sample_record() -> None:
-    """A resource that is added to the catalogue is added here."""
-    assert sorted(RECORDS) == sorted(CHANGES) == sorted(resource.name for resource in WRITTEN)
+    """A new resource of the catalogue needs a record and a change here."""
+    assert sorted(RECORDS) == sorted(CHANGES) == sorted(resource.name for resource in RESOURCES)
 
 
 @pytest.fixture(scope="module")
 def all_streams(tmp_path_factory: pytest.TempPathFactory) -> Any:
-    """Write every record once, in one run, and once more."""
+    """Run the target twice with the record of every stream."""
     folder = tmp_path_factory.mktemp("all_streams")
     with Sandbox(customers=30) as sandbox:
         config = {
@@ -147,51 +140,51 @@ def all_streams(tmp_path_factory: pytest.TempPathFactory) -> Any:
         first = run_target(config, messages(sandbox), folder)
         since = len(sandbox.requests)
         second = run_target(config, messages(sandbox), folder)
-        yield sandbox, config, folder, (first, second, written(sandbox, since))
+        yield sandbox, config, folder, (first, second, write_requests(sandbox, since))
 
 
 def test_every_record_is_created_once(all_streams: Any) -> None:
-    """In one run, with parents referred to by external_id. The same records again send nothing."""
+    """Records refer to their parents by external_id. The second run writes nothing."""
     _, _, _, (first, second, sent) = all_streams
-    assert (first.counts, first.status) == ({"created": len(WRITTEN)}, 0), first.said
-    assert (second.counts, sent) == ({"unchanged": len(WRITTEN)}, [])
+    assert (first.counts, first.status) == ({"created": len(RESOURCES)}, 0), first.stderr
+    assert (second.counts, sent) == ({"unchanged": len(RESOURCES)}, [])
 
 
-@pytest.mark.parametrize(("stream", "column"), SHOWN, ids=map(".".join, SHOWN))
+@pytest.mark.parametrize(("stream", "column"), STORED_VALUES, ids=map(".".join, STORED_VALUES))
 def test_values_are_sent_in_the_documented_form(all_streams: Any, stream: str, column: str) -> None:
     """Times as UNIX seconds, money as text, phone numbers as E.164, short object types, codes for labels."""
     sandbox, *_ = all_streams
-    assert newest(sandbox, stream)[column] == SHOWN[stream, column]
+    assert newest_row(sandbox, stream)[column] == STORED_VALUES[stream, column]
 
 
-@pytest.mark.parametrize("resource", WRITTEN, ids=lambda resource: resource.name)
+@pytest.mark.parametrize("resource", RESOURCES, ids=lambda resource: resource.name)
 def test_a_changed_field_costs_one_put_with_that_field(all_streams: Any, resource: Resource) -> None:
-    """Plus the fields that the API requires. Changes that others made in FieldPulse stay."""
+    """The body also has the fields that the API requires. No other column of the row changes."""
     sandbox, config, folder, _ = all_streams
-    since, before = len(sandbox.requests), newest(sandbox, resource.name)
-    stamped = {"updated_at", "search_text", "total", "subtotal"}
+    since, before = len(sandbox.requests), newest_row(sandbox, resource.name)
+    computed_columns = {"updated_at", "search_text", "total", "subtotal"}
     change = {resource.name: CHANGES[resource.name]}
     result = run_target(config, messages(sandbox, only=resource.name, **change), folder)
     assert result.counts == {"updated": 1}, result.stderr
-    (sent,) = written(sandbox, since)
+    (sent,) = write_requests(sandbox, since)
     assert sent.startswith("PUT ")
     after = next(row for row in sandbox.rows(resource.name) if row["id"] == before["id"])
-    differing = {name for name in after if after[name] != before.get(name)} - stamped
+    differing = {name for name in after if after[name] != before.get(name)} - computed_columns
     assert differing <= {*CHANGES[resource.name], "related_record_names", "settings"}
     assert differing
 
 
 def test_a_deleted_record_deletes_its_row(all_streams: Any) -> None:
-    """In any order. Items cannot be deleted, and are rejected. The same records again are unchanged."""
+    """Parents may be deleted before children. Items cannot be deleted, so their record is rejected."""
     sandbox, config, folder, _ = all_streams
-    gone = {stream: {"_sdc_deleted_at": "2026-05-04T00:00:00Z"} for stream in RECORDS}
+    deletions = {stream: {"_sdc_deleted_at": "2026-05-04T00:00:00Z"} for stream in RECORDS}
     since = len(sandbox.requests)
-    result = run_target(config, messages(sandbox, **gone), folder)
-    assert result.counts == {"deleted": len(WRITTEN) - 1, "rejected": 1}, result.stderr
+    result = run_target(config, messages(sandbox, **deletions), folder)
+    assert result.counts == {"deleted": len(RESOURCES) - 1, "rejected": 1}, result.stderr
     assert "FieldPulse cannot delete rows of `items`" in result.stderr
-    assert all(request.startswith("DELETE ") for request in written(sandbox, since))
+    assert all(request.startswith("DELETE ") for request in write_requests(sandbox, since))
     since = len(sandbox.requests)
-    again = run_target(config, messages(sandbox, **gone), folder)
-    assert again.counts == {"unchanged": len(WRITTEN) - 1, "rejected": 1}
-    assert written(sandbox, since) == []
+    second = run_target(config, messages(sandbox, **deletions), folder)
+    assert second.counts == {"unchanged": len(RESOURCES) - 1, "rejected": 1}
+    assert write_requests(sandbox, since) == []
     assert not any(row["title"] == "Reverse" for row in sandbox.rows("tags"))

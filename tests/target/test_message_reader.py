@@ -1,4 +1,4 @@
-"""Malformed input: a readable record is rejected, any other line ends the run with its number."""
+"""Malformed input: a readable record is rejected, and any other line ends the run with its number."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from tests.harness.odd_values import BROKEN_VALUES, NO_JSON, odd
 from tests.harness.processes import plugin_command
 from tests.harness.results import RunResult
 
-from .test_every_stream import RECORDS, WRITTEN
+from .test_every_stream import RECORDS, RESOURCES
 
 Config = dict[str, Any]
 TAGS = schema_message("tags", "external_id", "id", "title", "color", "deleted_at")
@@ -28,12 +28,13 @@ OK = record_message("tags", external_id="ok", title="Fine")
 
 
 @pytest.fixture
-def files(target_config: Config, tmp_path: Path) -> list[str]:
+def arguments(target_config: Config, tmp_path: Path) -> list[str]:
+    """Return the arguments of the target's command."""
     return plugin_command("target_fieldpulse", target_config, tmp_path)[3:]
 
 
-def write(files: list[str], text: str | bytes) -> RunResult:
-    result = run_command(TargetFieldPulse, *files, stdin=text if isinstance(text, bytes) else text.encode())
+def write(arguments: list[str], text: str | bytes) -> RunResult:
+    result = run_command(TargetFieldPulse, *arguments, stdin=text if isinstance(text, bytes) else text.encode())
     assert result.is_explained, result.stderr
     return result
 
@@ -48,12 +49,12 @@ def states(result: RunResult) -> list[Any]:
 
 
 def line(value: str, name: str = "title") -> str:
-    """Return a RECORD with a value as it stands, which may be no JSON."""
+    """Return a RECORD whose property `name` has the text `value`, which may be invalid JSON."""
     return raw("tags", {"external_id": '"odd"', "title": '"Odd"', name: value})
 
 
 def raw(stream: str, values: dict[str, str]) -> str:
-    """Return a RECORD whose values are JSON already."""
+    """Return a RECORD whose values are JSON text."""
     record = ",".join(f"{json.dumps(name)}:{value}" for name, value in values.items())
     return f'{{"type":"RECORD","stream":"{stream}","record":{{{record}}}}}\n'
 
@@ -61,15 +62,15 @@ def raw(stream: str, values: dict[str, str]) -> str:
 @pytest.mark.parametrize("value", BROKEN_VALUES)
 @pytest.mark.parametrize("name", ["title", "external_id", "id", "unknown_field", "deleted_at"])
 def test_an_ambiguous_record_is_rejected(
-    files: list[str], tmp_path: Path, sandbox: Sandbox, value: str, name: str
+    arguments: list[str], tmp_path: Path, sandbox: Sandbox, value: str, name: str
 ) -> None:
     """Other records are written, the state is emitted, and the rejects file has the line unchanged."""
     text = singer_lines(TAGS) + line(value, name) + singer_lines(OK, state_message(1.5))
-    result = write(files, text)
+    result = write(arguments, text)
     assert (counts(result), states(result)) == ({"created": 1, "rejected": 1}, [1.5])
     rejects = (tmp_path / "rejects.singer").read_text()
     assert f'"{name}":{value}' in rejects
-    replayed = write(files, rejects)
+    replayed = write(arguments, rejects)
     assert counts(replayed) == {"rejected": 1}
     assert (tmp_path / "rejects.singer").read_text() == rejects
     assert [row["title"] for row in sandbox.rows("tags")].count("Fine") == 1
@@ -98,23 +99,23 @@ def test_an_ambiguous_record_is_rejected(
     ],
     ids=lambda text: text[:40],
 )
-def test_an_invalid_line_ends_the_run_with_its_number(files: list[str], sandbox: Sandbox, broken: str) -> None:
+def test_an_invalid_line_ends_the_run_with_its_number(arguments: list[str], sandbox: Sandbox, broken: str) -> None:
     """Records before it are written and acknowledged; records after it are not."""
-    behind = record_message("tags", external_id="behind", title="Behind")
+    later = record_message("tags", external_id="later", title="Later")
     result = write(
-        files, singer_lines(TAGS, OK, state_message(1)) + broken + "\n" + singer_lines(behind, state_message(2))
+        arguments, singer_lines(TAGS, OK, state_message(1)) + broken + "\n" + singer_lines(later, state_message(2))
     )
     assert result.status in (1, 2)
     assert "line 4" in result.stderr
-    assert "Behind" not in [row["title"] for row in sandbox.rows("tags")]
+    assert "Later" not in [row["title"] for row in sandbox.rows("tags")]
     assert 2 not in states(result)
 
 
 @pytest.mark.parametrize(
     "data", [b'{"type":"RECORD","stream":"tags","record":{"title":"\xff"}}', b"\xed\xa0\x80", b"\x00\x00"]
 )
-def test_invalid_utf_8_ends_the_run_at_its_line(target_config: Config, tmp_path: Path, data: bytes) -> None:
-    """Also in a separate process, which reads them in one block with the lines before them."""
+def test_invalid_utf_8_ends_the_run_with_its_line_number(target_config: Config, tmp_path: Path, data: bytes) -> None:
+    """A separate process reads the invalid bytes in one block with the lines before them."""
     line = plugin_command("target_fieldpulse", target_config, tmp_path)
     messages = singer_lines(TAGS, OK, state_message(1)).encode() + data + b"\n"
     result = subprocess.run(line, input=messages, capture_output=True, timeout=120, check=False)
@@ -123,10 +124,10 @@ def test_invalid_utf_8_ends_the_run_at_its_line(target_config: Config, tmp_path:
     assert b"Traceback" not in result.stderr
 
 
-def test_a_truncated_input_acknowledges_its_complete_lines(files: list[str], sandbox: Sandbox) -> None:
-    """The last line ends in the middle."""
+def test_a_truncated_input_acknowledges_its_complete_lines(arguments: list[str], sandbox: Sandbox) -> None:
+    """The last line lacks its end."""
     cut = singer_lines(record_message("tags", external_id="cut", title="Cut"))[:-12]
-    result = write(files, singer_lines(TAGS, OK, state_message(1)) + cut)
+    result = write(arguments, singer_lines(TAGS, OK, state_message(1)) + cut)
     assert result.status == 1
     assert states(result) in ([], [1])
     assert "line 4" in result.stderr
@@ -136,42 +137,42 @@ def test_a_truncated_input_acknowledges_its_complete_lines(files: list[str], san
 @pytest.mark.parametrize(
     "form", ["\ufeff{}", "{}", "\n\n{}\n \n\n", "CRLF"], ids=["mark", "no last newline", "blank", "CRLF"]
 )
-def test_line_endings_blank_lines_and_byte_order_mark_are_accepted(files: list[str], form: str) -> None:
-    """A carriage return, or no end of the last line."""
+def test_line_endings_blank_lines_and_byte_order_mark_are_accepted(arguments: list[str], form: str) -> None:
+    """So is a last line without a line ending."""
     text = singer_lines(TAGS, OK, state_message(1)).rstrip()
-    result = write(files, text.replace("\n", "\r\n") if form == "CRLF" else form.replace("{}", text))
+    result = write(arguments, text.replace("\n", "\r\n") if form == "CRLF" else form.replace("{}", text))
     assert (counts(result), states(result)) == ({"created": 1}, [1])
 
 
 @pytest.mark.parametrize("name", ["title", "external_id", "unknown_field"])
-def test_a_value_of_20_mb_is_rejected_or_ignored(files: list[str], sandbox: Sandbox, name: str) -> None:
-    """The gateway takes 10 MB. A value without a field has no effect; the reason shows a size, no value."""
-    result = write(files, singer_lines(TAGS) + line('"' + "x" * 20_000_000 + '"', name) + singer_lines(OK))
-    wanted = {"created": 2} if name == "unknown_field" else {"created": 1, "rejected": 1}
-    assert counts(result) == wanted
+def test_a_value_of_20_mb_is_rejected_or_ignored(arguments: list[str], sandbox: Sandbox, name: str) -> None:
+    """The gateway accepts 10 MB. A property without a field has no effect. The reason shows the size, not the value."""
+    result = write(arguments, singer_lines(TAGS) + line('"' + "x" * 20_000_000 + '"', name) + singer_lines(OK))
+    expected = {"created": 2} if name == "unknown_field" else {"created": 1, "rejected": 1}
+    assert counts(result) == expected
     assert all(len(json.dumps(request.body)) < 1000 for request in sandbox.requests)
     assert "xxxx" not in result.stderr
 
 
-def test_a_record_of_100_000_properties_is_written(files: list[str]) -> None:
+def test_a_record_of_100_000_properties_is_written(arguments: list[str]) -> None:
     """Properties that cannot be written have no effect."""
     wide = record_message(
         "tags", external_id="wide", title="Wide", **{f"c{number}": number for number in range(100_000)}
     )
-    assert counts(write(files, singer_lines(TAGS, wide))) == {"created": 1}
+    assert counts(write(arguments, singer_lines(TAGS, wide))) == {"created": 1}
 
 
 @pytest.mark.parametrize("value", [1.25, None, [], {"a": {"b": 10**25}}, "x", -0.5])
-def test_a_state_is_emitted_unchanged(files: list[str], value: Any) -> None:
-    """It has any shape: it belongs to the tap."""
-    assert states(write(files, singer_lines(state_message(value)))) == [value]
+def test_a_state_is_emitted_unchanged(arguments: list[str], value: Any) -> None:
+    """Its shape belongs to the tap."""
+    assert states(write(arguments, singer_lines(state_message(value)))) == [value]
 
 
-@pytest.mark.parametrize("resource", WRITTEN, ids=lambda resource: resource.name)
+@pytest.mark.parametrize("resource", RESOURCES, ids=lambda resource: resource.name)
 def test_any_value_in_any_field_is_written_or_rejected(resource: Any, tmp_path_factory: pytest.TempPathFactory) -> None:
-    """For every writable stream: all records are counted, and a valid one beside them is written."""
-    write_of = WRITABLE[resource.name].write_spec
-    names = sorted({*write_of.properties, "id", "external_id", "custom_fields", "deleted_at"})
+    """Every record has an outcome, and the state behind them is emitted."""
+    write_spec = WRITABLE[resource.name].write_spec
+    names = sorted({*write_spec.properties, "id", "external_id", "custom_fields", "deleted_at"})
 
     with Sandbox(customers=5) as sandbox:
 

@@ -1,4 +1,4 @@
-"""Rejected records: the reason names the field and the rule, and the run goes on."""
+"""Rejected records, whose reason names the field and the rule."""
 
 from __future__ import annotations
 
@@ -29,14 +29,14 @@ Config = dict[str, Any]
         (CUSTOMERS, {"first_name": "A"}, "external_id"),
         (
             JOBS,
-            {"external_id": "x", "customer_external_id": "nobody", "job_type": "T"},
+            {"external_id": "x", "customer_external_id": "unknown", "job_type": "T"},
             "send the record of `customers`",
         ),
         (JOBS, {"external_id": "x", "job_type": "T"}, "customer_id is required"),
         (JOBS, {"external_id": "x", "customer_id": 1, "job_type": "T"}, "FieldPulse"),
         (
             PIPELINE_MOVES,
-            {"customer_email": "nobody@example.com", "pipeline_status": "Won"},
+            {"customer_email": "unknown@example.com", "pipeline_status": "Won"},
             "no row of `customers` has this e-mail",
         ),
         (PIPELINE_MOVES, {"pipeline_status": "Won"}, "one of customer_id, customer_external_id, customer_email"),
@@ -47,7 +47,7 @@ Config = dict[str, Any]
 def test_an_invalid_record_is_stored_with_its_reason(
     target_config: Config, tmp_path: Path, message: Config, values: Config, reason: str
 ) -> None:
-    """Its state is emitted, and the exit status is 1."""
+    """The records after it are written, its state is emitted, and the exit status is 1."""
     stream = message["stream"]
     text = singer_lines(
         message,
@@ -61,7 +61,7 @@ def test_an_invalid_record_is_stored_with_its_reason(
     assert result.status == 1
     assert result.states == [{"bookmarks": 1}]
     rejects_lines = [json.loads(line) for line in Path(target_config["rejects_path"]).read_text().splitlines()]
-    assert [each["type"] for each in rejects_lines] == ["SCHEMA", "RECORD"]
+    assert [line["type"] for line in rejects_lines] == ["SCHEMA", "RECORD"]
     assert rejects_lines[1]["record"] == values
     assert reason in rejects_lines[1]["rejected"] + result.stderr
 
@@ -69,7 +69,7 @@ def test_an_invalid_record_is_stored_with_its_reason(
 def test_the_rejects_file_can_be_replayed_after_the_cause_is_fixed(
     sandbox: Sandbox, target_config: Config, tmp_path: Path
 ) -> None:
-    """The file holds Singer messages. A record stands in it once. Only the owner can read it."""
+    """A record that is rejected again stands in the file once. Only the owner can read the file."""
     job = record_message("jobs", external_id="j", customer_external_id="late", job_type="T")
     rejects = Path(target_config["rejects_path"])
     run_target(target_config, singer_lines(JOBS, job), tmp_path)
@@ -86,7 +86,7 @@ def test_the_rejects_file_can_be_replayed_after_the_cause_is_fixed(
 
 
 def test_rejects_can_be_ignored_in_the_exit_status(target_config: Config, tmp_path: Path) -> None:
-    """They are counted and stored nevertheless."""
+    """Rejected records still count, and the rejects file still has them."""
     text = singer_lines(CUSTOMERS, record_message("customers", external_id="x"))
     result = run_target(target_config | {"on_reject": "ignore"}, text, tmp_path)
     assert (result.counts, result.status) == ({"rejected": 1}, 0)

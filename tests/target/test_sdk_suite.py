@@ -1,4 +1,4 @@
-"""The SDK's own suite for targets, whole. Its streams are called `test_…`, so they are unknown and discarded."""
+"""The complete test suite of the SDK for targets. Its streams `test_…` are unknown, and therefore discarded."""
 
 from __future__ import annotations
 

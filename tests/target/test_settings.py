@@ -1,4 +1,4 @@
-"""Settings that cannot work end the run before anything is written."""
+"""Settings that end the run before its first write."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ Config = dict[str, Any]
 def test_an_unusable_setting_ends_the_run_before_the_first_write(
     sandbox: Sandbox, target_config: Config, tmp_path: Path, settings: Config
 ) -> None:
-    """Exit status 2, and no request that writes."""
+    """Exit status 2. The error names the setting."""
     text = singer_lines(CUSTOMERS, record_message("customers", external_id="s", first_name="S"))
     result = run_target(target_config | settings, text, tmp_path)
     assert result.status == 2

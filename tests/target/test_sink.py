@@ -1,4 +1,4 @@
-"""Streams and schemas that the sinks accept."""
+"""Streams and schemas that the target accepts or refuses."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ Config = dict[str, Any]
 def test_a_schema_without_identifier_is_refused(
     sandbox: Sandbox, target_config: Config, tmp_path: Path, message: Config
 ) -> None:
-    """The message lists the properties that would identify a record."""
+    """The error lists the properties that identify a record."""
     result = run_target(target_config, singer_lines(message), tmp_path)
     assert result.status == 2
     assert "external_id" in result.stderr
@@ -43,12 +43,14 @@ def test_an_unknown_stream_is_refused_or_discarded(target_config: Config, tmp_pa
 
 
 @pytest.mark.parametrize(
-    "resource", [each for each in RESOURCES if each.name not in WRITABLE], ids=lambda resource: resource.name
+    "resource",
+    [resource for resource in RESOURCES if resource.name not in WRITABLE],
+    ids=lambda resource: resource.name,
 )
 def test_a_read_only_stream_is_refused_at_its_schema(
     sandbox: Sandbox, target_config: Config, tmp_path: Path, resource: Resource
 ) -> None:
-    """Before anything is sent, with the streams that can be."""
+    """No request is sent, and the error lists the writable streams."""
     result = run_target(
         target_config | {"unknown_streams": "discard"}, singer_lines(schema_message(resource.name, "id")), tmp_path
     )
@@ -58,7 +60,7 @@ def test_a_read_only_stream_is_refused_at_its_schema(
 
 
 def test_properties_without_effect_are_logged(target_config: Config, tmp_path: Path) -> None:
-    """They are not dropped silently."""
+    """The log names each property of the schema that the target cannot write."""
     text = singer_lines(
         schema_message("customers", "external_id", "first_name", "shoe_size"),
         record_message("customers", external_id="s", first_name="S"),

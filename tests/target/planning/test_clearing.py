@@ -1,4 +1,4 @@
-"""Nulls and empty text that clear fields."""
+"""Fields that a null or an empty text clears."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ Config = dict[str, Any]
 
 
 def test_a_null_clears_references_and_flags(sandbox: Sandbox, target_config: Config, tmp_path: Path) -> None:
-    """A name, a person, and a flag that FieldPulse never sets to null. Empty fields cost no request."""
+    """The flag becomes false. The same nulls again write nothing."""
     sandbox.behaviour.put_null = "clear"
     values = {
         "lead_source": sandbox.rows("lead_sources")[0]["name"],
@@ -41,7 +41,7 @@ def test_a_null_clears_references_and_flags(sandbox: Sandbox, target_config: Con
 def test_concurrent_nulls_are_cleared_while_the_clear_value_is_tested(
     sandbox: Sandbox, target_config: Config, tmp_path: Path
 ) -> None:
-    """No record trusts a clear value before it is proved."""
+    """No record uses a clear value before it is proved."""
     sandbox.behaviour.put_null = "empty"
     config = target_config | {"null_policy": "clear"}
     keys = [f"k{number}" for number in range(120)]
@@ -57,7 +57,7 @@ def test_concurrent_nulls_are_cleared_while_the_clear_value_is_tested(
 
 
 def test_an_empty_text_is_null_in_a_field_for_times(sandbox: Sandbox, target_config: Config, tmp_path: Path) -> None:
-    """Files have empty text on every row. It leaves the field, or clears it."""
+    """Sources such as CSV files have empty text for null. It clears the field only if `null_policy` is `clear`."""
     job = sandbox.rows("jobs")[0]
     schema = schema_message("jobs", "id", "due_date")
     due = singer_lines(schema, record_message("jobs", id=job["id"], due_date="2026-05-01T00:00:00Z"))

@@ -1,4 +1,4 @@
-"""References that contradict each other, and references of records that are not written."""
+"""References that contradict each other, belong to unwritten records, or share a name."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ Config = dict[str, Any]
 def test_contradicting_references_reject_the_record(
     sandbox: Sandbox, target_config: Config, tmp_path: Path, values: Config
 ) -> None:
-    """None of them is dropped silently; two that agree are accepted."""
+    """None of them is dropped silently. Two references to the same row are accepted."""
     run_target(
         target_config, singer_lines(CUSTOMERS, record_message("customers", external_id="c", first_name="C")), tmp_path
     )
@@ -36,17 +36,17 @@ def test_contradicting_references_reject_the_record(
     result = run_target(target_config, text, tmp_path)
     assert result.counts == {"rejected": 1}
     assert "refer to different rows" in result.stderr
-    same = record_message(
+    consistent = record_message(
         "jobs", id=job["id"], customer_id=customers_named(sandbox, "C")[0]["id"], customer_external_id="c"
     )
-    text = singer_lines(schema_message("jobs", "id", "customer_id", "customer_external_id"), same)
+    text = singer_lines(schema_message("jobs", "id", "customer_id", "customer_external_id"), consistent)
     assert run_target(target_config, text, tmp_path).counts == {"updated": 1}
 
 
 def test_a_record_that_is_not_written_creates_no_referenced_row(
     sandbox: Sandbox, target_config: Config, tmp_path: Path
 ) -> None:
-    """Neither a skipped nor a rejected record leaves a tag behind."""
+    """Neither a skipped nor a rejected record creates its tag."""
     schema = schema_message("customers", "external_id", "first_name", "tags", "status")
     config = target_config | {"create_missing_references": ["tags"]}
     skipped = singer_lines(schema, record_message("customers", external_id="g", first_name="G", tags=["Ghost"]))

@@ -1,4 +1,4 @@
-"""Deletion times: which values of `deleted_at` delete a row."""
+"""Values of `deleted_at` that delete no row."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ Config = dict[str, Any]
 def test_an_empty_deletion_time_deletes_nothing(
     sandbox: Sandbox, target_config: Config, tmp_path: Path, value: Any
 ) -> None:
-    """Sources have many ways to say that a record is not deleted."""
+    """Sources use different empty values for records that are not deleted."""
     row = sandbox.rows("customers")[0]
     text = singer_lines(CUSTOMERS, record_message("customers", id=row["id"], notes="Still here", deleted_at=value))
     assert run_target(target_config | {"hard_delete": True}, text, tmp_path).counts == {"updated": 1}
@@ -29,7 +29,7 @@ def test_an_empty_deletion_time_deletes_nothing(
 def test_an_invalid_deletion_time_rejects_the_record(
     sandbox: Sandbox, target_config: Config, tmp_path: Path, value: Any
 ) -> None:
-    """A guess could delete a customer."""
+    """A wrong guess would delete a customer."""
     text = singer_lines(
         CUSTOMERS, record_message("customers", id=sandbox.rows("customers")[0]["id"], notes="x", _sdc_deleted_at=value)
     )

@@ -10,6 +10,7 @@ import pytest
 from fieldpulse_sandbox.sandbox import Sandbox
 from tests.harness.messages import record_message, schema_message, singer_lines
 from tests.harness.target_runner import run_target
+from tests.target.shared import newest_row
 
 Config = dict[str, Any]
 
@@ -19,37 +20,37 @@ CUSTOMERS = schema_message(
 
 
 def customer(**values: Any) -> str:
+    """Return the SCHEMA and the record of one customer."""
     return singer_lines(CUSTOMERS, record_message("customers", **{"external_id": "n", "first_name": "N", **values}))
 
 
-def newest(sandbox: Sandbox) -> dict[str, Any]:
-    return max(sandbox.rows("customers"), key=lambda row: int(row["id"]))
-
-
 def test_a_null_leaves_its_field_by_default(sandbox: Sandbox, target_config: Config, tmp_path: Path) -> None:
-    """It costs no request either."""
+    """It writes nothing."""
     run_target(target_config, customer(notes="Kept"), tmp_path)
     assert run_target(target_config, customer(notes=None), tmp_path).counts == {"unchanged": 1}
-    assert newest(sandbox)["notes"] == "Kept"
+    assert newest_row(sandbox, "customers")["notes"] == "Kept"
 
 
 @pytest.mark.parametrize("put_null", ["clear", "empty", "ignore"])
 def test_a_null_clears_its_field_by_null_or_empty_text(
     sandbox: Sandbox, target_config: Config, tmp_path: Path, put_null: Literal["clear", "empty", "ignore"]
 ) -> None:
-    """The value that works is tested; the same record again sends nothing."""
+    """The target tests which value clears the field. The same record again writes nothing."""
     sandbox.behaviour.put_null = put_null
     config = target_config | {"null_policy": "clear"}
     assert run_target(config, customer(notes="One", job_notes="Two"), tmp_path).counts == {"created": 1}
     assert run_target(config, customer(notes=None, job_notes="Three"), tmp_path).counts == {"updated": 1}
-    assert (newest(sandbox)["notes"] or "", newest(sandbox)["job_notes"]) == ("", "Three")
+    assert (newest_row(sandbox, "customers")["notes"] or "", newest_row(sandbox, "customers")["job_notes"]) == (
+        "",
+        "Three",
+    )
     assert run_target(config, customer(notes=None, job_notes="Three"), tmp_path).counts == {"unchanged": 1}
 
 
 def test_a_field_that_fieldpulse_does_not_clear_rejects_the_record(
     sandbox: Sandbox, target_config: Config, tmp_path: Path
 ) -> None:
-    """Every such record is rejected, the test runs once, and the other fields are written."""
+    """Every such record is rejected, and its other fields are written."""
     user = sandbox.rows("users")[0]["id"]
     config = target_config | {"null_policy": "clear"}
     keys = [f"k{number}" for number in range(3)]
@@ -69,7 +70,7 @@ def test_a_field_that_fieldpulse_does_not_clear_rejects_the_record(
 def test_an_empty_field_is_not_cleared_and_proves_nothing(
     sandbox: Sandbox, target_config: Config, tmp_path: Path
 ) -> None:
-    """A field that was empty before does not prove that null clears."""
+    """If a field was empty before, its null does not show which value clears."""
     sandbox.behaviour.put_null = "empty"
     config = target_config | {"null_policy": "clear"}
     keys = ("a", "b")
@@ -89,7 +90,7 @@ def test_an_empty_field_is_not_cleared_and_proves_nothing(
 
 
 def test_fill_empty_only_keeps_values_of_fieldpulse(sandbox: Sandbox, target_config: Config, tmp_path: Path) -> None:
-    """Values that people entered stay, field by field; the same record again sends nothing."""
+    """Each field that has a value in FieldPulse keeps it. The same record again writes nothing."""
     row = sandbox.rows("customers")[2]
     sandbox.store.patch("customers", row["id"], {"notes": "Theirs", "job_notes": "", "customfields": [], "tags": []})
     tag = sandbox.rows("tags")[0]["id"]

@@ -1,4 +1,4 @@
-"""Streams that change rows of another stream, like moves of a customer in the pipeline."""
+"""Streams that change rows of another stream, such as moves of customers in the pipeline."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ Config = dict[str, Any]
 def test_a_move_is_repeated_after_another_stream_reverted_it(
     sandbox: Sandbox, target_config: Config, tmp_path: Path
 ) -> None:
-    """A write of the customer itself invalidates the earlier move."""
+    """A write of the customer invalidates the earlier move."""
     customers = schema_message("customers", "external_id", "first_name", "pipeline_status_id")
     ids = {row["name"]: row["id"] for row in sandbox.rows("pipeline_statuses")}
     move = singer_lines(
@@ -35,8 +35,8 @@ def test_a_move_is_repeated_after_another_stream_reverted_it(
 def test_a_move_is_repeated_after_a_partial_write_of_the_row(
     sandbox: Sandbox, target_config: Config, tmp_path: Path
 ) -> None:
-    """The customer's record changed the stage, and was rejected for a null that FieldPulse keeps."""
-    stages = {row["name"]: row["id"] for row in sandbox.rows("pipeline_statuses")}
+    """A record of the customer changes the pipeline status, and is rejected for a null that clears nothing."""
+    statuses = {row["name"]: row["id"] for row in sandbox.rows("pipeline_statuses")}
     customer, user = sandbox.rows("customers")[0]["id"], sandbox.rows("users")[0]["id"]
     schema = schema_message("customers", "id", "assigned_to", "pipeline_status_id")
     moves = schema_message("pipeline_statuses", "customer_id", "pipeline_status")
@@ -44,7 +44,7 @@ def test_a_move_is_repeated_after_a_partial_write_of_the_row(
     config = target_config | {"null_policy": "clear"}
     run_target(config, singer_lines(schema, record_message("customers", id=customer, assigned_to=user)), tmp_path)
     run_target(config, move, tmp_path)
-    half = record_message("customers", id=customer, assigned_to=None, pipeline_status_id=stages["Lost"])
-    assert run_target(config, singer_lines(schema, half), tmp_path).counts == {"rejected": 1}
+    partial = record_message("customers", id=customer, assigned_to=None, pipeline_status_id=statuses["Lost"])
+    assert run_target(config, singer_lines(schema, partial), tmp_path).counts == {"rejected": 1}
     assert run_target(config, move, tmp_path).counts == {"updated": 1}
-    assert sandbox.rows("customers")[0]["pipeline_status_id"] == stages["Won"]
+    assert sandbox.rows("customers")[0]["pipeline_status_id"] == statuses["Won"]

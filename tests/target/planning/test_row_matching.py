@@ -1,4 +1,4 @@
-"""The settings `match`, `external_id_fields` and `write_mode`."""
+"""The settings `match`, `write_mode` and `external_id_fields`."""
 
 from __future__ import annotations
 
@@ -11,24 +11,21 @@ from fieldpulse_sandbox.faults.fault import Fault
 from fieldpulse_sandbox.sandbox import Sandbox
 from tests.harness.messages import record_message, schema_message, singer_lines
 from tests.harness.target_runner import run_target
-from tests.target.shared import CUSTOMERS
+from tests.target.shared import CUSTOMERS, posts, row_by_id
 
 Config = dict[str, Any]
 
-SETS = {"customers": [["email"], ["phone"], ["display_name"]]}
+MATCH_SETS = {"customers": [["email"], ["phone"], ["display_name"]]}
 
 
 def customer(**values: Any) -> str:
+    """Return the SCHEMA and the record of one customer."""
     return singer_lines(CUSTOMERS, record_message("customers", **{"external_id": "m", **values}))
-
-
-def posts(sandbox: Sandbox) -> int:
-    return sum(request.method == "POST" for request in sandbox.requests)
 
 
 @pytest.fixture
 def existing_customer(sandbox: Sandbox) -> dict[str, Any]:
-    """Return a customer with an e-mail, a phone and a name that no other customer has."""
+    """Return a customer with a unique e-mail address, phone number and display name."""
     row = sandbox.rows("customers")[3]
     values = {"email": "known@example.com", "phone": "(214) 555-0199", "display_name": "Known & Sons"}
     sandbox.store.patch("customers", row["id"], values)
@@ -47,25 +44,25 @@ def existing_customer(sandbox: Sandbox) -> dict[str, Any]:
 def test_the_first_matching_set_decides(
     sandbox: Sandbox, target_config: Config, tmp_path: Path, existing_customer: Config, values: Config
 ) -> None:
-    """The row is updated and linked to the record, also if the matched values change later."""
-    config = target_config | {"match": SETS}
+    """The ledger links the row, so that later records update it with other values of the matched columns."""
+    config = target_config | {"match": MATCH_SETS}
     assert run_target(config, customer(notes="one", **values), tmp_path).counts == {"updated": 1}
     changed = customer(email="new@example.com", phone="214 555 0100", display_name="New", notes="two")
     assert run_target(config, changed, tmp_path).counts == {"updated": 1}
-    row = next(row for row in sandbox.rows("customers") if row["id"] == existing_customer["id"])
-    assert (row["notes"], row["email"], posts(sandbox)) == ("two", "new@example.com", 0)
+    row = row_by_id(sandbox, "customers", existing_customer["id"])
+    assert (row["notes"], row["email"], posts(sandbox)) == ("two", "new@example.com", [])
 
 
 def test_empty_match_sets_never_match(
     sandbox: Sandbox, target_config: Config, tmp_path: Path, existing_customer: Config
 ) -> None:
-    """Every external_id gets a row of its own."""
+    """Every external_id has its own row."""
     config = target_config | {"match": {"customers": []}}
     assert run_target(config, customer(first_name="K", email="known@example.com"), tmp_path).counts == {"created": 1}
 
 
 @pytest.mark.parametrize(
-    ("mode", "hit", "miss"),
+    ("mode", "matched", "unmatched"),
     [
         ("upsert", "updated", "created"),
         ("create_only", "skipped", "created"),
@@ -75,15 +72,15 @@ def test_empty_match_sets_never_match(
     ids=str,
 )
 def test_the_write_mode_limits_creates_and_updates(
-    target_config: Config, tmp_path: Path, existing_customer: Config, mode: Any, hit: str, miss: str
+    target_config: Config, tmp_path: Path, existing_customer: Config, mode: Any, matched: str, unmatched: str
 ) -> None:
-    """For all streams or by stream. Excluded records count as skipped."""
-    parts = (
+    """It applies to all streams, or by stream. Excluded records count as skipped."""
+    records = (
         record_message("customers", external_id="hit", email="known@example.com", notes="x"),
         record_message("customers", external_id="miss", first_name="M", email="miss@example.com"),
     )
-    counts = run_target(target_config | {"write_mode": mode}, singer_lines(CUSTOMERS, *parts), tmp_path).counts
-    assert counts == {hit: 1, miss: 1}
+    counts = run_target(target_config | {"write_mode": mode}, singer_lines(CUSTOMERS, *records), tmp_path).counts
+    assert counts == {matched: 1, unmatched: 1}
 
 
 @pytest.mark.parametrize(
@@ -105,7 +102,7 @@ def test_the_write_mode_limits_creates_and_updates(
 def test_an_invalid_setting_is_reported_with_the_allowed_values(
     target_config: Config, tmp_path: Path, settings: Config, message: str
 ) -> None:
-    """Before anything is read, with exit status 2 and no traceback."""
+    """The exit status is 2."""
     result = run_target(target_config | settings, customer(first_name="W"), tmp_path)
     assert result.status == 2
     assert message in result.stderr
@@ -114,7 +111,7 @@ def test_an_invalid_setting_is_reported_with_the_allowed_values(
 def test_a_stored_external_id_finds_its_row_without_a_ledger(
     sandbox: Sandbox, target_config: Config, tmp_path: Path
 ) -> None:
-    """In a custom field of customers, and in a column of items."""
+    """Customers store it in a custom field, and items in a column."""
     config = target_config | {"external_id_fields": {"customers": "Gate code", "items": "external_id"}}
     text = singer_lines(
         CUSTOMERS,
@@ -133,7 +130,7 @@ def test_a_stored_external_id_finds_its_row_without_a_ledger(
 def test_a_stored_external_id_settles_an_uncertain_create(
     sandbox: Sandbox, target_config: Config, tmp_path: Path
 ) -> None:
-    """Similar jobs are told apart, even if others create such jobs at the same time."""
+    """It distinguishes the jobs of the run from similar jobs that another client creates at the same time."""
     create = sandbox.store.create
 
     def create_twice(name: str, values: dict[str, Any]) -> dict[str, Any]:
@@ -141,21 +138,21 @@ def test_a_stored_external_id_settles_an_uncertain_create(
             create(name, {**values, "customfields": []})
         return create(name, values)
 
-    sandbox.store.create = create_twice  # type: ignore[method-assign]  # another client creates a customer with the same e-mail
+    sandbox.store.create = create_twice  # type: ignore[method-assign]  # another client of the server
     sandbox.add_fault(Fault("dropped_connection", method="POST", path="/jobs", after_commit=True, times=3))
     customer = sandbox.rows("customers")[0]["id"]
     schema = schema_message("jobs", "external_id", "customer_id", "job_type")
     jobs = [record_message("jobs", external_id=f"v{n}", customer_id=customer, job_type="Visit") for n in range(4)]
     config = target_config | {"external_id_fields": {"jobs": "Permit number"}}
     assert run_target(config, singer_lines(schema, *jobs), tmp_path).counts == {"created": 4}
-    ours = [
+    own_rows = [
         row for row in sandbox.store.tables["jobs"].rows.values() if row["job_type"] == "Visit" and row["customfields"]
     ]
-    assert sorted(row["customfields"][0]["value"] for row in ours) == ["v0", "v1", "v2", "v3"]
+    assert sorted(row["customfields"][0]["value"] for row in own_rows) == ["v0", "v1", "v2", "v3"]
 
 
 def test_an_unknown_custom_field_cannot_store_external_ids(target_config: Config, tmp_path: Path) -> None:
-    """The setting is refused with the names of the fields that exist."""
+    """The error lists the existing custom fields."""
     result = run_target(
         target_config | {"external_id_fields": {"customers": "CRM id"}}, customer(first_name="C"), tmp_path
     )
@@ -166,7 +163,7 @@ def test_an_unknown_custom_field_cannot_store_external_ids(target_config: Config
 def test_an_account_without_custom_fields_cannot_store_external_ids(
     sandbox: Sandbox, target_config: Config, tmp_path: Path
 ) -> None:
-    """The message names the setting, and nothing is written."""
+    """The error names the setting, and nothing is written."""
     sandbox.behaviour.unavailable_resources = ("custom_fields",)
     config = target_config | {"external_id_fields": {"customers": "Gate code"}}
     result = run_target(config, customer(first_name="C"), tmp_path)
