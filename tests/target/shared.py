@@ -22,6 +22,7 @@ CUSTOMERS = schema_message(
 )
 JOBS = schema_message("jobs", "external_id", "customer_id", "customer_external_id", "job_type", "notes", "id")
 PAYMENTS = schema_message("payments", "external_id", "invoice_id", "amount", "method", "payment_date")
+PRICE_UPDATES = schema_message("invoices", "id", "price_update")
 PIPELINE_MOVES = schema_message(
     "pipeline_statuses",
     "customer_id",
@@ -73,6 +74,15 @@ def payment(sandbox: Sandbox, key: str = "p", **values: Any) -> dict[str, Any]:
     """Return the record of a payment for the first invoice."""
     required = {"external_id": key, "invoice_id": sandbox.rows("invoices")[0]["id"], "amount": "12.5", "method": "cash"}
     return record_message("payments", **required, **values)
+
+
+def price_update(sandbox: Sandbox) -> dict[str, Any]:
+    """Return the record that updates a price of the first invoice with line items."""
+    invoice = next(row for row in sandbox.rows("invoices") if row["line_items"])
+    line_item = invoice["line_items"][0]
+    component = {"id": line_item["line_components"][0]["id"], "unit_cost": "1.5", "unit_price": "3"}
+    changes = [{"id": line_item["id"], "line_components": [component]}]
+    return record_message("invoices", id=invoice["id"], price_update=changes)
 
 
 def run_ledger_command(config: dict[str, Any], *words: str) -> subprocess.CompletedProcess[str]:

@@ -11,7 +11,7 @@ from fieldpulse_api.resources.model import Resource
 from fieldpulse_sandbox.sandbox import Sandbox
 from tests.harness.messages import record_message, schema_message, singer_lines
 from tests.harness.target_runner import run_target
-from tests.target.shared import newest_row, write_requests
+from tests.target.shared import newest_row, row_by_id, write_requests
 
 Config = dict[str, Any]
 Record = dict[str, Any]
@@ -168,7 +168,7 @@ def test_a_changed_field_costs_one_put_with_that_field(all_streams: Any, resourc
     assert result.counts == {"updated": 1}, result.stderr
     (sent,) = write_requests(sandbox, since)
     assert sent.startswith("PUT ")
-    after = next(row for row in sandbox.rows(resource.name) if row["id"] == before["id"])
+    after = row_by_id(sandbox, resource.name, before["id"])
     differing = {name for name in after if after[name] != before.get(name)} - computed_columns
     assert differing <= {*CHANGES[resource.name], "related_record_names", "settings"}
     assert differing

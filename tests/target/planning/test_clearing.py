@@ -51,7 +51,7 @@ def test_concurrent_nulls_are_cleared_while_the_clear_value_is_tested(
     run_target(config, full, tmp_path)
     nulls = [record_message("customers", external_id=key, first_name="Nulled", notes=None) for key in keys]
     plain = [record_message("customers", external_id=f"p{key}", first_name="Plain") for key in keys]
-    mixed = [part for pair in zip(nulls, plain, strict=True) for part in pair]
+    mixed = [record for pair in zip(nulls, plain, strict=True) for record in pair]
     assert run_target(config, singer_lines(CUSTOMERS, *mixed), tmp_path).status == 0
     assert {row["notes"] or "" for row in customers_named(sandbox, "Nulled")} == {""}
 

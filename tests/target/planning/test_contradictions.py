@@ -61,7 +61,11 @@ def test_equal_names_in_two_streams_are_two_rows(sandbox: Sandbox, target_config
     asset = record_message("assets", external_id="a", title="A", asset_category="Boiler")
     category = record_message("asset_categories", external_id="c", title="Boiler")
     text = singer_lines(
-        *(part for each in (item, asset, category) for part in (schema_message(each["stream"], *each["record"]), each))
+        *(
+            message
+            for record in (item, asset, category)
+            for message in (schema_message(record["stream"], *record["record"]), record)
+        )
     )
     config = target_config | {"create_missing_references": ["tags", "asset_categories"]}
     assert run_target(config, text, tmp_path).status == 0

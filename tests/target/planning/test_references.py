@@ -48,7 +48,7 @@ def test_references_by_name_use_the_names_of_the_account(
     )
     tag = next(row for row in sandbox.rows("tags") if row["type"] == "customer")
     values = {"Gate code": "1234", "number_of_units": 3, "Service plan": True, "Preferred day": "monday"}
-    leads = [
+    records = [
         record_message(
             "customers",
             external_id=f"n{number}",
@@ -61,7 +61,7 @@ def test_references_by_name_use_the_names_of_the_account(
         )
         for number in range(5)
     ]
-    result = run_target(target_config, singer_lines(schema_message("customers", *CUSTOMER), *leads), tmp_path)
+    result = run_target(target_config, singer_lines(schema_message("customers", *CUSTOMER), *records), tmp_path)
     assert result.counts == {"created": 5}, result.stderr
     row = newest_row(sandbox, "customers")
     assert (row["pipeline_status_id"], row["lead_source_id"]) == (stage["id"], source["id"])
@@ -80,12 +80,7 @@ def test_a_job_status_is_a_name_a_label_or_a_code(
     """Names of the account take precedence over labels; a name also sets its workflow."""
     status = sandbox.rows("job_statuses")[2]
     sandbox.store.patch("job_statuses", status["id"], {"name": "Waiting for parts"})
-    job_status = {
-        "name": "waiting for parts",
-        "label": "Completed" if form == "label" else "",
-        "code": 4,
-        "text": "4",
-    }[form]
+    job_status = {"name": "waiting for parts", "label": "Completed", "code": 4, "text": "4"}[form]
     if form == "label":
         for row in sandbox.rows("job_statuses"):
             sandbox.store.patch("job_statuses", row["id"], {"name": f"Own {row['id']}"})
@@ -144,14 +139,14 @@ def test_an_unknown_name_is_rejected_with_the_allowed_names(
 def test_a_missing_tag_is_created_once_for_all_records(sandbox: Sandbox, target_config: Config, tmp_path: Path) -> None:
     """Its type is that of the referring stream. The response to its create is lost, and it is still created once."""
     sandbox.add_fault(Fault("dropped_connection", method="POST", path="/tags", after_commit=True))
-    leads = [
+    records = [
         record_message(
             "customers", external_id=f"t{number}", first_name=f"Tagged{number}", tags=["Brand  new", "brand NEW"]
         )
         for number in range(12)
     ]
     config = target_config | {"create_missing_references": ["tags"]}
-    text = singer_lines(schema_message("customers", *CUSTOMER), *leads)
+    text = singer_lines(schema_message("customers", *CUSTOMER), *records)
     assert run_target(config, text, tmp_path).counts == {"created": 12}
     (tag,) = [row for row in sandbox.rows("tags") if row["title"] == "Brand new"]
     assert tag["type"] == "customer"

@@ -50,10 +50,10 @@ def test_concurrent_records_with_one_email_create_one_customer(
     sandbox: Sandbox, target_config: Config, tmp_path: Path
 ) -> None:
     """A form that is submitted several times within a second creates one customer."""
-    leads = [
+    records = [
         record_message("customers", external_id=f"l{n}", first_name="Same", email="same@example.com") for n in range(8)
     ]
-    counts = run_target(target_config, singer_lines(CUSTOMERS, *leads), tmp_path).counts
+    counts = run_target(target_config, singer_lines(CUSTOMERS, *records), tmp_path).counts
     assert counts == {"created": 1, "updated": 7}
 
 

@@ -78,14 +78,16 @@ def test_referenced_rows_that_are_created_count(
 ) -> None:
     """Each missing tag counts once. No tag is created if the limit is exceeded."""
     config = target_config | {"max_creates": limit, "create_missing_references": ["tags"]}
-    parts = [record_message("customers", external_id=f"t{n}", first_name="T", tags=[f"New {n % 9}"]) for n in range(9)]
-    result = run_target(config, singer_lines(CUSTOMERS, *parts), tmp_path)
+    records = [
+        record_message("customers", external_id=f"t{n}", first_name="T", tags=[f"New {n % 9}"]) for n in range(9)
+    ]
+    result = run_target(config, singer_lines(CUSTOMERS, *records), tmp_path)
     assert result.status == (4 if limit < 9 else 0)
     assert sum(str(row["title"]).startswith("New ") for row in sandbox.rows("tags")) == (0 if limit < 9 else 9)
 
 
 @pytest.mark.parametrize(
-    ("limits", "parts"),
+    ("limits", "messages"),
     [
         (
             {"max_updates": 0},
@@ -105,10 +107,10 @@ def test_referenced_rows_that_are_created_count(
     ids=["an update of a planned row", "a move of a planned row"],
 )
 def test_planned_rows_are_visible_to_later_records(
-    sandbox: Sandbox, target_config: Config, tmp_path: Path, limits: Config, parts: list[Config]
+    sandbox: Sandbox, target_config: Config, tmp_path: Path, limits: Config, messages: list[Config]
 ) -> None:
     """The limit counts each record as if the records before it had been written."""
-    assert run_target(target_config | limits, singer_lines(CUSTOMERS, *parts), tmp_path).status == 4
+    assert run_target(target_config | limits, singer_lines(CUSTOMERS, *messages), tmp_path).status == 4
     assert write_requests(sandbox) == []
 
 

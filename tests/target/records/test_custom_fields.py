@@ -18,10 +18,10 @@ def test_custom_fields_by_name_take_precedence_over_raw_ones(
 ) -> None:
     """A tap emits both forms. Only the changed field is sent, and a later change of another field keeps it."""
     schema = schema_message("customers", "id", "customfields", "custom_fields")
-    row = next(each for each in sandbox.rows("customers") if len(each["customfields"]) > 1)
-    names = {each["id"]: each["name"] for each in sandbox.rows("custom_fields")}
+    row = next(row for row in sandbox.rows("customers") if len(row["customfields"]) > 1)
+    names = {field["id"]: field["name"] for field in sandbox.rows("custom_fields")}
     raw = row["customfields"]
-    before = {names[each["field_instance_id"]]: each["value"] for each in raw}
+    before = {names[value["field_instance_id"]]: value["value"] for value in raw}
 
     def send(**changes: Any) -> Config:
         record = record_message("customers", id=row["id"], customfields=raw, custom_fields={**before, **changes})
@@ -31,7 +31,7 @@ def test_custom_fields_by_name_take_precedence_over_raw_ones(
     assert send(**{"Gate code": "NEW"}) == {"updated": 1}
     assert send(**{"Gate code": "NEW", "Number of units": 7}) == {"updated": 1}
     after = row_by_id(sandbox, "customers", row["id"])["customfields"]
-    values_by_name = {names[each["field_instance_id"]]: each["value"] for each in after}
+    values_by_name = {names[value["field_instance_id"]]: value["value"] for value in after}
     assert (values_by_name["Gate code"], values_by_name["Number of units"]) == ("NEW", "7")
 
 
@@ -39,13 +39,13 @@ def test_a_custom_field_that_returns_to_its_old_value_is_written_again(
     sandbox: Sandbox, target_config: Config, tmp_path: Path
 ) -> None:
     """The raw form in the record may be older than the row, so it does not show the current value."""
-    row = next(each for each in sandbox.rows("customers") if each["customfields"])
-    names = {each["id"]: each["name"] for each in sandbox.rows("custom_fields")}
-    field = next(each for each in row["customfields"] if names[each["field_instance_id"]] == "Gate code")
+    row = next(row for row in sandbox.rows("customers") if row["customfields"])
+    names = {field["id"]: field["name"] for field in sandbox.rows("custom_fields")}
+    field = next(value for value in row["customfields"] if names[value["field_instance_id"]] == "Gate code")
     schema = schema_message("customers", "id", "customfields", "custom_fields")
     for value in ("two", field["value"] or "one"):
         values = {"customfields": row["customfields"], "custom_fields": {"Gate code": value}}
         text = singer_lines(schema, record_message("customers", id=row["id"], **values))
         assert run_target(target_config, text, tmp_path).counts == {"updated": 1}
     after = row_by_id(sandbox, "customers", row["id"])
-    assert value in [each["value"] for each in after["customfields"]]
+    assert value in [entry["value"] for entry in after["customfields"]]

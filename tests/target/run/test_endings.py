@@ -84,7 +84,7 @@ def test_a_run_killed_at_any_moment_neither_loses_nor_duplicates_a_record(
     chance = random.Random(seed)
     total = 90
     print(f"seed {seed}")  # noqa: T201
-    messages = [part for number in range(total) for part in (numbered_customer(number), state_message(number))]
+    messages = [message for number in range(total) for message in (numbered_customer(number), state_message(number))]
     with Sandbox(customers=30, latency_ms=15) as sandbox:
         config = target_config | {"api_url": sandbox.url, "api_key": sandbox.key}
         last_state, kills = -1, 0
@@ -105,7 +105,7 @@ def test_a_run_killed_at_any_moment_neither_loses_nor_duplicates_a_record(
 
 def test_sigterm_lets_requests_in_flight_finish(target_config: Config, tmp_path: Path) -> None:
     """Exit status 143. States acknowledge only written records, and the last line has the counts."""
-    messages = [part for number in range(400) for part in (numbered_customer(number), state_message(number))]
+    messages = [message for number in range(400) for message in (numbered_customer(number), state_message(number))]
     with Sandbox(customers=30, latency_ms=15) as sandbox:
         config = target_config | {"api_url": sandbox.url, "api_key": sandbox.key}
         with running_target(config, singer_lines(CUSTOMERS, *messages), tmp_path) as process:
@@ -125,9 +125,9 @@ def test_a_used_up_quota_ends_the_run_without_states_of_unwritten_records(
     """Exit status 3. The next run writes the other records."""
     sandbox.add_fault(Fault("quota_exceeded", method="POST", skip=3))
     messages = [
-        part
+        message
         for n in range(9)
-        for part in (record_message("customers", external_id=f"q{n}", first_name="Q"), state_message(n))
+        for message in (record_message("customers", external_id=f"q{n}", first_name="Q"), state_message(n))
     ]
     result = run_target(target_config, singer_lines(CUSTOMERS, *messages), tmp_path)
     assert result.status == 3

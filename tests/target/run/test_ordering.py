@@ -73,16 +73,16 @@ def test_submit_blocks_while_the_executor_is_full() -> None:
 
 
 @given(st.lists(st.sampled_from(["record", "state", "end"]), max_size=40), st.randoms(use_true_random=False))
-def test_a_state_is_emitted_once_all_records_before_it_are_done(parts: list[str], chance: random.Random) -> None:
+def test_a_state_is_emitted_once_all_records_before_it_are_done(events: list[str], chance: random.Random) -> None:
     """In any order of ends, no state is emitted early or twice, and the last one is emitted."""
     emitted: list[dict[str, int]] = []
     state_queue = StateQueue(emitted.append)
     open_tickets: list[int] = []
     tickets_before: dict[int, set[int]] = {}
-    for number, part in enumerate(parts):
-        if part == "record":
+    for number, event in enumerate(events):
+        if event == "record":
             open_tickets.append(state_queue.open_ticket())
-        elif part == "state":
+        elif event == "state":
             tickets_before[number] = set(open_tickets)
             state_queue.append({"n": number})
         elif open_tickets:

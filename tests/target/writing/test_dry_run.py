@@ -39,16 +39,20 @@ def test_a_dry_run_counts_a_repeated_key_like_a_real_run(
     sandbox: Sandbox, target_config: Config, tmp_path: Path
 ) -> None:
     """The key is sent three times, deleted, and sent again."""
-    parts = [record_message("customers", external_id="k", first_name="K", **more) for more in ({}, {}, {"notes": "x"})]
-    parts += [record_message("customers", external_id="k", deleted_at="2026-01-01T00:00:00Z"), parts[0]]
+    records = [
+        record_message("customers", external_id="k", first_name="K", **values) for values in ({}, {}, {"notes": "x"})
+    ]
+    records += [record_message("customers", external_id="k", deleted_at="2026-01-01T00:00:00Z"), records[0]]
     config = target_config | {"hard_delete": True}
-    dry = run_target(config | {"dry_run": True}, singer_lines(CUSTOMERS, *parts), tmp_path)
-    real = run_target(config, singer_lines(CUSTOMERS, *parts), tmp_path)
+    dry = run_target(config | {"dry_run": True}, singer_lines(CUSTOMERS, *records), tmp_path)
+    real = run_target(config, singer_lines(CUSTOMERS, *records), tmp_path)
     assert dry.counts == real.counts == {"created": 2, "unchanged": 1, "updated": 1, "deleted": 1}
 
 
 def test_a_dry_run_ignores_safety_limits(target_config: Config, tmp_path: Path) -> None:
     """The error of a safety limit recommends a dry run, which must show all planned writes."""
-    parts = [record_message("customers", external_id=f"g{n}", first_name="G") for n in range(4)]
-    result = run_target(target_config | {"dry_run": True, "max_creates": 1}, singer_lines(CUSTOMERS, *parts), tmp_path)
+    records = [record_message("customers", external_id=f"g{n}", first_name="G") for n in range(4)]
+    result = run_target(
+        target_config | {"dry_run": True, "max_creates": 1}, singer_lines(CUSTOMERS, *records), tmp_path
+    )
     assert (result.status, result.counts) == (0, {"created": 4})

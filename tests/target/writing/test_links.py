@@ -9,7 +9,15 @@ from fieldpulse_sandbox.faults.fault import Fault
 from fieldpulse_sandbox.sandbox import Sandbox
 from tests.harness.messages import record_message, schema_message, singer_lines
 from tests.harness.target_runner import run_target
-from tests.target.shared import newest_row, posts, row_by_id, run_ledger_command, write_requests
+from tests.target.shared import (
+    PRICE_UPDATES,
+    newest_row,
+    posts,
+    price_update,
+    row_by_id,
+    run_ledger_command,
+    write_requests,
+)
 
 Config = dict[str, Any]
 
@@ -31,10 +39,13 @@ def test_a_link_is_created_once_and_removed_once(sandbox: Sandbox, target_config
         "material_lists", external_id="m", title="Van", disconnect=[{"from_entity": "job", "from_entity_id": job}]
     )
     outcomes = []
-    for part in (record, record, unlinked, unlinked, record):
+    for message in (record, record, unlinked, unlinked, record):
         since = len(sandbox.requests)
         outcomes.append(
-            (run_target(target_config, singer_lines(MATERIAL_LISTS, part), tmp_path).counts, len(posts(sandbox, since)))
+            (
+                run_target(target_config, singer_lines(MATERIAL_LISTS, message), tmp_path).counts,
+                len(posts(sandbox, since)),
+            )
         )
     assert outcomes == [
         ({"created": 1}, 2),
@@ -80,14 +91,11 @@ def test_items_are_connected_and_prices_are_updated(sandbox: Sandbox, target_con
     assert run_target(target_config, singer_lines(MATERIAL_LISTS, record), tmp_path).counts == {"created": 1}
     row = newest_row(sandbox, "material_lists")
     assert [(link.entity_id, link.item_ids) for link in sandbox.links(row["id"])] == [(job, (item,))]
-    invoice = next(row for row in sandbox.rows("invoices") if row["line_items"])
-    line = invoice["line_items"][0]
-    part = {"id": line["line_components"][0]["id"], "unit_cost": "1.5", "unit_price": "3"}
-    prices = record_message("invoices", id=invoice["id"], price_update=[{"id": line["id"], "line_components": [part]}])
-    text = singer_lines(schema_message("invoices", "id", "price_update"), prices)
+    prices = price_update(sandbox)
+    text = singer_lines(PRICE_UPDATES, prices)
     assert run_target(target_config, text, tmp_path).counts == {"updated": 1}
     assert run_target(target_config, text, tmp_path).counts == {"unchanged": 1}
-    after = row_by_id(sandbox, "invoices", invoice["id"])
+    after = row_by_id(sandbox, "invoices", prices["record"]["id"])
     assert after["line_items"][0]["line_components"][0]["unit_price"] == "3.0000"
 
 

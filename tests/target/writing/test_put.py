@@ -8,9 +8,9 @@ from typing import Any
 
 from fieldpulse_sandbox.faults.fault import Fault
 from fieldpulse_sandbox.sandbox import Sandbox
-from tests.harness.messages import record_message, schema_message, singer_lines
+from tests.harness.messages import record_message, singer_lines
 from tests.harness.target_runner import run_target
-from tests.target.shared import CUSTOMERS, JOBS, running_target, wait_until, write_requests
+from tests.target.shared import CUSTOMERS, JOBS, PRICE_UPDATES, price_update, running_target, wait_until, write_requests
 
 Config = dict[str, Any]
 
@@ -37,17 +37,8 @@ def test_a_price_update_without_a_response_is_sent_once_more(
     sandbox: Sandbox, target_config: Config, tmp_path: Path
 ) -> None:
     """The first request may be applied late, so that the target repeats the update after the retry."""
-    invoice = next(row for row in sandbox.rows("invoices") if row["line_items"])
-    line = invoice["line_items"][0]
-    part = {"id": line["line_components"][0]["id"], "unit_cost": "1.5", "unit_price": "3"}
     sandbox.add_fault(Fault("error_status", method="PUT", status=504))
-    prices = record_message("invoices", id=invoice["id"], price_update=[{"id": line["id"], "line_components": [part]}])
-    assert (
-        run_target(
-            target_config, singer_lines(schema_message("invoices", "id", "price_update"), prices), tmp_path
-        ).status
-        == 0
-    )
+    assert run_target(target_config, singer_lines(PRICE_UPDATES, price_update(sandbox)), tmp_path).status == 0
     assert [line.split("/")[-1] for line in write_requests(sandbox)] == ["price-update"] * 3
 
 

@@ -82,9 +82,9 @@ def test_similar_creates_keep_their_own_values(
 def test_a_repeated_schema_links_no_create_in_flight(sandbox: Sandbox, target_config: Config, tmp_path: Path) -> None:
     """A changed schema makes the SDK build a new sink. Creates in flight are not uncertain then."""
     sandbox.add_fault(Fault("dropped_connection", method="POST", after_commit=True, times=3))
-    more = schema_message("customers", "external_id", "first_name", "email", "notes")
-    parts = [part for n in range(6) for part in (CUSTOMERS if n % 2 else more, numbered_customer(n))]
-    assert run_target(target_config, singer_lines(*parts), tmp_path).counts == {"created": 6}
+    wider_schema = schema_message("customers", "external_id", "first_name", "email", "notes")
+    messages = [message for n in range(6) for message in (CUSTOMERS if n % 2 else wider_schema, numbered_customer(n))]
+    assert run_target(target_config, singer_lines(*messages), tmp_path).counts == {"created": 6}
     assert numbered_customers(sandbox) == [f"New{n}" for n in range(6)]
 
 
@@ -120,8 +120,8 @@ def test_several_matching_rows_leave_the_record_uncertain(
     result = run_target(target_config, text, tmp_path)
     assert (result.counts, result.status, result.states) == ({"uncertain": 1}, 1, [{"bookmarks": 1}])
     assert json.loads(Path(target_config["rejects_path"]).read_text().splitlines()[1])["record"]["external_id"] == "u"
-    again = run_target(target_config, text, tmp_path)
-    assert again.counts == {"uncertain": 1}
+    second = run_target(target_config, text, tmp_path)
+    assert second.counts == {"uncertain": 1}
     assert sum(row["job_type"] == "Twin" for row in sandbox.rows("jobs")) == 2
 
 
