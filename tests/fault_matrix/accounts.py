@@ -84,3 +84,11 @@ def can_prove_completeness(behaviour: Behaviour) -> bool:
     """Return whether this account shows the end of each list, and has a stable order or a count."""
     shows_end = behaviour.past_the_end in ("empty", "null")
     return (behaviour.count_key is not None or shows_end) and not behaviour.shuffle_unsorted
+
+
+def can_settle_creates(behaviour: Behaviour) -> bool:
+    """Return whether this account's rows tell if a create arrived whose answer was lost.
+
+    An absent row needs a proof that the list was read whole; a present one, the columns that tell it from others.
+    """
+    return can_prove_completeness(behaviour) and "jobs.customer_id" not in behaviour.missing_columns

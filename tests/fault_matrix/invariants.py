@@ -254,23 +254,23 @@ def counts_add_up(report: Message, *, read: Mapping[str, int] | None, rejects: i
 
 
 def converged(
-    dues: list[Expectation], rows: Mapping[str, Rows], report: Message, *, can_prove: bool = True
+    dues: list[Expectation], rows: Mapping[str, Rows], report: Message, *, can_settle: bool = True
 ) -> Iterator[str]:
     """Yield keys that are not as expected after a replay without faults.
 
-    Money may stay uncertain if the report counts it. So may all else where the account shows no end of a list
-    (`can_prove` is false), since the absence of a row cannot be proved there. A record that refers to an uncertain one
-    is rejected, and a row that is created by its name is in no report.
+    Money may stay uncertain if the report counts it. So may all else where the account's rows cannot answer whether a
+    create arrived (`can_settle` is false). A record that refers to an uncertain one is rejected, and a row that is
+    created by its name is in no report.
     """
     uncertain = {stream: counts["uncertain"] for stream, counts in report["streams"].items()}
     rejected = {stream: counts.get("rejected", 0) for stream, counts in report["streams"].items()}
     for due in dues:
         if due.is_met(rows[due.stream]):
             continue
-        may_doubt = due.is_money or not can_prove
+        may_doubt = due.is_money or not can_settle
         if may_doubt and uncertain.get(due.stream, 0) > 0 and len(due.rows(rows[due.stream])) <= len(due.keys):
             continue
-        if not can_prove and any(uncertain.values()) and rejected.get(due.stream, 1):
+        if not can_settle and any(uncertain.values()) and rejected.get(due.stream, 1):
             continue
         yield f"{due.stream}: {', '.join(due.keys)} did not converge: {len(due.rows(rows[due.stream]))} rows"
 

@@ -127,7 +127,7 @@ def test_only_money_may_stay_in_doubt_and_must_say_so() -> None:
     none: dict[str, Any] = {"payments": {}}
     assert list(converged([money], none, report)) == []
     assert list(converged([other], none, report))
-    assert list(converged([replace(other, stream="payments")], none, report, can_prove=False)) == []
+    assert list(converged([replace(other, stream="payments")], none, report, can_settle=False)) == []
     assert list(converged([money], none, {"streams": {"payments": {"uncertain": 0}}}))
 
 
@@ -135,10 +135,10 @@ def test_a_record_that_refers_to_an_uncertain_row_may_be_rejected() -> None:
     """Only where absence cannot be proved, and only if it is counted as rejected."""
     due, none = [Expectation("jobs", ("j",), {"notes": "x"})], {"jobs": {}}
     report = {"streams": {"customers": {"uncertain": 1}, "jobs": {"uncertain": 0, "rejected": 1}}}
-    assert list(converged(due, none, report, can_prove=False)) == []
+    assert list(converged(due, none, report, can_settle=False)) == []
     assert list(converged(due, none, report))
     report["streams"]["jobs"]["rejected"] = 0
-    assert list(converged(due, none, report, can_prove=False))
+    assert list(converged(due, none, report, can_settle=False))
 
 
 def test_an_input_that_cannot_be_written_must_be_refused_by_its_setting() -> None:

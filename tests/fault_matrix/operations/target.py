@@ -11,7 +11,7 @@ from random import Random
 from typing import Any
 
 from fieldpulse_sandbox.sandbox import Sandbox
-from tests.fault_matrix.accounts import can_prove_completeness
+from tests.fault_matrix.accounts import can_settle_creates
 from tests.fault_matrix.invariants import (
     LINKS,
     Expectation,
@@ -301,7 +301,7 @@ class TargetCheck:
                 self._operation.expectations,
                 self._rows(),
                 read_report(self._report),
-                can_prove=can_prove_completeness(self._box.behaviour),
+                can_settle=can_settle_creates(self._box.behaviour),
             )
 
     def _run_with_faults(self, faulty: RunWithFaults) -> Iterator[str]:
