@@ -15,7 +15,7 @@ from fieldpulse_api.resources.model import Resource
 from .errors import ConfigError
 
 VERSION = 1
-_MAX_BYTES = 2**20
+_MAX_BYTES = 2**24
 
 
 class ListFacts(msgspec.Struct, kw_only=True):
@@ -66,8 +66,9 @@ class WriteFacts(msgspec.Struct, kw_only=True):
 
 
 class AccountProfile(msgspec.Struct, kw_only=True):
-    """The profile of one account. It contains no key, no name of the account and no content of its rows.
+    """The profile of one account. It contains no key, no name of the account and no personal data.
 
+    `office_names` are rows of the lists of such names, by resource, if the doctor was told to keep them.
     `envelope_extras` are the keys of the envelope beside the rows. `past_last_page` is what a page after the last one
     contains, `over_limit` the effect of a `limit` above 100, `users_over_limit` the same for users. Lists have
     `FieldPulse-…` headers with `has_count_headers`, and return deleted rows for `deleted=true` with
@@ -88,6 +89,7 @@ class AccountProfile(msgspec.Struct, kw_only=True):
     times_match_zone: bool | None = None
     lists: dict[str, ListFacts] = {}
     writes: WriteFacts = msgspec.field(default_factory=WriteFacts)
+    office_names: dict[str, list[dict[str, Any]]] = {}
 
     @classmethod
     def read(cls, path: str) -> AccountProfile:

@@ -20,6 +20,7 @@ from fieldpulse_api.http.retry import RetryPolicy
 from fieldpulse_api.http.settings import ClientSettings
 from fieldpulse_cli.doctor.account_check import MAX_ATTEMPTS, MAX_REQUESTS, AccountCheck
 from fieldpulse_cli.doctor.findings import Finding
+from fieldpulse_cli.doctor.office_names import read_office_names
 from fieldpulse_cli.doctor.report import report_lines
 from fieldpulse_cli.doctor.store_check import store_finding
 from fieldpulse_cli.doctor.write_probe import WARNING, WriteProbe
@@ -53,14 +54,29 @@ def commands() -> None:
     metavar="NAME",
     help="Take the settings of this plugin, for a second account: tap-fieldpulse--north reads TAP_FIELDPULSE__NORTH_….",
 )
+@click.option(
+    "--with-names",
+    is_flag=True,
+    help="Keep the names of statuses, workflows, custom fields, tags and lead sources in the profile.",
+)
 @click.option("--write-probe", is_flag=True, help="Also test writes, on a customer that is created and deleted.")
 @click.option("--yes", is_flag=True, help="Do not ask for confirmation before writing.")
-def doctor(*, as_json: bool, profile_path: Path | None, plugin: str | None, write_probe: bool, yes: bool) -> None:
+def doctor(
+    *,
+    as_json: bool,
+    profile_path: Path | None,
+    plugin: str | None,
+    with_names: bool,
+    write_probe: bool,
+    yes: bool,
+) -> None:
     """Check the API key, the clock, the time zone, every list and the stores.
 
-    Sends at most 60 requests, which only read. Prints a line for each list, what needs attention, a verdict and the
-    next step. Exits with status 1 if a check failed.
+    Sends at most 60 requests, and with --with-names one more for each page of names. They only read. Prints a line for
+    each list, what needs attention, a verdict and the next step. Exits with status 1 if a check failed.
     """
+    if with_names and not profile_path:
+        raise click.UsageError("--with-names needs --profile: the names are kept nowhere else")
     if write_probe and not yes:
         click.confirm(f"{WARNING}\nContinue?", abort=True, err=True)
     signal.signal(signal.SIGTERM, end_by_signal)  # so that a write probe cleans up
@@ -75,6 +91,10 @@ def doctor(*, as_json: bool, profile_path: Path | None, plugin: str | None, writ
         check = AccountCheck(client)
         findings = list(check.findings())
     profile, request_count = check.profile, client.request_count
+    if with_names and profile.lists:
+        with closing(Client(settings, retry_policy=retry_policy)) as client:
+            findings += read_office_names(client, profile)
+            request_count += client.request_count
     if write_probe and profile.lists:
         with closing(Client(settings, retry_policy=retry_policy)) as client:
             probe = WriteProbe(client)

@@ -7,21 +7,31 @@ import gc
 import re
 import sys
 from collections.abc import Sequence
+from pathlib import Path
 from typing import NoReturn
 from urllib.parse import urlsplit
 
 from typing_extensions import override
 
 from . import poke
+from .behaviour.account_profile import office_names_like
 from .behaviour.profiles import ABOUT, LIVE, PROFILES
 from .behaviour.switches import Behaviour
 from .data.store import Store
 from .faults.fault import KINDS, Fault
 from .faults.fault_queue import FaultQueue
 from .faults.random_faults import RandomFaults
-from .options import InvalidOption, behaviour_from, described_options, fault_from, random_faults_from
+from .options import (
+    InvalidOption,
+    account_profile_from,
+    behaviour_from,
+    described_options,
+    fault_from,
+    random_faults_from,
+)
 from .schema.table_shapes import COMPANY_ID
 from .seed import build_account
+from .seed.draft import Rows
 from .server.recorded_request import RecordedRequest
 from .server.webhook_sender import WebhookSender
 
@@ -39,25 +49,25 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser = _parser()
     options = parser.parse_args(words)
     try:
-        behaviour = behaviour_from(options.profile, options.behaviour, options.set, options.like)
+        like = account_profile_from(options.like) if options.like else {}
+        behaviour = behaviour_from(options.profile, options.behaviour, options.set, like)
         random_faults = random_faults_from(
             {option.name: getattr(options, f"fault_{option.name}") for option in described_options(RandomFaults)}
         )
         faults = FaultQueue([fault_from(text) for text in options.fault], random_faults)
     except InvalidOption as error:
         parser.error(str(error))
-    return _serve(parser, options, behaviour, faults)
+    return _serve(parser, options, _build_store(options, office_names_like(like)), behaviour, faults)
 
 
 def _serve(
-    parser: argparse.ArgumentParser, options: argparse.Namespace, behaviour: Behaviour, faults: FaultQueue
+    parser: argparse.ArgumentParser, options: argparse.Namespace, store: Store, behaviour: Behaviour, faults: FaultQueue
 ) -> int:
     try:
         from .server.app import create_app  # noqa: PLC0415  the extra `sandbox` may be missing
         from .server.uvicorn_server import UvicornServer, listen  # noqa: PLC0415  as above
     except ModuleNotFoundError as error:
         parser.error(f"{error.name} is not installed; run: pip install 'singer-fieldpulse[sandbox]'")
-    store = _build_store(options)
     app = create_app(
         store,
         behaviour=behaviour,
@@ -82,10 +92,10 @@ def _serve(
     return 0
 
 
-def _build_store(options: argparse.Namespace) -> Store:
+def _build_store(options: argparse.Namespace, office_names: Rows) -> Store:
     """Build the account without the garbage collector, which would scan all rows again and again."""
     gc.disable()
-    store = Store(build_account(options.customers, options.seed, options.users, options.company_id))
+    store = Store(build_account(options.customers, options.seed, options.users, options.company_id, office_names))
     gc.freeze()
     gc.enable()
     return store
@@ -135,6 +145,7 @@ def _parser() -> argparse.ArgumentParser:
     )
     parser.add_argument(
         "--like",
+        type=Path,
         metavar="FILE",
         help="an account profile that `fieldpulse doctor` wrote: behave as that account does, where it is known",
     )

@@ -12,7 +12,7 @@ from dataclasses import MISSING, fields
 from difflib import get_close_matches
 from functools import cache
 from pathlib import Path
-from typing import Any, NamedTuple, get_type_hints
+from typing import Any, NamedTuple, TypedDict, get_type_hints
 from zoneinfo import available_timezones
 
 import msgspec
@@ -38,6 +38,14 @@ class InvalidOption(ValueError):
     """Invalid command-line option or switch; the text is one line."""
 
 
+class _AccountProfile(TypedDict, total=False):
+    """The shape of an account profile, as far as the sandbox uses it."""
+
+    lists: dict[str, dict[str, Any]]
+    writes: dict[str, Any]
+    office_names: dict[str, list[dict[str, Any]]]
+
+
 class Option(NamedTuple):
     """A field as the help text shows it."""
 
@@ -47,15 +55,30 @@ class Option(NamedTuple):
     description: str
 
 
-def behaviour_from(profile: str, file: str | None, pairs: list[str], like: str | None = None) -> Behaviour:
+def behaviour_from(
+    profile: str, file: str | None, pairs: list[str], like: Mapping[str, Any] | None = None
+) -> Behaviour:
     """Return a profile, changed by the account profile `like`, the switches of a JSON file, and `NAME=VALUE` texts.
 
     Raises: InvalidOption.
     """
     _check_name(profile, PROFILES, "profile")
-    switches = switches_like(_read_object(Path(like))) if like else {}
+    switches = switches_like(like) if like else {}
     switches |= _read_object(Path(file)) if file else {}
     return profile_of(profile, **_converted_options(Behaviour, [*switches.items(), *_split(pairs)]))
+
+
+def account_profile_from(path: Path) -> dict[str, Any]:
+    """Return the account profile in a file that `fieldpulse doctor` wrote.
+
+    Raises: InvalidOption.
+    """
+    profile = _read_object(path)
+    try:
+        msgspec.convert(profile, _AccountProfile)
+    except msgspec.ValidationError as error:
+        raise InvalidOption(f"{path} is not an account profile of fieldpulse doctor: {error}") from None
+    return profile
 
 
 def fault_from(text: str) -> Fault:

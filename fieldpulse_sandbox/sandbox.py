@@ -14,6 +14,7 @@ from .faults.fault_queue import FaultQueue
 from .faults.random_faults import RandomFaults
 from .schema.table_shapes import Row
 from .seed import build_account
+from .seed.draft import Rows
 from .server.app import create_app
 from .server.recorded_request import RecordedRequest
 from .server.uvicorn_server import UvicornServer, listen
@@ -47,12 +48,13 @@ class Sandbox:
         behaviour: Behaviour | None = None,
         random_faults: RandomFaults | None = None,
         webhook_url: str | None = None,
+        office_names: Rows | None = None,
         clock: Clock = time.time,
     ) -> None:
         """Build the account. The server starts with the `with` block."""
         self.key = api_key
         self.behaviour = behaviour or profile_of(profile)
-        self.store = Store(build_account(customers, seed, users), clock)
+        self.store = Store(build_account(customers, seed, users, office_names=office_names), clock)
         self.requests: list[RecordedRequest] = []
         self.on_request: Callable[[RecordedRequest], None] | None = None
         self.url = ""

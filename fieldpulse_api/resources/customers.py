@@ -150,6 +150,7 @@ TAGS = WritableResource(
     title="Tags of customers and jobs",
     evidence=Evidence.VERIFIED,
     source="an export from 2021",
+    has_office_names=True,
     write_spec=WriteSpec(
         fields=(Field("type"), Field("title"), Field("color", max_length=7)),
         required=("title",),
@@ -166,6 +167,7 @@ LEAD_SOURCES = Resource(
     updated_column=None,
     evidence=Evidence.VERIFIED,
     source="a response from 2024",
+    has_office_names=True,
 )
 
 PIPELINE_STATUSES = WritableResource(
@@ -176,6 +178,7 @@ PIPELINE_STATUSES = WritableResource(
     updated_column=None,
     evidence=Evidence.INFERRED,
     source="customers refer to it; no response was ever published",
+    has_office_names=True,
     write_spec=WriteSpec(
         target_resource="customers",
         row_reference="customer_id",

@@ -92,13 +92,14 @@ MATERIAL_LISTS = WritableResource(
     evidence=Evidence.INFERRED,
     source="no response was ever published, and the documented write body is empty",
     write_spec=WriteSpec(
-        # The documented body is empty. These are the columns that rows probably have (inferred).
+        # The documented body is empty. These are columns that rows have elsewhere, or probably have (inferred).
         fields=(
-            *fields_of(FieldType.TEXT, "title status notes"),
-            *fields_of(FieldType.INTEGER, "job_id project_id"),
-            *fields_of(FieldType.JSON, "items assignments customfields"),
+            *fields_of(FieldType.TEXT, "title status notes internal_notes"),
+            Field("is_template", FieldType.BOOLEAN),
+            *fields_of(FieldType.INTEGER, "customer_id job_id project_id status_id status_workflow_id"),
+            *fields_of(FieldType.JSON, "groupings items assignments customfields"),
         ),
-        references=(row_of("job"), row_of("project"), *ASSIGNMENTS),
+        references=(row_of("customer"), row_of("job"), row_of("project"), *ASSIGNMENTS),
         required=("title",),
         fingerprint_fields=("title", "job_id", "project_id"),
         actions=(

@@ -122,6 +122,7 @@ JOB_STATUS_WORKFLOWS = Resource(
     updated_column=None,
     evidence=Evidence.VERIFIED,
     source="a response from 2024",
+    has_office_names=True,
 )
 
 JOB_STATUSES = Resource(
@@ -133,6 +134,7 @@ JOB_STATUSES = Resource(
     updated_column=None,
     evidence=Evidence.VERIFIED,
     source="a response from 2024",
+    has_office_names=True,
 )
 
 SUBTASKS = WritableResource(

@@ -87,6 +87,7 @@ class Resource:
     invoice, and back (API facts 4.11).
     `webhook_events` are the vendor's names of events, without the noun in front. `source` says where the evidence for
     the shape of the rows comes from.
+    `has_office_names`: the rows are names that the account's office has chosen, such as statuses and custom fields.
     """
 
     name: str
@@ -112,6 +113,7 @@ class Resource:
     filters: tuple[Filter, ...] = ()
     moves_to: str | None = None
     webhook_events: tuple[str, ...] = ()
+    has_office_names: bool = False
 
     def __post_init__(self) -> None:
         """Raise ValueError for an entry that contradicts itself, when the catalogue is imported."""

@@ -65,6 +65,7 @@ CUSTOM_FIELDS = WritableResource(
     title="Definitions of custom fields",
     evidence=Evidence.DOCUMENTED,
     source="the documented write body; main keys verified on another host",
+    has_office_names=True,
     write_spec=WriteSpec(
         fields=(
             Field("name"),

@@ -1,4 +1,4 @@
-"""The switches that make the sandbox behave like an account, from the profile that `fieldpulse doctor` wrote of it.
+"""The switches and names that make the sandbox like an account, from the profile that `fieldpulse doctor` wrote of it.
 
 The profile is read as JSON, not with the code of the doctor: the sandbox shares only the catalogue with what it tests.
 A fact that is null in the profile, as unknown, leaves the switch of the profile `live-2026`.
@@ -26,13 +26,21 @@ def switches_like(profile: Facts) -> dict[str, Any]:
     return {name: value for name, value in switches.items() if value is not None}
 
 
+def office_names_like(profile: Facts) -> dict[str, list[dict[str, Any]]]:
+    """Return the rows of a real account that the profile was told to keep, by resource; they have at least an id."""
+    lists = profile.get("office_names", {})
+    return {name: [row for row in rows if row.get("id")] for name, rows in lists.items() if name in BY_NAME}
+
+
 def _of_account(profile: Facts) -> dict[str, Any]:
     extras = set(profile.get("envelope_extras", ()))
+    users_over_limit = profile.get("users_over_limit")
     return {
         "extra_envelope_keys": bool(extras - _KNOWN_EXTRAS) if extras else None,
         "wrap_version": profile.get("version_is_wrapped"),
         "past_the_end": _PAST_THE_END.get(str(profile.get("past_last_page"))),
         "above_max_limit": _ABOVE_MAX_LIMIT.get(str(profile.get("over_limit"))),
+        "lists_above_max_limit": None if users_over_limit is None else ("users",) * (users_over_limit == "honoured"),
         "count_headers": profile.get("has_count_headers"),
         "honour_deleted": profile.get("lists_deleted_rows"),
         "asn_form": {"indexed": "indexed", "flat": "flat"}.get(str(profile.get("asn_form"))),

@@ -13,6 +13,7 @@ PROFILES: dict[str, Behaviour] = {
         always_count=(),
         omit_null_count=True,
         lists_with_limit_50=("company_profiles", "material_lists"),
+        lists_above_max_limit=(),
         max_response_bytes=0,
         user_columns="few",
         pipeline_label="name",

@@ -58,6 +58,9 @@ class Behaviour:
             " `default`: it counts as the default; `honour`: it works"
         ),
     ] = "clamp"
+    lists_above_max_limit: Annotated[
+        tuple[str, ...], RESOURCES, Meta(description="lists on which a larger `limit` works in any case")
+    ] = ("users",)
     max_response_bytes: Annotated[
         int, Meta(ge=0, description="size above which a response fails with status 500; 0: no limit")
     ] = 10_485_760

@@ -20,7 +20,8 @@ def detail_row(store: Store, name: str, row: Row) -> Row:
     """Return a row as its path by id shows it."""
     embedded = {key: store.find(resource, row[column]) for key, resource, column in EMBEDDED.get(name, ())}
     if customer := embedded.get("customer"):
-        embedded["customer"] = store.tables["customers"].list_row(customer)
+        whole = store.tables["customers"].list_row(customer)
+        embedded["customer"] = {key: cell for key, cell in whole.items() if key != "main_location"}  # verified
     return without_hidden(name, row) | embedded
 
 

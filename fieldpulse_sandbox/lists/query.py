@@ -90,7 +90,8 @@ def _limit(resource: Resource, query: dict[str, str], behaviour: Behaviour) -> i
     """Return the number of rows per page. Raises: ValidationFailed."""
     default = 50 if resource.name in behaviour.lists_with_limit_50 else behaviour.default_limit
     limit = _positive(query.get("limit"), default) if behaviour.honour_limit else default
-    if limit <= behaviour.max_limit or behaviour.above_max_limit == "honour":
+    is_unlimited = behaviour.above_max_limit == "honour" or resource.name in behaviour.lists_above_max_limit
+    if limit <= behaviour.max_limit or is_unlimited:
         return limit
     if behaviour.above_max_limit == "refuse":
         raise ValidationFailed([("limit", f"The limit may not be greater than {behaviour.max_limit}.")])

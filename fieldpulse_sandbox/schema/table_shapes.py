@@ -52,6 +52,14 @@ CUSTOMER_TEXTS = (
 )
 """Columns that the web form saves as '', while other clients leave them null (verified)."""
 
+NOT_A_NUMBER: Row = {
+    "phone_e164": None,
+    "searchable_number": None,
+    "has_valid_phone": False,
+    "phone_validation_message": "The phone number is not valid.",
+}
+"""Columns of a customer whose phone number cannot be dialled (verified; the text is invented)."""
+
 _CUSTOMER = {
     **OWNED,
     **nulls(CUSTOMER_TEXTS),
@@ -218,7 +226,7 @@ SHAPES: dict[str, Row] = {
     | {"is_historical": False},
     "custom_fields": OWNED
     | nulls("name object settings")
-    | {"position": 0, "permission": "1,2,3", "is_active": True, "related_record_names": []}
+    | {"position": 0, "permission": "1,2,3", "edit_permission": "1,2,3", "is_active": True, "related_record_names": []}
     | {"can_customer_view": False, "field_widget_id": 1},
     "estimates": _DOCUMENT | {"status": 1, "custom_status": None},
     "invoices": _DOCUMENT | {"customfields": []},
@@ -227,8 +235,9 @@ SHAPES: dict[str, Row] = {
     | {"amount": "0.00", "status": 4},
     "items": _ITEM,
     "material_lists": AUTHORED
-    | nulls("title status notes job_id project_id")
-    | {"items": [], "assignments": [], "customfields": []},
+    | nulls("title status notes internal_notes customer_id job_id project_id status_id status_workflow_id")
+    | {"is_template": False, "subtotal": "0.00"}
+    | {"groupings": [], "items": [], "assignments": [], "customfields": []},
     "purchase_orders": AUTHORED
     | nulls("vendor_type vendor_id vendor_name tax_rate title status payment_status comment order_at received_at")
     | nulls("expected_delivery_at customer_id job_id project_id invoice_id assigned_id order_email delivery_method")

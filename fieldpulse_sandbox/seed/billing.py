@@ -32,6 +32,11 @@ def money(cents: int, places: int = 2) -> str:
     return f"{'-' if cents < 0 else ''}{whole}.{rest:02d}" + "0" * (places - 2)
 
 
+def cents_of(amount: str) -> int:
+    """Return the text of a decimal as whole cents."""
+    return round(float(amount) * 100)
+
+
 def embedded_customer(row: Row) -> Row:
     """Return the customer that an estimate or invoice embeds."""
     return {key: row[key] for key in EMBEDDED_CUSTOMER}
@@ -78,7 +83,7 @@ def _add_document(draft: AccountDraft, name: str, customer: Row, created: int, j
         customer_id=customer["id"],
         customer=embedded_customer(customer),
         job_id=job["id"] if job and draft.chance(0.8) else None,
-        contract_id=draft.rng.choice(draft.rows["contracts"])["id"] if draft.chance(0.2) else None,
+        contract_id=draft.maybe_id("contracts", 0.2),
         status=1 if is_estimate else draft.rng.choice((2, 3, 3, 3, 3)),
         title=job["job_type"] if job else draft.rng.choice(("", None)),
         notes=draft.rng.choice(("", None)),
@@ -126,7 +131,7 @@ def _lines(draft: AccountDraft) -> tuple[list[Row], int]:
     for number in range(draft.rng.randrange(1, 4)):
         item = draft.rng.choice(draft.rows["items"])
         quantity = draft.rng.randrange(1, 5)
-        sum_cents += quantity * round(float(item["default_unit_price"]) * 100)
+        sum_cents += quantity * cents_of(item["default_unit_price"])
         lines.append(_line(draft, number, item, quantity))
     return lines, sum_cents
 
@@ -160,10 +165,13 @@ def _line(draft: AccountDraft, number: int, item: Row, quantity: int) -> Row:
 
 
 def _add_payments(draft: AccountDraft) -> None:
-    """Add one or two payments for two thirds of the invoices; they add up to `amount_paid` exactly (verified)."""
+    """Add one or two payments for two thirds of the invoices; they add up to `amount_paid` exactly (verified).
+
+    An invoice has the status of its payments (observed), unless it was imported.
+    """
     plans: list[tuple[int, int, Row]] = []
     for invoice in draft.rows["invoices"]:
-        cents = round(float(invoice["total"]) * 100)
+        cents = cents_of(invoice["total"])
         parts = draft.rng.choice(
             ((), (), (cents,), (cents,), (cents,), (cents // 3, cents - cents // 3), (cents // 2,))
         )
@@ -182,6 +190,8 @@ def _add_payments(draft: AccountDraft) -> None:
             notes=draft.rng.choice(("", None, "Check 0001")),
         )
         settle(invoice, [*invoice["payments"], payment])
+        if not invoice["qb_originated"]:
+            invoice["status"] = status_by_payments(invoice)
         invoice["updated_at"] = max(invoice["updated_at"], payment["created_at"])
 
 
@@ -190,10 +200,15 @@ EMBEDDED_PAYMENT = ("id", "invoice_id", "customer_id", "amount", "method", "paym
 
 def settle(invoice: Row, payments: list[Row]) -> None:
     """Set the payments of an invoice, and the amounts and dates that follow from them."""
-    paid = sum(round(float(payment["amount"]) * 100) for payment in payments)
+    paid = sum(cents_of(payment["amount"]) for payment in payments)
     dates = sorted(payment["payment_date"] for payment in payments if payment["payment_date"])
     invoice["payments"] = [{key: payment[key] for key in EMBEDDED_PAYMENT} for payment in payments]
     invoice["amount_paid"] = money(paid)
-    invoice["amount_unpaid"] = money(max(0, round(float(invoice["total"]) * 100) - paid))
+    invoice["amount_unpaid"] = money(max(0, cents_of(invoice["total"]) - paid))
     invoice["first_payment_date"] = dates[0] if dates else None
     invoice["last_payment_date"] = dates[-1] if dates else None
+
+
+def status_by_payments(invoice: Row) -> int:
+    """Return the `status` that a payment gives to an invoice: 5 partially paid, 4 paid (observed)."""
+    return 5 if cents_of(invoice["amount_unpaid"]) else 4

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from fieldpulse_sandbox.schema.table_shapes import BASE_CLASS, CUSTOMER_TEXTS, Row
+from fieldpulse_sandbox.schema.table_shapes import BASE_CLASS, CUSTOMER_TEXTS, NOT_A_NUMBER, Row
 from fieldpulse_sandbox.schema.timestamps import EPOCH, YEAR, bare
 
 from .draft import AccountDraft
@@ -11,6 +11,8 @@ from .people import TRADES, Person, address, person
 IMPORT_DAY = EPOCH - YEAR
 STATUSES = ("current customer", "current customer", "current customer", "lead", "opportunity", "lost", "other", None)
 FIRST_DELETED = 50
+WITH_EXTENSION = 40
+"""Every how many-th customer's phone number has an extension."""
 FORM_TEXTS = dict.fromkeys(CUSTOMER_TEXTS.split(), "")
 MACHINES = (("Gas furnace", "furnace"), ("Heat pump", "heat pump"), ("Water heater", "heater"), ("Panel", "electrical"))
 
@@ -74,21 +76,23 @@ def _reach(draft: AccountDraft, who: Person) -> Row:
     mail = who.email if draft.chance(0.92) else draft.rng.choice(("", None))
     if draft.chance(0.1):
         return {"email": mail, "phone": draft.rng.choice(("", None)), "has_valid_phone": None}
+    if who.number % WITH_EXTENSION == 0:
+        return {"email": mail, "phone": f"{who.phone} ext 4", **NOT_A_NUMBER}
     dialled = {"phone_e164": who.phone_e164, "searchable_number": who.phone_e164}
     return {"email": mail, "phone": who.phone, "has_valid_phone": True, **dialled}
 
 
 def _sales(draft: AccountDraft, created: int) -> Row:
     rng = draft.rng
-    stage = rng.choice(draft.rows["pipeline_statuses"])["id"] if draft.chance(0.6) else None
+    stage = draft.maybe_id("pipeline_statuses", 0.6)
     tags = [row["id"] for row in draft.rows["tags"] if row["type"] == "customer"]
     return {
         "status": rng.choice(STATUSES),
-        "assigned_to": draft.user_id() if draft.chance(0.6) else None,
-        "lead_source_id": rng.choice(draft.rows["lead_sources"])["id"] if draft.chance(0.5) else None,
+        "assigned_to": draft.maybe_id("users", 0.6),
+        "lead_source_id": draft.maybe_id("lead_sources", 0.5),
         "pipeline_status_id": stage,
         "pipeline_status_updated_at": bare(created) if stage else None,
-        "tags": [rng.choice(tags)] if draft.chance(0.1) else [],
+        "tags": [rng.choice(tags)] if draft.chance(0.1) and tags else [],
         "is_tax_exempt": draft.chance(0.03),
     }
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import defaultdict
+from collections.abc import Mapping, Sequence
 from itertools import count
 from random import Random
 from uuid import UUID
@@ -11,6 +12,7 @@ from fieldpulse_api.resources.catalogue import RESOURCES
 from fieldpulse_sandbox.schema.table_shapes import BASE_CLASS, COMPANY_ID, Row, blank_row
 from fieldpulse_sandbox.schema.timestamps import EPOCH, YEAR, bare, iso
 
+Rows = Mapping[str, Sequence[Row]]
 ID_SPACING = 10_000_000
 ID_FAMILY = {"invoices": "estimates", "estimate_qb_classes": "job_qb_classes", "invoice_qb_classes": "job_qb_classes"}
 """Resources that share ids and cuids with another resource. Estimates and invoices share a table (inferred)."""
@@ -19,9 +21,12 @@ ID_FAMILY = {"invoices": "estimates", "estimate_qb_classes": "job_qb_classes", "
 class AccountDraft:
     """An account under construction. The same numbers give the same rows, byte for byte."""
 
-    def __init__(self, customers: int, seed: int, users: int) -> None:
-        """Start without rows. Nothing here reads a clock."""
-        self.customers, self.users = customers, users
+    def __init__(self, customers: int, seed: int, users: int, office_names: Rows) -> None:
+        """Start without rows. Nothing here reads a clock.
+
+        `office_names` are rows of a real account, with their ids, to use instead of invented ones, by resource.
+        """
+        self.customers, self.users, self.office_names = customers, users, office_names
         self.rng = Random(f"fieldpulse-{seed}-{customers}")
         self.rows: dict[str, list[Row]] = {resource.name: [] for resource in RESOURCES}
         self._last_id = {resource.name: ID_SPACING * n + 1 for n, resource in enumerate(RESOURCES, start=1)}
@@ -40,6 +45,13 @@ class AccountDraft:
             row["updated_at"] = bare(created if updated is None else min(updated, EPOCH))
         self.rows[name].append(row)
         return row
+
+    def add_office_names(self, name: str, created: int) -> bool:
+        """Append the office's rows of this resource, and return whether there is a list of them."""
+        for values in self.office_names.get(name, ()):
+            row = self.add(name, created, **values)
+            row["id"] = values["id"]
+        return name in self.office_names
 
     def _next_id(self, family: str) -> int:
         gap = self.rng.randrange(2, 6) if self.chance(0.1) else 1
@@ -61,6 +73,10 @@ class AccountDraft:
     def next_element_id(self) -> int:
         """Return a new id for an element inside a row."""
         return next(self._element_ids)
+
+    def maybe_id(self, name: str, share: float) -> int | None:
+        """Return the id of a random row with this probability, else or without rows None."""
+        return int(self.rng.choice(self.rows[name])["id"]) if self.chance(share) and self.rows[name] else None
 
     def user_id(self) -> int:
         """Return the id of a random user."""

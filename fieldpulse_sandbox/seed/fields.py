@@ -60,14 +60,19 @@ def owner_column(name: str) -> str:
 
 def add_fields(draft: AccountDraft) -> None:
     """Add the definitions, then the values; the first row of each resource has a value of every definition."""
+    if not draft.add_office_names("custom_fields", FOUNDED):
+        _add_definitions(draft)
+    for name, owner in CUSTOM_FIELD_OBJECTS.items():
+        for definition in draft.rows["custom_fields"]:
+            if owner in (definition["object"], *(definition["related_record_names"] or ())):
+                _add_values(draft, name, definition)
+
+
+def _add_definitions(draft: AccountDraft) -> None:
     for position, (name, owner, widget, allowed) in enumerate(DEFINITIONS):
         row = draft.add("custom_fields", FOUNDED, name=name, object=owner, position=position, field_widget_id=widget)
         row["related_record_names"] = [owner]
         row["settings"] = {"field_instance_id": row["id"], "allowed_values": allowed, "default_value": None}
-    for name, owner in CUSTOM_FIELD_OBJECTS.items():
-        for definition in draft.rows["custom_fields"]:
-            if definition["object"] == owner:
-                _add_values(draft, name, definition)
 
 
 def _add_values(draft: AccountDraft, name: str, definition: Row) -> None:
@@ -81,15 +86,15 @@ def _add_values(draft: AccountDraft, name: str, definition: Row) -> None:
 def _value(rng: Random, definition: Row, place: int) -> str | None:
     """Return a value of the widget, always as text (inferred), or one of the exceptions at their places."""
     widget = definition["field_widget_id"]
+    allowed: list[str] = (definition["settings"] or {}).get("allowed_values") or []
     if place == EMPTY:
         return None
     if place == MISFIT and widget in MISFITS:
         return MISFITS[widget]
-    if widget == TEXT:
-        return f"{rng.randrange(10_000):04d}"
+    if allowed or widget == CHECKBOX:
+        return rng.choice(allowed or ["0", "1"])
     if widget == DATE:
         return f"2027-{rng.randrange(1, 13):02d}-{rng.randrange(1, 29):02d}"
     if widget == NUMBER:
         return str(rng.randrange(1, 40))
-    choices: list[str] = ["0", "1"] if widget == CHECKBOX else definition["settings"]["allowed_values"]
-    return rng.choice(choices)
+    return f"{rng.randrange(10_000):04d}"

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+
 from fieldpulse_sandbox.schema.table_shapes import COMPANY_ID, PERMISSIONS, Row
 from fieldpulse_sandbox.schema.timestamps import EPOCH, YEAR, bare
 
@@ -20,6 +22,8 @@ JOB_STATUSES = (
     ("Canceled", "canceled", "xmark", "#d93c37", 5),
 )
 """Name, type, icon and color of a status, and the matching `status` of jobs."""
+STATUS_CODES = {kind: code for _, kind, _, _, code in JOB_STATUSES}
+"""The `status` of jobs by the type of their custom status."""
 STAGES = ("New Lead", "Contacted", "Quoted", "Won", "Lost")
 SOURCES = ("Referral", "Website", "Phone", "Yard Sign", "Trade Fair", "Returning")
 TAGS = (("VIP", "customer"), ("Landlord", "customer"), ("Slow payer", "customer"), ("Warranty", "job"), ("Rush", "job"))
@@ -40,6 +44,7 @@ def add_reference(draft: AccountDraft) -> None:
     """Add the resources that do not grow with the number of customers."""
     _add_people(draft)
     _add_statuses(draft)
+    _add_customer_lists(draft)
     _add_lists(draft)
     _add_company(draft)
     _add_items(draft)
@@ -104,10 +109,12 @@ def _in_team(user: Row, team: Row) -> Row:
 
 
 def _add_statuses(draft: AccountDraft) -> None:
-    statuses = [
-        draft.add("job_statuses", FOUNDED, name=name, type=kind, icon=icon, color=color)
-        for name, kind, icon, color, _ in JOB_STATUSES
-    ]
+    if not draft.add_office_names("job_statuses", FOUNDED):
+        for name, kind, icon, color, _ in JOB_STATUSES:
+            draft.add("job_statuses", FOUNDED, name=name, type=kind, icon=icon, color=color)
+    if draft.add_office_names("job_status_workflows", FOUNDED):
+        return
+    statuses = draft.rows["job_statuses"]
     flow = draft.add("job_status_workflows", FOUNDED, name="Default Workflow")
     for key in ("icon", "type", "color"):
         del flow[key]
@@ -118,15 +125,27 @@ def _add_statuses(draft: AccountDraft) -> None:
     flow["default_status"] = statuses[0] | {"laravel_through_key": flow["id"]}
 
 
+def status_id_of(code: int, statuses: Iterable[Row]) -> int | None:
+    """Return the id of the first custom status of jobs with this `status`, else of the first one."""
+    rows = list(statuses)
+    found = (row["id"] for row in rows if STATUS_CODES.get(row["type"]) == code)
+    return next(found, rows[0]["id"] if rows else None)
+
+
+def _add_customer_lists(draft: AccountDraft) -> None:
+    if not draft.add_office_names("pipeline_statuses", FOUNDED):
+        for order, name in enumerate(STAGES, start=1):
+            kind = "lost" if name == STAGES[-1] else "none"
+            draft.add("pipeline_statuses", FOUNDED, status=name, type=kind, name=name, order=order, color="#0094D6")
+    if not draft.add_office_names("lead_sources", FOUNDED):
+        for name in SOURCES:
+            draft.add("lead_sources", FOUNDED, name=name, author_id=draft.rows["users"][0]["id"])
+    if not draft.add_office_names("tags", FOUNDED):
+        for title, kind in TAGS:
+            draft.add("tags", FOUNDED, title=title, type=kind, color="#007abe")
+
+
 def _add_lists(draft: AccountDraft) -> None:
-    author = draft.rows["users"][0]["id"]
-    for order, name in enumerate(STAGES, start=1):
-        kind = "lost" if name == STAGES[-1] else "none"
-        draft.add("pipeline_statuses", FOUNDED, status=name, type=kind, name=name, order=order, color="#0094D6")
-    for name in SOURCES:
-        draft.add("lead_sources", FOUNDED, name=name, author_id=author)
-    for title, kind in TAGS:
-        draft.add("tags", FOUNDED, title=title, type=kind, color="#007abe")
     for kind in ("job", "estimate", "invoice"):
         for number, name in enumerate(("Residential", "Commercial", "Retired")):
             names = {"name": name, "fully_qualified_name": name, "qbo_id": str(5_000_000 + number)}

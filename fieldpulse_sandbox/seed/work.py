@@ -6,7 +6,7 @@ from fieldpulse_sandbox.schema.table_shapes import BASE_CLASS, Row
 from fieldpulse_sandbox.schema.timestamps import EPOCH, bare, iso, unix_from_bare
 
 from .draft import AccountDraft
-from .reference import JOB_STATUSES, WORK
+from .reference import WORK, status_id_of
 
 HOUR = 3600
 COMPLETED = 4
@@ -65,9 +65,10 @@ def _add_job(draft: AccountDraft, customer: Row, created: int) -> Row:
 def _statuses(draft: AccountDraft, *, is_past: bool) -> Row:
     """Return the two statuses of a job; they always match."""
     status = draft.rng.choice((1, COMPLETED, COMPLETED, COMPLETED, COMPLETED, 5) if is_past else (1, 1, 2, 3, 6))
-    position = [code for *_, code in JOB_STATUSES].index(status)
-    flow = draft.rows["job_status_workflows"][0]
-    return {"status": status, "status_id": flow["status_ids"][position], "status_workflow_id": flow["id"]}
+    flows = draft.rows["job_status_workflows"]
+    flow_id = next((flow["id"] for flow in flows if flow["is_default"]), flows[0]["id"] if flows else None)
+    status_id = status_id_of(status, draft.rows["job_statuses"])
+    return {"status": status, "status_id": status_id, "status_workflow_id": flow_id}
 
 
 def _schedule(start: int, end: int) -> Row:

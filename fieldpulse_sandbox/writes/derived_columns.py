@@ -6,16 +6,17 @@ from collections.abc import Callable
 from typing import Any
 
 from fieldpulse_sandbox.data.store import Store
-from fieldpulse_sandbox.schema.table_shapes import BASE_CLASS, Row
+from fieldpulse_sandbox.schema.table_shapes import BASE_CLASS, NOT_A_NUMBER, Row
 from fieldpulse_sandbox.schema.timestamps import iso
 from fieldpulse_sandbox.seed.billing import embedded_customer
-from fieldpulse_sandbox.seed.reference import JOB_STATUSES
+from fieldpulse_sandbox.seed.reference import STATUS_CODES, status_id_of
 from fieldpulse_sandbox.seed.work import COMPLETED
 
 from .document_totals import document_values, payment_values, settle_invoice
 
 Values = dict[str, Any]
-NATIONAL_DIGITS = 10
+NATIONAL_DIGITS, MAX_DIGITS = 10, 15
+"""Digits of a number in North America, and the most that E.164 allows."""
 Derive = Callable[[Store, Values, Row], Values]
 
 
@@ -38,24 +39,36 @@ def _customer(store: Store, values: Values, before: Row) -> Values:
     display_name = values.get("display_name") or after.get("display_name") or ""
     values |= {"searchable": display_name, "sort_key": display_name.lower()}
     if "phone" in values:
-        digits = "".join(letter for letter in values["phone"] or "" if letter.isdigit())
-        e164 = f"+{digits}" if len(digits) > NATIONAL_DIGITS else f"+1{digits}" if digits else None
-        values |= {"phone_e164": e164, "searchable_number": e164, "has_valid_phone": bool(digits) or None}
+        values |= _phone(values["phone"] or "")
     return values
+
+
+def _phone(text: str) -> Values:
+    """Return the columns that follow from a phone number: only one that can be dialled is valid."""
+    digits = "".join(letter for letter in text if letter.isdigit())
+    if not digits:
+        return {**NOT_A_NUMBER, "has_valid_phone": None, "phone_validation_message": None}
+    if text.startswith("+") and len(digits) <= MAX_DIGITS:
+        e164 = f"+{digits}"
+    elif len(digits.removeprefix("1")) == NATIONAL_DIGITS:
+        e164 = f"+1{digits.removeprefix('1')}"
+    else:
+        return NOT_A_NUMBER
+    valid = {"has_valid_phone": True, "phone_validation_message": None}
+    return {"phone_e164": e164, "searchable_number": e164, **valid}
 
 
 def _job(store: Store, values: Values, before: Row) -> Values:
     """Derive `status` from `status_id`, or the other way round; rows always have matching ones."""
     values = dict(values)
-    status_ids = list(store.tables["job_statuses"].rows)
-    codes = [code for *_, code in JOB_STATUSES]
-    if values.get("status_id") in status_ids:
-        values["status"] = codes[status_ids.index(values["status_id"])]
+    statuses = store.tables["job_statuses"].rows
+    if values.get("status_id") in statuses:
+        values["status"] = STATUS_CODES.get(statuses[values["status_id"]]["type"], 1)
     elif values.get("status") or not before:
         values["status"] = values.get("status") or 1
-        values["status_id"] = status_ids[codes.index(values["status"])]
+        values["status_id"] = status_id_of(values["status"], statuses.values())
     if not before:
-        values.setdefault("status_workflow_id", next(iter(store.tables["job_status_workflows"].rows)))
+        values.setdefault("status_workflow_id", next(iter(store.tables["job_status_workflows"].rows), None))
     if values.get("status") == COMPLETED != before.get("status"):
         values["completed_at"] = iso(int(store.clock()))
     values = _with_assignments(store, values, "Job")

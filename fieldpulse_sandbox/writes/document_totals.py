@@ -7,13 +7,11 @@ from typing import Any
 
 from fieldpulse_sandbox.data.store import Store
 from fieldpulse_sandbox.schema.table_shapes import Row
-from fieldpulse_sandbox.seed.billing import embedded_customer, money, settle
+from fieldpulse_sandbox.seed.billing import embedded_customer, money, settle, status_by_payments
 
 from .line_items import completed_lines, lines_total
 
 Values = dict[str, Any]
-PAID, PARTIALLY_PAID = 4, 5
-"""Statuses of an invoice (observed)."""
 AMOUNT_SOURCES = frozenset({"line_items", "discount", "tax_rate"})
 """Columns from which the amounts are computed."""
 
@@ -60,7 +58,7 @@ def settle_invoice(store: Store, payment: Row, *, sets_status: bool) -> None:
         settled = dict(invoice)
         settle(settled, store.tables["payments"].find("invoice_id", invoice["id"]))
         if sets_status and settled["payments"]:
-            settled["status"] = PARTIALLY_PAID if Decimal(settled["amount_unpaid"]) else PAID
+            settled["status"] = status_by_payments(settled)
         store.update("invoices", invoice["id"], settled)
 
 

@@ -26,12 +26,14 @@ from fieldpulse_cli.doctor.account_check import MAX_ATTEMPTS, MAX_REQUESTS, Acco
 from fieldpulse_cli.doctor.findings import Finding
 from fieldpulse_cli.doctor.write_probe import WriteProbe
 from fieldpulse_plugin.settings import client_settings
+from fieldpulse_sandbox.behaviour.account_profile import office_names_like
 from fieldpulse_sandbox.behaviour.profiles import PROFILES
 from fieldpulse_sandbox.behaviour.switches import Behaviour
 from fieldpulse_sandbox.data.store import Clock
 from fieldpulse_sandbox.faults.fault import Fault
-from fieldpulse_sandbox.options import behaviour_from
+from fieldpulse_sandbox.options import account_profile_from, behaviour_from
 from fieldpulse_sandbox.sandbox import Sandbox
+from fieldpulse_sandbox.schema.table_shapes import SHAPES
 from fieldpulse_sandbox.server.recorded_request import RecordedRequest
 
 NOW = 1_800_000_000.0
@@ -532,7 +534,7 @@ def test_a_sandbox_like_an_account_gives_the_doctor_the_same_answers(tmp_path: P
     """People rehearse on their own account: its profile sets the switches."""
     profile = profile_of(tuple(switches.items()))
     profile.write(tmp_path / "profile.json")
-    behaviour = behaviour_from("live-2026", None, [], str(tmp_path / "profile.json"))
+    behaviour = behaviour_from("live-2026", None, [], account_profile_from(tmp_path / "profile.json"))
     again = profile_of(tuple(vars(behaviour).items()))
     assert again.to_dict() | {"checked_at": ""} == profile.to_dict() | {"checked_at": ""}
 
@@ -543,8 +545,37 @@ def test_a_sandbox_like_an_account_gives_the_doctor_the_same_answers(tmp_path: P
 def test_a_sandbox_like_an_account_writes_like_it(tmp_path: Path, switches: dict[str, Any]) -> None:
     facts, _ = facts_of(tuple(switches.items()))
     AccountProfile(writes=facts).write(tmp_path / "profile.json")
-    behaviour = behaviour_from("live-2026", None, [], str(tmp_path / "profile.json"))
+    behaviour = behaviour_from("live-2026", None, [], account_profile_from(tmp_path / "profile.json"))
     assert facts_of(tuple(vars(behaviour).items()))[0] == facts
+
+
+def test_a_sandbox_like_an_account_has_its_names(shared: Sandbox, tmp_path: Path) -> None:
+    """`--with-names` keeps the office's statuses, fields and tags, and whose they are in no column."""
+    with Sandbox(customers=20) as sandbox:
+        for name, column in {"job_statuses": "name", "tags": "title", "custom_fields": "name"}.items():
+            sandbox.store.tables[name].rows[sandbox.rows(name)[0]["id"]][column] = "Our own word"
+        sandbox.store.tables["lead_sources"].rows.clear()
+        settings = {"TAP_FIELDPULSE_API_KEY": sandbox.key, "TAP_FIELDPULSE_API_URL": sandbox.url}
+        result = command(sandbox, tmp_path, "--profile", "north.json", "--with-names", **settings)
+        assert result.returncode == 0, result.stdout
+        profile = account_profile_from(tmp_path / "north.json")
+        expected = {resource.name: sandbox.rows(resource.name) for resource in RESOURCES if resource.has_office_names}
+    assert "company_id" not in json.dumps(profile["office_names"])
+    with Sandbox(customers=20, office_names=office_names_like(profile)) as again:
+        for name, rows in expected.items():
+            columns = {"id", "name", "title", "status", "type", "status_ids", "settings"} & {*SHAPES[name]}
+            columns -= {"name"} if name == "pipeline_statuses" else set()  # the list does not show it
+            assert [[row.get(key) for key in columns] for row in again.rows(name)] == [
+                [row.get(key) for key in columns] for row in rows
+            ], name
+        jobs = again.rows("jobs")
+    assert {job["status_id"] for job in jobs} <= {row["id"] for row in expected["job_statuses"]}
+
+
+def test_names_without_a_file_to_keep_them_are_refused(shared: Sandbox, tmp_path: Path) -> None:
+    result = command(shared, tmp_path, "--with-names")
+    assert result.returncode == 2
+    assert "--with-names needs --profile" in result.stderr
 
 
 def test_a_large_account_shows_its_weight() -> None:

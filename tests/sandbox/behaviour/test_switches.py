@@ -189,11 +189,9 @@ CASES = [
     Case("max_limit", 7, _rows("/jobs", limit=9), 7),
     Case("above_max_limit", "refuse", _status("GET", "/jobs", limit=101), 400),
     Case("above_max_limit", "default", _rows("/jobs", limit=101), 20),
-    Case(
-        "above_max_limit",
-        "honour",
-        lambda client: _with(client, max_limit=7) and len(client.get("/jobs", limit=9).ids),
-        9,
+    *(
+        Case(name, value, lambda client: _with(client, max_limit=7) and len(client.get("/jobs", limit=9).ids), 9)
+        for name, value in {"above_max_limit": "honour", "lists_above_max_limit": ("jobs",)}.items()
     ),
     Case("past_the_end", "last", _past, "last"),
     Case("past_the_end", "first", _past, "first"),

@@ -13,6 +13,7 @@ import pytest
 from fieldpulse_sandbox.data.store import Store
 from fieldpulse_sandbox.schema.timestamps import EPOCH, bare
 from fieldpulse_sandbox.seed import Account, build_account
+from fieldpulse_sandbox.seed.billing import cents_of
 from fieldpulse_sandbox.seed.fields import CUSTOM_FIELD_OBJECTS, MISFITS, owner_column
 
 BARE = re.compile(r"\d{4}-\d\d-\d\d \d\d:\d\d:\d\d")
@@ -252,3 +253,22 @@ def test_another_company_id_is_in_every_row() -> None:
     assert b"200001" not in msgspec.json.encode(account)
     store = Store(account)
     assert store.create("tags", {"title": "New"})["company_id"] == 300_003
+
+
+def test_an_account_is_as_untidy_as_a_real_one(account: Account) -> None:
+    """Some bills go elsewhere, invoices have commissions and crews, imports lose cents, materials come in groups."""
+    elsewhere = [row for row in account["customers"] if row["has_different_billing_address"]]
+    assert 0 < len(elsewhere) < len(account["customers"])
+    assert all(row["billing_address_1"] and row["billing_zip_code"] for row in elsewhere)
+    invoices = account["invoices"]
+    users = {user["id"] for user in account["users"]}
+    assert {row["commission_recipient_id"] for row in invoices if row["commission_recipient_id"]} <= users
+    crews = [row for row in invoices if row["assignments"]]
+    assert all({member["id"] for member in row["team_members"]} <= users and row["team_members"] for row in crews)
+    gaps = {
+        cents_of(row["total"]) - cents_of(row["subtotal_discounted"]) - cents_of(row["tax"])
+        - (cents_of(row["subtotal"]) - cents_of(row["discount"]) - cents_of(row["subtotal_discounted"]))
+        for row in invoices
+    }  # fmt: skip
+    assert gaps == {0, -1}
+    assert {len(row["groupings"]) for row in account["material_lists"]} == {0, 1}
