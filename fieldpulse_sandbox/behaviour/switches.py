@@ -201,6 +201,9 @@ class Behaviour:
     required_on_create: Annotated[
         tuple[str, ...], RESOURCE_COLUMNS, Meta(description="more required fields of creates, such as `invoices.title`")
     ] = ()
+    ignored_fields: Annotated[
+        tuple[str, ...], RESOURCE_COLUMNS, Meta(description="fields that writes accept without an effect")
+    ] = ()
     required_on_put: Annotated[
         tuple[str, ...],
         RESOURCES,

@@ -36,7 +36,7 @@ class RowWriter:
 
         Raises: ValidationFailed.
         """
-        body = _with_current_names(body) | {name: parent["id"] for name in resource.parent_keys if parent}
+        body = self._effective_names(resource, body) | {name: parent["id"] for name in resource.parent_keys if parent}
         values = self._values(resource, body, {})
         locations = values.pop("locations", None)
         row = self.store.create(resource.name, {key: cell for key, cell in values.items() if cell is not None})
@@ -49,7 +49,7 @@ class RowWriter:
 
         Raises: ValidationFailed.
         """
-        body = _with_current_names(body) | {name: row[name] for name in resource.parent_keys}
+        body = self._effective_names(resource, body) | {name: row[name] for name in resource.parent_keys}
         values = self._values(resource, self._effective_body(resource, body), row)
         locations = values.pop("locations", None)
         after = self.store.update(resource.name, row["id"], values)
@@ -78,6 +78,16 @@ class RowWriter:
         values = {key: unset.get(key) if cell is None else cell for key, cell in values.items() if key not in hidden}
         values = with_derived_columns(self.store, resource.name, values, before)
         return merge_custom_values(self.store, resource.name, values, before, by_id=self.behaviour.custom_values_by_id)
+
+    def _effective_names(self, resource: Resource, body: Body) -> Body:
+        """Return a body with trimmed and current names, without the fields that are ignored.
+
+        The vendor's examples contain `"method "` (documented). `line_items` is the older name of the lines of a
+        document.
+        """
+        ignored = self.behaviour.ignored_fields
+        trimmed = {key.strip(): value for key, value in body.items() if f"{resource.name}.{key.strip()}" not in ignored}
+        return {OLDER_NAMES.get(key, key): value for key, value in trimmed.items()}
 
     def _effective_body(self, resource: Resource, body: Body) -> Body:
         """Return a PUT's body without the nulls and empty texts that change nothing."""
@@ -118,11 +128,3 @@ class RowWriter:
                 stored = self.store.create("locations", values)
             self._update_dependents("locations", stored)
         return self.store.get(resource.name, row["id"])
-
-
-def _with_current_names(body: Body) -> Body:
-    """Return a body with trimmed and current names.
-
-    The vendor's examples contain `"method "` (documented). `line_items` is the older name of the lines of a document.
-    """
-    return {OLDER_NAMES.get(key.strip(), key.strip()): value for key, value in body.items()}

@@ -6,17 +6,17 @@ import logging
 import threading
 import time
 from collections import defaultdict
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from fieldpulse_api.errors import FieldPulseError, ServerError, UncertainWrite
+from fieldpulse_api.errors import FieldPulseError, RecordInvalid, ServerError, UncertainWrite
 from fieldpulse_api.reading.incremental_scan import read_newest_id
 from fieldpulse_api.reading.pages import Pages
 from fieldpulse_api.resources.model import Resource
 from fieldpulse_api.values.scalars import optional_int
 from target_fieldpulse.planning.body_builder import as_create
-from target_fieldpulse.planning.plan import Plan, differing_fields
+from target_fieldpulse.planning.plan import Plan, differing_fields, ignored_fields
 from target_fieldpulse.records.custom_fields import merge_into_row
 from target_fieldpulse.records.field_codec import invalid_field
 
@@ -114,8 +114,11 @@ class RowCreator:
         except FieldPulseError:
             self._services.ledger.discard_pending(plan.ledger_key)  # rejected, or it was never sent
             raise
-        self._record_created(plan, row_id, plan.parent_ids)
+        ignored = ignored_fields(plan.resource, plan.body, row)
+        self._record_created(plan, row_id, plan.parent_ids, without=ignored)
         self._observe_id(plan.resource, row_id)
+        if ignored:
+            raise _incomplete_row(path, row_id, ignored)
         return CreatedRow(row_id, row)
 
     def _settle(self, plan: Plan, error: UncertainWrite) -> CreatedRow | None:
@@ -143,9 +146,16 @@ class RowCreator:
         self._record_created(plan, row_id, parent_ids)
         return CreatedRow(row_id)
 
-    def _record_created(self, plan: Plan, row_id: int, parent_ids: Mapping[str, int]) -> None:
-        """Commit the create. Properties of actions are left out: they are sent later, and may fail."""
-        hashes = {name: value for name, value in plan.property_hashes.items() if name not in plan.actions}
+    def _record_created(
+        self, plan: Plan, row_id: int, parent_ids: Mapping[str, int], *, without: Sequence[str] = ()
+    ) -> None:
+        """Commit the create, without the properties of these fields, which the next run sends again.
+
+        Properties of actions are left out, too: they are sent later, and may fail.
+        """
+        filled = plan.resource.write_spec.fields_by_property
+        left_out = {*plan.actions, *(name for name in plan.property_hashes if {*without} & {*filled.get(name, ())})}
+        hashes = {name: value for name, value in plan.property_hashes.items() if name not in left_out}
         audit = None if plan.actions else self._services.audit.written_row(plan, "created", row_id)
         self._services.ledger.upsert(
             plan.ledger_key, row_id=row_id, parent_ids=parent_ids, property_hashes=hashes, audit=audit
@@ -170,6 +180,15 @@ class RowCreator:
 
 def _create_path(resource: Resource, parent_ids: Mapping[str, int]) -> str:
     return (resource.create_path or resource.path).format(**parent_ids)
+
+
+def _incomplete_row(path: str, row_id: int, names: Sequence[str]) -> RecordInvalid:
+    """Return the error of a row that was created without some of its fields."""
+    return RecordInvalid(
+        f"FieldPulse created the row with id {row_id}, but ignored {', '.join(names)}.",
+        where=f"POST {path}",
+        hint="complete the row in FieldPulse; it is not created again",
+    )
 
 
 def _created_id(row: Any, path: str) -> int:

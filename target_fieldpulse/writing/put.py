@@ -6,9 +6,10 @@ import logging
 import threading
 import time
 from collections.abc import Iterable
+from typing import Any
 
 from fieldpulse_api.errors import RecordInvalid, RowNotFound, UncertainWrite
-from target_fieldpulse.planning.plan import Body, differing_fields
+from target_fieldpulse.planning.plan import Body, differing_fields, ignored_fields
 from target_fieldpulse.records.field_codec import invalid_field
 
 from .clearing import ClearingStrategy
@@ -100,10 +101,13 @@ class PutSender:
     def _put_and_verify(self, target: PutTarget, body: Body) -> None:
         """Send a PUT until a row that was read after the time-out holds it.
 
-        Raises: UncertainWrite if it does not hold after some attempts, or the run is stopped.
+        Raises: UncertainWrite if it does not hold after some attempts, or the run is stopped; RecordInvalid if
+        FieldPulse accepted it and ignored a part.
         """
         for _ in range(_MAX_ATTEMPTS):
-            if not self._services.client.put(target.path, body).was_retried:
+            response = self._services.client.put(target.path, body)
+            if not response.was_retried:
+                _check_not_ignored(target, body, response.data)
                 return
             if self._wait_until_applied(target.path):
                 break
@@ -124,6 +128,16 @@ class PutSender:
         not_in_record = [name for name in names if name not in values]
         row = (target.row or self._services.read_row(target.resource, target.path)) if not_in_record else {}
         return {**{name: row[name] for name in not_in_record if row.get(name) not in EMPTY}, **values, **body}
+
+
+def _check_not_ignored(target: PutTarget, body: Body, row: Any) -> None:
+    ignored = ignored_fields(target.resource, body, row) if isinstance(row, dict) else []
+    if ignored:
+        raise RecordInvalid(
+            f"FieldPulse accepted the change, but ignored {', '.join(ignored)}.",
+            where=f"PUT {target.path}",
+            hint="make this change in FieldPulse",
+        )
 
 
 def _uncertain_error(path: str) -> UncertainWrite:

@@ -23,6 +23,7 @@ _SAMPLE_VALUES: dict[str, tuple[Any, ...]] = {
     "time_zone": ("America/Chicago",),
     "missing_columns": (("customers.notes", "jobs.notes", "payments.amount", "jobs.customer_id"),),
     "unavailable_resources": (("custom_fields", "teams"),),
+    "ignored_fields": (("customers.notes",),),
     "required_on_create": (("jobs.notes",),),
     "required_on_put": (("customers",),),
     "date_skew_seconds": (7200.0, -7200.0),

@@ -262,6 +262,12 @@ CASES = [
     Case("pipeline_label", "name", lambda client: "name" in client.get("/pipeline-status").rows[0], answer=True),
     Case("max_response_bytes", 1000, _status("GET", "/customers"), 500),
     Case("required_on_create", ("tags.color",), _status("POST", "/tags", {"title": "VIP"}), 400),
+    Case(
+        "ignored_fields",
+        ("tags.color",),
+        lambda client: client("POST", "/tags", {"title": "VIP", "color": "#ff0000"}).rows["color"],
+        None,
+    ),
     Case("payment_effects", False, _payment_extras, []),
     Case("status_moves_documents", False, _moved_status, 200),
     Case("asn_form", "flat", lambda client: len(client.get("/jobs", raw={"asn[team_id]": 1}).ids), 0),
