@@ -86,6 +86,13 @@ TAP_SETTINGS: dict[str, dict[str, Any]] = {
         "title": "Add labels",
         "description": "Add the label of each code as a property of its own, such as `status_label`.",
     },
+    "decimals_as_numbers": {
+        "type": "boolean",
+        "default": False,
+        "title": "Decimals as numbers",
+        "description": "Emit money, quantities and rates as JSON numbers, not as exact text of the format "
+        "`x-singer.decimal`. For loaders that do not know this format and store text.",
+    },
     "detail_streams": {
         "type": "array",
         "items": {"type": "string", "enum": _DETAIL_STREAMS},
@@ -184,6 +191,7 @@ class TapSettings(PluginSettings):
     completeness: Literal["warn", "fail", "off"]
     custom_fields: Literal["typed", "raw"]
     add_labels: bool
+    decimals_as_numbers: bool
     detail_streams: Sequence[str]
     filters: Mapping[str, Mapping[str, Any]]
     detect_deletes: bool
@@ -193,7 +201,8 @@ class TapSettings(PluginSettings):
     webhook_token: str | None
     contacts_full_refresh_days: float
     sample_on_discovery: bool
-    flattening_enabled: bool | None  # a setting of the SDK
+    flattening_enabled: bool | None  # a setting of the SDK, as the next
+    flattening_max_depth: int | None
 
     @classmethod
     @override
@@ -206,6 +215,11 @@ class TapSettings(PluginSettings):
     def event_streams(self) -> list[str]:
         """Return the streams whose changes `change_events` reports."""
         return sorted({*DEFAULT_EVENT_STREAMS, *self.change_event_streams})
+
+    @property
+    def flattening_depth(self) -> int:
+        """Return how many levels of objects become columns; 0 without flattening."""
+        return (self.flattening_max_depth or 0) if self.flattening_enabled else 0
 
     @property
     def read_options(self) -> ReadOptions:

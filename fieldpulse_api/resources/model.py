@@ -155,12 +155,23 @@ class Resource:
     @cached_property
     def schema(self) -> dict[str, Any]:
         """Return the JSON Schema of a record, from `schemas/<name>.json`; descriptions of codes list the labels."""
-        file = files(__package__).joinpath("schemas", f"{self.name}.json")
-        schema: dict[str, Any] = json.loads(file.read_text("utf-8"))
+        schema = {key: value for key, value in self._schema_file.items() if key != "detailProperties"}
         for labels in self.code_labels:
             text = ", ".join(f"{code} {label}" for code, label in labels.pairs)
             schema["properties"][labels.column]["description"] += f": {text}"
         return schema
+
+    @property
+    def detail_properties(self) -> dict[str, Any]:
+        """Return the properties of a row by id that rows of the list lack (API facts 4)."""
+        properties: dict[str, Any] = self._schema_file.get("detailProperties", {})
+        return properties
+
+    @cached_property
+    def _schema_file(self) -> dict[str, Any]:
+        file = files(__package__).joinpath("schemas", f"{self.name}.json")
+        content: dict[str, Any] = json.loads(file.read_text("utf-8"))
+        return content
 
     @property
     def status_columns(self) -> tuple[str, ...]:

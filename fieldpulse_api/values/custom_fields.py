@@ -20,7 +20,7 @@ VALUE_COLUMNS = ("customfields", "customfields_with_related_data")
 """The row columns that may hold the entries; the second one only if the list was asked for it."""
 _TYPE_BY_WIDGET: dict[int | None, CustomFieldType] = {2: "number", 3: "date", 4: "checkbox", 5: "drop-down"}
 """By `field_widget_id`. 1 (text) and 2 are documented, the others inferred: every value is checked against its type."""
-_JSON_TYPES = {"number": ["number", "string", "null"], "checkbox": ["boolean", "string", "null"]}
+_JSON_TYPES = {"number": ["number", "null"], "checkbox": ["boolean", "null"]}
 
 
 @dataclass(frozen=True)
@@ -51,7 +51,7 @@ class CustomFieldDefinition:
 
     @property
     def schema(self) -> dict[str, Any]:
-        """Return the JSON Schema of the values. It allows strings, because a value that does not convert stays text."""
+        """Return the JSON Schema of the values."""
         choices = f", one of: {', '.join(self.choices)}" if self.choices else ""
         schema: dict[str, Any] = {
             "type": _JSON_TYPES.get(self.type, ["string", "null"]),

@@ -30,6 +30,11 @@ def property_name(name: str) -> str:
     return f"field_{snake}"[:_MAX_NAME_LENGTH] if snake[:1].isdigit() else snake[:_MAX_NAME_LENGTH].strip("_")
 
 
+def with_suffix(name: str, suffix: object) -> str:
+    """Return `name_suffix`, no longer than a property name may be."""
+    return f"{name[: _MAX_NAME_LENGTH - len(str(suffix)) - 1]}_{suffix}"
+
+
 def object_type(name: Any) -> str:
     """Return `material_list` for `material_list`, `Material Lists` and the name of its PHP class alike."""
     short = str(name).rsplit("\\", 1)[-1].removeprefix("Base")

@@ -7,14 +7,16 @@ import zlib
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
+from decimal import Decimal
 from typing import Any, Literal
 
 import msgspec
 
 from fieldpulse_api.resources.model import Resource
 from fieldpulse_api.values.custom_fields import VALUE_COLUMNS, entries_of
-from fieldpulse_api.values.scalars import iso_timestamp
+from fieldpulse_api.values.scalars import ConversionError, iso_timestamp, to_decimal_text
 from fieldpulse_api.values.strict_json import decode
+from tap_fieldpulse.records.shaper import UNEXPECTED
 
 ChangeKind = Literal["created", "updated", "status_changed", "deleted"]
 Record = dict[str, Any]
@@ -64,9 +66,10 @@ class Change:
 def comparable_contents(record: Record) -> Record:
     """Return the part of a record that is compared, with custom field values by definition id.
 
-    A custom field that is renamed therefore does not look like a change.
+    A custom field that is renamed therefore does not look like a change. Unexpected fields are compared one by one.
     """
-    contents = {name: value for name, value in record.items() if name not in VALUE_COLUMNS}
+    contents = {name: value for name, value in record.items() if name not in (*VALUE_COLUMNS, UNEXPECTED)}
+    contents |= record.get(UNEXPECTED) or {}
     if any(name in record for name in VALUE_COLUMNS):
         entries = (entry for name in VALUE_COLUMNS for entry in entries_of(record.get(name)))
         contents[VALUE_COLUMNS[0]] = {str(field_id): value for field_id, value in entries if value not in (None, "")}
@@ -93,7 +96,8 @@ def changes(resource: Resource, before: Record, after: Record) -> list[Change]:
     A column that only one of them has does not count: the API or the catalog has changed, not the row.
     """
     after = decode(_ENCODER.encode(after))  # the form in which the store returns it
-    fields = [name for name in after if name in before and before[name] != after[name] and name not in _IGNORED_COLUMNS]
+    shared = [name for name in after if name in before and name not in _IGNORED_COLUMNS]
+    fields = [name for name in shared if not _equals(before[name], after[name])]
     status = next((name for name in resource.status_columns if name in fields), None)
     others = tuple(sorted(name for name in fields if name not in resource.status_columns))
     found = []
@@ -103,6 +107,22 @@ def changes(resource: Resource, before: Record, after: Record) -> list[Change]:
         old, new = ({name: row[name] for name in others} for row in (before, after))
         found.append(Change("updated", others, old, new))
     return found
+
+
+def _equals(before: Any, after: Any) -> bool:
+    """Return whether two values are equal; a decimal as text equals the number (setting decimals_as_numbers)."""
+    if before == after:
+        return True
+    if isinstance(before, dict) and isinstance(after, dict):
+        return before.keys() == after.keys() and all(_equals(value, after[name]) for name, value in before.items())
+    if isinstance(before, list) and isinstance(after, list):
+        return len(before) == len(after) and all(map(_equals, before, after))
+    if isinstance(before, str) is isinstance(after, str) or None in (before, after):
+        return False
+    try:
+        return to_decimal_text(before) is not None and Decimal(str(before)) == Decimal(str(after))
+    except (ConversionError, ArithmeticError):
+        return False
 
 
 def changes_of_row(resource: Resource, known: Mapping[int, bytes | None], record: Record) -> list[Change]:

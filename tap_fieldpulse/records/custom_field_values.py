@@ -10,7 +10,9 @@ from typing import Any
 from fieldpulse_api.reading.pages import Row
 from fieldpulse_api.values.custom_fields import CUSTOM_FIELDS_PROPERTY, VALUE_COLUMNS, CustomFieldDefinition, entries_of
 from fieldpulse_api.values.scalars import ConversionError, to_boolean, to_date, to_number, to_text
-from fieldpulse_api.values.text import property_name
+from fieldpulse_api.values.text import property_name, with_suffix
+
+from .shaper import Unexpected
 
 _BOOLEAN_WORDS = {"yes": True, "on": True, "no": False, "off": False}
 _GENERATED_NAME = re.compile(r"field_\d+\Z")
@@ -22,9 +24,8 @@ class CustomFieldValues:
     """The schema of the property `custom_fields` of one stream, and the conversion of a row's values.
 
     `catalog_properties` are the properties in the user's catalog. They keep their names and types; `changes` lists
-    where the account's definitions differ from them. With `is_flattened`, dates are announced without a format, because
-    a loader with a date column would fail at other text. `misfits` counts values that do not match their
-    type, `undefined` those without a definition.
+    where the account's definitions differ from them. `misfits` counts values that do not match their type, `undefined`
+    those without a definition.
     """
 
     def __init__(
@@ -32,13 +33,10 @@ class CustomFieldValues:
         definitions: Iterable[CustomFieldDefinition],
         object_type: str,
         catalog_properties: Mapping[str, Any],
-        *,
-        is_flattened: bool = False,
     ) -> None:
         self.changes: list[str] = []
         self.misfits: Counter[str] = Counter()
         self.undefined: Counter[str] = Counter()
-        self._is_flattened = is_flattened
         self._properties = dict(catalog_properties)
         self._names = dict(_names_by_id(catalog_properties))
         for definition in definitions:
@@ -54,16 +52,15 @@ class CustomFieldValues:
         """Return the schema of the object."""
         return {
             "type": ["object", "null"],
-            "description": "Custom field values by field name; a value that does not match its type is text, and "
-            "the raw values are in customfields",
-            "properties": {
-                name: {key: value for key, value in schema.items() if key != "format" or not self._is_flattened}
-                for name, schema in self._properties.items()
-            },
+            "description": "Custom field values by field name; the raw values are in customfields",
+            "properties": dict(self._properties),
         }
 
-    def values(self, row: Row) -> dict[str, Any] | None:
-        """Return the values of a row by name, or None if it has no value column. The last value of a field wins."""
+    def values(self, row: Row, unexpected: Unexpected) -> dict[str, Any] | None:
+        """Return the values of a row by name, or None if it has no value column. The last value of a field wins.
+
+        Values without a definition, and those that do not match their type, are added to `unexpected`.
+        """
         columns = [row[name] for name in VALUE_COLUMNS if isinstance(row.get(name), list)]
         if not columns:
             return None
@@ -72,22 +69,21 @@ class CustomFieldValues:
             for field_id, value in entries_of(entries):
                 name = self._names.get(field_id)
                 if name is None:
-                    name = f"field_{field_id}"
-                    self.undefined[name] += 1
-                values[name] = self._convert(name, self._converters.get(field_id, _as_text), value)
+                    self.undefined[f"field_{field_id}"] += 1
+                    unexpected[f"{CUSTOM_FIELDS_PROPERTY}.field_{field_id}"] = _as_text(value)
+                    continue
+                try:
+                    values[name] = None if value in (None, "") else self._converters[field_id](value)
+                except ConversionError:
+                    values[name] = None
+                    self.misfits[f"{CUSTOM_FIELDS_PROPERTY}.{name}"] += 1
+                    unexpected[f"{CUSTOM_FIELDS_PROPERTY}.{name}"] = _as_text(value)
         return values
-
-    def _convert(self, name: str, convert: Callable[[Any], Any], value: Any) -> Any:
-        try:
-            return None if value in (None, "") else convert(value)
-        except ConversionError:
-            self.misfits[f"{CUSTOM_FIELDS_PROPERTY}.{name}"] += 1
-            return _as_text(value)
 
     def _add(self, definition: CustomFieldDefinition, *, is_change: bool) -> None:
         name = property_name(definition.name) or f"field_{definition.id}"
         while name in self._properties or (_GENERATED_NAME.match(name) and name != f"field_{definition.id}"):
-            name = f"{name}_{definition.id}"
+            name = with_suffix(name, definition.id)
         self._names[definition.id] = name
         self._properties[name] = definition.schema
         if is_change:

@@ -13,7 +13,7 @@ from fieldpulse_api.reading.pages import Pages, ReadOptions, Row
 from fieldpulse_api.resources.catalogue import BY_NAME
 from fieldpulse_api.resources.model import Resource
 
-from .shaper import Shaper, type_name
+from .shaper import UNEXPECTED, Shaper, type_name
 
 Schema = dict[str, Any]
 
@@ -22,6 +22,8 @@ _TEXT = {"type": ["string", "null"]}
 
 def infer_schema(values: Iterable[Any]) -> Schema:
     """Return a nullable schema that accepts all values; text if they have several types, or none.
+
+    Elements of an array without any are text.
 
     The API sends '' for null, and [] also for an empty object (API facts 4.0).
     """
@@ -33,7 +35,7 @@ def infer_schema(values: Iterable[Any]) -> Schema:
         return {"type": ["object", "null"], "properties": infer_properties(present)}
     if kinds == {"array"}:
         elements = [element for value in present for element in value]
-        return {"type": ["array", "null"], "items": infer_schema(elements) if elements else {}}
+        return {"type": ["array", "null"], "items": infer_schema(elements)}
     if kinds == {"date-time"}:
         return {**_TEXT, "format": "date-time"}
     if kinds == {"boolean"}:
@@ -75,8 +77,8 @@ def sample_unknown_fields(
         logger.warning("%s: cannot read a sample: %s", resource.name, error.one_line)
         return {}
     shaper = Shaper(resource.schema, excluded=resource.excluded_fields, zone=options.zone)
-    shaped = [shaper(row) for row in rows]
-    return infer_properties({name: row[name] for name in shaper.unknown_fields if name in row} for row in shaped)
+    unexpected = [shaper(row)[UNEXPECTED] or {} for row in rows]
+    return infer_properties({name: row[name] for name in shaper.unknown_fields if name in row} for row in unexpected)
 
 
 def _page(pages: Pages) -> list[Row]:

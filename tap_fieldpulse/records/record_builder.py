@@ -13,7 +13,8 @@ from fieldpulse_api.resources.model import Resource
 from fieldpulse_api.values.custom_fields import CUSTOM_FIELDS_PROPERTY
 
 from .custom_field_values import CustomFieldValues
-from .shaper import Shaper
+from .decimals import as_numbers
+from .shaper import UNEXPECTED, UNEXPECTED_SCHEMA, Shaper, Unexpected
 
 Record = dict[str, Any]
 
@@ -21,7 +22,8 @@ Record = dict[str, Any]
 class RecordBuilder:
     """Build records from rows. `extra_properties` are properties beyond those of the catalogue.
 
-    With `add_labels`, each code column gets a property `…_label`.
+    With `add_labels`, each code column gets a property `…_label`. With `decimals_as_numbers`, money, quantities and
+    rates are numbers. Objects down to `flattening_depth` become columns, so they keep only announced fields.
     """
 
     def __init__(
@@ -32,12 +34,16 @@ class RecordBuilder:
         custom_fields: CustomFieldValues | None = None,
         extra_properties: Mapping[str, Any] | None = None,
         add_labels: bool = False,
+        decimals_as_numbers: bool = False,
+        flattening_depth: int = 0,
     ) -> None:
         base = resource.schema | {"properties": {**resource.schema["properties"], **(extra_properties or {})}}
+        base = as_numbers(base) if decimals_as_numbers else base
         self.custom_fields, self._name = custom_fields, resource.name
         self._shaper = Shaper(
             base, excluded=resource.excluded_fields, flags_property=resource.flags_property, zone=zone
         )
+        self._flattening_depth = flattening_depth
         self._labels = resource.code_labels if add_labels else ()
         self._unlabelled: Counter[str] = Counter()
         self.schema = base | {"properties": {**base["properties"], **dict(self._derived())}}
@@ -58,8 +64,12 @@ class RecordBuilder:
 
     def add_derived(self, record: Record, row: Row) -> Record:
         """Add the derived properties to a record: custom fields by name, and labels."""
+        unexpected = record[UNEXPECTED] or {}
         if self.custom_fields:
-            record[CUSTOM_FIELDS_PROPERTY] = self.custom_fields.values(row)
+            record[CUSTOM_FIELDS_PROPERTY] = self.custom_fields.values(row, unexpected)
+        if self._flattening_depth:
+            unexpected |= _pop_unannounced(record, self.schema, self._flattening_depth)
+        record[UNEXPECTED] = unexpected or None
         for labels in self._labels:
             code = record.get(labels.column)
             label = labels.by_code.get(code) if isinstance(code, (int, str)) else None
@@ -72,17 +82,17 @@ class RecordBuilder:
         """Yield a warning for each kind of unexpected value so far."""
         misfits = self._shaper.misfits + (self.custom_fields.misfits if self.custom_fields else Counter())
         for name, count in sorted(misfits.items()):
-            yield f"{count} values of {name} do not fit the type and were emitted unchanged"
+            yield f"{count} values of {name} do not fit the type: null there, the value is in {UNEXPECTED}"
         if self._shaper.unknown_fields:
             unknown = sorted(self._shaper.unknown_fields.items())
             names = ", ".join(f"{name} ({' or '.join(sorted(kinds))})" for name, kinds in unknown)
-            yield f"fields that are not in the catalogue were emitted unchanged: {names}"
+            yield f"fields that are not in the catalogue are in {UNEXPECTED}: {names}"
         if self._shaper.omitted_fields:
             names = ", ".join(sorted(self._shaper.omitted_fields))
             yield f"fields that are not in the catalogue were left out, because rows hold secrets: {names}"
         if self.custom_fields and self.custom_fields.undefined:
             names = ", ".join(f"{name} ({count})" for name, count in sorted(self.custom_fields.undefined.items()))
-            yield f"values of custom fields without a definition were emitted as text: {names}"
+            yield f"values of custom fields without a definition are in {UNEXPECTED}: {names}"
         if self._unlabelled:
             codes = ", ".join(f"{code} ({count})" for code, count in sorted(self._unlabelled.items()))
             yield f"codes without a known label: {codes}"
@@ -92,3 +102,18 @@ class RecordBuilder:
             yield CUSTOM_FIELDS_PROPERTY, self.custom_fields.schema
         for labels in self._labels:
             yield f"{labels.column}_label", {"type": ["string", "null"], "description": f"Label of {labels.column}"}
+        yield UNEXPECTED, UNEXPECTED_SCHEMA
+
+
+def _pop_unannounced(record: Record, schema: Mapping[str, Any], depth: int, path: str = "") -> Unexpected:
+    """Remove the fields that are not announced from the objects inside a record, and return them by path."""
+    removed: Unexpected = {}
+    for name, value in record.items():
+        nested = schema["properties"].get(name, {})
+        if not isinstance(value, dict) or "properties" not in nested:
+            continue
+        unknown = [key for key in value if key not in nested["properties"]]
+        removed |= {f"{path}{name}.{key}": value.pop(key) for key in unknown}
+        if depth > 1:
+            removed |= _pop_unannounced(value, nested, depth - 1, f"{path}{name}.")
+    return removed

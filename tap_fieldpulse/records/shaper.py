@@ -1,7 +1,8 @@
 """Converts rows to records, with functions that are compiled once from a resource's schema.
 
-Compiling costs little and saves looking up the schema for every value. A value that does not fit its type is emitted
-unchanged and counted, and so is a field that the schema lacks. Secrets and positions are dropped at any depth.
+Compiling costs little and saves looking up the schema for every value. A record holds only what its schema announces:
+loaders drop other values silently, or fail. A value that does not fit its type is null in its place. It moves to the
+property `unexpected_fields`, and so does a field that the schema lacks. Secrets and positions are dropped at any depth.
 """
 
 from __future__ import annotations
@@ -25,6 +26,16 @@ from fieldpulse_api.values.scalars import (
 )
 
 Convert = Callable[[Any], Any]
+Unexpected = dict[str, Any]
+
+UNEXPECTED = "unexpected_fields"
+UNEXPECTED_SCHEMA: dict[str, Any] = {
+    "type": ["object", "null"],
+    "description": "What FieldPulse sent beside the columns: fields that the catalogue lacks, by name, and values that "
+    "do not fit their type, by path, such as line_items.0.tax_rate",
+    "additionalProperties": True,
+}
+"""The schema of the property `unexpected_fields`."""
 
 _SECRET = re.compile(r"token|password|secret|api_?key", re.IGNORECASE)
 _POSITION = "last_known_location"
@@ -46,14 +57,17 @@ _RULES: dict[str, Rule] = {
     "date": Rule(None, to_date),
     "x-singer.decimal": Rule(None, to_decimal_text),
 }
+_ELEMENT = "[]"
+"""Stands for the index of an element in the path of a value."""
 
 
 class Shaper:
     """Convert rows of one resource to dicts of JSON values.
 
     Money becomes exact text, times become `YYYY-MM-DDTHH:MM:SS.ffffffZ`. `misfits` counts values that do not fit their
-    type, by path. `unknown_fields` has the types of a row's fields that the schema lacks; `omitted_fields` those that
-    it does not allow. `flags_property` is the property that collects unknown true and false values.
+    type, by path without indexes. `unknown_fields` has the types of a row's fields that the schema lacks;
+    `omitted_fields` those that it does not allow. `flags_property` is the property that collects unknown true and
+    false values. Objects inside a row stay open: a field that is unknown there stays in its place.
     """
 
     def __init__(
@@ -68,11 +82,16 @@ class Shaper:
         self.unknown_fields: defaultdict[str, set[str]] = defaultdict(set)
         self.omitted_fields: set[str] = set()
         self._never, self._zone, self._flags_property = frozenset({_POSITION, *excluded}), zone, flags_property
+        self._unexpected: Unexpected = {}
+        self._indexes: list[int] = []  # of the array elements around the value that is converted
         self._shape = self._object(schema, "")
 
     def __call__(self, row: dict[str, Any]) -> dict[str, Any]:
         """Return the record of a row."""
+        self._unexpected = {}
+        self._indexes.clear()
         record: dict[str, Any] = self._shape(row)
+        record[UNEXPECTED] = self._unexpected or None
         return record
 
     def _compile(self, schema: Mapping[str, Any], path: str) -> Rule:
@@ -82,7 +101,7 @@ class Shaper:
         if kind == "object":
             return Rule(None, _nested(self._object(schema, path)))
         if kind == "array":
-            return Rule(None, self._array(self._compile(schema.get("items", {}), path), path))
+            return Rule(None, self._array(self._compile(schema.get("items", {}), f"{path}{_ELEMENT}."), path))
         if form == "date-time":
             return Rule(None, lambda value: to_timestamp(value, self._zone))
         if kind == "string" and form not in _RULES:
@@ -92,6 +111,7 @@ class Shaper:
     def _object(self, schema: Mapping[str, Any], path: str) -> Convert:
         rules = {name: self._compile(field, f"{path}{name}.") for name, field in schema.get("properties", {}).items()}
         is_open = schema.get("additionalProperties", True)
+        rest = self._compile(is_open if isinstance(is_open, dict) else {}, path)
         flags_property = None if path else self._flags_property
 
         def shape(row: dict[str, Any]) -> dict[str, Any]:
@@ -103,10 +123,11 @@ class Shaper:
                     record[name] = value if fits else self._convert(rule, value, path + name)
                 elif self._forbidden(name):
                     continue
+                elif is_open and path:
+                    record[name] = None if value is None else self._convert(rest, value, path + name)
                 elif is_open:
-                    if not path:  # deeper fields stay inside their object, where no loader drops them
-                        self.unknown_fields[name].add(type_name(value))
-                    record[name] = self._clean(value)
+                    self.unknown_fields[name].add(type_name(value))
+                    self._unexpected[name] = self._clean(value)
                 elif flags_property and isinstance(value, bool):
                     record[flags_property][name] = value
                 elif not path:
@@ -116,9 +137,16 @@ class Shaper:
         return shape
 
     def _array(self, rule: Rule, path: str) -> Convert:
+        element_path, indexes = path + _ELEMENT, self._indexes
+
         def array(value: Any) -> Any:
             if isinstance(value, list):
-                return [element if element is None else self._convert(rule, element, path) for element in value]
+                elements = []
+                indexes.append(0)
+                for indexes[-1], element in enumerate(value):
+                    elements.append(None if element is None else self._convert(rule, element, element_path))
+                indexes.pop()
+                return elements
             if value in ("", {}):
                 return None
             raise ConversionError
@@ -129,8 +157,14 @@ class Shaper:
         try:
             return value if value.__class__ is rule.fits else rule.convert(value)
         except ConversionError:
-            self.misfits[path.rstrip(".")] += 1
-            return self._clean(value)
+            self.misfits[path.replace(f".{_ELEMENT}", "")] += 1
+            self._unexpected[self._indexed(path)] = self._clean(value)
+            return None
+
+    def _indexed(self, path: str) -> str:
+        for index in self._indexes:
+            path = path.replace(_ELEMENT, str(index), 1)
+        return path
 
     def _clean(self, value: Any) -> Any:
         """Return a value of unknown type without secrets and positions."""

@@ -12,6 +12,7 @@ from singer_sdk.singerlib import Catalog, CatalogEntry, Metadata, Schema
 from fieldpulse_api.errors import ConfigError, got_and_allowed
 from fieldpulse_api.resources.catalogue import BY_NAME
 from fieldpulse_api.values.custom_fields import CUSTOM_FIELDS_PROPERTY
+from tap_fieldpulse.records.shaper import UNEXPECTED
 
 _METHODS = ("FULL_TABLE", "INCREMENTAL")
 _TEXT = {"type": ["string", "null"]}
@@ -134,8 +135,9 @@ def _catalog_error(problem: str, place: str) -> ConfigError:
 def complete_entry(entry: CatalogEntry, ours: dict[str, Any], keys: set[str], logger: Logger) -> None:
     """Add keys and derived properties (custom fields by name, labels) to an entry. `ours` is the current schema.
 
-    The entry's own properties stay. Columns that it lacks are deselected: the user removed them, or the catalog is
-    older than they are. If the user deselected any column, new derived properties are deselected as well.
+    The entry's own properties stay, unless their types are not those of the records. Columns that it lacks are
+    deselected: the user removed them, or the catalog is older than they are. If the user deselected any column, new
+    derived properties are deselected as well.
     """
     schema = entry.schema.to_dict()
     has = schema.get("properties", {})
@@ -145,10 +147,14 @@ def complete_entry(entry: CatalogEntry, ours: dict[str, Any], keys: set[str], lo
     columns = [name for name in lacking if name in base and name not in keys]
     derived = {name: ours["properties"][name] for name in lacking if name not in base}
     has = {name: ours["properties"][name] for name in lacking if name in keys} | has
-    if CUSTOM_FIELDS_PROPERTY in has and CUSTOM_FIELDS_PROPERTY in ours["properties"]:
-        has = has | {CUSTOM_FIELDS_PROPERTY: ours["properties"][CUSTOM_FIELDS_PROPERTY]}
+    current = {name: property_schema for name, property_schema in ours["properties"].items() if name in has}
+    has |= {name: each for name, each in current.items() if not _has_types_of(has[name], each)}
+    if CUSTOM_FIELDS_PROPERTY in current:
+        has |= {CUSTOM_FIELDS_PROPERTY: current[CUSTOM_FIELDS_PROPERTY]}
     is_picked = any(metadata.selected is False for breadcrumb, metadata in entry.metadata.items() if breadcrumb)
-    for name in [*columns, *(derived if is_picked else ())]:
+    # Unexpected values may be of a column that the user removed.
+    deselected = [*derived] if is_picked else [name for name in derived if columns and name == UNEXPECTED]
+    for name in [*columns, *deselected]:
         entry.metadata["properties", name] = Metadata(selected=False)
     for name in keys:
         entry.metadata["properties", name] = Metadata(inclusion=Metadata.InclusionType.AUTOMATIC)
@@ -158,3 +164,20 @@ def complete_entry(entry: CatalogEntry, ours: dict[str, Any], keys: set[str], lo
             ", ".join(columns),
         )
     entry.schema = Schema.from_dict({**ours, **schema, "properties": {**has, **derived}})
+
+
+def _has_types_of(schema: dict[str, Any], ours: dict[str, Any]) -> bool:
+    """Return whether a schema has the types of ours at every depth where it has ours."""
+    if _types(schema) != _types(ours):
+        return False
+    theirs, properties = schema.get("properties") or {}, ours.get("properties") or {}
+    pairs = [(theirs[name], properties[name]) for name in theirs if name in properties]
+    elements = (schema.get("items"), ours.get("items"))
+    if None not in elements:
+        pairs.append(elements)
+    return all(_has_types_of(*pair) for pair in pairs)
+
+
+def _types(schema: dict[str, Any]) -> set[str]:
+    types = schema.get("type") or ()
+    return {types} if isinstance(types, str) else set(types)

@@ -12,13 +12,16 @@ from singer_sdk import Tap, metrics
 from singer_sdk.helpers._catalog import pop_deselected_record_properties
 from singer_sdk.helpers._util import utc_now
 from singer_sdk.helpers.conform import TypeConformanceLevel
+from singer_sdk.singerlib import SchemaMessage
 from singer_sdk.singerlib.encoding.simple import RecordMessage
 from singer_sdk.streams import Stream
 from typing_extensions import override
 
 from fieldpulse_api.resources.model import Resource
 from tap_fieldpulse.changes.delete_detection import is_delete_record
+from tap_fieldpulse.records.decimals import with_precision
 from tap_fieldpulse.records.record_builder import Record
+from tap_fieldpulse.records.shaper import UNEXPECTED
 from tap_fieldpulse.sync.context import SyncContext
 from tap_fieldpulse.sync.stream_sync import StreamSync
 from tap_fieldpulse.sync.sync_plan import StreamSelection
@@ -38,6 +41,7 @@ class ResourceStream(Stream):
         self.replication_key = resource.updated_column
         self._resource, self._context = resource, context
         self._stream_sync: StreamSync | None = None
+        self._is_flattened = context.settings.flattening_depth > 0
 
     @cached_property
     @override
@@ -86,17 +90,29 @@ class ResourceStream(Stream):
         """Yield the messages of a record.
 
         Properties are only looked at if some are deselected, which saves three quarters of the time. A delete record
-        keeps only the properties that have a value, so a target does not overwrite the others with null.
+        keeps only the properties that have a value, so a target does not overwrite the others with null. The SDK does
+        not flatten an object that is null, and leaves its name, which is not announced.
         """
         is_delete = is_delete_record(record)
         if not self._selects_all_properties:
+            self._pop_unexpected_of_deselected(record)
             pop_deselected_record_properties(record, self.schema, self.mask)
         for stream_map in self.stream_maps:
             mapped = stream_map.transform(record)
+            if mapped is not None and self._is_flattened:
+                announced = stream_map.transformed_schema["properties"]
+                mapped = {name: value for name, value in mapped.items() if value is not None or name in announced}
             if mapped is not None and is_delete:
                 mapped = {name: value for name, value in mapped.items() if value is not None}
             if mapped is not None:
                 yield RecordMessage(stream=stream_map.stream_alias, record=mapped, time_extracted=utc_now())
+
+    @override
+    def _generate_schema_messages(self) -> Generator[SchemaMessage, None, None]:
+        """Yield the messages of the schema, also those of stream maps, with the precision of decimals."""
+        for message in super()._generate_schema_messages():
+            message.schema = with_precision(message.schema)
+            yield message
 
     @override
     def _increment_stream_state(self, latest_record: Record, *, context: object = None) -> None:
@@ -109,6 +125,13 @@ class ResourceStream(Stream):
     @cached_property
     def _selects_all_properties(self) -> bool:
         return all(self.mask.values())
+
+    def _pop_unexpected_of_deselected(self, record: Record) -> None:
+        """Remove the unexpected values of columns that are deselected."""
+        values = record.get(UNEXPECTED)
+        if values:
+            selected = {path: value for path, value in values.items() if self.mask["properties", path.split(".")[0]]}
+            record[UNEXPECTED] = selected or None
 
     def _selected_event(self, event: Record) -> Record | None:
         """Return a change event without the columns that are deselected; None if only those changed."""

@@ -38,6 +38,7 @@ from tap_fieldpulse.reading.row_details import RowDetails
 from tap_fieldpulse.records.custom_field_values import CustomFieldValues
 from tap_fieldpulse.records.discovery_sample import sample_unknown_fields
 from tap_fieldpulse.records.record_builder import RecordBuilder
+from tap_fieldpulse.records.shaper import UNEXPECTED
 from tap_fieldpulse.settings import TapSettings
 from tap_fieldpulse.webhooks.hinted_rows import HintedRows
 from tap_fieldpulse.webhooks.inbox import UNREAD_DAYS, Inbox
@@ -273,20 +274,22 @@ class SyncContext:
         custom_fields = None
         if resource.custom_field_object and settings.custom_fields == "typed" and has_key:
             known = catalog_properties.get(CUSTOM_FIELDS_PROPERTY, {}).get("properties", {})
-            custom_fields = CustomFieldValues(
-                self._definitions, resource.custom_field_object, known, is_flattened=bool(settings.flattening_enabled)
-            )
+            custom_fields = CustomFieldValues(self._definitions, resource.custom_field_object, known)
             for change in custom_fields.changes:
                 self._logger.warning("%s: since the catalog was made, custom %s", resource.name, change)
         labels = {f"{code_labels.column}_label" for code_labels in resource.code_labels}
-        catalogue_names = {*resource.schema["properties"], CUSTOM_FIELDS_PROPERTY, *labels}
+        catalogue_names = {*resource.schema["properties"], CUSTOM_FIELDS_PROPERTY, UNEXPECTED, *labels}
         extra = {name: schema for name, schema in catalog_properties.items() if name not in catalogue_names}
         if self._catalog is None and settings.sample_on_discovery and has_key:
             extra = sample_unknown_fields(self.client, resource, settings.read_options, self._logger)
+        if resource.name in settings.detail_streams:
+            extra = {**resource.detail_properties, **extra}
         return RecordBuilder(
             resource,
             zone=settings.zone,
             custom_fields=custom_fields,
             extra_properties=extra,
             add_labels=settings.add_labels,
+            decimals_as_numbers=settings.decimals_as_numbers,
+            flattening_depth=settings.flattening_depth,
         )

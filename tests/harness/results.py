@@ -9,6 +9,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from functools import cached_property
 
+from .announced import check_announced
 from .messages import Message, singer_lines
 
 _LAST_LINE = re.compile(r"(?P<stream>\w+): records=\d+ .* (?P<verdict>complete|unproven|incomplete)$")
@@ -35,10 +36,16 @@ class RunResult:
 
     @cached_property
     def messages(self) -> list[Message]:
-        """Return the messages; a last line that a kill has cut off is ignored. The target writes states bare."""
+        """Return the messages; a last line that a kill has cut off is ignored. The target writes states bare.
+
+        Every record must be as its schema announces.
+        """
         lines = [line for line in self.stdout.split("\n")[:-1] if line]  # no other character ends a line
         messages = [json.loads(line) for line in lines]
-        return [message if "type" in message else {"type": "STATE", "value": message} for message in messages]
+        messages = [message if "type" in message else {"type": "STATE", "value": message} for message in messages]
+        if self.stdout.startswith('{"type":"SCHEMA"'):  # else a test made the messages by hand
+            check_announced(messages)
+        return messages
 
     @cached_property
     def records(self) -> dict[str, list[Message]]:

@@ -136,6 +136,21 @@ def test_a_new_column_of_the_api_changes_no_row(sandbox: Sandbox, snapshot_confi
     assert event_keys(run_with_events(snapshot_config | {"detail_streams": ["jobs"]}, "jobs", state=first.state)) == []
 
 
+def test_another_form_of_decimals_changes_no_row(sandbox: Sandbox, snapshot_config: Config) -> None:
+    """The setting decimals_as_numbers is switched on; then one amount changes."""
+    first = run_with_events(snapshot_config, "invoices")
+    snapshot_config |= {"decimals_as_numbers": True}
+    for row in sandbox.rows("invoices"):
+        sandbox.store.update("invoices", row["id"], {"updated_at": row["updated_at"]})
+    second = run_with_events(snapshot_config, "invoices", state=first.state)
+    assert event_keys(second) == []
+    changed = sandbox.rows("invoices")[0]["id"]
+    sandbox.store.update("invoices", changed, {"line_discount": "1.50"})
+    assert event_keys(run_with_events(snapshot_config, "invoices", state=second.state)) == [
+        ("updated", "invoices", changed)
+    ]
+
+
 def test_the_first_run_with_change_events_reads_the_full_list(sandbox: Sandbox, snapshot_config: Config) -> None:
     """Otherwise an old row that changes would be reported as created."""
     before = run_tap(snapshot_config, "jobs")

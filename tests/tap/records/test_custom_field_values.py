@@ -21,6 +21,14 @@ def fields(*definitions: CustomFieldDefinition, known: dict[str, Any] | None = N
     return CustomFieldValues(definitions, "job", known or {})
 
 
+def values_of(custom_fields: CustomFieldValues, each: dict[str, Any]) -> dict[str, Any] | None:
+    """Return the values of a row, none of which is unexpected."""
+    unexpected: dict[str, Any] = {}
+    values = custom_fields.values(each, unexpected)
+    assert not unexpected
+    return values
+
+
 def row(**values: Any) -> dict[str, Any]:
     """Return a row with values by the ids of their fields: `_7="x"`."""
     return {"customfields": [{"field_instance_id": int(n[1:]), "value": value} for n, value in values.items()]}
@@ -33,8 +41,8 @@ def test_a_newer_field_of_the_same_name_gets_its_id_as_suffix() -> None:
     ]
     assert set(properties) == {"gate_code", "gate_code_9", "field_11"}
     floors = fields(definition(3, "Floor"), definition(5, "Floor 7"), definition(7, "Floor"), definition(8, "Field 12"))
-    named = floors.values(row(_3="a", _5="b", _7="c", _8="d", _12="e"))
-    assert named == {"floor": "a", "floor_7": "b", "floor_7_7": "c", "field_12_8": "d", "field_12": "e"}
+    named = values_of(floors, row(_3="a", _5="b", _7="c", _8="d"))
+    assert named == {"floor": "a", "floor_7": "b", "floor_7_7": "c", "field_12_8": "d"}
 
 
 @pytest.mark.parametrize(
@@ -59,7 +67,7 @@ def test_a_value_has_the_type_of_its_field(
 ) -> None:
     """Text, number, date, checkbox or drop-down; an unknown type is text."""
     custom_fields = fields(definition(7, "F", widget, **more))
-    assert custom_fields.values(row(_7=value)) == {"f": wanted}
+    assert values_of(custom_fields, row(_7=value)) == {"f": wanted}
     assert kind in custom_fields.schema["properties"]["f"]["type"]
     assert not custom_fields.misfits
 
@@ -71,13 +79,6 @@ def test_the_schema_declares_dates_and_lists_the_choices_of_a_drop_down() -> Non
     assert properties["day"]["format"] == "date"
     assert properties["size"]["description"] == "Drop-down, custom field 8, one of: S, M"
     assert properties["size"]["title"] == "Size"
-
-
-def test_a_flattened_date_is_declared_as_text() -> None:
-    """A loader that parses dates would fail at `end of 2027`. The value is converted all the same."""
-    flat = CustomFieldValues([definition(7, "Day", 3)], "job", {}, is_flattened=True)
-    assert "format" not in flat.schema["properties"]["day"]
-    assert flat.values(row(_7="2027-03-31 00:00:00")) == {"day": "2027-03-31"}
 
 
 @pytest.mark.parametrize(
@@ -92,40 +93,49 @@ def test_a_flattened_date_is_declared_as_text() -> None:
         (2, ["1", "2"], '["1","2"]'),
     ],
 )
-def test_a_value_of_another_type_is_emitted_as_text_and_counted(widget: int, value: Any, text: str) -> None:
-    """A user entered it, so it must not be lost."""
-    custom_fields = fields(definition(7, "F", widget))
-    assert custom_fields.values(row(_7=value)) == {"f": text}
+def test_a_value_of_another_type_is_null_and_moves_to_the_unexpected_fields(widget: int, value: Any, text: str) -> None:
+    """A user entered it, so it must not be lost; a strict loader has one type for a column."""
+    custom_fields, unexpected = fields(definition(7, "F", widget)), {}
+    assert custom_fields.values(row(_7=value), unexpected) == {"f": None}
+    assert unexpected == {"custom_fields.f": text}
     assert custom_fields.misfits == {"custom_fields.f": 1}
 
 
-def test_a_value_without_a_definition_is_named_by_its_field_id() -> None:
-    """The field was deleted, or the account's plan excludes the list of definitions."""
-    custom_fields = fields()
-    assert custom_fields.values(row(_66001="kept")) == {"field_66001": "kept"}
+def test_a_value_without_a_definition_moves_to_the_unexpected_fields() -> None:
+    """The field was deleted, or the account's plan excludes the list of definitions. Its path has the field's id."""
+    custom_fields, unexpected = fields(), {}
+    assert custom_fields.values(row(_66001="kept"), unexpected) == {}
+    assert unexpected == {"custom_fields.field_66001": "kept"}
     assert custom_fields.undefined == {"field_66001": 1}
+
+
+def test_long_names_stay_distinct_within_the_limit_of_a_flattened_column() -> None:
+    """PostgreSQL allows 63 bytes, and the prefix takes 15 of them."""
+    properties = fields(definition(7, "x" * 80 + "a"), definition(12345678, "x" * 80 + "b")).schema["properties"]
+    assert len(properties) == 2
+    assert all(len(f"custom_fields__{name}") <= 63 for name in properties)
 
 
 def test_empty_fields_are_null_and_a_row_without_values_has_no_property() -> None:
     """A cleared value must reach the warehouse; a list without values proves nothing."""
     custom_fields = fields(definition(7, "A"), definition(8, "B"))
-    assert custom_fields.values(row(_7="x", _8="")) == {"a": "x", "b": None}
-    assert custom_fields.values({"customfields": []}) == {"a": None, "b": None}
-    assert custom_fields.values({}) is None
-    assert custom_fields.values({"customfields": None}) is None
+    assert values_of(custom_fields, row(_7="x", _8="")) == {"a": "x", "b": None}
+    assert values_of(custom_fields, {"customfields": []}) == {"a": None, "b": None}
+    assert values_of(custom_fields, {}) is None
+    assert values_of(custom_fields, {"customfields": None}) is None
 
 
 def test_both_value_columns_are_read() -> None:
     """`customfields`, and `customfields_with_related_data` if the list was requested with it."""
     custom_fields = fields(definition(7, "A"))
     related = [{"field_instance_id": "7", "value": "x", "custom_field": {"name": "A"}}]
-    assert custom_fields.values({"customfields_with_related_data": related}) == {"a": "x"}
+    assert values_of(custom_fields, {"customfields_with_related_data": related}) == {"a": "x"}
 
 
 @pytest.mark.parametrize("entry", [None, "x", {}, {"value": 1}, {"field_instance_id": "seven", "value": 1}])
 def test_an_entry_without_a_field_id_has_no_property(entry: Any) -> None:
     """It is emitted in the raw list only."""
-    assert fields(definition(7, "A")).values({"customfields": [entry]}) == {"a": None}
+    assert values_of(fields(definition(7, "A")), {"customfields": [entry]}) == {"a": None}
 
 
 def test_an_older_catalog_keeps_its_names_and_types() -> None:
@@ -133,7 +143,7 @@ def test_an_older_catalog_keeps_its_names_and_types() -> None:
     before = fields(definition(7, "Gate code"), definition(8, "Crew", 2)).schema["properties"]
     after = fields(definition(7, "Door code"), definition(8, "Crew", 3), definition(9, "New"), known=before)
     assert set(after.schema["properties"]) == {"gate_code", "crew", "new"}
-    assert after.values(row(_7="1", _8="4", _9="n")) == {"gate_code": "1", "crew": Decimal(4), "new": "n"}
+    assert values_of(after, row(_7="1", _8="4", _9="n")) == {"gate_code": "1", "crew": Decimal(4), "new": "n"}
     changes = "; ".join(after.changes)
     assert "field 7 was renamed; its property is still gate_code" in changes
     assert "field 8 (crew) was changed to date; it keeps the type in the catalog" in changes
@@ -145,13 +155,13 @@ def test_a_new_field_with_the_old_name_of_another_gets_its_own_column() -> None:
     """Field 7 was renamed, and field 9 now has its name."""
     before = fields(definition(7, "Gate code")).schema["properties"]
     after = fields(definition(7, "Door code"), definition(9, "Gate code"), known=before)
-    assert after.values(row(_7="old", _9="new")) == {"gate_code": "old", "gate_code_9": "new"}
+    assert values_of(after, row(_7="old", _9="new")) == {"gate_code": "old", "gate_code_9": "new"}
 
 
 def test_a_deleted_field_keeps_its_column() -> None:
     """Rows may still contain its values."""
     before = fields(definition(7, "Gate code"), definition(8, "Other")).schema["properties"]
-    assert fields(definition(8, "Other"), known=before).values(row(_7="1")) == {"gate_code": "1", "other": None}
+    assert values_of(fields(definition(8, "Other"), known=before), row(_7="1")) == {"gate_code": "1", "other": None}
 
 
 @pytest.mark.parametrize("spelling", ["job", "Job", "jobs", "App\\Http\\Api\\Core\\Models\\BaseJob"])

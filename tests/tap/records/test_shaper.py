@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 
 from fieldpulse_api.resources.catalogue import RESOURCES
 from fieldpulse_api.resources.model import Resource
-from tap_fieldpulse.records.shaper import Shaper
+from tap_fieldpulse.records.shaper import UNEXPECTED, Shaper
 
 SCHEMA: dict[str, Any] = {
     "type": "object",
@@ -79,7 +79,7 @@ SCHEMA: dict[str, Any] = {
 def test_a_value_is_emitted_in_its_declared_form(name: str, wire: object, emitted: object) -> None:
     """Each form that the API uses for a type becomes the declared form."""
     shaper = Shaper(SCHEMA)
-    assert shaper({"id": 1, name: wire}) == {"id": 1, name: emitted}
+    assert shaper({"id": 1, name: wire}) == {"id": 1, name: emitted, UNEXPECTED: None}
     assert not shaper.misfits
     assert not shaper.unknown_fields
 
@@ -103,17 +103,27 @@ def test_a_value_is_emitted_in_its_declared_form(name: str, wire: object, emitte
         ("list", {"1": 1}),
     ],
 )
-def test_a_value_of_another_type_is_emitted_unchanged_and_counted(name: str, wire: object) -> None:
-    """No value is dropped or guessed."""
+def test_a_value_of_another_type_is_null_and_moves_to_the_unexpected_fields(name: str, wire: object) -> None:
+    """No value is dropped or guessed, and none breaks the announced schema."""
     shaper = Shaper(SCHEMA)
-    assert shaper({"id": 1, name: wire}) == {"id": 1, name: wire}
+    assert shaper({"id": 1, name: wire}) == {"id": 1, name: None, UNEXPECTED: {name: wire}}
     assert shaper.misfits == {name: 1}
 
 
-def test_an_unknown_column_is_emitted_and_counted() -> None:
+def test_the_path_of_a_value_has_the_indexes_of_its_elements() -> None:
+    """Values are counted by the path without them."""
+    element = {"type": ["object", "null"], "properties": {"parts": {"type": "array", "items": {"type": "integer"}}}}
+    shaper = Shaper({"properties": {"lines": {"type": ["array", "null"], "items": element}}})
+    record = shaper({"lines": [{"parts": [1, 2]}, {"parts": [3, "four"]}, "five"]})
+    assert record["lines"] == [{"parts": [1, 2]}, {"parts": [3, None]}, None]
+    assert record[UNEXPECTED] == {"lines.1.parts.1": "four", "lines.2": "five"}
+    assert shaper.misfits == {"lines.parts": 1, "lines": 1}
+
+
+def test_an_unknown_column_moves_to_the_unexpected_fields() -> None:
     """A column that the vendor adds reaches the warehouse with the next run."""
     shaper = Shaper(SCHEMA)
-    assert shaper({"id": 1, "new_thing": {"a": 1}}) == {"id": 1, "new_thing": {"a": 1}}
+    assert shaper({"id": 1, "new_thing": {"a": 1}}) == {"id": 1, UNEXPECTED: {"new_thing": {"a": 1}}}
     assert set(shaper.unknown_fields) == {"new_thing"}
 
 
@@ -121,10 +131,10 @@ def test_secrets_and_positions_are_dropped_at_any_depth() -> None:
     """Embedded users contain tokens and live positions, also where no schema declares them."""
     shaper = Shaper(SCHEMA)
     user = {"name": "x", "api_token": "t", "Password": "p", "last_known_location": {"latitude": 1}}
-    assert shaper({"id": 1, "words": {"api_token": "t", "a": 1}}) == {"id": 1, "words": '{"a":1}'}
+    assert shaper({"id": 1, "words": {"api_token": "t", "a": 1}}) == {"id": 1, "words": '{"a":1}', UNEXPECTED: None}
     assert shaper({"id": 1, "api_token": "t", "someone": [{"deep": user}]}) == {
         "id": 1,
-        "someone": [{"deep": {"name": "x"}}],
+        UNEXPECTED: {"someone": [{"deep": {"name": "x"}}]},
     }
 
 
@@ -145,7 +155,7 @@ json_values = st.recursive(
 def test_every_json_value_can_be_shaped(row: dict[str, Any]) -> None:
     """The record has the columns of the row, and can be written as JSON."""
     record = Shaper(SCHEMA)(row)
-    assert set(record) == set(row)
+    assert set(record) == {*row, UNEXPECTED}
     json.loads(msgspec.json.Encoder(decimal_format="number").encode(record))
 
 
@@ -155,5 +165,6 @@ def test_shaping_a_record_again_changes_nothing(resource: Resource, shared: Any)
     shaper = Shaper(resource.schema, excluded=resource.excluded_fields)
     for row in shared.rows(resource.name)[:5]:
         record = shaper(row)
-        assert shaper(record) == record
+        del record[UNEXPECTED]
+        assert shaper(record) == record | {UNEXPECTED: None}
         assert not shaper.misfits
