@@ -118,7 +118,14 @@ TAP_SETTINGS: dict[str, dict[str, Any]] = {
         "default": False,
         "title": "Detect deletes",
         "description": "Read every list in full in every run. If a row of an earlier run is missing and `GET` by id "
-        "returns 404, emit a record with only its key and `deleted_at`, the time of detection.",
+        "returns 404, emit its stream and id in the stream `deleted_rows`.",
+    },
+    "delete_records": {
+        "type": "boolean",
+        "default": False,
+        "title": "Delete records",
+        "description": "Also emit a record in the deleted row's own stream, with only its key, `deleted_at` and "
+        "`_sdc_deleted_at`, for loaders that remove rows by `_sdc_deleted_at`. Others write nulls into the row.",
     },
     "max_delete_percent": {
         "type": "number",
@@ -195,6 +202,7 @@ class TapSettings(PluginSettings):
     detail_streams: Sequence[str]
     filters: Mapping[str, Mapping[str, Any]]
     detect_deletes: bool
+    delete_records: bool
     max_delete_percent: float
     change_event_streams: Sequence[str]
     snapshot_url: str

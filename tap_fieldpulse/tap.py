@@ -11,11 +11,14 @@ from singer_sdk.helpers.capabilities import PluginCapabilities, TapCapabilities
 from singer_sdk.plugin_base import _ConfigInput
 from typing_extensions import override
 
+from fieldpulse_api.errors import ConfigError
 from fieldpulse_api.resources.catalogue import RESOURCES
 from fieldpulse_api.values.strict_json import read_object
 from fieldpulse_plugin.sdk import FieldPulsePlugin
 from fieldpulse_plugin.settings import SHARED_SETTINGS
+from tap_fieldpulse.changes.deleted_rows import DELETED_ROWS
 from tap_fieldpulse.singer.change_event_stream import CHANGE_EVENTS, ChangeEventStream
+from tap_fieldpulse.singer.deleted_row_stream import DeletedRowStream
 from tap_fieldpulse.singer.input_catalog import complete_entry, read_catalog
 from tap_fieldpulse.singer.input_state import read_state
 from tap_fieldpulse.singer.resource_stream import ResourceStream
@@ -24,7 +27,8 @@ from tap_fieldpulse.sync.context import SyncContext
 
 from .settings import TAP_SETTINGS, TapSettings
 
-_EVENT_STREAMS = (CHANGE_EVENTS, WEBHOOK_EVENTS)
+_OTHER_STREAMS = (CHANGE_EVENTS, DELETED_ROWS, WEBHOOK_EVENTS)
+"""The streams that are not lists of the API."""
 
 
 class TapFieldPulse(FieldPulsePlugin, Tap):
@@ -53,7 +57,7 @@ class TapFieldPulse(FieldPulsePlugin, Tap):
     def __init__(
         self, *, catalog: dict[str, Any] | None = None, state: dict[str, Any] | None = None, **kwargs: Any
     ) -> None:
-        checked = None if catalog is None else read_catalog(catalog, _EVENT_STREAMS)
+        checked = None if catalog is None else read_catalog(catalog, _OTHER_STREAMS)
         super().__init__(catalog=checked, state=state, **kwargs)
 
     @cached_property
@@ -69,6 +73,7 @@ class TapFieldPulse(FieldPulsePlugin, Tap):
         return [
             *(ResourceStream(self, resource, self.context) for resource in RESOURCES),
             ChangeEventStream(self, self.context),
+            DeletedRowStream(self, self.context),
             WebhookEventStream(self, self.context),
         ]
 
@@ -86,7 +91,7 @@ class TapFieldPulse(FieldPulsePlugin, Tap):
     @override
     def load_state(self, state: dict[str, Any]) -> None:
         """Load the state of the last run. Raises: ConfigError if it is not a state of a tap."""
-        checked = read_state(state, _EVENT_STREAMS, self.logger)
+        checked = read_state(state, _OTHER_STREAMS, self.logger)
         self.context.has_any_state = bool(checked["bookmarks"])
         super().load_state(checked)
 
@@ -110,6 +115,7 @@ class TapFieldPulse(FieldPulsePlugin, Tap):
         """
         context = self.context
         context.check_filters()
+        self._check_deletes_are_emitted()
         context.confirmed_sequence = confirmed_sequence(
             self.state.get("bookmarks", {}), emits_events=self.streams[WEBHOOK_EVENTS].selected
         )
@@ -122,6 +128,15 @@ class TapFieldPulse(FieldPulsePlugin, Tap):
             context.close()
         if context.summary.safety_limit_errors:
             raise context.summary.safety_limit_errors[0]
+
+    def _check_deletes_are_emitted(self) -> None:
+        emits_deletes = any(self.streams[name].selected for name in (DELETED_ROWS, CHANGE_EVENTS))
+        if self.settings.detect_deletes and not emits_deletes and not self.settings.delete_records:
+            raise ConfigError(
+                "Deletes are detected, but no selected stream emits them.",
+                where="setting detect_deletes · --catalog",
+                hint=f"select the stream {DELETED_ROWS} (run discovery again), or set delete_records",
+            )
 
     @classmethod
     @override

@@ -163,11 +163,10 @@ def _section(resource: Resource, incoming: list[Join]) -> str:
 
 def _events_page() -> str:
     parts = ["# Data dictionary: events\n\n<!-- Written by `make fix` from the code. -->\n"]
-    for name, (title, primary_key, schema) in EVENT_STREAMS.items():
-        rows = [
-            (f"`{field}`", _type(of_field), of_field["description"]) for field, of_field in schema["properties"].items()
-        ]
-        facts = [("primary key", f"`{primary_key}`"), ("replication", "append"), ("selected", "only on request")]
-        parts.append(f"## {name}\n\n{title}.\n\n{table(('of the stream', ''), facts)}")
+    for name, each in EVENT_STREAMS.items():
+        properties = each.schema["properties"]
+        rows = [(f"`{field}`", _type(of_field), of_field["description"]) for field, of_field in properties.items()]
+        facts = [("primary key", f"`{each.key}`"), ("replication", "append"), ("selected", each.is_selected)]
+        parts.append(f"## {name}\n\n{each.title}.\n\n{table(('of the stream', ''), facts)}")
         parts.append(table(("field", "type", "meaning"), rows))
     return "\n".join(parts)

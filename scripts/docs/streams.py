@@ -2,25 +2,42 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, NamedTuple
 
 from fieldpulse_api.resources.catalogue import RESOURCES
 from fieldpulse_api.resources.model import Filter, Operation, Resource, WritableResource
+from tap_fieldpulse.changes import deleted_rows
 from tap_fieldpulse.changes.change_event import EVENT_SCHEMA
 from tap_fieldpulse.singer import change_event_stream, webhook_event_stream
 
 from .domains import link
 from .tables import codes, table
 
-EVENT_STREAMS: dict[str, tuple[str, str, dict[str, Any]]] = {
-    change_event_stream.CHANGE_EVENTS: ("Changes of the other streams", "event_id", EVENT_SCHEMA),
-    webhook_event_stream.WEBHOOK_EVENTS: (
-        "Webhook deliveries as they came",
-        "event_key",
-        webhook_event_stream.WEBHOOK_SCHEMA,
+
+class EventStream(NamedTuple):
+    """A stream that is no list of the API. `key` is its primary key, `is_selected` says when it is selected."""
+
+    title: str
+    key: str
+    is_selected: str
+    schema: dict[str, Any]
+
+
+EVENT_STREAMS = {
+    change_event_stream.CHANGE_EVENTS: EventStream(
+        "Changes of the other streams", "event_id", "only on request", EVENT_SCHEMA
+    ),
+    deleted_rows.DELETED_ROWS: EventStream(
+        "Rows that were deleted in FieldPulse",
+        ", ".join(deleted_rows.KEYS),
+        "with `detect_deletes`",
+        deleted_rows.SCHEMA,
+    ),
+    webhook_event_stream.WEBHOOK_EVENTS: EventStream(
+        "Webhook deliveries as they came", "event_key", "only on request", webhook_event_stream.WEBHOOK_SCHEMA
     ),
 }
-"""Title, primary key and schema of the streams that are no lists of the API."""
+"""The streams that are no lists of the API."""
 
 
 def streams_table() -> str:
@@ -36,8 +53,8 @@ def streams_table() -> str:
         for resource in RESOURCES
     ]
     rows += [
-        (f"[`{name}`](dictionary/events.md#{name})", f"{title}; only on request", "append", "", "")
-        for name, (title, _, _) in EVENT_STREAMS.items()
+        (f"[`{name}`](dictionary/events.md#{name})", f"{each.title}; {each.is_selected}", "append", "", "")
+        for name, each in EVENT_STREAMS.items()
     ]
     return table(("stream", "what it is", "replication", "the target writes", "shape is"), rows)
 

@@ -15,6 +15,7 @@ import re
 from collections.abc import Iterator
 from datetime import datetime, timezone
 from functools import cached_property
+from typing import NamedTuple
 
 from fieldpulse_api.reading.pages import Row
 from fieldpulse_api.resources.model import Resource
@@ -24,9 +25,18 @@ from tap_fieldpulse.records.record_builder import Record
 
 from . import change_event as events
 from .delete_detection import DeleteDetector
+from .deleted_rows import delete_record, deleted_row
 from .snapshot import StreamSnapshot
 
 _DELETES_PER_BATCH = 100
+
+
+class DeletedBatch(NamedTuple):
+    """Deleted rows: as records of `deleted_rows`, as records of their own stream, and as change events."""
+
+    rows: list[Record]
+    records: list[Record]
+    events: list[Record]
 
 
 class ChangeTracker:
@@ -87,17 +97,17 @@ class ChangeTracker:
             for change in events.changes_of_row(self._resource, known, record)
         ]
 
-    def find_deleted(
-        self, detector: DeleteDetector, list_reader: ListReader
-    ) -> Iterator[tuple[list[Record], list[Record]]]:
-        """Yield the records and the events of deleted rows.
+    def find_deleted(self, detector: DeleteDetector, list_reader: ListReader) -> Iterator[DeletedBatch]:
+        """Yield the deleted rows, as records of each kind.
 
         A row whose last known contents match no filter was never emitted, so its deletion is not emitted either.
 
         Raises: SafetyLimitReached.
         """
         missing = detector.missing_ids(self._known_ids, list_reader)
-        explained = detector.explain(missing, len(self._known_ids), self._snapshot)
+        bodies = self._snapshot.read_bodies(missing)
+        rows = [events.unpack(body or events.EMPTY_CONTENTS) | {"id": row_id} for row_id, body in bodies.items()]
+        explained = detector.explain(rows, len(self._known_ids))
         deleted = explained.deleted
         self._snapshot.mark_deleted([*(int(row["id"]) for row in deleted), *explained.moved_ids])
         emitted = [row for row in deleted if not self._has_contents(row) or self._filters.matches(row)]
@@ -105,7 +115,12 @@ class ChangeTracker:
         for start in range(0, len(emitted), _DELETES_PER_BATCH):
             batch = emitted[start : start + _DELETES_PER_BATCH]
             found = [self._event(events.Change("deleted"), row) for row in batch] if self._reports_changes else []
-            yield [detector.delete_record(row, now) for row in batch], found
+            times = {int(row["id"]): explained.deleted_at.get(int(row["id"])) for row in batch}
+            yield DeletedBatch(
+                rows=[deleted_row(self._resource.name, row_id, time, now) for row_id, time in times.items()],
+                records=[delete_record(row_id, time, now) for row_id, time in times.items()],
+                events=found,
+            )
 
     def commit(self, *, is_full_list: bool) -> None:
         """Keep what was stored; `is_full_list` if that is the full list."""

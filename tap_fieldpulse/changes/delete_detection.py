@@ -14,8 +14,8 @@ it, so a missing row counts as deleted only if all of this holds:
 from __future__ import annotations
 
 import logging
+from collections.abc import Collection
 from dataclasses import dataclass, field, replace
-from datetime import datetime
 from typing import Literal
 
 from fieldpulse_api.errors import SafetyLimitReached, UnexpectedResponse
@@ -26,12 +26,8 @@ from fieldpulse_api.reading.prefetch import map_in_order
 from fieldpulse_api.reading.single_rows import find_row
 from fieldpulse_api.resources.catalogue import BY_NAME
 from fieldpulse_api.resources.model import Resource
-from fieldpulse_api.values.scalars import iso_timestamp
+from fieldpulse_api.values.scalars import iso_timestamp, optional_time
 from tap_fieldpulse.reading.list_reader import ListReader, is_marked_deleted
-from tap_fieldpulse.records.record_builder import Record
-
-from . import change_event as events
-from .snapshot import StreamSnapshot
 
 CANNOT_TELL = "cannot tell whether a row was deleted"
 
@@ -41,10 +37,14 @@ Fate = Literal["deleted", "moved", "exists"]
 
 @dataclass
 class MissingRows:
-    """What became of rows that are missing from a list: the last known contents of deleted ones, ids of moved ones."""
+    """What became of rows that are missing from a list: the last known contents of deleted ones, ids of moved ones.
+
+    `deleted_at` has the times of deletion that FieldPulse told, by id.
+    """
 
     deleted: list[Row] = field(default_factory=list)
     moved_ids: list[int] = field(default_factory=list)
+    deleted_at: dict[int, str] = field(default_factory=dict)
 
 
 class DeleteDetector:
@@ -62,6 +62,7 @@ class DeleteDetector:
     ) -> None:
         self._client, self._resource, self._options, self._logger = client, resource, options, logger
         self._max_percent, self._reads_deleted_list = max_percent, reads_deleted_list
+        self._deleted_at: dict[int, str] = {}
 
     def missing_ids(self, known: set[int], list_reader: ListReader) -> list[int]:
         """Return the known ids that are missing from the list; none if it is not proved complete."""
@@ -75,18 +76,14 @@ class DeleteDetector:
             return []
         return sorted(known - list_reader.row_ids)
 
-    def explain(self, missing: list[int], known_count: int, snapshot: StreamSnapshot) -> MissingRows:
+    def explain(self, missing: Collection[Row], known_count: int) -> MissingRows:
         """Return which of the missing rows were deleted, and which moved to another list.
 
         Raises: SafetyLimitReached as soon as they are more than `max_percent` of the known rows.
         """
-        rows = (
-            events.unpack(body or events.EMPTY_CONTENTS) | {"id": row_id}
-            for row_id, body in snapshot.read_bodies(missing).items()
-        )
-        result, name = MissingRows(), self._resource.name
+        result, name = MissingRows(deleted_at=self._deleted_at), self._resource.name
         existing_count = 0
-        for row, fate in map_in_order(self._fate_of, rows, max_in_flight=self._options.pages_in_flight):
+        for row, fate in map_in_order(self._fate_of, missing, max_in_flight=self._options.pages_in_flight):
             if fate == "deleted":
                 result.deleted.append(row)
             elif fate == "moved":
@@ -113,13 +110,15 @@ class DeleteDetector:
                     self._resource.name,
                 )
                 return set()
-            row_ids.update(int(row["id"]) for row in rows)
+            for row in rows:
+                row_ids.add(int(row["id"]))
+                self._remember_time(row)
         return row_ids
 
-    @staticmethod
-    def delete_record(row: Row, now: datetime) -> Record:
-        """Return the record of a deleted row: its key, and when the tap detected the delete."""
-        return {"id": row["id"], "deleted_at": iso_timestamp(now)}
+    def _remember_time(self, row: Row) -> None:
+        deleted_at = optional_time(row.get("deleted_at"), self._options.zone)
+        if deleted_at:
+            self._deleted_at[int(row["id"])] = iso_timestamp(deleted_at)
 
     def _limit_error(self, missing_count: int, known_count: int) -> SafetyLimitReached:
         return SafetyLimitReached(
@@ -141,9 +140,7 @@ class DeleteDetector:
 
     def _exists(self, resource: Resource, row: Row) -> bool:
         found = find_row(self._client, resource, row)
-        return found is not None and not is_marked_deleted(found, self._options.zone)
-
-
-def is_delete_record(record: Record) -> bool:
-    """Return whether a record is that of a deleted row."""
-    return {name for name, value in record.items() if value is not None} == {"id", "deleted_at"}
+        if found is not None and is_marked_deleted(found, self._options.zone):
+            self._remember_time(found)
+            return False
+        return found is not None

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterator, Mapping
-from datetime import tzinfo
+from dataclasses import dataclass
+from datetime import timezone, tzinfo
 from typing import Any
 
 from fieldpulse_api.errors import UnexpectedResponse
@@ -17,34 +18,44 @@ from .decimals import as_numbers
 from .shaper import UNEXPECTED, UNEXPECTED_SCHEMA, Shaper, Unexpected
 
 Record = dict[str, Any]
+SDC_DELETED_AT = "_sdc_deleted_at"
+"""The property by which loaders with `hard_delete` remove a row."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class RecordOptions:
+    """What records look like.
+
+    `zone` is that of times without one. With `add_labels`, each code column gets a property `…_label`. With
+    `decimals_as_numbers`, money, quantities and rates are numbers. Objects down to `flattening_depth` become columns,
+    so they keep only announced fields. With `has_delete_records`, the records of deleted rows are announced.
+    """
+
+    zone: tzinfo = timezone.utc
+    add_labels: bool = False
+    decimals_as_numbers: bool = False
+    flattening_depth: int = 0
+    has_delete_records: bool = False
 
 
 class RecordBuilder:
-    """Build records from rows. `extra_properties` are properties beyond those of the catalogue.
-
-    With `add_labels`, each code column gets a property `…_label`. With `decimals_as_numbers`, money, quantities and
-    rates are numbers. Objects down to `flattening_depth` become columns, so they keep only announced fields.
-    """
+    """Build records from rows. `extra_properties` are properties beyond those of the catalogue."""
 
     def __init__(
         self,
         resource: Resource,
+        options: RecordOptions,
         *,
-        zone: tzinfo,
         custom_fields: CustomFieldValues | None = None,
         extra_properties: Mapping[str, Any] | None = None,
-        add_labels: bool = False,
-        decimals_as_numbers: bool = False,
-        flattening_depth: int = 0,
     ) -> None:
         base = resource.schema | {"properties": {**resource.schema["properties"], **(extra_properties or {})}}
-        base = as_numbers(base) if decimals_as_numbers else base
-        self.custom_fields, self._name = custom_fields, resource.name
+        base = as_numbers(base) if options.decimals_as_numbers else base
+        self.custom_fields, self._name, self._options = custom_fields, resource.name, options
         self._shaper = Shaper(
-            base, excluded=resource.excluded_fields, flags_property=resource.flags_property, zone=zone
+            base, excluded=resource.excluded_fields, flags_property=resource.flags_property, zone=options.zone
         )
-        self._flattening_depth = flattening_depth
-        self._labels = resource.code_labels if add_labels else ()
+        self._labels = resource.code_labels if options.add_labels else ()
         self._unlabelled: Counter[str] = Counter()
         self.schema = base | {"properties": {**base["properties"], **dict(self._derived())}}
 
@@ -67,8 +78,8 @@ class RecordBuilder:
         unexpected = record[UNEXPECTED] or {}
         if self.custom_fields:
             record[CUSTOM_FIELDS_PROPERTY] = self.custom_fields.values(row, unexpected)
-        if self._flattening_depth:
-            unexpected |= _pop_unannounced(record, self.schema, self._flattening_depth)
+        if self._options.flattening_depth:
+            unexpected |= _pop_unannounced(record, self.schema, self._options.flattening_depth)
         record[UNEXPECTED] = unexpected or None
         for labels in self._labels:
             code = record.get(labels.column)
@@ -103,6 +114,9 @@ class RecordBuilder:
         for labels in self._labels:
             yield f"{labels.column}_label", {"type": ["string", "null"], "description": f"Label of {labels.column}"}
         yield UNEXPECTED, UNEXPECTED_SCHEMA
+        if self._options.has_delete_records:
+            about = "When the row was deleted; loaders that delete rows read it"
+            yield SDC_DELETED_AT, {"type": ["string", "null"], "format": "date-time", "description": about}
 
 
 def _pop_unannounced(record: Record, schema: Mapping[str, Any], depth: int, path: str = "") -> Unexpected:

@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-import sys
 from collections.abc import Iterable
 
 from singer_sdk import Tap
-from singer_sdk.streams import Stream
 from typing_extensions import override
 
 from fieldpulse_api.resources.catalogue import BY_NAME
@@ -15,30 +13,23 @@ from tap_fieldpulse.records.record_builder import Record
 from tap_fieldpulse.sync.context import SyncContext
 from tap_fieldpulse.sync.sync_plan import StreamSelection
 
+from .side_stream import SideStream
+
 CHANGE_EVENTS = "change_events"
 
 
-class ChangeEventStream(Stream):
+class ChangeEventStream(SideStream):
     """Changes since the last run, one record per change. Not selected by default, since it needs a database.
 
     The events of a selected stream are written while that stream is read. Event streams that are not selected are read
     here, for their events only; the state of this stream holds theirs, under `sources`.
     """
 
-    STATE_MSG_FREQUENCY = sys.maxsize
     selected_by_default = False
 
     def __init__(self, tap: Tap, context: SyncContext) -> None:
-        super().__init__(tap, schema=EVENT_SCHEMA, name=CHANGE_EVENTS)
-        self.primary_keys = ["event_id"]
+        super().__init__(tap, CHANGE_EVENTS, EVENT_SCHEMA, ["event_id"])
         self._context = context
-        self._has_written_schema = False
-
-    def write(self, events: Iterable[Record]) -> None:
-        """Write events that the rows of another stream show, before those rows."""
-        for event in events:
-            self._write_schema_message()
-            self._write_record_message(event)
 
     @override
     def get_records(self, context: object) -> Iterable[Record]:
@@ -56,10 +47,3 @@ class ChangeEventStream(Stream):
                 yield from batch.events
             self._tap.state_writer.write_state(self.tap_state)
             stream_sync.on_state_emitted()
-
-    @override
-    def _write_schema_message(self) -> None:
-        """Write the schema before the first event, wherever that comes from."""
-        if not self._has_written_schema:
-            self._has_written_schema = True
-            super()._write_schema_message()

@@ -59,8 +59,8 @@ _SHAPE = Draft7Validator(
 )
 
 
-def read_catalog(catalog_json: dict[str, Any], event_streams: tuple[str, ...]) -> Catalog:
-    """Return a checked catalog; `event_streams` are the streams besides those of resources.
+def read_catalog(catalog_json: dict[str, Any], other_streams: tuple[str, ...]) -> Catalog:
+    """Return a checked catalog; `other_streams` are the streams besides those of resources.
 
     Raises: ConfigError if it is not a catalog, or selects something that the tap cannot do.
     """
@@ -73,11 +73,11 @@ def read_catalog(catalog_json: dict[str, Any], event_streams: tuple[str, ...]) -
         if name in catalog:
             raise _catalog_error("it lists a stream more than once", f"stream {name}")
         catalog[name] = _read(stream)
-        if name in (*BY_NAME, *event_streams):
+        if name in (*BY_NAME, *other_streams):
             _check(catalog[name])
         elif catalog[name].metadata.resolve_selection().get((), False):
             raise _catalog_error(
-                f"it selects an unknown stream: {got_and_allowed(name, (*BY_NAME, *event_streams))}", f"stream {name}"
+                f"it selects an unknown stream: {got_and_allowed(name, (*BY_NAME, *other_streams))}", f"stream {name}"
             )
     return catalog
 

@@ -12,10 +12,10 @@ _SDK_KEYS = ("progress_markers", "partitions", "replication_key_signpost", "star
 """Keys that the SDK may keep in a bookmark. This tap does not use them, and they would change what the SDK does."""
 
 
-def read_state(state: dict[str, Any], event_streams: tuple[str, ...], logger: Logger) -> dict[str, Any]:
+def read_state(state: dict[str, Any], other_streams: tuple[str, ...], logger: Logger) -> dict[str, Any]:
     """Return a state without unknown streams and keys of the SDK.
 
-    `event_streams` are the streams besides those of resources. Unknown keys of a bookmark stay: a newer version of the
+    `other_streams` are the streams besides those of resources. Unknown keys of a bookmark stay: a newer version of the
     tap may have written them.
 
     Raises: ConfigError if it is not the state of a tap.
@@ -27,11 +27,11 @@ def read_state(state: dict[str, Any], event_streams: tuple[str, ...], logger: Lo
             where="--state",
             hint="pass the last state of an earlier run, or no state to start from the beginning",
         )
-    for stream in event_streams:
+    for stream in other_streams:
         if not _holds_objects(bookmarks.get(stream, {}).get("sources", {})):
             what = f"The state of stream {stream} is not a state of this tap."
             raise ConfigError(what, where="--state", hint="pass the last state of an earlier run")
-    unknown = [name for name in bookmarks if name not in (*BY_NAME, *event_streams)]
+    unknown = [name for name in bookmarks if name not in (*BY_NAME, *other_streams)]
     unknown += [f"{stream}.{name}" for stream, bookmark in bookmarks.items() for name in _SDK_KEYS if name in bookmark]
     if unknown:
         logger.warning("Ignoring unknown parts of the state: %s", ", ".join(map(repr, unknown)))

@@ -18,7 +18,7 @@ from singer_sdk.streams import Stream
 from typing_extensions import override
 
 from fieldpulse_api.resources.model import Resource
-from tap_fieldpulse.changes.delete_detection import is_delete_record
+from tap_fieldpulse.changes.deleted_rows import DELETED_ROWS, is_delete_record
 from tap_fieldpulse.records.decimals import with_precision
 from tap_fieldpulse.records.record_builder import Record
 from tap_fieldpulse.records.shaper import UNEXPECTED
@@ -26,7 +26,8 @@ from tap_fieldpulse.sync.context import SyncContext
 from tap_fieldpulse.sync.stream_sync import StreamSync
 from tap_fieldpulse.sync.sync_plan import StreamSelection
 
-from .change_event_stream import CHANGE_EVENTS, ChangeEventStream
+from .change_event_stream import CHANGE_EVENTS
+from .side_stream import SideStream
 
 
 class ResourceStream(Stream):
@@ -60,7 +61,9 @@ class ResourceStream(Stream):
         """Yield the records. Change events are written before the records that show them."""
         if self._context.is_unavailable(self._resource, self.logger):
             return
-        change_events = cast("ChangeEventStream", self._tap.streams[CHANGE_EVENTS])
+        change_events, deleted_rows = (
+            cast("SideStream", self._tap.streams[name]) for name in (CHANGE_EVENTS, DELETED_ROWS)
+        )
         selection = StreamSelection(
             is_incremental=self.replication_method == "INCREMENTAL",
             has_change_events=change_events.selected,
@@ -70,6 +73,7 @@ class ResourceStream(Stream):
         with metrics.http_request_counter(self.name, self._resource.path) as requests:
             for batch in self._stream_sync.batches():
                 change_events.write(filter(None, map(self._selected_event, batch.events)))
+                deleted_rows.write(batch.deleted_rows)
                 yield from map(self._with_all_properties, batch.records)
             requests.increment(self._stream_sync.request_count)
 

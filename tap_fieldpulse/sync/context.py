@@ -37,7 +37,7 @@ from tap_fieldpulse.reading.name_index import NameIndex, read_name_index
 from tap_fieldpulse.reading.row_details import RowDetails
 from tap_fieldpulse.records.custom_field_values import CustomFieldValues
 from tap_fieldpulse.records.discovery_sample import sample_unknown_fields
-from tap_fieldpulse.records.record_builder import RecordBuilder
+from tap_fieldpulse.records.record_builder import RecordBuilder, RecordOptions
 from tap_fieldpulse.records.shaper import UNEXPECTED
 from tap_fieldpulse.settings import TapSettings
 from tap_fieldpulse.webhooks.hinted_rows import HintedRows
@@ -284,12 +284,11 @@ class SyncContext:
             extra = sample_unknown_fields(self.client, resource, settings.read_options, self._logger)
         if resource.name in settings.detail_streams:
             extra = {**resource.detail_properties, **extra}
-        return RecordBuilder(
-            resource,
+        options = RecordOptions(
             zone=settings.zone,
-            custom_fields=custom_fields,
-            extra_properties=extra,
             add_labels=settings.add_labels,
             decimals_as_numbers=settings.decimals_as_numbers,
             flattening_depth=settings.flattening_depth,
+            has_delete_records=settings.detect_deletes and settings.delete_records,
         )
+        return RecordBuilder(resource, options, custom_fields=custom_fields, extra_properties=extra)

@@ -40,10 +40,11 @@ class RowAction(Enum):
 
 @dataclass(frozen=True)
 class Batch:
-    """Records of the stream, and the change events that precede them."""
+    """Records of the stream, the change events that precede them, and records of `deleted_rows`."""
 
     records: list[Record]
     events: list[Record] = field(default_factory=list)
+    deleted_rows: list[Record] = field(default_factory=list)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -195,9 +196,9 @@ class StreamSync:
 
     def _delete_batches(self, tracker: ChangeTracker, detector: DeleteDetector) -> Iterator[Batch]:
         try:
-            for records, events in tracker.find_deleted(detector, self._list_reader):
-                self._delete_count += len(records)
-                yield Batch(records, events)
+            for deleted in tracker.find_deleted(detector, self._list_reader):
+                self._delete_count += len(deleted.rows)
+                yield Batch(deleted.records if self._settings.delete_records else [], deleted.events, deleted.rows)
         except SafetyLimitReached as error:
             # A warning: the other streams go on, and the error that ends the run is logged once, at its end.
             self._logger.warning("%s", error.one_line)

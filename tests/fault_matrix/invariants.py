@@ -13,6 +13,7 @@ from typing import Any
 from fieldpulse_api.errors import FieldPulseError, UserError
 from fieldpulse_api.resources.catalogue import BY_NAME
 from fieldpulse_sandbox.schema.table_shapes import DETAIL_ONLY
+from tap_fieldpulse.changes.deleted_rows import DELETED_ROWS
 from tests.harness.results import RunResult
 
 from .office import Row, Rows
@@ -111,12 +112,13 @@ class Warehouse:
 
     def _load_record(self, message: Message, after: Mapping[str, Rows]) -> Iterator[str]:
         name, record = message["stream"], message["record"]
-        if name not in self.streams:
+        if name == DELETED_ROWS:
+            name, row_id = record["stream"], record["id"]
+            self.records[name].pop(row_id, None)
+            if row_id in after[name]:
+                yield f"{name} {row_id} was reported as deleted, and is there"
             return
-        if {column for column, value in record.items() if value is not None} == {"id", "deleted_at"}:
-            self.records[name].pop(record["id"], None)
-            if record["id"] in after[name]:
-                yield f"{name} {record['id']} was reported as deleted, and is there"
+        if name not in self.streams:
             return
         self.records[name][record["id"]] = record
         if record["id"] not in self._known_ids[name] and record["id"] <= self._newest_id[name]:

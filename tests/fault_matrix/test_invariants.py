@@ -60,7 +60,7 @@ def test_a_run_that_read_everything_is_right() -> None:
         ([record(1), state(3), record(2), record(3)], "jobs: the bookmark passed row 2, which was not read"),
         ([record(1), record(2), record(3), record(0)], "jobs 0 was emitted, and never was in the account"),
         (
-            [record(2), record(3), {**record(1), "record": {"id": 1, "deleted_at": "2026"}}],
+            [record(2), record(3), {**record(1), "stream": "deleted_rows", "record": {"stream": "jobs", "id": 1}}],
             "jobs 1 was reported as deleted, and is there",
         ),
     ],

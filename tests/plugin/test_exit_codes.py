@@ -64,7 +64,9 @@ def test_a_signal_that_comes_in_a_finalizer_is_not_lost() -> None:
 def catalog(tmp_path: Path) -> list[str]:
     """Return the arguments that select one stream."""
     path = tmp_path / "catalog.json"
-    path.write_text(json.dumps(select_streams(TapFieldPulse(config={}, validate_config=False), ["customers"])))
+    path.write_text(
+        json.dumps(select_streams(TapFieldPulse(config={}, validate_config=False), ["customers", "deleted_rows"]))
+    )
     return ["--catalog", str(path)]
 
 

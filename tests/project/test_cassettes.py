@@ -11,7 +11,6 @@ import json
 import os
 from collections.abc import Iterator
 from contextlib import redirect_stdout
-from datetime import timezone
 from pathlib import Path
 from typing import Any
 
@@ -24,7 +23,7 @@ from fieldpulse_api.http.settings import API_URL
 from fieldpulse_api.reading.pages import Pages, ReadOptions
 from fieldpulse_api.resources.catalogue import BY_NAME, RESOURCES
 from fieldpulse_plugin.settings import client_settings
-from tap_fieldpulse.records.record_builder import RecordBuilder
+from tap_fieldpulse.records.record_builder import RecordBuilder, RecordOptions
 from tap_fieldpulse.records.shaper import UNEXPECTED
 from target_fieldpulse.target import TargetFieldPulse
 from tests.harness.messages import record_message, schema_message, singer_lines, state_message
@@ -104,7 +103,7 @@ def test_the_rows_of_a_list_fit_its_schema(place: str, name: str) -> None:
     client, resource = Client(client_settings(settings(ADDRESS[place]))), BY_NAME[name]
     page = Pages(client, resource, ReadOptions(page_size=3)).read(resource.sort_params("id", "asc"), 1)
     client.close()
-    builder = RecordBuilder(resource, zone=timezone.utc)
+    builder = RecordBuilder(resource, RecordOptions())
     for row in page.rows:
         record = builder.add_derived(builder.shape(row), row)
         Draft7Validator(builder.schema, format_checker=Draft7Validator.FORMAT_CHECKER).validate(record)

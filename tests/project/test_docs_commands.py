@@ -20,6 +20,7 @@ from pathlib import Path
 from typing import Any
 
 import click
+import duckdb
 import pytest
 import yaml
 from jsonschema import Draft7Validator
@@ -34,6 +35,7 @@ from scripts.docs.documents import ROOT, pages
 from scripts.docs.settings import Plugin
 from tap_fieldpulse.tap import TapFieldPulse
 from target_fieldpulse.target import TargetFieldPulse
+from tests.harness.results import RunResult
 from tests.harness.tap_runner import join_prefetch_threads, run_tap
 
 SANDBOX_URL = "http://127.0.0.1:8787"
@@ -241,10 +243,20 @@ def test_python_runs(block: Block) -> None:
 
 
 @pytest.fixture(scope="module")
-def query(postgres: str) -> Iterator[Callable[[str], int]]:
-    """Load every stream of an account into PostgreSQL; return what runs a query there and counts its rows."""
+def emitted(tmp_path_factory: pytest.TempPathFactory) -> RunResult:
+    """Return what two runs emit of every stream, of an account with a misfit and a job that is then deleted."""
     with Sandbox(customers=60) as sandbox:
-        emitted = run_tap({"api_key": sandbox.key, "api_url": sandbox.url, "rate_limit_store": "memory"})
+        sandbox.store.patch("customers", sandbox.rows("customers")[0]["id"], {"parent_id": "n/a"})
+        config = {"api_key": sandbox.key, "api_url": sandbox.url, "rate_limit_store": "memory", "detect_deletes": True}
+        config["snapshot_url"] = f"sqlite:///{tmp_path_factory.mktemp('snapshot')}/snapshot.db"
+        first = run_tap(config)
+        sandbox.store.delete("jobs", sandbox.rows("jobs")[0]["id"])
+        return RunResult(first.stdout + run_tap(config, state=first.state).stdout)
+
+
+@pytest.fixture(scope="module")
+def query(postgres: str, emitted: RunResult) -> Iterator[Callable[[str], int]]:
+    """Load every stream of an account into PostgreSQL; return what runs a query there and counts its rows."""
     engine = create_engine(postgres.replace("postgresql://", "postgresql+psycopg://"))
     with engine.begin() as connection:
         connection.execute(text("create schema documentation"))
@@ -252,7 +264,7 @@ def query(postgres: str) -> Iterator[Callable[[str], int]]:
         for stream, schema in emitted.schemas.items():
             columns = ", ".join(f'"{name}" {sql_type(column)}' for name, column in schema["properties"].items())
             connection.execute(text(f"create table {stream} ({columns})"))
-            if records := emitted.records[stream]:
+            if records := last_records(emitted, stream):
                 load = (
                     f"insert into {stream} select * from jsonb_populate_recordset(null::{stream}, cast(:rows as jsonb))"
                 )
@@ -270,6 +282,27 @@ def query(postgres: str) -> Iterator[Callable[[str], int]]:
 def test_queries_return_rows(block: Block, query: Callable[[str], int]) -> None:
     """On tables as a loader makes them."""
     assert query(block.content.rstrip().rstrip(";")) > 0
+
+
+def last_records(emitted: RunResult, stream: str) -> list[dict[str, Any]]:
+    """Return the last record of each key, as a loader that upserts keeps them."""
+    return list({(record.get("stream"), record["id"]): record for record in emitted.records[stream]}.values())
+
+
+@pytest.mark.parametrize(
+    "block", [each for each in blocks("sql") if each.page.name == "deletes-and-changes.md"], ids=str
+)
+def test_the_recipes_for_deletes_work_in_duckdb(block: Block, emitted: RunResult) -> None:
+    """As in PostgreSQL."""
+    jobs, deleted = (last_records(emitted, stream) for stream in ("jobs", "deleted_rows"))
+    with duckdb.connect() as connection:
+        connection.execute("create table jobs (id bigint, job_type varchar)")
+        connection.executemany("insert into jobs values (?, ?)", [(row["id"], row["job_type"]) for row in jobs])
+        connection.execute(
+            "create table deleted_rows (stream varchar, id bigint, deleted_at varchar, detected_at varchar)"
+        )
+        connection.executemany("insert into deleted_rows values (?, ?, ?, ?)", [tuple(row.values()) for row in deleted])
+        assert connection.execute(block.content).fetchall()
 
 
 def sql_type(column: Mapping[str, Any]) -> str:

@@ -12,6 +12,7 @@ from fieldpulse_api.errors import IncompleteRead
 from fieldpulse_api.resources.catalogue import BY_NAME
 from fieldpulse_sandbox.sandbox import Sandbox
 from tap_fieldpulse.changes.delete_detection import CANNOT_TELL
+from tap_fieldpulse.changes.deleted_rows import DELETED_ROWS
 from tests.fault_matrix.accounts import can_prove_completeness, hidden_columns
 from tests.fault_matrix.event_history import EventHistory
 from tests.fault_matrix.invariants import PassesFilter, Warehouse, names_unavailable_list, no_unexpected_error
@@ -57,13 +58,14 @@ READ_OPERATIONS: dict[str, ReadOperation] = {
         {"detect_deletes": True, "max_delete_percent": 100},
         after_first_run=True,
         finds_deletes=True,
+        extra_streams=(DELETED_ROWS,),
     ),
     "tap-events": ReadOperation(
         ("customers", "jobs"),
         {"detect_deletes": True, "max_delete_percent": 100},
         after_first_run=True,
         finds_deletes=True,
-        extra_streams=("change_events",),
+        extra_streams=("change_events", DELETED_ROWS),
     ),
     "tap-filters": ReadOperation(
         ("customers", "jobs"),
@@ -95,7 +97,9 @@ class TapCheck:
             **reading.config,
         }
         self.warehouse = Warehouse(reading.streams, reading.passes_filter, hidden_columns(sandbox.behaviour))
-        self._histories = {name: EventHistory(name) for name in reading.streams if reading.extra_streams}
+        self._histories = {
+            name: EventHistory(name) for name in reading.streams if "change_events" in reading.extra_streams
+        }
 
     def run(self, faulty: RunWithFaults) -> Iterator[str]:
         """Run without faults, with faults, and twice without again, while rows change between the runs.

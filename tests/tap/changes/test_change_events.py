@@ -208,9 +208,9 @@ def test_the_delete_of_a_row_that_matches_no_filter_is_not_reported(sandbox: San
     other, matching = (next(row["id"] for row in sandbox.rows("jobs") if row["status"] == code) for code in (1, 4))
     for row_id in (other, matching):
         sandbox.store.delete("jobs", row_id)
-    second = run_with_events(snapshot_config, "jobs", state=first.state)
+    second = run_with_events(snapshot_config, "jobs", "deleted_rows", state=first.state)
     assert event_keys(second) == [("deleted", "jobs", matching)]
-    assert [record["id"] for record in second.records["jobs"] if record.get("deleted_at")] == [matching]
+    assert second.ids("deleted_rows") == [matching]
 
 
 @pytest.mark.parametrize("between", [{}, {"detect_deletes": True}])
@@ -221,7 +221,7 @@ def test_changes_during_runs_without_change_events_are_reported_later(
     first = run_with_events(snapshot_config, "jobs")
     changed = sandbox.rows("jobs")[0]["id"]
     sandbox.store.update("jobs", changed, {"subtitle": "Changed"})
-    second = run_tap(snapshot_config | between, "jobs", state=first.state)
+    second = run_tap(snapshot_config | between, "jobs", "deleted_rows", state=first.state)
     assert changed in second.ids("jobs")
     sandbox.store.patch("jobs", changed, {"updated_at": "2026-01-01 00:00:00"})
     third = run_with_events(snapshot_config, "jobs", state=second.state)
@@ -327,6 +327,7 @@ def test_records_and_events_are_exact_under_each_server_behaviour(
     state = run_with_events(snapshot_config, "jobs", "customers").state
     reported: list[EventKey] = []
     emitted: dict[int, Message] = {}
+    deleted_ids: set[int] = set()
     for _ in range(2):
         change_rows()
         sandbox.requests.clear()
@@ -337,19 +338,19 @@ def test_records_and_events_are_exact_under_each_server_behaviour(
                 change_rows()
 
         sandbox.on_request = change_during_scan
-        run_ = run_with_events(snapshot_config, "jobs", "customers", state=state)
+        run_ = run_with_events(snapshot_config, "jobs", "customers", "deleted_rows", state=state)
         state = run_.state
         reported += event_keys(run_)
+        deleted_ids |= {*run_.ids("deleted_rows")}
         emitted |= {record["id"]: record for record in run_.records["jobs"]}
     sandbox.on_request = None
-    last = run_with_events(snapshot_config, "jobs", "customers", state=state)
+    last = run_with_events(snapshot_config, "jobs", "customers", "deleted_rows", state=state)
     reported += event_keys(last)
+    deleted_ids |= {*last.ids("deleted_rows")}
     emitted |= {record["id"]: record for record in last.records["jobs"]}
     assert sorted(reported) == sorted(expected)
     existing_ids = {row["id"] for row in sandbox.rows("jobs")}
-    assert {row_id for _, _, row_id in expected} - existing_ids == {
-        row_id for row_id, record in emitted.items() if record.get("deleted_at")
-    }
+    assert {row_id for _, _, row_id in expected} - existing_ids == deleted_ids
     assert {row_id for kind, _, row_id in expected if kind != "deleted"} <= set(emitted)
 
 
