@@ -15,7 +15,7 @@ from .tables import codes, table
 
 
 class EventStream(NamedTuple):
-    """A stream that is no list of the API. `key` is its primary key, `is_selected` says when it is selected."""
+    """A stream beside the lists of the API. `key` is its primary key, `is_selected` says when it is selected."""
 
     title: str
     key: str
@@ -37,7 +37,7 @@ EVENT_STREAMS = {
         "Webhook deliveries as they came", "event_key", "only on request", webhook_event_stream.WEBHOOK_SCHEMA
     ),
 }
-"""The streams that are no lists of the API."""
+"""The streams beside the lists of the API."""
 
 
 def streams_table() -> str:

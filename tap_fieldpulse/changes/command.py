@@ -92,7 +92,9 @@ def _ids_of_table(url: str, table: str) -> list[int]:
     schema, _, name = table.rpartition(".")
     try:
         with engine_of(url, store="warehouse").connect() as connection:
-            query: Select[tuple[Any]] = select(column("id")).select_from(table_of(name, column("id"), schema=schema or None))
+            query: Select[tuple[Any]] = select(column("id")).select_from(
+                table_of(name, column("id"), schema=schema or None)
+            )
             return [int(row_id) for (row_id,) in connection.execute(query) if row_id is not None]
     except (SQLAlchemyError, ValueError) as error:
         raise ConfigError(
