@@ -6,6 +6,7 @@ file beside the database (`…-wal`), and a copy of the database alone would be 
 
 from __future__ import annotations
 
+import logging
 import os
 import threading
 import weakref
@@ -22,6 +23,7 @@ from sqlalchemy.pool import ConnectionPoolEntry
 
 from fieldpulse_api.errors import ConfigError
 
+_LOGGER = logging.getLogger(__name__)
 _engines: weakref.WeakSet[Engine] = weakref.WeakSet()
 _threads_of_connections: dict[ConnectionPoolEntry, int] = {}  # of those that are in use
 
@@ -42,6 +44,7 @@ def open_database(url: str, tables: MetaData, *, store: str) -> Engine:
         _create_tables(tables, engine)
     except (OSError, SQLAlchemyError, ValueError) as error:
         raise _open_error(store, error) from None
+    _LOGGER.info("Using the %s at %s", store, _address(engine.url))
     return engine
 
 
@@ -84,6 +87,13 @@ def translate_db_errors(store: str) -> Iterator[None]:
             where=f"setting {store}_url",
             hint="check the disk or the database server, then run again",
         ) from None
+
+
+def _address(url: URL) -> str:
+    """Return a URL without its password; of a file its absolute path, since the working directory differs by runner."""
+    if url.drivername.startswith("sqlite"):
+        return str(Path(str(url.database)).absolute())
+    return url.render_as_string(hide_password=True)
 
 
 def _is_lasting(error: Exception) -> bool:

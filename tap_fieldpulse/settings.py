@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
-from datetime import datetime, timezone
+from datetime import datetime, timedelta, timezone
 from typing import Any, Literal
 
 from typing_extensions import Self, override
@@ -16,6 +16,8 @@ from fieldpulse_api.resources.model import Operation
 from fieldpulse_api.values.scalars import ConversionError, to_utc
 from fieldpulse_plugin.settings import PluginSettings
 
+MAX_CLOCK_SKEW = timedelta(days=1)
+"""Two clocks are assumed to differ by less."""
 DEFAULT_EVENT_STREAMS = ("customers", "estimates", "invoices", "jobs")
 """Streams whose changes `change_events` always reports."""
 
@@ -152,6 +154,14 @@ TAP_SETTINGS: dict[str, dict[str, Any]] = {
         "(`change_events`) and webhook deliveries. An SQLAlchemy URL of SQLite, or of PostgreSQL with the extra "
         "`postgres`. Use one database per pipeline and environment.",
     },
+    "on_lost_snapshot": {
+        "type": "string",
+        "enum": ["fail", "warn"],
+        "default": "fail",
+        "title": "On lost snapshot",
+        "description": "What to do if the state names a snapshot that is not in the database. `fail`: exit with status "
+        "2. `warn`: log it and begin a new snapshot.",
+    },
     "webhook_token": {
         "type": "string",
         "secret": True,
@@ -206,6 +216,7 @@ class TapSettings(PluginSettings):
     max_delete_percent: float
     change_event_streams: Sequence[str]
     snapshot_url: str
+    on_lost_snapshot: Literal["fail", "warn"]
     webhook_token: str | None
     contacts_full_refresh_days: float
     sample_on_discovery: bool
@@ -217,7 +228,14 @@ class TapSettings(PluginSettings):
     def from_config(cls, config: Mapping[str, Any]) -> Self:
         """Return the settings of a validated configuration with its defaults filled in. Raises: ConfigError."""
         settings = super().from_config(config)
-        return replace(settings, start_date=parse_time(settings.start_date, "setting start_date"))
+        start_date = parse_time(settings.start_date, "setting start_date")
+        if start_date and start_date - datetime.now(timezone.utc) > MAX_CLOCK_SKEW:
+            raise ConfigError(
+                "The start date is in the future; changes until then would be skipped.",
+                where="setting start_date",
+                hint="correct the setting",
+            )
+        return replace(settings, start_date=start_date)
 
     @property
     def event_streams(self) -> list[str]:

@@ -7,7 +7,7 @@ None for an empty value, and raises ConversionError for a value that does not fi
 from __future__ import annotations
 
 import re
-from datetime import datetime, timezone, tzinfo
+from datetime import datetime, timedelta, timezone, tzinfo
 from decimal import Decimal, InvalidOperation
 from functools import lru_cache
 from typing import Any
@@ -16,7 +16,9 @@ from .strict_json import encode
 
 _ZERO_DATES = ("0000-00-00", "-0001-11-30")
 _DATE = re.compile(r"\d{4}-\d\d-\d\d\Z", re.ASCII)
-_UNIX_SECONDS = re.compile(r"\d{9,11}\Z", re.ASCII)  # a date without separators has 8 or 14 digits
+_UNIX_TIME = re.compile(r"\d+\Z", re.ASCII)
+_UNIX_SECONDS, _UNIX_MILLISECONDS = (9, 10), (12, 13)
+"""Numbers of digits: of times from 1973 to 2286. Other numbers could be of another century, or dates."""
 _DECIMAL = re.compile(r"[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?\Z", re.ASCII)
 _INTEGER = re.compile(r"[+-]?\d{1,18}\Z", re.ASCII)
 _INTEGER_LIMIT = 10**18
@@ -30,16 +32,24 @@ class ConversionError(ValueError):
 
 @lru_cache(maxsize=2048)
 def _parse_time(value: str, zone: tzinfo) -> datetime | None:
-    """Return the aware UTC time of a text in ISO 8601 form or UNIX seconds."""
+    """Return the aware UTC time of a text in ISO 8601 form, or in digits: UNIX seconds or milliseconds."""
     if not value or value.startswith(_ZERO_DATES):
         return None
     try:
-        if _UNIX_SECONDS.match(value):
-            return datetime.fromtimestamp(int(value), timezone.utc)
+        if _UNIX_TIME.match(value):
+            return _from_digits(value)
         time = datetime.fromisoformat(value[:-1] + "+00:00" if value[-1] in "Zz" else value)
         return (time if time.tzinfo else time.replace(tzinfo=zone)).astimezone(timezone.utc)
     except (ValueError, OverflowError):
         raise ConversionError from None
+
+
+def _from_digits(value: str) -> datetime:
+    if len(value) in _UNIX_SECONDS:
+        return datetime.fromtimestamp(int(value), timezone.utc)
+    if len(value) in _UNIX_MILLISECONDS:
+        return datetime.fromtimestamp(int(value) // 1000, timezone.utc) + timedelta(milliseconds=int(value) % 1000)
+    raise ConversionError
 
 
 def iso_timestamp(time: datetime) -> str:

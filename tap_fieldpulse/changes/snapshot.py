@@ -53,11 +53,12 @@ _ROWS = Table(
     Column("body", LargeBinary),
 )
 _STREAMS = Table(
-    "fieldpulse_snapshot_streams_1",
+    "fieldpulse_snapshot_streams_2",
     _METADATA,
     Column("account", String(64), primary_key=True),
     Column("stream", String(64), primary_key=True),
     Column("confirmed", Integer, nullable=False),  # the newest generation that counts
+    Column("committed", Integer, nullable=False),  # the newest generation whose rows were stored
     Column("emitted", Integer, nullable=False),  # the newest generation whose STATE was emitted
     Column("baseline", Integer, nullable=False),  # the first generation that saw the full list; 0 for none
 )
@@ -98,7 +99,8 @@ class StreamSnapshot:
     """The rows of one stream that earlier runs saw, and a new generation to write to.
 
     Nothing of this run is kept before `commit`. `has_baseline` says that the full list was stored once.
-    `newer_than_state` says that the state is older than the newest generation that counts.
+    `newer_than_state` says that the state is older than the newest generation that counts. `is_lost` says that the
+    state names a generation that was never stored here: the store is another one, empty, or an old copy.
     """
 
     def __init__(
@@ -108,7 +110,8 @@ class StreamSnapshot:
         self._is_row_of_stream = (_ROWS.c.account == account, _ROWS.c.stream == stream)
         self._is_stream = (_STREAMS.c.account == account, _STREAMS.c.stream == stream)
         self._key = {"account": account, "stream": stream}
-        confirmed, emitted, baseline = self._read_generations()
+        confirmed, committed, emitted, baseline = self._read_generations()
+        self.is_lost = state_generation is not None and state_generation > committed
         self.newer_than_state = state_generation is not None and state_generation < confirmed
         if state_generation is not None:
             confirmed = max(confirmed, min(state_generation, confirmed + 1))
@@ -157,7 +160,8 @@ class StreamSnapshot:
         """Keep this run's generation. `is_full_list` says that all rows of the list were stored."""
         baseline = self._baseline or (self.generation if is_full_list else 0)
         with translate_db_errors("snapshot"):
-            self._connection.execute(update(_STREAMS).where(*self._is_stream).values(baseline=baseline))
+            values = {"baseline": baseline, "committed": self.generation}
+            self._connection.execute(update(_STREAMS).where(*self._is_stream).values(**values))
             self._connection.commit()
 
     def on_state_emitted(self) -> None:
@@ -170,12 +174,13 @@ class StreamSnapshot:
         """Close the connection; what was not committed is lost."""
         self._connection.close()
 
-    def _read_generations(self) -> tuple[int, int, int]:
+    def _read_generations(self) -> tuple[int, int, int, int]:
         row = self._connection.execute(select(_STREAMS).where(*self._is_stream)).one_or_none()
         if row:
-            return row.confirmed, row.emitted, row.baseline
-        self._connection.execute(insert(_STREAMS).values(**self._key, confirmed=0, emitted=0, baseline=0))
-        return 0, 0, 0
+            return row.confirmed, row.committed, row.emitted, row.baseline
+        values = dict.fromkeys(("confirmed", "committed", "emitted", "baseline"), 0)
+        self._connection.execute(insert(_STREAMS).values(**self._key, **values))
+        return 0, 0, 0, 0
 
     def _discard_after(self, generation: int) -> None:
         self._connection.execute(delete(_ROWS).where(*self._is_row_of_stream, _ROWS.c.generation > generation))

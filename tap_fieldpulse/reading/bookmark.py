@@ -4,15 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import datetime, timedelta, timezone
+from datetime import datetime, timedelta, timezone, tzinfo
 from typing import Any
 
 from fieldpulse_api.errors import ConfigError
 from fieldpulse_api.values.scalars import iso_timestamp
-from tap_fieldpulse.settings import parse_time
+from tap_fieldpulse.settings import MAX_CLOCK_SKEW, parse_time
 
-MAX_CLOCK_SKEW = timedelta(days=1)
-"""Two clocks are assumed to differ by less."""
 _FIRST_TIME = datetime.min.replace(tzinfo=timezone.utc)
 
 
@@ -33,11 +31,17 @@ class Bookmark:
         time = parse_time(state.get("replication_key_value"), f"state · stream {stream}")
         return cls(column, time, stream=stream)
 
-    def since(self, start_date: datetime | None, lookback_seconds: float) -> datetime | None:
-        """Return the time from which on rows are read; None for all rows."""
+    def since(
+        self, start_date: datetime | None, lookback_seconds: float, zone: tzinfo = timezone.utc
+    ) -> datetime | None:
+        """Return the time from which on rows are read; None for all rows. `zone` is that of times without one.
+
+        In autumn an hour comes twice. A bare time in it is taken for the first, so a row of the second hour may seem
+        older than a bookmark of the first: such a bookmark reads from one hour earlier.
+        """
         if self.previous is None:
             return start_date
-        lookback = timedelta(seconds=lookback_seconds)
+        lookback = timedelta(seconds=lookback_seconds) + _repeated_time(self.previous, zone)
         since = max(self.previous, _FIRST_TIME + lookback) - lookback
         return max(since, start_date) if start_date else since
 
@@ -64,3 +68,13 @@ class Bookmark:
             newest = min(newest, server_clock)
         times = [time for time in (newest, self.previous) if time]
         return {"replication_key": self.column, "replication_key_value": iso_timestamp(max(times))} if times else {}
+
+
+def _repeated_time(time: datetime, zone: tzinfo) -> timedelta:
+    """Return by how much the clock of a zone was put back at the end of the hour of `time`; mostly nothing."""
+    try:
+        local = time.astimezone(zone).replace(tzinfo=None)
+    except OverflowError:  # the year 1 or 9999
+        return timedelta()
+    first, second = (local.replace(tzinfo=zone, fold=fold).utcoffset() for fold in (0, 1))
+    return max((first or timedelta()) - (second or timedelta()), timedelta())

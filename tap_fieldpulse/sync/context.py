@@ -161,6 +161,13 @@ class SyncContext:
         logger.debug("%s: plan: %s", name, plan)
         if settings.detect_deletes and not plan.detects_deletes and not selection.is_connection_test:
             logger.info("%s: cannot detect deletes, because the API cannot read its rows by id", name)
+        if plan.ignores_start_date and plan.start_date:
+            logger.warning(
+                "%s: start_date was moved back, but the bookmark stands: rows that last changed before %s were never "
+                "read. Remove the stream from the state to read them",
+                name,
+                plan.start_date.isoformat(),
+            )
         if plan.discards_bookmark:
             logger.info("%s: the filters have changed, so the stream is read from the start", name)
         tracker = None
@@ -201,6 +208,8 @@ class SyncContext:
         snapshot = self._snapshot.open_stream(
             resource.name, generation if type(generation) is int else None, has_state=self.has_any_state
         )
+        if snapshot.is_lost:
+            self._report_lost_snapshot(resource, snapshot, logger)
         if snapshot.newer_than_state:
             logger.warning(
                 "%s: the snapshot is newer than the state; changes that it already holds are not reported again. "
@@ -208,6 +217,18 @@ class SyncContext:
                 resource.name,
             )
         return snapshot
+
+    def _report_lost_snapshot(self, resource: Resource, snapshot: StreamSnapshot, logger: logging.Logger) -> None:
+        error = ConfigError(
+            f"The snapshot does not hold what the last run of stream {resource.name} stored: it is missing, or an old "
+            "copy. Deletes and changes since then would not be reported.",
+            where="setting snapshot_url",
+            hint="restore it, keep it between runs, or set on_lost_snapshot to `warn` to begin a new one",
+        )
+        if self.settings.on_lost_snapshot == "fail":
+            snapshot.close()
+            raise error
+        logger.warning("%s", error.one_line)
 
     def _list_reader(self, resource: Resource, plan: SyncPlan, filters: Filters) -> ListReader:
         options = replace(self.settings.read_options, query=dict(resource.with_custom_fields_params))

@@ -13,6 +13,7 @@ from typing import Any
 from fieldpulse_api.errors import IncompleteRead, SafetyLimitReached
 from fieldpulse_api.reading.pages import Row
 from fieldpulse_api.resources.model import Resource
+from fieldpulse_api.values.scalars import iso_timestamp
 from fieldpulse_plugin.progress import Progress
 from tap_fieldpulse.changes.change_tracker import ChangeTracker
 from tap_fieldpulse.changes.delete_detection import DeleteDetector
@@ -239,12 +240,14 @@ class StreamSync:
         return " ".join(f"{name}={value}" for name, value in figures.items() if value is not None)
 
     def _move_state(self) -> None:
-        """Update the state. `events` says that this run kept the contents of all rows that it read.
+        """Update the state.
 
+        `events` says that this run kept the contents of all rows that it read. `start_date` is the earliest so far.
         A key that no longer applies becomes null: a runner that merges states would keep one that is left out.
         """
         tracks_contents = True if self._plan.tracking is Tracking.CONTENTS else None
-        optional = {"filters": self._parts.filters.digest, "events": tracks_contents}
+        start_date = iso_timestamp(self._plan.start_date) if self._plan.start_date else None
+        optional = {"filters": self._parts.filters.digest, "events": tracks_contents, "start_date": start_date}
         self._state.update(self._list_reader.next_state())
         self._state.update(
             {name: value for name, value in optional.items() if value is not None or name in self._state}

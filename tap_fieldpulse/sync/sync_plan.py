@@ -12,8 +12,8 @@ from typing_extensions import override
 
 from fieldpulse_api.resources.catalogue import BY_NAME
 from fieldpulse_api.resources.model import Operation, Resource
-from tap_fieldpulse.reading.bookmark import MAX_CLOCK_SKEW, Bookmark
-from tap_fieldpulse.settings import TapSettings, parse_time
+from tap_fieldpulse.reading.bookmark import Bookmark
+from tap_fieldpulse.settings import MAX_CLOCK_SKEW, TapSettings, parse_time
 
 
 class ReadMode(Enum):
@@ -47,6 +47,7 @@ class SyncPlan:
     """How one stream is read in one run.
 
     `bookmark` and `since` belong to the parent resource in the two child modes. `since` is None for all rows.
+    `start_date` is from when on rows were ever read, and `ignores_start_date` says that the setting is earlier now.
     `reports_changes` says that the snapshot holds the full list of an earlier run: without it, every row would look
     created. After a change of filters, `discards_bookmark` reads the stream from the start, and `reports_created` is
     False: an unknown row need not be new then. `reads_deleted_list`: the server lists deleted rows, so that the list of
@@ -56,6 +57,8 @@ class SyncPlan:
     mode: ReadMode
     bookmark: Bookmark | None = None
     since: datetime | None = None
+    start_date: datetime | None = None
+    ignores_start_date: bool = False
     children_full_at: datetime | None = None
     discards_bookmark: bool = False
     sends_filters: bool = True
@@ -116,10 +119,11 @@ def decide(
     needs_baseline = tracks_contents and compares_unchanged_rows
     filters_changed = state.get("filters") != filters_digest
 
-    bookmark, since, children_full_at, discards_bookmark, reads_deleted_list = None, None, None, False, False
+    bookmark, since, children_full_at, start_date = None, None, None, None
+    discards_bookmark = reads_deleted_list = ignores_start_date = False
     if resource.parent:
         bookmark = _parent_bookmark(resource, state)
-        since = bookmark.since(None, settings.lookback_seconds)
+        since = bookmark.since(None, settings.lookback_seconds, settings.zone)
         children_full_at = parse_time(state.get("full_at"), f"state · stream {resource.name}")
         reads_all = needs_baseline or since is None or _is_refresh_due(children_full_at, settings, now)
         mode = ReadMode.ALL_CHILDREN if reads_all else ReadMode.CHANGED_CHILDREN
@@ -129,7 +133,8 @@ def decide(
             discards_bookmark = filters_changed and bookmark.previous is not None
             if discards_bookmark:
                 bookmark.previous = None
-            since = bookmark.since(settings.start_date, settings.lookback_seconds)
+            since = bookmark.since(settings.start_date, settings.lookback_seconds, settings.zone)
+            start_date, ignores_start_date = _first_start(state, settings, bookmark)
         reads_deleted_list = detects_deletes and has_baseline and settings.profile.lists_deleted_rows is True
         reads_all = needs_baseline or (detects_deletes and not reads_deleted_list) or since is None
         mode = ReadMode.FULL if reads_all else ReadMode.INCREMENTAL
@@ -138,6 +143,8 @@ def decide(
         mode=mode,
         bookmark=bookmark,
         since=since,
+        start_date=start_date,
+        ignores_start_date=ignores_start_date,
         children_full_at=children_full_at,
         discards_bookmark=discards_bookmark,
         sends_filters=not tracks_contents and not detects_deletes,
@@ -152,6 +159,14 @@ def decide(
         and not selection.is_connection_test
         and _can_read_by_id_alone(resource),
     )
+
+
+def _first_start(state: Mapping[str, Any], settings: TapSettings, bookmark: Bookmark) -> tuple[datetime | None, bool]:
+    """Return the earliest `start_date` so far, and whether the setting now asks for rows that were never read."""
+    if bookmark.previous is None:
+        return settings.start_date, False
+    first = parse_time(state.get("start_date"), f"state · stream {bookmark.stream}")
+    return first, first is not None and (settings.start_date is None or settings.start_date < first)
 
 
 def _detects_deletes(resource: Resource, settings: TapSettings, selection: StreamSelection) -> bool:

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 from jsonschema import Draft7Validator
 
-from fieldpulse_api.errors import IncompleteRead
+from fieldpulse_api.errors import ConfigError, IncompleteRead
 from fieldpulse_api.resources.catalogue import BY_NAME, RESOURCES
 from fieldpulse_api.resources.model import Resource
 from fieldpulse_api.values.custom_fields import CUSTOM_FIELDS_PROPERTY
@@ -89,6 +89,30 @@ def test_a_second_run_emits_the_changed_rows(sandbox: Sandbox, config: Config) -
     assert set(changed) <= set(second.ids("jobs"))
     assert len(second.records["jobs"]) <= 3
     assert len(second.records["customers"]) <= 1
+
+
+def test_a_start_date_in_the_future_is_refused(config: Config) -> None:
+    """As such a bookmark is: changes until then would be skipped."""
+    with pytest.raises(ConfigError, match="in the future"):
+        TapFieldPulse(config=config | {"start_date": "2090-01-01T00:00:00Z"})
+
+
+@pytest.mark.parametrize(
+    ("second", "is_logged"), [("2026-05-01T00:00:00Z", True), (None, True), ("2026-08-01T00:00:00Z", False)]
+)
+def test_a_start_date_that_is_moved_back_is_logged(
+    config: Config, caplog: pytest.LogCaptureFixture, second: str | None, is_logged: bool
+) -> None:
+    """The bookmark stands, so the older rows are not read. The log says so in every run until the state is removed."""
+    first = run_tap(config | {"start_date": "2026-07-01T00:00:00Z"}, "jobs")
+    state = first.state
+    for _ in range(2):
+        caplog.clear()
+        state = run_tap(config | ({"start_date": second} if second else {}), "jobs", state=state).state
+        assert ("start_date was moved back" in caplog.text) is is_logged
+    caplog.clear()
+    run_tap(config | {"start_date": "2026-01-01T00:00:00Z"}, "jobs", state={"bookmarks": {}})
+    assert "start_date was moved back" not in caplog.text
 
 
 def test_a_start_date_excludes_older_rows(sandbox: Sandbox, config: Config) -> None:

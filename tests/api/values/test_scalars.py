@@ -28,7 +28,14 @@ NOON = datetime(2026, 3, 31, 12, tzinfo=timezone.utc)
 
 @pytest.mark.parametrize(
     "value",
-    ["2026-03-31 12:00:00", "2026-03-31T12:00:00Z", "2026-03-31T07:00:00-05:00", 1774958400, "1774958400"],
+    [
+        "2026-03-31 12:00:00",
+        "2026-03-31T12:00:00Z",
+        "2026-03-31T07:00:00-05:00",
+        1774958400,
+        "1774958400",
+        "1774958400000",
+    ],
 )
 def test_every_form_of_a_time_is_the_same_time(value: Any) -> None:
     """A time without zone is in the zone of the settings, here UTC."""
@@ -47,7 +54,10 @@ def test_a_zero_date_is_null(value: str) -> None:
     assert to_utc(value, timezone.utc) is to_timestamp(value, timezone.utc) is None
 
 
-@pytest.mark.parametrize("value", ["yesterday", "2026-13-01", True, 1e400, None, [], 10**30])
+@pytest.mark.parametrize(
+    "value",
+    ["yesterday", "2026-13-01", True, 1e400, None, [], 10**30, "17120115", "17749584000", "17120115000000", "1" * 15],
+)
 def test_a_value_that_is_not_a_time_is_an_error_or_none(value: Any) -> None:
     """The caller chooses."""
     assert optional_time(value, timezone.utc) is None

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from datetime import datetime, timedelta, timezone
+from zoneinfo import ZoneInfo
 
 import pytest
 
 from fieldpulse_api.errors import ConfigError
+from fieldpulse_api.values.scalars import to_utc
 from tap_fieldpulse.reading.bookmark import Bookmark
 
 NOON = datetime(2026, 3, 9, 12, tzinfo=timezone.utc)
@@ -45,7 +47,22 @@ def test_a_run_without_records_leaves_the_bookmark_as_it_was() -> None:
 def test_the_lookback_before_the_year_1_is_the_year_1() -> None:
     """Some tools write the year 1 to request everything."""
     first = datetime(1, 1, 1, tzinfo=timezone.utc)
-    assert Bookmark("updated_at", first).since(None, 60) == first
+    for zone in (timezone.utc, ZoneInfo("America/Chicago")):
+        assert Bookmark("updated_at", first).since(None, 60, zone) == first
+
+
+@pytest.mark.parametrize(
+    ("bookmark_time", "hours"),
+    [("2026-11-01T05:59:00", 0), ("2026-11-01T06:20:00", 1), ("2026-11-01T07:20:00", 1), ("2026-11-01T08:00:00", 0)],
+)
+def test_a_bookmark_in_the_repeated_hour_of_autumn_reads_that_hour_again(bookmark_time: str, hours: int) -> None:
+    """In Chicago, 01:20 comes twice: at 06:20 and at 07:20 UTC. A row at the second one seems to be of the first."""
+    chicago, previous = ZoneInfo("America/Chicago"), datetime.fromisoformat(f"{bookmark_time}+00:00")
+    since = Bookmark("updated_at", previous).since(None, 0, chicago)
+    assert since == previous - timedelta(hours=hours)
+    second = to_utc("2026-11-01 01:20:00", chicago)
+    assert second == datetime(2026, 11, 1, 6, 20, tzinfo=timezone.utc)
+    assert hours == 0 or (since and second and since <= second)
 
 
 @pytest.mark.parametrize(
