@@ -11,6 +11,7 @@ from types import FrameType
 from typing import Any, ClassVar
 
 import click
+import simpleeval  # type: ignore[import-untyped]
 from singer_sdk.exceptions import MappingError
 from singer_sdk.mapper import CustomStreamMap, PluginMapper
 from singer_sdk.plugin_base import PluginBase, _ConfigInput
@@ -35,6 +36,7 @@ class FieldPulsePlugin(PluginBase):
 
     settings_class: ClassVar[type[PluginSettings]] = PluginSettings
     settings: PluginSettings
+    mapper: StreamMapper
     config_jsonschema: ClassVar[Config]
 
     @classmethod
@@ -100,7 +102,7 @@ class FieldPulsePlugin(PluginBase):
     def setup_mapper(self) -> None:
         """Set up stream maps. A tap has to register its catalog afterwards."""
         with _stream_map_errors():
-            self.mapper = _StreamMapper(dict(self.config), self.logger)
+            self.mapper = StreamMapper(dict(self.config), self.logger)
 
     @override
     def _handle_termination(self, signum: int, frame: FrameType | None) -> None:
@@ -108,8 +110,15 @@ class FieldPulsePlugin(PluginBase):
         end_by_signal(signum, frame)
 
 
-class _StreamMapper(PluginMapper):
+class StreamMapper(PluginMapper):
     """The SDK's mapper, with errors in the user's expressions raised as ConfigError."""
+
+    @contextmanager
+    def without_maps(self) -> Iterator[None]:
+        """Register streams without their maps, which may not fit a stream that is not selected."""
+        maps, self.stream_maps_dict = self.stream_maps_dict, {}
+        yield
+        self.stream_maps_dict = maps
 
     @override
     def register_raw_stream_schema(
@@ -120,23 +129,29 @@ class _StreamMapper(PluginMapper):
         for stream_map in self.stream_maps[stream_name]:
             if isinstance(stream_map, CustomStreamMap):
                 # The mapper creates its maps itself and has no hook for their class.
-                stream_map.transform = _with_config_errors(stream_map.transform, stream_name)  # type: ignore[method-assign, assignment]
+                stream_map._eval = _with_config_errors(stream_map._eval, stream_name)  # type: ignore[method-assign]  # noqa: SLF001
 
 
-def _with_config_errors(
-    transform: Callable[[Record], Record | None], stream_name: str
-) -> Callable[[Record], Record | None]:
-    def transform_or_raise(record: Record) -> Record | None:
+def _with_config_errors(evaluate: Callable[..., Any], stream_name: str) -> Callable[..., Any]:
+    def evaluate_or_raise(expr: str, expr_parsed: Any, record: Record, property_name: str | None) -> Any:
         try:
-            return transform(record)
+            return evaluate(expr, expr_parsed, record, property_name)
         except Exception as error:  # noqa: BLE001  an expression can raise anything
+            place = f"property {property_name}" if property_name else "__filter__"
             raise ConfigError(
-                f"A stream map cannot be evaluated ({type(error).__name__}).",  # no text: it may quote the record
-                where=f"setting stream_maps · stream {stream_name}",
-                hint="correct it; in a deleted row, all properties except `id` and `deleted_at` are None",
+                f"A stream map cannot be evaluated: {_reason(error)}.",
+                where=f"setting stream_maps · stream {stream_name} · {place} · {expr}",
+                hint="correct it; a property may be None, and in a deleted row all are but `id` and `deleted_at`",
             ) from None
 
-    return transform_or_raise
+    return evaluate_or_raise
+
+
+def _reason(error: Exception) -> str:
+    """Return why an expression failed. Only the evaluator's own texts quote no record."""
+    cause = error.__cause__ or error
+    name = type(cause).__name__
+    return f"{name}: {cause}" if isinstance(cause, simpleeval.InvalidExpression) else name
 
 
 @contextmanager
@@ -144,8 +159,9 @@ def _stream_map_errors(stream_name: str | None = None) -> Iterator[None]:
     try:
         yield
     except (MappingError, NotImplementedError, SyntaxError, ValueError, TypeError) as error:
+        cause = f" ({type(error.__cause__).__name__})" if error.__cause__ else ""
         raise ConfigError(
-            f"A stream map is invalid: {error}",
+            f"A stream map is invalid: {error}{cause}",
             where="setting stream_maps" + (f" · stream {stream_name}" if stream_name else ""),
             hint="correct the setting",
         ) from None

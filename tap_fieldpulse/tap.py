@@ -9,6 +9,7 @@ from singer_sdk import Stream, Tap
 from singer_sdk.contrib.msgspec import MsgSpecWriter
 from singer_sdk.helpers.capabilities import PluginCapabilities, TapCapabilities
 from singer_sdk.plugin_base import _ConfigInput
+from singer_sdk.singerlib import Catalog
 from typing_extensions import override
 
 from fieldpulse_api.errors import ConfigError
@@ -19,9 +20,10 @@ from fieldpulse_plugin.settings import SHARED_SETTINGS
 from tap_fieldpulse.changes.deleted_rows import DELETED_ROWS
 from tap_fieldpulse.singer.change_event_stream import CHANGE_EVENTS, ChangeEventStream
 from tap_fieldpulse.singer.deleted_row_stream import DeletedRowStream
-from tap_fieldpulse.singer.input_catalog import complete_entry, read_catalog
+from tap_fieldpulse.singer.input_catalog import complete_entry, read_catalog, select_parents
 from tap_fieldpulse.singer.input_state import read_state
 from tap_fieldpulse.singer.resource_stream import ResourceStream
+from tap_fieldpulse.singer.stream_maps import check_sources
 from tap_fieldpulse.singer.webhook_event_stream import WEBHOOK_EVENTS, WebhookEventStream, confirmed_sequence
 from tap_fieldpulse.sync.context import SyncContext
 
@@ -102,10 +104,19 @@ class TapFieldPulse(FieldPulsePlugin, Tap):
             stream = self.streams.get(entry.tap_stream_id)
             if stream is not None and stream.selected:
                 keys = {*stream.primary_keys, *([stream.replication_key] if stream.replication_key else [])}
+                select_parents(entry)
                 complete_entry(entry, stream.schema, keys, stream.logger)
                 stream._mask = None  # noqa: SLF001  the SDK cached the selection before the entry was completed
+        check_sources(self.config.get("stream_maps") or {}, self.streams)
         super().setup_mapper()
-        self.mapper.register_raw_streams_from_catalog(self.catalog)
+        selected = [name for name, stream in self.streams.items() if stream.selected]
+        entries = self.catalog.items()
+        self.mapper.register_raw_streams_from_catalog(
+            Catalog({name: each for name, each in entries if name in selected})
+        )
+        with self.mapper.without_maps():
+            others = {name: each for name, each in entries if name not in selected}
+            self.mapper.register_raw_streams_from_catalog(Catalog(others))
 
     @override  # type: ignore[misc]  # the SDK declares it final, and has no hook at its end
     def sync_all(self) -> None:
@@ -116,6 +127,8 @@ class TapFieldPulse(FieldPulsePlugin, Tap):
         context = self.context
         context.check_filters()
         self._check_deletes_are_emitted()
+        if not any(stream.selected for stream in self.streams.values()):
+            self.logger.warning("The catalog selects no stream, so nothing is read")
         context.confirmed_sequence = confirmed_sequence(
             self.state.get("bookmarks", {}), emits_events=self.streams[WEBHOOK_EVENTS].selected
         )

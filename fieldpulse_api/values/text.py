@@ -10,6 +10,7 @@ PERSONAL_COLUMN = "email"
 """Values of this column are compared, but never printed or logged."""
 _MAX_NAME_LENGTH = 48  # a loader that flattens prepends `custom_fields__`, and PostgreSQL allows 63 bytes
 _PHONE_DIGITS = 10
+_CLASS_PREFIX = "App\\Http\\Api\\Core\\Models\\Base"
 
 
 def normalized(value: Any) -> str:
@@ -39,3 +40,8 @@ def object_type(name: Any) -> str:
     """Return `material_list` for `material_list`, `Material Lists` and the name of its PHP class alike."""
     short = str(name).rsplit("\\", 1)[-1].removeprefix("Base")
     return property_name(short).removesuffix("s")
+
+
+def object_class(short: str) -> str:
+    """Return the PHP class of an object type, which rows hold and some writes want (API facts 4.3): `App…BaseJob`."""
+    return _CLASS_PREFIX + "".join(word.title() for word in object_type(short).split("_"))

@@ -132,6 +132,28 @@ def _catalog_error(problem: str, place: str) -> ConfigError:
     )
 
 
+def select_parents(entry: CatalogEntry) -> None:
+    """Select the objects around selected properties, without their other properties. The SDK would drop all of them."""
+    selected = [breadcrumb for breadcrumb, metadata in entry.metadata.items() if metadata.selected]
+    for breadcrumb in selected:
+        for depth in range(2, len(breadcrumb), 2):
+            parent = breadcrumb[:depth]
+            if parent in entry.metadata and entry.metadata[parent].selected is False:
+                entry.metadata[parent].selected = True
+                for name in _properties_at(entry.schema, parent):
+                    child = (*parent, "properties", name)
+                    if child not in entry.metadata:
+                        entry.metadata[child] = Metadata(selected=False)
+                    elif not entry.metadata[child].selected:
+                        entry.metadata[child].selected = False
+
+
+def _properties_at(schema: Schema, breadcrumb: tuple[str, ...]) -> list[str]:
+    for name in breadcrumb[1::2]:
+        schema = (schema.properties or {}).get(name, Schema())
+    return list(schema.properties or {})
+
+
 def complete_entry(entry: CatalogEntry, ours: dict[str, Any], keys: set[str], logger: Logger) -> None:
     """Add keys and derived properties (custom fields by name, labels) to an entry. `ours` is the current schema.
 

@@ -14,9 +14,11 @@ from fieldpulse_api.errors import FieldPulseError, RecordInvalid, ServerError, U
 from fieldpulse_api.reading.incremental_scan import read_newest_id
 from fieldpulse_api.reading.pages import Pages
 from fieldpulse_api.resources.model import Resource
+from fieldpulse_api.resources.write_model import FieldType
 from fieldpulse_api.values.scalars import optional_int
+from fieldpulse_api.values.text import object_class
 from target_fieldpulse.planning.body_builder import as_create
-from target_fieldpulse.planning.plan import Plan, differing_fields, ignored_fields
+from target_fieldpulse.planning.plan import Body, Plan, differing_fields, ignored_fields
 from target_fieldpulse.records.custom_fields import merge_into_row
 from target_fieldpulse.records.field_codec import invalid_field
 
@@ -50,6 +52,7 @@ class RowCreator:
         self._services, self._uncertain_creates, self._puts = services, uncertain_creates, puts
         self._max_id_locks: defaultdict[str, threading.Lock] = defaultdict(threading.Lock)
         self._max_ids: dict[str, int] = {}
+        self._wants_classes: set[str] = set()
         self._fingerprint_locks = [threading.Lock() for _ in range(_LOCKS)]
 
     def create(self, plan: Plan) -> CreatedRow:
@@ -107,7 +110,7 @@ class RowCreator:
         """Send a pending create. Return None if it is certain that it did not happen."""
         path = _create_path(plan.resource, plan.parent_ids)
         try:
-            row = self._services.client.post(path, plan.body).data
+            row = self._post(plan, path)
             row_id = _created_id(row, path)
         except UncertainWrite as error:
             return self._settle(plan, error)
@@ -120,6 +123,26 @@ class RowCreator:
         if ignored:
             raise _incomplete_row(path, row_id, ignored)
         return CreatedRow(row_id, row)
+
+    def _post(self, plan: Plan, path: str) -> Any:
+        """Send a create, and return the row in the response.
+
+        Which form of an object type an account accepts is learned once in a run: if it rejects the short name, the
+        class is tried. A rejected create was not carried out, so it may be sent again.
+        """
+        classes = _object_classes(plan)
+        with_classes = plan.body | classes
+        body = with_classes if plan.resource.name in self._wants_classes else plan.body
+        try:
+            return self._services.client.post(path, body).data
+        except RecordInvalid as error:
+            words = error.what.replace("_", " ")
+            if body == with_classes or not any(name.replace("_", " ") in words for name in classes):
+                raise
+        row = self._services.client.post(path, with_classes).data
+        self._wants_classes.add(plan.resource.name)
+        _LOGGER.debug("%s: this account wants object types as classes", plan.resource.name)
+        return row
 
     def _settle(self, plan: Plan, error: UncertainWrite) -> CreatedRow | None:
         key = plan.ledger_key
@@ -176,6 +199,12 @@ class RowCreator:
         if not resource.parent:
             with self._max_id_locks[resource.name]:
                 self._max_ids[resource.name] = max(row_id, self._max_ids[resource.name])
+
+
+def _object_classes(plan: Plan) -> Body:
+    """Return the object types of a plan's body as classes."""
+    types = [field.name for field in plan.resource.write_spec.fields if field.type is FieldType.OBJECT_TYPE]
+    return {name: object_class(plan.body[name]) for name in types if isinstance(plan.body.get(name), str)}
 
 
 def _create_path(resource: Resource, parent_ids: Mapping[str, int]) -> str:

@@ -15,7 +15,7 @@ from singer_sdk import Tap, Target
 from singer_sdk.plugin_base import PluginBase, _ConfigInput
 from typing_extensions import override
 
-from fieldpulse_plugin.sdk import FieldPulsePlugin, _StreamMapper
+from fieldpulse_plugin.sdk import FieldPulsePlugin, StreamMapper
 from tap_fieldpulse.singer.change_event_stream import ChangeEventStream
 from tap_fieldpulse.singer.resource_stream import ResourceStream
 from tap_fieldpulse.singer.webhook_event_stream import WebhookEventStream
@@ -25,7 +25,7 @@ from target_fieldpulse.sink import DiscardSink, FieldPulseSink
 from target_fieldpulse.target import TargetFieldPulse
 
 CLASSES: list[type] = [
-    *(FieldPulsePlugin, _StreamMapper, TapFieldPulse, TargetFieldPulse, MessageReader),
+    *(FieldPulsePlugin, StreamMapper, TapFieldPulse, TargetFieldPulse, MessageReader),
     *(ResourceStream, ChangeEventStream, WebhookEventStream, FieldPulseSink, DiscardSink),
 ]
 
@@ -124,4 +124,4 @@ def test_the_sdk_calls_the_hooks_of_the_mixin() -> None:
 
     target = Spy(config={"api_key": "k"}, parse_env_config=True)
     assert calls == ["_env_var_config", "_validate_config", "setup_mapper"]
-    assert isinstance(target.mapper, _StreamMapper)
+    assert isinstance(target.mapper, StreamMapper)

@@ -167,7 +167,7 @@ def create_children(sandbox: Sandbox, random: Random, tag: str) -> WriteOperatio
         records.append(customer)
         below = {"customer_external_id": key}
         records += [
-            record_message("jobs", external_id=f"j{n}", job_type=f"Job {tag} {n}", **below),
+            record_message("jobs", external_id=f"j{n}", job_type=f"Job {tag} {n}", notes=f"N{n}", **below),
             record_message("comments", external_id=f"n{n}", text=f"Comment {tag} {n}", job_external_id=f"j{n}"),
             record_message("customer_contacts", external_id=f"p{n}", first_name=f"Con{tag}x{n}", **below),
             record_message("assets", external_id=f"a{n}", title=f"Asset {tag} {n}", **below),
