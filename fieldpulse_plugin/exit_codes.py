@@ -10,7 +10,7 @@ import threading
 import traceback
 from pathlib import Path
 from types import FrameType
-from typing import NoReturn
+from typing import IO, NoReturn
 
 import click
 
@@ -36,22 +36,38 @@ def run(command: click.Command) -> NoReturn:
 
     Worker threads are not waited for, because a request under way can take another minute.
     """
+    if sys.stderr is None:  # the process was started with it closed, as by `2>&-`
+        sys.stderr = Path(os.devnull).open("w", encoding="utf-8")  # noqa: SIM115  until the process ends
     configure_console()
     sys.unraisablehook = _repeat_lost_signal
+    stdout = sys.stdout
     try:
+        check_stream(stdout, "standard output")
         result = command.main(standalone_mode=False)
         status = result if isinstance(result, int) else 0
     except BaseException as error:  # noqa: BLE001  the last resort: no traceback reaches the user
-        status = report_error(error)
+        # Click ends silently where the reader of the output is gone, and replaces the stream.
+        status = report_error(error if sys.stdout is stdout else BrokenPipeError())
     close_databases()
     try:
         for stream in (sys.stdout, sys.stderr):
-            if stream is not None:  # None in a process that started with it closed
+            if stream is not None:
                 stream.flush()
-    except OSError:
-        status = status or 1
+    except OSError as error:  # what was still in memory cannot be written
+        status = status or report_error(error)
     logging.shutdown()
     os._exit(status)
+
+
+def check_stream(stream: IO[str] | None, name: str) -> IO[str]:
+    """Return a standard stream. Raises: UserError if the process was started with it closed."""
+    if stream is None:
+        raise UserError(
+            f"The process was started without a {name}.",
+            where=name,
+            hint="connect it to a file or a pipe",
+        )
+    return stream
 
 
 class EndedBySignal(SystemExit):

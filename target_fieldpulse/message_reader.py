@@ -11,6 +11,7 @@ from typing_extensions import override
 
 from fieldpulse_api.errors import InvalidInput
 from fieldpulse_api.values.strict_json import encoding_problem, parse
+from fieldpulse_plugin.exit_codes import check_stream
 from target_fieldpulse.records.parsed_record import RecordFault
 
 _Message = dict[str, Any]
@@ -71,7 +72,7 @@ class MessageReader(GenericSingerReader[str]):
             raise self._line_error(f"lacks {', '.join(missing)}")
 
     def _lines(self, file: IO[str]) -> Iterator[str]:
-        for line in file:
+        for line in check_stream(file, "standard input"):
             self._line += 1
             text = line.removeprefix("\ufeff") if self._line == 1 else line
             if text.strip():
