@@ -131,7 +131,11 @@ def account_profile(config: Mapping[str, Any]) -> AccountProfile:
 
 def time_zone(config: Mapping[str, Any]) -> tzinfo:
     """Return the time zone of API timestamps that carry none. Raises: ConfigError."""
-    name = str(config.get("timezone", "UTC"))
+    return zone_of(str(config.get("timezone", "UTC")), "timezone")
+
+
+def zone_of(name: str, setting: str) -> tzinfo:
+    """Return the time zone that a setting names. Raises: ConfigError."""
     if name.upper() == "UTC":
         return timezone.utc
     try:
@@ -139,6 +143,6 @@ def time_zone(config: Mapping[str, Any]) -> tzinfo:
     except (ValueError, OSError, KeyError):
         raise ConfigError(
             f"Unknown time zone {name!r}.",
-            where="setting timezone",
+            where=f"setting {setting}",
             hint="use an IANA name such as UTC or America/Chicago",
         ) from None

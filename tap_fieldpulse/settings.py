@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
-from datetime import datetime, timedelta, timezone
+from datetime import datetime, timedelta, timezone, tzinfo
 from typing import Any, Literal
 
 from typing_extensions import Self, override
@@ -14,7 +14,7 @@ from fieldpulse_api.reading.pages import ReadOptions
 from fieldpulse_api.resources.catalogue import BY_NAME
 from fieldpulse_api.resources.model import Operation
 from fieldpulse_api.values.scalars import ConversionError, to_utc
-from fieldpulse_plugin.settings import PluginSettings
+from fieldpulse_plugin.settings import PluginSettings, zone_of
 
 MAX_CLOCK_SKEW = timedelta(days=1)
 """Two clocks are assumed to differ by less."""
@@ -146,6 +146,11 @@ TAP_SETTINGS: dict[str, dict[str, Any]] = {
         "description": "Streams whose changes the stream `change_events` reports, in addition to "
         f"{', '.join(DEFAULT_EVENT_STREAMS)}.",
     },
+    "event_timezone": {
+        "type": ["string", "null"],
+        "title": "Event timezone",
+        "description": "Zone of `local_times` in change events, such as America/Chicago. Without it, they are null.",
+    },
     "snapshot_url": {
         "type": "string",
         "default": "sqlite:///.fieldpulse/snapshot.db",
@@ -215,6 +220,7 @@ class TapSettings(PluginSettings):
     delete_records: bool
     max_delete_percent: float
     change_event_streams: Sequence[str]
+    event_timezone: str | None
     snapshot_url: str
     on_lost_snapshot: Literal["fail", "warn"]
     webhook_token: str | None
@@ -235,12 +241,19 @@ class TapSettings(PluginSettings):
                 where="setting start_date",
                 hint="correct the setting",
             )
-        return replace(settings, start_date=start_date)
+        result = replace(settings, start_date=start_date)
+        _ = result.event_zone  # raises for an unknown zone
+        return result
 
     @property
     def event_streams(self) -> list[str]:
         """Return the streams whose changes `change_events` reports."""
         return sorted({*DEFAULT_EVENT_STREAMS, *self.change_event_streams})
+
+    @property
+    def event_zone(self) -> tzinfo | None:
+        """Return the zone of local times in change events."""
+        return zone_of(self.event_timezone, "event_timezone") if self.event_timezone else None
 
     @property
     def flattening_depth(self) -> int:

@@ -47,6 +47,16 @@ EVENT_SCHEMA: dict[str, Any] = {
         "object": _property(
             ["object", "null"], "The row as its stream emits it; for a deleted row, its last known contents"
         ),
+        "status_name": _property(["string", "null"], "Name of the row's status, of the account's own where it has one"),
+        "customer_name": _property(["string", "null"], "Name of the row's customer"),
+        "technician_names": {
+            "type": ["array", "null"],
+            "items": {"type": ["string", "null"], "description": "Name of a user"},
+            "description": "Names of the users to whom the row is assigned",
+        },
+        "local_times": _property(
+            ["object", "null"], "The row's times and detected_at in the zone of the setting event_timezone, by column"
+        ),
         "detected_at": _property(["string"], "When the tap detected the change (UTC)", format="date-time"),
         "updated_at": _property(["string", "null"], "The row's own updated_at", format="date-time"),
     },
@@ -90,12 +100,16 @@ def unpack(body: bytes) -> Record:
 EMPTY_CONTENTS = pack({})
 
 
-def changes(resource: Resource, before: Record, after: Record) -> list[Change]:
+def changes(resource: Resource, before: Record, after: Record, *, omits_nulls: bool = False) -> list[Change]:
     """Return the changes between two contents of a row: one of the status, one of all other columns.
 
-    A column that only one of them has does not count: the API or the catalog has changed, not the row.
+    A column that only one of them has does not count: the API or the catalog has changed, not the row. An account that
+    `omits_nulls` leaves columns out instead: a column of the catalogue is null there.
     """
     after = decode(_ENCODER.encode(after))  # the form in which the store returns it
+    if omits_nulls:
+        columns = resource.schema["properties"].keys() - set(VALUE_COLUMNS)
+        before, after = (dict.fromkeys((before.keys() | after.keys()) & columns) | each for each in (before, after))
     shared = [name for name in after if name in before and name not in _IGNORED_COLUMNS]
     fields = [name for name in shared if not _equals(before[name], after[name])]
     status = next((name for name in resource.status_columns if name in fields), None)
@@ -125,13 +139,17 @@ def _equals(before: Any, after: Any) -> bool:
         return False
 
 
-def changes_of_row(resource: Resource, known: Mapping[int, bytes | None], record: Record) -> list[Change]:
+def changes_of_row(
+    resource: Resource, known: Mapping[int, bytes | None], record: Record, *, omits_nulls: bool = False
+) -> list[Change]:
     """Return the changes of a row since its `known` contents; none if only its id is known."""
     row_id = int(record["id"])
     if row_id not in known:
         return [Change("created")]
     before = known[row_id]
-    return changes(resource, unpack(before), comparable_contents(record)) if before is not None else []
+    if before is None:
+        return []
+    return changes(resource, unpack(before), comparable_contents(record), omits_nulls=omits_nulls)
 
 
 def change_event(resource: Resource, change: Change, record: Record, *, generation: int, now: datetime) -> Record:
@@ -160,6 +178,7 @@ def change_event(resource: Resource, change: Change, record: Record, *, generati
         "old_value": change.old,
         "new_value": change.new,
         "object": record,
+        **dict.fromkeys(("status_name", "customer_name", "technician_names", "local_times")),
         "detected_at": iso_timestamp(now),
         "updated_at": record.get(resource.updated_column or "updated_at"),
     }

@@ -85,8 +85,11 @@ class ChangeTracker:
         )
         return known
 
-    def observe(self, records: list[Record]) -> list[Record]:
-        """Store records, and return the events between what was known of them and their contents now."""
+    def observe(self, records: list[Record], *, omits_nulls: bool = False) -> list[Record]:
+        """Store records, and return the events between what was known of them and their contents now.
+
+        `omits_nulls` says that the rows have no null: the server leaves such columns out.
+        """
         known = self.store(records)
         if not self._reports_changes:
             return []
@@ -94,7 +97,7 @@ class ChangeTracker:
             self._event(change, record)
             for record in records
             if self._reports_created or int(record["id"]) in known
-            for change in events.changes_of_row(self._resource, known, record)
+            for change in events.changes_of_row(self._resource, known, record, omits_nulls=omits_nulls)
         ]
 
     def find_deleted(self, detector: DeleteDetector, list_reader: ListReader) -> Iterator[DeletedBatch]:

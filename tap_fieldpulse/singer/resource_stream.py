@@ -19,6 +19,7 @@ from typing_extensions import override
 
 from fieldpulse_api.resources.model import Resource
 from tap_fieldpulse.changes.deleted_rows import DELETED_ROWS, is_delete_record
+from tap_fieldpulse.changes.event_names import SOURCES
 from tap_fieldpulse.records.decimals import with_precision
 from tap_fieldpulse.records.record_builder import Record
 from tap_fieldpulse.records.shaper import UNEXPECTED
@@ -142,6 +143,13 @@ class ResourceStream(Stream):
         if self._selects_all_properties or not self.selected:
             return event
         event = {**event, "object": self._selected_properties(event["object"])}
+        for name, columns in SOURCES.items():
+            if not set(columns) & set(event["object"]):
+                event[name] = None
+        if event["local_times"]:
+            event["local_times"] = {
+                name: time for name, time in event["local_times"].items() if name in ("detected_at", *event["object"])
+            }
         for name in ("old_value", "new_value"):
             if isinstance(event[name], dict):
                 event[name] = self._selected_properties(event[name])

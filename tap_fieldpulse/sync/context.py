@@ -29,6 +29,7 @@ from fieldpulse_api.values.custom_fields import CUSTOM_FIELDS_PROPERTY, CustomFi
 from fieldpulse_plugin.settings import client_settings
 from tap_fieldpulse.changes.change_tracker import ChangeTracker
 from tap_fieldpulse.changes.delete_detection import DeleteDetector
+from tap_fieldpulse.changes.event_names import EventNames
 from tap_fieldpulse.changes.snapshot import Snapshot, StreamSnapshot
 from tap_fieldpulse.reading.child_list_reader import ChildListReader
 from tap_fieldpulse.reading.filters import Filters, read_filters
@@ -87,6 +88,10 @@ class SyncContext:
         if unread := inbox.purge(self.account, self.confirmed_sequence):
             self._logger.warning("Deleted %d unread webhook deliveries older than %d days", unread, UNREAD_DAYS)
         return inbox
+
+    @cached_property
+    def _event_names(self) -> EventNames:
+        return EventNames(self.client, self.settings.read_options, self.settings.event_zone)
 
     @cached_property
     def _snapshot(self) -> Snapshot:
@@ -187,6 +192,7 @@ class SyncContext:
                 tracker=tracker,
                 delete_detector=self._delete_detector(resource, plan, logger) if plan.detects_deletes else None,
                 hinted_rows=self._hinted_rows(resource, state, logger) if plan.reads_webhook_hints else None,
+                event_names=self._event_names,
             ),
             state,
             settings=settings,

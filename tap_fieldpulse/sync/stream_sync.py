@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 import time
 from collections.abc import Generator, Iterable, Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from enum import Enum, auto
 from itertools import chain
 from typing import Any
@@ -17,6 +17,7 @@ from fieldpulse_api.values.scalars import iso_timestamp
 from fieldpulse_plugin.progress import Progress
 from tap_fieldpulse.changes.change_tracker import ChangeTracker
 from tap_fieldpulse.changes.delete_detection import DeleteDetector
+from tap_fieldpulse.changes.event_names import EventNames
 from tap_fieldpulse.reading.filters import Filters
 from tap_fieldpulse.reading.list_reader import ListReader
 from tap_fieldpulse.reading.row_details import RowDetails
@@ -60,6 +61,7 @@ class StreamSyncParts:
     tracker: ChangeTracker | None
     delete_detector: DeleteDetector | None
     hinted_rows: HintedRows | None
+    event_names: EventNames
 
 
 class StreamSync:
@@ -97,7 +99,7 @@ class StreamSync:
             for batch in self._batches():
                 self._record_count += len(batch.records)
                 self._event_count += len(batch.events)
-                yield batch
+                yield self._with_names(batch)
             self._finish(time.monotonic() - started_at)
         except BaseException:
             if self._tracker:
@@ -131,6 +133,10 @@ class StreamSync:
 
     def _is_unknown(self, row: Row) -> bool:
         return self._tracker is not None and self._plan.reads_full_list and self._tracker.is_unknown(row)
+
+    def _with_names(self, batch: Batch) -> Batch:
+        names = self._parts.event_names
+        return replace(batch, events=[names.add_to(self._parts.resource, event) for event in batch.events])
 
     def _batches(self) -> Iterator[Batch]:
         rate = self._settings.client.requests_per_second if self._settings.client else 0
@@ -185,7 +191,8 @@ class StreamSync:
         """
         builder = self._parts.record_builder
         records = [builder.shape(row) for row in rows]
-        events = self._tracker.observe(records) if self._tracker else []
+        omits_nulls = not any(None in row.values() for row in rows)
+        events = self._tracker.observe(records, omits_nulls=omits_nulls) if self._tracker else []
         for record, row in zip(records, rows, strict=True):
             builder.add_derived(record, row)
         return Batch(records, events)

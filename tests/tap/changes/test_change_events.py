@@ -7,8 +7,10 @@ import json
 import random
 import signal
 import subprocess
+from datetime import datetime
 from pathlib import Path
 from typing import Any
+from zoneinfo import ZoneInfo
 
 import pytest
 from jsonschema import Draft7Validator
@@ -235,7 +237,7 @@ def test_events_have_no_column_that_is_deselected_in_their_stream(sandbox: Sandb
     entry = next(each for each in catalog["streams"] if each["tap_stream_id"] == "customers")
     for metadata in entry["metadata"]:
         if metadata["breadcrumb"]:
-            metadata["metadata"]["selected"] = metadata["breadcrumb"][-1] in ("id", "status", "updated_at")
+            metadata["metadata"]["selected"] = metadata["breadcrumb"][1:] in (["id"], ["status"], ["updated_at"])
     first = run_tap(snapshot_config, catalog=copy.deepcopy(catalog))
     both, hidden = sandbox.rows("customers")[0]["id"], sandbox.rows("customers")[1]["id"]
     sandbox.store.update("customers", both, {"email": "new@example.com", "status": "lost"})
@@ -396,3 +398,68 @@ def select_jobs_and_events(text: str) -> str:
         root = next(metadata for metadata in entry["metadata"] if not metadata["breadcrumb"])
         root["metadata"]["selected"] = entry["tap_stream_id"] in ("jobs", "change_events")
     return json.dumps(catalog)
+
+
+def test_an_event_has_names_beside_its_ids_and_local_times(sandbox: Sandbox, snapshot_config: Config) -> None:
+    """A message to people needs no join. The lists of names are read once, and a customer once."""
+    snapshot_config |= {"event_timezone": "America/Chicago", "change_event_streams": ["subtasks"]}
+    streams = ("customers", "invoices", "jobs")
+    first = run_with_events(snapshot_config, *streams)
+    job = next(row for row in sandbox.rows("jobs") if row["assignments"] and row["start_time"])
+    status = sandbox.rows("job_statuses")[2]
+    sandbox.store.update("jobs", job["id"], {"status": 2, "status_id": status["id"]})
+    invoice, customer = sandbox.rows("invoices")[0], sandbox.rows("customers")[-1]
+    sandbox.store.update("invoices", invoice["id"], {"title": "Other", "status": 6})
+    sandbox.store.update("customers", customer["id"], {"notes": "Other", "status": "lost"})
+    sandbox.requests.clear()
+    second = run_with_events(snapshot_config, *streams, state=first.state)
+    by_stream = {event["stream"]: event for event in second.records["change_events"]}
+    user = next(row for row in sandbox.rows("users") if row["id"] == job["assignments"][0]["user_id"])
+    owner = sandbox.store.get("customers", job["customer_id"])
+    event = by_stream["jobs"]
+    assert event["status_name"] == status["name"]
+    assert event["customer_name"] == owner["display_name"]
+    assert event["technician_names"] == [f"{user['first_name']} {user['last_name']}"]
+    start = datetime.fromisoformat(f"{job['start_time']}+00:00").astimezone(ZoneInfo("America/Chicago"))
+    assert event["local_times"]["start_time"] == start.strftime("%Y-%m-%d %H:%M:%S")
+    assert by_stream["invoices"]["customer_name"] == invoice["customer"]["display_name"]
+    assert by_stream["invoices"]["status_name"] == "Void"
+    assert by_stream["customers"]["customer_name"] == customer["display_name"]
+    assert by_stream["customers"]["status_name"] == "lost"
+    paths = [request.path for request in sandbox.requests]
+    assert paths.count(f"/customers/{job['customer_id']}") == 1
+    assert paths.count("/jobs/status-workflow-statuses") == 1
+
+
+def test_names_that_cannot_be_read_are_null(
+    sandbox: Sandbox, snapshot_config: Config, caplog: pytest.LogCaptureFixture
+) -> None:
+    """The event is emitted all the same, and the log says why."""
+    first = run_with_events(snapshot_config, "jobs")
+    job = next(row for row in sandbox.rows("jobs") if row["assignments"])
+    sandbox.store.update("jobs", job["id"], {"subtitle": "Changed"})
+    for path in ("/users", "/customers/*", "/jobs/status-workflow-statuses"):
+        sandbox.add_fault(Fault("error_status", path=path, status=404, times=9))
+    (event,) = run_with_events(snapshot_config, "jobs", state=first.state).records["change_events"]
+    assert (event["customer_name"], event["technician_names"], event["local_times"]) == (None, [], None)
+    assert "have no names of users" in caplog.text
+
+
+@pytest.mark.parametrize("omits_nulls", [True, False])
+def test_a_column_that_is_left_out_is_null_where_the_server_omits_nulls(
+    sandbox: Sandbox, snapshot_config: Config, omits_nulls: bool
+) -> None:
+    """A value that is cleared, and one that is set, are changes there too."""
+    sandbox.behaviour.omit_null_columns = omits_nulls
+    filled, empty = (
+        next(row["id"] for row in sandbox.rows("jobs") if bool(row["subtitle"]) is is_filled)
+        for is_filled in (True, False)
+    )
+    sandbox.store.patch("jobs", empty, {"subtitle": None})
+    first = run_with_events(snapshot_config, "jobs")
+    sandbox.store.update("jobs", filled, {"subtitle": None})
+    sandbox.store.update("jobs", empty, {"subtitle": "Set"})
+    second = run_with_events(snapshot_config, "jobs", state=first.state)
+    assert event_keys(second) == sorted([("updated", "jobs", filled), ("updated", "jobs", empty)])
+    changed = {event["object_id"]: event["new_value"] for event in second.records["change_events"]}
+    assert changed == {filled: {"subtitle": None}, empty: {"subtitle": "Set"}}
