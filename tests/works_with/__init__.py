@@ -1,0 +1,12 @@
+"""The tap's real output in real Singer loaders, compared cell by cell: `python -m tests.works_with`.
+
+| file | what it holds |
+| --- | --- |
+| `scenarios.py` | what the tap emits: a list of message files for each scenario |
+| `loaders.py` | the loaders: their packages, settings, representations, and what each needs |
+| `environments.py` | a virtual environment for each loader |
+| `stores.py` | reading the loaded tables |
+| `loading.py` | one scenario in one loader |
+| `comparison.py` | the cells that should be there, against those that are |
+| `report.py` | the results file, and the tables of `docs/operations/works-with.md` |
+"""
