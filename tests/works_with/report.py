@@ -1,0 +1,153 @@
+"""The results file, and the generated tables of `docs/operations/works-with.md`."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+from scripts.docs.tables import table
+
+from .comparison import Difference
+from .loaders import LOADERS
+from .loading import Load
+from .scenarios import SCENARIOS
+
+RESULTS = Path(__file__).parent.parent.parent / "docs" / "operations" / "works-with.json"
+_EXAMPLES = 3
+
+
+@dataclass(frozen=True)
+class Result:
+    """The result of one scenario in one loader, as the results file has it.
+
+    `kinds` counts the differences by kind; `examples` are a few of them.
+    """
+
+    seen_on: str
+    packages: tuple[str, ...]
+    statuses: tuple[int, ...]
+    error: str
+    has_last_state: bool
+    rows: int
+    cells: int
+    kinds: dict[str, int]
+    examples: tuple[str, ...]
+
+    @classmethod
+    def of(cls, load: Load, packages: tuple[str, ...], seen_on: str) -> Result:
+        """Return the result of a load."""
+        differences = load.comparison.differences
+        kinds: dict[str, int] = {}
+        first: dict[str, Difference] = {}
+        for difference in differences:
+            kinds[difference.what] = kinds.get(difference.what, 0) + 1
+            first.setdefault(f"{difference.what} {difference.stream}", difference)
+        return cls(
+            seen_on=seen_on,
+            packages=packages,
+            statuses=tuple(load.statuses),
+            error=load.error,
+            has_last_state=load.has_last_state,
+            rows=load.comparison.rows,
+            cells=load.comparison.cells,
+            kinds=kinds,
+            examples=tuple(str(difference) for difference in list(first.values())[:_EXAMPLES]),
+        )
+
+    @property
+    def summary(self) -> str:
+        """Return the result in a few words."""
+        if any(self.statuses):
+            return f"**exit {max(self.statuses)}**"
+        problems = [f"{count:,} × {kind}" for kind, count in self.kinds.items()]
+        problems += [] if self.has_last_state else ["not the last STATE"]
+        return f"**{'; '.join(problems)}**" if problems else f"{self.cells:,}"
+
+
+Results = dict[str, dict[str, Result]]
+"""By loader, then by scenario."""
+
+
+def read_results(path: Path = RESULTS) -> Results:
+    """Return the results of a file; none if there is no file."""
+    found: dict[str, dict[str, Any]] = json.loads(path.read_text("utf-8")) if path.exists() else {}
+    return {
+        loader: {
+            name: Result(**{key: tuple(value) if isinstance(value, list) else value for key, value in result.items()})
+            for name, result in scenarios.items()
+        }
+        for loader, scenarios in found.items()
+    }
+
+
+def write_results(results: Results, path: Path = RESULTS) -> None:
+    """Write the results file, in the order of the tables."""
+    ordered = {
+        loader: {name: asdict(results[loader][name]) for name in SCENARIOS if name in results[loader]}
+        for loader in LOADERS
+        if loader in results
+    }
+    path.write_text(json.dumps(ordered, indent=1, ensure_ascii=False) + "\n", "utf-8")
+
+
+def results_table() -> str:
+    """Return the number of equal cells for each scenario and loader, or what was wrong."""
+    results = read_results()
+    head = ("", *(f"{name} {_version(name)}" for name in results))
+    rows = [
+        (f"`{name}`", *(found[name].summary if name in found else "not run" for found in results.values()))
+        for name in SCENARIOS
+    ]
+    seen = sorted({result.seen_on for found in results.values() for result in found.values()})
+    period = " to ".join(dict.fromkeys((seen[0], seen[-1]))) if seen else "never"
+    return f"{table(head, rows)}\nSeen {period}.\n"
+
+
+def scenarios_table() -> str:
+    """Return the scenarios as a table."""
+    return table(("scenario", "what the tap reads"), [(f"`{name}`", each.about) for name, each in SCENARIOS.items()])
+
+
+def requirements_table() -> str:
+    """Return what each loader needs to be right."""
+    rows = [
+        (loader.name, need.setting, need.reason, need.without)
+        for loader in LOADERS.values()
+        for need in loader.requirements
+    ]
+    return table(("loader", "needs", "because", "without it"), rows)
+
+
+def representations_table() -> str:
+    """Return the documented form of each loader's tables."""
+    rows = [(_pins(loader.packages), "; ".join(loader.representation.statements)) for loader in LOADERS.values()]
+    return table(("loader", "what it makes of the records"), rows)
+
+
+def problems_list() -> str:
+    """Return the differences that were seen, with an example of each; a sentence if there were none."""
+    lines = [
+        f"- {loader}, `{name}`: {_problem(result)}\n"
+        for loader, found in read_results().items()
+        for name, result in found.items()
+        if result.summary.startswith("**")
+    ]
+    return "".join(lines) or "There were no differences.\n"
+
+
+def _problem(result: Result) -> str:
+    error = f"exit status {max(result.statuses)}, `{result.error}`" if any(result.statuses) else ""
+    counts = ", ".join(f"{count:,} × {kind}" for kind, count in result.kinds.items())
+    examples = "; ".join(f"`{example}`" for example in result.examples)
+    return ". ".join(part for part in (error, counts, "" if error else examples) if part)
+
+
+def _pins(packages: Iterable[str]) -> str:
+    return ", ".join(f"`{package}`" for package in packages)
+
+
+def _version(name: str) -> str:
+    return LOADERS[name].packages[0].partition("==")[2]
