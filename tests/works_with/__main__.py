@@ -15,12 +15,12 @@ from concurrent.futures import ThreadPoolExecutor
 from datetime import datetime, timezone
 from pathlib import Path
 
-from .environments import DEFAULT_FOLDER, Environment, prepare_environment
+from .environments import DEFAULT_FOLDER, prepare_environment
 from .loaders import LOADERS, Loader
 from .loading import Load, load
 from .report import Result, read_results, write_results
 from .scenarios import SCENARIOS, Scenario
-from .stores import Postgres, run_postgres
+from .stores import run_postgres
 
 _SHOWN = 8
 
@@ -33,46 +33,33 @@ def main() -> int:
     parser.add_argument("--envs", type=Path, default=DEFAULT_FOLDER, help="environments (default: %(default)s)")
     parser.add_argument("--keep", type=Path, help="keep message files and tables in this new folder")
     parser.add_argument("--dry-run", action="store_true", help="do not write the results file")
+    parser.add_argument("--customers", type=int, default=120, help="size of the account (default: %(default)s)")
     parser.add_argument("--jobs", type=int, default=os.cpu_count(), help="loads at a time")
     arguments = parser.parse_args()
-    chosen = LOADERS.values() if "all" in arguments.loaders else [LOADERS[name] for name in arguments.loaders]
-    environments = {
-        loader.name: prepare_environment(loader.name, loader.packages, arguments.envs) for loader in chosen
-    }
+    chosen = list(LOADERS.values()) if "all" in arguments.loaders else [LOADERS[name] for name in arguments.loaders]
+    environments = {loader.name: prepare_environment(loader.name, loader.packages, arguments.envs) for loader in chosen}
     scenarios = [SCENARIOS[name] for name in arguments.scenario or SCENARIOS]
-    with tempfile.TemporaryDirectory(prefix="fieldpulse-works-with-") as temporary:
-        runs = _run_all(list(chosen), environments, scenarios, arguments.keep or Path(temporary), arguments.jobs)
+    logging.disable()  # the tap reports each misfit, and there are many
+    with tempfile.TemporaryDirectory(prefix="fieldpulse-works-with-") as temporary, run_postgres() as postgres:
+        folder = arguments.keep or Path(temporary)
+        files = {each.name: each.produce(folder / "messages" / each.name, arguments.customers) for each in scenarios}
+
+        def run(loader: Loader, scenario: Scenario) -> Load:
+            place = folder / loader.name / scenario.name
+            environment, zone = environments[loader.name], scenario.zone
+            result = load(loader, environment, files[scenario.name], place, zone=zone, postgres=postgres)
+            print(f"{loader.name} {scenario.name}: {_verdict(result)}", flush=True)
+            return result
+
+        with ThreadPoolExecutor(arguments.jobs) as pool:
+            pairs = {(loader.name, scenario.name): (loader, scenario) for scenario in scenarios for loader in chosen}
+            futures = {names: pool.submit(run, *pair) for names, pair in pairs.items()}
+            runs = {names: future.result() for names, future in futures.items()}
     if not arguments.dry_run:
         _store(runs)
     wrong = sum(not result.is_right for result in runs.values())
     print(f"{len(runs)} loads, {wrong} with differences")
     return 1 if wrong else 0
-
-
-def _run_all(
-    loaders: list[Loader], environments: dict[str, Environment], scenarios: list[Scenario], folder: Path, jobs: int
-) -> dict[tuple[str, str], Load]:
-    logging.disable()  # the tap reports each misfit, and there are many
-    files = {scenario.name: scenario.produce(folder / "messages" / scenario.name) for scenario in scenarios}
-    with run_postgres() as postgres, ThreadPoolExecutor(jobs) as pool:
-
-        def run(loader: Loader, scenario: Scenario) -> Load:
-            result = _load(loader, environments[loader.name], scenario, files[scenario.name], folder, postgres)
-            print(f"{loader.name} {scenario.name}: {_verdict(result)}", flush=True)
-            return result
-
-        futures = {
-            (loader.name, scenario.name): pool.submit(run, loader, scenario)
-            for scenario in scenarios
-            for loader in loaders
-        }
-        return {pair: future.result() for pair, future in futures.items()}
-
-
-def _load(
-    loader: Loader, environment: Environment, scenario: Scenario, files: list[Path], folder: Path, postgres: Postgres
-) -> Load:
-    return load(loader, environment, files, folder / loader.name / scenario.name, zone=scenario.zone, postgres=postgres)
 
 
 def _verdict(result: Load) -> str:

@@ -18,6 +18,8 @@ from enum import Enum
 from pathlib import Path
 from typing import Any
 
+from typing_extensions import override
+
 Record = dict[str, Any]
 RowKey = tuple[Any, ...]
 """The values of the primary key, and the number of the row among those of this key, from 0."""
@@ -59,8 +61,8 @@ class ExpectedTable:
 class Representation:
     """The documented form of a loader's tables.
 
-    `expected` says per type what becomes of a value, `decode` how a loaded value is read; a value that `decode` does not
-    accept raises. `column` gives the name of a property's column. `statements` say the same to a reader.
+    `expected` says per type what becomes of a value, `decode` how a loaded value is read; it raises for a value of
+    another form. `column` gives the name of a property's column. `statements` say the same to a reader.
     """
 
     statements: tuple[str, ...] = ()
@@ -82,6 +84,7 @@ class Difference:
     expected: str = ""
     loaded: str = ""
 
+    @override
     def __str__(self) -> str:
         """Return the difference as a line of the runner's output."""
         place = ".".join(part for part in (self.stream, self.name) if part) + (f" of {self.key}" if self.key else "")
@@ -104,7 +107,7 @@ def expected_tables(files: Iterable[Path], *, appends: bool = False) -> dict[str
     counts: Counter[tuple[str, RowKey]] = Counter()
     for path in files:
         for line in path.read_text("utf-8").split("\n"):
-            message = json.loads(line, parse_float=Decimal) if line else {"type": ""}
+            message: Record = json.loads(line, parse_float=Decimal) if line else {"type": ""}
             if message["type"] == "SCHEMA":
                 table = tables.setdefault(message["stream"], ExpectedTable())
                 properties = message["schema"]["properties"]
@@ -113,7 +116,7 @@ def expected_tables(files: Iterable[Path], *, appends: bool = False) -> dict[str
             elif message["type"] == "RECORD":
                 table, record = tables[message["stream"]], message["record"]
                 key = tuple(record.get(name) for name in table.key)
-                table.rows[*key, counts[message["stream"], key]] = record
+                table.rows[(*key, counts[message["stream"], key])] = record
                 counts[message["stream"], key] += appends
                 table.kinds |= {name: Kind.ANY for name in record if name not in table.kinds}
     return tables
@@ -169,7 +172,13 @@ def _compare_table(
                 result.differences.append(Difference("lost, as no SCHEMA announces it", stream, name, _text(key)))
             elif key in rows and name not in lost:
                 result.differences += _compare_cell(
-                    representation, kind, record.get(name), rows[key].get(representation.column(name)), stream, name, key
+                    representation,
+                    kind,
+                    record.get(name),
+                    rows[key].get(representation.column(name)),
+                    stream,
+                    name,
+                    key,
                 )
 
 
@@ -192,10 +201,8 @@ def _rows_by_key(table: ExpectedTable, loaded: Table, representation: Representa
     rows: dict[RowKey, Record] = {}
     for row in loaded.rows:
         values = [row.get(representation.column(name)) for name in table.key]
-        key = tuple(
-            value if value is None else decode(value) for decode, value in zip(decode_key, values, strict=True)
-        )
-        rows[*key, counts[key]] = row
+        key = tuple(value if value is None else decode(value) for decode, value in zip(decode_key, values, strict=True))
+        rows[(*key, counts[key])] = row
         counts[key] += 1
     return rows
 
@@ -240,4 +247,4 @@ def _comparable(value: Any) -> Any:
 def _text(value: Any) -> str:
     if isinstance(value, tuple):
         return ", ".join(str(part) for part in value[:-1])
-    return repr(value) if len(repr(value)) <= 200 else f"{value!r:.197}…"  # noqa: PLR2004  characters in a terminal
+    return repr(value) if len(repr(value)) <= 200 else f"{value!r:.197}…"

@@ -26,12 +26,14 @@ class Environment:
     ) -> subprocess.CompletedProcess[str]:
         """Run a command of this environment to its end, with an input file."""
         name, *arguments = command
-        kept = {key: value for key, value in os.environ.items() if key not in _ZONE_VARIABLES and key != "PYTHONPATH"}
+        inherited = {
+            key: value for key, value in os.environ.items() if key not in _ZONE_VARIABLES and key != "PYTHONPATH"
+        }
         with (stdin or Path(os.devnull)).open("rb") as file:
             return subprocess.run(
                 [str(self.folder / "bin" / name), *arguments],
                 stdin=file,
-                env=kept | dict(variables or {}),
+                env=inherited | dict(variables or {}),
                 capture_output=True,
                 text=True,
                 timeout=TIMEOUT_SECONDS,

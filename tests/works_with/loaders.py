@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable
-from dataclasses import dataclass
+import re
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
 from datetime import date, datetime
 from decimal import Decimal
 from pathlib import Path
@@ -37,7 +38,7 @@ class Requirement:
 
 @dataclass(frozen=True)
 class Loader:
-    """A loader of the table. `packages` are pinned; `command` is its executable."""
+    """A loader of the table. `packages` are pinned, `command` is its executable, `variables` are its environment."""
 
     name: str
     packages: tuple[str, ...]
@@ -46,6 +47,7 @@ class Loader:
     read: Callable[[Destination, Environment], dict[str, Table]]
     representation: Representation
     requirements: tuple[Requirement, ...] = ()
+    variables: Mapping[str, str] = field(default_factory=dict)
 
 
 def _instance(kind: type) -> Callable[[Any], Any]:
@@ -84,8 +86,9 @@ def _as_float(value: Any) -> Any:
     return float(value) if isinstance(value, Decimal) else value
 
 
-def _postgres_text(value: Any) -> Any:
-    return _null_if_empty(_without_nul("\\u0000")(value))
+def _escaped(value: Any) -> Any:
+    """Return the text as pipelinewise-target-postgres loads it: control characters are those of JSON."""
+    return _null_if_empty(re.sub(r"[\x00-\x1f]", lambda match: json.dumps(match[0])[1:-1], value) if value else value)
 
 
 def _boolean(text: str) -> bool:
@@ -94,6 +97,7 @@ def _boolean(text: str) -> bool:
 
 _EMPTY_IS_NULL = "`''` is NULL"
 _MONEY_IS_TEXT = "money and dates are text"
+_ESCAPES = "line feeds, tabs and other control characters in text become `\\n`, `\\t`, `\\u0001`"
 _UTC = "times are `timestamp` without a zone, in UTC"
 
 TARGET_POSTGRES = Loader(
@@ -104,10 +108,10 @@ TARGET_POSTGRES = Loader(
         "sqlalchemy_url": destination.database.sqlalchemy_url,
         "default_target_schema": stores.SCHEMA,
         "load_method": "upsert",
-        "use_copy": True,
         "sanitize_null_text_characters": True,
     },
     read=lambda destination, _: stores.read_postgres(destination.database),
+    variables={"PGTZ": "UTC"},
     representation=Representation(
         statements=("money is `numeric`", _UTC, "objects are `jsonb`, arrays arrays of PostgreSQL", "NUL is U+FFFD"),
         expected={Kind.TEXT: _without_nul("\ufffd"), Kind.JSON: _without_nul("\ufffd")},
@@ -123,9 +127,10 @@ TARGET_POSTGRES = Loader(
     ),
     requirements=(
         Requirement(
-            "`use_copy: true`, or `PGTZ=UTC` in its environment",
+            "`PGTZ=UTC` in its environment, or `options=-c%20timezone%3DUTC` in its `sqlalchemy_url`",
             "The columns have no zone, and an INSERT converts each time to the zone of the session.",
-            "In a database in New York, times are 4 or 5 hours early, and two hours of autumn become one.",
+            "In a database in New York, times are 4 or 5 hours early, and two hours of autumn become one. "
+            "`use_copy: true` helps too, but sends amounts as floats: those of more than 15 digits are rounded.",
         ),
         Requirement(
             "`sanitize_null_text_characters: true`",
@@ -145,9 +150,9 @@ PIPELINEWISE = Loader(
     },
     read=lambda destination, _: stores.read_postgres(destination.database),
     representation=Representation(
-        statements=(_EMPTY_IS_NULL, _MONEY_IS_TEXT, _UTC, "objects and arrays are `jsonb`", "NUL is the text `\\u0000`"),
+        statements=(_EMPTY_IS_NULL, _MONEY_IS_TEXT, _UTC, "objects and arrays are `jsonb`", _ESCAPES),
         column=str.lower,
-        expected={Kind.TEXT: _postgres_text, Kind.NUMBER: _as_float},
+        expected={Kind.TEXT: _escaped, Kind.NUMBER: _as_float},
         decode={
             Kind.DECIMAL: _instance(str),
             Kind.DATE: _instance(str),
@@ -189,7 +194,7 @@ TARGET_DUCKDB = Loader(
         Requirement(
             "`duckdb<1.3` beside it",
             "It loads through CSV files without stating that they have no header.",
-            "The first row of each batch with a time is lost, with exit status 0. Its first misfit is lost in any case.",
+            "The first row of each batch that has a time is lost, with exit status 0.",
         ),
         Requirement(
             f"`batch_size_rows: {BATCH_ROWS}`, or another number above the rows of the largest stream",
@@ -208,7 +213,11 @@ TARGET_CSV = Loader(
     },
     read=lambda destination, _: stores.read_csv(destination.folder),
     representation=Representation(
-        statements=("each run has its own files", "`''` and null are empty cells", "objects are Python's repr, not JSON"),
+        statements=(
+            "each run has its own files",
+            "`''` and null are empty cells",
+            "objects are Python's repr, not JSON",
+        ),
         appends=True,
         expected={Kind.TEXT: _null_if_empty},
         decode={Kind.BOOLEAN: _boolean, Kind.INTEGER: int, Kind.JSON: stores.python_literal},
@@ -233,6 +242,4 @@ TARGET_JSONL = Loader(
         has_empty_tables=False,
     ),
 )
-LOADERS = {
-    loader.name: loader for loader in (TARGET_POSTGRES, PIPELINEWISE, TARGET_DUCKDB, TARGET_CSV, TARGET_JSONL)
-}
+LOADERS = {loader.name: loader for loader in (TARGET_POSTGRES, PIPELINEWISE, TARGET_DUCKDB, TARGET_CSV, TARGET_JSONL)}

@@ -43,7 +43,9 @@ def load(
     config.write_text(json.dumps(loader.settings(destination)))
     started, statuses, error, acknowledged = time.monotonic(), [], "", True
     for path in files:
-        ended = environment.run((loader.command, "--config", str(config)), stdin=path, variables={"TZ": zone})
+        ended = environment.run(
+            (loader.command, "--config", str(config)), stdin=path, variables={"TZ": zone, **loader.variables}
+        )
         statuses.append(ended.returncode)
         error = _last_error(ended.stderr) if ended.returncode else error
         acknowledged = acknowledged and _last_state(path.read_text("utf-8")) == _printed_state(ended.stdout)

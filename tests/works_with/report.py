@@ -62,7 +62,7 @@ class Result:
         """Return the result in a few words."""
         if any(self.statuses):
             return f"**exit {max(self.statuses)}**"
-        problems = [f"{count:,} × {kind}" for kind, count in self.kinds.items()]
+        problems = [f"{count:,} times {kind}" for kind, count in self.kinds.items()]
         problems += [] if self.has_last_state else ["not the last STATE"]
         return f"**{'; '.join(problems)}**" if problems else f"{self.cells:,}"
 
@@ -73,10 +73,10 @@ Results = dict[str, dict[str, Result]]
 
 def read_results(path: Path = RESULTS) -> Results:
     """Return the results of a file; none if there is no file."""
-    found: dict[str, dict[str, Any]] = json.loads(path.read_text("utf-8")) if path.exists() else {}
+    found: dict[str, dict[str, dict[str, Any]]] = json.loads(path.read_text("utf-8")) if path.exists() else {}
     return {
         loader: {
-            name: Result(**{key: tuple(value) if isinstance(value, list) else value for key, value in result.items()})
+            name: Result(**result | {key: tuple(result[key]) for key in ("packages", "statuses", "examples")})
             for name, result in scenarios.items()
         }
         for loader, scenarios in found.items()
@@ -140,7 +140,7 @@ def problems_list() -> str:
 
 def _problem(result: Result) -> str:
     error = f"exit status {max(result.statuses)}, `{result.error}`" if any(result.statuses) else ""
-    counts = ", ".join(f"{count:,} × {kind}" for kind, count in result.kinds.items())
+    counts = ", ".join(f"{count:,} times {kind}" for kind, count in result.kinds.items())
     examples = "; ".join(f"`{example}`" for example in result.examples)
     return ". ".join(part for part in (error, counts, "" if error else examples) if part)
 

