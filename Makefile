@@ -5,10 +5,10 @@ BIN := $(VENV)/bin
 CODE := fieldpulse_api fieldpulse_plugin tap_fieldpulse target_fieldpulse fieldpulse_cli fieldpulse_sandbox tests benchmarks scripts
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test matrix lint check fix docs sandbox snap record record-live bench
+.PHONY: help demo test matrix lint check fix docs sandbox snap record record-live works-with works-with-small bench
 
 help: ## list the tasks
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-16s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 demo: $(VENV)/demo ## run both pipelines through Meltano, on the sandbox and a PostgreSQL of its own (2 minutes)
 	$(BIN)/python -m scripts.demo
@@ -50,6 +50,13 @@ record: $(VENV)/dev ## record the cassettes again, on the sandbox
 
 record-live: $(VENV)/dev ## record read-only cassettes on a real account: FIELDPULSE_API_KEY=… make record-live
 	$(BIN)/python -m scripts.record --live
+
+works-with: $(VENV)/dev ## load the tap's output into five Singer loaders and compare every cell (6 minutes; installs them once)
+	$(BIN)/python -m tests.works_with
+
+works-with-small: $(VENV)/dev ## the same for three loaders, a small account and a database in New York (1 minute)
+	$(BIN)/python -m tests.works_with --scenario zone --customers 15 --dry-run \
+		meltanolabs-target-postgres target-duckdb target-jsonl
 
 bench: $(VENV)/dev ## measure reading and writing against the sandbox
 	$(BIN)/python -m benchmarks.speed

@@ -15,7 +15,7 @@ from pathlib import Path
 from tap_fieldpulse.tap import TapFieldPulse
 from target_fieldpulse.target import TargetFieldPulse
 
-from . import commands, dictionary, domains, errors, sandbox, settings, streams, writes
+from . import commands, dictionary, domains, errors, sandbox, settings, streams, works_with, writes
 
 ROOT = Path(__file__).parent.parent.parent
 DICTIONARY = ROOT / "docs" / "tap" / "dictionary"
@@ -32,6 +32,11 @@ BLOCKS: dict[str, Callable[[], str]] = {
     "errors": errors.errors_table,
     "exit statuses": errors.exit_statuses_table,
     "fieldpulse help": commands.fieldpulse_help,
+    "works-with requirements": works_with.requirements_table,
+    "works-with representations": works_with.representations_table,
+    "works-with results": works_with.results_table,
+    "works-with scenarios": works_with.scenarios_table,
+    "works-with differences": works_with.differences_list,
     "sandbox help": commands.sandbox_help,
     "sandbox profiles": sandbox.profiles_table,
     "sandbox switches": sandbox.switches_table,

@@ -8,5 +8,5 @@
 | `stores.py` | reading the loaded tables |
 | `loading.py` | one scenario in one loader |
 | `comparison.py` | the cells that should be there, against those that are |
-| `report.py` | the results file, and the tables of `docs/operations/works-with.md` |
+| `results.py` | the results file, from which `make fix` makes the tables of the page |
 """

@@ -18,7 +18,7 @@ from pathlib import Path
 from .environments import DEFAULT_FOLDER, prepare_environment
 from .loaders import LOADERS, Loader
 from .loading import Load, load
-from .report import Result, read_results, write_results
+from .results import Result, read_results, write_results
 from .scenarios import SCENARIOS, Scenario
 from .stores import run_postgres
 
