@@ -98,6 +98,7 @@ def _boolean(text: str) -> bool:
 _EMPTY_IS_NULL = "`''` is NULL"
 _MONEY_IS_TEXT = "money and dates are text"
 _ESCAPES = "line feeds, tabs and other control characters in text become `\\n`, `\\t`, `\\u0001`"
+_NUL_ENDS = "NUL in an object or array ends the run"
 _UTC = "times are `timestamp` without a zone, in UTC"
 
 TARGET_POSTGRES = Loader(
@@ -113,7 +114,12 @@ TARGET_POSTGRES = Loader(
     read=lambda destination, _: stores.read_postgres(destination.database),
     variables={"PGTZ": "UTC"},
     representation=Representation(
-        statements=("money is `numeric`", _UTC, "objects are `jsonb`, arrays arrays of PostgreSQL", "NUL is U+FFFD"),
+        statements=(
+            "money is `numeric`",
+            _UTC,
+            "objects are `jsonb`, arrays arrays of PostgreSQL",
+            "NUL is U+FFFD in texts",
+        ),
         expected={Kind.TEXT: _without_nul("\ufffd"), Kind.JSON: _without_nul("\ufffd")},
         decode={
             Kind.DECIMAL: _instance(Decimal),
@@ -135,7 +141,8 @@ TARGET_POSTGRES = Loader(
         Requirement(
             "`sanitize_null_text_characters: true`",
             "PostgreSQL has no NUL character in text.",
-            "One NUL in a note ends the run with status 1 in every run.",
+            "One NUL in a note ends the run with status 1 in every run. The setting reaches texts and the first level "
+            "of objects; a NUL deeper down, or in an array of objects, still ends the run.",
         ),
     ),
 )
@@ -150,7 +157,7 @@ PIPELINEWISE = Loader(
     },
     read=lambda destination, _: stores.read_postgres(destination.database),
     representation=Representation(
-        statements=(_EMPTY_IS_NULL, _MONEY_IS_TEXT, _UTC, "objects and arrays are `jsonb`", _ESCAPES),
+        statements=(_EMPTY_IS_NULL, _MONEY_IS_TEXT, _UTC, "objects and arrays are `jsonb`", _ESCAPES, _NUL_ENDS),
         column=str.lower,
         expected={Kind.TEXT: _escaped, Kind.NUMBER: _as_float},
         decode={

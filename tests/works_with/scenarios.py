@@ -21,6 +21,7 @@ Change = Callable[[Sandbox], None]
 SEED = 7
 _NUMBER, _DATE = 2, 3
 """Widgets of custom fields."""
+NUL_TEXT = "nul \0 inside"
 UNUSUAL_TEXTS = (
     "\\N",
     "NULL",
@@ -35,7 +36,6 @@ UNUSUAL_TEXTS = (
     "emoji 🔧, 漢字, עברית, e\u0301",
     "{not json}",
     "\\x41 \\u0041 %s $1 {}",
-    "nul \0 inside",
     "line separator \u2028 and control \x01",
     "long " * 10_000,
 )
@@ -125,7 +125,7 @@ def write_misfits(sandbox: Sandbox) -> None:
     """
     fields = sandbox.rows("custom_fields")
     for row_id in _ids(sandbox, "customers", 3)[::2]:
-        sandbox.store.update("customers", row_id, {"parent_id": "n/a", "notes": "nul \0 inside"})
+        sandbox.store.update("customers", row_id, {"parent_id": "n/a", "notes": NUL_TEXT})
         for widget, value in ((_NUMBER, "a few"), (_DATE, "next spring")):
             definition = next(row for row in fields if row["field_widget_id"] == widget and row["object"] == "customer")
             _set_custom_value(sandbox, row_id, definition["id"], value)
@@ -137,13 +137,22 @@ def write_misfits(sandbox: Sandbox) -> None:
 
 def write_unusual_values(sandbox: Sandbox) -> None:
     """Write values that fit, and that loaders have been seen to change: texts, amounts, large ids, far times."""
+    text_field = sandbox.rows("custom_fields")[0]["id"]
     for row_id, text in zip(_ids(sandbox, "customers", len(UNUSUAL_TEXTS)), UNUSUAL_TEXTS, strict=True):
         sandbox.store.update("customers", row_id, {"notes": text, "tags": [1, 2]})
+        _set_custom_value(sandbox, row_id, text_field, text)
     amounts = ("0.00", "-0.01", "99999999999999999.99", "1e3", "0.123456789")
     for row_id, amount in zip(_ids(sandbox, "payments", len(amounts)), amounts, strict=True):
-        sandbox.store.update("payments", row_id, {"amount": amount, "square_transaction_id": text})
+        sandbox.store.update("payments", row_id, {"amount": amount})
     for row_id, value in zip(_ids(sandbox, "jobs", 3), ("1970-01-01", "9999-12-31", "2026-03-08"), strict=True):
         sandbox.store.update("jobs", row_id, {"due_date": f"{value} 02:30:00", "import_id": 9_007_199_254_740_993})
+
+
+def write_nuls(sandbox: Sandbox) -> None:
+    """Write NUL characters, which PostgreSQL cannot store, into a text, an object and an array."""
+    (row_id,) = _ids(sandbox, "customers", 1)
+    sandbox.store.update("customers", row_id, {"notes": NUL_TEXT})
+    _set_custom_value(sandbox, row_id, sandbox.rows("custom_fields")[0]["id"], NUL_TEXT)
 
 
 def _set_custom_value(sandbox: Sandbox, row_id: int, definition_id: int, value: str) -> None:
@@ -174,7 +183,8 @@ SCENARIOS = {
         ),
         Scenario("custom-field", "then a custom field is added and another renamed", changes=(change_custom_fields,)),
         Scenario("unusual", "texts, amounts and times that fit and are unusual", before=write_unusual_values),
-        Scenario("misfits", "values that do not fit their types, and NUL characters", before=write_misfits),
+        Scenario("nul", "NUL characters in a text, an object and an array", before=write_nuls),
+        Scenario("misfits", "values that do not fit their types, and NUL in a text", before=write_misfits),
         Scenario("unknown", "rows have columns that the catalogue lacks", switches={"unknown_columns": True}),
         Scenario(
             "flattened",
