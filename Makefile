@@ -28,7 +28,7 @@ lint: $(VENV)/dev ## check format, style, types, import contracts, wording and d
 	$(BIN)/python -m scripts.docs --check
 	$(BIN)/sphinx-build -q -W --keep-going -b html docs docs/_build/html
 
-check: lint test ## run what CI runs: lint and test
+check: lint test ## lint and test; CI also runs works-with-small
 
 fix: $(VENV)/dev ## format, fix lint errors, write the generated docs
 	$(BIN)/ruff format $(CODE)
