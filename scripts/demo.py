@@ -47,7 +47,7 @@ group by s.name order by jobs desc
 """
 UNPAID_INVOICES = """
 select coalesce(nullif(c.display_name, ''), c.company_name) as customer, count(*) as invoices,
-    sum(i.amount_unpaid) as unpaid, min(i.due_date)::date as "oldest due"
+    round(sum(i.amount_unpaid), 2) as unpaid, min(i.due_date)::date as "oldest due"
 from fieldpulse.invoices i join fieldpulse.customers c on c.id = i.customer_id
 where i.amount_unpaid > 0 group by 1 order by unpaid desc limit 8
 """
@@ -107,13 +107,15 @@ class Demo:
         """Run the steps, and print their results."""
         _print_heading("Meltano installs the four plugins")
         self._meltano("install", show=re.compile("(Install.*)"))
-        _print_heading("1. FieldPulse → PostgreSQL: all streams")
+        _print_heading("1. FieldPulse → PostgreSQL: all streams, into a database in New York")
+        self._sql("alter database postgres set timezone = 'America/New_York'")
         first = self._meltano("run", "tap-fieldpulse", "target-postgres")
         _report(first)
         _print_heading("2. Seven rows change in FieldPulse; the second run loads the changes")
         self._change_rows()
         second = self._meltano("run", "tap-fieldpulse", "target-postgres")
         _report(second)
+        self._check_times()
         _print_heading("3. PostgreSQL → FieldPulse: four website leads, one with a job, another with a pipeline stage")
         self._sql(LEADS)
         self._meltano("run", "tap-postgres", "target-fieldpulse")
@@ -138,6 +140,16 @@ class Demo:
         for customer in self._fieldpulse.get("/customers", {"limit": "2"}).data:
             self._fieldpulse.put(f"/customers/{customer['id']}", {"notes": "Called back"})
         print("   changed 5 jobs and 2 customers")
+
+    def _check_times(self) -> None:
+        """Compare a time with the one that was loaded: a loader may shift times to the database's zone."""
+        (job,) = self._fieldpulse.get("/jobs", {"limit": "1", "sort_by": "id", "sort_dir": "desc"}).data
+        query = "select created_at from fieldpulse.jobs order by id desc limit 1"
+        command = [*self._psql, "--tuples-only", "--no-align", "--command", query]
+        loaded = subprocess.run(command, check=True, capture_output=True, text=True).stdout.strip()
+        if loaded != job["created_at"]:
+            raise SystemExit(f"a time was shifted: {job['created_at']} became {loaded}")
+        print(f"   created_at of job {job['id']}: {loaded} UTC, as in FieldPulse")
 
     def _meltano(self, *arguments: str, show: re.Pattern[str] = _RESULT) -> dict[str, int]:
         """Run Meltano, print the lines that match `show`, and return the record count of each stream.
