@@ -10,6 +10,7 @@ from typing import Any
 
 import pytest
 
+from fieldpulse_api.resources.catalogue import RESOURCES
 from fieldpulse_sandbox.faults.fault import Fault
 from fieldpulse_sandbox.sandbox import Sandbox
 from tap_fieldpulse.tap import TapFieldPulse
@@ -39,7 +40,7 @@ def test_discovery_needs_no_key(tmp_path: Path) -> None:
     """A user may look at the streams before FieldPulse has issued a key."""
     ended = run_process(plugin_command("tap_fieldpulse", {}, tmp_path, "--discover"))
     assert ended.returncode == 0
-    assert len(json.loads(ended.stdout)["streams"]) == 32
+    assert len(json.loads(ended.stdout)["streams"]) == len(RESOURCES) + 3  # events, deleted rows, webhooks
 
 
 @pytest.mark.parametrize(
