@@ -18,12 +18,13 @@ from fieldpulse_api.values.strict_json import read_object
 from fieldpulse_plugin.sdk import FieldPulsePlugin
 from fieldpulse_plugin.settings import SHARED_SETTINGS
 from tap_fieldpulse.changes.deleted_rows import DELETED_ROWS
+from tap_fieldpulse.records.record_builder import SDC_DELETED_AT
 from tap_fieldpulse.singer.change_event_stream import CHANGE_EVENTS, ChangeEventStream
 from tap_fieldpulse.singer.deleted_row_stream import DeletedRowStream
 from tap_fieldpulse.singer.input_catalog import complete_entry, read_catalog, select_parents
 from tap_fieldpulse.singer.input_state import read_state
 from tap_fieldpulse.singer.resource_stream import ResourceStream
-from tap_fieldpulse.singer.stream_maps import check_sources
+from tap_fieldpulse.singer.stream_maps import check_removed, check_sources
 from tap_fieldpulse.singer.webhook_event_stream import WEBHOOK_EVENTS, WebhookEventStream, confirmed_sequence
 from tap_fieldpulse.sync.context import SyncContext
 
@@ -104,10 +105,12 @@ class TapFieldPulse(FieldPulsePlugin, Tap):
             stream = self.streams.get(entry.tap_stream_id)
             if stream is not None and stream.selected:
                 keys = {*stream.primary_keys, *([stream.replication_key] if stream.replication_key else [])}
+                keys |= {SDC_DELETED_AT} & stream.schema["properties"].keys()
                 select_parents(entry)
                 complete_entry(entry, stream.schema, keys, stream.logger)
                 stream._mask = None  # noqa: SLF001  the SDK cached the selection before the entry was completed
         check_sources(self.config.get("stream_maps") or {}, self.streams)
+        check_removed(self.config.get("stream_maps") or {}, self.streams)
         super().setup_mapper()
         selected = [name for name, stream in self.streams.items() if stream.selected]
         entries = self.catalog.items()

@@ -15,7 +15,7 @@ from fieldpulse_api.errors import ConfigError, UserError
 from fieldpulse_api.http.client import Client
 from fieldpulse_api.resources.catalogue import BY_NAME
 from fieldpulse_api.resources.model import Operation
-from fieldpulse_api.values.scalars import optional_int
+from fieldpulse_api.values.scalars import optional_int, to_integer
 from fieldpulse_plugin.environment import environment_variables, settings_from_environment
 from fieldpulse_plugin.settings import SHARED_SETTINGS, client_settings
 from fieldpulse_plugin.validation import check_settings
@@ -33,7 +33,12 @@ _STREAMS = [
 
 @click.command()
 @click.option("--stream", required=True, type=click.Choice(_STREAMS), help="Stream of the rows.", metavar="NAME")
-@click.option("--ids", type=click.File(encoding="utf-8"), metavar="FILE", help="File of ids, one on a line; -: stdin.")
+@click.option(
+    "--ids",
+    type=click.File(encoding="utf-8-sig", errors="replace"),
+    metavar="FILE",
+    help="File of ids, one on a line; -: stdin.",
+)
 @click.option("--url", help="SQLAlchemy URL of the warehouse, instead of --ids.")
 @click.option("--table", help="Table with the column `id` at that URL, such as fieldpulse.invoices.")
 def deleted(stream: str, ids: TextIO | None, url: str | None, table: str | None) -> None:
@@ -42,7 +47,7 @@ def deleted(stream: str, ids: TextIO | None, url: str | None, table: str | None)
     Asks for every id: one request each. Settings come from the environment or from `.env`, as the tap has them. Above
     max_delete_percent, nothing is printed and the exit status is 4.
     """
-    if (ids is None) == (url is None or table is None):
+    if (ids is None) == (url is None) or (url is None) != (table is None):
         raise click.UsageError("give either --ids, or --url and --table")
     settings = _settings()
     known_ids = _ids_of_table(str(url), str(table)) if ids is None else _ids_of_lines(ids)
@@ -72,12 +77,13 @@ def _settings() -> TapSettings:
 
 
 def _ids_of_lines(lines: Iterable[str]) -> Iterator[int]:
-    """Yield the ids of a file. Raises: UserError for a line that is not an id, apart from a heading."""
+    """Yield the ids of a file. Raises: UserError for a line that is not an id, apart from the heading `id`."""
     for number, line in enumerate(lines, start=1):
-        row_id = optional_int(line.strip().strip('"'))
+        word = line.strip().strip('"')
+        row_id = optional_int(word)
         if row_id is not None:
             yield row_id
-        elif line.strip() and number > 1:
+        elif word and not (number == 1 and word.lower() == "id"):
             raise UserError("A line is not an id.", where=f"--ids · line {number}", hint="write one id on each line")
 
 
@@ -95,12 +101,12 @@ def _ids_of_table(url: str, table: str) -> list[int]:
             query: Select[tuple[Any]] = select(column("id")).select_from(
                 table_of(name, column("id"), schema=schema or None)
             )
-            return [int(row_id) for (row_id,) in connection.execute(query) if row_id is not None]
-    except (SQLAlchemyError, ValueError) as error:
+            return [to_integer(row_id) or 0 for (row_id,) in connection.execute(query) if row_id is not None]
+    except (SQLAlchemyError, ValueError, ConfigError) as error:
         raise ConfigError(
             f"The ids cannot be read ({type(error).__name__}).",
             where=f"--url · --table {table}",
-            hint="the table needs a column `id`; name it as schema.table",
+            hint="check the URL and the server; the table needs its schema's name, and a column `id` of whole numbers",
         ) from None
 
 

@@ -41,9 +41,11 @@ class Bookmark:
         """
         if self.previous is None:
             return start_date
-        lookback = timedelta(seconds=lookback_seconds) + _repeated_time(self.previous, zone)
+        lookback = timedelta(seconds=lookback_seconds)
         since = max(self.previous, _FIRST_TIME + lookback) - lookback
-        return max(since, start_date) if start_date else since
+        repeated = max(_repeated_time(since, zone), _repeated_time(self.previous, zone))
+        since = max(since, _FIRST_TIME + repeated) - repeated
+        return max(since, start_date - _repeated_time(start_date, zone)) if start_date else since
 
     def observe(self, time: datetime) -> None:
         """Include the time of a row that was read."""

@@ -5,16 +5,16 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import Any
 
+from .shaper import PRECISION, SCALE
+
 Schema = dict[str, Any]
 
 DECIMAL = "x-singer.decimal"
-_PRECISION, _SCALE = 38, 9
-"""Digits, and digits behind the point: of NUMBER in Snowflake, where a column without a scale holds whole numbers."""
 
 
 def with_precision(schema: Mapping[str, Any]) -> Schema:
     """Return a schema whose decimals have a precision and a scale, which the SDK's catalog drops."""
-    added = {"precision": _PRECISION, "scale": _SCALE} if schema.get("format") == DECIMAL else {}
+    added = {"precision": PRECISION, "scale": SCALE} if schema.get("format") == DECIMAL else {}
     return {**_with_each_schema(schema, with_precision), **added}
 
 

@@ -93,17 +93,17 @@ class RecordBuilder:
         """Yield a warning for each kind of unexpected value so far."""
         misfits = self._shaper.misfits + (self.custom_fields.misfits if self.custom_fields else Counter())
         for name, count in sorted(misfits.items()):
-            yield f"{count} values of {name} do not fit the type: null there, the value is in {UNEXPECTED}"
+            yield f"{count} values of {name} do not fit the type: null there, see {UNEXPECTED}"
         if self._shaper.unknown_fields:
             unknown = sorted(self._shaper.unknown_fields.items())
             names = ", ".join(f"{name} ({' or '.join(sorted(kinds))})" for name, kinds in unknown)
-            yield f"fields that are not in the catalogue are in {UNEXPECTED}: {names}"
+            yield f"fields that are not in the catalogue, see {UNEXPECTED}: {names}"
         if self._shaper.omitted_fields:
             names = ", ".join(sorted(self._shaper.omitted_fields))
             yield f"fields that are not in the catalogue were left out, because rows hold secrets: {names}"
         if self.custom_fields and self.custom_fields.undefined:
             names = ", ".join(f"{name} ({count})" for name, count in sorted(self.custom_fields.undefined.items()))
-            yield f"values of custom fields without a definition are in {UNEXPECTED}: {names}"
+            yield f"values of custom fields without a definition, see {UNEXPECTED}: {names}"
         if self._unlabelled:
             codes = ", ".join(f"{code} ({count})" for code, count in sorted(self._unlabelled.items()))
             yield f"codes without a known label: {codes}"

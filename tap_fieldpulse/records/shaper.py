@@ -25,6 +25,9 @@ from fieldpulse_api.values.scalars import (
     to_timestamp,
 )
 
+PRECISION, SCALE = 38, 9
+"""Most digits of a decimal, and behind its point: those of NUMBER in Snowflake, where a column without a scale holds
+whole numbers."""
 Convert = Callable[[Any], Any]
 Unexpected = dict[str, Any]
 
@@ -55,7 +58,7 @@ _RULES: dict[str, Rule] = {
     "boolean": Rule(bool, to_boolean),
     "number": Rule(None, to_number),
     "date": Rule(None, to_date),
-    "x-singer.decimal": Rule(None, to_decimal_text),
+    "x-singer.decimal": Rule(None, lambda value: _fitting(to_decimal_text(value))),
 }
 _ELEMENT = "[]"
 """Stands for the index of an element in the path of a value."""
@@ -176,6 +179,15 @@ class Shaper:
 
     def _forbidden(self, name: str) -> bool:
         return name in self._never or _is_secret(name)
+
+
+def _fitting(decimal: str | None) -> str | None:
+    """Return a decimal that has no more digits than are announced. Raises: ConversionError."""
+    if decimal and len(decimal) > SCALE:  # else it fits in any case
+        whole, _, fraction = decimal.lstrip("-").partition(".")
+        if len(fraction.rstrip("0")) > SCALE or len(whole) > PRECISION - SCALE:
+            raise ConversionError
+    return decimal
 
 
 def _nested(shape: Convert) -> Convert:

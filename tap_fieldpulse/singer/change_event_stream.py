@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from decimal import Decimal
 
 from singer_sdk import Tap
 from typing_extensions import override
 
 from fieldpulse_api.resources.catalogue import BY_NAME
+from fieldpulse_api.values.scalars import to_text
 from tap_fieldpulse.changes.change_event import EVENT_SCHEMA
 from tap_fieldpulse.records.record_builder import Record
 from tap_fieldpulse.sync.context import SyncContext
@@ -30,6 +32,19 @@ class ChangeEventStream(SideStream):
     def __init__(self, tap: Tap, context: SyncContext) -> None:
         super().__init__(tap, CHANGE_EVENTS, EVENT_SCHEMA, ["event_id"])
         self._context = context
+        self._is_flattened = context.settings.flattening_depth > 0
+
+    @override
+    def write(self, records: Iterable[Record]) -> None:
+        super().write(map(self._with_announced_types, records))
+
+    def _with_announced_types(self, event: Record) -> Record:
+        """Return an event whose values are text where the SDK flattens: it announces values of any type as text."""
+        if not self._is_flattened:
+            return event
+        values = {name: event[name] for name in ("old_value", "new_value")}
+        scalars = {name: value for name, value in values.items() if isinstance(value, (bool, int, float, Decimal))}
+        return event | {name: to_text(value) for name, value in scalars.items()}
 
     @override
     def get_records(self, context: object) -> Iterable[Record]:
@@ -44,6 +59,6 @@ class ChangeEventStream(SideStream):
             state = states.setdefault(name, {})
             stream_sync = self._context.stream_sync(name, state, self.logger, selection=selection)
             for batch in stream_sync.batches():
-                yield from batch.events
+                yield from map(self._with_announced_types, batch.events)
             self._tap.state_writer.write_state(self.tap_state)
             stream_sync.on_state_emitted()

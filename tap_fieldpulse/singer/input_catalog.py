@@ -172,6 +172,7 @@ def complete_entry(entry: CatalogEntry, ours: dict[str, Any], keys: set[str], lo
     current = {name: property_schema for name, property_schema in ours["properties"].items() if name in has}
     has |= {name: each for name, each in current.items() if not _has_types_of(has[name], each)}
     if CUSTOM_FIELDS_PROPERTY in current:
+        _deselect_new_custom_fields(entry, has[CUSTOM_FIELDS_PROPERTY], current[CUSTOM_FIELDS_PROPERTY])
         has |= {CUSTOM_FIELDS_PROPERTY: current[CUSTOM_FIELDS_PROPERTY]}
     is_picked = any(metadata.selected is False for breadcrumb, metadata in entry.metadata.items() if breadcrumb)
     # Unexpected values may be of a column that the user removed.
@@ -186,6 +187,17 @@ def complete_entry(entry: CatalogEntry, ours: dict[str, Any], keys: set[str], lo
             ", ".join(columns),
         )
     entry.schema = Schema.from_dict({**ours, **schema, "properties": {**has, **derived}})
+
+
+def _deselect_new_custom_fields(entry: CatalogEntry, theirs: dict[str, Any], ours: dict[str, Any]) -> None:
+    """Deselect the custom fields that the catalog lacks, if the user picked some of those that it has."""
+    parent = ("properties", CUSTOM_FIELDS_PROPERTY, "properties")
+    is_picked = any(
+        metadata.selected is False for breadcrumb, metadata in entry.metadata.items() if breadcrumb[:3] == parent
+    )
+    for name in ours["properties"] if is_picked else ():
+        if name not in (theirs.get("properties") or {}):
+            entry.metadata[(*parent, name)] = Metadata(selected=False)
 
 
 def _has_types_of(schema: dict[str, Any], ours: dict[str, Any]) -> bool:

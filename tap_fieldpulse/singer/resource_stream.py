@@ -31,6 +31,12 @@ from .change_event_stream import CHANGE_EVENTS
 from .side_stream import SideStream
 
 
+def _breadcrumb(path: str) -> tuple[str, ...]:
+    """Return the breadcrumb of a path such as `line_items.0.tax_rate`; elements have none of their own."""
+    names = [name for name in path.split(".") if not name.isdigit()]
+    return tuple(part for name in names for part in ("properties", name))
+
+
 class ResourceStream(Stream):
     """The stream of one resource."""
 
@@ -132,16 +138,30 @@ class ResourceStream(Stream):
         return all(self.mask.values())
 
     def _pop_unexpected_of_deselected(self, record: Record) -> None:
-        """Remove the unexpected values of columns that are deselected."""
+        """Remove the unexpected values of deselected properties, and unknown fields of objects that are not whole."""
         values = record.get(UNEXPECTED)
         if values:
-            selected = {path: value for path, value in values.items() if self.mask["properties", path.split(".")[0]]}
+            selected = {path: value for path, value in values.items() if self.mask[_breadcrumb(path)]}
             record[UNEXPECTED] = selected or None
+        for name, properties in self._partial_objects.items():
+            if isinstance(record.get(name), dict):
+                record[name] = {key: value for key, value in record[name].items() if key in properties}
+
+    @cached_property
+    def _partial_objects(self) -> dict[str, set[str]]:
+        """Return the properties of the objects of which some are deselected."""
+        nested = {name: set(each.get("properties") or ()) for name, each in self.schema["properties"].items()}
+        return {
+            name: properties
+            for name, properties in nested.items()
+            if not all(self.mask["properties", name, "properties", key] for key in properties)
+        }
 
     def _selected_event(self, event: Record) -> Record | None:
         """Return a change event without the columns that are deselected; None if only those changed."""
         if self._selects_all_properties or not self.selected:
             return event
+        field = event["message"].rpartition(" FOR ")[2]
         event = {**event, "object": self._selected_properties(event["object"])}
         for name, columns in SOURCES.items():
             if not set(columns) & set(event["object"]):
@@ -155,12 +175,15 @@ class ResourceStream(Stream):
                 event[name] = self._selected_properties(event[name])
         if event["event"] == "updated" and not event["new_value"]:
             return None
-        if event["event"] == "status_changed" and not set(self._resource.status_columns) & set(event["object"]):
+        if event["event"] == "status_changed" and field not in event["object"]:
             return None
+        if event["event"] == "updated":
+            event["message"] = event["message"].removesuffix(field) + ", ".join(event["new_value"])
         return event
 
     def _selected_properties(self, values: Record) -> Record:
         selected = copy.deepcopy(values)
+        self._pop_unexpected_of_deselected(selected)
         pop_deselected_record_properties(selected, self.schema, self.mask)
         return selected
 

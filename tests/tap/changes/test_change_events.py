@@ -463,3 +463,34 @@ def test_a_column_that_is_left_out_is_null_where_the_server_omits_nulls(
     assert event_keys(second) == sorted([("updated", "jobs", filled), ("updated", "jobs", empty)])
     changed = {event["object_id"]: event["new_value"] for event in second.records["change_events"]}
     assert changed == {filled: {"subtitle": None}, empty: {"subtitle": "Set"}}
+
+
+@pytest.mark.parametrize("depth", [1, 2])
+def test_flattened_events_have_the_announced_types(sandbox: Sandbox, snapshot_config: Config, depth: int) -> None:
+    """The SDK announces a value of any type as text."""
+    snapshot_config |= {"flattening_enabled": True, "flattening_max_depth": depth}
+    first = run_with_events(snapshot_config, "jobs")
+    job = sandbox.rows("jobs")[0]
+    status = next(row for row in sandbox.rows("job_statuses") if row["id"] != job["status_id"])
+    sandbox.store.update("jobs", job["id"], {"status_id": status["id"]})
+    (event,) = run_with_events(snapshot_config, "jobs", state=first.state).records["change_events"]
+    assert (event["old_value"], event["new_value"]) == (str(job["status_id"]), str(status["id"]))
+
+
+def test_events_name_no_column_that_is_deselected(sandbox: Sandbox, snapshot_config: Config) -> None:
+    """Neither in the message, nor as an unexpected value, nor as another status column."""
+    catalog = select_streams(TapFieldPulse(config=dict(snapshot_config)), ["customers", "jobs", "change_events"])
+    hidden = {"customers": ["qbo_id", "email"], "jobs": ["status_id"]}
+    for entry in catalog["streams"]:
+        for metadata in entry["metadata"]:
+            if metadata["breadcrumb"][1:2] and metadata["breadcrumb"][1] in hidden.get(entry["tap_stream_id"], ()):
+                metadata["metadata"]["selected"] = False
+    first = run_tap(snapshot_config, catalog=copy.deepcopy(catalog))
+    customer, job = sandbox.rows("customers")[0]["id"], sandbox.rows("jobs")[0]
+    sandbox.store.update("customers", customer, {"qbo_id": "tax id 1", "notes": "New", "email": "new@example.com"})
+    status = next(row for row in sandbox.rows("job_statuses") if row["id"] != job["status_id"])
+    sandbox.store.update("jobs", job["id"], {"status_id": status["id"]})
+    second = run_tap(snapshot_config, catalog=copy.deepcopy(catalog), state=first.state)
+    (event,) = second.records["change_events"]
+    assert (event["stream"], event["message"]) == ("customers", "UPDATE ON CUSTOMERS FOR notes")
+    assert "tax id" not in repr(second.records)

@@ -36,7 +36,7 @@ def test_ids_of_deleted_rows_become_a_singer_stream(sandbox: Sandbox, tmp_path: 
     first, second, *others = [row["id"] for row in sandbox.rows("invoices")]
     sandbox.store.delete("invoices", first)
     sandbox.store.move("invoices", second, "estimates")
-    ids = "\n".join(map(str, ["id", first, second, *others[:20], ""]))
+    ids = "\n".join(map(str, ["\ufeffid", first, second, *others[:20], ""]))
     result = run_deleted(sandbox, tmp_path, "--stream", "invoices", "--ids", "-", ids=ids)
     assert result.status == 0, result.stderr
     assert result.schemas["deleted_rows"]["properties"].keys() == {"stream", "id", "deleted_at", "detected_at"}
@@ -84,8 +84,10 @@ def test_too_many_deletes_print_nothing(sandbox: Sandbox, tmp_path: Path) -> Non
         (["--stream", "users", "--ids", "-"], "", "users"),
         (["--stream", "customer_contacts", "--ids", "-"], "", "customer_contacts"),
         (["--stream", "jobs", "--ids", "-"], "1\ntwo\n", "line 2"),
+        (["--stream", "jobs", "--ids", "-"], "1,x\n2\n", "line 1"),
+        (["--stream", "jobs", "--ids", "-", "--url", "sqlite:///x.db"], "1\n", "--url"),
         (["--stream", "jobs", "--url", "sqlite:///x.db", "--table", "gone"], "", "--table gone"),
-        (["--stream", "jobs", "--url", "nothing", "--table", "gone"], "", "warehouse"),
+        (["--stream", "jobs", "--url", "nothing", "--table", "gone"], "", "--url"),
     ],
 )
 def test_a_mistake_is_explained_without_a_request(

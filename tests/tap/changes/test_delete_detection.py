@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 from datetime import datetime, timezone
 from pathlib import Path
 from typing import Any
@@ -15,9 +16,10 @@ from fieldpulse_api.resources.model import Operation, Resource
 from fieldpulse_sandbox.faults.fault import Fault
 from fieldpulse_sandbox.sandbox import Sandbox
 from fieldpulse_sandbox.server.recorded_request import RecordedRequest
+from tap_fieldpulse.tap import TapFieldPulse
 from tests.harness.processes import plugin_command, run_process
 from tests.harness.results import RunResult
-from tests.harness.tap_runner import run_tap
+from tests.harness.tap_runner import run_tap, select_streams
 
 Config = dict[str, Any]
 READABLE_BY_ID = [resource for resource in RESOURCES if Operation.GET in resource.operations]
@@ -328,3 +330,21 @@ def test_deleted_rows_are_selected_by_default_with_delete_detection(sandbox: San
     for is_on in (True, False):
         schemas = run_tap(delete_config | {"detect_deletes": is_on}).schemas
         assert ("deleted_rows" in schemas) is is_on
+
+
+def test_delete_records_survive_a_catalog_that_is_older_than_the_setting(
+    sandbox: Sandbox, delete_config: Config
+) -> None:
+    """Without `_sdc_deleted_at`, a loader would empty the row and not remove it."""
+    catalog = select_streams(TapFieldPulse(config=dict(delete_config)), ["customers", "deleted_rows"])
+    for entry in catalog["streams"]:
+        for metadata in entry["metadata"]:
+            if metadata["breadcrumb"] == ["properties", "email"]:
+                metadata["metadata"]["selected"] = False
+    delete_config |= {"delete_records": True}
+    first = run_tap(delete_config, catalog=copy.deepcopy(catalog))
+    row_id = sandbox.rows("customers")[0]["id"]
+    sandbox.store.delete("customers", row_id)
+    second = run_tap(delete_config, catalog=copy.deepcopy(catalog), state=first.state)
+    (record,) = [each for each in second.records["customers"] if each["id"] == row_id]
+    assert "_sdc_deleted_at" in record

@@ -93,6 +93,8 @@ def test_a_value_is_emitted_in_its_declared_form(name: str, wire: object, emitte
         ("whole", Decimal("1e400")),
         ("money", "12,50"),
         ("money", "1e999999999"),
+        ("money", "1.0123456789"),
+        ("money", "1" * 30),
         ("at", "yesterday"),
         ("at", "2026-13-45 99:99:99"),
         ("at", 10**18),

@@ -37,6 +37,20 @@ def test_a_map_of_a_stream_that_does_not_exist_is_refused(read_only: Config, map
     assert next(iter(maps)) in caught.value.where
 
 
+@pytest.mark.parametrize(
+    ("maps", "problem"),
+    [
+        ({"customers": {"email": None}, "*": {"phone": None}}, "customers, *"),
+        ({"customers": {"Email": None}}, "did you mean 'email'"),
+    ],
+)
+def test_a_map_that_would_remove_nothing_is_refused(read_only: Config, maps: Config, problem: str) -> None:
+    """A second map for a stream replaces the first, and a misspelled property stays."""
+    with pytest.raises(ConfigError) as caught:
+        TapFieldPulse(config=read_only | {"stream_maps": maps})
+    assert problem in caught.value.what
+
+
 def test_a_pattern_maps_each_stream(read_only: Config) -> None:
     """`*` is for all streams, also for one without the property."""
     emitted = run_tap(read_only | {"stream_maps": {"*": {"email": None}}}, "customers", "users", "tags")
@@ -99,3 +113,25 @@ def test_a_nested_property_is_kept_without_its_parent(read_only: Config) -> None
     assert {tuple(record["customer"]) for record in emitted.records["invoices"]} == {("email",)}
     without = run_tap(read_only, catalog=_with_selection(catalog, "invoices", {parent: False}))
     assert "customer" not in without.schemas["invoices"]["properties"]
+
+
+def test_nothing_of_a_deselected_nested_property_is_emitted(sandbox: Sandbox, config: Config) -> None:
+    """Neither a misfit of it, nor an unknown field beside the selected ones, nor a newer custom field."""
+    catalog = select_streams(TapFieldPulse(config=dict(config)), ["customers"])
+    picked = {("main_location", "city"), ("custom_fields", "gate_code")}
+    entry = next(each for each in catalog["streams"] if each["tap_stream_id"] == "customers")
+    for metadata in entry["metadata"]:
+        names = tuple(metadata["breadcrumb"][1::2])
+        if len(names) == 2 and names[0] in ("main_location", "custom_fields"):
+            metadata["metadata"]["selected"] = names in picked
+    first = sandbox.rows("customers")[0]
+    place = first["main_location"] | {"tax_rate": "8 percent", "newthing": {"a": 1}}
+    sandbox.store.patch("customers", first["id"], {"main_location": place})
+    new = sandbox.store.create("custom_fields", {"name": "Brand new", "object": "customer", "field_widget_id": 1})
+    values = [{"field_instance_id": new["id"], "value": "hidden"}, *first["customfields"]]
+    sandbox.store.patch("customers", first["id"], {"customfields": values})
+    emitted = run_tap(config, catalog=catalog)
+    for record in emitted.records["customers"]:
+        assert set(record["main_location"] or {"city": 0}) == {"city"}
+        assert set(record["custom_fields"]) == {"gate_code"}
+        assert not [path for path in record["unexpected_fields"] or () if path.startswith(("main_loc", "custom_f"))]
