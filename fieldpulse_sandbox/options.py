@@ -12,11 +12,12 @@ from dataclasses import MISSING, fields
 from difflib import get_close_matches
 from functools import cache
 from pathlib import Path
-from typing import Any, NamedTuple, TypedDict, get_type_hints
+from typing import Any, NamedTuple, get_type_hints
 from zoneinfo import available_timezones
 
 import msgspec
 from msgspec import inspect
+from typing_extensions import Required, TypedDict
 
 from fieldpulse_api.resources.catalogue import BY_NAME
 from fieldpulse_api.resources.model import Resource, WritableResource
@@ -41,7 +42,7 @@ class InvalidOption(ValueError):
 class _AccountProfile(TypedDict, total=False):
     """The shape of an account profile, as far as the sandbox uses it."""
 
-    lists: dict[str, dict[str, Any]]
+    lists: Required[dict[str, dict[str, Any]]]
     writes: dict[str, Any]
     office_names: dict[str, list[dict[str, Any]]]
 

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import json
 import logging
+import sys
 from collections.abc import Iterable, Iterator
 from contextlib import closing
 from datetime import datetime, timezone
-from typing import Any, TextIO
+from pathlib import Path
+from typing import Any
 
 import click
 
@@ -17,6 +19,7 @@ from fieldpulse_api.resources.catalogue import BY_NAME
 from fieldpulse_api.resources.model import Operation
 from fieldpulse_api.values.scalars import optional_int, to_integer
 from fieldpulse_plugin.environment import environment_variables, settings_from_environment
+from fieldpulse_plugin.exit_codes import check_stream
 from fieldpulse_plugin.settings import SHARED_SETTINGS, client_settings
 from fieldpulse_plugin.validation import check_settings
 from tap_fieldpulse.settings import TAP_SETTINGS, TapSettings
@@ -35,13 +38,12 @@ _STREAMS = [
 @click.option("--stream", required=True, type=click.Choice(_STREAMS), help="Stream of the rows.", metavar="NAME")
 @click.option(
     "--ids",
-    type=click.File(encoding="utf-8-sig", errors="replace"),
     metavar="FILE",
     help="File of ids, one on a line; -: stdin.",
 )
 @click.option("--url", help="SQLAlchemy URL of the warehouse, instead of --ids.")
 @click.option("--table", help="Table with the column `id` at that URL, such as fieldpulse.invoices.")
-def deleted(stream: str, ids: TextIO | None, url: str | None, table: str | None) -> None:
+def deleted(stream: str, ids: str | None, url: str | None, table: str | None) -> None:
     """Print which rows of a warehouse are deleted in FieldPulse, as a Singer stream `deleted_rows`.
 
     Asks for every id: one request each. Settings come from the environment or from `.env`, as the tap has them. Above
@@ -50,7 +52,7 @@ def deleted(stream: str, ids: TextIO | None, url: str | None, table: str | None)
     if (ids is None) == (url is None) or (url is None) != (table is None):
         raise click.UsageError("give either --ids, or --url and --table")
     settings = _settings()
-    known_ids = _ids_of_table(str(url), str(table)) if ids is None else _ids_of_lines(ids)
+    known_ids = _ids_of_table(str(url), str(table)) if ids is None else _ids_of_lines(_lines(ids))
     rows = [{"id": row_id} for row_id in sorted(set(known_ids))]
     resource = BY_NAME[stream]
     with closing(Client(settings.client or client_settings({}))) as client:
@@ -74,6 +76,20 @@ def _settings() -> TapSettings:
     check_settings(config, {"type": "object", "properties": properties}, where=f"environment · {_PREFIX}…")
     defaults = {name: schema["default"] for name, schema in properties.items() if "default" in schema}
     return TapSettings.from_config(defaults | config)
+
+
+def _lines(path: str) -> list[str]:
+    """Return the lines of a file; `-` is standard input. Bytes that are not UTF-8 make no id. Raises: UserError."""
+    try:
+        content = _standard_input() if path == "-" else Path(path).read_bytes()
+    except OSError as error:
+        raise UserError(f"{error.strerror}.", where=f"--ids {path}", hint="check the path") from None
+    return content.decode("utf-8-sig", errors="replace").splitlines()
+
+
+def _standard_input() -> bytes:
+    check_stream(sys.stdin, "standard input")
+    return sys.stdin.buffer.read()
 
 
 def _ids_of_lines(lines: Iterable[str]) -> Iterator[int]:

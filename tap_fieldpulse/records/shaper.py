@@ -25,6 +25,7 @@ from fieldpulse_api.values.scalars import (
     to_timestamp,
 )
 
+_INT64 = range(-(2**63), 2**63)
 PRECISION, SCALE = 38, 9
 """Most digits of a decimal, and behind its point: those of NUMBER in Snowflake, where a column without a scale holds
 whole numbers."""
@@ -54,7 +55,7 @@ class Rule(NamedTuple):
 
 
 _RULES: dict[str, Rule] = {
-    "integer": Rule(int, to_integer),
+    "integer": Rule(None, lambda value: value if value.__class__ is int and value in _INT64 else _int64(value)),
     "boolean": Rule(bool, to_boolean),
     "number": Rule(None, to_number),
     "date": Rule(None, to_date),
@@ -179,6 +180,14 @@ class Shaper:
 
     def _forbidden(self, name: str) -> bool:
         return name in self._never or _is_secret(name)
+
+
+def _int64(value: Any) -> int | None:
+    """Return an integer of 64 bits, the largest of a warehouse. Raises: ConversionError."""
+    number = to_integer(value)
+    if number is not None and number not in _INT64:
+        raise ConversionError
+    return number
 
 
 def _fitting(decimal: str | None) -> str | None:

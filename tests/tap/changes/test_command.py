@@ -85,6 +85,7 @@ def test_too_many_deletes_print_nothing(sandbox: Sandbox, tmp_path: Path) -> Non
         (["--stream", "customer_contacts", "--ids", "-"], "", "customer_contacts"),
         (["--stream", "jobs", "--ids", "-"], "1\ntwo\n", "line 2"),
         (["--stream", "jobs", "--ids", "-"], "1,x\n2\n", "line 1"),
+        (["--stream", "jobs", "--ids", "nothing.txt"], "", "--ids nothing.txt"),
         (["--stream", "jobs", "--ids", "-", "--url", "sqlite:///x.db"], "1\n", "--url"),
         (["--stream", "jobs", "--url", "sqlite:///x.db", "--table", "gone"], "", "--table gone"),
         (["--stream", "jobs", "--url", "nothing", "--table", "gone"], "", "--url"),

@@ -89,6 +89,7 @@ def test_a_value_is_emitted_in_its_declared_form(name: str, wire: object, emitte
     [
         ("whole", "a dozen"),
         ("whole", True),
+        ("whole", 2**63),
         ("whole", "9" * 5000),
         ("whole", Decimal("1e400")),
         ("money", "12,50"),
