@@ -24,7 +24,7 @@ _LOGGER = logging.getLogger(__name__)
 
 SOURCES = {
     "status_name": ("status_id", "status", "custom_status"),
-    "customer_name": ("customer_id", "customer", "display_name"),
+    "customer_name": ("customer_id", "customer", "display_name", "first_name", "last_name", "company_name"),
     "technician_names": ("assignments",),
 }
 """The columns from which each name follows."""
@@ -33,7 +33,7 @@ SOURCES = {
 class EventNames:
     """Add names and local times to events. Lists of names are read once, customers one by one as events name them.
 
-    What cannot be read is null, and logged once.
+    What cannot be read is null, and logged once for each list and customer.
     """
 
     def __init__(self, client: Client, options: ReadOptions, local_zone: tzinfo | None) -> None:

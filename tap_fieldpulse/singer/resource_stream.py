@@ -164,7 +164,7 @@ class ResourceStream(Stream):
         field = event["message"].rpartition(" FOR ")[2]
         event = {**event, "object": self._selected_properties(event["object"])}
         for name, columns in SOURCES.items():
-            if not set(columns) & set(event["object"]):
+            if not all(self.mask["properties", column] for column in columns):  # the name would tell what they hold
                 event[name] = None
         if event["local_times"]:
             event["local_times"] = {

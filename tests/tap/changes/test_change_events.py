@@ -493,4 +493,19 @@ def test_events_name_no_column_that_is_deselected(sandbox: Sandbox, snapshot_con
     second = run_tap(snapshot_config, catalog=copy.deepcopy(catalog), state=first.state)
     (event,) = second.records["change_events"]
     assert (event["stream"], event["message"]) == ("customers", "UPDATE ON CUSTOMERS FOR notes")
+    assert event["customer_name"]
     assert "tax id" not in repr(second.records)
+
+
+def test_a_name_that_follows_from_a_deselected_column_is_null(sandbox: Sandbox, snapshot_config: Config) -> None:
+    """The name of the account's own status, although the other status column is selected."""
+    catalog = select_streams(TapFieldPulse(config=dict(snapshot_config)), ["jobs", "change_events"])
+    for entry in catalog["streams"]:
+        for metadata in entry["metadata"]:
+            if metadata["breadcrumb"][1:] in (["status_id"], ["customer_id"]):
+                metadata["metadata"]["selected"] = False
+    first = run_tap(snapshot_config, catalog=copy.deepcopy(catalog))
+    sandbox.store.update("jobs", sandbox.rows("jobs")[0]["id"], {"subtitle": "Changed"})
+    (event,) = run_tap(snapshot_config, catalog=catalog, state=first.state).records["change_events"]
+    assert (event["status_name"], event["customer_name"]) == (None, None)
+    assert event["technician_names"] is not None
