@@ -101,7 +101,8 @@ TARGET_SETTINGS: dict[str, dict[str, Any]] = {
         "enum": ["ignore", "clear"],
         "default": "ignore",
         "title": "Null policy",
-        "description": "`ignore`: a null leaves its field as it is. `clear`: a null clears it. Whether FieldPulse "
+        "description": "What a null does, and an empty text, which counts as null. `ignore`: it leaves its field as it "
+        "is. `clear`: it clears the field. Whether FieldPulse "
         "clears a field by null or by empty text is tested once per field and run; if neither works, the record"
         " is rejected.",
     },

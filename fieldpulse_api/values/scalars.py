@@ -128,6 +128,13 @@ def to_decimal_text(value: Any) -> str | None:
     return f"{exact:f}"
 
 
+def number_text(number: Any) -> str:
+    """Return a number as text: the same text for 7001, 7001.0 and 7.001e3, and for 12.5 and 12.50."""
+    text = to_decimal_text(number) or ""
+    text = text.rstrip("0").rstrip(".") if "." in text else text
+    return "0" if text == "-0" else text
+
+
 def to_integer(value: Any) -> int | None:
     """Return an integer; floats and decimals must be whole."""
     if isinstance(value, int) and not isinstance(value, bool):

@@ -10,7 +10,22 @@ PERSONAL_COLUMN = "email"
 """Values of this column are compared, but never printed or logged."""
 _MAX_NAME_LENGTH = 48  # a loader that flattens prepends `custom_fields__`, and PostgreSQL allows 63 bytes
 _PHONE_DIGITS = 10
+_INVISIBLE = "Cf"  # Unicode's format characters: zero-width spaces, byte order marks, soft hyphens
+_SPACES = "Zs"
 _CLASS_PREFIX = "App\\Http\\Api\\Core\\Models\\Base"
+
+
+def visible(text: str) -> str:
+    """Return a text in its visible form: no spaces around it, no invisible characters, one spelling of accents."""
+    if text.isascii():
+        return text.strip()
+    kinds = [(unicodedata.category(character), character) for character in unicodedata.normalize("NFC", text)]
+    return "".join(" " if kind == _SPACES else character for kind, character in kinds if kind != _INVISIBLE).strip()
+
+
+def is_empty(value: Any) -> bool:
+    """Return whether a value is null, or a text of which nothing is visible."""
+    return value is None or (isinstance(value, str) and not visible(value))
 
 
 def normalized(value: Any) -> str:
@@ -18,7 +33,7 @@ def normalized(value: Any) -> str:
 
     Only the last ten digits of a phone number count, so that it matches with and without the country code.
     """
-    words = " ".join(str(value).casefold().split())
+    words = " ".join(visible(str(value)).casefold().split())
     digits = re.sub(r"[\s().+-]", "", words)
     return digits[-_PHONE_DIGITS:] if digits.isdigit() and len(digits) >= _PHONE_DIGITS else words
 

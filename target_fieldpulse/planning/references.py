@@ -9,11 +9,11 @@ from typing import Any
 from fieldpulse_api.errors import allowed_and_similar
 from fieldpulse_api.resources.catalogue import WRITABLE
 from fieldpulse_api.resources.write_model import ParentLookup, Reference, WriteSpec
-from fieldpulse_api.values.scalars import optional_int
+from fieldpulse_api.values.scalars import ConversionError, number_text, optional_int
 from fieldpulse_api.values.text import PERSONAL_COLUMN, normalized, object_type
 from target_fieldpulse.records.columns import Column
 from target_fieldpulse.records.field_codec import describe, invalid_field
-from target_fieldpulse.records.ledger_key import KeyKind, LedgerKey
+from target_fieldpulse.records.ledger_key import KeyKind, LedgerKey, source_key
 from target_fieldpulse.records.parsed_record import Record, is_blank, to_row_id
 
 from .lookups import Lookup, Lookups
@@ -62,7 +62,7 @@ class References:
         direct = {field: values.get(field) for field in resolved if field not in reference.properties}
         for field, value in resolved.items():
             other = filled.get(field, direct.get(field))
-            if not is_blank(other) and str(other) != str(value) and object_type(other) != object_type(value):
+            if not is_blank(other) and _comparable(other) != _comparable(value):
                 raise _contradiction_error(field, name)
         if reference.field in filled and reference.field not in resolved:
             raise _contradiction_error(reference.field, name)
@@ -75,7 +75,7 @@ class References:
         if name == reference.field:
             return {reference.field: to_row_id(value, name)}
         if name == reference.external_id_property:
-            row_id = self._row_written_for(reference.stream, name, str(value))
+            row_id = self._row_written_for(reference.stream, name, value)
             return {reference.field: row_id, **dict(reference.also_sets)}
         code = self._code_of(reference, value)
         if code is not None and reference.code_labels:
@@ -99,8 +99,12 @@ class References:
             else:
                 raise invalid_field(f"{field} has an element that is neither a name nor an id", field)
 
-    def _row_written_for(self, stream: str, name: str, external_id: str) -> int:
+    def _row_written_for(self, stream: str, name: str, value: Any) -> int:
         """Return the row that was written for a record of another stream."""
+        try:
+            external_id = source_key(value)
+        except ConversionError:
+            raise invalid_field(f"{name} is {describe(value)}; a key is expected: text or a number", name) from None
         entry = self._state.find(LedgerKey(stream, KeyKind.EXTERNAL_ID, external_id))
         if entry and entry.row_id is not None and entry.status != "deleted":
             return entry.row_id
@@ -131,8 +135,10 @@ class References:
 
     def _row_named(self, reference: Reference, name: str, value: Any) -> int | Any:
         """Return the id of the row with a name, or the row to create for it."""
-        if not isinstance(value, (str, int)) or isinstance(value, bool):
-            raise invalid_field(f"{name} is {describe(value)}; a name is expected", name)
+        try:
+            value = value if isinstance(value, str) else number_text(value)
+        except ConversionError:
+            raise invalid_field(f"{name} is {describe(value)}; a name is expected", name) from None
         row_ids = self._find_named(reference, value)
         if len(row_ids) == 1:
             return row_ids[0]
@@ -194,6 +200,14 @@ def _find_in_column(lookup: Lookup, reference: Reference, column: Column, value:
         return lookup.find({column: value})
     type_column, wanted_type = Column(reference.restrict_to[0]), reference.restrict_to[1]
     return lookup.find({column: value, type_column: wanted_type}) or lookup.find({column: value, type_column: None})
+
+
+def _comparable(value: Any) -> str:
+    """Return the form in which two ids, or two object types, are the same."""
+    try:
+        return object_type(source_key(value))
+    except ConversionError:
+        return str(value)
 
 
 def _contradiction_error(field: str, name: str) -> Exception:

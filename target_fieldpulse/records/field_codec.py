@@ -16,11 +16,22 @@ import phonenumbers
 
 from fieldpulse_api.errors import ConfigError, RecordInvalid, allowed_and_similar
 from fieldpulse_api.resources.write_model import Field, FieldType
-from fieldpulse_api.values.scalars import ConversionError, to_boolean, to_date, to_decimal_text, to_integer, to_utc
-from fieldpulse_api.values.text import normalized, object_type
+from fieldpulse_api.values.scalars import (
+    ConversionError,
+    number_text,
+    to_boolean,
+    to_date,
+    to_decimal_text,
+    to_integer,
+    to_utc,
+)
+from fieldpulse_api.values.text import normalized, object_type, visible
+
+from .ledger_key import source_key
 
 _EMAIL = re.compile(r"[^@\s]+@[^@\s]+\Z")
 _JSON = msgspec.json.Encoder(order="deterministic", decimal_format="string")
+_EXTENSION = ";ext="
 _COMPLETE = phonenumbers.ValidationResult.IS_POSSIBLE
 _POSSIBLE = (_COMPLETE, phonenumbers.ValidationResult.IS_POSSIBLE_LOCAL_ONLY)
 
@@ -89,10 +100,10 @@ class FieldCodec:
         if value in (None, "", []):
             return ""
         if field.type is FieldType.KEY:
-            return str(value)
+            return source_key(value)
         if field.type in (FieldType.PHONE, FieldType.E164):
             return self._complete_number(value) or "".join(letter for letter in str(value) if letter.isdigit())
-        return " ".join(str(self.normalized(field, value)).casefold().split())
+        return " ".join(visible(str(self.normalized(field, value))).casefold().split())
 
     def normalized(self, field: Field, value: Any) -> Any:
         """Return the typed form in which two values of a field are compared; None for an empty one."""
@@ -101,7 +112,7 @@ class FieldCodec:
         try:
             return self._typed(field.type, value)
         except ConversionError:
-            return str(value)
+            return str(value).strip()
 
     def _typed(self, kind: FieldType, value: Any) -> Any:
         if kind in (FieldType.TIME, FieldType.TEXT_TIME):
@@ -117,27 +128,33 @@ class FieldCodec:
             FieldType.BOOLEAN: to_boolean,
             FieldType.DATE: to_date,
             FieldType.EMAIL: _email,
-            FieldType.E164: self._e164,
+            FieldType.E164: self._comparable_phone,
         }
-        return conversions.get(kind, str)(value)
+        return conversions[kind](value) if kind in conversions else _text(value)
 
     def _phone(self, value: Any) -> str:
         """Return a phone number unchanged, if it can be one."""
-        number = _text(value).strip()
+        number = visible(_text(value))
         if number and self._parse_number(number) is None:
             raise ConversionError
         return number
 
     def _e164(self, value: Any) -> str:
+        """Return a phone number in E.164 form, unchanged if it has an extension: the form has no place for it."""
         number = self._phone(value)
-        return (self._complete_number(number) or number) if number else ""
+        complete = self._complete_number(number)
+        return number if complete is None or _EXTENSION in complete else complete
+
+    def _comparable_phone(self, value: Any) -> str:
+        return self._complete_number(value) or _text(value)
 
     def _complete_number(self, value: Any) -> str | None:
-        """Return a phone number in E.164 form, None for one without an area code."""
+        """Return a phone number in E.164 form with its extension, None for one without an area code."""
         number = self._parse_number(str(value))
         if number is None or phonenumbers.is_possible_number_with_reason(number) != _COMPLETE:
             return None
-        return phonenumbers.format_number(number, phonenumbers.PhoneNumberFormat.E164)
+        text = phonenumbers.format_number(number, phonenumbers.PhoneNumberFormat.E164)
+        return f"{text}{_EXTENSION}{number.extension}" if number.extension else text
 
     def _parse_number(self, text: str) -> phonenumbers.PhoneNumber | None:
         try:
@@ -207,15 +224,11 @@ def _is_same_number(value: Any, cell: Any) -> bool:
 
 
 def _text(value: Any) -> str:
-    if isinstance(value, str):
-        return value
-    if isinstance(value, bool) or not isinstance(value, (int, Decimal)):
-        raise ConversionError
-    return to_decimal_text(value) or ""
+    return value.strip() if isinstance(value, str) else number_text(value)
 
 
 def _email(value: Any) -> str:
-    address = _text(value).strip()
+    address = visible(_text(value))
     if address and not _EMAIL.match(address):
         raise ConversionError
     name, _, domain = address.rpartition("@")

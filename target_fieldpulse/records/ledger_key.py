@@ -2,8 +2,15 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 from enum import Enum
+from typing import Any
+
+from fieldpulse_api.values.scalars import number_text
+from fieldpulse_api.values.text import visible
+
+_WHOLE_FLOAT = re.compile(r"(-?[1-9]\d*|0)\.0+\Z", re.ASCII)
 
 
 class KeyKind(str, Enum):
@@ -14,6 +21,19 @@ class KeyKind(str, Enum):
     NAME = "name"  # a hash of the name of a row that was created because records refer to it
     LINK = "link"  # a link between two rows, made by an action
     ITEM_LINK = "item_link"  # a line item that an action added
+
+
+def source_key(value: Any) -> str:
+    """Return a key of the source as text: the same for 7001, 7001.0, "7001" and " 7001.0 ".
+
+    Spreadsheets and nullable columns turn whole numbers into floats, and char(n) columns are padded. The result is
+    empty if the record has none. Raises: ConversionError for a value that is neither text nor a number.
+    """
+    if not isinstance(value, str):
+        return number_text(value)
+    text = visible(value)
+    whole = _WHOLE_FLOAT.match(text)
+    return whole[1] if whole else text
 
 
 _PREFIXES = {f"{kind.value}:": kind for kind in KeyKind}

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from datetime import timezone
-from decimal import Decimal
 from typing import Any, NamedTuple
 
 import msgspec
@@ -16,10 +16,11 @@ from fieldpulse_api.resources.write_model import FieldType, WriteSpec
 from fieldpulse_api.values.custom_fields import CUSTOM_FIELDS_PROPERTY
 from fieldpulse_api.values.scalars import ConversionError, optional_int, to_utc
 from fieldpulse_api.values.strict_json import decode, encoding_problem
+from fieldpulse_api.values.text import is_empty
 
 from .custom_fields import FIELD as CUSTOM_FIELDS
 from .field_codec import describe, invalid_field
-from .ledger_key import KeyKind, LedgerKey
+from .ledger_key import KeyKind, LedgerKey, source_key
 from .property_hashes import PropertyHashes, hash_properties, hash_property
 
 Record = Mapping[str, Any]
@@ -28,7 +29,6 @@ EXTERNAL_ID = "external_id"
 DELETED_AT = ("_sdc_deleted_at", "deleted_at")
 _MAX_EXTERNAL_ID_CHARACTERS = 500  # the ledger stores 512, with the prefix of the kind
 _MAX_ROW_ID = 2**63 - 1
-_TEXT_TYPES = (FieldType.TEXT, FieldType.EMAIL, FieldType.PHONE, FieldType.E164)
 
 
 class RecordFault(NamedTuple):
@@ -141,22 +141,26 @@ def to_row_id(value: Any, name: str) -> int:
 
 def is_blank(value: Any) -> bool:
     """Return whether a property refers to nothing."""
-    return value in (None, "", []) or (isinstance(value, str) and not value.strip())
+    return value == [] or is_empty(value)
 
 
 def parse_json_strings(write: WriteSpec, record: Record) -> Record:
     """Return a record with lists and objects in place of their JSON text, and null in place of empty text.
 
-    Loaders and warehouses turn nested values into text. Empty text is null only where a field holds no text.
+    Loaders and warehouses turn nested values into text. Sources without nulls, such as CSV, have empty text instead.
     """
-    empty = {name for name, each in write.by_name.items() if each.type not in _TEXT_TYPES and record.get(name) == ""}
     nested = {name for name, each in write.by_name.items() if each.type is FieldType.JSON}
     nested |= {CUSTOM_FIELDS_PROPERTY, *(action.name for action in write.actions)}
-    return {
-        **record,
-        **dict.fromkeys(empty),
-        **{name: _parse_json(record[name]) for name in nested - empty if isinstance(record.get(name), str)},
-    }
+    values = _without_empty_text(record)
+    values |= {name: _parse_json(values[name]) for name in nested if isinstance(values.get(name), str)}
+    custom_fields = values.get(CUSTOM_FIELDS_PROPERTY)
+    if isinstance(custom_fields, Mapping):
+        values[CUSTOM_FIELDS_PROPERTY] = _without_empty_text(custom_fields)
+    return values
+
+
+def _without_empty_text(values: Record) -> dict[str, Any]:
+    return {name: None if is_empty(value) else value for name, value in values.items()}
 
 
 def _parse_json(text: str) -> Any:
@@ -169,15 +173,15 @@ def _parse_json(text: str) -> Any:
 
 
 def _to_external_id(value: Any) -> str | None:
-    if value in (None, ""):
+    if value is None:
         return None
-    is_scalar = isinstance(value, (str, int, Decimal)) and not isinstance(value, bool)
-    text = str(value)
-    has_control = any(character < " " for character in text)
-    if not is_scalar or len(text) > _MAX_EXTERNAL_ID_CHARACTERS or has_control or encoding_problem(text):
-        rule = f"text or a number of at most {_MAX_EXTERNAL_ID_CHARACTERS} characters, without control characters"
-        raise invalid_field(f"external_id is {describe(value)}; expected {rule}", EXTERNAL_ID)
-    return text
+    with suppress(ConversionError):
+        text = source_key(value)
+        has_control = any(character < " " for character in text)
+        if len(text) <= _MAX_EXTERNAL_ID_CHARACTERS and not has_control and not encoding_problem(text):
+            return text
+    rule = f"text or a number of at most {_MAX_EXTERNAL_ID_CHARACTERS} characters, without control characters"
+    raise invalid_field(f"external_id is {describe(value)}; expected {rule}", EXTERNAL_ID)
 
 
 def _is_deleted(values: Record) -> bool:

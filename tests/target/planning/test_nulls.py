@@ -31,6 +31,31 @@ def test_a_null_leaves_its_field_by_default(sandbox: Sandbox, target_config: Con
     assert newest_row(sandbox, "customers")["notes"] == "Kept"
 
 
+@pytest.mark.parametrize("empty", ["", "  ", "\u200b", "\u00a0"], ids=ascii)
+def test_empty_text_is_null_in_every_field(sandbox: Sandbox, target_config: Config, tmp_path: Path, empty: str) -> None:
+    """A CSV file has no nulls. Its empty cells leave an existing customer as it is, and are not sent in a create."""
+    schema = schema_message("customers", "external_id", "first_name", "email", "notes", "status", "custom_fields")
+    row = next(row for row in sandbox.rows("customers") if row["email"] and row["status"])
+    empty_cells = {"notes": empty, "status": empty, "custom_fields": {"Gate code": empty}}
+    records = (
+        record_message("customers", external_id="old", first_name="Olga", email=row["email"], **empty_cells),
+        record_message("customers", external_id="new", first_name="Ann", email=empty, **empty_cells),
+    )
+    result = run_target(target_config, singer_lines(schema, *records), tmp_path)
+    assert result.counts == {"updated": 1, "created": 1}
+    bodies = [request.body or {} for request in sandbox.requests if request.method in ("POST", "PUT")]
+    assert [body.keys() & {"notes", "status", "custom_fields"} for body in bodies] == [set(), set()]
+
+
+def test_empty_text_clears_its_field_where_a_null_does(sandbox: Sandbox, target_config: Config, tmp_path: Path) -> None:
+    """The setting `null_policy` covers both."""
+    config = target_config | {"null_policy": "clear"}
+    run_target(config, customer(notes="One", job_notes="Two"), tmp_path)
+    assert run_target(config, customer(notes="", job_notes="Two"), tmp_path).counts == {"updated": 1}
+    row = newest_row(sandbox, "customers")
+    assert (row["notes"] or "", row["job_notes"]) == ("", "Two")
+
+
 @pytest.mark.parametrize("put_null", ["clear", "empty", "ignore"])
 def test_a_null_clears_its_field_by_null_or_empty_text(
     sandbox: Sandbox, target_config: Config, tmp_path: Path, put_null: Literal["clear", "empty", "ignore"]

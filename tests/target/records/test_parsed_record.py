@@ -70,7 +70,7 @@ def test_hashes_differ_between_filling_and_overwriting() -> None:
     assert parse(record).property_hashes != parse(record, fill_empty_only=True).property_hashes
 
 
-def test_json_text_is_parsed_and_empty_text_is_null_outside_text_fields() -> None:
+def test_json_text_is_parsed_and_empty_text_is_null() -> None:
     """Warehouses store nested values as text, and files have empty text for nulls."""
-    values = parse({"external_id": "a", "tags": '["Warranty"]', "assigned_to": "", "notes": ""}).values
-    assert (values["tags"], values["assigned_to"], values["notes"]) == (["Warranty"], None, "")
+    values = parse({"external_id": "a", "tags": '["Warranty"]', "assigned_to": "", "notes": " \u200b"}).values
+    assert (values["tags"], values["assigned_to"], values["notes"]) == (["Warranty"], None, None)
