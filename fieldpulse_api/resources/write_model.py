@@ -32,6 +32,10 @@ class FieldType(str, Enum):
     KEY = "key"
 
 
+TEXT_TIME_FLAG = "use_timestamp"
+"""The field that goes into a body beside a TEXT_TIME."""
+
+
 @dataclass(frozen=True)
 class CodeLabels:
     """The labels of the codes in a column, as (code, label) pairs."""
@@ -175,6 +179,14 @@ class WriteSpec:
     def by_name(self) -> dict[str, Field]:
         """Return the body fields by name."""
         return {field.name: field for field in self.fields}
+
+    @cached_property
+    def _by_name_and_column(self) -> dict[str, Field]:
+        return {field.column: field for field in self.fields} | self.by_name
+
+    def field_of(self, name: str) -> Field | None:
+        """Return the body field of a record property: its name, or the column that rows have for it."""
+        return self._by_name_and_column.get(name)
 
     def column_of(self, name: str) -> str:
         """Return the row column of a body field; any other name is its own column."""

@@ -23,7 +23,9 @@ _DECIMAL = re.compile(r"[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?\Z", re.ASCII)
 _INTEGER = re.compile(r"[+-]?\d{1,18}\Z", re.ASCII)
 _INTEGER_LIMIT = 10**18
 _MAX_DIGITS = 60
-_BOOLEANS = {True: True, False: False, "true": True, "false": False, "1": True, "0": False, "": None}
+_BOOLEANS: dict[Any, bool | None] = {True: True, False: False, "": None}
+_BOOLEANS |= dict.fromkeys(("true", "t", "yes", "y", "on", "1"), True)
+_BOOLEANS |= dict.fromkeys(("false", "f", "no", "n", "off", "0"), False)
 
 
 class ConversionError(ValueError):
@@ -167,7 +169,7 @@ def to_number(value: Any) -> Any:
 
 
 def to_boolean(value: Any) -> bool | None:
-    """Return a boolean. The API sends true, 1, "1" and "true" alike."""
+    """Return a boolean. The API sends true, 1, "1" and "true" alike; offices and databases also write yes, on, t."""
     key = value.strip().lower() if isinstance(value, str) else value
     try:
         return _BOOLEANS[key]  # finds 1 and 0 as well, because they equal True and False

@@ -14,7 +14,6 @@ from fieldpulse_api.values.text import property_name, with_suffix
 
 from .shaper import Unexpected
 
-_BOOLEAN_WORDS = {"yes": True, "on": True, "no": False, "off": False}
 _GENERATED_NAME = re.compile(r"field_\d+\Z")
 # The field id is kept in the description: catalogs drop keywords that Singer does not know.
 _ID_IN_DESCRIPTION = re.compile(r"\bcustom field (\d+)\b")
@@ -117,13 +116,8 @@ def _converter(schema: Mapping[str, Any]) -> Callable[[Any], Any]:
     if "number" in types:
         return to_number
     if "boolean" in types:
-        return _to_checkbox
+        return to_boolean
     return to_date if schema.get("format") == "date" else _as_text
-
-
-def _to_checkbox(value: Any) -> bool | None:
-    word = value.strip().lower() if isinstance(value, str) else None
-    return _BOOLEAN_WORDS[word] if word in _BOOLEAN_WORDS else to_boolean(value)
 
 
 def _as_text(value: Any) -> str | None:

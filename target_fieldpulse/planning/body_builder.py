@@ -8,7 +8,7 @@ from typing import Any
 
 from fieldpulse_api.errors import RecordInvalid
 from fieldpulse_api.resources.model import WritableResource
-from fieldpulse_api.resources.write_model import Action, FieldType, WriteSpec
+from fieldpulse_api.resources.write_model import TEXT_TIME_FLAG, Action, FieldType, WriteSpec
 from fieldpulse_api.values.custom_fields import CUSTOM_FIELDS_PROPERTY
 from target_fieldpulse.records.columns import Column
 from target_fieldpulse.records.custom_fields import DEFINITION, CustomFieldWriter, row_values
@@ -117,7 +117,7 @@ class BodyBuilder:
             if sent is not None:
                 body[each.name] = sent
                 if each.type is FieldType.TEXT_TIME:
-                    body["use_timestamp"] = True
+                    body[TEXT_TIME_FLAG] = True
         return body
 
     def _custom_field_entries(

@@ -41,7 +41,8 @@ class Plan:
     `resource` has the rows that are written, and `parent_ids` fill its path. In `body`, None clears a field.
     `resend` are values that a PUT may have to repeat. `actions` are the elements of each action. `changed` are the
     properties that differ from the last write; `property_hashes` are stored in the ledger once they are written.
-    `reason` says why a record is skipped.
+    `reason` says why a record is skipped. An update with `compares_row` sends only what differs from the row: the
+    ledger does not know what it holds.
     """
 
     action: PlanAction
@@ -54,6 +55,7 @@ class Plan:
     actions: Mapping[str, list[Body]] = field(default_factory=dict)
     changed: tuple[str, ...] = ()
     property_hashes: PropertyHashes = field(default_factory=dict)
+    compares_row: bool = False
     reason: str = ""
 
     @property

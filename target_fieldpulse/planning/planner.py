@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from fieldpulse_api.resources.catalogue import WRITABLE
 from fieldpulse_api.resources.model import Operation
 from target_fieldpulse.ledger.ledger import Entry
-from target_fieldpulse.records.field_codec import invalid_field
+from target_fieldpulse.records.field_codec import FieldCodec, invalid_field
 from target_fieldpulse.records.ledger_key import KeyKind, LedgerKey
 from target_fieldpulse.records.parsed_record import ParsedRecord
 from target_fieldpulse.records.property_hashes import PropertyHashes, changed_properties, hash_properties, merge_hashes
@@ -29,8 +29,11 @@ class Planner:
     A record without a row is created.
     """
 
-    def __init__(self, state: PlannedState, bodies: BodyBuilder, matcher: RowMatcher, policy: WritePolicy) -> None:
+    def __init__(
+        self, state: PlannedState, bodies: BodyBuilder, matcher: RowMatcher, policy: WritePolicy, codec: FieldCodec
+    ) -> None:
         self._state, self._bodies, self._matcher, self._policy = state, bodies, matcher, policy
+        self._codec = codec
 
     def plan(self, record: ParsedRecord) -> Plan:
         """Return the plan of a record. Raises: RecordInvalid for an invalid record; what reading a look-up raises."""
@@ -104,6 +107,7 @@ class Planner:
             actions=content.actions,
             changed=changed,
             property_hashes=merge_hashes(record.resource.write_spec, written, record.property_hashes),
+            compares_row=not written,
         )
 
     def _plan_delete(self, record: ParsedRecord, entry: Entry | None) -> Plan:
@@ -143,7 +147,7 @@ class Planner:
         if record.is_deleted:
             raise invalid_field(f"FieldPulse cannot delete rows of `{resource.name}`", "deleted_at")
         row_id, body = self._bodies.row_change(record)
-        key, hashes = row_change_key(resource.name, row_id), hash_properties(write, body)
+        key, hashes = row_change_key(resource.name, row_id), hash_properties(write, body, self._codec)
         entry = self._state.find(key)
         changed = changed_properties(hashes, entry.property_hashes if entry else {})
         if changed and self._policy.mode(resource.name) == "create_only":
@@ -157,6 +161,7 @@ class Planner:
             body=body,
             changed=changed,
             property_hashes=hashes,
+            compares_row=entry is None,
         )
 
 

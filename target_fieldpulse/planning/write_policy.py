@@ -11,6 +11,7 @@ from fieldpulse_api.resources.catalogue import WRITABLE
 from fieldpulse_api.resources.model import WritableResource
 from fieldpulse_api.resources.write_model import FieldType
 from target_fieldpulse.records.columns import Column
+from target_fieldpulse.records.field_codec import FieldCodec
 from target_fieldpulse.records.parsed_record import RecordParser
 
 Mode = Literal["upsert", "create_only", "update_only"]
@@ -61,10 +62,11 @@ class WritePolicy:
             hard_delete=config["hard_delete"],
         )
 
-    def record_parser(self, resource: WritableResource) -> RecordParser:
+    def record_parser(self, resource: WritableResource, codec: FieldCodec) -> RecordParser:
         """Return the parser for the records of a stream."""
         return RecordParser(
             resource,
+            codec,
             clear_nulls=self.clear_nulls,
             fill_empty_only=self.fill_empty_only,
             stores_external_id=resource.name in self.external_id_fields,

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Mapping
-from decimal import Decimal
+from contextlib import suppress
 from typing import Any
 
 from fieldpulse_api.errors import ConfigError, RowNotFound, UnexpectedResponse, allowed_and_similar
@@ -15,7 +15,7 @@ from fieldpulse_api.http.client import Client
 from fieldpulse_api.reading.definitions import read_definitions
 from fieldpulse_api.reading.pages import ReadOptions
 from fieldpulse_api.values.custom_fields import CUSTOM_FIELDS_PROPERTY, VALUE_COLUMNS, CustomFieldDefinition, entries_of
-from fieldpulse_api.values.scalars import ConversionError, to_decimal_text
+from fieldpulse_api.values.scalars import ConversionError, number_text, to_boolean, to_decimal_text
 from fieldpulse_api.values.text import normalized, property_name
 
 from .field_codec import describe, invalid_field
@@ -27,7 +27,6 @@ FIELD = VALUE_COLUMNS[0]
 DEFINITION = "field_instance_id"
 """The key of an entry that holds the id of its definition."""
 _NO_DEFINITIONS = (403, 404)  # HTTP statuses of an account without custom fields
-_BOOLEAN_DIGITS = {"true": "1", "false": "0"}
 
 
 class CustomFieldWriter:
@@ -161,11 +160,10 @@ def _is_same(value: Any, current: Any) -> bool:
         return value in (None, "") and current in (None, "")
     if str(value) == str(current):
         return True
-    try:
-        left, right = to_decimal_text(str(value)), to_decimal_text(str(current))
-        return left is not None and right is not None and Decimal(left) == Decimal(right)
-    except ConversionError:
-        return str(value) == _BOOLEAN_DIGITS.get(str(current).lower())
+    for convert in (number_text, to_boolean):
+        with suppress(ConversionError):
+            return convert(str(value)) == convert(str(current))
+    return False
 
 
 def _to_text(definition: CustomFieldDefinition, value: Any) -> str:

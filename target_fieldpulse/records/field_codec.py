@@ -30,6 +30,8 @@ from fieldpulse_api.values.text import normalized, object_type, visible
 from .ledger_key import source_key
 
 _EMAIL = re.compile(r"[^@\s]+@[^@\s]+\Z")
+_PLAIN_NUMBER = re.compile(r"-?(0|[1-9]\d{0,50})(\.\d{1,50})?\Z", re.ASCII)  # neither 007 nor 1e3: these are codes
+_BOOLEAN_DIGITS = {"true": "1", "false": "0"}
 _JSON = msgspec.json.Encoder(order="deterministic", decimal_format="string")
 _EXTENSION = ";ext="
 _COMPLETE = phonenumbers.ValidationResult.IS_POSSIBLE
@@ -94,6 +96,21 @@ class FieldCodec:
         if field.type is FieldType.JSON:
             return _contains(cell, value)
         return bool(self.normalized(field, value) == self.normalized(field, cell))
+
+    def comparable(self, field: Field, value: Any) -> Any:
+        """Return the form in which a value counts as changed: as it is sent, numbers without zeros at their end.
+
+        A value that cannot be sent stays as it is.
+        """
+        if field.type is FieldType.JSON:
+            return comparable_json(value)
+        try:
+            if field.type is FieldType.PHONE:  # sent as it came; parsing numbers is slow
+                return visible(_text(value))
+            wire = self._to_wire[field.type](_code_of_label(field, value))
+            return number_text(wire) if field.type is FieldType.DECIMAL else wire
+        except ConversionError:
+            return value
 
     def match_key(self, field: Field, value: Any) -> str:
         """Return the form in which values are matched: case, spaces and a phone's punctuation do not count."""
@@ -182,6 +199,21 @@ def describe(value: Any) -> str:
 def canonical_json(value: Any) -> bytes:
     """Return the one JSON text of a value, for hashing."""
     return _JSON.encode(value)
+
+
+def comparable_json(value: Any) -> Any:
+    """Return JSON in which all spellings of a number or of a boolean are the same text."""
+    if isinstance(value, Mapping):
+        return {str(name): comparable_json(item) for name, item in value.items()}
+    if isinstance(value, list):
+        return [comparable_json(item) for item in value]
+    if value is None or isinstance(value, bool):
+        return value if value is None else str(int(value))
+    try:
+        text = _text(value)
+    except ConversionError:
+        return value
+    return number_text(text) if _PLAIN_NUMBER.match(text) else _BOOLEAN_DIGITS.get(text.lower(), text)
 
 
 def _code_of_label(field: Field, value: Any) -> Any:

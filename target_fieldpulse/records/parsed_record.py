@@ -19,7 +19,7 @@ from fieldpulse_api.values.strict_json import decode, encoding_problem
 from fieldpulse_api.values.text import is_empty
 
 from .custom_fields import FIELD as CUSTOM_FIELDS
-from .field_codec import describe, invalid_field
+from .field_codec import FieldCodec, describe, invalid_field
 from .ledger_key import KeyKind, LedgerKey, source_key
 from .property_hashes import PropertyHashes, hash_properties, hash_property
 
@@ -67,6 +67,7 @@ class RecordParser:
     """
 
     resource: WritableResource
+    codec: FieldCodec
     clear_nulls: bool = False
     fill_empty_only: bool = False
     stores_external_id: bool = False
@@ -120,7 +121,7 @@ class RecordParser:
                 CUSTOM_FIELDS_PROPERTY,
             )
         hashes = hash_properties(
-            write, parsed.values, with_nulls=self.clear_nulls, fill_empty_only=self.fill_empty_only
+            write, parsed.values, self.codec, with_nulls=self.clear_nulls, fill_empty_only=self.fill_empty_only
         )
         if self.stores_external_id and parsed.external_id is not None:
             hashes |= hash_property(EXTERNAL_ID, parsed.external_id)

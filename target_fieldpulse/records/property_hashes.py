@@ -1,4 +1,8 @@
-"""Hashes of properties: they show which properties changed since the last write, without storing any value."""
+"""Hashes of properties: they show which properties changed since the last write, without storing any value.
+
+A value counts as changed only if FieldPulse would get another value. Sources spell one value in many ways, and a change
+of the spelling must not undo what the office has edited meanwhile.
+"""
 
 from __future__ import annotations
 
@@ -10,7 +14,7 @@ from fieldpulse_api.resources.write_model import WriteSpec
 from fieldpulse_api.values.custom_fields import CUSTOM_FIELDS_PROPERTY
 
 from .custom_fields import FIELD as CUSTOM_FIELDS
-from .field_codec import canonical_json
+from .field_codec import FieldCodec, canonical_json, comparable_json
 
 PropertyHashes = dict[str, str]
 """A hash for each property that has an effect; each custom field is a property of its own."""
@@ -22,7 +26,12 @@ def hash_property(name: str, value: Any) -> PropertyHashes:
 
 
 def hash_properties(
-    write: WriteSpec, values: Mapping[str, Any], *, with_nulls: bool = False, fill_empty_only: bool = False
+    write: WriteSpec,
+    values: Mapping[str, Any],
+    codec: FieldCodec,
+    *,
+    with_nulls: bool = False,
+    fill_empty_only: bool = False,
 ) -> PropertyHashes:
     """Return the hashes of all properties of a record that have an effect; nulls have one where they clear fields.
 
@@ -37,8 +46,11 @@ def hash_properties(
         properties[CUSTOM_FIELDS_PROPERTY] = custom_fields
     hashes: PropertyHashes = {}
     for name, value in properties.items():
-        if value is not None or with_nulls:
-            hashes |= hash_property(name, value)
+        if value is not None:
+            field = write.field_of(name)
+            hashes |= hash_property(name, codec.comparable(field, value) if field else comparable_json(value))
+        elif with_nulls:
+            hashes |= hash_property(name, None)
     return {name: f"~{value}" for name, value in hashes.items()} if fill_empty_only else hashes
 
 

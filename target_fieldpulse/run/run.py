@@ -113,7 +113,7 @@ class TargetRun:
 
     def record_parser(self, resource: WritableResource) -> RecordParser:
         """Return the parser for the records of a stream."""
-        return self._policy.record_parser(resource)
+        return self._policy.record_parser(resource, self._codec)
 
     def submit(self, record: ParsedRecord, schema: Schema) -> None:
         """Accept one record; block while too many are in flight. A record with a fault is rejected.

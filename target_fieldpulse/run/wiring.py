@@ -104,7 +104,7 @@ def build_services(
         matcher = RowMatcher(lookups, codec, policy, key_columns)
         references = References(planned_state, lookups, matcher, create_missing=policy.create_missing_references)
         bodies = BodyBuilder(references, custom_fields, codec, key_columns=key_columns, clear_nulls=policy.clear_nulls)
-        planner = Planner(planned_state, bodies, matcher, policy)
+        planner = Planner(planned_state, bodies, matcher, policy, codec)
         puts, uncertain_creates = PutSender(services), UncertainCreates(services)
         updater = RowUpdater(services, puts)
         executor: Executor = (

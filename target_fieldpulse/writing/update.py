@@ -9,8 +9,8 @@ from typing import Any
 
 from fieldpulse_api.errors import FieldPulseError, UncertainWrite
 from fieldpulse_api.resources.model import WritableResource
-from fieldpulse_api.resources.write_model import Action
-from target_fieldpulse.planning.plan import Body, Plan
+from fieldpulse_api.resources.write_model import TEXT_TIME_FLAG, Action, FieldType
+from target_fieldpulse.planning.plan import Body, Plan, differing_fields
 from target_fieldpulse.records.custom_fields import FIELD as VALUES
 from target_fieldpulse.records.custom_fields import empty_fields, merge_into_row, missing_values
 from target_fieldpulse.records.field_codec import canonical_json
@@ -52,10 +52,13 @@ class RowUpdater:
 
     def needs_row(self, plan: Plan) -> bool:
         """Return whether an update must read the row first."""
-        return self._services.policy.fill_empty_only or VALUES in plan.body
+        return self._services.policy.fill_empty_only or plan.compares_row or VALUES in plan.body
 
     def fields_to_send(self, plan: Plan, row: Mapping[str, Any]) -> Body:
-        """Return the body without custom fields that the row holds; with `fill_empty_only`, only its empty fields."""
+        """Return the body without custom fields that the row holds, and without all that it holds if it is compared.
+
+        With `fill_empty_only`, only its empty fields are left.
+        """
         body = {name: value for name, value in plan.body.items() if name != VALUES}
         values = plan.body.get(VALUES, [])
         if self._services.policy.fill_empty_only:
@@ -64,6 +67,12 @@ class RowUpdater:
             values = empty_fields(values, row)
         else:
             values = missing_values(values, row)
+        if plan.compares_row:
+            differing = set(differing_fields(plan.resource, body, row, self._services.codec))
+            body = {name: value for name, value in body.items() if name in differing}
+        by_name = plan.resource.write_spec.by_name
+        if not any(by_name[name].type is FieldType.TEXT_TIME for name in body.keys() & by_name):
+            body.pop(TEXT_TIME_FLAG, None)
         return body | ({VALUES: values} if values else {})
 
     def run_actions(self, plan: Plan, row_id: int) -> tuple[str, ...]:

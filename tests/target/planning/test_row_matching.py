@@ -122,7 +122,7 @@ def test_a_stored_external_id_finds_its_row_without_a_ledger(
     assert run_target(config, text, tmp_path).counts == {"created": 4}
     for path in tmp_path.glob("ledger.db*"):
         path.unlink()
-    assert run_target(config, text, tmp_path).counts == {"updated": 4}
+    assert run_target(config, text, tmp_path).counts == {"unchanged": 4}
     assert sum(row["first_name"] == "Twin" for row in sandbox.rows("customers")) == 3
     assert [row["external_id"] for row in sandbox.rows("items") if row["name"] == "Filter"] == ["sku-1"]
 

@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 
 from fieldpulse_api.resources.catalogue import WRITABLE
+from target_fieldpulse.records.field_codec import FieldCodec
 from target_fieldpulse.records.ledger_key import KeyKind, LedgerKey
 from target_fieldpulse.records.parsed_record import ParsedRecord, RecordParser
 
@@ -14,7 +15,7 @@ CUSTOMERS = WRITABLE["customers"]
 
 
 def parse(record: dict[str, Any], **settings: bool) -> ParsedRecord:
-    return RecordParser(CUSTOMERS, **settings).parse(record)
+    return RecordParser(CUSTOMERS, FieldCodec(), **settings).parse(record)
 
 
 @pytest.mark.parametrize(
