@@ -7,6 +7,7 @@ FieldPulseError
 │   └── UnsupportedStreamError the target cannot write this stream
 ├── RecordError              the owner corrects one record; the run continues      exit status 1
 │   ├── RecordInvalid          the record fails a validation
+│   │   └── ReferenceNotFound      it refers to a row that does not exist (yet)
 │   └── RowNotFound            the row does not exist, or no longer exists
 ├── ServiceError             FieldPulse failed: run again later                    exit status 1
 │   ├── ConnectionFailed       no connection could be made
@@ -27,7 +28,7 @@ from __future__ import annotations
 
 import difflib
 import re
-from collections.abc import Iterable
+from collections.abc import Hashable, Iterable
 
 from typing_extensions import override
 
@@ -91,6 +92,17 @@ class RecordError(FieldPulseError):
 
 class RecordInvalid(RecordError):
     """The record fails a validation, FieldPulse's or ours."""
+
+
+class ReferenceNotFound(RecordInvalid):
+    """The record refers to a row that does not exist, or does not exist yet.
+
+    `row_key` is the name of the row's stream, what the row is named by, and its name there.
+    """
+
+    def __init__(self, what: str, *, where: str, hint: str, row_key: tuple[Hashable, ...]) -> None:
+        super().__init__(what, where=where, hint=hint)
+        self.row_key = row_key
 
 
 class RowNotFound(RecordError):

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any
 
-from fieldpulse_api.errors import RecordInvalid
+from fieldpulse_api.errors import RecordInvalid, ReferenceNotFound
 from fieldpulse_api.resources.model import WritableResource
 from fieldpulse_api.resources.write_model import TEXT_TIME_FLAG, Action, FieldType, WriteSpec
 from fieldpulse_api.values.custom_fields import CUSTOM_FIELDS_PROPERTY
@@ -183,6 +183,10 @@ class BodyBuilder:
         try:
             body = self._fields(action.item, item, self._references.resolve(action.item, item))
             return with_defaults(action.item, body, purpose="in each element")
+        except ReferenceNotFound as error:
+            raise ReferenceNotFound(
+                f"{action.name}: {error.what}", where=error.where, hint=error.hint, row_key=error.row_key
+            ) from None
         except RecordInvalid as error:
             raise invalid_field(f"{action.name}: {error.what}", action.name) from None
 

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Hashable, Iterable, Iterator, Mapping
 from typing import Any
 
-from fieldpulse_api.errors import allowed_and_similar
+from fieldpulse_api.errors import RecordInvalid, ReferenceNotFound, allowed_and_similar
 from fieldpulse_api.resources.catalogue import WRITABLE
 from fieldpulse_api.resources.write_model import ParentLookup, Reference, WriteSpec
 from fieldpulse_api.values.scalars import ConversionError, number_text, optional_int
@@ -105,16 +105,18 @@ class References:
             external_id = source_key(value)
         except ConversionError:
             raise invalid_field(f"{name} is {describe(value)}; a key is expected: text or a number", name) from None
-        entry = self._state.find(LedgerKey(stream, KeyKind.EXTERNAL_ID, external_id))
+        key = LedgerKey(stream, KeyKind.EXTERNAL_ID, external_id)
+        entry = self._state.find(key)
         if entry and entry.row_id is not None and entry.status != "deleted":
             return entry.row_id
         row_id = self._matcher.row_with_external_id(stream, external_id)
         if row_id is not None:
             return row_id
-        raise invalid_field(
-            f"{name}: no record of `{stream}` with this external_id was written",
+        raise _missing_row_error(
+            f"{name}: no record of `{stream}` with the external_id {key.redacted} was written",
             name,
-            f"send the record of `{stream}` first, in this run or in an earlier one with the same ledger",
+            f"send the record of `{stream}` in the same run, or before with the same ledger",
+            row_key=(stream, "external_id", external_id),
         )
 
     def _code_of(self, reference: Reference, value: Any) -> int | str | None:
@@ -153,10 +155,15 @@ class References:
             body = {str(reference.column): " ".join(str(value).split())}
             body |= dict([reference.restrict_to] if reference.restrict_to else [])
             return RowToCreate(reference.stream, tuple(body.items()))
+        row_key = (reference.stream, (str(reference.column),), (normalized(value),))
         if reference.column == PERSONAL_COLUMN:  # an e-mail address appears in no message, nor do those of others
-            raise invalid_field(f"{name}: no row of `{reference.stream}` has this e-mail address", name)
-        raise invalid_field(
-            f"{name} is {describe(value)}; {allowed_and_similar(value, self._allowed_names(reference))}", name
+            raise _missing_row_error(
+                f"{name}: no row of `{reference.stream}` has this e-mail address", name, row_key=row_key
+            )
+        raise _missing_row_error(
+            f"{name} is {describe(value)}; {allowed_and_similar(value, self._allowed_names(reference))}",
+            name,
+            row_key=row_key,
         )
 
     def _allowed_names(self, reference: Reference) -> Iterator[str]:
@@ -208,6 +215,16 @@ def _comparable(value: Any) -> str:
         return object_type(source_key(value))
     except ConversionError:
         return str(value)
+
+
+def _missing_row_error(
+    reason: str, field: str, hint: str = "correct the record at its source", *, row_key: tuple[Hashable, ...]
+) -> RecordInvalid:
+    """Return the error for a reference to no row. A row that this target can create may exist later."""
+    resource = WRITABLE.get(str(row_key[0]))
+    if resource is None or resource.write_spec.target_resource:
+        return invalid_field(reason, field, hint)
+    return ReferenceNotFound(reason, where=f"field {field}", hint=hint, row_key=row_key)
 
 
 def _contradiction_error(field: str, name: str) -> Exception:

@@ -41,11 +41,15 @@ class KeyedExecutor:
             self._last_by_key.update(dict.fromkeys(writes, future))
         future.add_done_callback(lambda done: self._remove(done, writes))
 
-    def finish(self, seconds: float | None = None) -> None:
+    def wait(self, seconds: float | None = None) -> None:
         """Wait until all work has ended, for at most `seconds`."""
         with self._lock:
             running = set(self._running)
         wait(running, timeout=seconds)
+
+    def finish(self, seconds: float | None = None) -> None:
+        """Wait until all work has ended, for at most `seconds`, and close the pool."""
+        self.wait(seconds)
         self._pool.shutdown(wait=False, cancel_futures=True)
 
     def _run(self, work: Callable[[], None], earlier: set[Future[None]]) -> None:

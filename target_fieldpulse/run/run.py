@@ -7,10 +7,9 @@ import math
 import threading
 from collections.abc import Callable, Mapping
 from contextlib import ExitStack
-from dataclasses import dataclass
 from typing import Any
 
-from fieldpulse_api.errors import ConfigError, RecordError, RecordInvalid, UncertainWrite
+from fieldpulse_api.errors import ConfigError, RecordError, RecordInvalid, ReferenceNotFound, UncertainWrite
 from fieldpulse_api.http.client import Client
 from fieldpulse_api.resources.catalogue import WRITABLE
 from fieldpulse_api.resources.model import WritableResource
@@ -26,33 +25,20 @@ from target_fieldpulse.reporting.report import RunTimer, closing_line, summary_t
 from target_fieldpulse.settings import TargetSettings
 from target_fieldpulse.writing.services import Waiter
 
-from .keyed_executor import KeyedExecutor
+from .keyed_executor import KeyedExecutor, OrderingKey
 from .ordering_keys import keys_read, keys_written
 from .state_queue import State, StateQueue
+from .waiting_records import Schema, Submission, WaitingRecords
 from .wiring import ClientFactory, RunServices, build_services
 
 _LOGGER = logging.getLogger(__name__)
 _MAX_SHUTDOWN_SECONDS = 20.0  # for the requests in flight when the run is stopped
 
 Record = dict[str, Any]
-Schema = Mapping[str, Any]
 
 
 class RunStopped(Exception):
     """The run was stopped before the outcome of a write was known."""
-
-
-@dataclass(frozen=True)
-class _Submission:
-    """A record on its way, with the ticket that holds back every STATE behind it."""
-
-    record: ParsedRecord
-    schema: Schema
-    ticket: int
-
-    @property
-    def stream(self) -> str:
-        return self.record.resource.name
 
 
 class TargetRun:
@@ -79,6 +65,9 @@ class TargetRun:
         self._states = StateQueue(self._write_state)
         self._pool = KeyedExecutor(math.ceil(settings.client_settings.requests_per_second), self._stopped)
         self._limit_buffer: LimitBuffer | None = LimitBuffer() if self._safety_limits and not self._is_dry else None
+        self._uncounted = WaitingRecords(self._keys_written, self._parse)
+        self._waiting = WaitingRecords(self._keys_written, self._parse)
+        self._outcomes_of_unwritten: dict[int, Outcome] = {}  # by the hash of each key that such a record writes
         self._prepared: set[str] = set()
         self._services: RunServices | None = None
         self._progress = ExitStack()
@@ -122,7 +111,7 @@ class TargetRun:
         """
         self.raise_if_failed()
         self._outcomes.count_read(record.resource.name)
-        submission = _Submission(record, schema, self._states.open_ticket())
+        submission = Submission(record, schema, self._states.open_ticket())
         if record.fault:
             self._reject_fault(submission, record.fault)
         elif self._limit_buffer is None:
@@ -152,6 +141,10 @@ class TargetRun:
             self._stopped.set()
         else:
             self._release_buffered()
+            self._pool.wait()
+            self._waiting.retry(self._start_again, self._pool.wait)
+            self.raise_if_failed()
+            self._states.release()
         self._pool.finish(_MAX_SHUTDOWN_SECONDS if is_stopped else None)
 
     def close(self, status: int | None = None) -> int:
@@ -161,6 +154,8 @@ class TargetRun:
         """
         self._progress.close()
         self._rejects.close()
+        self._uncounted.close()
+        self._waiting.close()
         counts = self._outcomes.close()
         if self._services:
             if status is None:
@@ -202,17 +197,17 @@ class TargetRun:
             "streams": counts,
         }
 
-    def _count_planned(self, submission: _Submission) -> None:
+    def _count_planned(self, submission: Submission) -> None:
         """Count what a record will do, before anything is sent. Raises: SafetyLimitReached.
 
         This plan is only counted. The record is planned again when it is written: by then the rows that it refers to
         have their real ids, or were rejected.
         """
         try:
-            plan = self._open_services.planner.plan(submission.record)
+            plan = self._uncounted.attempt(submission, self._open_services.planner.plan)
         except RecordError:  # it is rejected when it is written
             return
-        if plan.writes:
+        if plan and plan.writes:
             for row in plan.rows_to_create:
                 _, is_new = self._open_services.planned_state.add_row(row)
                 if is_new:
@@ -224,6 +219,9 @@ class TargetRun:
         """Start the buffered records: they are within the limits, or more than the buffer holds."""
         buffer, self._limit_buffer = self._limit_buffer, None
         if buffer:
+            self._uncounted.retry(
+                lambda record, schema: self._count_planned(Submission(record, schema)), end_round=lambda: None
+            )
             self._safety_limits.reset()
             if self._services:
                 self._services.planned_state.clear()
@@ -231,36 +229,53 @@ class TargetRun:
                 self.raise_if_failed()
                 start()
 
-    def _start(self, submission: _Submission) -> None:
+    def _start(self, submission: Submission) -> None:
         """Hand a record to the pool, behind the earlier ones that touch the same rows."""
         record = submission.record
-        match_sets = self._policy.match_sets_of(record.resource)
         self._pool.submit(
             lambda: self._work(submission),
-            writes=keys_written(record, match_sets, self._codec),
+            writes=self._keys_written(record),
             after=keys_read(record.resource.write_spec, record.values),
         )
 
-    def _work(self, submission: _Submission) -> None:
-        """Write a record, in a thread of the pool, and close its ticket."""
+    def _start_again(self, record: ParsedRecord, schema: Schema) -> None:
+        """Hand a record that has waited to the pool."""
+        self.raise_if_failed()
+        self._start(Submission(record, schema, self._states.open_ticket()))
+
+    def _keys_written(self, record: ParsedRecord) -> list[OrderingKey]:
+        return keys_written(record, self._policy.match_sets_of(record.resource), self._codec)
+
+    def _parse(self, stream: str, values: Mapping[str, Any]) -> ParsedRecord:
+        return self.record_parser(WRITABLE[stream]).parse(values)
+
+    def _work(self, submission: Submission) -> None:
+        """Write a record, in a thread of the pool, and close its ticket. A record that waits holds back all STATEs."""
         stream = submission.stream
         try:
             with self._outcomes.in_progress(stream):
-                self._outcomes.count_outcome(stream, self._write(submission))
-            self._states.close_ticket(submission.ticket)
+                outcome = self._write(submission)
+                if outcome:
+                    self._outcomes.count_outcome(stream, outcome)
+            (self._states.close_ticket if outcome else self._states.hold)(submission.ticket)
         except RunStopped:  # the ledger has the pending create; the open ticket holds back every later STATE
             self._outcomes.count_outcome(stream, "uncertain")
         except BaseException as error:  # noqa: BLE001  it ends the run, and must not vanish in a thread
             self._error = self._error or error
             self._stopped.set()
 
-    def _write(self, submission: _Submission) -> Outcome:
+    def _write(self, submission: Submission) -> Outcome | None:
+        """Write a record, and return its outcome; None if it waits."""
         services, plan = self._open_services, None
         try:
             services.audit.start_record()
-            plan = services.planner.plan(submission.record)
+            plan = self._waiting.attempt(submission, services.planner.plan)
+            if plan is None:
+                return None
             services.audit.start_record()  # look-ups are shared: their requests belong to no record
             result = services.executor.execute(plan)
+        except ReferenceNotFound as error:
+            result = self._add_to_rejects(submission, self._with_cause(error))
         except (RecordError, UncertainWrite) as error:
             result = self._add_to_rejects(submission, error)
         if result.outcome not in OUTCOMES_IN_LEDGER:
@@ -268,7 +283,7 @@ class TargetRun:
             services.audit.append(key, plan.action if plan else "none", result)
         return result.outcome
 
-    def _reject_fault(self, submission: _Submission, fault: RecordFault) -> None:
+    def _reject_fault(self, submission: Submission, fault: RecordFault) -> None:
         """Reject a record whose line was ambiguous. The rejects file gets the line as it came."""
         error = RecordInvalid(f"the record has {fault.reason}", where="input", hint="correct the record at its source")
         result = self._add_to_rejects(submission, error, line=fault.line)
@@ -277,7 +292,7 @@ class TargetRun:
         self._states.close_ticket(submission.ticket)
 
     def _add_to_rejects(
-        self, submission: _Submission, error: RecordError | UncertainWrite, *, line: str | None = None
+        self, submission: Submission, error: RecordError | UncertainWrite, *, line: str | None = None
     ) -> WriteResult:
         """Store a record that was not written in the rejects file, and return its outcome."""
         if isinstance(error, UncertainWrite) and self._stopped.is_set():
@@ -286,8 +301,21 @@ class TargetRun:
         if not self._is_dry:
             self._rejects.append(stream, submission.schema, line or record.values, error.one_line)
         outcome: Outcome = "uncertain" if isinstance(error, UncertainWrite) else "rejected"
+        self._outcomes_of_unwritten |= {hash(key): outcome for key in self._keys_written(record)}
         _LOGGER.warning("%s: %s %s: %s", outcome, stream, record.key.redacted, error.one_line)
         return WriteResult(outcome)
+
+    def _with_cause(self, error: ReferenceNotFound) -> ReferenceNotFound:
+        """Return the error, with the outcome of the record that it refers to, if that was not written in this run."""
+        outcome = self._outcomes_of_unwritten.get(hash(error.row_key))
+        if outcome is None:
+            return error
+        return ReferenceNotFound(
+            f"{error.what}: it was {outcome} in this run",
+            where=error.where,
+            hint="correct that record first, then replay both from the rejects file",
+            row_key=error.row_key,
+        )
 
     def _write_state(self, state: State) -> None:
         """Emit a state, once the audit of the records before it is stored."""

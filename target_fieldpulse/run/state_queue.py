@@ -7,11 +7,13 @@ loses records if the run is killed.
 from __future__ import annotations
 
 import threading
+from bisect import bisect
 from collections import deque
 from collections.abc import Callable
 from typing import Any
 
 State = dict[str, Any]
+_MAX_STATES_PER_TICKET = 2
 
 
 class StateQueue:
@@ -25,6 +27,7 @@ class StateQueue:
         self._lock = threading.Lock()
         self._last_ticket = 0
         self._open_tickets: dict[int, None] = {}  # in the order of their numbers
+        self._held: int | None = None
         self._states: deque[tuple[int, State]] = deque()
 
     def open_ticket(self) -> int:
@@ -40,11 +43,27 @@ class StateQueue:
             del self._open_tickets[ticket]
             self._emit_ready()
 
+    def hold(self, ticket: int) -> None:
+        """Keep a ticket open until `release`. Of several only the first stays: it holds back all that they would."""
+        with self._lock:
+            tickets = {ticket} if self._held is None else {ticket, self._held}
+            self._held = min(tickets)
+            for other in tickets - {self._held}:
+                del self._open_tickets[other]
+
+    def release(self) -> None:
+        """Close the ticket that `hold` keeps open."""
+        if self._held is not None:
+            self.close_ticket(self._held)
+            self._held = None
+
     def append(self, state: State) -> None:
         """Queue a state behind the records that were read so far."""
         with self._lock:
             self._states.append((self._last_ticket, state))
             self._emit_ready()
+            if len(self._states) > _MAX_STATES_PER_TICKET * (1 + len(self._open_tickets)):
+                self._drop_superseded()
 
     def _emit_ready(self) -> None:
         oldest_open = next(iter(self._open_tickets), self._last_ticket + 1)
@@ -53,3 +72,8 @@ class StateQueue:
             newest = self._states.popleft()[1]
         if newest is not None:
             self._emit(newest)
+
+    def _drop_superseded(self) -> None:
+        """Drop all but the newest of the states that become ready together: those between two open tickets."""
+        tickets = list(self._open_tickets)
+        self._states = deque({bisect(tickets, place): (place, state) for place, state in self._states}.values())

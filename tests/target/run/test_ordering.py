@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import random
 import threading
+from weakref import WeakValueDictionary
 
 import pytest
 from hypothesis import given
@@ -109,3 +110,21 @@ def test_a_state_between_two_records_waits_only_for_the_first(order: list[int]) 
     assert len(emitted) == (1 if order[0] == 1 else 0)
     state_queue.close_ticket(tickets[order[1]])
     assert len(emitted) == 1
+
+
+def test_states_behind_an_open_ticket_take_no_memory() -> None:
+    """Of the states that wait for the same record, only the newest is stored, however many come."""
+
+    class Bookmark(dict[str, int]):
+        """A state that tells whether it is still stored."""
+
+    emitted: list[dict[str, int]] = []
+    state_queue, bookmarks = StateQueue(emitted.append), WeakValueDictionary[int, Bookmark]()
+    for number in range(100):
+        ticket = state_queue.open_ticket()
+        state_queue.append(bookmarks.setdefault(number, Bookmark(n=number)))
+        (state_queue.hold if number % 10 == 0 else state_queue.close_ticket)(ticket)
+    assert len(bookmarks) < 10
+    assert emitted == []
+    state_queue.release()
+    assert emitted == [{"n": 99}]

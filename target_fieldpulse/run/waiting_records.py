@@ -1,0 +1,177 @@
+"""Records that refer to rows which do not exist yet: they wait until the end of the input, and are tried again.
+
+Taps emit streams in any order, often alphabetically, so that a comment comes before its customer.
+
+A record behind a waiting one that writes the same key waits, too: an older version never overwrites a newer one.
+Waiting records are tried in rounds, since one of them may refer to another. If a round settles none, those that hold up
+others are given up first: a newer version may be valid, and be the row that a third record refers to. If none holds up
+another, all are given up.
+"""
+
+from __future__ import annotations
+
+import logging
+import sqlite3
+import threading
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import Any, TypeVar
+
+from fieldpulse_api.errors import ConfigError, ReferenceNotFound
+from fieldpulse_api.values.strict_json import decode, encode
+from target_fieldpulse.records.parsed_record import ParsedRecord
+
+from .keyed_executor import OrderingKey
+
+_LOGGER = logging.getLogger(__name__)
+_TABLES = """
+    pragma journal_mode = off;
+    create table records (line blob not null);
+    create table keys (hash integer primary key, holds_up_others integer not null default 0);
+"""
+
+Schema = Mapping[str, Any]
+T = TypeVar("T")
+
+
+@dataclass(frozen=True)
+class Submission:
+    """A record on its way, and the ticket that holds back every STATE behind it."""
+
+    record: ParsedRecord
+    schema: Schema
+    ticket: int = 0
+
+    @property
+    def stream(self) -> str:
+        """Return the name of the record's stream."""
+        return self.record.resource.name
+
+
+class WaitingRecords:
+    """The waiting records of a run. May be used by many threads.
+
+    `keys_of` returns the keys that a record writes, `parse` a record of a stream from its values.
+    """
+
+    def __init__(
+        self,
+        keys_of: Callable[[ParsedRecord], list[OrderingKey]],
+        parse: Callable[[str, Mapping[str, Any]], ParsedRecord],
+    ) -> None:
+        self._keys_of, self._parse = keys_of, parse
+        self._schemas: list[Schema] = []
+        self._waiting = _Round()
+        self._stalled: _Round | None = None
+
+    def attempt(self, submission: Submission, plan: Callable[[ParsedRecord], T]) -> T | None:
+        """Plan a record, or let it wait for the end of the input: then return None.
+
+        Raises: ReferenceNotFound for a record whose row did not come; what `plan` raises.
+        """
+        hashes = [hash(key) for key in self._keys_of(submission.record)]
+        if not self._waiting.holds_up(hashes):
+            try:
+                return plan(submission.record)
+            except ReferenceNotFound:
+                if self._stalled and self._stalled.gives_up(hashes):
+                    raise
+        self._waiting.append(encode(self._to_line(submission)), hashes)
+        return None
+
+    def retry(self, start: Callable[[ParsedRecord, Schema], None], end_round: Callable[[], None]) -> None:
+        """Start the waiting records again, in order, until none waits. `end_round` returns once all have ended."""
+        if self._waiting.count:
+            _LOGGER.info("%d records refer to rows that were not there: trying them again", self._waiting.count)
+        while self._waiting.count:
+            tried, self._waiting = self._waiting, _Round()
+            for stream, values, schema in map(decode, tried.lines()):
+                start(self._parse(stream, values), self._schemas[schema])
+            end_round()
+            if self._stalled:
+                self._stalled.close()
+            self._stalled = tried if self._waiting.count == tried.count else None
+            if not self._stalled:
+                tried.close()
+
+    def close(self) -> None:
+        """Discard all records."""
+        for records in (self._waiting, self._stalled):
+            if records:
+                records.close()
+
+    def _to_line(self, submission: Submission) -> list[Any]:
+        if submission.schema not in self._schemas:
+            self._schemas.append(submission.schema)
+        return [submission.stream, submission.record.values, self._schemas.index(submission.schema)]
+
+
+class _Round:
+    """The records of one round, and the hashes of the keys that they write.
+
+    They are in a temporary database: SQLite holds 2 MB of it in memory, and the rest in a file that has no name and
+    vanishes with the process, however that ends.
+
+    Raises: ConfigError if the file cannot be written.
+    """
+
+    def __init__(self) -> None:
+        self.count = 0
+        self._holds_up_any = False
+        self._lock = threading.Lock()
+        self._opened: sqlite3.Connection | None = None
+
+    def append(self, line: bytes, hashes: Iterable[int]) -> None:
+        """Add a record."""
+        with self._connection() as connection:
+            connection.execute("insert into records values (?)", (line,))
+            connection.executemany("insert or ignore into keys (hash) values (?)", [(each,) for each in hashes])
+            self.count += 1
+
+    def holds_up(self, hashes: Iterable[int]) -> bool:
+        """Return whether a record with these keys must wait behind another record, and remember the keys."""
+        if not self.count:
+            return False
+        with self._connection() as connection:
+            statement = "update keys set holds_up_others = 1 where hash = ?"
+            is_held_up = connection.executemany(statement, [(each,) for each in hashes]).rowcount > 0
+            self._holds_up_any |= is_held_up
+            return is_held_up
+
+    def gives_up(self, hashes: Iterable[int]) -> bool:
+        """Return whether a record with these keys is given up, as this round settled none."""
+        with self._connection() as connection:
+            query = "select 1 from keys where hash = ? and holds_up_others"
+            return not self._holds_up_any or any(connection.execute(query, (each,)).fetchone() for each in hashes)
+
+    def lines(self) -> Iterator[bytes]:
+        """Yield the records in their order."""
+        number = 0
+        while number < self.count:
+            number += 1
+            with self._connection() as connection:
+                (line,) = connection.execute("select line from records where rowid = ?", (number,)).fetchone()
+            yield line
+
+    def close(self) -> None:
+        """Discard the records."""
+        with self._lock:
+            if self._opened:
+                self._opened.close()
+                self._opened = None
+
+    @contextmanager
+    def _connection(self) -> Iterator[sqlite3.Connection]:
+        with self._lock:
+            try:
+                if self._opened is None:
+                    self._opened = sqlite3.connect("", isolation_level=None, check_same_thread=False)
+                    self._opened.executescript(_TABLES)
+                yield self._opened
+            except sqlite3.Error as error:
+                raise ConfigError(
+                    f"The records that wait for others cannot be stored ({error}).",
+                    where="temporary folder",
+                    hint="make room in it, or set TMPDIR to another folder",
+                ) from None
