@@ -1,19 +1,14 @@
-"""The mixin that adapts the SDK's plugin classes: settings, stream maps and signals. All its private hooks are here."""
+"""The mixin that adapts the SDK's plugin classes: settings, stream maps and signals."""
 
 from __future__ import annotations
 
 import sys
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
 from decimal import Decimal
 from pathlib import Path
 from types import FrameType
 from typing import Any, ClassVar
 
 import click
-import simpleeval  # type: ignore[import-untyped]
-from singer_sdk.exceptions import MappingError
-from singer_sdk.mapper import CustomStreamMap, PluginMapper
 from singer_sdk.plugin_base import PluginBase, _ConfigInput
 from typing_extensions import override
 
@@ -25,10 +20,10 @@ from .console_log import adapt_sdk_logging
 from .environment import settings_from_environment
 from .exit_codes import end_by_signal
 from .settings import PluginSettings
+from .stream_maps import StreamMapper
 from .validation import check_settings
 
 Config = dict[str, Any]
-Record = dict[str, Any]
 
 
 class FieldPulsePlugin(PluginBase):
@@ -38,6 +33,17 @@ class FieldPulsePlugin(PluginBase):
     settings: PluginSettings
     mapper: StreamMapper
     config_jsonschema: ClassVar[Config]
+
+    @classmethod
+    @override
+    def append_builtin_config(cls, config_jsonschema: Config) -> None:
+        """Add the settings of stream maps and flattening. Batches and load methods do not apply to an API.
+
+        The mapper checks the maps: its errors name stream and property, and the SDK's schema of maps is invalid.
+        """
+        PluginBase.append_builtin_config.__func__(cls, config_jsonschema)  # type: ignore[attr-defined]
+        maps = config_jsonschema["properties"]["stream_maps"]
+        config_jsonschema["properties"]["stream_maps"] = {name: maps[name] for name in ("type", "title", "description")}
 
     @classmethod
     @override
@@ -101,70 +107,12 @@ class FieldPulsePlugin(PluginBase):
     @override
     def setup_mapper(self) -> None:
         """Set up stream maps. A tap has to register its catalog afterwards."""
-        with _stream_map_errors():
-            self.mapper = StreamMapper(dict(self.config), self.logger)
+        self.mapper = StreamMapper(dict(self.config), self.logger)
 
     @override
     def _handle_termination(self, signum: int, frame: FrameType | None) -> None:
         """End with 128 + the signal's number; the SDK would end with 0, like a run that succeeded."""
         end_by_signal(signum, frame)
-
-
-class StreamMapper(PluginMapper):
-    """The SDK's mapper, with errors in the user's expressions raised as ConfigError."""
-
-    @contextmanager
-    def without_maps(self) -> Iterator[None]:
-        """Register streams without their maps, which may not fit a stream that is not selected."""
-        maps, self.stream_maps_dict = self.stream_maps_dict, {}
-        yield
-        self.stream_maps_dict = maps
-
-    @override
-    def register_raw_stream_schema(
-        self, stream_name: str, schema: Config, key_properties: Sequence[str] | None
-    ) -> None:
-        with _stream_map_errors(stream_name):
-            super().register_raw_stream_schema(stream_name, schema, key_properties)
-        for stream_map in self.stream_maps[stream_name]:
-            if isinstance(stream_map, CustomStreamMap):
-                # The mapper creates its maps itself and has no hook for their class.
-                stream_map._eval = _with_config_errors(stream_map._eval, stream_name)  # type: ignore[method-assign]  # noqa: SLF001
-
-
-def _with_config_errors(evaluate: Callable[..., Any], stream_name: str) -> Callable[..., Any]:
-    def evaluate_or_raise(expr: str, expr_parsed: Any, record: Record, property_name: str | None) -> Any:
-        try:
-            return evaluate(expr, expr_parsed, record, property_name)
-        except Exception as error:  # noqa: BLE001  an expression can raise anything
-            place = f"property {property_name}" if property_name else "__filter__"
-            raise ConfigError(
-                f"A stream map cannot be evaluated: {_reason(error)}.",
-                where=f"setting stream_maps · stream {stream_name} · {place} · {expr}",
-                hint="correct it; a property may be None, and in a deleted row all are but `id` and `deleted_at`",
-            ) from None
-
-    return evaluate_or_raise
-
-
-def _reason(error: Exception) -> str:
-    """Return why an expression failed. Only the evaluator's own texts quote no record."""
-    cause = error.__cause__ or error
-    name = type(cause).__name__
-    return f"{name}: {cause}" if isinstance(cause, simpleeval.InvalidExpression) else name
-
-
-@contextmanager
-def _stream_map_errors(stream_name: str | None = None) -> Iterator[None]:
-    try:
-        yield
-    except (MappingError, NotImplementedError, SyntaxError, ValueError, TypeError) as error:
-        cause = f" ({type(error.__cause__).__name__})" if error.__cause__ else ""
-        raise ConfigError(
-            f"A stream map is invalid: {error}{cause}",
-            where="setting stream_maps" + (f" · stream {stream_name}" if stream_name else ""),
-            hint="correct the setting",
-        ) from None
 
 
 def _read_config_file(path: str) -> Config:

@@ -45,11 +45,8 @@ def _unusable_values(config: Mapping[str, Any]) -> Iterator[str]:
 
 
 def _schema_violations(config: Mapping[str, Any], schema: Mapping[str, Any]) -> Iterator[str]:
-    try:
-        for error in Draft7Validator(dict(schema)).iter_errors(config):
-            yield _describe(error, schema["properties"])
-    except AttributeError:  # the SDK declares `stream_maps.__else__` with an invalid schema
-        yield "Setting 'stream_maps.__else__' accepts only null and '__NULL__'."
+    for error in Draft7Validator(dict(schema)).iter_errors(config):
+        yield _describe(error, schema["properties"])
 
 
 def _describe(error: ValidationError, properties: Mapping[str, Any]) -> str:

@@ -4,17 +4,23 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Callable, Iterator
-from typing import IO, Any
+from typing import IO, Any, NamedTuple
 
 from singer_sdk.singerlib.encoding.base import GenericSingerReader
 from typing_extensions import override
 
-from fieldpulse_api.errors import InvalidInput
+from fieldpulse_api.errors import InvalidInput, RecordInvalid
 from fieldpulse_api.values.strict_json import encoding_problem, parse
 from fieldpulse_plugin.exit_codes import check_stream
-from target_fieldpulse.records.parsed_record import RecordFault
 
 _Message = dict[str, Any]
+
+
+class RecordFault(NamedTuple):
+    """Why a record cannot be trusted, with its input line: no parsed form would keep the line as it was."""
+
+    error: RecordInvalid
+    line: str
 
 
 class MessageReader(GenericSingerReader[str]):
@@ -56,7 +62,8 @@ class MessageReader(GenericSingerReader[str]):
         what = "; ".join(problems)
         if problems and (message["type"] != "RECORD" or has_duplicate_keys):
             raise self._line_error(f"has {what}")
-        self.fault = RecordFault(what, line) if problems else None
+        error = RecordInvalid(f"the record has {what}", where="input", hint="correct the record at its source")
+        self.fault = RecordFault(error, line) if problems else None
         return message
 
     @property

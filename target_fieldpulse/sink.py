@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import logging
+from collections.abc import Mapping
+from collections.abc import Set as AbstractSet
 from typing import TYPE_CHECKING, Any
 
 from singer_sdk.sinks import RecordSink
@@ -17,59 +19,68 @@ if TYPE_CHECKING:
     from .target import TargetFieldPulse
 
 _LOGGER = logging.getLogger(__name__)
+_MAX_NAMED = 200  # properties without effect, for each stream; sources may have a property for each record
 
 Record = dict[str, Any]
 
 
 class FieldPulseSink(RecordSink):
-    """The sink of one writable stream. An invalid record is rejected when its turn comes, and the run goes on."""
+    """The sink of one writable stream. An invalid record is rejected when its turn comes, and the run goes on.
+
+    `schema_message` is what a rejects file needs before a record of this sink.
+    """
+
+    schema_message: Mapping[str, Any]
 
     def __init__(self, target: TargetFieldPulse, stream_name: str, schema: Record, key_properties: Any) -> None:
         super().__init__(target, stream_name, schema, key_properties)
-        self._run, self._reader = target.run, target.reader
+        self._run, self._named = target.run, target.unwritable_properties[stream_name]
         self._resource = WRITABLE[stream_name]
         self._parser = self._run.record_parser(self._resource)
+        self._writable = {*self._resource.write_spec.properties, "id", EXTERNAL_ID, *DELETED_AT}
+        if self._resource.custom_field_object:
+            self._writable.add(CUSTOM_FIELDS_PROPERTY)
+
+    @override
+    def get_validator(self) -> None:
+        """Return None: the parser validates records by what FieldPulse accepts, not by the schema of their source."""
 
     @override
     def setup(self) -> None:
         """Prepare the run for this stream, and warn of properties that have no effect.
 
-        Raises: UnsupportedStreamError for a schema without any property that identifies a record.
+        Raises: UnsupportedStreamError for a schema without any property that identifies a record, unless records may
+        have more properties than it names.
         """
         write = self._resource.write_spec
-        properties = set(self.schema["properties"])
+        properties = self.schema["properties"].keys()
         row_properties = write.reference(write.row_reference).properties if write.row_reference else ()
         identifiers = row_properties or (EXTERNAL_ID, "id")
-        if not properties & set(identifiers):
+        if properties.isdisjoint(identifiers) and not self.schema.get("additionalProperties"):
             explanation = "" if row_properties else " (external_id is your key, id the FieldPulse id)"
             raise UnsupportedStreamError(
                 f"Records of `{self.stream_name}` have no identifier.",
                 where=f"SCHEMA of {self.stream_name}",
                 hint=f"add one of these properties to the schema: {', '.join(identifiers)}{explanation}",
             )
-        known = {*write.properties, "id", EXTERNAL_ID, *DELETED_AT}
-        known |= {CUSTOM_FIELDS_PROPERTY} if self._resource.custom_field_object else set()
-        unknown = sorted(name for name in properties - known if not name.startswith("_sdc_"))
-        if unknown:
-            _LOGGER.warning("%s: ignoring properties that cannot be written: %s", self.stream_name, ", ".join(unknown))
+        self._warn_of_unwritable(properties)
         self._run.prepare(self._resource)
-
-    @override
-    def _remove_sdc_metadata_from_record(self, record: Record) -> None:
-        """Keep `_sdc_deleted_at`, which the SDK would remove: it deletes rows. The others have no effect."""
-
-    @override
-    def _validate_and_parse(self, record: Record) -> Record:
-        return record
-
-    @override
-    def _singer_validate_message(self, record: Record) -> None:
-        """Leave validation to the parser: a record without its key is rejected, and the run goes on."""
 
     @override
     def process_record(self, record: Record, context: object) -> None:
         """Parse the record and submit it. This blocks while too many records are in progress."""
-        self._run.submit(self._parser.parse(record, self._reader.fault), self.schema)
+        self._warn_of_unwritable(record.keys())
+        self._run.submit(self._parser.parse(record), self.schema_message)
+
+    def _warn_of_unwritable(self, properties: AbstractSet[str]) -> None:
+        """Name each property that cannot be written once, whether a SCHEMA or only a record has it."""
+        new = properties - self._writable - self._named if len(self._named) < _MAX_NAMED else ()
+        names = sorted(name for name in new if not name.startswith("_sdc_"))
+        if names:
+            self._named |= set(names)
+            more = f" and {len(names) - _MAX_NAMED} more" if len(names) > _MAX_NAMED else ""
+            listed = ", ".join(names[:_MAX_NAMED]) + more
+            _LOGGER.warning("%s: ignoring properties that cannot be written: %s", self.stream_name, listed)
 
 
 class DiscardSink(RecordSink):

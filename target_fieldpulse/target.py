@@ -2,36 +2,51 @@
 
 from __future__ import annotations
 
+import difflib
 import sys
+from collections import defaultdict
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
 from functools import cached_property
 from typing import Any, ClassVar, cast
 
 from singer_sdk import Target
-from singer_sdk.exceptions import (
-    InvalidJSONSchema,
-    InvalidRecord,
-    MissingKeyPropertiesError,
-    RecordsWithoutSchemaException,
-)
+from singer_sdk.exceptions import RecordsWithoutSchemaException
 from singer_sdk.helpers.capabilities import PluginCapabilities
-from singer_sdk.plugin_base import PluginBase, _ConfigInput
+from singer_sdk.mapper import RemoveRecordTransform, SameRecordTransform, StreamMap
+from singer_sdk.plugin_base import _ConfigInput
 from singer_sdk.sinks import Sink
 from typing_extensions import override
 
-from fieldpulse_api.errors import InvalidInput, UnsupportedStreamError, allowed_and_similar
+from fieldpulse_api.errors import ConfigError, InvalidInput, RecordInvalid, UnsupportedStreamError, allowed_and_similar
 from fieldpulse_api.resources.catalogue import BY_NAME, WRITABLE
 from fieldpulse_api.values.strict_json import encode
 from fieldpulse_plugin.exit_codes import report_error
 from fieldpulse_plugin.sdk import FieldPulsePlugin
 from fieldpulse_plugin.settings import SHARED_SETTINGS
+from fieldpulse_plugin.stream_maps import UnmappableRecord, maps_without_stream
 from target_fieldpulse.run.run import TargetRun
 
+from .input_schema import mappable_schema
 from .message_reader import MessageReader
 from .settings import TARGET_SETTINGS, TargetSettings
 from .sink import DiscardSink, FieldPulseSink
 
 _CHECK_INPUT = "check the tap that produces the input; records after this message were not written"
-_BROKEN_INPUT = (InvalidJSONSchema, InvalidRecord, MissingKeyPropertiesError, RecordsWithoutSchemaException)
+_IS_MAPPED = "is_mapped"  # a key of the SCHEMA messages in rejects files: stream maps were applied to these records
+
+
+class _RecordBeforeSchema(InvalidInput, RecordsWithoutSchemaException):
+    """The SDK's error, in the form of ours."""
+
+
+@dataclass(frozen=True)
+class _InputStream:
+    """A stream of the input: its SCHEMA message as it came, and the sink behind each of its maps."""
+
+    schema_message: Mapping[str, Any]
+    sinks: list[tuple[StreamMap, Sink]]
 
 
 class TargetFieldPulse(FieldPulsePlugin, Target):
@@ -52,17 +67,22 @@ class TargetFieldPulse(FieldPulsePlugin, Target):
     message_reader_class = MessageReader
     settings_class = TargetSettings
     settings: TargetSettings
+    _ignores_versions = False
 
     @cached_property
     def run(self) -> TargetRun:
         """Return the run of this process."""
         return TargetRun(self.settings, self._write_state_message)
 
-    @classmethod
-    @override
-    def append_builtin_config(cls, config_jsonschema: dict[str, Any]) -> None:
-        """Add the settings of stream maps and flattening. Batches and load methods do not apply to an API."""
-        PluginBase.append_builtin_config.__func__(cls, config_jsonschema)  # type: ignore[attr-defined]
+    @cached_property
+    def _input_streams(self) -> dict[str, _InputStream]:
+        """Return the streams whose SCHEMA came, by their names before stream maps."""
+        return {}
+
+    @cached_property
+    def unwritable_properties(self) -> defaultdict[str, set[str]]:
+        """Return the properties that the log has named as ignored, by stream."""
+        return defaultdict(set)
 
     @override
     def get_sink_class(self, stream_name: str) -> type[Sink]:
@@ -74,22 +94,97 @@ class TargetFieldPulse(FieldPulsePlugin, Target):
             return FieldPulseSink
         if stream_name not in BY_NAME and self.settings.discard_unknown_streams:
             return DiscardSink
-        raise _unsupported_stream_error(stream_name)
+        raise self._unsupported_stream_error(stream_name)
 
     @override
     def _process_schema_message(self, message_dict: dict[str, Any]) -> None:
+        """Open the sinks of a stream. A stream that its map removes has none, so it may have any name.
+
+        A schema is not validated, because no record is validated by it.
+        """
         self._assert_line_requires(message_dict, requires={"stream", "schema"})
-        schema = message_dict["schema"]
+        stream, schema = message_dict["stream"], message_dict["schema"]
         if not (isinstance(schema, dict) and isinstance(schema.get("properties", {}), dict)):
             raise self._malformed_error("schema")
-        super()._process_schema_message(message_dict)
+        before = self._input_streams.get(stream)
+        if before and before.schema_message == message_dict:
+            return
+        maps = [each for each in self._maps_of(message_dict) if not isinstance(each, RemoveRecordTransform)]
+        if not (maps or before):
+            self.logger.info("%s: stream_maps removes this stream; its records count as skipped", stream)
+        sinks = [(each, self._sink_of(each, message_dict)) for each in maps]
+        self._input_streams[stream] = _InputStream(message_dict, sinks)
+
+    def _maps_of(self, message: Mapping[str, Any]) -> list[StreamMap]:
+        """Return the maps of a stream. Records of a rejects file that were mapped before are not mapped again."""
+        stream, schema = message["stream"], mappable_schema(message["schema"])
+        if message.get(_IS_MAPPED):
+            return [SameRecordTransform(stream, schema, None, None)]
+        declared = message.get("key_properties")
+        keys = [name for name in schema["properties"] if isinstance(declared, list) and name in declared]
+        with self._errors_with_line():
+            self.mapper.register_raw_stream_schema(stream, schema, keys)
+        return self.mapper.stream_maps[stream]
+
+    def _sink_of(self, stream_map: StreamMap, message: Mapping[str, Any]) -> Sink:
+        """Return a new sink; two streams may be mapped to one. Raises: UnsupportedStreamError."""
+        sink = self.add_sink(stream_map.stream_alias, stream_map.transformed_schema)
+        if isinstance(sink, FieldPulseSink):
+            sink.schema_message = message
+            if stream_map.flattening_enabled or not isinstance(stream_map, SameRecordTransform):
+                mapped = {"stream": sink.stream_name, "schema": sink.schema, _IS_MAPPED: True}
+                sink.schema_message = {"type": "SCHEMA", **mapped, "key_properties": []}
+        return sink
 
     @override
     def _process_record_message(self, message_dict: dict[str, Any]) -> None:
+        """Submit what the maps of the stream make of a record.
+
+        A record that a map cannot evaluate, or whose line is ambiguous, is rejected once. What other maps make of it is
+        written, and a replay finds these rows unchanged.
+        """
         self.run.raise_if_failed()
-        if not isinstance(message_dict.get("record", {}), dict):
+        self._assert_line_requires(message_dict, requires={"stream", "record"})
+        name, record = message_dict["stream"], message_dict["record"]
+        if not isinstance(record, dict):
             raise self._malformed_error("record")
-        super()._process_record_message(message_dict)
+        stream = self._input_streams.get(name)
+        if stream is None:
+            raise _RecordBeforeSchema(
+                "A RECORD message came before the SCHEMA message of its stream.",
+                where=self.reader.where,
+                hint=_CHECK_INPUT,
+            )
+        rejections: list[tuple[str, RecordInvalid]] = []
+        for stream_map, sink in stream.sinks:
+            if isinstance(sink, DiscardSink):
+                sink.process_record(record, {})
+                continue
+            try:
+                with self._errors_with_line():
+                    mapped = stream_map.transform(record)
+                if mapped is not None and self.reader.fault:
+                    raise self.reader.fault.error
+                if mapped is not None:
+                    sink.process_record(mapped, {})
+            except (UnmappableRecord, RecordInvalid) as error:
+                rejections.append((sink.stream_name, RecordInvalid(error.what, where=error.where, hint=error.hint)))
+        if rejections:
+            line = self.reader.fault.line if self.reader.fault else None
+            self.run.reject(*rejections[0], stream.schema_message, line or record)
+        elif not stream.sinks:
+            self.run.skip(name)
+
+    @contextmanager
+    def _errors_with_line(self) -> Iterator[None]:
+        """Add the line of the input to an error in a setting."""
+        try:
+            yield
+        except UnmappableRecord:  # stored in the rejects file, where the same record must have the same reason
+            raise
+        except ConfigError as error:
+            error.where += f" · {self.reader.where}"
+            raise
 
     @override
     def _process_state_message(self, message_dict: dict[str, Any]) -> None:
@@ -115,6 +210,9 @@ class TargetFieldPulse(FieldPulsePlugin, Target):
     @override
     def _process_activate_version_message(self, message_dict: dict[str, Any]) -> None:
         """Ignore the message: an API has no versions of a table, and nothing is deleted because of one."""
+        if not self._ignores_versions:
+            self._ignores_versions = True
+            self.logger.info("Ignoring ACTIVATE_VERSION messages: nothing is deleted because of them")
 
     @override
     def process_endofpipe(self) -> None:
@@ -122,6 +220,9 @@ class TargetFieldPulse(FieldPulsePlugin, Target):
         self.run.finish()
         self.run.raise_if_failed()
         super().process_endofpipe()
+        streams = [name for name, each in self._input_streams.items() if not each.schema_message.get(_IS_MAPPED)]
+        for name, fault in maps_without_stream(self.config.get("stream_maps") or {}, streams) if streams else ():
+            self.logger.warning("The input had no stream for the stream map %r: %s", name, fault)
 
     @property
     def reader(self) -> MessageReader:
@@ -131,18 +232,23 @@ class TargetFieldPulse(FieldPulsePlugin, Target):
     def _malformed_error(self, part: str) -> InvalidInput:
         return InvalidInput(f"The {part} of a message is not an object.", where=self.reader.where, hint=_CHECK_INPUT)
 
-    def _as_input_error(self, error: BaseException) -> BaseException:
-        """Return an error of the SDK about the input as InvalidInput: the SDK's messages quote the input."""
-        if isinstance(error, RecordsWithoutSchemaException):
-            return InvalidInput(
-                "A RECORD message came before the SCHEMA message of its stream.",
-                where=self.reader.where,
-                hint=_CHECK_INPUT,
-            )
-        if isinstance(error, _BROKEN_INPUT):
-            what = f"The input violates the Singer specification ({type(error).__name__})."
-            return InvalidInput(what, where=self.reader.where, hint=_CHECK_INPUT)
-        return error
+    def _unsupported_stream_error(self, stream_name: str) -> UnsupportedStreamError:
+        resource = BY_NAME.get(stream_name)
+        drop = f'drop it with stream_maps: {{"{stream_name}": "__NULL__"}}'
+        if resource is None:
+            what = f"FieldPulse has no stream {stream_name!r}."
+            hint = f"rename it with a stream map, {drop}, or set unknown_streams: discard"
+            if similar := difflib.get_close_matches(stream_name, self.config.get("stream_maps") or {}, n=1):
+                hint += f"; stream_maps has a map of {similar[0]!r}"
+        elif resource.is_read_only:
+            what, hint = f"`{stream_name}` is read-only in the FieldPulse API.", f"deselect it, or {drop}"
+        else:
+            what, hint = f"This target does not support writing `{stream_name}`.", f"deselect it, or {drop}"
+        return UnsupportedStreamError(
+            f"{what} Writable streams: {allowed_and_similar(stream_name, WRITABLE)}",
+            where=f"{self.reader.where} · SCHEMA of {stream_name}; none of its records was sent",
+            hint=hint,
+        )
 
     @classmethod
     @override
@@ -163,23 +269,5 @@ class TargetFieldPulse(FieldPulsePlugin, Target):
             target.listen(file_input)
         except BaseException as error:  # noqa: BLE001  also a signal's SystemExit
             run.finish(is_stopped=True)
-            sys.exit(run.close(report_error(target._as_input_error(error))))
+            sys.exit(run.close(report_error(error)))
         sys.exit(run.close())
-
-
-def _unsupported_stream_error(stream_name: str) -> UnsupportedStreamError:
-    resource = BY_NAME.get(stream_name)
-    if resource is None:
-        what, hint = (
-            f"FieldPulse has no stream {stream_name!r}.",
-            "rename it (stream_maps), or set unknown_streams: discard",
-        )
-    elif resource.is_read_only:
-        what, hint = f"`{stream_name}` is read-only in the FieldPulse API.", "deselect it"
-    else:
-        what, hint = f"This target does not support writing `{stream_name}`.", "deselect it"
-    return UnsupportedStreamError(
-        f"{what} Writable streams: {allowed_and_similar(stream_name, WRITABLE)}",
-        where=f"SCHEMA of {stream_name}; none of its records was sent",
-        hint=hint,
-    )

@@ -26,5 +26,6 @@ def exit_statuses_table() -> str:
 
 def _descendants(error: type[FieldPulseError]) -> Iterator[type[FieldPulseError]]:
     for child in error.__subclasses__():
-        yield child
+        if not child.__name__.startswith("_"):
+            yield child
         yield from _descendants(child)

@@ -9,6 +9,7 @@ from typing import Any
 from singer_sdk.streams import Stream
 
 from fieldpulse_api.errors import ConfigError, got_and_allowed
+from fieldpulse_plugin.stream_maps import maps_without_stream
 
 
 def check_sources(stream_maps: Mapping[str, Any], streams: Collection[str]) -> None:
@@ -25,12 +26,9 @@ def check_sources(stream_maps: Mapping[str, Any], streams: Collection[str]) -> N
                 where=f"setting stream_maps · {maps[0]}",
                 hint="put all rules for the stream into one map",
             )
-    for name, definition in stream_maps.items():
-        source = definition.get("__source__", name) if isinstance(definition, dict) else name
-        if name.startswith("__") or any(fnmatch(stream, str(source)) for stream in streams):
-            continue
+    for name, fault in maps_without_stream(stream_maps, streams):
         raise ConfigError(
-            f"A stream map is for a stream that does not exist: {got_and_allowed(source, sorted(streams))}.",
+            f"A stream map is for a stream that does not exist: {fault}.",
             where=f"setting stream_maps · {name}",
             hint="correct the name; to make a stream of another name, write its source as __source__",
         )

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from datetime import timezone
-from typing import Any, NamedTuple
+from typing import Any
 
 import msgspec
 
@@ -31,19 +31,12 @@ _MAX_EXTERNAL_ID_CHARACTERS = 500  # the ledger stores 512, with the prefix of t
 _MAX_ROW_ID = 2**63 - 1
 
 
-class RecordFault(NamedTuple):
-    """Why a record cannot be trusted, with its input line: no parsed form would keep the line as it was."""
-
-    reason: str
-    line: str
-
-
 @dataclass(frozen=True)
 class ParsedRecord:
     """One record of a writable stream.
 
     `values` are its properties, with lists and objects parsed. A record with an `error` is rejected when its turn
-    comes, one with a `fault` at once. Their other attributes hold what could be parsed; `key` may be empty.
+    comes. Its other attributes hold what could be parsed; `key` may be empty.
     """
 
     resource: WritableResource
@@ -55,7 +48,6 @@ class ParsedRecord:
     custom_fields: Record = field(default_factory=dict)
     property_hashes: PropertyHashes = field(default_factory=dict)
     error: RecordInvalid | None = None
-    fault: RecordFault | None = None
 
 
 @dataclass(frozen=True)
@@ -72,11 +64,11 @@ class RecordParser:
     fill_empty_only: bool = False
     stores_external_id: bool = False
 
-    def parse(self, record: Record, fault: RecordFault | None = None) -> ParsedRecord:
-        """Return a record, with its first error if it is invalid. Of a record with a fault, only the key is parsed."""
+    def parse(self, record: Record) -> ParsedRecord:
+        """Return a record, with its first error if it is invalid."""
         values = parse_json_strings(self.resource.write_spec, record)
         key = LedgerKey(self.resource.name, KeyKind.EXTERNAL_ID, "")
-        parsed = ParsedRecord(self.resource, values, key, fault=fault)
+        parsed = ParsedRecord(self.resource, values, key)
         is_row_change = self.resource.write_spec.target_resource is not None  # its key is the row that it refers to
         try:
             try:
@@ -85,8 +77,6 @@ class RecordParser:
             except RecordInvalid:
                 if not is_row_change:
                     raise
-            if fault:
-                return parsed
             parsed = replace(parsed, is_deleted=_is_deleted(values))
             return parsed if is_row_change or parsed.is_deleted else self._with_properties(parsed)
         except RecordInvalid as error:

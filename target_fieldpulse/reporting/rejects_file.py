@@ -28,11 +28,12 @@ class RejectsFile:
         check_writable(path, "rejects_path")
         self._path, self._file = path, -1
         self._line_hashes: set[int] = set()
-        self._schemas: dict[str, Mapping[str, Any]] = {}
+        self._schema_messages: dict[str, Mapping[str, Any]] = {}
         self._lock = threading.Lock()
 
-    def append(self, stream: str, schema: Mapping[str, Any], record: Mapping[str, Any] | str, reason: str) -> None:
+    def append(self, schema_message: Mapping[str, Any], record: Mapping[str, Any] | str, reason: str) -> None:
         """Append a record, or the line of a RECORD message. It is on the disk when this returns."""
+        stream = schema_message["stream"]
         if isinstance(record, str):
             line = _with_reason(record.strip().encode(), reason)
         else:
@@ -43,10 +44,9 @@ class RejectsFile:
             if hash(line) in self._line_hashes:
                 return
             self._line_hashes.add(hash(line))
-            if self._schemas.get(stream) != schema:
-                self._schemas[stream] = schema
-                message = {"type": "SCHEMA", "stream": stream, "schema": schema, "key_properties": []}
-                line = encode(message) + b"\n" + line
+            if self._schema_messages.get(stream) != schema_message:
+                self._schema_messages[stream] = schema_message
+                line = encode(schema_message) + b"\n" + line
             os.write(self._file, line)
             os.fsync(self._file)
 

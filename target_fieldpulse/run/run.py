@@ -9,14 +9,15 @@ from collections.abc import Callable, Mapping
 from contextlib import ExitStack
 from typing import Any
 
-from fieldpulse_api.errors import ConfigError, RecordError, RecordInvalid, ReferenceNotFound, UncertainWrite
+from fieldpulse_api.errors import ConfigError, RecordError, ReferenceNotFound, UncertainWrite
 from fieldpulse_api.http.client import Client
 from fieldpulse_api.resources.catalogue import WRITABLE
 from fieldpulse_api.resources.model import WritableResource
 from fieldpulse_plugin.progress import Progress
 from target_fieldpulse.planning.safety_limits import LimitBuffer, SafetyLimits
 from target_fieldpulse.records.field_codec import FieldCodec
-from target_fieldpulse.records.parsed_record import ParsedRecord, RecordFault, RecordParser
+from target_fieldpulse.records.ledger_key import KeyKind, LedgerKey
+from target_fieldpulse.records.parsed_record import ParsedRecord, RecordParser
 from target_fieldpulse.reporting.audit import OUTCOMES_IN_LEDGER
 from target_fieldpulse.reporting.outcomes import Outcome, Outcomes, WriteResult
 from target_fieldpulse.reporting.private_files import check_writable
@@ -28,7 +29,7 @@ from target_fieldpulse.writing.services import Waiter
 from .keyed_executor import KeyedExecutor, OrderingKey
 from .ordering_keys import keys_read, keys_written
 from .state_queue import State, StateQueue
-from .waiting_records import Schema, Submission, WaitingRecords
+from .waiting_records import SchemaMessage, Submission, WaitingRecords
 from .wiring import ClientFactory, RunServices, build_services
 
 _LOGGER = logging.getLogger(__name__)
@@ -104,22 +105,30 @@ class TargetRun:
         """Return the parser for the records of a stream."""
         return self._policy.record_parser(resource, self._codec)
 
-    def submit(self, record: ParsedRecord, schema: Schema) -> None:
-        """Accept one record; block while too many are in flight. A record with a fault is rejected.
+    def submit(self, record: ParsedRecord, schema_message: SchemaMessage) -> None:
+        """Accept one record; block while too many are in flight.
 
         Raises: the error that ended the run.
         """
         self.raise_if_failed()
         self._outcomes.count_read(record.resource.name)
-        submission = Submission(record, schema, self._states.open_ticket())
-        if record.fault:
-            self._reject_fault(submission, record.fault)
-        elif self._limit_buffer is None:
+        submission = Submission(record, schema_message, self._states.open_ticket())
+        if self._limit_buffer is None:
             self._start(submission)
         else:
             self._count_planned(submission)
             if self._limit_buffer.append(lambda: self._start(submission)):
                 self._release_buffered()
+
+    def reject(self, stream: str, error: RecordError, schema_message: SchemaMessage, record: Record | str) -> None:
+        """Reject a record of the input, or the line of one, that was not mapped. It is stored as it came."""
+        self._outcomes.count_read(stream)
+        if not self._is_dry:
+            self._rejects.append(schema_message, record, error.one_line)
+        _LOGGER.warning("rejected: %s: %s", stream, error.one_line)
+        self._outcomes.count_outcome(stream, "rejected")
+        key = LedgerKey(stream, KeyKind.EXTERNAL_ID, "")
+        self._open_services.audit.append(key, "none", WriteResult("rejected"))
 
     def skip(self, stream: str) -> None:
         """Count a record that is not to be written."""
@@ -220,7 +229,7 @@ class TargetRun:
         buffer, self._limit_buffer = self._limit_buffer, None
         if buffer:
             self._uncounted.retry(
-                lambda record, schema: self._count_planned(Submission(record, schema)), end_round=lambda: None
+                lambda record, message: self._count_planned(Submission(record, message)), end_round=lambda: None
             )
             self._safety_limits.reset()
             if self._services:
@@ -238,10 +247,10 @@ class TargetRun:
             after=keys_read(record.resource.write_spec, record.values),
         )
 
-    def _start_again(self, record: ParsedRecord, schema: Schema) -> None:
+    def _start_again(self, record: ParsedRecord, schema_message: SchemaMessage) -> None:
         """Hand a record that has waited to the pool."""
         self.raise_if_failed()
-        self._start(Submission(record, schema, self._states.open_ticket()))
+        self._start(Submission(record, schema_message, self._states.open_ticket()))
 
     def _keys_written(self, record: ParsedRecord) -> list[OrderingKey]:
         return keys_written(record, self._policy.match_sets_of(record.resource), self._codec)
@@ -283,23 +292,13 @@ class TargetRun:
             services.audit.append(key, plan.action if plan else "none", result)
         return result.outcome
 
-    def _reject_fault(self, submission: Submission, fault: RecordFault) -> None:
-        """Reject a record whose line was ambiguous. The rejects file gets the line as it came."""
-        error = RecordInvalid(f"the record has {fault.reason}", where="input", hint="correct the record at its source")
-        result = self._add_to_rejects(submission, error, line=fault.line)
-        self._outcomes.count_outcome(submission.stream, result.outcome)
-        self._open_services.audit.append(submission.record.key, "none", result)
-        self._states.close_ticket(submission.ticket)
-
-    def _add_to_rejects(
-        self, submission: Submission, error: RecordError | UncertainWrite, *, line: str | None = None
-    ) -> WriteResult:
+    def _add_to_rejects(self, submission: Submission, error: RecordError | UncertainWrite) -> WriteResult:
         """Store a record that was not written in the rejects file, and return its outcome."""
         if isinstance(error, UncertainWrite) and self._stopped.is_set():
             raise RunStopped from None
         stream, record = submission.stream, submission.record
         if not self._is_dry:
-            self._rejects.append(stream, submission.schema, line or record.values, error.one_line)
+            self._rejects.append(submission.schema_message, record.values, error.one_line)
         outcome: Outcome = "uncertain" if isinstance(error, UncertainWrite) else "rejected"
         self._outcomes_of_unwritten |= {hash(key): outcome for key in self._keys_written(record)}
         _LOGGER.warning("%s: %s %s: %s", outcome, stream, record.key.redacted, error.one_line)

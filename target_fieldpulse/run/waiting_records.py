@@ -31,7 +31,7 @@ _TABLES = """
     create table keys (hash integer primary key, holds_up_others integer not null default 0);
 """
 
-Schema = Mapping[str, Any]
+SchemaMessage = Mapping[str, Any]
 T = TypeVar("T")
 
 
@@ -40,7 +40,7 @@ class Submission:
     """A record on its way, and the ticket that holds back every STATE behind it."""
 
     record: ParsedRecord
-    schema: Schema
+    schema_message: SchemaMessage
     ticket: int = 0
 
     @property
@@ -61,7 +61,7 @@ class WaitingRecords:
         parse: Callable[[str, Mapping[str, Any]], ParsedRecord],
     ) -> None:
         self._keys_of, self._parse = keys_of, parse
-        self._schemas: list[Schema] = []
+        self._schema_messages: list[SchemaMessage] = []
         self._waiting = _Round()
         self._stalled: _Round | None = None
 
@@ -80,14 +80,14 @@ class WaitingRecords:
         self._waiting.append(encode(self._to_line(submission)), hashes)
         return None
 
-    def retry(self, start: Callable[[ParsedRecord, Schema], None], end_round: Callable[[], None]) -> None:
+    def retry(self, start: Callable[[ParsedRecord, SchemaMessage], None], end_round: Callable[[], None]) -> None:
         """Start the waiting records again, in order, until none waits. `end_round` returns once all have ended."""
         if self._waiting.count:
             _LOGGER.info("%d records refer to rows that were not there: trying them again", self._waiting.count)
         while self._waiting.count:
             tried, self._waiting = self._waiting, _Round()
-            for stream, values, schema in map(decode, tried.lines()):
-                start(self._parse(stream, values), self._schemas[schema])
+            for stream, values, number in map(decode, tried.lines()):
+                start(self._parse(stream, values), self._schema_messages[number])
             end_round()
             if self._stalled:
                 self._stalled.close()
@@ -102,9 +102,9 @@ class WaitingRecords:
                 records.close()
 
     def _to_line(self, submission: Submission) -> list[Any]:
-        if submission.schema not in self._schemas:
-            self._schemas.append(submission.schema)
-        return [submission.stream, submission.record.values, self._schemas.index(submission.schema)]
+        if submission.schema_message not in self._schema_messages:
+            self._schema_messages.append(submission.schema_message)
+        return [submission.stream, submission.record.values, self._schema_messages.index(submission.schema_message)]
 
 
 class _Round:

@@ -117,7 +117,10 @@ def test_a_path_that_cannot_be_read_is_rejected(plugin: Plugin, path: str) -> No
 )
 @plugins
 def test_an_invalid_stream_map_is_rejected(plugin: Plugin, maps: Config, shared: Sandbox, tmp_path: Path) -> None:
-    """At set-up, or at the first record for which it fails; the message names the setting."""
+    """At set-up, or at the first record for which it fails; the message names the setting.
+
+    The target rejects a record for which a map fails that may be right for others.
+    """
     config = {"api_key": shared.key, "api_url": shared.url, "rate_limit_store": "memory"} | _places(plugin, tmp_path)
     (tmp_path / "catalog.json").write_text(json.dumps(select_streams(TapFieldPulse(config=dict(config)), ["tags"])))
     text = singer_lines(
@@ -125,7 +128,8 @@ def test_an_invalid_stream_map_is_rejected(plugin: Plugin, maps: Config, shared:
     )
     line = arguments(plugin, tmp_path, json.dumps({**config, "stream_maps": maps}))
     ended = run_command(plugin, *line, stdin=text.encode())
-    assert (ended.status, ended.is_explained, "stream_maps" in ended.stderr) == (2, True, True), ended.stderr
+    status = 1 if "rejected: tags" in ended.stderr else 2
+    assert (ended.status, ended.is_explained, "stream_maps" in ended.stderr) == (status, True, True), ended.stderr
 
 
 @plugins

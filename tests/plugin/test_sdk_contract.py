@@ -15,7 +15,8 @@ from singer_sdk import Tap, Target
 from singer_sdk.plugin_base import PluginBase, _ConfigInput
 from typing_extensions import override
 
-from fieldpulse_plugin.sdk import FieldPulsePlugin, StreamMapper
+from fieldpulse_plugin.sdk import FieldPulsePlugin
+from fieldpulse_plugin.stream_maps import StreamMapper
 from tap_fieldpulse.singer.change_event_stream import ChangeEventStream
 from tap_fieldpulse.singer.resource_stream import ResourceStream
 from tap_fieldpulse.singer.webhook_event_stream import WebhookEventStream
@@ -66,7 +67,7 @@ def test_the_overrides_are_found() -> None:
         "TapFieldPulse.invoke",
         "TargetFieldPulse._process_state_message",
         "ResourceStream._increment_stream_state",
-        "FieldPulseSink._remove_sdc_metadata_from_record",
+        "FieldPulseSink.get_validator",
     } <= names
 
 
