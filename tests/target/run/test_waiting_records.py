@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import signal
 from collections.abc import Mapping
+from datetime import timezone
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +14,7 @@ import pytest
 from fieldpulse_api.errors import ReferenceNotFound
 from fieldpulse_api.resources.catalogue import WRITABLE
 from fieldpulse_sandbox.sandbox import Sandbox
+from target_fieldpulse.records.field_codec import FieldCodec
 from target_fieldpulse.records.parsed_record import ParsedRecord, RecordParser
 from target_fieldpulse.run.waiting_records import Submission, WaitingRecords
 from tests.harness.messages import record_message, schema_message, singer_lines, state_message
@@ -32,7 +34,7 @@ TAGS = schema_message("tags", "external_id", "title", "type")
 
 def parse(values: Mapping[str, Any]) -> ParsedRecord:
     """Return a record of a customer."""
-    return RecordParser(WRITABLE["customers"]).parse(values)
+    return RecordParser(WRITABLE["customers"], FieldCodec(timezone.utc, "US")).parse(values)
 
 
 def asset(key: str, title: str, customer: str) -> Config:
