@@ -199,8 +199,9 @@ def got_and_allowed(value: object, allowed: Iterable[object]) -> str:
 def allowed_and_similar(value: object, allowed: Iterable[object]) -> str:
     """Return `allowed: A, B, C`, followed by the most similar name; the value may be personal and is left out."""
     names = [str(name) for name in allowed]
-    similar = difflib.get_close_matches(str(value), names, n=1)
-    suggestion = f"; did you mean {similar[0]!r}?" if similar else ""
+    by_lower_case = {name.lower(): name for name in names}
+    similar = difflib.get_close_matches(str(value).lower(), by_lower_case, n=1)
+    suggestion = f"; did you mean {by_lower_case[similar[0]]!r}?" if similar else ""
     return f"allowed: {', '.join(names)}{suggestion}"
 
 

@@ -184,6 +184,8 @@ def _shared_settings(environment: Mapping[str, str], prefixes: Mapping[str, str]
     config = {
         name: value for name, value in configs[prefix].items() if name in SHARED_SETTINGS and name != "profile_path"
     }
+    if prefix == prefixes.get("target"):
+        config["timezone"] = environment.get(f"{prefix}API_TIMEZONE", "UTC")  # its `timezone` is that of records
     _check(config, SHARED_SETTINGS, prefix)
     return prefix, config
 

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from datetime import tzinfo
 from pathlib import Path
 from typing import Any
 
 from typing_extensions import Self, override
 
 from fieldpulse_api.http.settings import ClientSettings
-from fieldpulse_plugin.settings import PluginSettings
+from fieldpulse_plugin.settings import SHARED_SETTINGS, PluginSettings, zone_of
 from target_fieldpulse.ledger.tables import DEFAULT_URL
 from target_fieldpulse.planning.plan import PlanAction
 from target_fieldpulse.planning.safety_limits import Limit, limits_from_config
@@ -96,6 +97,19 @@ TARGET_SETTINGS: dict[str, dict[str, Any]] = {
         "title": "Create missing references",
         "description": "Streams whose rows are created if a record refers to a name that does not exist.",
     },
+    "timezone": {
+        "type": "string",
+        "default": "UTC",
+        "title": "Time zone of records",
+        "description": "The time zone of times without one in records, as an IANA name like `America/Chicago`. A day "
+        "that is sent as a time is midnight there.",
+    },
+    "api_timezone": {
+        "type": "string",
+        "default": "UTC",
+        "title": "Time zone of the API",
+        "description": SHARED_SETTINGS["timezone"]["description"],
+    },
     "null_policy": {
         "type": "string",
         "enum": ["ignore", "clear"],
@@ -166,10 +180,15 @@ TARGET_SETTINGS: dict[str, dict[str, Any]] = {
 
 @dataclass(frozen=True, kw_only=True)
 class TargetSettings(PluginSettings):
-    """All settings of a target, typed. `limits` are those of `max_creates`, `max_updates` and `max_deletes`."""
+    """All settings of a target, typed.
+
+    `limits` are those of `max_creates`, `max_updates` and `max_deletes`. `record_zone` is the setting `timezone`, and
+    `zone` the setting `api_timezone`.
+    """
 
     policy: WritePolicy
     limits: Mapping[PlanAction, Limit]
+    record_zone: tzinfo
     phone_region: str
     ledger_url: str
     rejects_path: Path
@@ -185,10 +204,13 @@ class TargetSettings(PluginSettings):
     @override
     def from_config(cls, config: Mapping[str, Any]) -> Self:
         """Return the settings of a validated configuration with its defaults filled in. Raises: ConfigError."""
-        shared = PluginSettings.from_config(config)
+        api_zone = config["api_timezone"]
+        zone_of(api_zone, "api_timezone")
+        shared = PluginSettings.from_config({**config, "timezone": api_zone})
         return cls(
             client=shared.client,
             zone=shared.zone,
+            record_zone=zone_of(config["timezone"], "timezone"),
             profile=shared.profile,
             policy=WritePolicy.from_config(config),
             limits=limits_from_config(config),

@@ -32,6 +32,15 @@ class FieldType(str, Enum):
     KEY = "key"
 
 
+_DECIMAL_PLACES = {"amount": 2, "discount": 2}
+_UNIT_AMOUNTS, _UNIT_DECIMAL_PLACES = ("unit_price", "unit_cost", "per_unit_measure"), 4
+
+
+def decimal_places(column: str) -> int | None:
+    """Return how many decimal places a column of money has in rows (verified), and None for any other column."""
+    return _UNIT_DECIMAL_PLACES if column.endswith(_UNIT_AMOUNTS) else _DECIMAL_PLACES.get(column)
+
+
 TEXT_TIME_FLAG = "use_timestamp"
 """The field that goes into a body beside a TEXT_TIME."""
 

@@ -14,7 +14,7 @@ from typing import Any
 
 from .strict_json import encode
 
-_ZERO_DATES = ("0000-00-00", "-0001-11-30")
+ZERO_DATES = ("0000-00-00", "-0001-11-30")
 _DATE = re.compile(r"\d{4}-\d\d-\d\d\Z", re.ASCII)
 _UNIX_TIME = re.compile(r"\d+\Z", re.ASCII)
 _UNIX_SECONDS, _UNIX_MILLISECONDS = (9, 10), (12, 13)
@@ -35,7 +35,7 @@ class ConversionError(ValueError):
 @lru_cache(maxsize=2048)
 def _parse_time(value: str, zone: tzinfo) -> datetime | None:
     """Return the aware UTC time of a text in ISO 8601 form, or in digits: UNIX seconds or milliseconds."""
-    if not value or value.startswith(_ZERO_DATES):
+    if not value or value.startswith(ZERO_DATES):
         return None
     try:
         if _UNIX_TIME.match(value):
@@ -98,7 +98,7 @@ def to_date(value: Any) -> str | None:
     if not isinstance(value, str):
         raise ConversionError
     date, _, rest = value.strip().replace("T", " ").partition(" ")
-    if not date or date in _ZERO_DATES:
+    if not date or date in ZERO_DATES:
         return None
     if not _DATE.match(date):
         raise ConversionError

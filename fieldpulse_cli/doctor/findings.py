@@ -65,7 +65,7 @@ def time_zone_finding(age_of_newest_change: timedelta | None, zone_name: str) ->
     if age_of_newest_change < -timedelta(minutes=1):
         ahead = _without_fraction(-age_of_newest_change)
         text = f"a row was updated {ahead} after the server's clock: timestamps are not in {zone_name}"
-        hint = "set `timezone` to the account's zone; --write-probe finds it out"
+        hint = "set `timezone` (of the target: `api_timezone`) to the account's zone; --write-probe finds it out"
         return False, Finding("FAIL", *about, text, hint)
     age = _without_fraction(age_of_newest_change)
     text = f"the newest change is {age} old if timestamps are in {zone_name}; --write-probe makes sure"

@@ -94,7 +94,9 @@ class WriteProbe:
             return Finding("ok", "write", "time zone", f"timestamps are in {zone}")
         hours = self._utc_offset / timedelta(hours=1)
         text = f"timestamps are in a zone {hours:+g} h from UTC, not in {zone}"
-        return Finding("FAIL", "write", "time zone", text, "set `timezone` to the account's zone")
+        return Finding(
+            "FAIL", "write", "time zone", text, "set `timezone` (of the target: `api_timezone`) to the account's zone"
+        )
 
     def _probe_updates(self, customer_id: int) -> Iterator[Finding]:
         try:

@@ -11,7 +11,7 @@ from datetime import date
 from decimal import ROUND_HALF_UP, Decimal
 from typing import Any
 
-from fieldpulse_api.resources.write_model import Field, FieldType
+from fieldpulse_api.resources.write_model import Field, FieldType, decimal_places
 from fieldpulse_sandbox.behaviour.switches import Behaviour
 from fieldpulse_sandbox.schema.object_types import OBJECT_TYPES
 from fieldpulse_sandbox.schema.timestamps import bare_from, in_utc, is_unix
@@ -24,10 +24,6 @@ NUMBER = re.compile(r"[+-]?([0-9]+\.?[0-9]*|\.[0-9]+)([eE][+-]?[0-9]{1,2})?")
 DAY = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}")
 PHONE_DIGITS = 7
 GREATEST = Decimal(10) ** 12
-PLACES = {"amount": 2, "discount": 2}
-"""Decimal places of amounts of money (verified)."""
-UNIT_ENDINGS = ("unit_price", "unit_cost", "per_unit_measure")
-UNIT_PLACES = 4
 WHOLE = frozenset({"quantity_available"})
 """Decimal fields that rows hold as integers (verified)."""
 SHORT_TYPES = {class_name: short for short, class_name in OBJECT_TYPES.items() if short != "subtask"}
@@ -98,7 +94,7 @@ def decimal_or_none(value: Any) -> Decimal | None:
 
 def decimal_text(column: str, value: Decimal) -> str:
     """Return a decimal as text with the places that live rows have; without trailing zeros if these are unknown."""
-    places = UNIT_PLACES if column.endswith(UNIT_ENDINGS) else PLACES.get(column)
+    places = decimal_places(column)
     if places is not None:
         value = value.quantize(Decimal(1).scaleb(-places), ROUND_HALF_UP)
         return f"{value:f}"

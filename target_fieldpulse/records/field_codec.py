@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Mapping
-from datetime import timezone, tzinfo
+from datetime import datetime, timezone, tzinfo
 from decimal import Decimal
 from typing import Any
 
@@ -15,7 +15,7 @@ import msgspec
 import phonenumbers
 
 from fieldpulse_api.errors import ConfigError, RecordInvalid, allowed_and_similar
-from fieldpulse_api.resources.write_model import Field, FieldType
+from fieldpulse_api.resources.write_model import Field, FieldType, decimal_places
 from fieldpulse_api.values.scalars import (
     ConversionError,
     number_text,
@@ -27,12 +27,15 @@ from fieldpulse_api.values.scalars import (
 )
 from fieldpulse_api.values.text import normalized, object_type, visible
 
+from . import numbers
 from .ledger_key import source_key
+from .times import TIME_FORM, to_day, to_time, unix_seconds
 
 _EMAIL = re.compile(r"[^@\s]+@[^@\s]+\Z")
 _PLAIN_NUMBER = re.compile(r"-?(0|[1-9]\d{0,50})(\.\d{1,50})?\Z", re.ASCII)  # neither 007 nor 1e3: these are codes
 _BOOLEAN_DIGITS = {"true": "1", "false": "0"}
 _JSON = msgspec.json.Encoder(order="deterministic", decimal_format="string")
+_LIST_EXAMPLE = '["VIP", "Landlord"]'
 _EXTENSION = ";ext="
 _COMPLETE = phonenumbers.ValidationResult.IS_POSSIBLE
 _POSSIBLE = (_COMPLETE, phonenumbers.ValidationResult.IS_POSSIBLE_LOCAL_ONLY)
@@ -46,28 +49,28 @@ def invalid_field(reason: str, field: str, hint: str = "correct the record at it
 class FieldCodec:
     """Converts and compares values of body fields.
 
-    `zone` is the zone of times without one, `region` the country of phone numbers without a country code.
+    `zone` is the zone of times without one in records, `api_zone` of those in rows of the API. `region` is the country
+    of phone numbers without a country code.
 
     Raises: ConfigError for an unknown region.
     """
 
-    def __init__(self, zone: tzinfo = timezone.utc, region: str = "US") -> None:
+    def __init__(self, zone: tzinfo = timezone.utc, region: str = "US", *, api_zone: tzinfo = timezone.utc) -> None:
         region = region.strip().upper()
         if region not in phonenumbers.SUPPORTED_REGIONS:
             what = "`phone_region` is not a country code."
             raise ConfigError(what, where="setting phone_region", hint="use an ISO 3166 code, like US or CA")
-        self._zone, self._region = zone, region
+        self.zone, self._api_zone, self._region = zone, api_zone, region
         self._to_wire: dict[FieldType, Callable[[Any], Any]] = {
             FieldType.TEXT: _text,
             FieldType.EMAIL: _email,
             FieldType.PHONE: self._phone,
             FieldType.E164: self._e164,
-            FieldType.INTEGER: to_integer,
-            FieldType.DECIMAL: to_decimal_text,
-            FieldType.BOOLEAN: to_boolean,
-            FieldType.TIME: _unix_seconds,
-            FieldType.TEXT_TIME: _time_text,
-            FieldType.DATE: self._date,
+            FieldType.INTEGER: numbers.to_integer,
+            FieldType.BOOLEAN: numbers.to_boolean,
+            FieldType.TIME: lambda value: _unix_seconds(to_time(value, zone)),
+            FieldType.TEXT_TIME: lambda value: _time_text(to_time(value, zone)),
+            FieldType.DATE: lambda value: to_day(value, zone),
             FieldType.OBJECT_TYPE: _text,
             FieldType.JSON: _json,
             FieldType.KEY: _text,
@@ -75,12 +78,11 @@ class FieldCodec:
 
     def to_wire(self, field: Field, value: Any) -> Any:
         """Return a value as the API takes it. Raises: RecordInvalid, naming the field and the rule."""
-        value = _code_of_label(field, value)
         try:
-            wire = self._to_wire[field.type](value)
-        except ConversionError:
-            expected = TYPE_NAMES[field.type]
-            raise invalid_field(f"{field.name} is {describe(value)}; {expected} is expected", field.name) from None
+            wire = self._convert(field, value)
+        except ConversionError as error:
+            reason = str(error) or _expected(field, value)
+            raise invalid_field(f"{field.name} is {describe(value)}; {reason}", field.name) from None
         if field.type is FieldType.OBJECT_TYPE:
             wire = _known_object_type(field, wire)
         if field.max_length and isinstance(wire, str) and len(wire) > field.max_length:
@@ -90,6 +92,11 @@ class FieldCodec:
         if field.allowed_values and wire not in (None, "") and wire not in field.allowed_values:
             raise invalid_field(f"{field.name} is {describe(value)}; {_allowed_text(field, value)}", field.name)
         return wire
+
+    def _convert(self, field: Field, value: Any) -> Any:
+        if field.type is FieldType.DECIMAL:
+            return numbers.to_decimal_text(value, decimal_places(field.name))
+        return self._to_wire[field.type](_choice(field, value))
 
     def equals(self, field: Field, value: Any, cell: Any) -> bool:
         """Return whether a cell of a row holds a value that was sent."""
@@ -107,7 +114,7 @@ class FieldCodec:
         try:
             if field.type is FieldType.PHONE:  # sent as it came; parsing numbers is slow
                 return visible(_text(value))
-            wire = self._to_wire[field.type](_code_of_label(field, value))
+            wire = self._convert(field, value)
             return number_text(wire) if field.type is FieldType.DECIMAL else wire
         except ConversionError:
             return value
@@ -133,8 +140,7 @@ class FieldCodec:
 
     def _typed(self, kind: FieldType, value: Any) -> Any:
         if kind in (FieldType.TIME, FieldType.TEXT_TIME):
-            time = to_utc(value, self._zone)
-            return None if time is None else int(time.timestamp())
+            return _unix_seconds(to_utc(value, self._api_zone))
         if kind is FieldType.DECIMAL:
             text = to_decimal_text(value)
             return None if text is None else Decimal(text).normalize()
@@ -180,16 +186,6 @@ class FieldCodec:
             return None
         return number if phonenumbers.is_possible_number_with_reason(number) in _POSSIBLE else None
 
-    def _date(self, value: Any) -> str | None:
-        """Return a plain date: of a time, the day in the account's zone."""
-        try:
-            return to_date(value)
-        except ConversionError:
-            time = to_utc(value, timezone.utc) if isinstance(value, str) else None
-            if time is None:
-                raise
-            return time.astimezone(self._zone).strftime("%Y-%m-%d")
-
 
 def describe(value: Any) -> str:
     """Describe a value without showing it."""
@@ -216,16 +212,39 @@ def comparable_json(value: Any) -> Any:
     return number_text(text) if _PLAIN_NUMBER.match(text) else _BOOLEAN_DIGITS.get(text.lower(), text)
 
 
-def _code_of_label(field: Field, value: Any) -> Any:
-    if field.code_labels and isinstance(value, str):
-        return next((code for code, label in field.code_labels.pairs if normalized(label) == normalized(value)), value)
-    return value
+def _choice(field: Field, value: Any) -> Any:
+    """Return the code that a label means, and an allowed text in the API's form; case and spacing do not count."""
+    if not isinstance(value, str):
+        return value
+    labels = field.code_labels.pairs if field.code_labels else ()
+    texts = [(each, each) for each in field.allowed_values if isinstance(each, str)]
+    return next((code for code, text in (*labels, *texts) if _folded(text) == _folded(value)), value)
+
+
+def _folded(text: str) -> str:
+    return re.sub(r"[\s_-]+", "", normalized(text))
 
 
 def _allowed_text(field: Field, value: Any) -> str:
     if not field.code_labels:
         return allowed_and_similar(value, field.allowed_values)
-    return allowed_and_similar(value, [f"{code} {field.code_labels.by_code[code]}" for code in field.allowed_values])
+    codes = field.allowed_values or field.code_labels.by_code
+    return allowed_and_similar(value, [f"{code} {field.code_labels.by_code[code]}" for code in codes])
+
+
+def _expected(field: Field, value: Any) -> str:
+    """Return what a field takes, for the message about a value that is something else."""
+    if field.code_labels or field.allowed_values:
+        return _allowed_text(field, value)
+    if field.type is FieldType.DECIMAL and decimal_places(field.name) is not None:
+        return "an amount like 1234.50 or $1,234.50 is expected"
+    return f"{TYPE_NAMES[field.type]} is expected{list_hint(value) if field.type is FieldType.JSON else ''}"
+
+
+def list_hint(value: Any) -> str:
+    """Return the advice for a text that looks like a list, and nothing for any other value."""
+    is_list_text = isinstance(value, str) and any(separator in value for separator in ",;|\n")
+    return f"; put your list into JSON, like {_LIST_EXAMPLE}" if is_list_text else ""
 
 
 def _known_object_type(field: Field, value: Any) -> Any:
@@ -267,13 +286,11 @@ def _email(value: Any) -> str:
     return f"{name}@{domain.lower()}" if domain else address  # the API rejects a domain in capitals
 
 
-def _unix_seconds(value: Any) -> int | None:
-    time = to_utc(value, timezone.utc)
-    return None if time is None else int(time.timestamp())
+def _unix_seconds(time: datetime | None) -> int | None:
+    return None if time is None else unix_seconds(time)
 
 
-def _time_text(value: Any) -> str | None:
-    time = to_utc(value, timezone.utc)
+def _time_text(time: datetime | None) -> str | None:
     return None if time is None else time.strftime("%Y-%m-%d %H:%M:%S")
 
 
@@ -289,12 +306,12 @@ TYPE_NAMES: dict[FieldType, str] = {
     FieldType.PHONE: "a phone number",
     FieldType.E164: "a phone number",
     FieldType.INTEGER: "a whole number",
-    FieldType.DECIMAL: "a number",
-    FieldType.BOOLEAN: "true or false",
-    FieldType.TIME: "a time in ISO 8601 form",
-    FieldType.TEXT_TIME: "a time in ISO 8601 form",
-    FieldType.DATE: "a date in ISO 8601 form",
+    FieldType.DECIMAL: "a number like 1234.5 or 1,234.50",
+    FieldType.BOOLEAN: "true or false (or yes or no, 1 or 0)",
+    FieldType.TIME: TIME_FORM,
+    FieldType.TEXT_TIME: TIME_FORM,
+    FieldType.DATE: "a day in ISO 8601 form, like 2026-12-01,",
     FieldType.OBJECT_TYPE: "the name of an object type",
-    FieldType.JSON: "a list or an object",
+    FieldType.JSON: "a list or an object in JSON",
     FieldType.KEY: "text",
 }

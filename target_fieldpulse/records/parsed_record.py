@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
-from datetime import timezone
+from datetime import tzinfo
 from typing import Any
 
 import msgspec
@@ -14,7 +14,7 @@ from fieldpulse_api.errors import RecordInvalid
 from fieldpulse_api.resources.model import WritableResource
 from fieldpulse_api.resources.write_model import FieldType, WriteSpec
 from fieldpulse_api.values.custom_fields import CUSTOM_FIELDS_PROPERTY
-from fieldpulse_api.values.scalars import ConversionError, optional_int, to_utc
+from fieldpulse_api.values.scalars import ConversionError, optional_int
 from fieldpulse_api.values.strict_json import decode, encoding_problem
 from fieldpulse_api.values.text import is_empty
 
@@ -22,6 +22,7 @@ from .custom_fields import FIELD as CUSTOM_FIELDS
 from .field_codec import FieldCodec, describe, invalid_field
 from .ledger_key import KeyKind, LedgerKey, source_key
 from .property_hashes import PropertyHashes, hash_properties, hash_property
+from .times import TIME_FORM, is_deletion_time, lacks_zone
 
 Record = Mapping[str, Any]
 
@@ -77,7 +78,7 @@ class RecordParser:
             except RecordInvalid:
                 if not is_row_change:
                     raise
-            parsed = replace(parsed, is_deleted=_is_deleted(values))
+            parsed = replace(parsed, is_deleted=_is_deleted(values, self.codec.zone))
             return parsed if is_row_change or parsed.is_deleted else self._with_properties(parsed)
         except RecordInvalid as error:
             return replace(parsed, error=error)
@@ -130,6 +131,13 @@ def to_row_id(value: Any, name: str) -> int:
     return row_id
 
 
+def times_without_zone(record: ParsedRecord) -> int:
+    """Return how many times of a record depend on the setting `timezone`."""
+    fields = (each for each in record.resource.write_spec.fields if each.type in (FieldType.TIME, FieldType.TEXT_TIME))
+    names = {*DELETED_AT, *(name for each in fields for name in (each.name, each.column))}
+    return sum(lacks_zone(record.values[name]) for name in names & record.values.keys())
+
+
 def is_blank(value: Any) -> bool:
     """Return whether a property refers to nothing."""
     return value == [] or is_empty(value)
@@ -175,13 +183,14 @@ def _to_external_id(value: Any) -> str | None:
     raise invalid_field(f"external_id is {describe(value)}; expected {rule}", EXTERNAL_ID)
 
 
-def _is_deleted(values: Record) -> bool:
-    return any(_is_time(name, values[name]) for name in DELETED_AT if values.get(name) not in (None, False))
+def _is_deleted(values: Record, zone: tzinfo) -> bool:
+    """Return whether a record was deleted at its source. Raises: RecordInvalid for what is not clearly such a time."""
+    return any(_is_deletion_time(name, values[name], zone) for name in DELETED_AT if values.get(name) is not None)
 
 
-def _is_time(name: str, value: Any) -> bool:
-    """Return whether a value is a time; zero and zero dates are not, as in FieldPulse's own columns."""
+def _is_deletion_time(name: str, value: Any, zone: tzinfo) -> bool:
     try:
-        return value != 0 and to_utc(value, timezone.utc) is not None
-    except ConversionError:
-        raise invalid_field(f"{name} is {describe(value)}; expected a time in ISO 8601 form", name) from None
+        return is_deletion_time(value, zone)
+    except ConversionError as error:
+        reason = str(error) or f"{TIME_FORM} is expected"
+        raise invalid_field(f"{name} is {describe(value)}; {reason}", name) from None

@@ -17,12 +17,13 @@ from fieldpulse_plugin.progress import Progress
 from target_fieldpulse.planning.safety_limits import LimitBuffer, SafetyLimits
 from target_fieldpulse.records.field_codec import FieldCodec
 from target_fieldpulse.records.ledger_key import KeyKind, LedgerKey
-from target_fieldpulse.records.parsed_record import ParsedRecord, RecordParser
+from target_fieldpulse.records.parsed_record import ParsedRecord, RecordParser, times_without_zone
 from target_fieldpulse.reporting.audit import OUTCOMES_IN_LEDGER
 from target_fieldpulse.reporting.outcomes import Outcome, Outcomes, WriteResult
 from target_fieldpulse.reporting.private_files import check_writable
 from target_fieldpulse.reporting.rejects_file import RejectsFile
 from target_fieldpulse.reporting.report import RunTimer, closing_line, summary_table, write_report
+from target_fieldpulse.reporting.value_counts import ValueCounts
 from target_fieldpulse.settings import TargetSettings
 from target_fieldpulse.writing.services import Waiter
 
@@ -54,7 +55,7 @@ class TargetRun:
         """Check the paths of all files, before anything is read. Raises: ConfigError."""
         self._settings, self._policy, self._is_dry = settings, settings.policy, settings.dry_run
         self._emit_state, self._client_factory = emit, client_factory
-        self._codec = FieldCodec(settings.zone, settings.phone_region)
+        self._codec = FieldCodec(settings.record_zone, settings.phone_region, api_zone=settings.zone)
         self._safety_limits = SafetyLimits(settings.limits, self._row_count)
         _check_report_path(settings)
         self._rejects = RejectsFile(settings.rejects_path)
@@ -62,7 +63,7 @@ class TargetRun:
             _LOGGER.warning("plan_path has an effect only with dry_run: this run writes")
         self._timer = RunTimer()
         self._stopped = threading.Event()
-        self._outcomes = Outcomes()
+        self._outcomes, self._value_counts = Outcomes(), ValueCounts()
         self._states = StateQueue(self._write_state)
         self._pool = KeyedExecutor(math.ceil(settings.client_settings.requests_per_second), self._stopped)
         self._limit_buffer: LimitBuffer | None = LimitBuffer() if self._safety_limits and not self._is_dry else None
@@ -87,6 +88,7 @@ class TargetRun:
                 waiter=Waiter(self._stopped),
                 client_factory=self._client_factory,
             )
+            _LOGGER.info("times without a zone are in %s (setting timezone)", self._settings.record_zone)
             client, rate = self._services.client, self._settings.client_settings.requests_per_second
             self._progress.enter_context(
                 Progress("target-fieldpulse", self._outcomes, lambda: client.request_count, rate, _LOGGER)
@@ -112,6 +114,7 @@ class TargetRun:
         """
         self.raise_if_failed()
         self._outcomes.count_read(record.resource.name)
+        self._value_counts.add_times(record.resource.name, times_without_zone(record))
         submission = Submission(record, schema_message, self._states.open_ticket())
         if self._limit_buffer is None:
             self._start(submission)
@@ -173,7 +176,7 @@ class TargetRun:
         if status is None:
             has_failures = self._outcomes["uncertain"] or (self._outcomes["rejected"] and self._settings.fail_on_reject)
             status = 1 if has_failures else 0
-        for line in summary_table(counts):
+        for line in (*self._value_counts.lines(self._settings.record_zone), *summary_table(counts)):
             _LOGGER.info("%s", line)
         _LOGGER.info("%s", closing_line(counts))
         if self._settings.report_path:
@@ -204,6 +207,7 @@ class TargetRun:
             "requests": services.client.request_count if services else 0,
             "rejects_path": str(self._settings.rejects_path),
             "streams": counts,
+            "values": self._value_counts.facts(),
         }
 
     def _count_planned(self, submission: Submission) -> None:

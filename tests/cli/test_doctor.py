@@ -610,3 +610,12 @@ def test_a_second_account_is_named_by_its_plugin(shared: Sandbox, tmp_path: Path
     wrong = command(shared, tmp_path, "--plugin", "tap-hubspot", **settings)
     assert wrong.returncode == 2
     assert "--plugin tap-hubspot" in wrong.stderr
+
+
+def test_the_target_s_zone_of_the_api_is_not_that_of_its_records(sandbox: Sandbox, tmp_path: Path) -> None:
+    """Rows are in UTC, whatever the zone of a source is."""
+    settings = {"TARGET_FIELDPULSE_API_KEY": sandbox.key, "TARGET_FIELDPULSE_API_URL": sandbox.url}
+    ended = command(sandbox, tmp_path, **settings, TARGET_FIELDPULSE_TIMEZONE="America/Chicago")
+    assert "if timestamps are in UTC" in ended.stdout
+    ended = command(sandbox, tmp_path, **settings, TARGET_FIELDPULSE_API_TIMEZONE="Asia/Tokyo")
+    assert "if timestamps are in Asia/Tokyo" in ended.stdout

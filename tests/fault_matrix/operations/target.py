@@ -276,7 +276,7 @@ class TargetCheck:
             "rejects_path": str(self._rejects),
             "report_path": str(self._report),
             "uncertain_create_timeout_seconds": 0.02,
-            "timezone": sandbox.behaviour.time_zone,
+            "api_timezone": sandbox.behaviour.time_zone,
             **work.config,
         }
 
