@@ -74,6 +74,23 @@ TARGET_SETTINGS: dict[str, dict[str, Any]] = {
         "know. The sets are tried in order. One row is updated, several reject the record, none creates a row. "
         "`[]` never matches.",
     },
+    "shared_rows": {
+        "type": "string",
+        "enum": ["reject", "allow"],
+        "default": "reject",
+        "title": "Shared rows",
+        "description": "What happens to a record that matches a row of another `external_id`, such as a customer with "
+        "the e-mail address of a relative. `reject`: the record is rejected with both keys. `allow`: both write the "
+        "row, and the last change wins.",
+    },
+    "trust_ids": {
+        "type": "boolean",
+        "default": False,
+        "title": "Trust ids",
+        "description": "The `id` of a record with an `external_id` is the FieldPulse id. Without this setting, such a "
+        "record is written only if the ledger has this row for its key, or if it has the `company_id` of the account: "
+        "most sources have an `id` of their own.",
+    },
     "external_id_fields": {
         "type": "object",
         "additionalProperties": {"type": "string", "minLength": 1},

@@ -102,6 +102,33 @@ def settle(
         click.echo(f"settled: {stream} {text}")
 
 
+@ledger.command()
+@click.option("--stream", required=True, help="The stream.")
+@click.option("--key", "text", required=True, help="The key, as `list` shows it.")
+@click.option("--id", "row_id", type=click.IntRange(min=1), help="The row that replaces the row of the key.")
+@click.option("--forget", is_flag=True, help="The next record of the key matches a row, or creates one.")
+@click.pass_obj
+def relink(location: Location, stream: str, text: str, row_id: int | None, *, forget: bool) -> None:
+    """Give a key another row: its own was deleted in FieldPulse, or merged into another one."""
+    if (row_id is not None) + forget != 1:
+        raise click.UsageError("give either --id or --forget")
+    with _open_ledger(location) as (entries, runs):
+        runs.lock(stream)
+        key = LedgerKey.from_text(stream, text)
+        entry = entries.find(key)
+        if entry is None or entry.status == "pending" or entry.row_id is None:
+            raise RecordInvalid(
+                f"The ledger has no row of {stream} for this key.",
+                where=f"ledger of account {entries.account} · key {text}",
+                hint="see `fieldpulse ledger list`; a pending create is settled with `fieldpulse ledger settle`",
+            )
+        if row_id is None:
+            entries.delete(key)
+        else:
+            entries.upsert(key, row_id=row_id, parent_ids=entry.parent_ids)
+        click.echo(f"{stream} {text}: row {entry.row_id} → {row_id or 'none'}")
+
+
 @contextmanager
 def _open_ledger(location: Location) -> Iterator[tuple[Ledger, RunMarkers]]:
     """Open the entries and run markers of one account. Raises: ConfigError if the account is unknown or ambiguous."""

@@ -96,6 +96,11 @@ class Ledger:
         """Return whether a row already belongs to some key."""
         return bool(self._select(ENTRIES.c.stream == stream, ENTRIES.c.row_id == row_id, ENTRIES.c.status != "deleted"))
 
+    def keys_of_row(self, stream: str, row_id: int) -> list[LedgerKey]:
+        """Return the keys of the source that a row belongs to."""
+        entries = self._select(ENTRIES.c.stream == stream, ENTRIES.c.row_id == row_id, ENTRIES.c.status != "deleted")
+        return [entry.key for entry in entries if entry.key.kind is KeyKind.EXTERNAL_ID]
+
     def row_count(self, stream: str) -> int:
         """Return how many rows of a stream the ledger knows."""
         query = (

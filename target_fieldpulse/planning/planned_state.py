@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import threading
 import time
+from collections import defaultdict
 from collections.abc import Mapping
 
 from target_fieldpulse.ledger.ledger import Entry, Ledger
-from target_fieldpulse.records.ledger_key import LedgerKey
+from target_fieldpulse.records.ledger_key import KeyKind, LedgerKey
 from target_fieldpulse.records.property_hashes import PropertyHashes
 
 from .lookups import Lookups
@@ -23,12 +24,19 @@ class PlannedState:
     def __init__(self, ledger: Ledger, lookups: Lookups) -> None:
         self._ledger, self._lookups = ledger, lookups
         self._entries: dict[LedgerKey, Entry] = {}
+        self._keys_by_row: defaultdict[tuple[str, int], list[LedgerKey]] = defaultdict(list)
         self._created_count = 0
         self._lock = threading.Lock()
 
     def find(self, key: LedgerKey) -> Entry | None:
         """Return the planned entry of a key, else the ledger's."""
         return self._entries.get(key) or self._ledger.find(key)
+
+    def keys_of_row(self, stream: str, row_id: int) -> list[LedgerKey]:
+        """Return the keys of the source that a row belongs to, or would belong to."""
+        planned = [key for key in self._keys_by_row.get((stream, row_id), ()) if key.kind is KeyKind.EXTERNAL_ID]
+        stored = [key for key in self._ledger.keys_of_row(stream, row_id) if key not in self._entries]
+        return [*planned, *stored]
 
     def apply(self, plan: Plan) -> int:
         """Apply a plan, and return the id of its row."""
@@ -38,6 +46,8 @@ class PlannedState:
             self._entries[plan.ledger_key] = _entry(
                 plan.ledger_key, row_id, plan.parent_ids, plan.property_hashes, is_deleted=is_deleted
             )
+            if not is_deleted:
+                self._keys_by_row[plan.resource.name, row_id].append(plan.ledger_key)
         values = None if is_deleted else plan.columns
         self._lookups.add_planned(plan.resource.name, plan.parent_ids, row_id, values)
         return row_id
@@ -56,6 +66,7 @@ class PlannedState:
     def clear(self) -> None:
         """Discard every applied plan."""
         self._entries.clear()
+        self._keys_by_row.clear()
         self._lookups.discard_planned()
 
     def _next_id(self) -> int:

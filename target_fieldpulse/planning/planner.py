@@ -4,13 +4,16 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Mapping
+from contextlib import suppress
 
+from fieldpulse_api.errors import RowNotFound
 from fieldpulse_api.resources.catalogue import WRITABLE
 from fieldpulse_api.resources.model import Operation
+from fieldpulse_api.values.scalars import ConversionError
 from target_fieldpulse.ledger.ledger import Entry
 from target_fieldpulse.records.field_codec import FieldCodec, invalid_field
-from target_fieldpulse.records.ledger_key import KeyKind, LedgerKey
-from target_fieldpulse.records.parsed_record import ParsedRecord
+from target_fieldpulse.records.ledger_key import KeyKind, LedgerKey, source_key
+from target_fieldpulse.records.parsed_record import LEAVE_ID_OUT, ParsedRecord, is_blank
 from target_fieldpulse.records.property_hashes import PropertyHashes, changed_properties, hash_properties, merge_hashes
 
 from .body_builder import BodyBuilder, Content, as_create
@@ -20,32 +23,83 @@ from .row_matcher import RowMatcher
 from .write_policy import WritePolicy
 
 _LOGGER = logging.getLogger(__name__)
+_COMPANY_ID = "company_id"
 
 
 class Planner:
     """Plans records of any writable stream. May be used by many threads.
 
     The row of a record is, in this order: the one in the ledger, the one with the record's `id`, the one that matches.
-    A record without a row is created.
+    A record without a row is created. `company_id` is that of the account, None if it is not known.
     """
 
     def __init__(
-        self, state: PlannedState, bodies: BodyBuilder, matcher: RowMatcher, policy: WritePolicy, codec: FieldCodec
+        self,
+        state: PlannedState,
+        bodies: BodyBuilder,
+        matcher: RowMatcher,
+        policy: WritePolicy,
+        codec: FieldCodec,
+        *,
+        company_id: str | None,
     ) -> None:
         self._state, self._bodies, self._matcher, self._policy = state, bodies, matcher, policy
-        self._codec = codec
+        self._codec, self._company_id = codec, company_id
 
     def plan(self, record: ParsedRecord) -> Plan:
         """Return the plan of a record. Raises: RecordInvalid for an invalid record; what reading a look-up raises."""
         if record.error:
             raise record.error
-        plan = self._plan_row_change(record) if record.resource.write_spec.target_resource else self._plan_row(record)
+        is_of_account = self._is_of_account(record)
+        plan = (
+            self._plan_row_change(record)
+            if record.resource.write_spec.target_resource
+            else self._plan_row(record, is_of_account=is_of_account)
+        )
         key = plan.ledger_key
         _LOGGER.debug("plan %s %s: %s%s", key.stream, key.redacted, plan.action, plan.reason and f" ({plan.reason})")
         return plan
 
-    def _plan_row(self, record: ParsedRecord) -> Plan:
+    def plan_survivor(self, record: ParsedRecord, gone: Plan) -> Plan:
+        """Return the plan of a record whose row in the ledger is gone: it was deleted, or merged into another row.
+
+        Raises: RowNotFound if no other row matches. The record is never created again by itself.
+        """
+        content = self._bodies.full(record)
+        row_id = self._matcher.match(record, content.parent_ids, content.body)
+        if row_id is None or row_id == gone.row_id:
+            relink = f"`fieldpulse ledger relink --stream {record.resource.name} --key {record.key.redacted}"
+            raise RowNotFound(
+                f"Row {gone.row_id} of this key is gone: it was deleted, or merged into another row.",
+                where=f"ledger · stream {record.resource.name}",
+                hint=f"{relink} --id ID` with the row that replaces it, or --forget` to match or create it again",
+            )
+        return self._plan_update(record, row_id, written={}, parent_ids=content.parent_ids)
+
+    def _is_of_account(self, record: ParsedRecord) -> bool:
+        """Return whether a record has the company's id. Raises: RecordInvalid if it has that of another company."""
+        value = record.values.get(_COMPANY_ID)
+        if is_blank(value) or self._company_id is None:
+            return False
+        with suppress(ConversionError):
+            if source_key(value) == self._company_id:
+                return True
+        raise invalid_field(
+            f"{_COMPANY_ID} is that of another FieldPulse account",
+            _COMPANY_ID,
+            f"check which account the API key belongs to; leave it out if it is the source's own (`{_COMPANY_ID}: "
+            "__NULL__` in a stream map)",
+        )
+
+    def _plan_row(self, record: ParsedRecord, *, is_of_account: bool) -> Plan:
         entry = self._state.find(record.key)
+        has_ids = record.row_id is not None and record.external_id is not None
+        if has_ids and not (is_of_account or self._policy.trust_ids or (entry and entry.row_id == record.row_id)):
+            raise invalid_field(
+                "the record has an external_id and an id, and the ledger does not have this row for its key",
+                "id",
+                f"{LEAVE_ID_OUT}; if it is the FieldPulse id, set trust_ids",
+            )
         if record.is_deleted:
             return self._plan_delete(record, entry)
         if entry and entry.status == "pending":

@@ -11,6 +11,7 @@ from target_fieldpulse.records.ledger_key import source_key
 from target_fieldpulse.records.parsed_record import EXTERNAL_ID, ParsedRecord
 
 from .lookups import Lookup, Lookups
+from .planned_state import PlannedState
 from .write_policy import WritePolicy
 
 
@@ -21,14 +22,21 @@ class RowMatcher:
     """
 
     def __init__(
-        self, lookups: Lookups, codec: FieldCodec, policy: WritePolicy, key_columns: Mapping[str, Column]
+        self,
+        state: PlannedState,
+        lookups: Lookups,
+        codec: FieldCodec,
+        policy: WritePolicy,
+        *,
+        key_columns: Mapping[str, Column],
     ) -> None:
-        self._lookups, self._codec, self._policy, self._key_columns = lookups, codec, policy, key_columns
+        self._state, self._lookups, self._codec = state, lookups, codec
+        self._policy, self._key_columns = policy, key_columns
 
     def match(self, record: ParsedRecord, parent_ids: Mapping[str, int], body: Mapping[str, Any]) -> int | None:
         """Return the one row that a record means, by the first match set that finds any.
 
-        Raises: RecordInvalid if several rows match, or if the row belongs to another record.
+        Raises: RecordInvalid if several rows match, or if the row belongs to another key.
         """
         lookup = None
         for fields, wanted in self._match_sets(record, {**parent_ids, **body}):
@@ -39,6 +47,7 @@ class RowMatcher:
                 raise invalid_field(f"{name} matches several rows: ids {ids}", name, "merge them, or give id")
             if row_ids:
                 self._raise_if_linked_to_other_key(record, lookup, row_ids[0], name)
+                self._raise_if_shared(record, row_ids[0], name)
                 return row_ids[0]
         return None
 
@@ -71,4 +80,16 @@ class RowMatcher:
                 f"row {row_id} matches by {name} but is already linked to another external_id",
                 name,
                 "give id, or merge the records",
+            )
+
+    def _raise_if_shared(self, record: ParsedRecord, row_id: int, name: str) -> None:
+        """Raise RecordInvalid if the ledger gives the row to another key: two people may share an e-mail address."""
+        if self._policy.allow_shared_rows or record.external_id is None:
+            return
+        others = [key for key in self._state.keys_of_row(record.resource.name, row_id) if key != record.key]
+        if others:
+            raise invalid_field(
+                f"row {row_id} matches by {name}, but it belongs to the key {others[0].redacted}",
+                name,
+                "correct or merge the records at their source, or set `shared_rows: allow`",
             )

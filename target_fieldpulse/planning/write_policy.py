@@ -48,6 +48,8 @@ class WritePolicy:
     clear_nulls: bool = False
     fill_empty_only: bool = False
     hard_delete: bool = False
+    allow_shared_rows: bool = False
+    trust_ids: bool = False
 
     @classmethod
     def from_config(cls, config: Mapping[str, Any]) -> WritePolicy:
@@ -60,6 +62,8 @@ class WritePolicy:
             clear_nulls=config["null_policy"] == "clear",
             fill_empty_only=config["fill_empty_only"],
             hard_delete=config["hard_delete"],
+            allow_shared_rows=config["shared_rows"] == "allow",
+            trust_ids=config["trust_ids"],
         )
 
     def record_parser(self, resource: WritableResource, codec: FieldCodec) -> RecordParser:

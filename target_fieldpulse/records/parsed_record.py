@@ -24,6 +24,9 @@ from .ledger_key import KeyKind, LedgerKey, source_key
 from .property_hashes import PropertyHashes, hash_properties, hash_property
 from .times import TIME_FORM, is_deletion_time, lacks_zone
 
+_PUT_INTO_EXTERNAL_ID = "put your own key into external_id"
+LEAVE_ID_OUT = "leave the source's own id out (`id: __NULL__` in a stream map)"
+
 Record = Mapping[str, Any]
 
 EXTERNAL_ID = "external_id"
@@ -98,7 +101,7 @@ class RecordParser:
             )
         if value is None:
             return parsed
-        row_id = to_row_id(value, "id")
+        row_id = to_row_id(value, "id", _PUT_INTO_EXTERNAL_ID if parsed.external_id is None else LEAVE_ID_OUT)
         by_id = LedgerKey(self.resource.name, KeyKind.ROW_ID, str(row_id))
         return replace(parsed, row_id=row_id, key=by_id if parsed.external_id is None else parsed.key)
 
@@ -119,14 +122,14 @@ class RecordParser:
         return replace(parsed, custom_fields=custom_fields, property_hashes=hashes)
 
 
-def to_row_id(value: Any, name: str) -> int:
+def to_row_id(value: Any, name: str, hint: str = _PUT_INTO_EXTERNAL_ID) -> int:
     """Return a FieldPulse id. Raises: RecordInvalid."""
     row_id = optional_int(value)
     if row_id is None or not 0 < row_id <= _MAX_ROW_ID:
         raise invalid_field(
             f"{name} is {describe(value)}; FieldPulse ids are positive whole numbers",
             name,
-            "put your own key into external_id",
+            hint,
         )
     return row_id
 

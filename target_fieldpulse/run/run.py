@@ -9,11 +9,12 @@ from collections.abc import Callable, Mapping
 from contextlib import ExitStack
 from typing import Any
 
-from fieldpulse_api.errors import ConfigError, RecordError, ReferenceNotFound, UncertainWrite
+from fieldpulse_api.errors import ConfigError, RecordError, ReferenceNotFound, RowNotFound, UncertainWrite
 from fieldpulse_api.http.client import Client
 from fieldpulse_api.resources.catalogue import WRITABLE
 from fieldpulse_api.resources.model import WritableResource
 from fieldpulse_plugin.progress import Progress
+from target_fieldpulse.planning.plan import Plan
 from target_fieldpulse.planning.safety_limits import LimitBuffer, SafetyLimits
 from target_fieldpulse.records.field_codec import FieldCodec
 from target_fieldpulse.records.ledger_key import KeyKind, LedgerKey
@@ -286,7 +287,7 @@ class TargetRun:
             if plan is None:
                 return None
             services.audit.start_record()  # look-ups are shared: their requests belong to no record
-            result = services.executor.execute(plan)
+            result = self._execute(services, submission.record, plan)
         except ReferenceNotFound as error:
             result = self._add_to_rejects(submission, self._with_cause(error))
         except (RecordError, UncertainWrite) as error:
@@ -295,6 +296,16 @@ class TargetRun:
             key = plan.ledger_key if plan else submission.record.key
             services.audit.append(key, plan.action if plan else "none", result)
         return result.outcome
+
+    def _execute(self, services: RunServices, record: ParsedRecord, plan: Plan) -> WriteResult:
+        """Execute a plan, or if the row of the record's key is gone, that of the row that matches instead."""
+        try:
+            return services.executor.execute(plan)
+        except RowNotFound:
+            is_by_key = plan.ledger_key.kind is KeyKind.EXTERNAL_ID and record.row_id is None
+            if plan.action != "update" or not is_by_key:
+                raise
+            return services.executor.execute(services.planner.plan_survivor(record, plan))
 
     def _add_to_rejects(self, submission: Submission, error: RecordError | UncertainWrite) -> WriteResult:
         """Store a record that was not written in the rejects file, and return its outcome."""

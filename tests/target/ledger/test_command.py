@@ -1,4 +1,4 @@
-"""The command `fieldpulse ledger`: list, export, settle."""
+"""The command `fieldpulse ledger`: list, export, settle, relink."""
 
 from __future__ import annotations
 
@@ -7,9 +7,9 @@ from pathlib import Path
 from typing import Any
 
 from fieldpulse_sandbox.sandbox import Sandbox
-from tests.harness.messages import singer_lines
+from tests.harness.messages import record_message, singer_lines
 from tests.harness.target_runner import run_target
-from tests.target.shared import PAYMENTS, payment, run_ledger_command
+from tests.target.shared import CUSTOMERS, PAYMENTS, newest_row, payment, row_by_id, run_ledger_command
 
 Config = dict[str, Any]
 
@@ -37,3 +37,27 @@ def test_an_entry_that_is_not_pending_cannot_be_settled(
         assert result.returncode in (1, 2)
         assert "Traceback" not in result.stderr
     assert run_ledger_command(target_config, "--account", "7", "list").returncode == 2
+
+
+def test_a_key_gets_the_row_that_replaces_its_own(sandbox: Sandbox, target_config: Config, tmp_path: Path) -> None:
+    """The office merged a customer into another one: the next record of the key is written to that row."""
+    text = singer_lines(CUSTOMERS, record_message("customers", external_id="7", first_name="Ann", notes="Ours"))
+    run_target(target_config, text, tmp_path)
+    sandbox.store.delete("customers", newest_row(sandbox, "customers")["id"])
+    survivor = sandbox.rows("customers")[0]["id"]
+    words = ("relink", "--stream", "customers", "--key", "7.0")
+    assert run_ledger_command(target_config, *words, "--id", str(survivor)).returncode == 0
+    assert run_target(target_config, text, tmp_path).counts == {"updated": 1}
+    assert row_by_id(sandbox, "customers", survivor)["notes"] == "Ours"
+
+
+def test_a_key_is_forgotten_and_created_again(sandbox: Sandbox, target_config: Config, tmp_path: Path) -> None:
+    """Only a person may say so: the target never creates a row again that somebody deleted."""
+    text = singer_lines(CUSTOMERS, record_message("customers", external_id="k", first_name="Ann"))
+    run_target(target_config, text, tmp_path)
+    sandbox.store.delete("customers", newest_row(sandbox, "customers")["id"])
+    words = ("relink", "--stream", "customers", "--key")
+    assert run_ledger_command(target_config, *words, "k", "--forget").returncode == 0
+    assert run_target(target_config, text, tmp_path).counts == {"created": 1}
+    assert run_ledger_command(target_config, *words, "other", "--forget").returncode == 1
+    assert run_ledger_command(target_config, *words, "k").returncode == 2

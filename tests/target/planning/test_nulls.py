@@ -120,9 +120,7 @@ def test_fill_empty_only_keeps_values_of_fieldpulse(sandbox: Sandbox, target_con
     sandbox.store.patch("customers", row["id"], {"notes": "Theirs", "job_notes": "", "customfields": [], "tags": []})
     tag = sandbox.rows("tags")[0]["id"]
     values = {"notes": "Ours", "job_notes": "Ours", "tags": [tag], "custom_fields": {"Gate code": "1"}}
-    text = singer_lines(
-        CUSTOMERS, record_message("customers", external_id="f", id=row["id"], first_name="Ours", **values)
-    )
+    text = singer_lines(CUSTOMERS, record_message("customers", id=row["id"], first_name="Ours", **values))
     config = target_config | {"fill_empty_only": True}
     assert run_target(config, text, tmp_path).counts == {"updated": 1}
     after = next(customer for customer in sandbox.rows("customers") if customer["id"] == row["id"])

@@ -53,7 +53,7 @@ def test_concurrent_records_with_one_email_create_one_customer(
     records = [
         record_message("customers", external_id=f"l{n}", first_name="Same", email="same@example.com") for n in range(8)
     ]
-    counts = run_target(target_config, singer_lines(CUSTOMERS, *records), tmp_path).counts
+    counts = run_target(target_config | {"shared_rows": "allow"}, singer_lines(CUSTOMERS, *records), tmp_path).counts
     assert counts == {"created": 1, "unchanged": 7}
 
 
@@ -113,7 +113,11 @@ def test_values_that_fieldpulse_derives_match_in_the_same_run(
         record_message("customers", external_id="d1", first_name="Dee", last_name="Dup"),
         record_message("customers", external_id="d2", display_name="Dee Dup", notes="x"),
     )
-    config = target_config | {"match": {"customers": [["display_name"]]}, "requests_per_second": 1}
+    config = target_config | {
+        "match": {"customers": [["display_name"]]},
+        "shared_rows": "allow",
+        "requests_per_second": 1,
+    }
     assert run_target(config, singer_lines(CUSTOMERS, *records), tmp_path).counts == {"created": 1, "updated": 1}
 
 

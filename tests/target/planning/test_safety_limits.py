@@ -208,7 +208,7 @@ def test_a_run_does_what_its_dry_run_planned(sandbox: Sandbox, target_config: Co
         "status": {"old": "lead", "new": "lost"},
     }
     assert (totals["requests"], totals["create"]) == (5, 2)  # the row of the update is read first
-    assert totals["seconds"] == round((4 + totals["look_ups"]) / 50, 3)
+    assert totals["seconds"] == round((5 + totals["look_ups"]) / 50, 3)
     assert path.stat().st_mode & 0o777 == 0o600
     assert "Canary" not in dry.stderr
     assert "status 'lead' → 'lost'" in dry.stderr
