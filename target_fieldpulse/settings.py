@@ -81,7 +81,8 @@ TARGET_SETTINGS: dict[str, dict[str, Any]] = {
         "title": "Shared rows",
         "description": "What happens to a record that matches a row of another `external_id`, such as a customer with "
         "the e-mail address of a relative. `reject`: the record is rejected with both keys. `allow`: both write the "
-        "row, and the last change wins.",
+        "row, and the last change wins. The same holds for two input streams that are mapped to one stream with the "
+        "same key.",
     },
     "trust_ids": {
         "type": "boolean",

@@ -27,14 +27,16 @@ Record = dict[str, Any]
 class FieldPulseSink(RecordSink):
     """The sink of one writable stream. An invalid record is rejected when its turn comes, and the run goes on.
 
-    `schema_message` is what a rejects file needs before a record of this sink.
+    `schema_message` is what a rejects file needs before a record of this sink, `source` the stream of the input.
     """
 
     schema_message: Mapping[str, Any]
+    source: str
 
     def __init__(self, target: TargetFieldPulse, stream_name: str, schema: Record, key_properties: Any) -> None:
         super().__init__(target, stream_name, schema, key_properties)
         self._run, self._named = target.run, target.unwritable_properties[stream_name]
+        self._key_sources = target.key_sources
         self._resource = WRITABLE[stream_name]
         self._parser = self._run.record_parser(self._resource)
         self._writable = {*self._resource.write_spec.properties, "id", EXTERNAL_ID, *DELETED_AT}
@@ -70,7 +72,10 @@ class FieldPulseSink(RecordSink):
     def process_record(self, record: Record, context: object) -> None:
         """Parse the record and submit it. This blocks while too many records are in progress."""
         self._warn_of_unwritable(record.keys())
-        self._run.submit(self._parser.parse(record), self.schema_message)
+        parsed = self._parser.parse(record)
+        if self._key_sources:
+            parsed = self._key_sources.check(parsed, self.source)
+        self._run.submit(parsed, self.schema_message)
 
     def _warn_of_unwritable(self, properties: AbstractSet[str]) -> None:
         """Name each property that cannot be written once, whether a SCHEMA or only a record has it."""

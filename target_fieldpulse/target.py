@@ -26,6 +26,7 @@ from fieldpulse_plugin.exit_codes import report_error
 from fieldpulse_plugin.sdk import FieldPulsePlugin
 from fieldpulse_plugin.settings import SHARED_SETTINGS
 from fieldpulse_plugin.stream_maps import UnmappableRecord, maps_without_stream
+from target_fieldpulse.run.key_sources import KeySources
 from target_fieldpulse.run.run import TargetRun
 
 from .input_schema import mappable_schema
@@ -84,6 +85,11 @@ class TargetFieldPulse(FieldPulsePlugin, Target):
         """Return the properties that the log has named as ignored, by stream."""
         return defaultdict(set)
 
+    @cached_property
+    def key_sources(self) -> KeySources | None:
+        """Return the memory of keys and their input streams, None if several streams may write one row."""
+        return None if self.settings.policy.allow_shared_rows else KeySources(self.config.get("stream_maps") or {})
+
     @override
     def get_sink_class(self, stream_name: str) -> type[Sink]:
         """Return the class of a stream's sink, at its SCHEMA message.
@@ -130,7 +136,7 @@ class TargetFieldPulse(FieldPulsePlugin, Target):
         """Return a new sink; two streams may be mapped to one. Raises: UnsupportedStreamError."""
         sink = self.add_sink(stream_map.stream_alias, stream_map.transformed_schema)
         if isinstance(sink, FieldPulseSink):
-            sink.schema_message = message
+            sink.schema_message, sink.source = message, message["stream"]
             if stream_map.flattening_enabled or not isinstance(stream_map, SameRecordTransform):
                 mapped = {"stream": sink.stream_name, "schema": sink.schema, _IS_MAPPED: True}
                 sink.schema_message = {"type": "SCHEMA", **mapped, "key_properties": []}

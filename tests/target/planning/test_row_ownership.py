@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from fieldpulse_sandbox.sandbox import Sandbox
-from tests.harness.messages import record_message, singer_lines
+from tests.harness.messages import record_message, schema_message, singer_lines
 from tests.harness.target_runner import run_target
 from tests.target.shared import CUSTOMERS, customers_named, row_by_id, write_requests
 
@@ -42,6 +42,26 @@ def test_two_keys_of_one_run_do_not_share_a_row(
     result = run_target(target_config | settings, singer_lines(CUSTOMERS, *records), tmp_path)
     assert result.counts == {"created": 1, "rejected": 1}
     assert len(customers_named(sandbox, "a", "b")) == (0 if "dry_run" in settings else 1)
+
+
+def test_two_input_streams_do_not_share_a_key(sandbox: Sandbox, target_config: Config, tmp_path: Path) -> None:
+    """Contact 51 and company 51 are two customers. Several maps of one input stream may write one row."""
+    contacts = schema_message("contacts", "id", "first_name"), record_message("contacts", id=51, first_name="Maria")
+    companies = schema_message("companies", "id", "name"), record_message("companies", id=51.0, name="HubSpot Inc")
+    text = singer_lines(*contacts, *companies)
+    customer_map = {"__alias__": "customers", "__key_properties__": ["external_id"], "__else__": "__NULL__"}
+    maps = {
+        "contacts": {**customer_map, "external_id": "id", "first_name": "first_name"},
+        "companies": {**customer_map, "external_id": "id", "company_name": "name"},
+    }
+    config = target_config | {"stream_maps": maps}
+    result = run_target(config, text, tmp_path)
+    assert result.counts == {"created": 1, "rejected": 1}
+    assert "the input streams 'contacts' and 'companies' are mapped to `customers` with the same key" in result.stderr
+    assert customers_named(sandbox, "Maria")[0]["company_name"] != "HubSpot Inc"
+    maps["companies"]["external_id"] = "'company-' + str(id)"
+    assert run_target(config, text, tmp_path).counts == {"unchanged": 1, "created": 1}
+    assert run_target(config | {"shared_rows": "allow"}, text, tmp_path).counts == {"unchanged": 2}
 
 
 def test_a_row_without_a_key_is_matched_after_a_write_by_id(
