@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import difflib
 import os
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -12,8 +13,10 @@ from dotenv import dotenv_values
 from fieldpulse_api.errors import ConfigError
 from fieldpulse_api.values.strict_json import parse
 
+from .validation import TYPO_SIMILARITY
+
 _BOOLEANS = {"true": True, "1": True, "yes": True, "on": True, "false": False, "0": False, "no": False, "off": False}
-_SDK_VARIABLES = ("LOGLEVEL",)  # the SDK reads TAP_FIELDPULSE_LOGLEVEL itself; it is not a setting
+_OTHER_NAMES = ("loglevel", "load_schema", "executable")  # read by the SDK and by Meltano, and not settings
 
 
 def environment_variables() -> dict[str, str]:
@@ -36,15 +39,44 @@ def settings_from_environment(
 
     A text that does not convert to the declared type stays a text, so that validation names the setting.
     """
-    config = {}
+    return {
+        name: convert(text, properties.get(name, {}).get("type", "string"))
+        for name, text in _settings_in(environment, prefix)
+    }
+
+
+def variables_without_effect(
+    prefix: str, properties: Mapping[str, Any], config: Mapping[str, Any], environment: Mapping[str, str] = os.environ
+) -> Iterator[str]:
+    """Yield a warning for each variable that looks like a setting, and that `config`, read from files, lacks.
+
+    A runner such as Meltano puts the settings that it knows into a file. It drops others without a word, but hands
+    their variables to the plugin, as it does with the members of settings that are objects (`match_customers`).
+    """
+    objects = tuple(f"{name}_" for name, schema in properties.items() if "object" in schema.get("type", ""))
+    for name, text in sorted(_settings_in(environment, prefix)):
+        variable = prefix + name.upper()
+        if name in properties:
+            is_default = convert(text, properties[name].get("type", "string")) == properties[name].get("default")
+            if config.get(name) is None and not is_default:
+                yield (
+                    f"{variable} is set in the environment and has no effect: the configuration lacks `{name}`. "
+                    "Declare this setting in the plugin's definition in meltano.yml, or pass --config=ENV."
+                )
+        elif not name.startswith(objects):
+            for similar in difflib.get_close_matches(name, properties, n=1, cutoff=TYPO_SIMILARITY):
+                yield f"{variable} is not a setting; did you mean {prefix}{similar.upper()}?"
+
+
+def _settings_in(environment: Mapping[str, str], prefix: str) -> Iterator[tuple[str, str]]:
+    """Yield the name and the text of each setting. Names with another underscore are Meltano's: `__SELECT`."""
     for variable, text in environment.items():
-        if variable.startswith(prefix) and not variable.endswith(_SDK_VARIABLES):
-            name = variable.removeprefix(prefix).lower()
-            config[name] = _convert(text, properties.get(name, {}).get("type", "string"))
-    return config
+        name = variable.removeprefix(prefix).lower()
+        if variable.startswith(prefix) and name not in _OTHER_NAMES and not name.startswith("_"):
+            yield name, text
 
 
-def _convert(text: str, declared_type: str | list[str]) -> Any:
+def convert(text: str, declared_type: str | list[str]) -> Any:
     """Return a variable's text as its declared JSON type; `["number", "null"]` counts as a number."""
     types = [declared_type] if isinstance(declared_type, str) else declared_type
     json_type = next((name for name in types if name != "null"), "string")

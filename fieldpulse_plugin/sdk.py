@@ -17,7 +17,7 @@ from fieldpulse_api.http.api_key import ApiKey
 from fieldpulse_api.values.strict_json import read_object
 
 from .console_log import adapt_sdk_logging
-from .environment import settings_from_environment
+from .environment import convert, settings_from_environment, variables_without_effect
 from .exit_codes import end_by_signal
 from .settings import PluginSettings
 from .stream_maps import StreamMapper
@@ -53,6 +53,11 @@ class FieldPulsePlugin(PluginBase):
         for path in value:
             if path != "ENV":
                 config_input.config |= _read_config_file(path)
+        if value and not config_input.parse_env:
+            cls.append_builtin_config(cls.config_jsonschema)
+            properties = cls.config_jsonschema["properties"]
+            for warning in variables_without_effect(cls._variable_prefix(), properties, config_input.config):
+                cls.logger.warning("%s", warning)
         return config_input
 
     @classmethod
@@ -71,13 +76,16 @@ class FieldPulsePlugin(PluginBase):
             sys.exit(0)
         cls.logger.info("%s %s", cls.name, cls.plugin_version)
 
+    @classmethod
+    def _variable_prefix(cls) -> str:
+        return f"{cls.name.upper().replace('-', '_')}_"
+
     @property
     @override
     def _env_var_config(self) -> Config:
         """Return the settings of the environment, typed; the SDK reads any text as False and no numbers."""
         self.append_builtin_config(self.config_jsonschema)
-        prefix = f"{self.name.upper().replace('-', '_')}_"
-        return settings_from_environment(prefix, self.config_jsonschema["properties"])
+        return settings_from_environment(self._variable_prefix(), self.config_jsonschema["properties"])
 
     @override
     def _validate_config(self, *, raise_errors: bool = True) -> list[str]:
@@ -87,8 +95,12 @@ class FieldPulsePlugin(PluginBase):
         """
         self.append_builtin_config(self.config_jsonschema)
         config: Config = self._config
-        # The SDK parses a file's 0.5 as Decimal.
-        config.update({name: float(value) for name, value in config.items() if isinstance(value, Decimal)})
+        for name, schema in self.config_jsonschema["properties"].items():
+            value = config.get(name)
+            if isinstance(value, Decimal):  # the SDK's type of a file's 0.5
+                config[name] = float(value)
+            if isinstance(value, str) and schema["type"] in ("number", "integer"):  # Meltano's, from the environment
+                config[name] = convert(value, schema["type"])
         check_settings(
             config,
             self.config_jsonschema,

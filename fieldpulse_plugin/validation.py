@@ -15,7 +15,7 @@ from fieldpulse_api.errors import ConfigError, got_and_allowed
 from fieldpulse_api.values.strict_json import encoding_problem
 
 _LOGGER = logging.getLogger(__name__)
-_TYPO_SIMILARITY = 0.85  # `dryrun` is taken for a misspelt `dry_run`; less similar names are only warned of
+TYPO_SIMILARITY = 0.85  # `dryrun` is taken for a misspelt `dry_run`; less similar names are only warned of
 
 
 def check_settings(config: Mapping[str, Any], schema: Mapping[str, Any], *, where: str) -> None:
@@ -27,7 +27,7 @@ def check_settings(config: Mapping[str, Any], schema: Mapping[str, Any], *, wher
     unknown = sorted(set(config) - set(properties))
     problems = [*_unusable_values(config), *_schema_violations(config, schema)]
     for name in unknown:
-        if similar := difflib.get_close_matches(name, properties, n=1, cutoff=_TYPO_SIMILARITY):
+        if similar := difflib.get_close_matches(name, properties, n=1, cutoff=TYPO_SIMILARITY):
             problems.append(f"Unknown setting {name!r}; did you mean {similar[0]!r}?")
         else:
             _LOGGER.warning("Ignoring unknown setting %r.", name)

@@ -4,10 +4,12 @@
 # `kind: decimal` is a documented kind of setting. Text from the environment becomes a `decimal.Decimal`, and Meltano's
 # JSON encoder rejects that whenever it prints or writes the plugin's configuration. The run then ends with
 # "TypeError: Object of type Decimal is not JSON serializable". The same number in `meltano.yml` works: YAML makes it a
-# float. With `kind: integer` both work, and `meltano.yml` may hold decimals; plugins/*.yml use it for that reason.
+# float. With `kind: integer` only whole numbers work in the environment. With `kind: string` both work: a number of
+# `meltano.yml` stays a number, and one of the environment is text. plugins/*.yml use it for that reason.
 #
 # Seen 2026-11-29 with Python 3.11:
-#   integer, environment 4:    {"rate": 4}
+#   string, environment 4.5:   {"rate": "4.5"}
+#   string, meltano.yml 4.5:   {"rate": 4.5}
 #   decimal, meltano.yml 4.5:  {"rate": 4.5}
 #   decimal, environment 4.5:  TypeError: Object of type Decimal is not JSON serializable
 set -euo pipefail
@@ -36,7 +38,8 @@ YAML
 
 fail() { echo "changed: $1"; exit 1; }
 
-PROBE_RATE=4 print_config integer | grep -q '"rate":4' || fail "an integer from the environment does not work"
+PROBE_RATE=4.5 print_config string | grep -q '"rate":"4.5"' || fail "a string from the environment is no longer text"
+print_config string 'config: {rate: 4.5}' | grep -q '"rate":4.5' || fail "a number in meltano.yml does not stay a number"
 print_config decimal 'config: {rate: 4.5}' | grep -q '"rate":4.5' || fail "a decimal in meltano.yml does not work"
 (PROBE_RATE=4.5 print_config decimal || true) | grep -q 'ObjectoftypeDecimalisnotJSONserializable' \
     || fail "a decimal from the environment works now"

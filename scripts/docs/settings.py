@@ -14,9 +14,9 @@ from .tables import table
 Plugin = type[TapFieldPulse] | type[TargetFieldPulse]
 
 _FROM_THE_SDK = ("stream_map", "faker", "flattening")
-# Not `decimal`: Meltano 4.4 fails at each such value from the environment. It converts only text, so that decimals in
-# meltano.yml stay as they are.
-_MELTANO_KINDS = {"string": "string", "integer": "integer", "number": "integer", "boolean": "boolean"}
+# Not `decimal`: Meltano 4.4 fails at each such value from the environment. As a string, 0.5 comes as a number from
+# meltano.yml and as text from the environment; the plugins accept both.
+_MELTANO_KINDS = {"number": "string"}
 
 
 def table_of(plugin: Plugin) -> str:

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import json
 import logging
+from pathlib import Path
 
 import pytest
 
@@ -10,7 +12,9 @@ from fieldpulse_api.errors import ConfigError
 from fieldpulse_plugin.environment import settings_from_environment
 from tap_fieldpulse.tap import TapFieldPulse
 from target_fieldpulse.target import TargetFieldPulse
+from tests.harness.commands import run_command
 
+Plugin = type[TapFieldPulse] | type[TargetFieldPulse]
 SETTINGS = [
     (plugin, name, schema)
     for plugin in (TapFieldPulse, TargetFieldPulse)
@@ -81,3 +85,86 @@ def test_an_unknown_setting_is_ignored_with_a_warning(
     with caplog.at_level(logging.WARNING):
         TapFieldPulse(config={}, parse_env_config=True, setup_mapper=False)
     assert "Ignoring unknown setting 'favourite_colour'" in caplog.text
+
+
+@pytest.mark.parametrize(("value", "expected"), [(0.5, 0.5), ("0.5", 0.5), ("2", 2.0)])
+def test_a_number_may_be_text_in_a_file(value: object, expected: float) -> None:
+    """Meltano passes a number of the environment as text."""
+    plugin = TargetFieldPulse(config={"api_key": "k", "requests_per_second": value, "audit_days": "7"})
+    assert plugin.config["requests_per_second"] == plugin.settings.client_settings.requests_per_second == expected
+    assert plugin.settings.audit_days == 7
+
+
+def test_a_text_that_is_not_a_number_is_rejected_in_a_file() -> None:
+    """With the name of its setting."""
+    with pytest.raises(ConfigError, match="requests_per_second"):
+        TargetFieldPulse(config={"api_key": "k", "requests_per_second": "fast"})
+
+
+def warnings_of(plugin: Plugin, folder: Path, config: dict[str, object], *more: str) -> list[str]:
+    """Return the warnings of a run with a configuration file that ends before it sends a request."""
+    (folder / "config.json").write_text(json.dumps({"profile_path": str(folder / "missing"), **config}))
+    result = run_command(plugin, f"--config={folder}/config.json", *more)
+    assert result.status == 2
+    return [line.partition("WARNING ")[2].strip() for line in result.stderr.splitlines() if "WARNING" in line]
+
+
+@pytest.mark.parametrize(
+    ("plugin", "name", "text"),
+    [
+        (TargetFieldPulse, "MAX_UPDATES", "canary"),
+        (TargetFieldPulse, "DRY_RUN", "true"),
+        (TargetFieldPulse, "STREAM_MAPS", "{}"),
+        (TapFieldPulse, "COMPLETENESS", "fail"),
+        (TapFieldPulse, "START_DATE", "canary"),
+    ],
+)
+def test_a_variable_that_the_configuration_lacks_is_named(
+    plugin: Plugin, name: str, text: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Meltano drops settings that it does not know. The warning says what to do, and shows no value."""
+    variable = f"{plugin.name.upper().replace('-', '_')}_{name}"
+    monkeypatch.setenv(variable, text)
+    (warning,) = warnings_of(plugin, tmp_path, {"api_key": "k", name.lower(): None})
+    assert f"{variable} is set in the environment and has no effect" in warning
+    assert f"`{name.lower()}`" in warning
+    assert "canary" not in warning
+    assert warnings_of(plugin, tmp_path, {"api_key": "k"}, "--config=ENV") == []
+
+
+@pytest.mark.parametrize(
+    ("name", "text"),
+    [
+        *(
+            ("TARGET_FIELDPULSE_API_KEY", "k"),
+            ("TARGET_FIELDPULSE_MATCH_CUSTOMERS", "[]"),
+            ("MELTANO_LOAD_DRY_RUN", "1"),
+        ),
+        *(("TARGET_FIELDPULSE__DIALECT", "target_fieldpulse"), ("TARGET_FIELDPULSE__LOAD_SCHEMA", "tap_x")),
+        *(
+            ("TARGET_FIELDPULSE_LOAD_SCHEMA", "x"),
+            ("TARGET_FIELDPULSE_EXECUTABLE", "x"),
+            ("TAP_FIELDPULSE_FILTERS", "{}"),
+        ),
+        *(("TARGET_FIELDPULSE_DRY_RUN", "false"), ("TARGET_FIELDPULSE_STREAM_MAPS_X", "{}")),
+        *(("TARGET_FIELDPULSE_LOGLEVEL", "WARNING"), ("TARGET_FIELDPULSE_FAVOURITE_COLOUR", "blue")),
+    ],
+)
+def test_other_variables_are_not_named(name: str, text: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Settings that the configuration has, defaults, members of objects, and what Meltano and the SDK read."""
+    monkeypatch.setenv(name, text)
+    assert warnings_of(TargetFieldPulse, tmp_path, {"api_key": "k", "match": {"customers": []}}) == []
+
+
+def test_a_misspelt_variable_is_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """With the variable that was meant."""
+    monkeypatch.setenv("TARGET_FIELDPULSE_MAX_UPDATE", "1")
+    (warning,) = warnings_of(TargetFieldPulse, tmp_path, {"api_key": "k"})
+    assert "TARGET_FIELDPULSE_MAX_UPDATE is not a setting; did you mean TARGET_FIELDPULSE_MAX_UPDATES?" in warning
+
+
+@pytest.mark.parametrize("name", ["TAP_FIELDPULSE__SELECT", "TAP_FIELDPULSE_LOAD_SCHEMA", "TAP_FIELDPULSE_EXECUTABLE"])
+def test_variables_of_meltano_are_not_settings(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """They are neither read nor warned of."""
+    monkeypatch.setenv(name, "x")
+    assert settings_from_environment("TAP_FIELDPULSE_", TapFieldPulse.config_jsonschema["properties"]) == {}
