@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import logging
 import os
+import sqlite3
 import threading
 import weakref
 from collections.abc import Iterator
@@ -48,13 +49,22 @@ def open_database(url: str, tables: MetaData, *, store: str) -> Engine:
     return engine
 
 
-def engine_of(url: str, *, store: str) -> Engine:
-    """Return the engine for an SQLAlchemy URL; this creates nothing. Raises: ConfigError."""
+def engine_of(url: str, *, store: str, reads_only: bool = False) -> Engine:
+    """Return the engine for an SQLAlchemy URL; this creates nothing. Raises: ConfigError.
+
+    With `reads_only`, a SQLite file belongs to somebody else: it is neither created nor changed.
+    """
     try:
         parsed = make_url(url)
         if parsed.drivername in ("postgresql", "postgres"):
             parsed = parsed.set(drivername="postgresql+psycopg")
-        engine = _sqlite_engine(parsed) if parsed.drivername.startswith("sqlite") else create_engine(parsed)
+        if not parsed.drivername.startswith("sqlite"):
+            engine = create_engine(parsed)
+        elif reads_only:
+            path = Path(str(parsed.database)).absolute().as_uri()
+            engine = create_engine("sqlite://", creator=lambda: sqlite3.connect(f"{path}?mode=ro", uri=True))
+        else:
+            engine = _sqlite_engine(parsed)
     except (ArgumentError, NoSuchModuleError, ImportError, ValueError) as error:
         raise _open_error(store, error) from None
     _engines.add(engine)

@@ -113,7 +113,7 @@ def _ids_of_table(url: str, table: str) -> list[int]:
 
     schema, _, name = table.rpartition(".")
     try:
-        with engine_of(url, store="warehouse").connect() as connection:
+        with engine_of(url, store="warehouse", reads_only=True).connect() as connection:
             query: Select[tuple[Any]] = select(column("id")).select_from(
                 table_of(name, column("id"), schema=schema or None)
             )

@@ -91,7 +91,7 @@ class DeleteDetector:
             else:
                 existing_count += 1
             if len(result.deleted) * 100 > self._max_percent * known_count:
-                raise self._limit_error(len(missing), known_count)
+                raise self._limit_error(len(result.deleted), known_count)
         if result.moved_ids:
             self._logger.info("%s: %d rows have moved to %s", name, len(result.moved_ids), self._resource.moves_to)
         if existing_count:
@@ -120,10 +120,10 @@ class DeleteDetector:
         if deleted_at:
             self._deleted_at[int(row["id"])] = iso_timestamp(deleted_at)
 
-    def _limit_error(self, missing_count: int, known_count: int) -> SafetyLimitReached:
+    def _limit_error(self, deleted_count: int, known_count: int) -> SafetyLimitReached:
         return SafetyLimitReached(
-            f"Too many rows of stream {self._resource.name} were deleted: {missing_count} of {known_count} known rows "
-            f"are missing, the limit is {self._max_percent:g} %. No delete of the stream was reported.",
+            f"Too many rows of stream {self._resource.name} were deleted: at least {deleted_count} of {known_count} "
+            f"known rows, the limit is {self._max_percent:g} %. No delete of the stream was reported.",
             where="setting max_delete_percent",
             hint="check the rows in FieldPulse; if they were deleted on purpose, raise the setting for one run",
         )

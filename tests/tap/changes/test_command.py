@@ -88,6 +88,7 @@ def test_too_many_deletes_print_nothing(sandbox: Sandbox, tmp_path: Path) -> Non
         (["--stream", "jobs", "--ids", "nothing.txt"], "", "--ids nothing.txt"),
         (["--stream", "jobs", "--ids", "-", "--url", "sqlite:///x.db"], "1\n", "--url"),
         (["--stream", "jobs", "--url", "sqlite:///x.db", "--table", "gone"], "", "--table gone"),
+        (["--stream", "jobs", "--url", "sqlite:///no_folder/x.db", "--table", "gone"], "", "--table gone"),
         (["--stream", "jobs", "--url", "nothing", "--table", "gone"], "", "--url"),
     ],
 )
@@ -99,3 +100,4 @@ def test_a_mistake_is_explained_without_a_request(
     assert problem in result.stderr
     assert "Traceback" not in result.stderr
     assert not sandbox.requests
+    assert not list(tmp_path.rglob("x.db"))

@@ -181,7 +181,7 @@ def test_too_many_deletes_are_reported_only_once_they_are_allowed(sandbox: Sandb
     with pytest.raises(SafetyLimitReached) as caught:
         run_with_deletes(delete_config, "jobs", state=first.state)
     assert caught.value.exit_status == 4
-    assert f"{len(deleted)} of {len(jobs)} known rows are missing" in caught.value.what
+    assert f"of {len(jobs)} known rows, the limit is 20 %" in caught.value.what
     allowed = run_with_deletes(delete_config | {"max_delete_percent": 30}, "jobs", state=first.state)
     assert deleted_ids(allowed, "jobs") == deleted
 
