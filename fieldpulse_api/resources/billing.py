@@ -108,7 +108,8 @@ PAYMENTS = WritableResource(
             Field("invoice_id", FieldType.INTEGER),
             Field("payment_date", FieldType.TIME),
             Field("amount", FieldType.DECIMAL),
-            Field("method"),  # the vendor's example has a trailing space in the name, probably a typo
+            # The vendor's example has a trailing space in this name, probably a typo.
+            Field("method", code_labels=_PAYMENT_METHOD_LABELS),
             Field("payment_method_id", FieldType.INTEGER),
             *fields_of(FieldType.TEXT, "notes square_transaction_id"),
         ),

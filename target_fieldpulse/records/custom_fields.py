@@ -182,7 +182,7 @@ def _to_text(definition: CustomFieldDefinition, value: Any) -> str:
     if number is None and definition.type == "number":
         raise invalid_field(f"{name} is {describe(value)}; FieldPulse expects a number", name)
     if definition.type == "number" or not isinstance(value, str):
-        return number or ""
+        return "" if number is None else number_text(number)
     if definition.choices:
         choice = next((allowed for allowed in definition.choices if normalized(allowed) == normalized(value)), None)
         if choice is None:

@@ -33,6 +33,7 @@ from .times import TIME_FORM, to_day, to_time, unix_seconds
 
 _EMAIL = re.compile(r"[^@\s]+@[^@\s]+\Z")
 _PLAIN_NUMBER = re.compile(r"-?(0|[1-9]\d{0,50})(\.\d{1,50})?\Z", re.ASCII)  # neither 007 nor 1e3: these are codes
+_PHONE_AS_NUMBER = re.compile(r"\d{7,15}\.0\Z", re.ASCII)
 _BOOLEAN_DIGITS = {"true": "1", "false": "0"}
 _JSON = msgspec.json.Encoder(order="deterministic", decimal_format="string")
 _LIST_EXAMPLE = '["VIP", "Landlord"]'
@@ -113,7 +114,7 @@ class FieldCodec:
             return comparable_json(value)
         try:
             if field.type is FieldType.PHONE:  # sent as it came; parsing numbers is slow
-                return visible(_text(value))
+                return _without_point(visible(_text(value)))
             wire = self._convert(field, value)
             return number_text(wire) if field.type is FieldType.DECIMAL else wire
         except ConversionError:
@@ -157,7 +158,7 @@ class FieldCodec:
 
     def _phone(self, value: Any) -> str:
         """Return a phone number unchanged, if it can be one."""
-        number = visible(_text(value))
+        number = _without_point(visible(_text(value)))
         if number and self._parse_number(number) is None:
             raise ConversionError
         return number
@@ -173,7 +174,7 @@ class FieldCodec:
 
     def _complete_number(self, value: Any) -> str | None:
         """Return a phone number in E.164 form with its extension, None for one without an area code."""
-        number = self._parse_number(str(value))
+        number = self._parse_number(_without_point(str(value)))
         if number is None or phonenumbers.is_possible_number_with_reason(number) != _COMPLETE:
             return None
         text = phonenumbers.format_number(number, phonenumbers.PhoneNumberFormat.E164)
@@ -276,6 +277,11 @@ def _is_same_number(value: Any, cell: Any) -> bool:
 
 def _text(value: Any) -> str:
     return value.strip() if isinstance(value, str) else number_text(value)
+
+
+def _without_point(phone: str) -> str:
+    """Return a phone number without the point that spreadsheets give to numbers: `2145550110.0`."""
+    return phone[:-2] if _PHONE_AS_NUMBER.match(phone) else phone
 
 
 def _email(value: Any) -> str:

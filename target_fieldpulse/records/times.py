@@ -29,7 +29,7 @@ _CLOCK_TOLERANCE = timedelta(minutes=5)  # how far the clock of a source may be 
 _EPOCH = datetime(1970, 1, 1, tzinfo=timezone.utc)
 _SECOND, _MILLISECOND = timedelta(seconds=1), timedelta(milliseconds=1)
 _TIME = re.compile(
-    r"(\d{4})-?(\d\d)-?(\d\d)(?:[T ](\d\d):?(\d\d)(?::?(\d\d)(?:[.,](?P<fraction>\d+))?)?"
+    r"(\d{4})-?(\d\d)-?(\d\d)(?:[T ](\d\d|\d(?=:)):?(\d\d)(?::?(\d\d)(?:[.,](?P<fraction>\d+))?)?"
     r"\s*(?P<zone>Z|UTC|GMT|(?P<sign>[+-])(?P<hours>\d\d)(?::?(?P<minutes>\d\d))?(?::?(?P<seconds>\d\d))?)?)?\Z",
     re.ASCII | re.IGNORECASE,
 )

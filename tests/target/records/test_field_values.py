@@ -25,6 +25,7 @@ def field(stream: str, name: str) -> Field:
 
 CUSTOMER_STATUS, JOB_STATUS = field("customers", "status"), field("jobs", "status")
 INVOICE_STATUS, OBJECT_TYPE = field("invoices", "status"), field("locations", "object_type")
+PAYMENT_METHOD, PHONE = field("payments", "method"), field("customers", "phone")
 
 
 @pytest.mark.parametrize(
@@ -60,6 +61,10 @@ INVOICE_STATUS, OBJECT_TYPE = field("invoices", "status"), field("locations", "o
         (INVOICE_STATUS, "partially paid", 5),
         (INVOICE_STATUS, -1, -1),
         (OBJECT_TYPE, "Customers", "customer"),
+        (PAYMENT_METHOD, "CASH", "cash"),
+        (PAYMENT_METHOD, "Bank Transfer", "bank_transfer"),
+        (PAYMENT_METHOD, "Barter", "Barter"),
+        (PHONE, "2145550110.0", "2145550110"),
     ],
     ids=repr,
 )
