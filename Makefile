@@ -51,10 +51,11 @@ record: $(VENV)/dev ## record the cassettes again, on the sandbox
 record-live: $(VENV)/dev ## record read-only cassettes on a real account: FIELDPULSE_API_KEY=… make record-live
 	$(BIN)/python -m scripts.record --live
 
-works-with: $(VENV)/dev ## load the tap's output into five Singer loaders and compare every cell (6 minutes; installs them once)
+works-with: $(VENV)/dev ## send real sources into the target, load the tap's output into real loaders, compare all (8 minutes)
+	$(BIN)/python -m tests.works_with.sources
 	$(BIN)/python -m tests.works_with
 
-works-with-small: $(VENV)/dev ## the same for three loaders, a small account and a database in New York (1 minute)
+works-with-small: $(VENV)/dev ## the tap's output in three loaders, a small account and a database in New York (1 minute)
 	$(BIN)/python -m tests.works_with --scenario zone --customers 15 --dry-run \
 		meltanolabs-target-postgres target-duckdb target-jsonl
 

@@ -15,7 +15,7 @@ from pathlib import Path
 from tap_fieldpulse.tap import TapFieldPulse
 from target_fieldpulse.target import TargetFieldPulse
 
-from . import commands, dictionary, domains, errors, sandbox, settings, streams, works_with, writes
+from . import commands, dictionary, domains, errors, sandbox, settings, sources, streams, works_with, writes
 
 ROOT = Path(__file__).parent.parent.parent
 DICTIONARY = ROOT / "docs" / "tap" / "dictionary"
@@ -37,6 +37,7 @@ BLOCKS: dict[str, Callable[[], str]] = {
     "works-with results": works_with.results_table,
     "works-with scenarios": works_with.scenarios_table,
     "works-with differences": works_with.differences_list,
+    "works-with sources": sources.results_table,
     "sandbox help": commands.sandbox_help,
     "sandbox profiles": sandbox.profiles_table,
     "sandbox switches": sandbox.switches_table,

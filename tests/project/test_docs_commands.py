@@ -190,8 +190,8 @@ def test_options_and_settings_exist(page: Path) -> None:
     options |= set(re.findall(r"`(--[a-z-]+[a-z])", content))
     assert options <= known_options() | {"--interval"}  # Meltano's
     keys_of_bodies = {ROOT / "docs" / "api-facts.md", ROOT / "docs" / "sandbox" / "faults.md"}
-    settings_of_loaders = {ROOT / "docs" / "operations" / "works-with.md"}
-    if page not in keys_of_bodies | settings_of_loaders:
+    settings_of_others = {ROOT / "docs" / "operations" / "works-with.md", ROOT / "docs" / "target" / "sources.md"}
+    if page not in keys_of_bodies | settings_of_others:
         assert set(re.findall(r"`([a-z][a-z_]*): [^`]+`", content)) <= known_names()
 
 

@@ -1,0 +1,29 @@
+"""What real taps emit becomes the rows that the owner of the data means, with the stream maps of the page."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+import pytest
+
+from tests.harness.target_runner import run_target
+from tests.works_with.sources.catalogue import SOURCES
+from tests.works_with.sources.source import PAGE, Source
+from tests.works_with.sources.trial import send_twice
+
+MESSAGES = Path(__file__).parent / "messages"
+RECORDED = [source for source in SOURCES.values() if source.packages]
+
+
+@pytest.mark.parametrize("source", RECORDED, ids=lambda source: source.name)
+def test_recorded_messages_become_the_rows_that_are_meant(source: Source, tmp_path: Path) -> None:
+    """Every row of the account is compared, and the second run sends nothing."""
+    messages = (MESSAGES / f"{source.name}.singer").read_text("utf-8")
+    assert send_twice(source, messages, tmp_path, run_target).comparison.differences == []
+
+
+def test_every_example_of_the_page_belongs_to_a_source() -> None:
+    """An example that no records are sent through would be a claim."""
+    blocks = set(re.findall(r"as\s`([\w.]+)`:$", PAGE.read_text("utf-8"), re.MULTILINE))
+    assert blocks == {source.block for source in SOURCES.values()} - {""}

@@ -1,0 +1,13 @@
+"""All sources."""
+
+from __future__ import annotations
+
+from .databases import MAPPER, POSTGRES
+from .files import CSV, JSON_LINES, SPREADSHEETS_CSV, WORKBOOK
+from .sent_back import OWN
+from .vendors import HUBSPOT, SALESFORCE, ZENDESK
+
+SOURCES = {
+    source.name: source
+    for source in (POSTGRES, MAPPER, CSV, SPREADSHEETS_CSV, WORKBOOK, JSON_LINES, HUBSPOT, SALESFORCE, ZENDESK, OWN)
+}
