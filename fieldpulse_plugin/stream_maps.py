@@ -8,6 +8,7 @@ import logging
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from fnmatch import fnmatch
+from functools import cached_property
 from typing import Any
 
 import simpleeval  # type: ignore[import-untyped]
@@ -45,6 +46,12 @@ class StreamMapper(PluginMapper):
         _check_syntax(self._definitions)
         with _stream_map_errors():  # the SDK removes `__else__` from the dict
             super().__init__({**plugin_config, "stream_maps": dict(self._definitions)}, logger)
+
+    @cached_property
+    def removed_properties(self) -> set[str]:
+        """Return the properties that a map removes. The SDK refuses that for a key without `__key_properties__`."""
+        definitions = [each for each in self._definitions.values() if isinstance(each, dict)]
+        return {name for each in definitions for name, rule in each.items() if rule in (None, _REMOVED)}
 
     @contextmanager
     def without_maps(self) -> Iterator[None]:
@@ -122,7 +129,7 @@ def _with_config_errors(evaluate: Callable[..., Any], stream_name: str, schema: 
             raise
         except Exception as error:  # noqa: BLE001  an expression can raise anything
             cause = error.__cause__ or error
-            raise _error_class(cause, properties)(
+            raise _error_class(cause, properties, property_name)(
                 f"A stream map cannot be evaluated: {_reason(cause, properties)}.",
                 where=_place(stream_name, property_name or "__filter__", expr),
                 hint="correct it; a property may be None, and in a deleted row all are but `id` and `deleted_at`",
@@ -131,9 +138,11 @@ def _with_config_errors(evaluate: Callable[..., Any], stream_name: str, schema: 
     return evaluate_or_raise
 
 
-def _error_class(cause: BaseException, properties: Collection[str]) -> type[ConfigError]:
+def _error_class(cause: BaseException, properties: Collection[str], property_name: str | None) -> type[ConfigError]:
     """Return UnmappableRecord, unless the map is wrong whatever the record: then ConfigError, which ends the run."""
-    is_wrong_name = isinstance(cause, simpleeval.NameNotDefined) and properties and cause.name not in properties
+    name = getattr(cause, "name", None)
+    name = property_name if name == "self" else name
+    is_wrong_name = isinstance(cause, simpleeval.NameNotDefined) and properties and name not in properties
     return ConfigError if is_wrong_name or isinstance(cause, _WRONG_FOR_EVERY_RECORD) else UnmappableRecord
 
 

@@ -35,7 +35,7 @@ from .settings import TARGET_SETTINGS, TargetSettings
 from .sink import DiscardSink, FieldPulseSink
 
 _CHECK_INPUT = "check the tap that produces the input; records after this message were not written"
-_IS_MAPPED = "is_mapped"  # a key of the SCHEMA messages in rejects files: stream maps were applied to these records
+_MAPPED_FROM = "mapped_from"  # a key of SCHEMA messages in rejects files: the stream from which maps made the records
 
 
 class _RecordBeforeSchema(InvalidInput, RecordsWithoutSchemaException):
@@ -124,10 +124,11 @@ class TargetFieldPulse(FieldPulsePlugin, Target):
     def _maps_of(self, message: Mapping[str, Any]) -> list[StreamMap]:
         """Return the maps of a stream. Records of a rejects file that were mapped before are not mapped again."""
         stream, schema = message["stream"], mappable_schema(message["schema"])
-        if message.get(_IS_MAPPED):
+        if _MAPPED_FROM in message:
             return [SameRecordTransform(stream, schema, None, None)]
         declared = message.get("key_properties")
         keys = [name for name in schema["properties"] if isinstance(declared, list) and name in declared]
+        keys = [name for name in keys if name not in self.mapper.removed_properties]
         with self._errors_with_line():
             self.mapper.register_raw_stream_schema(stream, schema, keys)
         return self.mapper.stream_maps[stream]
@@ -136,15 +137,15 @@ class TargetFieldPulse(FieldPulsePlugin, Target):
         """Return a new sink; two streams may be mapped to one. Raises: UnsupportedStreamError."""
         sink = self.add_sink(stream_map.stream_alias, stream_map.transformed_schema)
         if isinstance(sink, FieldPulseSink):
-            sink.schema_message, sink.source = message, message["stream"]
+            sink.schema_message, sink.source = message, message.get(_MAPPED_FROM, message["stream"])
             if stream_map.flattening_enabled or not isinstance(stream_map, SameRecordTransform):
-                mapped = {"stream": sink.stream_name, "schema": sink.schema, _IS_MAPPED: True}
+                mapped = {"stream": sink.stream_name, _MAPPED_FROM: sink.source, "schema": sink.schema}
                 sink.schema_message = {"type": "SCHEMA", **mapped, "key_properties": []}
         return sink
 
     @override
     def _process_record_message(self, message_dict: dict[str, Any]) -> None:
-        """Submit what the maps of the stream make of a record.
+        """Submit what the maps of the stream make of a record; a record that all of them drop is skipped.
 
         A record that a map cannot evaluate, or whose line is ambiguous, is rejected once. What other maps make of it is
         written, and a replay finds these rows unchanged.
@@ -162,24 +163,35 @@ class TargetFieldPulse(FieldPulsePlugin, Target):
                 hint=_CHECK_INPUT,
             )
         rejections: list[tuple[str, RecordInvalid]] = []
+        is_skipped = True
         for stream_map, sink in stream.sinks:
-            if isinstance(sink, DiscardSink):
-                sink.process_record(record, {})
-                continue
             try:
-                with self._errors_with_line():
-                    mapped = stream_map.transform(record)
-                if mapped is not None and self.reader.fault:
-                    raise self.reader.fault.error
-                if mapped is not None:
-                    sink.process_record(mapped, {})
-            except (UnmappableRecord, RecordInvalid) as error:
-                rejections.append((sink.stream_name, RecordInvalid(error.what, where=error.where, hint=error.hint)))
+                mapped = record if isinstance(sink, DiscardSink) else self._mapped(stream_map, record)
+            except RecordInvalid as error:
+                rejections.append((sink.stream_name, error))
+                continue
+            if mapped is not None:
+                is_skipped = False
+                sink.process_record(mapped, {})
         if rejections:
             line = self.reader.fault.line if self.reader.fault else None
             self.run.reject(*rejections[0], stream.schema_message, line or record)
-        elif not stream.sinks:
-            self.run.skip(name)
+        elif is_skipped:
+            self.run.skip(stream.sinks[0][1].stream_name if stream.sinks else name)
+
+    def _mapped(self, stream_map: StreamMap, record: dict[str, Any]) -> dict[str, Any] | None:
+        """Return what a map makes of a record, or None if its filter drops it.
+
+        Raises: RecordInvalid if it cannot be evaluated, or if the line is ambiguous; ConfigError for a wrong map.
+        """
+        try:
+            with self._errors_with_line():
+                mapped = stream_map.transform(record)
+        except UnmappableRecord as error:
+            raise RecordInvalid(error.what, where=error.where, hint=error.hint) from None
+        if mapped is not None and self.reader.fault:
+            raise self.reader.fault.error
+        return mapped
 
     @contextmanager
     def _errors_with_line(self) -> Iterator[None]:
@@ -226,7 +238,7 @@ class TargetFieldPulse(FieldPulsePlugin, Target):
         self.run.finish()
         self.run.raise_if_failed()
         super().process_endofpipe()
-        streams = [name for name, each in self._input_streams.items() if not each.schema_message.get(_IS_MAPPED)]
+        streams = [name for name, each in self._input_streams.items() if _MAPPED_FROM not in each.schema_message]
         for name, fault in maps_without_stream(self.config.get("stream_maps") or {}, streams) if streams else ():
             self.logger.warning("The input had no stream for the stream map %r: %s", name, fault)
 

@@ -293,3 +293,39 @@ def test_properties_that_only_records_have_are_named_once(target_config: Config,
     assert result.counts == {"created": 2, "unchanged": 2}
     assert result.stderr.count("cannot be written: shoe_size") == 1
     assert result.stderr.count("Ignoring ACTIVATE_VERSION") == 1
+
+
+def test_the_key_of_the_source_is_removed(sandbox: Sandbox, target_config: Config, tmp_path: Path) -> None:
+    """As the messages of the target advise; the SDK alone wants `__key_properties__` beside it."""
+    target_config["stream_maps"] = {
+        "customers": {"external_id": "'crm-' + str(id)", "id": "__NULL__", "__filter__": "id > 1"}
+    }
+    text = singer_lines(
+        schema_message("customers", "id", "first_name") | {"key_properties": ["id"]},
+        record_message("customers", id=1, first_name="Dropped"),
+        record_message("customers", id=2, first_name="Ann"),
+    )
+    assert run_target(target_config, text, tmp_path).counts == {"created": 1, "skipped": 1}
+    assert newest_row(sandbox, "customers")["first_name"] == "Ann"
+
+
+def test_an_original_value_that_a_record_lacks(target_config: Config, tmp_path: Path) -> None:
+    """`self` is the value of the property: the record is rejected, and the map may be right for others."""
+    target_config["stream_maps"] = {"customers": {"notes": "self.strip()"}}
+    records = [record_message("customers", external_id=key, first_name="A") for key in "ab"]
+    records[1]["record"]["notes"] = " n "
+    result = run_target(target_config, singer_lines(CUSTOMERS, *records), tmp_path)
+    assert result.counts == {"created": 1, "rejected": 1}
+    assert "property notes · self.strip()" in result.stderr
+
+
+def test_keys_of_two_streams_are_told_apart_in_a_replay(target_config: Config, tmp_path: Path) -> None:
+    """A record that was mapped has the input stream that it came from."""
+    target_config["stream_maps"] = {"crm-leads": LEADS_MAP | {"email": "Mail"}}
+    bad = {"Id": 1, "Name": "Ann Lee", "Mail": "wrong"}
+    text = singer_lines(LEADS, record_message("crm-leads", **bad), record_message("crm-leads", Id=1, Name="Ann"))
+    assert run_target(target_config, text, tmp_path).counts == {"rejected": 2}
+    assert "crm-leads" in [line.get("mapped_from") for line in rejects(target_config)]
+    mended = Path(target_config["rejects_path"]).read_text().replace("wrong", "a@example.com")
+    mended = mended.replace('"Name":"Ann"', '"Name":"Ann Poe","Mail":null')
+    assert run_target(target_config, mended, tmp_path).counts == {"created": 1, "updated": 1}

@@ -87,6 +87,24 @@ def test_an_expression_that_fails_is_named_with_its_reason(
     assert not any(row["title"] in str(caught.value) for row in shared.rows("tags"))
 
 
+@pytest.mark.parametrize(
+    ("definition", "place", "reason"),
+    [
+        ({"shout": "title.upper("}, "property shout · title.upper(", "'(' was never closed"),
+        ({"__filter__": "title ="}, "__filter__ · title =", "invalid syntax"),
+        ({"__filtre__": "title"}, "__filtre__", "did you mean '__filter__'"),
+    ],
+)
+def test_a_syntax_error_is_named_with_its_property(
+    read_only: Config, definition: Config, place: str, reason: str
+) -> None:
+    """Before anything is read, and also if the stream is not selected."""
+    with pytest.raises(ConfigError) as caught:
+        TapFieldPulse(config=read_only | {"stream_maps": {"tags": definition}})
+    assert f"stream tags · {place}" in caught.value.where
+    assert reason in caught.value.what
+
+
 def test_a_catalog_that_selects_nothing_is_logged(read_only: Config, caplog: pytest.LogCaptureFixture) -> None:
     """The run ends well, and a person sees why there are no rows."""
     catalog = select_streams(TapFieldPulse(config=read_only), [])
