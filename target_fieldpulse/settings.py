@@ -138,6 +138,15 @@ TARGET_SETTINGS: dict[str, dict[str, Any]] = {
         "clears a field by null or by empty text is tested once per field and run; if neither works, the record"
         " is rejected.",
     },
+    "invalid_fields": {
+        "type": "string",
+        "enum": ["reject", "drop"],
+        "default": "reject",
+        "title": "Invalid fields",
+        "description": "`reject`: a value that its field cannot hold rejects the record. `drop`: the value is left "
+        "out, counted and named in the log, and the rest of the record is written. Required fields, references, lists, "
+        "amounts, and fields that a new row is matched by still reject.",
+    },
     "fill_empty_only": {
         "type": "boolean",
         "default": False,

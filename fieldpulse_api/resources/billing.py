@@ -30,7 +30,12 @@ _DOCUMENT_FIELDS = (
     *fields_of(FieldType.TEXT, "title notes"),
     *fields_of(FieldType.TIME, "invoiced_date due_date"),
     *fields_of(FieldType.DECIMAL, "tax_rate discount"),
-    Field("not_optional_line_items", FieldType.JSON, row_column="line_items"),  # API facts 4.11
+    Field(  # API facts 4.11
+        "not_optional_line_items",
+        FieldType.JSON,
+        row_column="line_items",
+        amount_keys=("line_components", "unit_price"),
+    ),
     Field("assignments", FieldType.JSON),
 )
 _DOCUMENT_REFERENCES = (row_of("customer"), row_of("job"), row_of("project"), *ASSIGNMENTS)

@@ -127,7 +127,7 @@ PURCHASE_ORDERS = WritableResource(
             *fields_of(FieldType.TEXT, "delivery_method delivery_address delivery_flat delivery_city delivery_state"),
             *fields_of(FieldType.TEXT, "delivery_postcode delivery_instruction pickup_branch_id order_number"),
             Field("order_phone", FieldType.E164),
-            Field("items", FieldType.JSON),
+            Field("items", FieldType.JSON, amount_keys=("unit_cost",)),
         ),
         references=(
             _VENDOR,

@@ -65,7 +65,8 @@ class Field:
     `max_length` is in characters. `allowed_values` are documented, and no evidence contradicts them; all other values
     are left to the server's validation. `object_types` are the known ones, in the form in which they are sent. With
     `code_labels`, a record may contain the label instead of the code. `row_column` is the column's name in rows if it
-    is not the field's name.
+    is not the field's name. `amount_keys` lead to the amount of each element of a list, level by level: an element with
+    its amount elsewhere would count as 0.00.
     """
 
     name: str
@@ -75,6 +76,7 @@ class Field:
     object_types: tuple[str, ...] = ()
     code_labels: CodeLabels | None = None
     row_column: str | None = None
+    amount_keys: tuple[str, ...] = ()
 
     @property
     def column(self) -> str:

@@ -42,7 +42,7 @@ class Plan:
     `resend` are values that a PUT may have to repeat. `actions` are the elements of each action. `changed` are the
     properties that differ from the last write; `property_hashes` are stored in the ledger once they are written.
     `reason` says why a record is skipped. An update with `compares_row` sends only what differs from the row: the
-    ledger does not know what it holds.
+    ledger does not know what it holds. `dropped` are fields that are left out because of their values, with the reason.
     """
 
     action: PlanAction
@@ -56,6 +56,7 @@ class Plan:
     changed: tuple[str, ...] = ()
     property_hashes: PropertyHashes = field(default_factory=dict)
     compares_row: bool = False
+    dropped: Mapping[str, str] = field(default_factory=dict)
     reason: str = ""
 
     @property

@@ -130,6 +130,7 @@ class Planner:
         return as_create(self._plan_create("create", record, content))
 
     def _plan_create(self, action: PlanAction, record: ParsedRecord, content: Content) -> Plan:
+        hashes = _hashes_written(record, content)
         return Plan(
             action,
             record.resource,
@@ -137,8 +138,9 @@ class Planner:
             parent_ids=content.parent_ids,
             body=content.body,
             actions=content.actions,
-            changed=tuple(record.property_hashes),
-            property_hashes=record.property_hashes,
+            changed=tuple(hashes),
+            property_hashes=hashes,
+            dropped=content.dropped,
         )
 
     def _plan_update(
@@ -150,6 +152,10 @@ class Planner:
             return Plan("skip", record.resource, record.key, row_id, reason=reason)
         changed = changed_properties(record.property_hashes, written)
         content = self._bodies.changes(record, changed, parent_ids)
+        hashes = _hashes_written(record, content)
+        changed = tuple(name for name in changed if name in hashes)
+        if not changed and written:
+            return Plan("unchanged", record.resource, record.key, row_id, parent_ids, dropped=content.dropped)
         return Plan(
             "update",
             record.resource,
@@ -160,8 +166,9 @@ class Planner:
             resend=content.resend,
             actions=content.actions,
             changed=changed,
-            property_hashes=merge_hashes(record.resource.write_spec, written, record.property_hashes),
+            property_hashes=merge_hashes(record.resource.write_spec, written, hashes),
             compares_row=not written,
+            dropped=content.dropped,
         )
 
     def _plan_delete(self, record: ParsedRecord, entry: Entry | None) -> Plan:
@@ -217,6 +224,16 @@ class Planner:
             property_hashes=hashes,
             compares_row=entry is None,
         )
+
+
+def _hashes_written(record: ParsedRecord, content: Content) -> PropertyHashes:
+    """Return the hashes of the properties that are not left out: a later right value of those is a change."""
+    fields_by_property = record.resource.write_spec.fields_by_property
+    return {
+        name: value
+        for name, value in record.property_hashes.items()
+        if not content.dropped.keys() & {name, *fields_by_property.get(name, ())}
+    }
 
 
 def row_change_key(stream: str, row_id: int) -> LedgerKey:

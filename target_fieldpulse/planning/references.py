@@ -12,7 +12,8 @@ from fieldpulse_api.resources.write_model import ParentLookup, Reference, WriteS
 from fieldpulse_api.values.scalars import ConversionError, number_text, optional_int
 from fieldpulse_api.values.text import PERSONAL_COLUMN, normalized, object_type
 from target_fieldpulse.records.columns import Column
-from target_fieldpulse.records.field_codec import describe, invalid_field
+from target_fieldpulse.records.faults import Faults
+from target_fieldpulse.records.field_codec import CORRECT_IT, describe, invalid_field, list_hint
 from target_fieldpulse.records.ledger_key import KeyKind, LedgerKey, source_key
 from target_fieldpulse.records.parsed_record import Record, is_blank, to_row_id
 
@@ -20,6 +21,7 @@ from .lookups import Lookup, Lookups
 from .plan import RowToCreate
 from .planned_state import PlannedState
 from .row_matcher import RowMatcher
+from .write_policy import CREATABLE
 
 
 class References:
@@ -39,16 +41,19 @@ class References:
         self._state, self._lookups, self._matcher = state, lookups, matcher
         self._create_missing = create_missing
 
-    def resolve(self, write: WriteSpec, values: Record, wanted: set[str] | None = None) -> dict[str, Any]:
+    def resolve(
+        self, write: WriteSpec, values: Record, wanted: set[str] | None = None, *, faults: Faults
+    ) -> dict[str, Any]:
         """Return the body fields that the references of a record fill, of those that are wanted.
 
-        Raises: RecordInvalid for a reference to no row or to several, and for two that contradict each other.
+        A reference to no row or to several, and two that contradict each other, are added to the faults.
         """
         filled: dict[str, Any] = {}
         for reference in write.references:
             if wanted is None or wanted & set(reference.fields):
                 for name in (name for name in reference.properties if not is_blank(values.get(name))):
-                    self._fill(filled, reference, name, values)
+                    with faults.collect(reference.field):
+                        self._fill(filled, reference, name, values)
         return filled
 
     def _fill(self, filled: dict[str, Any], reference: Reference, name: str, values: Record) -> None:
@@ -73,7 +78,7 @@ class References:
         if reference.is_list:
             return {reference.field: list(dict.fromkeys(self._ids_of_list(reference, value)))}
         if name == reference.field:
-            return {reference.field: to_row_id(value, name)}
+            return {reference.field: to_row_id(value, name, _name_hint(reference))}
         if name == reference.external_id_property:
             row_id = self._row_written_for(reference.stream, name, value)
             return {reference.field: row_id, **dict(reference.also_sets)}
@@ -84,8 +89,9 @@ class References:
         return {reference.field: row_id, **self._parent_of(reference.parent, row_id, values)}
 
     def _list_items(self, reference: Reference, name: str, values: Record) -> list[dict[str, Any]]:
-        names = values[name] if isinstance(values[name], list) else [values[name]]
-        return [{str(reference.list_item_key): self._row_named(reference, name, each)} for each in names]
+        value = values[name]
+        names = value if isinstance(value, list) else [value]
+        return [{str(reference.list_item_key): self._row_named(reference, name, each, value)} for each in names]
 
     def _ids_of_list(self, reference: Reference, value: Any) -> Iterator[int | RowToCreate]:
         field = reference.field
@@ -93,9 +99,9 @@ class References:
             keys = ("id", "tag_id", str(reference.column), "name")
             name = next((item[key] for key in keys if item.get(key)), None) if isinstance(item, Mapping) else item
             if isinstance(name, str) and name.strip():
-                yield self._row_named(reference, field, name)
+                yield self._row_named(reference, field, name, value)
             elif optional_int(name) is not None:
-                yield to_row_id(name, field)
+                yield to_row_id(name, field, "give ids of the stream, or names")
             else:
                 raise invalid_field(f"{field} has an element that is neither a name nor an id", field)
 
@@ -135,8 +141,8 @@ class References:
         pairs = reference.code_labels.pairs
         return next((code for code, label in pairs if normalized(label) == normalized(value)), None)
 
-    def _row_named(self, reference: Reference, name: str, value: Any) -> int | Any:
-        """Return the id of the row with a name, or the row to create for it."""
+    def _row_named(self, reference: Reference, name: str, value: Any, listed: Any = None) -> int | Any:
+        """Return the id of the row with a name, or the row to create for it. `listed` is the list that has the name."""
         try:
             value = value if isinstance(value, str) else number_text(value)
         except ConversionError:
@@ -151,6 +157,9 @@ class References:
                 name,
                 f"give {reference.field}",
             )
+        advice = list_hint(listed)
+        if advice:  # a text, of which it is unclear whether it is a name or several
+            raise invalid_field(f"{name} is {describe(value)}, and not a name{advice}", name)
         if reference.stream in self._create_missing:
             body = {str(reference.column): " ".join(str(value).split())}
             body |= dict([reference.restrict_to] if reference.restrict_to else [])
@@ -163,6 +172,7 @@ class References:
         raise _missing_row_error(
             f"{name} is {describe(value)}; {allowed_and_similar(value, self._allowed_names(reference))}",
             name,
+            _creation_hint(reference.stream),
             row_key=row_key,
         )
 
@@ -218,13 +228,24 @@ def _comparable(value: Any) -> str:
 
 
 def _missing_row_error(
-    reason: str, field: str, hint: str = "correct the record at its source", *, row_key: tuple[Hashable, ...]
+    reason: str, field: str, hint: str = CORRECT_IT, *, row_key: tuple[Hashable, ...]
 ) -> RecordInvalid:
     """Return the error for a reference to no row. A row that this target can create may exist later."""
     resource = WRITABLE.get(str(row_key[0]))
     if resource is None or resource.write_spec.target_resource:
         return invalid_field(reason, field, hint)
     return ReferenceNotFound(reason, where=f"field {field}", hint=hint, row_key=row_key)
+
+
+def _name_hint(reference: Reference) -> str:
+    """Return what to do about an id that is none: rows can be named by your key, or by a name."""
+    if reference.external_id_property:
+        return f"put your own key into {reference.external_id_property}"
+    return f"put the name into {reference.name_property}"
+
+
+def _creation_hint(stream: str) -> str:
+    return f"{CORRECT_IT}, or set create_missing_references: [{stream}]" if stream in CREATABLE else CORRECT_IT
 
 
 def _contradiction_error(field: str, name: str) -> Exception:

@@ -50,6 +50,7 @@ class WritePolicy:
     hard_delete: bool = False
     allow_shared_rows: bool = False
     trust_ids: bool = False
+    drop_invalid_fields: bool = False
 
     @classmethod
     def from_config(cls, config: Mapping[str, Any]) -> WritePolicy:
@@ -64,6 +65,7 @@ class WritePolicy:
             hard_delete=config["hard_delete"],
             allow_shared_rows=config["shared_rows"] == "allow",
             trust_ids=config["trust_ids"],
+            drop_invalid_fields=config["invalid_fields"] == "drop",
         )
 
     def record_parser(self, resource: WritableResource, codec: FieldCodec) -> RecordParser:

@@ -18,6 +18,7 @@ from fieldpulse_api.values.custom_fields import CUSTOM_FIELDS_PROPERTY, VALUE_CO
 from fieldpulse_api.values.scalars import ConversionError, number_text, to_boolean, to_decimal_text
 from fieldpulse_api.values.text import normalized, property_name
 
+from .faults import Faults
 from .field_codec import describe, invalid_field
 
 Entries = list[dict[str, Any]]
@@ -38,28 +39,35 @@ class CustomFieldWriter:
         self._definitions: list[CustomFieldDefinition] | None = None
 
     def entries(
-        self, object_type: str, values: Mapping[str, Any], row_values: Mapping[int, Any], *, clear_nulls: bool
+        self,
+        object_type: str,
+        values: Mapping[str, Any],
+        row_values: Mapping[int, Any],
+        *,
+        clear_nulls: bool,
+        faults: Faults,
     ) -> Entries:
         """Return the entries for values by name: the name of a field, or the property that the tap makes of it.
 
         `row_values` are the values that the record carries in the API's own form, by definition. A value that equals
-        its row value is sent unchecked: FieldPulse holds it already.
-
-        Raises: RecordInvalid for an unknown name, and for a value that does not fit its field.
+        its row value is sent unchecked: FieldPulse holds it already. An unknown name, and a value that does not fit its
+        field, are added to the faults.
         """
         entries: dict[int, dict[str, Any]] = {}
         for name, value in values.items():
-            definition = self._definition_named(object_type, str(name))
-            if definition.id in entries:
-                raise invalid_field(
-                    f"{CUSTOM_FIELDS_PROPERTY}: two names refer to the field {definition.name!r}",
-                    CUSTOM_FIELDS_PROPERTY,
-                )
-            if value is None and not clear_nulls:
-                continue
-            is_unchanged = value not in (None, "") and str(value) == str(row_values.get(definition.id))
-            text = str(value) if is_unchanged else _to_text(definition, value)
-            entries[definition.id] = {DEFINITION: definition.id, "value": text}
+            with faults.collect():
+                definition = self._definition_named(object_type, str(name))
+                if definition.id in entries:
+                    raise invalid_field(
+                        f"{CUSTOM_FIELDS_PROPERTY}: two names refer to the field {definition.name!r}",
+                        CUSTOM_FIELDS_PROPERTY,
+                    )
+                if value is None and not clear_nulls:
+                    continue
+                is_unchanged = value not in (None, "") and str(value) == str(row_values.get(definition.id))
+                with faults.collect(f"{CUSTOM_FIELDS_PROPERTY}.{name}"):
+                    text = str(value) if is_unchanged else _to_text(definition, value)
+                    entries[definition.id] = {DEFINITION: definition.id, "value": text}
         return list(entries.values())
 
     def name_of(self, definition_id: Any) -> str:

@@ -31,6 +31,7 @@ from . import numbers
 from .ledger_key import source_key
 from .times import TIME_FORM, to_day, to_time, unix_seconds
 
+CORRECT_IT = "correct the record at its source"
 _EMAIL = re.compile(r"[^@\s]+@[^@\s]+\Z")
 _PLAIN_NUMBER = re.compile(r"-?(0|[1-9]\d{0,50})(\.\d{1,50})?\Z", re.ASCII)  # neither 007 nor 1e3: these are codes
 _PHONE_AS_NUMBER = re.compile(r"\d{7,15}\.0\Z", re.ASCII)
@@ -42,7 +43,7 @@ _COMPLETE = phonenumbers.ValidationResult.IS_POSSIBLE
 _POSSIBLE = (_COMPLETE, phonenumbers.ValidationResult.IS_POSSIBLE_LOCAL_ONLY)
 
 
-def invalid_field(reason: str, field: str, hint: str = "correct the record at its source") -> RecordInvalid:
+def invalid_field(reason: str, field: str, hint: str = CORRECT_IT) -> RecordInvalid:
     """Return the error for a field of a record. The reason describes a value by type or length, and never shows it."""
     return RecordInvalid(reason, where=f"field {field}", hint=hint)
 

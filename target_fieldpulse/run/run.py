@@ -288,6 +288,7 @@ class TargetRun:
                 return None
             services.audit.start_record()  # look-ups are shared: their requests belong to no record
             result = self._execute(services, submission.record, plan)
+            self._report_dropped(submission, plan)
         except ReferenceNotFound as error:
             result = self._add_to_rejects(submission, self._with_cause(error))
         except (RecordError, UncertainWrite) as error:
@@ -306,6 +307,13 @@ class TargetRun:
             if plan.action != "update" or not is_by_key:
                 raise
             return services.executor.execute(services.planner.plan_survivor(record, plan))
+
+    def _report_dropped(self, submission: Submission, plan: Plan) -> None:
+        """Count and name the values of a written record that were left out."""
+        if plan.dropped:
+            self._value_counts.add_dropped(submission.stream, plan.dropped)
+            reasons = "; ".join(plan.dropped.values())
+            _LOGGER.warning("left out: %s %s: %s", submission.stream, submission.record.key.redacted, reasons)
 
     def _add_to_rejects(self, submission: Submission, error: RecordError | UncertainWrite) -> WriteResult:
         """Store a record that was not written in the rejects file, and return its outcome."""

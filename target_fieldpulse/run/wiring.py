@@ -103,7 +103,7 @@ def build_services(
         planned_state = PlannedState(ledger, lookups)
         matcher = RowMatcher(planned_state, lookups, codec, policy, key_columns=key_columns)
         references = References(planned_state, lookups, matcher, create_missing=policy.create_missing_references)
-        bodies = BodyBuilder(references, custom_fields, codec, key_columns=key_columns, clear_nulls=policy.clear_nulls)
+        bodies = BodyBuilder(references, custom_fields, codec, key_columns=key_columns, policy=policy)
         company_id = None if account == former_account else account
         planner = Planner(planned_state, bodies, matcher, policy, codec, company_id=company_id)
         puts, uncertain_creates = PutSender(services), UncertainCreates(services)
