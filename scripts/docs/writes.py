@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from typing import Any
 
 from fieldpulse_api.resources.catalogue import BY_NAME, WRITABLE
 from fieldpulse_api.resources.model import Operation, WritableResource
-from fieldpulse_api.resources.write_model import Action, Field, Reference
+from fieldpulse_api.resources.write_model import Action, Field, FieldType, Reference, decimal_places
 
 from .dictionary import description_of
 from .tables import codes, table
@@ -77,7 +78,27 @@ def _rules(resource: WritableResource, field: Field) -> str:
         f"at most {field.max_length:,} characters" if field.max_length else "",
         ", ".join(f"{value} {labels[value]}" if value in labels else f"`{value}`" for value in field.allowed_values),
     ]
+    schema = BY_NAME[spec.target_resource or resource.name].schema["properties"].get(field.column)
+    if any(reference.is_list and reference.field == field.name for reference in spec.references):
+        rules.append("a list of names or ids")
+    elif schema and field.type is FieldType.JSON:
+        rules.append(_shape(schema))
+    places = decimal_places(field.name) if field.type is FieldType.DECIMAL else None
+    rules.append(f"at most {places} decimal places" if places else "")
     return "; ".join(rule for rule in rules if rule)
+
+
+def _shape(schema: dict[str, Any]) -> str:
+    """Return what a list or an object holds."""
+    if "array" in schema["type"]:
+        return f"a list of {_shape(schema['items'])}" if "items" in schema else "a list"
+    if "object" in schema["type"] and schema.get("properties"):
+        members = (
+            f"`{name}`" + (f" ({_shape(each)})" if each.keys() & {"items", "properties"} else "")
+            for name, each in schema["properties"].items()
+        )
+        return f"objects of {', '.join(members)}"
+    return "ids" if "integer" in schema["type"] else "values"
 
 
 def _meaning(resource: WritableResource, field: Field) -> str:

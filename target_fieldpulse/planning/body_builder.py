@@ -125,12 +125,12 @@ class BodyBuilder:
         if not self._policy.drop_invalid_fields:
             return frozenset()
         write = record.resource.write_spec
-        kept = {*write.required, *(name for reference in write.references for name in reference.fields)}
+        needed = {*write.required, *(name for reference in write.references for name in reference.fields)}
         if is_new:
-            kept |= {name for names in self._policy.match_sets_of(record.resource) for name in names}
+            needed |= {name for names in self._policy.match_sets_of(record.resource) for name in names}
         fields = (each.name for each in write.fields if each.type is not FieldType.JSON)
         custom_fields = (f"{CUSTOM_FIELDS_PROPERTY}.{name}" for name in record.custom_fields)
-        return frozenset({*(name for name in fields if decimal_places(name) is None), *custom_fields} - kept)
+        return frozenset({*(name for name in fields if decimal_places(name) is None), *custom_fields} - needed)
 
     def _record_fields(self, record: ParsedRecord, wanted: set[str] | None, faults: Faults) -> Body:
         """Return the fields of a record, those of its references included."""

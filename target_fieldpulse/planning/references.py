@@ -238,7 +238,7 @@ def _missing_row_error(
 
 
 def _name_hint(reference: Reference) -> str:
-    """Return what to do about an id that is none: rows can be named by your key, or by a name."""
+    """Return what to do about an invalid id: rows can be named by your key, or by a name."""
     if reference.external_id_property:
         return f"put your own key into {reference.external_id_property}"
     return f"put the name into {reference.name_property}"
