@@ -41,7 +41,7 @@ def settings_from_environment(
     """
     return {
         name: convert(text, properties.get(name, {}).get("type", "string"))
-        for name, text in _settings_in(environment, prefix)
+        for name, text in _settings_in(environment, prefix, properties)
     }
 
 
@@ -51,10 +51,9 @@ def variables_without_effect(
     """Yield a warning for each variable that looks like a setting, and that `config`, read from files, lacks.
 
     A runner such as Meltano puts the settings that it knows into a file. It drops others without a word, but hands
-    their variables to the plugin, as it does with the members of settings that are objects (`match_customers`).
+    their variables to the plugin.
     """
-    objects = tuple(f"{name}_" for name, schema in properties.items() if "object" in schema.get("type", ""))
-    for name, text in sorted(_settings_in(environment, prefix)):
+    for name, text in sorted(_settings_in(environment, prefix, properties)):
         variable = prefix + name.upper()
         if name in properties:
             is_default = convert(text, properties[name].get("type", "string")) == properties[name].get("default")
@@ -63,16 +62,23 @@ def variables_without_effect(
                     f"{variable} is set in the environment and has no effect: the configuration lacks `{name}`. "
                     "Declare this setting in the plugin's definition in meltano.yml, or pass --config=ENV."
                 )
-        elif not name.startswith(objects):
+        else:
             for similar in difflib.get_close_matches(name, properties, n=1, cutoff=TYPO_SIMILARITY):
                 yield f"{variable} is not a setting; did you mean {prefix}{similar.upper()}?"
 
 
-def _settings_in(environment: Mapping[str, str], prefix: str) -> Iterator[tuple[str, str]]:
-    """Yield the name and the text of each setting. Names with another underscore are Meltano's: `__SELECT`."""
+def _settings_in(
+    environment: Mapping[str, str], prefix: str, properties: Mapping[str, Any]
+) -> Iterator[tuple[str, str]]:
+    """Yield the name and the text of each variable that may be a setting.
+
+    Meltano adds its own variables (`…__SELECT`), and one for each member of an object (`…_MATCH_CUSTOMERS`).
+    """
+    members = tuple(f"{name}_" for name, schema in properties.items() if "object" in schema.get("type", ""))
     for variable, text in environment.items():
         name = variable.removeprefix(prefix).lower()
-        if variable.startswith(prefix) and name not in _OTHER_NAMES and not name.startswith("_"):
+        is_meltanos = name.startswith(("_", *members)) and name not in properties
+        if variable.startswith(prefix) and name not in _OTHER_NAMES and not is_meltanos:
             yield name, text
 
 

@@ -99,7 +99,7 @@ class FieldPulsePlugin(PluginBase):
             value = config.get(name)
             if isinstance(value, Decimal):  # the SDK's type of a file's 0.5
                 config[name] = float(value)
-            if isinstance(value, str) and schema["type"] in ("number", "integer"):  # Meltano's, from the environment
+            if isinstance(value, str):  # so Meltano passes numbers of the environment, and undeclared settings
                 config[name] = convert(value, schema["type"])
         check_settings(
             config,

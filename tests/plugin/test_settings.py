@@ -95,6 +95,14 @@ def test_a_number_may_be_text_in_a_file(value: object, expected: float) -> None:
     assert plugin.settings.audit_days == 7
 
 
+def test_an_object_may_be_text_in_a_file() -> None:
+    """So does `meltano config set` store a setting that is not declared."""
+    plugin = TargetFieldPulse(config={"api_key": "k", "stream_maps": '{"tags": null}', "dry_run": "true"})
+    assert plugin.config["stream_maps"] == {"tags": None}
+    assert plugin.settings.dry_run is True
+    assert TargetFieldPulse(config={"api_key": "k", "write_mode": "create_only"}).config["write_mode"] == "create_only"
+
+
 def test_a_text_that_is_not_a_number_is_rejected_in_a_file() -> None:
     """With the name of its setting."""
     with pytest.raises(ConfigError, match="requests_per_second"):
@@ -163,8 +171,16 @@ def test_a_misspelt_variable_is_named(tmp_path: Path, monkeypatch: pytest.Monkey
     assert "TARGET_FIELDPULSE_MAX_UPDATE is not a setting; did you mean TARGET_FIELDPULSE_MAX_UPDATES?" in warning
 
 
-@pytest.mark.parametrize("name", ["TAP_FIELDPULSE__SELECT", "TAP_FIELDPULSE_LOAD_SCHEMA", "TAP_FIELDPULSE_EXECUTABLE"])
+@pytest.mark.parametrize(
+    "name",
+    [
+        "TAP_FIELDPULSE__SELECT",
+        "TAP_FIELDPULSE_LOAD_SCHEMA",
+        "TAP_FIELDPULSE_EXECUTABLE",
+        "TAP_FIELDPULSE_STREAM_MAPS_X",
+    ],
+)
 def test_variables_of_meltano_are_not_settings(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    """They are neither read nor warned of."""
+    """They are neither read nor warned of. It has one for each member of an object."""
     monkeypatch.setenv(name, "x")
     assert settings_from_environment("TAP_FIELDPULSE_", TapFieldPulse.config_jsonschema["properties"]) == {}

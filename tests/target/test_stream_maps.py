@@ -58,6 +58,8 @@ def test_a_mapped_date_of_salesforce_is_written(sandbox: Sandbox, target_config:
         {"properties": {"external_id": {}, "first_name": {"description": "no type"}}},
         {"properties": {"external_id": {"type": 5}, "first_name": 5}},
         {"properties": {"external_id": {"$ref": "#/definitions/key"}, "first_name": DATE}, "definitions": {"key": {}}},
+        {"properties": {"external_id": {}, "first_name": {"anyOf": [{"type": "string"}, {}, "null"]}}},
+        {"properties": {"external_id": {"multipleOf": 0.5}, "first_name": {"enum": [0.5], "default": 1e300}}},
         {"properties": {"external_id": {"oneOf": [{"type": "string"}, True]}, "first_name": {"anyOf": []}}},
         {"properties": {"external_id": {"allOf": [{"$ref": "#"}]}, "first_name": {"enum": ["Ann", None]}}},
         {"$ref": "#/definitions/row", "definitions": {"row": {"properties": {"external_id": {}, "first_name": {}}}}},
