@@ -222,13 +222,16 @@ class BodyBuilder:
         for action in (action for action in due if record.values.get(action.name) is not None):
             with faults.collect():
                 items = _items(action, record.values[action.name])
-                elements[action.name] = [self._element(action, item) for item in items]
+                column = record.resource.schema["properties"].get(action.body_key, {})
+                schema = column.get("items", {}).get("properties", _NO_SCHEMA)
+                elements[action.name] = [self._element(action, item, schema) for item in items]
         return elements
 
-    def _element(self, action: Action, item: Mapping[str, Any]) -> Body:
+    def _element(self, action: Action, item: Mapping[str, Any], schema: Mapping[str, Any]) -> Body:
         faults = Faults()
         try:
-            body = self._fields(action.item, item, self._references.resolve(action.item, item, faults=faults), faults)
+            filled = self._references.resolve(action.item, item, faults=faults)
+            body = self._fields(action.item, item, filled, faults, schema=schema)
             faults.raise_any()
             return with_defaults(action.item, body, purpose="in each element")
         except ReferenceNotFound as error:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Hashable, Iterable, Iterator, Mapping
+from contextlib import suppress
 from typing import Any
 
 from fieldpulse_api.errors import RecordInvalid, ReferenceNotFound, allowed_and_similar
@@ -13,8 +14,9 @@ from fieldpulse_api.values.scalars import ConversionError, number_text, optional
 from fieldpulse_api.values.text import PERSONAL_COLUMN, normalized, object_type
 from target_fieldpulse.records.columns import Column
 from target_fieldpulse.records.faults import Faults
-from target_fieldpulse.records.field_codec import CORRECT_IT, describe, invalid_field, list_hint
+from target_fieldpulse.records.field_codec import CORRECT_IT, describe, folded, invalid_field, list_hint
 from target_fieldpulse.records.ledger_key import KeyKind, LedgerKey, source_key
+from target_fieldpulse.records.numbers import to_integer
 from target_fieldpulse.records.parsed_record import Record, is_blank, to_row_id
 
 from .lookups import Lookup, Lookups
@@ -129,7 +131,9 @@ class References:
         """Return the code that a value is or labels. Names of the account take precedence over labels."""
         if reference.code_labels is None:
             return None
-        code = optional_int(value)
+        code = None
+        with suppress(ConversionError):
+            code = to_integer(value)
         if code is not None:
             if code not in reference.code_labels.by_code:
                 labels = [f"{each} {label}" for each, label in reference.code_labels.pairs]
@@ -139,7 +143,7 @@ class References:
         if self._lookup(reference).find({Column(str(reference.column)): value}):
             return None
         pairs = reference.code_labels.pairs
-        return next((code for code, label in pairs if normalized(label) == normalized(value)), None)
+        return next((code for code, label in pairs if folded(label) == folded(value)), None)
 
     def _row_named(self, reference: Reference, name: str, value: Any, listed: Any = None) -> int | Any:
         """Return the id of the row with a name, or the row to create for it. `listed` is the list that has the name."""

@@ -8,6 +8,7 @@ from __future__ import annotations
 import threading
 from collections.abc import Mapping
 from contextlib import suppress
+from datetime import tzinfo
 from typing import Any
 
 from fieldpulse_api.errors import ConfigError, RowNotFound, UnexpectedResponse, allowed_and_similar
@@ -15,11 +16,13 @@ from fieldpulse_api.http.client import Client
 from fieldpulse_api.reading.definitions import read_definitions
 from fieldpulse_api.reading.pages import ReadOptions
 from fieldpulse_api.values.custom_fields import CUSTOM_FIELDS_PROPERTY, VALUE_COLUMNS, CustomFieldDefinition, entries_of
-from fieldpulse_api.values.scalars import ConversionError, number_text, to_boolean, to_decimal_text
+from fieldpulse_api.values.scalars import ConversionError, number_text, to_boolean
 from fieldpulse_api.values.text import normalized, property_name
 
+from . import numbers
 from .faults import Faults
 from .field_codec import describe, invalid_field
+from .times import to_day
 
 Entries = list[dict[str, Any]]
 
@@ -31,10 +34,13 @@ _NO_DEFINITIONS = (403, 404)  # HTTP statuses of an account without custom field
 
 
 class CustomFieldWriter:
-    """The custom fields of the account, read when they are first needed. May be used by many threads."""
+    """The custom fields of the account, read when they are first needed. May be used by many threads.
 
-    def __init__(self, client: Client, options: ReadOptions) -> None:
-        self._client, self._options = client, options
+    `zone` is that of times without one in records.
+    """
+
+    def __init__(self, client: Client, options: ReadOptions, zone: tzinfo) -> None:
+        self._client, self._options, self._zone = client, options, zone
         self._lock = threading.Lock()
         self._definitions: list[CustomFieldDefinition] | None = None
 
@@ -66,7 +72,7 @@ class CustomFieldWriter:
                     continue
                 is_unchanged = value not in (None, "") and str(value) == str(row_values.get(definition.id))
                 with faults.collect(f"{CUSTOM_FIELDS_PROPERTY}.{name}"):
-                    text = str(value) if is_unchanged else _to_text(definition, value)
+                    text = str(value) if is_unchanged else _to_text(definition, value, self._zone)
                     entries[definition.id] = {DEFINITION: definition.id, "value": text}
         return list(entries.values())
 
@@ -174,7 +180,7 @@ def _is_same(value: Any, current: Any) -> bool:
     return False
 
 
-def _to_text(definition: CustomFieldDefinition, value: Any) -> str:
+def _to_text(definition: CustomFieldDefinition, value: Any, zone: tzinfo) -> str:
     """Return a value as text, the form of every custom field (inferred). Only documented kinds are checked."""
     name = f"{CUSTOM_FIELDS_PROPERTY}.{definition.name}"
     if value is None or value == "":
@@ -183,12 +189,15 @@ def _to_text(definition: CustomFieldDefinition, value: Any) -> str:
         return str(int(value))
     if isinstance(value, (list, Mapping)):
         raise invalid_field(f"{name} is {describe(value)}; a single value is expected", name)
+    if definition.type == "date":  # text that is not a date may be what the office writes: the type is inferred
+        with suppress(ConversionError):
+            return to_day(value, zone) or ""
     try:
-        number = to_decimal_text(value)
+        number = numbers.to_decimal_text(value)
     except ConversionError:
         number = None
     if number is None and definition.type == "number":
-        raise invalid_field(f"{name} is {describe(value)}; FieldPulse expects a number", name)
+        raise invalid_field(f"{name} is {describe(value)}; a number like 1234.5 or 1,234.50 is expected", name)
     if definition.type == "number" or not isinstance(value, str):
         return "" if number is None else number_text(number)
     if definition.choices:

@@ -220,10 +220,11 @@ def _choice(field: Field, value: Any) -> Any:
         return value
     labels = field.code_labels.pairs if field.code_labels else ()
     texts = [(each, each) for each in field.allowed_values if isinstance(each, str)]
-    return next((code for code, text in (*labels, *texts) if _folded(text) == _folded(value)), value)
+    return next((code for code, text in (*labels, *texts) if folded(text) == folded(value)), value)
 
 
-def _folded(text: str) -> str:
+def folded(text: Any) -> str:
+    """Return a label in the form in which labels are compared: case, spaces, `_` and `-` do not count."""
     return re.sub(r"[\s_-]+", "", normalized(text))
 
 

@@ -14,13 +14,14 @@ from fieldpulse_api.errors import RecordInvalid
 from fieldpulse_api.resources.model import WritableResource
 from fieldpulse_api.resources.write_model import FieldType, WriteSpec
 from fieldpulse_api.values.custom_fields import CUSTOM_FIELDS_PROPERTY
-from fieldpulse_api.values.scalars import ConversionError, optional_int
+from fieldpulse_api.values.scalars import ConversionError
 from fieldpulse_api.values.strict_json import decode, encoding_problem
 from fieldpulse_api.values.text import is_empty
 
 from .custom_fields import FIELD as CUSTOM_FIELDS
 from .field_codec import FieldCodec, describe, invalid_field
 from .ledger_key import KeyKind, LedgerKey, source_key
+from .numbers import to_integer
 from .property_hashes import PropertyHashes, hash_properties, hash_property
 from .times import TIME_FORM, is_deletion_time, lacks_zone
 
@@ -124,7 +125,9 @@ class RecordParser:
 
 def to_row_id(value: Any, name: str, hint: str = _PUT_INTO_EXTERNAL_ID) -> int:
     """Return a FieldPulse id. Raises: RecordInvalid."""
-    row_id = optional_int(value)
+    row_id = None
+    with suppress(ConversionError):
+        row_id = to_integer(value)
     if row_id is None or not 0 < row_id <= _MAX_ROW_ID:
         raise invalid_field(
             f"{name} is {describe(value)}; FieldPulse ids are positive whole numbers",

@@ -80,7 +80,7 @@ def build_services(
         runs = RunMarkers(database, account)
         resources.callback(runs.close)
         read_options = ReadOptions(zone=settings.zone)
-        custom_fields = CustomFieldWriter(client, read_options)
+        custom_fields = CustomFieldWriter(client, read_options, codec.zone)
         key_columns = {
             stream: _key_column(stream, name, custom_fields) for stream, name in policy.external_id_fields.items()
         }

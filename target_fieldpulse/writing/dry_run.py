@@ -92,7 +92,7 @@ class DryRun:
         actions = ", ".join(f"{action} {count}" for action, count in self._totals.items()) or "nothing"
         _LOGGER.info("dry run: %s: %d requests and %d look-ups, at least %.1f s", actions, requests, look_ups, seconds)
         totals = {**self._totals, "requests": requests, "look_ups": look_ups, "seconds": round(seconds, 3)}
-        self._write({"action": "total", **totals})
+        self._write({"action": "total", **totals, "timezone": str(self._services.codec.zone)})
         if self._file >= 0:
             os.close(self._file)
 

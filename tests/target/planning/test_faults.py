@@ -42,7 +42,10 @@ def test_a_rejection_names_all_faults_of_a_record_and_its_key(
     assert "k1" in line
     assert "4 faults: (1) assigned_to_email: no row of `users` has this e-mail address; (2) email is" in line
     assert "(3) status is text of 4 characters; allowed: lead, " in line
-    assert "(4) custom_fields.Number of units is text of 4 characters; FieldPulse expects a number" in line
+    assert (
+        "(4) custom_fields.Number of units is text of 4 characters; a number like 1234.5 or 1,234.50 is expected"
+        in line
+    )
     assert "(fields assigned_to_email, email, status, custom_fields.Number of units)" in line
     assert not {"no address", "Leed", "nobody@", "many"} & set(line.replace('"', " ").split())
 

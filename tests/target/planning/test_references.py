@@ -80,7 +80,7 @@ def test_a_job_status_is_a_name_a_label_or_a_code(
     """Names of the account take precedence over labels; a name also sets its workflow."""
     status = sandbox.rows("job_statuses")[2]
     sandbox.store.patch("job_statuses", status["id"], {"name": "Waiting for parts"})
-    job_status = {"name": "waiting for parts", "label": "Completed", "code": 4, "text": "4"}[form]
+    job_status = {"name": "waiting for parts", "label": "COMPLETED", "code": 4, "text": "4.0"}[form]
     if form == "label":
         for row in sandbox.rows("job_statuses"):
             sandbox.store.patch("job_statuses", row["id"], {"name": f"Own {row['id']}"})
@@ -116,7 +116,7 @@ def test_a_job_is_assigned_to_users_and_teams(sandbox: Sandbox, target_config: C
         ({"team": [["B"]]}, "team is of type list; a name is expected"),
         ({"tags": [[]]}, "neither a name nor an id"),
         ({"custom_fields": {"Permit": "1"}}, "did you mean 'Permit number'"),
-        ({"custom_fields": {"Crew size": "many"}}, "FieldPulse expects a number"),
+        ({"custom_fields": {"Crew size": "many"}}, "a number like 1234.5 or 1,234.50 is expected"),
         ({"custom_fields": "Permit"}, "an object of names and values is expected"),
         ({"job_status": 9}, "allowed: 1 New"),
         ({"start_time": "soon"}, "text of 4 characters; a time"),

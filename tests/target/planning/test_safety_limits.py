@@ -207,7 +207,11 @@ def test_a_run_does_what_its_dry_run_planned(sandbox: Sandbox, target_config: Co
         "notes": {"old": "Canary before", "new": "Canary after"},
         "status": {"old": "lead", "new": "lost"},
     }
-    assert (totals["requests"], totals["create"]) == (5, 2)  # the row of the update is read first
+    assert (totals["requests"], totals["create"], totals["timezone"]) == (
+        5,
+        2,
+        "UTC",
+    )  # the row of the update is read first
     assert totals["seconds"] == round((5 + totals["look_ups"]) / 50, 3)
     assert path.stat().st_mode & 0o777 == 0o600
     assert "Canary" not in dry.stderr

@@ -49,3 +49,30 @@ def test_a_custom_field_that_returns_to_its_old_value_is_written_again(
         assert run_target(target_config, text, tmp_path).counts == {"updated": 1}
     after = row_by_id(sandbox, "customers", row["id"])
     assert value in [entry["value"] for entry in after["customfields"]]
+
+
+def test_days_and_numbers_of_custom_fields_are_read_like_those_of_fields(
+    sandbox: Sandbox, target_config: Config, tmp_path: Path
+) -> None:
+    """A text that is not a date stays: FieldPulse accepts it."""
+    schema = schema_message("customers", "external_id", "first_name", "custom_fields")
+    names = {field["id"]: field["name"] for field in sandbox.rows("custom_fields")}
+    days = ["2026-03-01T00:00:00Z", "2026-03-02T03:00:00Z", "2026-03-01 23:00:00", "2026-03-01", "end of 2027"]
+    records = [
+        record_message(
+            "customers",
+            external_id=f"k{place}",
+            first_name=f"Day{place}",
+            custom_fields={"Contract until": day, "Number of units": "1,234.50"},
+        )
+        for place, day in enumerate(days)
+    ]
+    config = target_config | {"timezone": "America/Chicago"}
+    assert run_target(config, singer_lines(schema, *records), tmp_path).counts == {"created": len(days)}
+    rows = {row["first_name"]: row for row in sandbox.rows("customers")[-len(days) :]}
+    written = [
+        {names[entry["field_instance_id"]]: entry["value"] for entry in rows[f"Day{place}"]["customfields"]}
+        for place in range(len(days))
+    ]
+    assert [each["Contract until"] for each in written] == ["2026-03-01"] * 4 + ["end of 2027"]
+    assert {each["Number of units"] for each in written} == {"1234.5"}

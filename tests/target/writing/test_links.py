@@ -92,6 +92,7 @@ def test_items_are_connected_and_prices_are_updated(sandbox: Sandbox, target_con
     row = newest_row(sandbox, "material_lists")
     assert [(link.entity_id, link.item_ids) for link in sandbox.links(row["id"])] == [(job, (item,))]
     prices = price_update(sandbox)
+    prices["record"]["price_update"][0]["line_components"][0]["unit_price"] = "$3.00"
     text = singer_lines(PRICE_UPDATES, prices)
     assert run_target(target_config, text, tmp_path).counts == {"updated": 1}
     assert run_target(target_config, text, tmp_path).counts == {"unchanged": 1}
