@@ -69,6 +69,7 @@ class TargetFieldPulse(FieldPulsePlugin, Target):
     settings_class = TargetSettings
     settings: TargetSettings
     _ignores_versions = False
+    _is_replay = False
 
     @cached_property
     def run(self) -> TargetRun:
@@ -155,6 +156,7 @@ class TargetFieldPulse(FieldPulsePlugin, Target):
         name, record = message_dict["stream"], message_dict["record"]
         if not isinstance(record, dict):
             raise self._malformed_error("record")
+        self._is_replay |= "rejected" in message_dict  # the input is a rejects file
         stream = self._input_streams.get(name)
         if stream is None:
             raise _RecordBeforeSchema(
@@ -238,9 +240,9 @@ class TargetFieldPulse(FieldPulsePlugin, Target):
         self.run.finish()
         self.run.raise_if_failed()
         super().process_endofpipe()
-        streams = [name for name, each in self._input_streams.items() if _MAPPED_FROM not in each.schema_message]
-        for name, fault in maps_without_stream(self.config.get("stream_maps") or {}, streams) if streams else ():
-            self.logger.warning("The input had no stream for the stream map %r: %s", name, fault)
+        if self._input_streams and not self._is_replay:
+            for name, fault in maps_without_stream(self.config.get("stream_maps") or {}, self._input_streams):
+                self.logger.warning("The input had no stream for the stream map %r: %s", name, fault)
 
     @property
     def reader(self) -> MessageReader:
