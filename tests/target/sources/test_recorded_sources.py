@@ -25,5 +25,5 @@ def test_recorded_messages_become_the_rows_that_are_meant(source: Source, tmp_pa
 
 def test_every_example_of_the_page_belongs_to_a_source() -> None:
     """An example that no records are sent through would be a claim."""
-    blocks = set(re.findall(r"as\s`([\w.]+)`:$", PAGE.read_text("utf-8"), re.MULTILINE))
+    blocks = set(re.findall(r"as\s`([\w.-]+)`:$", PAGE.read_text("utf-8"), re.MULTILINE))
     assert blocks == {source.block for source in SOURCES.values()} - {""}

@@ -1,4 +1,4 @@
-"""A tap in front of a vendor's API that answers from a file: `python vendor.py ANSWERS MODULE:FUNCTION ARGUMENT …`.
+"""A tap in front of a vendor's API that answers from a file: `python vendor_api.py ANSWERS MODULE:FUNCTION ARGUMENT …`.
 
 It runs in the tap's environment, and replaces the server only: discovery, schemas, paging and transformation are the
 tap's own. ANSWERS is a JSON object. Its keys are patterns of paths with queries, its values are bodies; the first

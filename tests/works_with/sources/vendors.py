@@ -59,6 +59,39 @@ HUBSPOT = Source(
         ),
     },
 )
+HUBSPOT_SINGER = Source(
+    name="tap-hubspot",
+    about="contacts and deals of the older API: fields as objects, missing fields, a deal without a contact",
+    packages=("tap-hubspot==4.5.0",),
+    emit=_emitting(
+        "hubspot",
+        "tap_hubspot:main",
+        dict.fromkeys(("redirect_uri", "client_id", "client_secret", "refresh_token"), "none"),
+        *("contacts", "deals"),
+        catalog_option="--properties",
+    ),
+    block="hubspot-singer.yml",
+    rows={
+        "customers": (
+            {
+                "email": "maria.lopez@example.com",
+                "first_name": "Maria",
+                "last_name": "Lopez",
+                "phone": "+1 214-555-0171",
+                "customfields": {"Number of units": "12"},
+            },
+            {"email": "corin.faketon.1@example.org"},
+        ),
+        "projects": (
+            {
+                "name": "Heat pump",
+                "customer_id": RowOf("customers", "maria.lopez@example.com"),
+                "end_time": "2026-12-15 17:00:00",
+            },
+            {"name": "Duct cleaning"},
+        ),
+    },
+)
 SALESFORCE = Source(
     name="tap-salesforce",
     about="leads, work orders, opportunities: anyOf dates, addresses, choices, deleted rows, ACTIVATE_VERSION",
