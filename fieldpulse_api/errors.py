@@ -27,6 +27,7 @@ FieldPulseError
 from __future__ import annotations
 
 import difflib
+import math
 import re
 from collections.abc import Hashable, Iterable
 
@@ -125,7 +126,12 @@ class ResponseLost(ConnectionFailed):
 
 
 class ServerError(ServiceError):
-    """FieldPulse responded with HTTP 5xx after all retries."""
+    """FieldPulse responded with HTTP 5xx after all retries.
+
+    `failing_since` is when the first of them failed, on the clock of `time.monotonic`.
+    """
+
+    failing_since = math.inf
 
 
 class RateLimited(ServiceError):

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Callable, Iterator
+from datetime import timezone
 from typing import IO, Any, NamedTuple
 
 from singer_sdk.singerlib.encoding.base import GenericSingerReader
 from typing_extensions import override
 
 from fieldpulse_api.errors import InvalidInput, RecordInvalid
+from fieldpulse_api.values.scalars import ConversionError, to_utc
 from fieldpulse_api.values.strict_json import encoding_problem, parse
 from fieldpulse_plugin.exit_codes import check_stream
 
@@ -27,6 +29,7 @@ class MessageReader(GenericSingerReader[str]):
     """Reads one message per line. Numbers with a decimal point become Decimal, blank lines are skipped.
 
     `fault` belongs to the record that was read last. Such a record is readable but ambiguous, so it is rejected.
+    `rejected_at` is when that record was rejected, in epoch seconds, if it comes from a rejects file.
 
     Raises: InvalidInput for a line that is not a valid message; it ends the run.
     """
@@ -36,6 +39,7 @@ class MessageReader(GenericSingerReader[str]):
     def __init__(self) -> None:
         super().__init__()
         self.fault: RecordFault | None = None
+        self.rejected_at: float | None = None
         self._line = 0
 
     @override
@@ -64,6 +68,7 @@ class MessageReader(GenericSingerReader[str]):
             raise self._line_error(f"has {what}")
         error = RecordInvalid(f"the record has {what}", where="input", hint="correct the record at its source")
         self.fault = RecordFault(error, line) if problems else None
+        self.rejected_at = _epoch_seconds(message.get("rejected_at"))
         return message
 
     @property
@@ -95,3 +100,12 @@ class MessageReader(GenericSingerReader[str]):
             where=self.where,
             hint="check what produces the input; nothing after this line was written",
         )
+
+
+def _epoch_seconds(value: Any) -> float | None:
+    """Return a time in RFC 3339; None for any other value, since it is not of a rejects file."""
+    try:
+        time = to_utc(value, timezone.utc) if isinstance(value, str) else None
+    except ConversionError:
+        return None
+    return time.timestamp() if time else None

@@ -184,6 +184,15 @@ TARGET_SETTINGS: dict[str, dict[str, Any]] = {
         "title": "Maximum deletes",
         "description": "Safety limit: how many rows of a stream a run may delete, as a number or a percentage.",
     },
+    "max_failed": {
+        "type": "integer",
+        "minimum": 0,
+        "maximum": 99,
+        "default": 10,
+        "title": "Maximum failed",
+        "description": "For how many of the last 100 records FieldPulse may fail (HTTP 5xx after all retries). One more"
+        " ends the run. Such records are put into the rejects file, once another record was written.",
+    },
     "plan_path": {
         "type": "string",
         "title": "Plan file",
@@ -226,6 +235,7 @@ class TargetSettings(PluginSettings):
     dry_run: bool
     uncertain_create_timeout_seconds: float
     audit_days: int
+    max_failed: int
 
     @classmethod
     @override
@@ -251,6 +261,7 @@ class TargetSettings(PluginSettings):
             dry_run=config["dry_run"],
             uncertain_create_timeout_seconds=config["uncertain_create_timeout_seconds"],
             audit_days=config["audit_days"],
+            max_failed=config["max_failed"],
         )
 
     @property

@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 from collections.abc import Mapping
 from collections.abc import Set as AbstractSet
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from singer_sdk.sinks import RecordSink
@@ -35,7 +36,7 @@ class FieldPulseSink(RecordSink):
 
     def __init__(self, target: TargetFieldPulse, stream_name: str, schema: Record, key_properties: Any) -> None:
         super().__init__(target, stream_name, schema, key_properties)
-        self._run, self._named = target.run, target.unwritable_properties[stream_name]
+        self._run, self._reader, self._named = target.run, target.reader, target.unwritable_properties[stream_name]
         self._key_sources = target.key_sources
         self._resource = WRITABLE[stream_name]
         self._parser = self._run.record_parser(self._resource)
@@ -75,7 +76,7 @@ class FieldPulseSink(RecordSink):
         parsed = self._parser.parse(record)
         if self._key_sources:
             parsed = self._key_sources.check(parsed, self.source)
-        self._run.submit(parsed, self.schema_message)
+        self._run.submit(replace(parsed, rejected_at=self._reader.rejected_at), self.schema_message)
 
     def _warn_of_unwritable(self, properties: AbstractSet[str]) -> None:
         """Name each property that cannot be written once, whether a SCHEMA or only a record has it."""

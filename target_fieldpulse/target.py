@@ -177,7 +177,7 @@ class TargetFieldPulse(FieldPulsePlugin, Target):
                 sink.process_record(mapped, {})
         if rejections:
             line = self.reader.fault.line if self.reader.fault else None
-            self.run.reject(*rejections[0], stream.schema_message, line or record)
+            self.run.reject(*rejections[0], stream.schema_message, line or record, rejected_at=self.reader.rejected_at)
         elif is_skipped:
             self.run.skip(stream.sinks[0][1].stream_name if stream.sinks else name)
 

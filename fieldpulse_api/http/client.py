@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import math
 import time
 import weakref
 from collections.abc import Mapping
@@ -12,7 +13,7 @@ from typing import Any
 import backoff
 import httpx
 
-from fieldpulse_api.errors import ConnectionFailed, RateLimited, RecordInvalid, ResponseLost, ServiceError
+from fieldpulse_api.errors import ConnectionFailed, RateLimited, RecordInvalid, ResponseLost, ServerError, ServiceError
 from fieldpulse_api.values.strict_json import encode
 
 from .auth import ThrottledAuthenticator
@@ -127,9 +128,13 @@ class Client:
             content=content,
             headers=None if body is None else {"content-type": "application/json"},
         )
-        policy, attempts, started_at = self._retry_policy, 0, time.monotonic()
+        policy, attempts, started_at, failing_since = self._retry_policy, 0, time.monotonic(), math.inf
 
         def gives_up(error: BaseException) -> bool:
+            nonlocal failing_since
+            failing_since = min(failing_since, time.monotonic())
+            if isinstance(error, ServerError):
+                error.failing_since = failing_since
             if not isinstance(error, ServiceError) or not error.is_retryable:
                 return True
             seconds = time.monotonic() - started_at

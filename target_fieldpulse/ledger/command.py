@@ -125,7 +125,7 @@ def relink(location: Location, stream: str, text: str, row_id: int | None, *, fo
         if row_id is None:
             entries.delete(key)
         else:
-            entries.upsert(key, row_id=row_id, parent_ids=entry.parent_ids)
+            entries.upsert(key, row_id=row_id, parent_ids=entry.parent_ids, updated_at=entry.updated_at)
         click.echo(f"{stream} {text}: row {entry.row_id} → {row_id or 'none'}")
 
 

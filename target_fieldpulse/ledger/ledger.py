@@ -25,19 +25,22 @@ _KEY_COLUMNS = ("account", "stream", "kind", "source_key")
 # Built once: every record is looked up by its key, and building the statement costs more than running it.
 _BY_KEY = select(ENTRIES).where(*(ENTRIES.c[name] == bindparam(name) for name in _KEY_COLUMNS))
 
-Status = Literal["pending", "linked", "written", "deleted"]
+Status = Literal["pending", "linked", "written", "outdated", "deleted"]
 """The state of an entry's row.
 
 pending: a create or a link was sent, or is about to be; its outcome is not known.
 linked:  the row was found after an uncertain create; what it holds has yet to be compared with the record.
 written: the row holds what the record says.
+outdated: the row holds what an earlier record says; the last one was rejected.
 deleted: this target deleted the row.
 """
+WRITTEN: tuple[Status, ...] = ("written", "outdated", "deleted")
+"""The states after a write that this target knows of."""
 
 
 @dataclass(frozen=True)
 class Entry:
-    """One entry. `updated_at` is in epoch seconds.
+    """One entry. `updated_at` is in epoch seconds: of a replayed record, when it was rejected.
 
     `parent_ids` fill the path of the row's list. `property_hashes` are those of the values that were written last.
     `fingerprint` recognises the row of a pending create, among the rows with an id above `max_id_before`.
@@ -109,7 +112,7 @@ class Ledger:
             .where(
                 ENTRIES.c.account == self.account,
                 ENTRIES.c.stream == stream,
-                ENTRIES.c.status.in_(("linked", "written")),
+                ENTRIES.c.status.in_(("linked", "written", "outdated")),
                 ENTRIES.c.row_id.is_not(None),
             )
         )
@@ -156,21 +159,36 @@ class Ledger:
         property_hashes: PropertyHashes | None = None,
         status: Status = "written",
         audit: Mapping[str, Any] | None = None,
+        updated_at: float | None = None,
     ) -> None:
-        """Commit the state of the key's row together with its audit row."""
+        """Commit the state of the key's row together with its audit row.
+
+        Units: `updated_at` is in epoch seconds: when the values came from their source, if that was not now.
+        """
         values = {
             "status": status,
             "row_id": row_id,
             "parent_ids": dict(parent_ids),
             "property_hashes": property_hashes or {},
             "fingerprint": {},
-            "updated_at": time.time(),
+            "updated_at": updated_at or time.time(),
         }
         with self._database.begin() as connection:
             if not connection.execute(update(ENTRIES).where(*self._is(key)).values(**values)).rowcount:
                 connection.execute(insert(ENTRIES).values(**self._columns(key), **values, max_id_before=0))
             if audit:
                 connection.execute(insert(AUDIT).values(account=self.account, **audit))
+
+    def mark_outdated(self, key: LedgerKey, *, is_row_certain: bool) -> None:
+        """Commit that a newer record of a key was not written: the same record as before is news when it comes again.
+
+        If the row may hold a part of that record, what it holds is forgotten.
+        """
+        values: dict[str, Any] = {"status": "outdated"} | ({} if is_row_certain else {"property_hashes": {}})
+        with self._database.begin() as connection:
+            connection.execute(
+                update(ENTRIES).where(*self._is(key), ENTRIES.c.status.in_(("written", "outdated"))).values(**values)
+            )
 
     def discard_pending(self, key: LedgerKey) -> None:
         """Commit that a pending create or link did not happen."""

@@ -17,7 +17,7 @@ from target_fieldpulse.records.ledger_key import KeyKind, LedgerKey
 from target_fieldpulse.records.property_hashes import PropertyHashes
 
 Body = dict[str, Any]
-PlanAction = Literal["create", "resume_create", "update", "delete", "unchanged", "skip"]
+PlanAction = Literal["create", "resume_create", "update", "delete", "unchanged", "skip", "superseded"]
 
 
 @dataclass(frozen=True)
@@ -43,6 +43,9 @@ class Plan:
     properties that differ from the last write; `property_hashes` are stored in the ledger once they are written.
     `reason` says why a record is skipped. An update with `compares_row` sends only what differs from the row: the
     ledger does not know what it holds. `dropped` are fields that are left out because of their values, with the reason.
+    `rejected_at` is that of a replayed record: the ledger stores how old its values are, so that a record that was
+    rejected after it still counts as newer. An unchanged record `is_news` if the last one of its key was rejected: the
+    ledger then stores that the row is up to date.
     """
 
     action: PlanAction
@@ -58,6 +61,8 @@ class Plan:
     compares_row: bool = False
     dropped: Mapping[str, str] = field(default_factory=dict)
     reason: str = ""
+    rejected_at: float | None = None
+    is_news: bool = False
 
     @property
     def rows_to_create(self) -> list[RowToCreate]:
@@ -83,7 +88,7 @@ class Plan:
     @property
     def writes(self) -> bool:
         """Return whether the plan would change anything in FieldPulse."""
-        return self.action not in ("unchanged", "skip")
+        return self.action not in ("unchanged", "skip", "superseded")
 
 
 def differing_fields(resource: WritableResource, body: Body, row: Mapping[str, Any], codec: FieldCodec) -> list[str]:

@@ -6,6 +6,7 @@ import threading
 import time
 from collections import defaultdict
 from collections.abc import Mapping
+from dataclasses import replace
 
 from target_fieldpulse.ledger.ledger import Entry, Ledger
 from target_fieldpulse.records.ledger_key import KeyKind, LedgerKey
@@ -43,9 +44,8 @@ class PlannedState:
         is_deleted = plan.action == "delete"
         with self._lock:
             row_id = self._next_id() if plan.row_id is None else plan.row_id
-            self._entries[plan.ledger_key] = _entry(
-                plan.ledger_key, row_id, plan.parent_ids, plan.property_hashes, is_deleted=is_deleted
-            )
+            entry = _entry(plan.ledger_key, row_id, plan.parent_ids, plan.property_hashes, is_deleted=is_deleted)
+            self._entries[plan.ledger_key] = replace(entry, updated_at=plan.rejected_at or entry.updated_at)
             if not is_deleted:
                 self._keys_by_row[plan.resource.name, row_id].append(plan.ledger_key)
         values = None if is_deleted else plan.columns

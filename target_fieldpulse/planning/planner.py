@@ -5,12 +5,13 @@ from __future__ import annotations
 import logging
 from collections.abc import Mapping
 from contextlib import suppress
+from dataclasses import replace
 
 from fieldpulse_api.errors import RowNotFound
 from fieldpulse_api.resources.catalogue import WRITABLE
 from fieldpulse_api.resources.model import Operation
 from fieldpulse_api.values.scalars import ConversionError
-from target_fieldpulse.ledger.ledger import Entry
+from target_fieldpulse.ledger.ledger import WRITTEN, Entry
 from target_fieldpulse.records.field_codec import FieldCodec, invalid_field
 from target_fieldpulse.records.ledger_key import KeyKind, LedgerKey, source_key
 from target_fieldpulse.records.parsed_record import LEAVE_ID_OUT, ParsedRecord, is_blank
@@ -48,17 +49,28 @@ class Planner:
 
     def plan(self, record: ParsedRecord) -> Plan:
         """Return the plan of a record. Raises: RecordInvalid for an invalid record; what reading a look-up raises."""
-        if record.error:
-            raise record.error
-        is_of_account = self._is_of_account(record)
-        plan = (
-            self._plan_row_change(record)
-            if record.resource.write_spec.target_resource
-            else self._plan_row(record, is_of_account=is_of_account)
-        )
+        is_row_change = record.resource.write_spec.target_resource is not None
+        plan = None if is_row_change else self._plan_superseded(record, record.key)
+        if plan is None:
+            if record.error:
+                raise record.error
+            is_of_account = self._is_of_account(record)
+            plan = (
+                self._plan_row_change(record) if is_row_change else self._plan_row(record, is_of_account=is_of_account)
+            )
+            plan = replace(plan, rejected_at=record.rejected_at)
         key = plan.ledger_key
         _LOGGER.debug("plan %s %s: %s%s", key.stream, key.redacted, plan.action, plan.reason and f" ({plan.reason})")
         return plan
+
+    def _plan_superseded(self, record: ParsedRecord, key: LedgerKey) -> Plan | None:
+        """Return the plan of a replayed record whose key was written after it was rejected: it would bring it back."""
+        entry = self._state.find(key) if record.rejected_at else None
+        if not (entry and record.rejected_at) or entry.status not in WRITTEN:
+            return None
+        if entry.updated_at <= record.rejected_at:
+            return None
+        return Plan("superseded", record.resource, key, entry.row_id, reason="its key was written since")
 
     def plan_survivor(self, record: ParsedRecord, gone: Plan) -> Plan:
         """Return the plan of a record whose row in the ledger is gone: it was deleted, or merged into another row.
@@ -74,7 +86,8 @@ class Planner:
                 where=f"ledger · stream {record.resource.name}",
                 hint=f"{relink} --id ID` with the row that replaces it, or --forget` to match or create it again",
             )
-        return self._plan_update(record, row_id, written={}, parent_ids=content.parent_ids)
+        plan = self._plan_update(record, row_id, written={}, parent_ids=content.parent_ids)
+        return replace(plan, rejected_at=record.rejected_at)
 
     def _is_of_account(self, record: ParsedRecord) -> bool:
         """Return whether a record has the company's id. Raises: RecordInvalid if it has that of another company."""
@@ -115,7 +128,15 @@ class Planner:
         if entry.status == "linked":  # nothing was written to the row yet: any field may differ from the record
             return self._plan_create("resume_create", record, self._bodies.full(record))
         if entry.row_id is None or not changed_properties(record.property_hashes, entry.property_hashes):
-            return Plan("unchanged", record.resource, record.key, entry.row_id, entry.parent_ids)
+            return Plan(
+                "unchanged",
+                record.resource,
+                record.key,
+                entry.row_id,
+                entry.parent_ids,
+                property_hashes=entry.property_hashes,
+                is_news=entry.status == "outdated",
+            )
         return self._plan_update(record, entry.row_id, written=entry.property_hashes, parent_ids=entry.parent_ids)
 
     def _plan_new(self, record: ParsedRecord) -> Plan:
@@ -208,7 +229,11 @@ class Planner:
         if record.is_deleted:
             raise invalid_field(f"FieldPulse cannot delete rows of `{resource.name}`", "deleted_at")
         row_id, body = self._bodies.row_change(record)
-        key, hashes = row_change_key(resource.name, row_id), hash_properties(write, body, self._codec)
+        key = row_change_key(resource.name, row_id)
+        superseded = self._plan_superseded(record, key)
+        if superseded:
+            return superseded
+        hashes = hash_properties(write, body, self._codec)
         entry = self._state.find(key)
         changed = changed_properties(hashes, entry.property_hashes if entry else {})
         if changed and self._policy.mode(resource.name) == "create_only":
@@ -223,6 +248,7 @@ class Planner:
             changed=changed,
             property_hashes=hashes,
             compares_row=entry is None,
+            is_news=entry is not None and entry.status == "outdated",
         )
 
 

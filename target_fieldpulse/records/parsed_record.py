@@ -41,7 +41,8 @@ class ParsedRecord:
     """One record of a writable stream.
 
     `values` are its properties, with lists and objects parsed. A record with an `error` is rejected when its turn
-    comes. Its other attributes hold what could be parsed; `key` may be empty.
+    comes. Its other attributes hold what could be parsed; `key` may be empty. `rejected_at` is when a replayed record
+    came from its source and was rejected, in epoch seconds.
     """
 
     resource: WritableResource
@@ -53,6 +54,7 @@ class ParsedRecord:
     custom_fields: Record = field(default_factory=dict)
     property_hashes: PropertyHashes = field(default_factory=dict)
     error: RecordInvalid | None = None
+    rejected_at: float | None = None
 
 
 @dataclass(frozen=True)

@@ -1,4 +1,4 @@
-"""Outcomes of records. Their counts always add up: read = created + updated + … + uncertain."""
+"""Outcomes of records. Their counts always add up: read = created + updated + … + unsent."""
 
 from __future__ import annotations
 
@@ -9,7 +9,27 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Literal, get_args
 
-Outcome = Literal["created", "updated", "deleted", "unchanged", "skipped", "rejected", "uncertain"]
+Outcome = Literal[
+    "created",
+    "updated",
+    "deleted",
+    "unchanged",
+    "skipped",
+    "superseded",
+    "rejected",
+    "failed",
+    "uncertain",
+    "unsent",
+]
+"""What became of a record.
+
+skipped:    a setting excludes it.
+superseded: it is replayed, and its key was written after it was rejected.
+rejected:   it is invalid, for this target or for FieldPulse.
+failed:     FieldPulse failed with HTTP 5xx, whenever it was sent.
+uncertain:  it was sent, and it is not known whether it was written.
+unsent:     the run ended before its turn.
+"""
 OUTCOMES: tuple[Outcome, ...] = get_args(Outcome)
 
 
@@ -74,11 +94,11 @@ class Outcomes:
     def close(self) -> dict[str, dict[str, int]]:
         """Return the counts by stream.
 
-        Records that are still being written count as uncertain, those that were never begun as skipped.
+        Records that are still being written count as uncertain, those without any outcome as unsent.
         """
         for stream in self._read:
             self.count_outcome(stream, "uncertain", self._in_progress[stream])
-            self.count_outcome(stream, "skipped", self._read[stream] - sum(self._counts[stream].values()))
+            self.count_outcome(stream, "unsent", self._read[stream] - sum(self._counts[stream].values()))
         return {
             stream: {"read": read, **{outcome: self._counts[stream][outcome] for outcome in OUTCOMES}}
             for stream, read in self._read.items()

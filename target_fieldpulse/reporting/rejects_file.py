@@ -3,74 +3,119 @@
 from __future__ import annotations
 
 import os
+import re
 import threading
 from collections.abc import Mapping
+from datetime import datetime, timezone
 from pathlib import Path
 from typing import Any
 
+from fieldpulse_api.values.scalars import iso_timestamp
 from fieldpulse_api.values.strict_json import encode
 
 from .private_files import check_writable, open_private
 
-_REASON_KEY = b'{"rejected":'
+_TIME_KEY = b'{"rejected_at":"'
+_TIME_BYTES = 27
+_TIME = re.compile(rb'\{"rejected_at":"[^"]{27}",')
+_EDITED_TIME = re.compile(rb'\{\s*"rejected_at"\s*:\s*"[^"]*"\s*,')
+_REASON = re.compile(rb'\s*"rejected"\s*:')
+_RECORDS = (b'{"rejected', b'{"type":"RECORD"')  # the second without a time: of the first version
 
 
 class RejectsFile:
     """The rejects file of a run. May be used by many threads.
 
-    It holds a SCHEMA before the first record of a stream, and a key `rejected` with the reason in each RECORD.
-    A line that the file holds already is not appended again: a record that is rejected every five minutes takes
-    one line, and a file that is replayed into itself does not grow.
+    It holds a SCHEMA before the first record of a stream. Each RECORD has the keys `rejected_at`, when the record came
+    from its source and was not written, and `rejected`, the reason.
+
+    A record that the file holds already, with the same reason, is not appended again: its time is set to the later one,
+    since the source says again what it said before. So a record that is rejected every five minutes takes one line.
     """
 
     def __init__(self, path: Path) -> None:
         """Check that the file can be written. It is created with the first record. Raises: ConfigError."""
         check_writable(path, "rejects_path")
-        self._path, self._file = path, -1
-        self._line_hashes: set[int] = set()
+        self._path, self._file, self._times_file = path, -1, -1
+        self._time_offsets: dict[int, int] = {}  # by the hash of a line without its time
         self._schema_messages: dict[str, Mapping[str, Any]] = {}
         self._lock = threading.Lock()
 
-    def append(self, schema_message: Mapping[str, Any], record: Mapping[str, Any] | str, reason: str) -> None:
-        """Append a record, or the line of a RECORD message. It is on the disk when this returns."""
+    def append(
+        self, schema_message: Mapping[str, Any], record: Mapping[str, Any] | str, reason: str, *, rejected_at: float
+    ) -> None:
+        """Append a record, or the line of a RECORD message. It is on the disk when this returns.
+
+        Units: `rejected_at` is in epoch seconds.
+        """
         stream = schema_message["stream"]
+        time = iso_timestamp(datetime.fromtimestamp(rejected_at, timezone.utc)).encode()
         if isinstance(record, str):
-            line = _with_reason(record.strip().encode(), reason)
+            rest = _with_reason(record.strip().encode(), reason)
         else:
-            line = encode({"type": "RECORD", "stream": stream, "record": record, "rejected": reason}) + b"\n"
+            rest = encode({"type": "RECORD", "stream": stream, "record": record, "rejected": reason})[1:]
+        line = _TIME_KEY + time + b'",' + rest + b"\n"
         with self._lock:
             if self._file < 0:
-                self._file = self._open()
-            if hash(line) in self._line_hashes:
+                self._open()
+            key = _hash_without_time(line)
+            if key in self._time_offsets:
+                self._set_later_time(self._time_offsets[key], time)
                 return
-            self._line_hashes.add(hash(line))
+            schema_line = b""
             if self._schema_messages.get(stream) != schema_message:
                 self._schema_messages[stream] = schema_message
-                line = encode(schema_message) + b"\n" + line
-            os.write(self._file, line)
+                schema_line = encode(schema_message) + b"\n"
+            os.write(self._file, schema_line + line)
+            end = os.lseek(self._file, 0, os.SEEK_CUR)
+            self._time_offsets[key] = end - len(line) + len(_TIME_KEY)
             os.fsync(self._file)
+
+    def count(self) -> int:
+        """Return how many records the file holds, those of earlier runs included."""
+        if not self._path.exists():
+            return 0
+        with self._path.open("rb") as lines:
+            return sum(line.startswith(_RECORDS) for line in lines)
 
     def close(self) -> None:
         """Close the file, if it was opened."""
         with self._lock:
-            if self._file >= 0:
-                os.close(self._file)
-                self._file = -1
+            for file in (self._file, self._times_file):
+                if file >= 0:
+                    os.close(file)
+            self._file = self._times_file = -1
 
-    def _open(self) -> int:
-        is_truncated = False
+    def _open(self) -> None:
+        is_truncated, offset = False, 0
         if self._path.exists():
             with self._path.open("rb") as lines:
                 for line in lines:
-                    self._line_hashes.add(hash(line))
+                    if _TIME.match(line):
+                        self._time_offsets[_hash_without_time(line)] = offset + len(_TIME_KEY)
+                    offset += len(line)
                     is_truncated = not line.endswith(b"\n")
-        file = open_private(self._path, "rejects_path", appends=True)
+        self._file = open_private(self._path, "rejects_path", appends=True)
+        self._times_file = os.open(self._path, os.O_RDWR)  # a file that was opened for appending only appends
         if is_truncated:  # a run was killed while it wrote
-            os.write(file, b"\n")
-        return file
+            os.write(self._file, b"\n")
+
+    def _set_later_time(self, offset: int, time: bytes) -> None:
+        """Overwrite the time of a line, unless it is later. All times have the same width and sort as text."""
+        if os.pread(self._times_file, _TIME_BYTES, offset) < time:
+            os.pwrite(self._times_file, time, offset)
+            os.fsync(self._times_file)
+
+
+def _hash_without_time(line: bytes) -> int:
+    return hash(line[len(_TIME_KEY) + _TIME_BYTES :])
 
 
 def _with_reason(line: bytes, reason: str) -> bytes:
-    """Return the line of a message with the reason as its first key. A line of a rejects file has one already."""
-    has_reason = line.startswith(_REASON_KEY)
-    return (line if has_reason else _REASON_KEY + encode(reason) + b"," + line[1:]) + b"\n"
+    """Return the line of a message without its first brace, with the reason as its first key.
+
+    A line of a rejects file has a time, which is left out, and a reason already.
+    """
+    time = _EDITED_TIME.match(line)
+    rest = line[time.end() if time else 1 :]
+    return rest if _REASON.match(rest) else b'"rejected":' + encode(reason) + b"," + rest

@@ -45,15 +45,27 @@ def summary_table(counts: Counts) -> Iterator[str]:
     """Yield the lines of a table with a row for each stream."""
     names = ("read", *OUTCOMES)
     width = max([len("stream"), *map(len, counts)])
-    yield f"{'stream':{width}}  " + "  ".join(f"{name:>9}" for name in names)
+    yield f"{'stream':{width}}  " + "  ".join(f"{name:>{_width(name)}}" for name in names)
     for stream, numbers in counts.items():
-        yield f"{stream:{width}}  " + "  ".join(f"{numbers[name]:>9,}" for name in names)
+        yield f"{stream:{width}}  " + "  ".join(f"{numbers[name]:>{_width(name)},}" for name in names)
+
+
+def _width(name: str) -> int:
+    return max(9, len(name))
 
 
 def closing_line(counts: Counts) -> str:
     """Return the last line of a run, a sum that adds up."""
     sums = totals(counts)
     return f"read {sums['read']} = " + " + ".join(f"{sums[outcome]} {outcome}" for outcome in OUTCOMES)
+
+
+def replay_hint(waiting: int, path: Path) -> str:
+    """Return the line that says how many records wait in the rejects file, and what to do with them."""
+    return (
+        f"{waiting} records wait in {path}, those of earlier runs included: correct the cause, move the file away, "
+        "and replay it"
+    )
 
 
 def write_report(path: Path, report: Mapping[str, Any]) -> None:

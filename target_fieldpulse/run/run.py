@@ -5,11 +5,20 @@ from __future__ import annotations
 import logging
 import math
 import threading
+import time
 from collections.abc import Callable, Mapping
 from contextlib import ExitStack
+from dataclasses import replace
 from typing import Any
 
-from fieldpulse_api.errors import ConfigError, RecordError, ReferenceNotFound, RowNotFound, UncertainWrite
+from fieldpulse_api.errors import (
+    ConfigError,
+    RecordError,
+    ReferenceNotFound,
+    RowNotFound,
+    ServerError,
+    UncertainWrite,
+)
 from fieldpulse_api.http.client import Client
 from fieldpulse_api.resources.catalogue import WRITABLE
 from fieldpulse_api.resources.model import WritableResource
@@ -23,14 +32,16 @@ from target_fieldpulse.reporting.audit import OUTCOMES_IN_LEDGER
 from target_fieldpulse.reporting.outcomes import Outcome, Outcomes, WriteResult
 from target_fieldpulse.reporting.private_files import check_writable
 from target_fieldpulse.reporting.rejects_file import RejectsFile
-from target_fieldpulse.reporting.report import RunTimer, closing_line, summary_table, write_report
+from target_fieldpulse.reporting.report import RunTimer, closing_line, replay_hint, summary_table, write_report
 from target_fieldpulse.reporting.value_counts import ValueCounts
 from target_fieldpulse.settings import TargetSettings
 from target_fieldpulse.writing.services import Waiter
 
 from .keyed_executor import KeyedExecutor, OrderingKey
 from .ordering_keys import keys_read, keys_written
+from .server_failures import ServerFailures
 from .state_queue import State, StateQueue
+from .unwritten_records import UnwrittenRecords
 from .waiting_records import SchemaMessage, Submission, WaitingRecords
 from .wiring import ClientFactory, RunServices, build_services
 
@@ -70,7 +81,8 @@ class TargetRun:
         self._limit_buffer: LimitBuffer | None = LimitBuffer() if self._safety_limits and not self._is_dry else None
         self._uncounted = WaitingRecords(self._keys_written, self._parse)
         self._waiting = WaitingRecords(self._keys_written, self._parse)
-        self._outcomes_of_unwritten: dict[int, Outcome] = {}  # by the hash of each key that such a record writes
+        self._unwritten = UnwrittenRecords(self._rejects, self._keys_written, is_dry=self._is_dry)
+        self._server_failures = ServerFailures(settings.max_failed)
         self._prepared: set[str] = set()
         self._services: RunServices | None = None
         self._progress = ExitStack()
@@ -124,11 +136,19 @@ class TargetRun:
             if self._limit_buffer.append(lambda: self._start(submission)):
                 self._release_buffered()
 
-    def reject(self, stream: str, error: RecordError, schema_message: SchemaMessage, record: Record | str) -> None:
+    def reject(
+        self,
+        stream: str,
+        error: RecordError,
+        schema_message: SchemaMessage,
+        record: Record | str,
+        *,
+        rejected_at: float | None,
+    ) -> None:
         """Reject a record of the input, or the line of one, that was not mapped. It is stored as it came."""
         self._outcomes.count_read(stream)
         if not self._is_dry:
-            self._rejects.append(schema_message, record, error.one_line)
+            self._rejects.append(schema_message, record, error.one_line, rejected_at=rejected_at or time.time())
         _LOGGER.warning("rejected: %s: %s", stream, error.one_line)
         self._outcomes.count_outcome(stream, "rejected")
         key = LedgerKey(stream, KeyKind.EXTERNAL_ID, "")
@@ -157,6 +177,7 @@ class TargetRun:
             self._pool.wait()
             self._waiting.retry(self._start_again, self._pool.wait)
             self.raise_if_failed()
+            self._server_failures.raise_if_unsettled()
             self._states.release()
         self._pool.finish(_MAX_SHUTDOWN_SECONDS if is_stopped else None)
 
@@ -175,14 +196,17 @@ class TargetRun:
                 self._services.runs.end()
             self._services.close()
         if status is None:
-            has_failures = self._outcomes["uncertain"] or (self._outcomes["rejected"] and self._settings.fail_on_reject)
-            status = 1 if has_failures else 0
+            rejected = self._outcomes["rejected"] if self._settings.fail_on_reject else 0
+            status = 1 if self._outcomes["uncertain"] or self._outcomes["failed"] or rejected else 0
         for line in (*self._value_counts.lines(self._settings.record_zone), *summary_table(counts)):
             _LOGGER.info("%s", line)
+        waiting = self._rejects.count()
+        if waiting:
+            _LOGGER.warning("%s", replay_hint(waiting, self._settings.rejects_path))
         _LOGGER.info("%s", closing_line(counts))
         if self._settings.report_path:
             try:
-                write_report(self._settings.report_path, self._report(counts, status))
+                write_report(self._settings.report_path, self._report(counts, status, waiting))
             except OSError as error:  # does not change how the run ended
                 _LOGGER.warning("The report cannot be written (%s): setting report_path", error.strerror)
         return status
@@ -197,7 +221,7 @@ class TargetRun:
     def _row_count(self, stream: str) -> int:
         return self._open_services.ledger.row_count(stream)
 
-    def _report(self, counts: Mapping[str, Mapping[str, int]], status: int) -> Record:
+    def _report(self, counts: Mapping[str, Mapping[str, int]], status: int, waiting: int) -> Record:
         services = self._services
         return {
             "run": services.audit.run_id if services else None,
@@ -207,6 +231,7 @@ class TargetRun:
             "exit_status": status,
             "requests": services.client.request_count if services else 0,
             "rejects_path": str(self._settings.rejects_path),
+            "rejects_waiting": waiting,
             "streams": counts,
             "values": self._value_counts.facts(),
         }
@@ -233,9 +258,7 @@ class TargetRun:
         """Start the buffered records: they are within the limits, or more than the buffer holds."""
         buffer, self._limit_buffer = self._limit_buffer, None
         if buffer:
-            self._uncounted.retry(
-                lambda record, message: self._count_planned(Submission(record, message)), end_round=lambda: None
-            )
+            self._uncounted.retry(self._count_planned, end_round=lambda: None)
             self._safety_limits.reset()
             if self._services:
                 self._services.planned_state.clear()
@@ -252,10 +275,10 @@ class TargetRun:
             after=keys_read(record.resource.write_spec, record.values),
         )
 
-    def _start_again(self, record: ParsedRecord, schema_message: SchemaMessage) -> None:
+    def _start_again(self, submission: Submission) -> None:
         """Hand a record that has waited to the pool."""
         self.raise_if_failed()
-        self._start(Submission(record, schema_message, self._states.open_ticket()))
+        self._start(replace(submission, ticket=self._states.open_ticket()))
 
     def _keys_written(self, record: ParsedRecord) -> list[OrderingKey]:
         return keys_written(record, self._policy.match_sets_of(record.resource), self._codec)
@@ -264,39 +287,39 @@ class TargetRun:
         return self.record_parser(WRITABLE[stream]).parse(values)
 
     def _work(self, submission: Submission) -> None:
-        """Write a record, in a thread of the pool, and close its ticket. A record that waits holds back all STATEs."""
-        stream = submission.stream
+        """Write a record, in a thread of the pool, and close its ticket if it is done with."""
         try:
-            with self._outcomes.in_progress(stream):
-                outcome = self._write(submission)
-                if outcome:
-                    self._outcomes.count_outcome(stream, outcome)
-            (self._states.close_ticket if outcome else self._states.hold)(submission.ticket)
+            with self._outcomes.in_progress(submission.stream):
+                self._write(submission)
         except RunStopped:  # the ledger has the pending create; the open ticket holds back every later STATE
-            self._outcomes.count_outcome(stream, "uncertain")
+            self._outcomes.count_outcome(submission.stream, "uncertain")
         except BaseException as error:  # noqa: BLE001  it ends the run, and must not vanish in a thread
             self._error = self._error or error
             self._stopped.set()
 
-    def _write(self, submission: Submission) -> Outcome | None:
-        """Write a record, and return its outcome; None if it waits."""
+    def _write(self, submission: Submission) -> None:
         services, plan = self._open_services, None
         try:
             services.audit.start_record()
             plan = self._waiting.attempt(submission, services.planner.plan)
             if plan is None:
-                return None
+                self._states.hold(submission.ticket)
+                return
             services.audit.start_record()  # look-ups are shared: their requests belong to no record
             result = self._execute(services, submission.record, plan)
             self._report_dropped(submission, plan)
         except ReferenceNotFound as error:
-            result = self._add_to_rejects(submission, self._with_cause(error))
+            self._reject(submission, self._unwritten.with_cause(error), plan)
         except (RecordError, UncertainWrite) as error:
-            result = self._add_to_rejects(submission, error)
-        if result.outcome not in OUTCOMES_IN_LEDGER:
-            key = plan.ledger_key if plan else submission.record.key
-            services.audit.append(key, plan.action if plan else "none", result)
-        return result.outcome
+            self._reject(submission, error, plan)
+        except ServerError as error:
+            if plan is None:  # a list cannot be read: every record needs it
+                raise
+            self._fail(submission, error, plan)
+        else:
+            self._end(submission, result, plan)
+            if result.outcome in OUTCOMES_IN_LEDGER:
+                self._server_failures.settle()
 
     def _execute(self, services: RunServices, record: ParsedRecord, plan: Plan) -> WriteResult:
         """Execute a plan, or if the row of the record's key is gone, that of the row that matches instead."""
@@ -315,29 +338,49 @@ class TargetRun:
             reasons = "; ".join(plan.dropped.values())
             _LOGGER.warning("left out: %s %s: %s", submission.stream, submission.record.key.redacted, reasons)
 
-    def _add_to_rejects(self, submission: Submission, error: RecordError | UncertainWrite) -> WriteResult:
-        """Store a record that was not written in the rejects file, and return its outcome."""
+    def _end(self, submission: Submission, result: WriteResult, plan: Plan | None) -> None:
+        """Count and audit the outcome of a record, and close its ticket."""
+        self._outcomes.count_outcome(submission.stream, result.outcome)
+        self._audit(submission, result, plan)
+        self._states.close_ticket(submission.ticket)
+
+    def _audit(self, submission: Submission, result: WriteResult, plan: Plan | None) -> None:
+        if result.outcome not in OUTCOMES_IN_LEDGER:
+            key, action = (plan.ledger_key, plan.action) if plan else (submission.record.key, "none")
+            self._open_services.audit.append(key, action, result)
+
+    def _reject(self, submission: Submission, error: RecordError | UncertainWrite, plan: Plan | None) -> None:
+        """Store a record that was not written in the rejects file."""
         if isinstance(error, UncertainWrite) and self._stopped.is_set():
             raise RunStopped from None
-        stream, record = submission.stream, submission.record
-        if not self._is_dry:
-            self._rejects.append(submission.schema_message, record.values, error.one_line)
         outcome: Outcome = "uncertain" if isinstance(error, UncertainWrite) else "rejected"
-        self._outcomes_of_unwritten |= {hash(key): outcome for key in self._keys_written(record)}
-        _LOGGER.warning("%s: %s %s: %s", outcome, stream, record.key.redacted, error.one_line)
-        return WriteResult(outcome)
+        self._unwritten.append(submission, outcome, error)
+        self._mark_outdated(submission, outcome, plan)
+        self._end(submission, WriteResult(outcome), plan)
 
-    def _with_cause(self, error: ReferenceNotFound) -> ReferenceNotFound:
-        """Return the error, with the outcome of the record that it refers to, if that was not written in this run."""
-        outcome = self._outcomes_of_unwritten.get(hash(error.row_key))
-        if outcome is None:
-            return error
-        return ReferenceNotFound(
-            f"{error.what}: it was {outcome} in this run",
-            where=error.where,
-            hint="correct that record first, then replay both from the rejects file",
-            row_key=error.row_key,
-        )
+    def _mark_outdated(self, submission: Submission, outcome: Outcome, plan: Plan | None) -> None:
+        """Note in the ledger that the last record of a key was not written."""
+        if not self._is_dry:
+            key = plan.ledger_key if plan else submission.record.key
+            self._open_services.ledger.mark_outdated(key, is_row_certain=outcome == "rejected")
+
+    def _fail(self, submission: Submission, error: ServerError, plan: Plan) -> None:
+        """Count a record for which the server failed. It is stored once another record proves that the server is up.
+
+        Raises: ServerError if too many records fail.
+        """
+        entry = self._open_services.ledger.find(plan.ledger_key)
+        outcome: Outcome = "uncertain" if entry and entry.status == "pending" else "failed"
+        failed_at = time.time()
+
+        def settle() -> None:
+            self._unwritten.append(submission, outcome, error, rejected_at=failed_at)
+            self._mark_outdated(submission, outcome, plan)
+            self._states.close_ticket(submission.ticket)
+
+        self._outcomes.count_outcome(submission.stream, outcome)
+        self._audit(submission, WriteResult(outcome), plan)
+        self._server_failures.append(error, settle)
 
     def _write_state(self, state: State) -> None:
         """Emit a state, once the audit of the records before it is stored."""

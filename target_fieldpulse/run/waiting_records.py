@@ -15,7 +15,7 @@ import sqlite3
 import threading
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, TypeVar
 
 from fieldpulse_api.errors import ConfigError, ReferenceNotFound
@@ -71,23 +71,23 @@ class WaitingRecords:
         Raises: ReferenceNotFound for a record whose row did not come; what `plan` raises.
         """
         hashes = [hash(key) for key in self._keys_of(submission.record)]
-        if not self._waiting.holds_up(hashes):
+        if submission.record.error or not self._waiting.holds_up(hashes):
             try:
                 return plan(submission.record)
             except ReferenceNotFound:
                 if self._stalled and self._stalled.gives_up(hashes):
                     raise
-        self._waiting.append(encode(self._to_line(submission)), hashes)
+        self._waiting.append(self._to_line(submission), hashes)
         return None
 
-    def retry(self, start: Callable[[ParsedRecord, SchemaMessage], None], end_round: Callable[[], None]) -> None:
+    def retry(self, start: Callable[[Submission], None], end_round: Callable[[], None]) -> None:
         """Start the waiting records again, in order, until none waits. `end_round` returns once all have ended."""
         if self._waiting.count:
             _LOGGER.info("%d records refer to rows that were not there: trying them again", self._waiting.count)
         while self._waiting.count:
             tried, self._waiting = self._waiting, _Round()
-            for stream, values, number in map(decode, tried.lines()):
-                start(self._parse(stream, values), self._schema_messages[number])
+            for line in tried.lines():
+                start(self._from_line(line))
             end_round()
             if self._stalled:
                 self._stalled.close()
@@ -101,10 +101,16 @@ class WaitingRecords:
             if records:
                 records.close()
 
-    def _to_line(self, submission: Submission) -> list[Any]:
-        if submission.schema_message not in self._schema_messages:
-            self._schema_messages.append(submission.schema_message)
-        return [submission.stream, submission.record.values, self._schema_messages.index(submission.schema_message)]
+    def _to_line(self, submission: Submission) -> bytes:
+        record, message = submission.record, submission.schema_message
+        if message not in self._schema_messages:
+            self._schema_messages.append(message)
+        return encode([submission.stream, record.values, record.rejected_at, self._schema_messages.index(message)])
+
+    def _from_line(self, line: bytes) -> Submission:
+        stream, values, rejected_at, number = decode(line)
+        record = replace(self._parse(stream, values), rejected_at=rejected_at and float(rejected_at))
+        return Submission(record, self._schema_messages[number])
 
 
 class _Round:

@@ -61,6 +61,7 @@ class RowCreator:
         fingerprint = self._fingerprint(plan)
         max_id_before = self._max_id_before(resource, plan.parent_ids)
         with self._fingerprint_lock(fingerprint):
+            sent_since = time.monotonic()
             for _ in range(_MAX_ATTEMPTS):
                 self._services.ledger.add_pending(
                     plan.ledger_key, parent_ids=plan.parent_ids, fingerprint=fingerprint, max_id_before=max_id_before
@@ -68,11 +69,13 @@ class RowCreator:
                 created = self._send(plan)
                 if created is not None:
                     return created
-        raise ServerError(
+        error = ServerError(
             f"FieldPulse neither carried out nor rejected this create in {_MAX_ATTEMPTS} attempts.",
             where=f"POST {_create_path(resource, plan.parent_ids)}",
             hint="run again later; what was written is kept",
         )
+        error.failing_since = sent_since
+        raise error
 
     def resume(self, plan: Plan) -> CreatedRow:
         """Settle a create of an earlier run: complete its row, or create it if the earlier create did not happen."""
@@ -181,7 +184,12 @@ class RowCreator:
         hashes = {name: value for name, value in plan.property_hashes.items() if name not in left_out}
         audit = None if plan.actions else self._services.audit.written_row(plan, "created", row_id)
         self._services.ledger.upsert(
-            plan.ledger_key, row_id=row_id, parent_ids=parent_ids, property_hashes=hashes, audit=audit
+            plan.ledger_key,
+            row_id=row_id,
+            parent_ids=parent_ids,
+            property_hashes=hashes,
+            audit=audit,
+            updated_at=plan.rejected_at,
         )
 
     def _max_id_before(self, resource: Resource, parent_ids: Mapping[str, int]) -> int:

@@ -42,6 +42,7 @@ _OUTCOMES: Mapping[PlanAction, Outcome] = {
     "delete": "deleted",
     "unchanged": "unchanged",
     "skip": "skipped",
+    "superseded": "superseded",
 }
 
 

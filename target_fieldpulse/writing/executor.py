@@ -69,8 +69,9 @@ class PlanExecutor:
             "resume_create": self._create,
             "update": self._update,
             "delete": self._delete,
-            "unchanged": lambda plan: WriteResult("unchanged", plan.row_id),
+            "unchanged": self._leave_unchanged,
             "skip": lambda plan: WriteResult("skipped", plan.row_id),
+            "superseded": lambda plan: WriteResult("superseded", plan.row_id),
         }[plan.action]
 
     def _create_or_update_named(self, plan: Plan) -> WriteResult:
@@ -119,6 +120,11 @@ class PlanExecutor:
         self._commit(plan, row_id, audit=self._services.audit.written_row(plan, "updated", row_id) if sent else None)
         return WriteResult("updated" if sent else "unchanged", row_id, plan.changed if sent else ())
 
+    def _leave_unchanged(self, plan: Plan) -> WriteResult:
+        if plan.is_news:
+            self._commit(plan, int(plan.row_id or 0), audit=None)
+        return WriteResult("unchanged", plan.row_id)
+
     def _delete(self, plan: Plan) -> WriteResult:
         """Delete a row. One that is gone already counts as deleted."""
         row_id = int(plan.row_id or 0)
@@ -126,7 +132,12 @@ class PlanExecutor:
             self._services.client.delete(row_path(plan.resource, plan.parent_ids, row_id))
         audit = self._services.audit.written_row(plan, "deleted", row_id)
         self._services.ledger.upsert(
-            plan.ledger_key, row_id=row_id, parent_ids=plan.parent_ids, status="deleted", audit=audit
+            plan.ledger_key,
+            row_id=row_id,
+            parent_ids=plan.parent_ids,
+            status="deleted",
+            audit=audit,
+            updated_at=plan.rejected_at,
         )
         self._services.lookups.remove(plan.resource.name, plan.parent_ids, row_id)
         return WriteResult("deleted", row_id)
@@ -138,6 +149,7 @@ class PlanExecutor:
             parent_ids=plan.parent_ids,
             property_hashes=plan.property_hashes,
             audit=audit,
+            updated_at=plan.rejected_at,
         )
 
     def _update_lookups(self, plan: Plan, row_id: int, body: Body, columns: Mapping[str, Any] | None = None) -> None:

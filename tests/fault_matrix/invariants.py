@@ -250,9 +250,9 @@ def counts_add_up(report: Message, *, read: Mapping[str, int] | None, rejects: i
             yield f"{stream}: read {counts['read']} is not the sum, {total}"
         if read is not None and counts["read"] != read.get(stream, 0):
             yield f"{stream}: {read.get(stream, 0)} records came in, {counts['read']} were counted"
-        unkept += counts["rejected"] + counts["uncertain"]
+        unkept += counts["rejected"] + counts["uncertain"] + counts.get("failed", 0)
     if (unkept != rejects) if read is not None else (unkept < rejects):
-        yield f"{unkept} records are rejected or uncertain, {rejects} are in the file of rejects"
+        yield f"{unkept} records are rejected, failed or uncertain, {rejects} are in the file of rejects"
 
 
 def converged(

@@ -180,7 +180,7 @@ def test_waiting_records_beyond_the_memory_are_on_disk() -> None:
     files = [str(path.readlink()) for path in Path("/proc/self/fd").iterdir() if path.is_symlink()]
     assert any("etilqs" in path and path.endswith("(deleted)") for path in files), files
     returned: list[str | None] = []
-    records.retry(lambda record, _schema: returned.append(record.external_id), lambda: None)
+    records.retry(lambda submission: returned.append(submission.record.external_id), lambda: None)
     records.close()
     assert returned == [str(number) for number in range(2500)]
 
