@@ -14,7 +14,7 @@ from target_fieldpulse.records.columns import Column
 from target_fieldpulse.records.custom_fields import DEFINITION, CustomFieldWriter, row_values
 from target_fieldpulse.records.custom_fields import FIELD as CUSTOM_FIELDS
 from target_fieldpulse.records.faults import Faults
-from target_fieldpulse.records.field_codec import FieldCodec, invalid_field
+from target_fieldpulse.records.field_codec import FieldCodec, describe, invalid_field
 from target_fieldpulse.records.nested_values import NestedValues
 from target_fieldpulse.records.parsed_record import EXTERNAL_ID, ParsedRecord, Record
 from target_fieldpulse.records.property_hashes import fields_of
@@ -155,7 +155,7 @@ class BodyBuilder:
             value, sent = values.get(name), filled.get(each.name)
             if sent is None and value is not None and not faults.concerns(each.name):
                 with faults.collect(each.name):
-                    sent = self._codec.to_wire(each, value)
+                    sent = self._codec.to_wire(each if name == each.name else replace(each, name=name), value)
                     if each.type is FieldType.JSON and each.column in schema:
                         sent = self._nested.to_wire(each, sent, schema[each.column], name)
             if sent is not None:
@@ -171,6 +171,8 @@ class BodyBuilder:
         object_type = record.resource.custom_field_object
         if record.values.get(CUSTOM_FIELDS_PROPERTY) is None or not object_type:
             return {}
+        with faults.collect():
+            _check_is_object(record.values[CUSTOM_FIELDS_PROPERTY])
         named = {
             name: value for name, value in record.custom_fields.items() if f"{CUSTOM_FIELDS_PROPERTY}.{name}" in changed
         }
@@ -240,6 +242,14 @@ class BodyBuilder:
             ) from None
         except RecordInvalid as error:
             raise invalid_field(f"{action.name}: {error.what}", action.name) from None
+
+
+def _check_is_object(custom_fields: Any) -> None:
+    if not isinstance(custom_fields, Mapping):
+        raise invalid_field(
+            f"{CUSTOM_FIELDS_PROPERTY} is {describe(custom_fields)}; an object of names and values is expected",
+            CUSTOM_FIELDS_PROPERTY,
+        )
 
 
 def as_create(plan: Plan) -> Plan:

@@ -110,13 +110,8 @@ class RecordParser:
 
     def _with_properties(self, parsed: ParsedRecord) -> ParsedRecord:
         write, custom_fields = self.resource.write_spec, parsed.values.get(CUSTOM_FIELDS_PROPERTY)
-        if CUSTOM_FIELDS not in write.by_name or custom_fields is None:
+        if CUSTOM_FIELDS not in write.by_name or not isinstance(custom_fields, Mapping):
             custom_fields = {}
-        if not isinstance(custom_fields, Mapping):
-            raise invalid_field(
-                f"{CUSTOM_FIELDS_PROPERTY} is {describe(custom_fields)}; an object of names and values is expected",
-                CUSTOM_FIELDS_PROPERTY,
-            )
         hashes = hash_properties(
             write, parsed.values, self.codec, with_nulls=self.clear_nulls, fill_empty_only=self.fill_empty_only
         )
@@ -156,7 +151,8 @@ def parse_json_strings(write: WriteSpec, record: Record) -> Record:
 
     Loaders and warehouses turn nested values into text. Sources without nulls, such as CSV, have empty text instead.
     """
-    nested = {name for name, each in write.by_name.items() if each.type is FieldType.JSON}
+    lists = [each for each in write.fields if each.type is FieldType.JSON]
+    nested = {name for each in lists for name in (each.name, each.column)}
     nested |= {CUSTOM_FIELDS_PROPERTY, *(action.name for action in write.actions)}
     values = _without_empty_text(record)
     values |= {name: _parse_json(values[name]) for name in nested if isinstance(values.get(name), str)}

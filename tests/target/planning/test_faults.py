@@ -50,6 +50,15 @@ def test_a_rejection_names_all_faults_of_a_record_and_its_key(
     assert not {"no address", "Leed", "nobody@", "many"} & set(line.replace('"', " ").split())
 
 
+def test_custom_fields_that_are_no_object_are_a_fault_like_others(
+    sandbox: Sandbox, target_config: Config, tmp_path: Path
+) -> None:
+    """The other faults are named beside it."""
+    result = send(target_config, tmp_path, external_id="k1", first_name="Ada", custom_fields="Gate code", status="x")
+    assert "2 faults: (1) status is text of 1 characters" in result.stderr
+    assert "(2) custom_fields is text of 9 characters; an object of names and values is expected" in result.stderr
+
+
 def test_the_list_of_faults_is_bounded(sandbox: Sandbox, target_config: Config, tmp_path: Path) -> None:
     """Five are described."""
     values = {"email": "x", "alt_email": "x", "phone": "x", "status": "x", "has_different_billing_address": "x"}

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from decimal import Decimal
 from pathlib import Path
 from typing import Any
@@ -129,7 +130,7 @@ def test_an_invoice_is_created_with_its_total_or_not_at_all(
         INVOICES,
         record_message("invoices", external_id="a", **required, line_items=lines(quantity=2, price=9.5)),
         record_message("invoices", external_id="b", **required, line_items=lines(quantity=2, unit_price=9.5, note="x")),
-        record_message("invoices", external_id="c", **required, line_items=lines(quantity=1, unit_price=1, note="y")),
+        record_message("invoices", external_id="c", **required, line_items=json.dumps(lines(unit_price=1, note="y"))),
     )
     result = run_target(target_config, text, tmp_path)
     assert result.counts == {"created": 2, "rejected": 1}

@@ -40,7 +40,6 @@ def test_the_key_is_the_external_id_else_the_id(record: dict[str, Any], kind: Ke
         ({"external_id": ["a"]}, "external_id"),
         ({"external_id": "a", "id": 0}, "id"),
         ({"external_id": "a", "deleted_at": "soon"}, "deleted_at"),
-        ({"external_id": "a", "custom_fields": "Gate code"}, "custom_fields"),
     ],
     ids=str,
 )
