@@ -36,7 +36,8 @@ class RunLock:
         self._connection: Connection | None = None
         name = f"{account}.{stream}" if stream else account
         if engine.dialect.name == "sqlite":
-            self._lock_file(Path(f"{engine.url.database}.{name}.lock"))
+            path = os.path.realpath(str(engine.url.database))  # the same lock through a symbolic link
+            self._lock_file(Path(f"{path}.{name}.lock"))
         elif engine.dialect.name == "postgresql":
             self._lock_advisory(engine, name)
 

@@ -94,7 +94,7 @@ def settle(
                 hint="see `fieldpulse ledger list --pending`; settle links with --link-created or --not-created",
             )
         if not_created:
-            entries.discard_pending(key)
+            entries.discard(entry)
         elif link_created:
             entries.upsert(key, row_id=None, parent_ids={}, property_hashes=entry.property_hashes)
         else:
@@ -144,7 +144,7 @@ def _open_ledger(location: Location) -> Iterator[tuple[Ledger, RunMarkers]]:
                 where="--ledger-url · --account",
                 hint="name an account with --account, or check --ledger-url",
             )
-        with closing(RunMarkers(database, account)) as runs:
+        with closing(RunMarkers(database, account, run_id="")) as runs:
             yield Ledger(database, account), runs
 
 

@@ -12,10 +12,10 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any, Literal
 
-from sqlalchemy import bindparam, delete, func, insert, select, update
+from sqlalchemy import Connection, bindparam, delete, func, insert, select, update
 from sqlalchemy.exc import IntegrityError
 
-from fieldpulse_api.errors import ConfigError, RecordInvalid
+from fieldpulse_api.errors import ConfigError, RecordInvalid, RunLocked
 from target_fieldpulse.records.ledger_key import KeyKind, LedgerKey
 from target_fieldpulse.records.property_hashes import PropertyHashes
 
@@ -62,13 +62,17 @@ class Ledger:
     Every method raises ConfigError if the database fails.
     """
 
-    def __init__(self, database: LedgerDatabase, account: str, *, former_account: str | None = None) -> None:
+    def __init__(
+        self, database: LedgerDatabase, account: str, *, run_id: str | None = None, former_account: str | None = None
+    ) -> None:
         """Open the entries of an account, also those under `former_account`, its name before its id was known.
+
+        `run_id` is that of the run that creates rows; without it, no create can be added.
 
         Raises: ConfigError if entries of the account exist under both names, or if its id was known and is not now.
         """
         self.account = account
-        self._database = database
+        self._database, self._run_id = database, run_id
         if account == former_account:
             self._raise_if_account_id_lost()
         elif former_account:
@@ -127,10 +131,11 @@ class Ledger:
         fingerprint: Mapping[str, str],
         max_id_before: int,
         property_hashes: PropertyHashes | None = None,
-    ) -> None:
+    ) -> Entry:
         """Commit that a create or a link is about to be sent.
 
-        Raises: RecordInvalid if the key has an entry already: another process is creating the same record.
+        Raises: RecordInvalid if the key has an entry already: another process is creating the same record. RunLocked if
+        another run has the stream by now.
         """
         values = {
             "status": "pending",
@@ -138,17 +143,20 @@ class Ledger:
             "property_hashes": property_hashes or {},
             "fingerprint": dict(fingerprint),
             "max_id_before": max_id_before,
+            "updated_at": time.time(),
         }
         with self._database.begin() as connection:
             connection.execute(delete(ENTRIES).where(*self._is(key), ENTRIES.c.status == "deleted"))
+            self._raise_if_lock_lost(connection, key.stream)
             try:
-                connection.execute(insert(ENTRIES).values(**self._columns(key), **values, updated_at=time.time()))
+                connection.execute(insert(ENTRIES).values(**self._columns(key), **values))
             except IntegrityError:
                 raise RecordInvalid(
                     "Another process is creating this record, or its create is uncertain.",
                     where=f"ledger · stream {key.stream}",
                     hint="let one process at a time write a stream, then replay the record",
                 ) from None
+        return _entry({**self._columns(key), **values, "row_id": None})
 
     def upsert(
         self,
@@ -190,15 +198,41 @@ class Ledger:
                 update(ENTRIES).where(*self._is(key), ENTRIES.c.status.in_(("written", "outdated"))).values(**values)
             )
 
-    def discard_pending(self, key: LedgerKey) -> None:
-        """Commit that a pending create or link did not happen."""
+    def link(self, entry: Entry, row_id: int) -> bool:
+        """Commit that a pending create made a row. Return False, and do nothing, if the entry is not as it was read."""
+        values = {"status": "linked", "row_id": row_id, "property_hashes": {}, "fingerprint": {}}
         with self._database.begin() as connection:
-            connection.execute(delete(ENTRIES).where(*self._is(key), ENTRIES.c.status == "pending"))
+            statement = update(ENTRIES).where(*self._is_unchanged(entry)).values(**values, updated_at=time.time())
+            return bool(connection.execute(statement).rowcount)
+
+    def discard(self, entry: Entry) -> bool:
+        """Commit that a pending create or link did not happen. Return False if the entry is not as it was read."""
+        with self._database.begin() as connection:
+            return bool(connection.execute(delete(ENTRIES).where(*self._is_unchanged(entry))).rowcount)
+
+    def raise_if_lock_lost(self, stream: str) -> None:
+        """Raise RunLocked if another run has the stream by now."""
+        with self._database.begin() as connection:
+            self._raise_if_lock_lost(connection, stream)
 
     def delete(self, key: LedgerKey) -> None:
         """Delete an entry that no longer holds: its row is gone, or its values were overwritten."""
         with self._database.begin() as connection:
             connection.execute(delete(ENTRIES).where(*self._is(key)))
+
+    def _raise_if_lock_lost(self, connection: Connection, stream: str) -> None:
+        is_stream = RUNS.c.account == self.account, RUNS.c.stream == stream
+        owner = connection.scalar(select(RUNS.c.run_id).where(*is_stream).with_for_update(read=True))
+        if owner != self._run_id:
+            raise RunLocked(
+                "This run has lost its lock of the ledger: another run has begun to write the stream.",
+                where=f"setting ledger_url · stream {stream}",
+                hint="let one run at a time write; the ledger has what was written, and the other run goes on with it",
+            )
+
+    def _is_unchanged(self, entry: Entry) -> list[Any]:
+        """Return the condition that an entry is pending, and as it was read: another run may have settled it."""
+        return [*self._is(entry.key), ENTRIES.c.status == "pending", ENTRIES.c.updated_at == entry.updated_at]
 
     def _raise_if_account_id_lost(self) -> None:
         """Raise ConfigError if entries exist under an account's id: every record would be created again.

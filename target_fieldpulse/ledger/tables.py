@@ -49,10 +49,11 @@ ENTRIES = Table(
     Index(f"{_ENTRIES_PREFIX}{_VERSION}_status", "account", "stream", "status"),
 )
 RUNS = Table(
-    f"fieldpulse_run_{_VERSION}",
+    "fieldpulse_run_2",  # the number is the version of the columns
     _METADATA,
     Column("account", String(64), primary_key=True),
     Column("stream", String(64), primary_key=True),
+    Column("run_id", String(32), nullable=False),
     Column("status", String(16), nullable=False),
     Column("updated_at", Float, nullable=False),
 )

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import threading
 import time
-import uuid
 from collections import Counter
 from typing import Any
 
@@ -29,9 +28,11 @@ class Audit:
     Records that are unchanged and took no request share one row for each stream.
     """
 
-    def __init__(self, database: LedgerDatabase, account: str, client: Client, *, days: int, is_enabled: bool) -> None:
+    def __init__(
+        self, database: LedgerDatabase, account: str, client: Client, *, run_id: str, days: int, is_enabled: bool
+    ) -> None:
         """Begin the audit of a run, and delete rows that are older than `days`."""
-        self.run_id = uuid.uuid4().hex
+        self.run_id = run_id
         self._database, self._account, self._client, self._is_enabled = database, account, client, is_enabled
         self._rows: list[dict[str, Any]] = []
         self._unchanged: Counter[str] = Counter()

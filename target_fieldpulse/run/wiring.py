@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import uuid
 from collections.abc import Callable
 from contextlib import ExitStack
 from dataclasses import dataclass
@@ -76,8 +77,9 @@ def build_services(
         account, former_account = read_account_id(client), provisional_account_id(client)
         database = LedgerDatabase(settings.ledger_url)
         resources.callback(database.close)
-        ledger = Ledger(database, account, former_account=former_account)
-        runs = RunMarkers(database, account)
+        run_id = uuid.uuid4().hex
+        ledger = Ledger(database, account, run_id=run_id, former_account=former_account)
+        runs = RunMarkers(database, account, run_id)
         resources.callback(runs.close)
         read_options = ReadOptions(zone=settings.zone)
         custom_fields = CustomFieldWriter(client, read_options, codec.zone)
@@ -85,7 +87,8 @@ def build_services(
             stream: _key_column(stream, name, custom_fields) for stream, name in policy.external_id_fields.items()
         }
         lookups = Lookups(client, read_options, codec, lookup_columns(policy.match_columns(key_columns)))
-        audit = Audit(database, account, client, days=settings.audit_days, is_enabled=not settings.dry_run)
+        days, is_enabled = settings.audit_days, not settings.dry_run
+        audit = Audit(database, account, client, run_id=run_id, days=days, is_enabled=is_enabled)
         resources.callback(audit.close)
         services = WriteServices(
             client=client,

@@ -17,6 +17,7 @@ from fieldpulse_api.resources.model import Resource
 from fieldpulse_api.resources.write_model import FieldType
 from fieldpulse_api.values.scalars import optional_int
 from fieldpulse_api.values.text import object_class
+from target_fieldpulse.ledger.ledger import Entry
 from target_fieldpulse.planning.body_builder import as_create
 from target_fieldpulse.planning.plan import Body, Plan, differing_fields, ignored_fields
 from target_fieldpulse.records.custom_fields import merge_into_row
@@ -63,10 +64,10 @@ class RowCreator:
         with self._fingerprint_lock(fingerprint):
             sent_since = time.monotonic()
             for _ in range(_MAX_ATTEMPTS):
-                self._services.ledger.add_pending(
+                entry = self._services.ledger.add_pending(
                     plan.ledger_key, parent_ids=plan.parent_ids, fingerprint=fingerprint, max_id_before=max_id_before
                 )
-                created = self._send(plan)
+                created = self._send(plan, entry)
                 if created is not None:
                     return created
         error = ServerError(
@@ -84,9 +85,7 @@ class RowCreator:
         if entry is None:
             return self.create(as_create(plan))
         with self._fingerprint_lock(entry.fingerprint):
-            row_id = entry.row_id or self._uncertain_creates.settle(resource, entry)
-            if row_id is None:
-                self._services.ledger.discard_pending(key)
+            row_id = entry.row_id or self._uncertain_creates.settle(resource, key)
         if row_id is None:
             return self.create(as_create(plan))
         if dict(entry.parent_ids) != dict(plan.parent_ids):
@@ -109,7 +108,7 @@ class RowCreator:
         """
         return self._fingerprint_locks[hash(frozenset(fingerprint.items())) % _LOCKS]
 
-    def _send(self, plan: Plan) -> CreatedRow | None:
+    def _send(self, plan: Plan, entry: Entry) -> CreatedRow | None:
         """Send a pending create. Return None if it is certain that it did not happen."""
         path = _create_path(plan.resource, plan.parent_ids)
         try:
@@ -118,7 +117,7 @@ class RowCreator:
         except UncertainWrite as error:
             return self._settle(plan, error)
         except FieldPulseError:
-            self._services.ledger.discard_pending(plan.ledger_key)  # rejected, or it was never sent
+            self._services.ledger.discard(entry)  # rejected, or it was never sent
             raise
         ignored = ignored_fields(plan.resource, plan.body, row)
         self._record_created(plan, row_id, plan.parent_ids, without=ignored)
@@ -149,12 +148,8 @@ class RowCreator:
 
     def _settle(self, plan: Plan, error: UncertainWrite) -> CreatedRow | None:
         key = plan.ledger_key
-        entry = self._services.ledger.find(key)
-        row_id = None
-        if entry:
-            row_id = entry.row_id or self._uncertain_creates.settle(plan.resource, entry, failed_at=time.time())
+        row_id = self._uncertain_creates.settle(plan.resource, key, failed_at=time.monotonic())
         if row_id is None:
-            self._services.ledger.discard_pending(key)
             _LOGGER.warning("%s: %s The row was not created; sending it again.", key.stream, error.what)
             return None
         _LOGGER.warning("%s: %s The row was created, with id %d.", key.stream, error.what, row_id)

@@ -50,6 +50,8 @@ class PlanExecutor:
 
     def execute(self, plan: Plan) -> WriteResult:
         """Carry a plan out, after the rows that it refers to and that are missing were created."""
+        if plan.writes:
+            self._services.ledger.raise_if_lock_lost(plan.ledger_key.stream)
         self._safety_limits.count(plan.action, plan.ledger_key.stream)
         if plan.rows_to_create and plan.action == "update" and self._services.policy.fill_empty_only:
             plan = self._updater.only_empty_fields(plan)

@@ -89,7 +89,7 @@ class PutSender:
         if killed_before is None:
             return
         with self._killed_run_lock:
-            seconds_left = killed_before + self._services.timeout_seconds - time.time()
+            seconds_left = killed_before + self._services.timeout_seconds - time.monotonic()
             reason = "the previous run was killed, and its last requests may still be applied"
             if seconds_left > 0 and self._services.waiter.wait(seconds_left, reason):
                 raise UncertainWrite(

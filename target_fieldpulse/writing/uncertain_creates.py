@@ -24,6 +24,7 @@ POST is never repeated while its outcome is unknown. It rests on three rules:
 from __future__ import annotations
 
 import logging
+import math
 import threading
 import time
 from collections import defaultdict
@@ -35,13 +36,13 @@ from fieldpulse_api.reading.pages import Row
 from fieldpulse_api.resources.model import WritableResource
 from target_fieldpulse.ledger.ledger import Entry
 from target_fieldpulse.records.columns import Column
+from target_fieldpulse.records.ledger_key import LedgerKey
 
 from .fingerprint import has_extra_data, is_more_specific, matches, unobservable_columns
 from .new_rows import NewRowReader, NewRows
 from .services import WriteServices, row_path
 
 _LOGGER = logging.getLogger(__name__)
-_MAX_SECONDS_BEFORE_SENDING = 300.0  # between the commit of a create and its POST: rate limit, pauses, retries
 _POLL_SECONDS = 0.5  # while another pending create is being settled
 
 
@@ -62,7 +63,7 @@ class UncertainCreates:
 
     def __init__(self, services: WriteServices) -> None:
         self._services, self._ledger, self._new_rows = services, services.ledger, NewRowReader(services)
-        self._stream_started_at: dict[str, float] = {}
+        self._failed_at: dict[LedgerKey, float] = {}  # of the creates of this run
         self._lock = threading.Lock()
 
     def settle_all(self, resource: WritableResource) -> None:
@@ -71,7 +72,6 @@ class UncertainCreates:
         Entries that remain pending are settled when their records come again. Links between rows have no fingerprint
         and stay pending: the user settles them.
         """
-        self._stream_started_at[resource.name] = time.time()
         by_list: defaultdict[tuple[tuple[str, int], ...], list[Entry]] = defaultdict(list)
         for entry in self._ledger.pending(resource.name):
             if entry.fingerprint:
@@ -81,38 +81,48 @@ class UncertainCreates:
             for entry in sorted(entries, key=lambda entry: len(entry.fingerprint), reverse=True):
                 self._link_match(resource, entry, rows)
 
-    def settle(self, resource: WritableResource, entry: Entry, *, failed_at: float | None = None) -> int | None:
-        """Return the id of the row that a create made, or None if it is certain that it made none.
+    def settle(self, resource: WritableResource, key: LedgerKey, *, failed_at: float | None = None) -> int | None:
+        """Return the id of the row that a create made, or None if it certainly made none: it is forgotten then.
 
-        Units:  `failed_at` is when this run lost the response, in epoch seconds; None for the create of an earlier run.
+        The entry is read again before each look, and changed only as it was read: another run may have settled it.
+
+        Units:  `failed_at` is when this run lost the response, by the monotonic clock; None if it was not this run, or
+                if it is the second time that the create is looked for.
         Raises: UncertainWrite if neither can be told, the resource moves money, or the run is stopped.
         """
-        sent_before = failed_at or self._latest_send_time(resource, entry)
-        timeout_seconds = self._services.timeout_seconds
+        if failed_at is not None:
+            self._failed_at[key] = failed_at
+        sent_before, timeout_seconds = self._latest_send_time(key), self._services.timeout_seconds
         while True:
-            seconds_left = sent_before + timeout_seconds - time.time()
+            entry = self._ledger.find(key)
+            if entry is None or entry.status != "pending":
+                return _row_of_settled(entry, key)
+            seconds_left = sent_before + timeout_seconds - time.monotonic()
             new_rows = self._read(resource, entry)
             match = self._link_match(resource, entry, new_rows.rows)
             if match.row_id is not None:
                 return match.row_id
             is_over = seconds_left <= (-timeout_seconds if match.may_be_another else 0)
             if match.reason and (is_over or not match.may_be_another):
-                raise _uncertain_error(entry, match.reason)
+                raise _uncertain_error(key, match.reason)
             if is_over and resource.write_spec.is_money:
-                raise _uncertain_error(entry, "no matching row found, and creates that move money are not repeated")
+                raise _uncertain_error(key, "no matching row found, and creates that move money are not repeated")
             if is_over and not new_rows.is_complete:
-                raise _uncertain_error(entry, "no matching row found, and the list could not be read completely")
-            if is_over:
+                raise _uncertain_error(key, "no matching row found, and the list could not be read completely")
+            if is_over and self._ledger.discard(entry):
                 return None
-            reason = f"{resource.name} {entry.key.redacted}: the create without a response may still happen"
+            reason = f"{resource.name} {key.redacted}: the create without a response may still happen"
             if self._services.waiter.wait(seconds_left if seconds_left > 0 else _POLL_SECONDS, reason):
-                raise _uncertain_error(entry, "the run was stopped before the outcome was known")
+                raise _uncertain_error(key, "the run was stopped before the outcome was known")
 
-    def _latest_send_time(self, resource: WritableResource, entry: Entry) -> float:
-        """Return when the create of an entry was sent at the latest: an earlier run cannot send once this one began."""
-        started_at = self._stream_started_at.get(resource.name, 0)
-        no_later_than = started_at if entry.updated_at < started_at else time.time()
-        return min(no_later_than, entry.updated_at + _MAX_SECONDS_BEFORE_SENDING)
+    def _latest_send_time(self, key: LedgerKey) -> float:
+        """Return when a create was sent at the latest, by the monotonic clock.
+
+        A run that was killed may have sent it until this run began, however long before it had noted it: it may have
+        been suspended in between. A run that ended by itself left nothing in flight.
+        """
+        killed_before = self._services.runs.killed_before
+        return self._failed_at.get(key, -math.inf if killed_before is None else killed_before)
 
     def _read(self, resource: WritableResource, entry: Entry) -> NewRows:
         return self._new_rows.read(
@@ -153,8 +163,8 @@ class UncertainCreates:
             else:
                 reason = "a new row matches, and may belong to another uncertain create"
                 match = MatchResult(reason=reason, may_be_another=True)
-            if match.row_id is not None:
-                self._ledger.upsert(entry.key, row_id=match.row_id, parent_ids=entry.parent_ids, status="linked")
+            if match.row_id is not None and not self._ledger.link(entry, match.row_id):
+                match = MatchResult()
         _LOGGER.debug("uncertain create %s %s: %s", resource.name, entry.key.redacted, match)
         return match
 
@@ -187,9 +197,16 @@ def _is_newer(row: Row, entry: Entry) -> bool:
     return int(row["id"]) > entry.max_id_before
 
 
-def _uncertain_error(entry: Entry, reason: str) -> UncertainWrite:
+def _row_of_settled(entry: Entry | None, key: LedgerKey) -> int:
+    """Return the row of a create that somebody else has settled. Raises: UncertainWrite if it has none."""
+    if entry is None or entry.row_id is None or entry.status == "deleted":
+        raise _uncertain_error(key, "somebody else has settled it meanwhile")
+    return entry.row_id
+
+
+def _uncertain_error(key: LedgerKey, reason: str) -> UncertainWrite:
     return UncertainWrite(
         f"Cannot confirm this create: {reason}.",
-        where=f"stream {entry.key.stream} · key {entry.key.redacted}",
+        where=f"stream {key.stream} · key {key.redacted}",
         hint="look at the newest rows in FieldPulse, then use `fieldpulse ledger settle`",
     )

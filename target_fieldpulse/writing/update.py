@@ -109,13 +109,13 @@ class RowUpdater:
         if entry and entry.property_hashes == hashes:
             return False
         ledger.delete(key)
-        ledger.add_pending(key, parent_ids={}, fingerprint={}, max_id_before=0, property_hashes=hashes)
+        pending = ledger.add_pending(key, parent_ids={}, fingerprint={}, max_id_before=0, property_hashes=hashes)
         try:
             self._services.client.post(path, element)
         except UncertainWrite:
             raise _uncertain_link_error(key, path) from None
         except FieldPulseError:
-            ledger.discard_pending(key)
+            ledger.discard(pending)
             raise
         ledger.upsert(key, row_id=None, parent_ids={}, property_hashes=hashes)
         return True

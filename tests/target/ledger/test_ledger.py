@@ -13,7 +13,7 @@ from sqlalchemy import Connection, create_engine, text
 
 from fieldpulse_api.errors import ConfigError, RecordInvalid, RunLocked
 from fieldpulse_sandbox.sandbox import Sandbox
-from target_fieldpulse.ledger.ledger import Ledger
+from target_fieldpulse.ledger.ledger import Entry, Ledger
 from target_fieldpulse.ledger.run_marker import RunMarkers
 from target_fieldpulse.ledger.tables import LedgerDatabase
 from target_fieldpulse.records.ledger_key import KeyKind, LedgerKey
@@ -22,6 +22,7 @@ from tests.harness.target_runner import run_target
 
 OpenLedger = Callable[[str], Ledger]
 OpenRuns = Callable[[str], RunMarkers]
+RUN = "run"
 
 
 @pytest.fixture
@@ -37,7 +38,9 @@ def open_ledger(url: str, prefix: str) -> Iterator[OpenLedger]:
 
     def _open(account: str) -> Ledger:
         databases.append(LedgerDatabase(url))
-        return Ledger(databases[-1], f"{prefix}-{account}")
+        with closing(RunMarkers(databases[-1], f"{prefix}-{account}", RUN)) as runs:
+            runs.start("customers")
+        return Ledger(databases[-1], f"{prefix}-{account}", run_id=RUN)
 
     yield _open
     for database in databases:
@@ -52,7 +55,7 @@ def open_runs(url: str, prefix: str) -> Iterator[OpenRuns]:
 
     def _open(account: str) -> RunMarkers:
         databases.append(LedgerDatabase(url))
-        runs.append(RunMarkers(databases[-1], f"{prefix}-{account}"))
+        runs.append(RunMarkers(databases[-1], f"{prefix}-{account}", f"run-{len(runs)}"))
         return runs[-1]
 
     yield _open
@@ -72,12 +75,26 @@ def _connected(url: str) -> Iterator[Connection]:
     engine.dispose()
 
 
+def lose_lock(url: str) -> None:
+    """Remove the lock files, or end the connections that hold advisory locks, as an administrator could."""
+    if url.startswith("sqlite"):
+        for path in Path(url.removeprefix("sqlite:///")).parent.glob("*.lock"):
+            path.unlink()
+        return
+    with _connected(url) as connection:
+        connection.execute(
+            text(
+                "select pg_terminate_backend(pid) from pg_locks where locktype = 'advisory' and pid <> pg_backend_pid()"
+            )
+        )
+
+
 def key_of(external_id: str, stream: str = "customers") -> LedgerKey:
     return LedgerKey(stream, KeyKind.EXTERNAL_ID, external_id)
 
 
-def add_pending(ledger: Ledger, key: str = "k") -> None:
-    ledger.add_pending(key_of(key), parent_ids={}, fingerprint={"email": "m"}, max_id_before=7)
+def add_pending(ledger: Ledger, key: str = "k") -> Entry:
+    return ledger.add_pending(key_of(key), parent_ids={}, fingerprint={"email": "m"}, max_id_before=7)
 
 
 def test_a_create_is_pending_until_its_row_is_written(open_ledger: OpenLedger) -> None:
@@ -106,12 +123,11 @@ def test_a_create_is_pending_until_its_row_is_written(open_ledger: OpenLedger) -
 def test_a_pending_create_can_be_discarded_and_sent_again(open_ledger: OpenLedger) -> None:
     """A rejected create may be sent again. A written entry is not discarded, only deleted."""
     ledger = open_ledger("a")
-    add_pending(ledger)
-    ledger.discard_pending(key_of("k"))
+    assert ledger.discard(add_pending(ledger))
     assert ledger.find(key_of("k")) is None
-    add_pending(ledger)
+    pending = add_pending(ledger)
     ledger.upsert(key_of("k"), row_id=9, parent_ids={})
-    ledger.discard_pending(key_of("k"))
+    assert not ledger.discard(pending)
     assert ledger.find(key_of("k"))
     ledger.delete(key_of("k"))
     assert ledger.find(key_of("k")) is None
@@ -122,6 +138,53 @@ def test_a_key_can_be_pending_once(open_ledger: OpenLedger) -> None:
     add_pending(open_ledger("a"))
     with pytest.raises(RecordInvalid, match="Another process"):
         add_pending(open_ledger("a"))
+
+
+def test_an_entry_is_settled_only_as_it_was_read(open_ledger: OpenLedger) -> None:
+    """Two runs look for one create, because a lock was lost: the second one must not undo what the first one found."""
+    first, second = open_ledger("a"), open_ledger("a")
+    seen = add_pending(first)
+    assert second.link(seen, 9)
+    assert not first.discard(seen)
+    assert not first.link(seen, 10)
+    linked = first.find(key_of("k"))
+    assert linked
+    assert (linked.status, linked.row_id) == ("linked", 9)
+    first.delete(key_of("k"))
+    add_pending(first)
+    assert not second.discard(seen)  # pending again, and not the same create
+
+
+def test_a_run_that_lost_its_lock_creates_nothing(url: str, open_runs: OpenRuns, prefix: str) -> None:
+    """Its lock file was removed, or its connection dropped; another run has begun meanwhile."""
+    first = open_runs("a")
+    first.start("customers")
+    with closing(LedgerDatabase(url)) as database:
+        ledger = Ledger(database, f"{prefix}-a", run_id="run-0")
+        add_pending(ledger, "before")
+        lose_lock(url)
+        second = open_runs("a")
+        second.start("customers")
+        assert second.killed_before is not None
+        with pytest.raises(RunLocked, match="lost its lock"):
+            add_pending(ledger, "after")
+        with pytest.raises(RunLocked, match="lost its lock"):
+            ledger.raise_if_lock_lost("customers")
+        first.end()
+        Ledger(database, f"{prefix}-a", run_id="run-1").raise_if_lock_lost("customers")
+
+
+def test_a_symbolic_link_leads_to_the_same_lock(tmp_path: Path) -> None:
+    """The second run names the ledger by another path."""
+    (tmp_path / "link.db").symlink_to(tmp_path / "ledger.db")
+    databases = [LedgerDatabase(f"sqlite:///{tmp_path}/{name}.db") for name in ("ledger", "link")]
+    first, second = (RunMarkers(database, "a", str(number)) for number, database in enumerate(databases))
+    first.start("customers")
+    with pytest.raises(RunLocked):
+        second.start("customers")
+    first.close()
+    for database in databases:
+        database.close()
 
 
 def test_keys_of_different_kinds_do_not_collide(open_ledger: OpenLedger) -> None:
@@ -190,12 +253,12 @@ def test_entries_and_run_markers_move_to_the_account_id_once_it_is_known(url: st
     """Until the account id is known, the account is named after its address."""
     with closing(LedgerDatabase(url)) as database:
         Ledger(database, f"{prefix}-address").upsert(key_of("k"), row_id=9, parent_ids={})
-        early_runs = RunMarkers(database, f"{prefix}-address")
+        early_runs = RunMarkers(database, f"{prefix}-address", "early")
         early_runs.start("customers")
         early_runs.close()
         late = Ledger(database, f"{prefix}-200001", former_account=f"{prefix}-address")
         assert late.find(key_of("k"))
-        late_runs = RunMarkers(database, f"{prefix}-200001")
+        late_runs = RunMarkers(database, f"{prefix}-200001", "late")
         late_runs.start("customers")
         late_runs.close()
         assert late_runs.killed_before is not None

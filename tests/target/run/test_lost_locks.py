@@ -1,0 +1,75 @@
+"""Two runs at once although each had the lock, and runs that were suspended and killed: no create is repeated."""
+
+from __future__ import annotations
+
+import threading
+from collections import Counter
+from pathlib import Path
+from typing import Any
+
+import pytest
+from sqlalchemy import text
+
+from fieldpulse_sandbox.faults.fault import Fault
+from fieldpulse_sandbox.sandbox import Sandbox
+from fieldpulse_sandbox.server.recorded_request import RecordedRequest
+from target_fieldpulse.ledger.tables import LedgerDatabase
+from tests.harness.messages import singer_lines
+from tests.harness.target_runner import run_target
+from tests.target.shared import CUSTOMERS, numbered_customer, numbered_customers, posts, running_target, wait_until
+
+Config = dict[str, Any]
+RECORDS = 60
+
+
+@pytest.mark.parametrize("is_link", [False, True], ids=["lock file removed", "symbolic link"])
+def test_two_runs_at_once_create_each_row_once(
+    sandbox: Sandbox, target_config: Config, tmp_path: Path, is_link: bool
+) -> None:
+    """The second run begins in the middle of the first one, which ends with status 4 at its next create.
+
+    Through a symbolic link it does not begin at all.
+    """
+    messages = singer_lines(CUSTOMERS, *map(numbered_customer, range(RECORDS)))
+    second_config = target_config
+    with running_target(target_config, messages, tmp_path, ends_input=True) as first:
+        wait_until(lambda: len(posts(sandbox)) >= RECORDS // 6)
+        if is_link:
+            (tmp_path / "link.db").symlink_to(tmp_path / "ledger.db")
+            second_config = target_config | {"ledger_url": f"sqlite:///{tmp_path}/link.db"}
+        else:
+            next(tmp_path.glob("ledger.db.*.lock")).unlink()
+        second = run_target(second_config, messages, tmp_path)
+        assert first.stderr
+        errors = first.stderr.read()
+    assert (first.returncode, second.status) == ((0, 4) if is_link else (4, 0))
+    assert "lock" in (second.stderr if is_link else errors)
+    assert Counter(numbered_customers(sandbox)).most_common(1)[0][1] == 1
+    assert len(numbered_customers(sandbox)) == RECORDS
+
+
+def test_a_run_that_was_suspended_and_killed_may_have_sent_just_before(
+    sandbox: Sandbox, target_config: Config, tmp_path: Path
+) -> None:
+    """The create was noted an hour ago, sent when the lid was opened, and is carried out while the next run looks."""
+    messages, bodies = singer_lines(CUSTOMERS, numbered_customer(1)), []
+    sandbox.add_fault(Fault("error_status", method="POST", status=500))
+    with running_target(target_config, messages, tmp_path) as process:
+
+        def kill(request: RecordedRequest) -> None:
+            if request.method == "POST":
+                bodies.append(dict(request.body or {}))
+                process.kill()
+
+        sandbox.on_request = kill
+        process.wait(30)
+    sandbox.on_request = None
+    database = LedgerDatabase(target_config["ledger_url"])
+    with database.begin() as connection:
+        connection.execute(text("update fieldpulse_ledger_1 set updated_at = updated_at - 3600"))
+    database.close()
+    carried_out = threading.Timer(1, lambda: sandbox.store.create("customers", bodies[0]))
+    carried_out.start()
+    result = run_target(target_config | {"uncertain_create_timeout_seconds": 3}, messages, tmp_path)
+    carried_out.join()
+    assert (result.counts, numbered_customers(sandbox)) == ({"created": 1}, ["New1"])
