@@ -124,7 +124,9 @@ class TargetFieldPulse(FieldPulsePlugin, Target):
 
     def _maps_of(self, message: Mapping[str, Any]) -> list[StreamMap]:
         """Return the maps of a stream. Records of a rejects file that were mapped before are not mapped again."""
-        stream, schema = message["stream"], mappable_schema(message["schema"])
+        options = self.mapper.flattening_options
+        depth = options.max_level if options and options.enabled else 0
+        stream, schema = message["stream"], mappable_schema(message["schema"], depth)
         if _MAPPED_FROM in message:
             return [SameRecordTransform(stream, schema, None, None)]
         declared = message.get("key_properties")

@@ -89,6 +89,23 @@ def test_a_schema_is_accepted_as_it_comes(
     assert (result.counts, result.status) == ({"created": 1}, 0)
 
 
+def test_references_between_many_objects_are_followed_once(target_config: Config, tmp_path: Path) -> None:
+    """As in the schemas of Stripe, where each object refers to most others: no combination of them is expanded."""
+    names = [f"d{number}" for number in range(25)]
+    links = {name: {"anyOf": [{"$ref": f"#/definitions/{name}"}, {"type": "null"}]} for name in names}
+    objects = {name: {"type": "object", "properties": links, "anyOf": list(links.values())} for name in names}
+    schema = {"properties": {"external_id": {}, "first_name": {}, **links}, "definitions": objects}
+    text = singer_lines(
+        {"type": "SCHEMA", "stream": "customers", "schema": schema, "key_properties": []},
+        record_message("customers", external_id="a", first_name="Ann", d0={"d1": {"d2": None}}),
+    )
+    assert run_target(target_config, text, tmp_path).counts == {"created": 1}
+    target_config |= {"flattening_enabled": True, "flattening_max_depth": 1}
+    result = run_target(target_config, text, tmp_path)
+    assert result.counts == {"unchanged": 1}
+    assert "d0__d1" in result.stderr
+
+
 def test_records_without_an_identifier_are_rejected_if_the_schema_is_open(
     target_config: Config, tmp_path: Path
 ) -> None:
