@@ -178,8 +178,15 @@ class TargetFieldPulse(FieldPulsePlugin, Target):
                 is_skipped = False
                 sink.process_record(mapped, {})
         if rejections:
-            line = self.reader.fault.line if self.reader.fault else None
-            self.run.reject(*rejections[0], stream.schema_message, line or record, rejected_at=self.reader.rejected_at)
+            rejected_stream, fault = rejections[0]
+            self.logger.warning("rejected: %s (%s): %s", rejected_stream, self.reader.where, fault.one_line)
+            self.run.reject(
+                rejected_stream,
+                fault,
+                schema_message=stream.schema_message,
+                record=self.reader.fault.line if self.reader.fault else record,
+                rejected_at=self.reader.rejected_at,
+            )
         elif is_skipped:
             self.run.skip(stream.sinks[0][1].stream_name if stream.sinks else name)
 

@@ -140,16 +140,15 @@ class TargetRun:
         self,
         stream: str,
         error: RecordError,
+        *,
         schema_message: SchemaMessage,
         record: Record | str,
-        *,
         rejected_at: float | None,
     ) -> None:
         """Reject a record of the input, or the line of one, that was not mapped. It is stored as it came."""
         self._outcomes.count_read(stream)
         if not self._is_dry:
             self._rejects.append(schema_message, record, error.one_line, rejected_at=rejected_at or time.time())
-        _LOGGER.warning("rejected: %s: %s", stream, error.one_line)
         self._outcomes.count_outcome(stream, "rejected")
         key = LedgerKey(stream, KeyKind.EXTERNAL_ID, "")
         self._open_services.audit.append(key, "none", WriteResult("rejected"))
