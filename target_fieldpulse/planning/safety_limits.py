@@ -8,7 +8,7 @@ from __future__ import annotations
 import re
 import threading
 from collections import Counter
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -17,10 +17,7 @@ from fieldpulse_api.errors import ConfigError, SafetyLimitReached
 from .plan import PlanAction
 
 _LIMIT = re.compile(r"\d{1,15}(\.\d+)?%?\Z", re.ASCII)
-_MAX_BUFFERED = 20_000  # records, some tens of megabytes
 SETTINGS: Mapping[PlanAction, str] = {"create": "max_creates", "update": "max_updates", "delete": "max_deletes"}
-
-Start = Callable[[], None]
 
 
 @dataclass(frozen=True)
@@ -90,20 +87,3 @@ class SafetyLimits:
             where=f"setting {SETTINGS[action]} · stream {stream}",
             hint="check the source; `dry_run: true` shows the planned writes. Raise the limit if they are intended",
         )
-
-
-class LimitBuffer:
-    """Records that wait until all of them are counted, or as many as the buffer holds."""
-
-    def __init__(self) -> None:
-        self._starts: list[Start] = []
-
-    def append(self, start: Start) -> bool:
-        """Add what starts the write of a record. Return whether the buffer is full."""
-        self._starts.append(start)
-        return len(self._starts) >= _MAX_BUFFERED
-
-    def drain(self) -> Iterator[Start]:
-        """Yield everything in order, and empty the buffer."""
-        yield from self._starts
-        self._starts.clear()

@@ -72,11 +72,12 @@ class RejectsFile:
             os.fsync(self._file)
 
     def count(self) -> int:
-        """Return how many records the file holds, those of earlier runs included."""
-        if not self._path.exists():
+        """Return how many records the file holds, those of earlier runs included; 0 if it cannot be read."""
+        try:
+            with self._path.open("rb") as lines:
+                return sum(line.startswith(_RECORDS) for line in lines)
+        except OSError:
             return 0
-        with self._path.open("rb") as lines:
-            return sum(line.startswith(_RECORDS) for line in lines)
 
     def close(self) -> None:
         """Close the file, if it was opened."""

@@ -13,9 +13,11 @@ from typing import Any
 
 import msgspec
 
+from fieldpulse_api.errors import ConfigError
 from fieldpulse_api.values.scalars import iso_timestamp
 
 from .outcomes import OUTCOMES
+from .private_files import check_writable
 
 Counts = Mapping[str, Mapping[str, int]]
 """By stream: how many records were read, and how many had each outcome."""
@@ -66,6 +68,17 @@ def replay_hint(waiting: int, path: Path) -> str:
         f"{waiting} records wait in {path}, those of earlier runs included: correct the cause, move the file away, "
         "and replay it"
     )
+
+
+def check_report_path(path: Path, *others: Path | None) -> None:
+    """Raise ConfigError if the report cannot be written, or would overwrite another file of the run."""
+    check_writable(path, "report_path")
+    if path.resolve() in {other.resolve() for other in others if other}:
+        raise ConfigError(
+            "The report would overwrite another file of the run.",
+            where=f"setting report_path · {path}",
+            hint="set a path of its own",
+        )
 
 
 def write_report(path: Path, report: Mapping[str, Any]) -> None:

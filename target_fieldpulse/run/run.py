@@ -12,33 +12,34 @@ from dataclasses import replace
 from typing import Any
 
 from fieldpulse_api.errors import (
-    ConfigError,
     RecordError,
-    ReferenceNotFound,
-    RowNotFound,
-    ServerError,
-    UncertainWrite,
 )
 from fieldpulse_api.http.client import Client
 from fieldpulse_api.resources.catalogue import WRITABLE
 from fieldpulse_api.resources.model import WritableResource
 from fieldpulse_plugin.progress import Progress
-from target_fieldpulse.planning.plan import Plan
-from target_fieldpulse.planning.safety_limits import LimitBuffer, SafetyLimits
+from target_fieldpulse.planning.safety_limits import SafetyLimits
 from target_fieldpulse.records.field_codec import FieldCodec
 from target_fieldpulse.records.ledger_key import KeyKind, LedgerKey
 from target_fieldpulse.records.parsed_record import ParsedRecord, RecordParser, times_without_zone
-from target_fieldpulse.reporting.audit import OUTCOMES_IN_LEDGER
-from target_fieldpulse.reporting.outcomes import Outcome, Outcomes, WriteResult
-from target_fieldpulse.reporting.private_files import check_writable
+from target_fieldpulse.reporting.outcomes import Outcomes, WriteResult
 from target_fieldpulse.reporting.rejects_file import RejectsFile
-from target_fieldpulse.reporting.report import RunTimer, closing_line, replay_hint, summary_table, write_report
+from target_fieldpulse.reporting.report import (
+    RunTimer,
+    check_report_path,
+    closing_line,
+    replay_hint,
+    summary_table,
+    write_report,
+)
 from target_fieldpulse.reporting.value_counts import ValueCounts
 from target_fieldpulse.settings import TargetSettings
 from target_fieldpulse.writing.services import Waiter
 
 from .keyed_executor import KeyedExecutor, OrderingKey
+from .limit_check import LimitCheck
 from .ordering_keys import keys_read, keys_written
+from .record_writer import RecordWriter, RunStopped
 from .server_failures import ServerFailures
 from .state_queue import State, StateQueue
 from .unwritten_records import UnwrittenRecords
@@ -49,10 +50,6 @@ _LOGGER = logging.getLogger(__name__)
 _MAX_SHUTDOWN_SECONDS = 20.0  # for the requests in flight when the run is stopped
 
 Record = dict[str, Any]
-
-
-class RunStopped(Exception):
-    """The run was stopped before the outcome of a write was known."""
 
 
 class TargetRun:
@@ -69,7 +66,8 @@ class TargetRun:
         self._emit_state, self._client_factory = emit, client_factory
         self._codec = FieldCodec(settings.record_zone, settings.phone_region, api_zone=settings.zone)
         self._safety_limits = SafetyLimits(settings.limits, self._row_count)
-        _check_report_path(settings)
+        if settings.report_path:
+            check_report_path(settings.report_path, settings.rejects_path, settings.plan_path)
         self._rejects = RejectsFile(settings.rejects_path)
         if settings.plan_path and not self._is_dry:
             _LOGGER.warning("plan_path has an effect only with dry_run: this run writes")
@@ -78,11 +76,22 @@ class TargetRun:
         self._outcomes, self._value_counts = Outcomes(), ValueCounts()
         self._states = StateQueue(self._write_state)
         self._pool = KeyedExecutor(math.ceil(settings.client_settings.requests_per_second), self._stopped)
-        self._limit_buffer: LimitBuffer | None = LimitBuffer() if self._safety_limits and not self._is_dry else None
-        self._uncounted = WaitingRecords(self._keys_written, self._parse)
         self._waiting = WaitingRecords(self._keys_written, self._parse)
-        self._unwritten = UnwrittenRecords(self._rejects, self._keys_written, is_dry=self._is_dry)
         self._server_failures = ServerFailures(settings.max_failed)
+        self._writer = RecordWriter(
+            self._open_services,
+            waiting=self._waiting,
+            unwritten=UnwrittenRecords(self._rejects, self._keys_written, is_dry=self._is_dry),
+            server_failures=self._server_failures,
+            states=self._states,
+            outcomes=self._outcomes,
+            value_counts=self._value_counts,
+            stopped=self._stopped,
+        )
+        self._limit_check: LimitCheck | None = None
+        if self._safety_limits and not self._is_dry:
+            waiting = WaitingRecords(self._keys_written, self._parse)
+            self._limit_check = LimitCheck(self._safety_limits, waiting, self._open_services)
         self._prepared: set[str] = set()
         self._services: RunServices | None = None
         self._progress = ExitStack()
@@ -129,12 +138,10 @@ class TargetRun:
         self._outcomes.count_read(record.resource.name)
         self._value_counts.add_times(record.resource.name, times_without_zone(record))
         submission = Submission(record, schema_message, self._states.open_ticket())
-        if self._limit_buffer is None:
+        if self._limit_check is None:
             self._start(submission)
-        else:
-            self._count_planned(submission)
-            if self._limit_buffer.append(lambda: self._start(submission)):
-                self._release_buffered()
+        elif self._limit_check.append(submission):
+            self._release_checked()
 
     def reject(
         self,
@@ -151,7 +158,7 @@ class TargetRun:
             self._rejects.append(schema_message, record, error.one_line, rejected_at=rejected_at or time.time())
         self._outcomes.count_outcome(stream, "rejected")
         key = LedgerKey(stream, KeyKind.EXTERNAL_ID, "")
-        self._open_services.audit.append(key, "none", WriteResult("rejected"))
+        self._open_services().audit.append(key, "none", WriteResult("rejected"))
 
     def skip(self, stream: str) -> None:
         """Count a record that is not to be written."""
@@ -172,8 +179,10 @@ class TargetRun:
         if is_stopped:
             self._stopped.set()
         else:
-            self._release_buffered()
+            self._release_checked()
             self._pool.wait()
+            if self._waiting.count:
+                _LOGGER.info("trying the records again that refer to missing rows: %d", self._waiting.count)
             self._waiting.retry(self._start_again, self._pool.wait)
             self.raise_if_failed()
             self._server_failures.raise_if_unsettled()
@@ -187,7 +196,8 @@ class TargetRun:
         """
         self._progress.close()
         self._rejects.close()
-        self._uncounted.close()
+        if self._limit_check:
+            self._limit_check.close()
         self._waiting.close()
         counts = self._outcomes.close()
         if self._services:
@@ -210,7 +220,6 @@ class TargetRun:
                 _LOGGER.warning("The report cannot be written (%s): setting report_path", error.strerror)
         return status
 
-    @property
     def _open_services(self) -> RunServices:
         """Return the services. `prepare` has opened them before any record of a writable stream comes."""
         if self._services is None:
@@ -218,7 +227,7 @@ class TargetRun:
         return self._services
 
     def _row_count(self, stream: str) -> int:
-        return self._open_services.ledger.row_count(stream)
+        return self._open_services().ledger.row_count(stream)
 
     def _report(self, counts: Mapping[str, Mapping[str, int]], status: int, waiting: int) -> Record:
         services = self._services
@@ -235,35 +244,12 @@ class TargetRun:
             "values": self._value_counts.facts(),
         }
 
-    def _count_planned(self, submission: Submission) -> None:
-        """Count what a record will do, before anything is sent. Raises: SafetyLimitReached.
-
-        This plan is only counted. The record is planned again when it is written: by then the rows that it refers to
-        have their real ids, or were rejected.
-        """
-        try:
-            plan = self._uncounted.attempt(submission, self._open_services.planner.plan)
-        except RecordError:  # it is rejected when it is written
-            return
-        if plan and plan.writes:
-            for row in plan.rows_to_create:
-                _, is_new = self._open_services.planned_state.add_row(row)
-                if is_new:
-                    self._safety_limits.count("create", row.stream)
-            self._safety_limits.count(plan.action, plan.ledger_key.stream)
-            self._open_services.planned_state.apply(plan)
-
-    def _release_buffered(self) -> None:
-        """Start the buffered records: they are within the limits, or more than the buffer holds."""
-        buffer, self._limit_buffer = self._limit_buffer, None
-        if buffer:
-            self._uncounted.retry(self._count_planned, end_round=lambda: None)
-            self._safety_limits.reset()
-            if self._services:
-                self._services.planned_state.clear()
-            for start in buffer.drain():
-                self.raise_if_failed()
-                start()
+    def _release_checked(self) -> None:
+        """Start the records that the limits held back."""
+        check, self._limit_check = self._limit_check, None
+        for submission in check.release() if check else ():
+            self.raise_if_failed()
+            self._start(submission)
 
     def _start(self, submission: Submission) -> None:
         """Hand a record to the pool, behind the earlier ones that touch the same rows."""
@@ -289,97 +275,12 @@ class TargetRun:
         """Write a record, in a thread of the pool, and close its ticket if it is done with."""
         try:
             with self._outcomes.in_progress(submission.stream):
-                self._write(submission)
+                self._writer.write(submission)
         except RunStopped:  # the ledger has the pending create; the open ticket holds back every later STATE
             self._outcomes.count_outcome(submission.stream, "uncertain")
         except BaseException as error:  # noqa: BLE001  it ends the run, and must not vanish in a thread
             self._error = self._error or error
             self._stopped.set()
-
-    def _write(self, submission: Submission) -> None:
-        services, plan = self._open_services, None
-        try:
-            services.audit.start_record()
-            plan = self._waiting.attempt(submission, services.planner.plan)
-            if plan is None:
-                self._states.hold(submission.ticket)
-                return
-            services.audit.start_record()  # look-ups are shared: their requests belong to no record
-            result = self._execute(services, submission.record, plan)
-            self._report_dropped(submission, plan)
-        except ReferenceNotFound as error:
-            self._reject(submission, self._unwritten.with_cause(error), plan)
-        except (RecordError, UncertainWrite) as error:
-            self._reject(submission, error, plan)
-        except ServerError as error:
-            if plan is None:  # a list cannot be read: every record needs it
-                raise
-            self._fail(submission, error, plan)
-        else:
-            self._end(submission, result, plan)
-            if result.outcome in OUTCOMES_IN_LEDGER:
-                self._server_failures.settle()
-
-    def _execute(self, services: RunServices, record: ParsedRecord, plan: Plan) -> WriteResult:
-        """Execute a plan, or if the row of the record's key is gone, that of the row that matches instead."""
-        try:
-            return services.executor.execute(plan)
-        except RowNotFound:
-            is_by_key = plan.ledger_key.kind is KeyKind.EXTERNAL_ID and record.row_id is None
-            if plan.action != "update" or not is_by_key:
-                raise
-            return services.executor.execute(services.planner.plan_survivor(record, plan))
-
-    def _report_dropped(self, submission: Submission, plan: Plan) -> None:
-        """Count and name the values of a written record that were left out."""
-        if plan.dropped:
-            self._value_counts.add_dropped(submission.stream, plan.dropped)
-            reasons = "; ".join(plan.dropped.values())
-            _LOGGER.warning("left out: %s %s: %s", submission.stream, submission.record.key.redacted, reasons)
-
-    def _end(self, submission: Submission, result: WriteResult, plan: Plan | None) -> None:
-        """Count and audit the outcome of a record, and close its ticket."""
-        self._outcomes.count_outcome(submission.stream, result.outcome)
-        self._audit(submission, result, plan)
-        self._states.close_ticket(submission.ticket)
-
-    def _audit(self, submission: Submission, result: WriteResult, plan: Plan | None) -> None:
-        if result.outcome not in OUTCOMES_IN_LEDGER:
-            key, action = (plan.ledger_key, plan.action) if plan else (submission.record.key, "none")
-            self._open_services.audit.append(key, action, result)
-
-    def _reject(self, submission: Submission, error: RecordError | UncertainWrite, plan: Plan | None) -> None:
-        """Store a record that was not written in the rejects file."""
-        if isinstance(error, UncertainWrite) and self._stopped.is_set():
-            raise RunStopped from None
-        outcome: Outcome = "uncertain" if isinstance(error, UncertainWrite) else "rejected"
-        self._unwritten.append(submission, outcome, error)
-        self._mark_outdated(submission, outcome, plan)
-        self._end(submission, WriteResult(outcome), plan)
-
-    def _mark_outdated(self, submission: Submission, outcome: Outcome, plan: Plan | None) -> None:
-        """Note in the ledger that the last record of a key was not written."""
-        if not self._is_dry:
-            key = plan.ledger_key if plan else submission.record.key
-            self._open_services.ledger.mark_outdated(key, is_row_certain=outcome == "rejected")
-
-    def _fail(self, submission: Submission, error: ServerError, plan: Plan) -> None:
-        """Count a record for which the server failed. It is stored once another record proves that the server is up.
-
-        Raises: ServerError if too many records fail.
-        """
-        entry = self._open_services.ledger.find(plan.ledger_key)
-        outcome: Outcome = "uncertain" if entry and entry.status == "pending" else "failed"
-        failed_at = time.time()
-
-        def settle() -> None:
-            self._unwritten.append(submission, outcome, error, rejected_at=failed_at)
-            self._mark_outdated(submission, outcome, plan)
-            self._states.close_ticket(submission.ticket)
-
-        self._outcomes.count_outcome(submission.stream, outcome)
-        self._audit(submission, WriteResult(outcome), plan)
-        self._server_failures.append(error, settle)
 
     def _write_state(self, state: State) -> None:
         """Emit a state, once the audit of the records before it is stored."""
@@ -387,18 +288,3 @@ class TargetRun:
             if self._services:
                 self._services.audit.flush()
             self._emit_state(state)
-
-
-def _check_report_path(settings: TargetSettings) -> None:
-    """Raise ConfigError if the report cannot be written, or would overwrite another file of the run."""
-    path = settings.report_path
-    if path is None:
-        return
-    check_writable(path, "report_path")
-    others = {other.resolve() for other in (settings.rejects_path, settings.plan_path) if other}
-    if path.resolve() in others:
-        raise ConfigError(
-            "The report would overwrite another file of the run.",
-            where=f"setting report_path · {path}",
-            hint="set a path of its own",
-        )

@@ -26,7 +26,7 @@ class UnwrittenRecords:
     def __init__(
         self, rejects: RejectsFile, keys_of: Callable[[ParsedRecord], list[OrderingKey]], *, is_dry: bool
     ) -> None:
-        self._rejects, self._keys_of, self._is_dry = rejects, keys_of, is_dry
+        self._rejects, self._keys_of, self.is_dry = rejects, keys_of, is_dry
         self._outcomes: dict[int, Outcome] = {}  # by the hash of each key
 
     def append(
@@ -38,7 +38,7 @@ class UnwrittenRecords:
         """
         record = submission.record
         self._outcomes |= {hash(key): outcome for key in self._keys_of(record)}
-        if not self._is_dry:
+        if not self.is_dry:
             self._rejects.append(
                 submission.schema_message,
                 record.values,

@@ -10,7 +10,6 @@ another, all are given up.
 
 from __future__ import annotations
 
-import logging
 import sqlite3
 import threading
 from collections.abc import Callable, Iterable, Iterator, Mapping
@@ -24,7 +23,6 @@ from target_fieldpulse.records.parsed_record import ParsedRecord
 
 from .keyed_executor import OrderingKey
 
-_LOGGER = logging.getLogger(__name__)
 _TABLES = """
     pragma journal_mode = off;
     create table records (line blob not null);
@@ -65,6 +63,11 @@ class WaitingRecords:
         self._waiting = _Round()
         self._stalled: _Round | None = None
 
+    @property
+    def count(self) -> int:
+        """Return how many records wait."""
+        return self._waiting.count
+
     def attempt(self, submission: Submission, plan: Callable[[ParsedRecord], T]) -> T | None:
         """Plan a record, or let it wait for the end of the input: then return None.
 
@@ -82,8 +85,6 @@ class WaitingRecords:
 
     def retry(self, start: Callable[[Submission], None], end_round: Callable[[], None]) -> None:
         """Start the waiting records again, in order, until none waits. `end_round` returns once all have ended."""
-        if self._waiting.count:
-            _LOGGER.info("%d records refer to rows that were not there: trying them again", self._waiting.count)
         while self._waiting.count:
             tried, self._waiting = self._waiting, _Round()
             for line in tried.lines():

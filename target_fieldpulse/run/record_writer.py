@@ -1,0 +1,136 @@
+"""The writing of one record: from its plan to its outcome, and to the ticket that lets STATEs pass."""
+
+from __future__ import annotations
+
+import logging
+import threading
+import time
+from collections.abc import Callable
+
+from fieldpulse_api.errors import RecordError, ReferenceNotFound, RowNotFound, ServerError, UncertainWrite
+from target_fieldpulse.planning.plan import Plan
+from target_fieldpulse.records.ledger_key import KeyKind
+from target_fieldpulse.records.parsed_record import ParsedRecord
+from target_fieldpulse.reporting.audit import OUTCOMES_IN_LEDGER
+from target_fieldpulse.reporting.outcomes import Outcome, Outcomes, WriteResult
+from target_fieldpulse.reporting.value_counts import ValueCounts
+
+from .server_failures import ServerFailures
+from .state_queue import StateQueue
+from .unwritten_records import UnwrittenRecords
+from .waiting_records import Submission, WaitingRecords
+from .wiring import RunServices
+
+_LOGGER = logging.getLogger(__name__)
+
+
+class RunStopped(Exception):
+    """The run was stopped before the outcome of a write was known."""
+
+
+class RecordWriter:
+    """Writes records. May be used by many threads.
+
+    The ticket of a record is closed once it is written, or safe in the rejects file. Until then no STATE passes it.
+    """
+
+    def __init__(
+        self,
+        services: Callable[[], RunServices],
+        *,
+        waiting: WaitingRecords,
+        unwritten: UnwrittenRecords,
+        server_failures: ServerFailures,
+        states: StateQueue,
+        outcomes: Outcomes,
+        value_counts: ValueCounts,
+        stopped: threading.Event,
+    ) -> None:
+        self._services, self._waiting, self._unwritten = services, waiting, unwritten
+        self._server_failures, self._states, self._stopped = server_failures, states, stopped
+        self._outcomes, self._value_counts = outcomes, value_counts
+
+    def write(self, submission: Submission) -> None:
+        """Write a record, or let it wait.
+
+        Raises: RunStopped if the run was stopped before the outcome was known; any error that ends the run.
+        """
+        services, plan = self._services(), None
+        try:
+            services.audit.start_record()
+            plan = self._waiting.attempt(submission, services.planner.plan)
+            if plan is None:
+                self._states.hold(submission.ticket)
+                return
+            services.audit.start_record()  # look-ups are shared: their requests belong to no record
+            result = self._execute(services, submission.record, plan)
+            self._report_dropped(submission, plan)
+        except ReferenceNotFound as error:
+            self._reject(submission, self._unwritten.with_cause(error), plan)
+        except (RecordError, UncertainWrite) as error:
+            self._reject(submission, error, plan)
+        except ServerError as error:
+            if plan is None:  # a list cannot be read: every record needs it
+                raise
+            self._fail(submission, error, plan)
+        else:
+            self._outcomes.count_outcome(submission.stream, result.outcome)
+            self._audit(submission, result, plan)
+            self._states.close_ticket(submission.ticket)
+            if result.outcome in OUTCOMES_IN_LEDGER:
+                self._server_failures.settle()
+
+    def _execute(self, services: RunServices, record: ParsedRecord, plan: Plan) -> WriteResult:
+        """Execute a plan, or if the row of the record's key is gone, that of the row that matches instead."""
+        try:
+            return services.executor.execute(plan)
+        except RowNotFound:
+            is_by_key = plan.ledger_key.kind is KeyKind.EXTERNAL_ID and record.row_id is None
+            if plan.action != "update" or not is_by_key:
+                raise
+            return services.executor.execute(services.planner.plan_survivor(record, plan))
+
+    def _report_dropped(self, submission: Submission, plan: Plan) -> None:
+        """Count and name the values of a written record that were left out."""
+        if plan.dropped:
+            self._value_counts.add_dropped(submission.stream, plan.dropped)
+            reasons = "; ".join(plan.dropped.values())
+            _LOGGER.warning("left out: %s %s: %s", submission.stream, submission.record.key.redacted, reasons)
+
+    def _audit(self, submission: Submission, result: WriteResult, plan: Plan | None) -> None:
+        if result.outcome not in OUTCOMES_IN_LEDGER:
+            key, action = (plan.ledger_key, plan.action) if plan else (submission.record.key, "none")
+            self._services().audit.append(key, action, result)
+
+    def _reject(self, submission: Submission, error: RecordError | UncertainWrite, plan: Plan | None) -> None:
+        if isinstance(error, UncertainWrite) and self._stopped.is_set():
+            raise RunStopped from None
+        outcome: Outcome = "uncertain" if isinstance(error, UncertainWrite) else "rejected"
+        self._unwritten.append(submission, outcome, error)
+        self._outcomes.count_outcome(submission.stream, outcome)
+        self._audit(submission, WriteResult(outcome), plan)
+        self._finish_unwritten(submission, outcome, plan)
+
+    def _fail(self, submission: Submission, error: ServerError, plan: Plan) -> None:
+        """Count a record for which the server failed. It is stored once another record proves that the server is up.
+
+        Raises: ServerError if too many records fail.
+        """
+        entry = self._services().ledger.find(plan.ledger_key)
+        outcome: Outcome = "uncertain" if entry and entry.status == "pending" else "failed"
+        failed_at = time.time()
+
+        def settle() -> None:
+            self._unwritten.append(submission, outcome, error, rejected_at=failed_at)
+            self._finish_unwritten(submission, outcome, plan)
+
+        self._outcomes.count_outcome(submission.stream, outcome)
+        self._audit(submission, WriteResult(outcome), plan)
+        self._server_failures.append(error, settle)
+
+    def _finish_unwritten(self, submission: Submission, outcome: Outcome, plan: Plan | None) -> None:
+        """Close the ticket of a record in the rejects file. The ledger then knows that its key's row is outdated."""
+        if not self._unwritten.is_dry:
+            key = plan.ledger_key if plan else submission.record.key
+            self._services().ledger.mark_outdated(key, is_row_certain=outcome == "rejected")
+        self._states.close_ticket(submission.ticket)
