@@ -106,7 +106,7 @@ def _check_amounts(elements: list[Any], schema: Schema, keys: tuple[str, ...], p
         if isinstance(amount, list) and amount:
             _check_amounts(amount, known[keys[0]], keys[1:], f"{path}[{place}].{keys[0]}")
         elif isinstance(element, Mapping) and not _is_nonzero(amount):
-            others = [key for key in element if key not in known and _AMOUNT.search(key) and _is_nonzero(element[key])]
+            others = [key for key, value in element.items() if key not in known and _has_amount(key, value)]
             if others:
                 form = keys[-1]
                 for key in reversed(keys[:-1]):
@@ -116,6 +116,15 @@ def _check_amounts(elements: list[Any], schema: Schema, keys: tuple[str, ...], p
                     re.split(r"[.[]", path)[0],
                     f"put the amount into `{form}`",
                 )
+
+
+def _has_amount(key: str, value: Any) -> bool:
+    """Return whether a value is an amount by its name, or holds such a value."""
+    if isinstance(value, Mapping):
+        return any(_has_amount(name, member) for name, member in value.items())
+    if isinstance(value, list):
+        return any(_has_amount(key, element) for element in value)
+    return bool(_AMOUNT.search(key)) and _is_nonzero(value)
 
 
 def _is_nonzero(value: Any) -> bool:

@@ -96,6 +96,12 @@ ZERO = "it would count as 0.00"
             f"line_items[0] has an amount in `unit_price` and none in `line_components`: {ZERO}",
         ),
         (
+            "invoices",
+            "line_items",
+            [{"line_title": "Visit", "parts": [{"title": "Filter", "unit_price": "9.50"}]}],
+            f"line_items[0] has an amount in `parts` and none in `line_components`: {ZERO}",
+        ),
+        (
             "purchase_orders",
             "items",
             [{"id": 1, "quantity": 2, "price": "3.00"}],
