@@ -37,7 +37,7 @@ def main() -> int:
     with tempfile.TemporaryDirectory(prefix="fieldpulse-sources-") as temporary, run_postgres() as postgres:
         for source in chosen:
             messages = _emitted(source, arguments.envs, Path(temporary) / source.name, postgres)
-            if arguments.record and source.packages:
+            if arguments.record and source.rows:
                 (RECORDED / f"{source.name}.singer").write_text(messages, "utf-8")
                 continue
             result = results[source.name] = _try(source, messages, Path(temporary) / source.name)

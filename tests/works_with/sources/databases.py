@@ -8,24 +8,31 @@ from decimal import Decimal
 
 import psycopg
 
+from tests.works_with.stores import Database
+
 from .source import DATA, Office, RowOf, Source, run_tap, settings_of
 
 ZONE = "America/Chicago"
 """The zone of the database's sessions, and of the office."""
 
 
+def tap_postgres(office: Office, database: Database, schema: str) -> str:
+    """Return what tap-postgres emits of all tables of a schema."""
+    url = f"postgresql+psycopg2://{database.user}:none@localhost/{database.name}?host={database.host}"
+    return run_tap(office, ["tap-postgres"], {"sqlalchemy_url": url, "filter_schemas": [schema]})
+
+
 def _emit_tables(office: Office) -> str:
     database = office.postgres.create_database(office.folder.name, ZONE)
     with psycopg.connect(host=database.host, dbname=database.name, user=database.user) as connection:
         connection.execute((DATA / "office.sql").read_bytes())
-    url = f"postgresql+psycopg2://{database.user}:none@localhost/{database.name}?host={database.host}"
-    return run_tap(office, ["tap-postgres"], {"sqlalchemy_url": url, "filter_schemas": ["office"]})
+    return tap_postgres(office, database, "office")
 
 
 def _emit_mapped(office: Office) -> str:
     messages, config = office.folder / "tables.singer", office.folder / "mapper.json"
     messages.write_text(_emit_tables(office), "utf-8")
-    config.write_text(json.dumps({"stream_maps": settings_of("sql.yml")["stream_maps"]}))
+    config.write_text(json.dumps({"stream_maps": POSTGRES.settings["stream_maps"]}))
     ended = office.environment.run(("meltano-map-transform", "--config", str(config)), stdin=messages)
     if ended.returncode:
         raise RuntimeError(f"meltano-map-transform: {ended.stderr[-2000:]}")
@@ -37,7 +44,7 @@ POSTGRES = Source(
     about="six tables: numeric, money, timestamps, dates, jsonb, text[], enum, boolean, uuid, char(n), infinity",
     packages=("meltanolabs-tap-postgres==0.10.0",),
     emit=_emit_tables,
-    block="sql.yml",
+    settings=settings_of("sql.yml"),
     rows={
         "customers": (
             {
@@ -159,5 +166,5 @@ MAPPER = replace(
     about="the same tables, mapped between tap and target",
     packages=("meltanolabs-tap-postgres==0.10.0", "meltano-map-transform==0.12.3"),
     emit=_emit_mapped,
-    unset=("stream_maps",),
+    settings={name: value for name, value in POSTGRES.settings.items() if name != "stream_maps"},
 )

@@ -6,7 +6,7 @@ import shutil
 from dataclasses import replace
 from decimal import Decimal
 
-from .source import DATA, Office, RowOf, Source, run_tap
+from .source import DATA, Office, RowOf, Source, run_tap, settings_of
 
 SPREADSHEETS = ("tap-spreadsheets==1.1.2",)
 
@@ -59,7 +59,7 @@ CSV = Source(
     about="a year of lead lists, and visits: blank cells, numbers with a point, spaces, rows of commas, a family",
     packages=("tap-csv-folder==0.0.1a1",),
     emit=_emit_csv,
-    block="csv.yml",
+    settings=settings_of("csv.yml"),
     rows={
         "customers": (
             {
@@ -154,7 +154,7 @@ WORKBOOK = Source(
     about="two sheets of a workbook: codes as numbers, gaps, dates, yes and no",
     packages=SPREADSHEETS,
     emit=_emit_workbook,
-    block="spreadsheet.yml",
+    settings=settings_of("spreadsheet.yml"),
     rows={
         "items": (
             {
@@ -199,7 +199,7 @@ JSON_LINES = Source(
     about="forms of a website: nested names, numbers as phones and times, missing properties",
     packages=("tap-jsonl==0.3.1",),
     emit=_emit_json_lines,
-    block="jsonl.yml",
+    settings=settings_of("jsonl.yml"),
     rows={
         "customers": (
             {

@@ -37,32 +37,24 @@ class Office:
 
 @dataclass(frozen=True)
 class Source:
-    """A source. `packages` are pinned; `emit` returns what the tap writes; the maps are in the YAML block of the page.
+    """A source. `packages` are pinned; `emit` returns what the tap writes; `settings` are the target's.
 
     `rows` are what the owner of the data means, by stream, written by hand. The first field of a row identifies it.
     Only fields that the source sets are named: the others must stay as they are. `rejected` has the key of each record
-    that must not be written, and a part of the reason. `unset` are settings of the page that this source does without.
+    that must not be written, and a part of the reason.
     """
 
     name: str
     about: str
     packages: tuple[str, ...]
     emit: Callable[[Office], str]
-    block: str
+    settings: Mapping[str, Any]
     rows: Mapping[str, tuple[Mapping[str, Any], ...]]
     rejected: Mapping[str, str] = field(default_factory=dict)
-    unset: tuple[str, ...] = ()
-
-    @property
-    def settings(self) -> dict[str, Any]:
-        """Return the target's settings of the page."""
-        return {name: value for name, value in settings_of(self.block).items() if name not in self.unset}
 
 
 def settings_of(block: str) -> dict[str, Any]:
     """Return the settings of a YAML block of the page. `block` is the name under which the page saves it."""
-    if not block:
-        return {}
     found = re.search(
         rf"as\s`{re.escape(block)}`:\n\n```yaml\n(.*?)^```", PAGE.read_text("utf-8"), re.DOTALL | re.MULTILINE
     )

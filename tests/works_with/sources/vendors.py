@@ -7,7 +7,7 @@ from decimal import Decimal
 from functools import partial
 from pathlib import Path
 
-from .source import DATA, Office, RowOf, Source, run_tap
+from .source import DATA, Office, RowOf, Source, run_tap, settings_of
 
 _SCRIPT = Path(__file__).with_name("vendor_api.py")
 
@@ -27,7 +27,7 @@ HUBSPOT = Source(
     emit=_emitting(
         "hubspot", "tap_hubspot.tap:TapHubspot.cli", {"access_token": "none"}, "contacts", "companies", "deals"
     ),
-    block="hubspot.yml",
+    settings=settings_of("hubspot.yml"),
     rows={
         "customers": (
             {
@@ -70,7 +70,7 @@ HUBSPOT_SINGER = Source(
         *("contacts", "deals"),
         catalog_option="--properties",
     ),
-    block="hubspot-singer.yml",
+    settings=settings_of("hubspot-singer.yml"),
     rows={
         "customers": (
             {
@@ -108,7 +108,7 @@ SALESFORCE = Source(
         },
         catalog_option="--properties",
     ),
-    block="salesforce.yml",
+    settings=settings_of("salesforce.yml"),
     rows={
         "customers": (
             {
@@ -155,7 +155,7 @@ ZENDESK = Source(
         *("zendesk", "tap_zendesk:main", {"access_token": "none", "subdomain": "office"}),
         *("users", "tickets", "ticket_comments", "tags"),
     ),
-    block="tickets.yml",
+    settings=settings_of("tickets.yml"),
     rows={
         "customers": (
             {"email": "nadia.sample@example.com", "display_name": "Nadia Sample", "phone": "+12145550151"},
