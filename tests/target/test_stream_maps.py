@@ -171,7 +171,7 @@ def test_two_streams_are_mapped_to_one(sandbox: Sandbox, target_config: Config, 
         record_message("shop", number="2", buyer="Dee", mail="dee@example.com"),
     )
     assert run_target(target_config, text, tmp_path).counts == {"created": 3, "rejected": 1}
-    assert [row["first_name"] for row in sandbox.rows("customers")[-3:]] == ["Ann", "Cid", "Dee"]
+    assert sorted(row["first_name"] for row in sandbox.rows("customers")[-3:]) == ["Ann", "Cid", "Dee"]
     schema, record = rejects(target_config)
     assert {"email", "buyer"} <= set(schema["schema"]["properties"])
     assert record["record"]["email"] == "no address"
