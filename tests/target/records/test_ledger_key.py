@@ -6,11 +6,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from target_fieldpulse.records.ledger_key import KeyKind, LedgerKey
+from target_fieldpulse.records.ledger_key import KeyKind, LedgerKey, source_key
 
 _VALUES = st.one_of(
     st.text(), st.builds(lambda kind, text: f"{kind.value}:{text}", st.sampled_from(KeyKind), st.text())
-)
+).map(source_key)
 
 
 @given(st.sampled_from(KeyKind), _VALUES)
