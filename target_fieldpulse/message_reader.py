@@ -16,6 +16,8 @@ from fieldpulse_api.values.strict_json import encoding_problem, parse
 from fieldpulse_plugin.exit_codes import check_stream
 
 _Message = dict[str, Any]
+_BYTE_ORDER_MARK = "\ufeff"
+_WRITTEN_MARKS = (_BYTE_ORDER_MARK, r"\ufeff", r"\uFEFF")
 
 
 class RecordFault(NamedTuple):
@@ -63,6 +65,8 @@ class MessageReader(GenericSingerReader[str]):
             raise self._line_error("is not a Singer message")
         if not isinstance(message.get("stream", ""), str):
             raise self._line_error("has a stream name that is not text")
+        if any(mark in line for mark in _WRITTEN_MARKS):
+            _remove_byte_order_mark(message)
         what = "; ".join(problems)
         if problems and (message["type"] != "RECORD" or has_duplicate_keys):
             raise self._line_error(f"has {what}")
@@ -86,7 +90,7 @@ class MessageReader(GenericSingerReader[str]):
     def _lines(self, file: IO[str]) -> Iterator[str]:
         for line in check_stream(file, "standard input"):
             self._line += 1
-            text = line.removeprefix("\ufeff") if self._line == 1 else line
+            text = line.removeprefix(_BYTE_ORDER_MARK) if self._line == 1 else line
             if text.strip():
                 yield text
 
@@ -100,6 +104,21 @@ class MessageReader(GenericSingerReader[str]):
             where=self.where,
             hint="check what produces the input; nothing after this line was written",
         )
+
+
+def _remove_byte_order_mark(message: _Message) -> None:
+    """Remove the mark that CSV taps leave before the name of the first column of a file that Excel saved as UTF-8."""
+    schema = message.get("schema")
+    for names in (message.get("record"), schema.get("properties") if isinstance(schema, dict) else None):
+        if isinstance(names, dict):
+            for name in [name for name in names if name.startswith(_BYTE_ORDER_MARK)]:
+                plain = name.removeprefix(_BYTE_ORDER_MARK)
+                names[name if plain in names else plain] = names.pop(name)
+    keys = message.get("key_properties")
+    if isinstance(keys, list):
+        message["key_properties"] = [
+            key.removeprefix(_BYTE_ORDER_MARK) if isinstance(key, str) else key for key in keys
+        ]
 
 
 def _epoch_seconds(value: Any) -> float | None:

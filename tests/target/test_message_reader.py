@@ -143,6 +143,19 @@ def test_line_endings_blank_lines_and_byte_order_mark_are_accepted(arguments: li
     assert (counts(result), states(result)) == ({"created": 1}, [1])
 
 
+@pytest.mark.parametrize("ensure_ascii", [True, False])
+def test_a_byte_order_mark_before_the_first_column_is_ignored(arguments: list[str], ensure_ascii: bool) -> None:
+    """CSV taps leave it in the name. A column that has the plain name stays."""
+    messages = [
+        schema_message("tags", "\ufeffexternal_id", "title") | {"key_properties": ["\ufeffexternal_id"]},
+        record_message("tags", **{"\ufeffexternal_id": "1", "title": "First"}),
+        record_message("tags", **{"external_id": "2", "\ufeffexternal_id": "x", "title": "Second"}),
+        record_message("tags", external_id="2", title="Second"),
+    ]
+    text = "".join(json.dumps(message, ensure_ascii=ensure_ascii) + "\n" for message in messages)
+    assert counts(write(arguments, text)) == {"created": 2, "unchanged": 1}
+
+
 @pytest.mark.parametrize("name", ["title", "external_id", "unknown_field"])
 def test_a_value_of_20_mb_is_rejected_or_ignored(arguments: list[str], sandbox: Sandbox, name: str) -> None:
     """The gateway accepts 10 MB. A property without a field has no effect. The reason shows the size, not the value."""

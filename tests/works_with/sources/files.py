@@ -56,7 +56,7 @@ def _copy(office: Office, name: str) -> str:
 
 CSV = Source(
     name="tap-csv-folder",
-    about="a year of lead lists, and visits: blank cells, numbers with a point, spaces, rows of commas, a family",
+    about="a year of lead lists from Excel, and visits: blank cells, numbers with a point, rows of commas, a family",
     packages=("tap-csv-folder==0.0.1a1",),
     emit=_emit_csv,
     settings=settings_of("csv.yml"),
