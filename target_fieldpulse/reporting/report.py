@@ -65,8 +65,8 @@ def closing_line(counts: Counts) -> str:
 def replay_hint(waiting: int, path: Path) -> str:
     """Return the line that says how many records wait in the rejects file, and what to do with them."""
     return (
-        f"{waiting} records wait in {path}, those of earlier runs included: correct the cause, move the file away, "
-        "and replay it"
+        f"{waiting} records wait in {path}, those of earlier runs included. To replay them, correct the cause: "
+        f"mv {path} replay.singer; target-fieldpulse --config … < replay.singer"
     )
 
 
