@@ -68,7 +68,7 @@ class Account:
 
     def __init__(self, sandbox: Sandbox) -> None:
         """Read every page of every list."""
-        with _client(sandbox) as client:
+        with client_of(sandbox) as client:
             self.rows = {stream: {row["id"]: row for row in _pages(client, path)} for stream, path in PATHS.items()}
         titles = {"tags": "title", "teams": "title", "users": "email", "custom_fields": "name"}
         self._titles = {
@@ -103,32 +103,39 @@ class Comparison:
 def compare(source: Source, before: Account, after: Account) -> Comparison:
     """Compare every row of an account with what the source means."""
     result = Comparison()
-    ids: dict[RowOf, int] = {}
+    found = {RowOf(*key): rows for key, rows in _found_rows(source, before, after)}
+    for key, rows in found.items():
+        if len(rows) != 1:
+            result.differences.append(f"{'doubled' if rows else 'missing'} row: {key.stream} {key.name}")
+    ids = {key: rows[0]["id"] for key, rows in found.items() if rows}
+    result.differences += _unexpected_rows({(key.stream, row_id) for key, row_id in ids.items()}, before, after)
+    for stream, expected in ((stream, expected) for stream, rows in source.rows.items() for expected in rows):
+        key = RowOf(stream, next(iter(expected.values())))
+        if key in ids:
+            row = after.rows[stream][ids[key]]
+            baseline = before.rows[stream].get(row["id"]) or blank_rows()[stream] | _names(row)
+            faults = (*_misfits(expected, row, after, ids), *_changes(stream, baseline, row, expected))
+            result.differences += [f"{stream} {key.name}: {each}" for each in faults]
+            result.rows, result.fields = result.rows + 1, result.fields + len(expected)
+    return result
+
+
+def _found_rows(source: Source, before: Account, after: Account) -> Iterator[tuple[tuple[str, Any], list[Row]]]:
+    """Yield the identity of each expected row, and the rows that have it: written ones, else the only one of before."""
     for stream, rows in source.rows.items():
         for name, wanted in (next(iter(expected.items())) for expected in rows):
             same = [row for row in after.rows[stream].values() if _equal(row.get(name), wanted)]
             written = [row for row in same if any(_changes(stream, before.rows[stream].get(row["id"]), row))]
-            found = written or (same if len(same) == 1 else [])
-            ids[RowOf(stream, wanted)] = found[0]["id"] if found else 0
-            if len(found) != 1:
-                result.differences.append(f"{'doubled' if found else 'missing'} row: {stream} {wanted}")
-    meant = {(key.stream, row_id) for key, row_id in ids.items()}
-    for stream, rows_now in after.rows.items():
-        for row_id, row in rows_now.items():
-            if (stream, row_id) not in meant and any(_changes(stream, before.rows[stream].get(row_id), row)):
-                result.differences.append(f"unexpected row: {stream} {_name(row)}")
-        lost = set(before.rows[stream]) - set(rows_now)
-        result.differences += [f"deleted row: {stream} {row_id}" for row_id in sorted(lost)]
-    for stream, rows in source.rows.items():
-        for expected in rows:
-            key = RowOf(stream, next(iter(expected.values())))
-            if row := after.rows[stream].get(ids[key]):
-                result.rows += 1
-                result.fields += len(expected)
-                baseline = before.rows[stream].get(row["id"]) or blank_rows()[stream] | _names(row)
-                found = [*_misfits(expected, row, after, ids), *_changes(stream, baseline, row, expected)]
-                result.differences += [f"{stream} {key.name}: {each}" for each in found]
-    return result
+            yield (stream, wanted), written or (same if len(same) == 1 else [])
+
+
+def _unexpected_rows(expected: Collection[tuple[str, int]], before: Account, after: Account) -> Iterator[str]:
+    """Yield the rows that were written or deleted, and are not expected."""
+    for stream, rows in after.rows.items():
+        for row_id, row in rows.items():
+            if (stream, row_id) not in expected and any(_changes(stream, before.rows[stream].get(row_id), row)):
+                yield f"unexpected row: {stream} {_name(row)}"
+        yield from (f"deleted row: {stream} {row_id}" for row_id in sorted(set(before.rows[stream]) - set(rows)))
 
 
 def _names(row: Row) -> Row:
@@ -163,7 +170,7 @@ def _equal(value: Any, wanted: Any) -> bool:
 @cache
 def blank_rows() -> dict[str, Row]:
     """Return a row of each stream, in which only what FieldPulse requires was written."""
-    with Sandbox(customers=CUSTOMERS) as sandbox, _client(sandbox) as client:
+    with Sandbox(customers=CUSTOMERS) as sandbox, client_of(sandbox) as client:
 
         def create(path: str, **body: Any) -> Row:
             row: Row = client.post(path, json=body).raise_for_status().json()["response"]
@@ -200,7 +207,8 @@ def _component(component: Row) -> tuple[str, Decimal, Decimal]:
     return component["title"], Decimal(component["quantity"]), Decimal(component["unit_price"])
 
 
-def _client(sandbox: Sandbox) -> httpx.Client:
+def client_of(sandbox: Sandbox) -> httpx.Client:
+    """Return a client of the account that is not ours."""
     return httpx.Client(base_url=sandbox.url, headers={"x-api-key": sandbox.key}, timeout=60)
 
 

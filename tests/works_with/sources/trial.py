@@ -24,7 +24,7 @@ Run = Callable[[Mapping[str, Any], str, Path], object]
 
 @dataclass
 class Trial:
-    """What became of a source's records. `is_repeated_silently`: a second run with the same input sent nothing."""
+    """What became of a source's records: the numbers of writes of a first and a second run, and the comparison."""
 
     writes: int
     repeated_writes: int
