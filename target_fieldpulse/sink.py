@@ -14,7 +14,7 @@ from typing_extensions import override
 from fieldpulse_api.errors import UnsupportedStreamError
 from fieldpulse_api.resources.catalogue import WRITABLE
 from fieldpulse_api.values.custom_fields import CUSTOM_FIELDS_PROPERTY
-from target_fieldpulse.records.parsed_record import DELETED_AT, EXTERNAL_ID
+from target_fieldpulse.records.parsed_record import COMPANY_ID, DELETED_AT, EXTERNAL_ID
 
 if TYPE_CHECKING:
     from .target import TargetFieldPulse
@@ -39,8 +39,7 @@ class FieldPulseSink(RecordSink):
         self._run, self._reader, self._named = target.run, target.reader, target.unwritable_properties[stream_name]
         self._key_sources = target.key_sources
         self._resource = WRITABLE[stream_name]
-        self._parser = self._run.record_parser(self._resource)
-        self._writable = {*self._resource.write_spec.properties, "id", EXTERNAL_ID, *DELETED_AT}
+        self._writable = {*self._resource.write_spec.properties, "id", EXTERNAL_ID, COMPANY_ID, *DELETED_AT}
         if self._resource.custom_field_object:
             self._writable.add(CUSTOM_FIELDS_PROPERTY)
 
@@ -68,6 +67,7 @@ class FieldPulseSink(RecordSink):
             )
         self._warn_of_unwritable(properties)
         self._run.prepare(self._resource)
+        self._parser = self._run.record_parser(self._resource)
 
     @override
     def process_record(self, record: Record, context: object) -> None:

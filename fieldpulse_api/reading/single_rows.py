@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from datetime import tzinfo
 from typing import Any
 
 from fieldpulse_api.errors import RowNotFound, UnexpectedResponse
 from fieldpulse_api.http.client import Client
 from fieldpulse_api.resources.model import Resource
+from fieldpulse_api.values.scalars import optional_time
 
 from .pages import Row
 
@@ -25,6 +27,11 @@ def read_row(client: Client, resource: Resource, path: str) -> Row:
             hint="run again; if it happens again, the API has changed: report it",
         )
     return row
+
+
+def is_marked_deleted(row: Mapping[str, Any], zone: tzinfo) -> bool:
+    """Return whether a row has a `deleted_at`. Whether the API returns such rows is not documented."""
+    return optional_time(row.get("deleted_at"), zone) is not None
 
 
 def find_row(client: Client, resource: Resource, ids: Mapping[str, Any]) -> Row | None:

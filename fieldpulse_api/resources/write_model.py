@@ -208,6 +208,16 @@ class WriteSpec:
         return next(ref for ref in self.references if ref.field == name)
 
     @cached_property
+    def name_references(self) -> dict[str, Reference]:
+        """Return, for each record property that holds keys or names of rows, its reference."""
+        return {
+            name: reference
+            for reference in self.references
+            for name in reference.properties
+            if name != reference.field or reference.is_list
+        }
+
+    @cached_property
     def fields_by_property(self) -> dict[str, tuple[str, ...]]:
         """Return, for each record property, the body fields that it can fill."""
         fields: dict[str, tuple[str, ...]] = {field.column: (field.name,) for field in self.fields if field.row_column}

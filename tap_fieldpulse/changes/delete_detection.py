@@ -23,11 +23,11 @@ from fieldpulse_api.http.client import Client
 from fieldpulse_api.reading.full_scan import FullScan
 from fieldpulse_api.reading.pages import Pages, ReadOptions, Row
 from fieldpulse_api.reading.prefetch import map_in_order
-from fieldpulse_api.reading.single_rows import find_row
+from fieldpulse_api.reading.single_rows import find_row, is_marked_deleted
 from fieldpulse_api.resources.catalogue import BY_NAME
 from fieldpulse_api.resources.model import Resource
 from fieldpulse_api.values.scalars import iso_timestamp, optional_time
-from tap_fieldpulse.reading.list_reader import ListReader, is_marked_deleted
+from tap_fieldpulse.reading.list_reader import ListReader
 
 CANNOT_TELL = "cannot tell whether a row was deleted"
 

@@ -11,6 +11,7 @@ from fieldpulse_api.errors import RecordInvalid, ServerError
 from fieldpulse_api.reading.full_scan import FullScan
 from fieldpulse_api.reading.incremental_scan import IncrementalScan
 from fieldpulse_api.reading.pages import Pages, Row, ScanStats
+from fieldpulse_api.reading.single_rows import is_marked_deleted
 from fieldpulse_api.values.scalars import optional_time
 
 from .bookmark import Bookmark
@@ -148,11 +149,6 @@ class ResourceListReader:
     def _updated_at(self, row: Row) -> datetime | None:
         column = self._pages.resource.updated_column
         return optional_time(row.get(column), self._pages.options.zone) if column else None
-
-
-def is_marked_deleted(row: Row, zone: tzinfo) -> bool:
-    """Return whether a row has a `deleted_at`. Whether the API returns such rows is not documented."""
-    return optional_time(row.get("deleted_at"), zone) is not None
 
 
 def without_deleted(rows: list[Row], zone: tzinfo) -> list[Row]:

@@ -12,12 +12,13 @@ import msgspec
 
 from fieldpulse_api.errors import ConfigError, RecordInvalid, got_and_allowed
 from fieldpulse_api.values.scalars import iso_timestamp
-from target_fieldpulse.records.ledger_key import LedgerKey
+from target_fieldpulse.records.ledger_key import LedgerKey, source_key
 
 from .ledger import Entry, Ledger
 from .run_marker import RunMarkers
 from .tables import DEFAULT_URL, LedgerDatabase
 
+_MAX_ROW_ID = 2**63 - 1
 _VARIABLE = "TARGET_FIELDPULSE_LEDGER_URL"
 
 Location = tuple[str, str | None]
@@ -72,7 +73,7 @@ def export(location: Location, stream: str | None) -> None:
 @ledger.command()
 @click.option("--stream", required=True, help="The stream, as `list --pending` shows it.")
 @click.option("--key", "text", required=True, help="The key, as `list --pending` shows it.")
-@click.option("--created", "row_id", type=click.IntRange(min=1), help="The create happened: the id of its row.")
+@click.option("--created", "row_id", type=click.IntRange(1, _MAX_ROW_ID), help="The create happened: its row's id.")
 @click.option("--not-created", is_flag=True, help="It did not happen: the next run may send it again.")
 @click.option("--link-created", is_flag=True, help="The link was created (links have no row id).")
 @click.pass_obj
@@ -105,7 +106,7 @@ def settle(
 @ledger.command()
 @click.option("--stream", required=True, help="The stream.")
 @click.option("--key", "text", required=True, help="The key, as `list` shows it.")
-@click.option("--id", "row_id", type=click.IntRange(min=1), help="The row that replaces the row of the key.")
+@click.option("--id", "row_id", type=click.IntRange(1, _MAX_ROW_ID), help="The row that replaces the row of the key.")
 @click.option("--forget", is_flag=True, help="The next record of the key matches a row, or creates one.")
 @click.pass_obj
 def relink(location: Location, stream: str, text: str, row_id: int | None, *, forget: bool) -> None:
@@ -114,7 +115,7 @@ def relink(location: Location, stream: str, text: str, row_id: int | None, *, fo
         raise click.UsageError("give either --id or --forget")
     with _open_ledger(location) as (entries, runs):
         runs.lock(stream)
-        key = LedgerKey.from_text(stream, text)
+        key = LedgerKey.from_text(stream, source_key(text))
         entry = entries.find(key)
         if entry is None or entry.status == "pending" or entry.row_id is None:
             raise RecordInvalid(
@@ -125,7 +126,15 @@ def relink(location: Location, stream: str, text: str, row_id: int | None, *, fo
         if row_id is None:
             entries.delete(key)
         else:
-            entries.upsert(key, row_id=row_id, parent_ids=entry.parent_ids, updated_at=entry.updated_at)
+            others = [other.redacted for other in entries.keys_of_row(stream, row_id) if other != key]
+            if others:
+                raise RecordInvalid(
+                    f"Row {row_id} of {stream} belongs to the key {others[0]}.",
+                    where=f"ledger of account {entries.account} · key {text}",
+                    hint="a row has one key: relink that key first, or merge the records at their source",
+                )
+            # Its parent may be another: the next record names it.
+            entries.upsert(key, row_id=row_id, parent_ids={}, updated_at=entry.updated_at)
         click.echo(f"{stream} {text}: row {entry.row_id} → {row_id or 'none'}")
 
 

@@ -10,6 +10,7 @@ from fieldpulse_api.errors import RecordInvalid, ReferenceNotFound
 from fieldpulse_api.resources.model import WritableResource
 from fieldpulse_api.resources.write_model import TEXT_TIME_FLAG, Action, FieldType, WriteSpec, decimal_places
 from fieldpulse_api.values.custom_fields import CUSTOM_FIELDS_PROPERTY
+from fieldpulse_api.values.text import is_empty
 from target_fieldpulse.records.columns import Column
 from target_fieldpulse.records.custom_fields import DEFINITION, CustomFieldWriter, row_values
 from target_fieldpulse.records.custom_fields import FIELD as CUSTOM_FIELDS
@@ -170,6 +171,8 @@ class BodyBuilder:
         """Return the custom fields that changed. Named ones replace those in the API's own form."""
         object_type = record.resource.custom_field_object
         if record.values.get(CUSTOM_FIELDS_PROPERTY) is None or not object_type:
+            if CUSTOM_FIELDS in body and not self._clear_nulls:  # empty text is null in the API's own form, too
+                body[CUSTOM_FIELDS] = [each for each in body[CUSTOM_FIELDS] if not is_empty(each.get("value"))]
             return {}
         with faults.collect():
             _check_is_object(record.values[CUSTOM_FIELDS_PROPERTY])

@@ -16,6 +16,7 @@ from fieldpulse_api.errors import FieldPulseError, IncompleteRead, RecordInvalid
 from fieldpulse_api.http.client import Client
 from fieldpulse_api.reading.full_scan import read_whole_list
 from fieldpulse_api.reading.pages import Pages, ReadOptions
+from fieldpulse_api.reading.single_rows import is_marked_deleted
 from fieldpulse_api.resources.catalogue import BY_NAME
 from fieldpulse_api.resources.model import Resource
 from target_fieldpulse.records.columns import Column
@@ -47,10 +48,11 @@ class Lookup:
         """Read the list. Raises: IncompleteRead when it could not be read whole."""
         present: set[Column] = set()
         for row in read_whole_list(pages, ends_by_count=bool(pages.resource.parent)):
-            self.upsert(int(row["id"]), row)
+            self.newest_id = max(self.newest_id, int(row["id"]))
+            if not is_marked_deleted(row, pages.options.zone):
+                self.upsert(int(row["id"]), row)
             present.update(column for column in self._fields if column not in present and column.is_in(row))
         self.absent_columns = set(self._fields) - present if self._rows else set()
-        self.newest_id = max(self._rows, default=0)
         _LOGGER.debug("look-up %s: %d rows, %s", pages.resource.path, len(self._rows), pages.stats.verdict)
 
     def upsert(self, row_id: int, values: Mapping[str, Any], *, is_planned: bool = False) -> None:

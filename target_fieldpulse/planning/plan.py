@@ -96,7 +96,7 @@ def differing_fields(resource: WritableResource, body: Body, row: Mapping[str, A
 
     def is_in_row(name: str, value: Any) -> bool:
         if name == CUSTOM_FIELDS:
-            return not missing_values(value, row)
+            return not missing_values(value, row, codec)
         each = resource.write_spec.by_name.get(name, Field(name))
         return codec.equals(each, value, row.get(each.column))
 

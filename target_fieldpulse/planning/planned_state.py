@@ -26,6 +26,7 @@ class PlannedState:
         self._ledger, self._lookups = ledger, lookups
         self._entries: dict[LedgerKey, Entry] = {}
         self._keys_by_row: defaultdict[tuple[str, int], list[LedgerKey]] = defaultdict(list)
+        self._claims: dict[tuple[str, int], LedgerKey] = {}
         self._created_count = 0
         self._lock = threading.Lock()
 
@@ -33,11 +34,17 @@ class PlannedState:
         """Return the planned entry of a key, else the ledger's."""
         return self._entries.get(key) or self._ledger.find(key)
 
-    def keys_of_row(self, stream: str, row_id: int) -> list[LedgerKey]:
-        """Return the keys of the source that a row belongs to, or would belong to."""
-        planned = [key for key in self._keys_by_row.get((stream, row_id), ()) if key.kind is KeyKind.EXTERNAL_ID]
-        stored = [key for key in self._ledger.keys_of_row(stream, row_id) if key not in self._entries]
-        return [*planned, *stored]
+    def claim_row(self, key: LedgerKey, row_id: int) -> LedgerKey | None:
+        """Let a key have a row that it does not have in the ledger. Return the other key that the row belongs to.
+
+        The first key that claims a row has it for the rest of the run: two records may match a row at the same time.
+        """
+        row = (key.stream, row_id)
+        with self._lock:
+            planned = [other for other in self._keys_by_row.get(row, ()) if other.kind is KeyKind.EXTERNAL_ID]
+            stored = [other for other in self._ledger.keys_of_row(*row) if other not in self._entries]
+            owners = [other for other in (*planned, *stored) if other != key]
+            return owners[0] if owners else None if self._claims.setdefault(row, key) == key else self._claims[row]
 
     def apply(self, plan: Plan) -> int:
         """Apply a plan, and return the id of its row."""
@@ -67,6 +74,7 @@ class PlannedState:
         """Discard every applied plan."""
         self._entries.clear()
         self._keys_by_row.clear()
+        self._claims.clear()
         self._lookups.discard_planned()
 
     def _next_id(self) -> int:

@@ -7,14 +7,14 @@ from collections.abc import Mapping
 from contextlib import suppress
 from dataclasses import replace
 
-from fieldpulse_api.errors import RowNotFound
+from fieldpulse_api.errors import RecordInvalid, RowNotFound
 from fieldpulse_api.resources.catalogue import WRITABLE
 from fieldpulse_api.resources.model import Operation
 from fieldpulse_api.values.scalars import ConversionError
 from target_fieldpulse.ledger.ledger import WRITTEN, Entry
 from target_fieldpulse.records.field_codec import FieldCodec, invalid_field
 from target_fieldpulse.records.ledger_key import KeyKind, LedgerKey, source_key
-from target_fieldpulse.records.parsed_record import LEAVE_ID_OUT, ParsedRecord, is_blank
+from target_fieldpulse.records.parsed_record import COMPANY_ID, LEAVE_ID_OUT, ParsedRecord, is_blank
 from target_fieldpulse.records.property_hashes import PropertyHashes, changed_properties, hash_properties, merge_hashes
 
 from .body_builder import BodyBuilder, Content, as_create
@@ -24,7 +24,6 @@ from .row_matcher import RowMatcher
 from .write_policy import WritePolicy
 
 _LOGGER = logging.getLogger(__name__)
-_COMPANY_ID = "company_id"
 
 
 class Planner:
@@ -77,30 +76,34 @@ class Planner:
 
         Raises: RowNotFound if no other row matches. The record is never created again by itself.
         """
-        content = self._bodies.full(record)
-        row_id = self._matcher.match(record, content.parent_ids, content.body)
+        resource, content, row_id, reason = record.resource, self._bodies.full(record), None, ""
+        try:
+            row_id = self._matcher.match(record, content.parent_ids, content.body)
+        except RecordInvalid as error:
+            reason = f" Then {error.what}."
         if row_id is None or row_id == gone.row_id:
-            relink = f"`fieldpulse ledger relink --stream {record.resource.name} --key {record.key.redacted}"
+            moved = f", or became a row of `{resource.moves_to}`" if resource.moves_to else ""
             raise RowNotFound(
-                f"Row {gone.row_id} of this key is gone: it was deleted, or merged into another row.",
-                where=f"ledger · stream {record.resource.name}",
-                hint=f"{relink} --id ID` with the row that replaces it, or --forget` to match or create it again",
+                f"Row {gone.row_id} of this key is gone: it was deleted, or merged into another row{moved}.{reason}",
+                where=f"ledger · stream {resource.name}",
+                hint=f"`fieldpulse ledger relink --stream {resource.name} --key {record.key.redacted} --id ID` gives "
+                "the key the row that replaces it; with --forget, the next run matches or creates one",
             )
         plan = self._plan_update(record, row_id, written={}, parent_ids=content.parent_ids)
         return replace(plan, rejected_at=record.rejected_at)
 
     def _is_of_account(self, record: ParsedRecord) -> bool:
         """Return whether a record has the company's id. Raises: RecordInvalid if it has that of another company."""
-        value = record.values.get(_COMPANY_ID)
+        value = record.values.get(COMPANY_ID)
         if is_blank(value) or self._company_id is None:
             return False
         with suppress(ConversionError):
             if source_key(value) == self._company_id:
                 return True
         raise invalid_field(
-            f"{_COMPANY_ID} is that of another FieldPulse account",
-            _COMPANY_ID,
-            f"check which account the API key belongs to; leave it out if it is the source's own (`{_COMPANY_ID}: "
+            f"{COMPANY_ID} is that of another FieldPulse account",
+            COMPANY_ID,
+            f"check which account the API key belongs to; leave it out if it is the source's own (`{COMPANY_ID}: "
             "__NULL__` in a stream map)",
         )
 
@@ -120,6 +123,7 @@ class Planner:
         if entry and entry.status != "deleted" and record.row_id in (None, entry.row_id):
             return self._plan_known(record, entry)
         if record.row_id is not None:
+            self._matcher.claim(record, record.row_id, "id")
             return self._plan_update(record, record.row_id, written={}, parent_ids={})
         return self._plan_new(record)
 

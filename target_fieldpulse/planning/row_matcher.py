@@ -47,9 +47,24 @@ class RowMatcher:
                 raise invalid_field(f"{name} matches several rows: ids {ids}", name, "merge them, or give id")
             if row_ids:
                 self._raise_if_linked_to_other_key(record, lookup, row_ids[0], name)
-                self._raise_if_shared(record, row_ids[0], name)
+                self.claim(record, row_ids[0], name)
                 return row_ids[0]
         return None
+
+    def claim(self, record: ParsedRecord, row_id: int, name: str) -> None:
+        """Let the key of a record have a row, which its field `name` leads to.
+
+        Raises: RecordInvalid if the row belongs to another key: two people may share an e-mail address.
+        """
+        if self._policy.allow_shared_rows or record.external_id is None:
+            return
+        owner = self._state.claim_row(record.key, row_id)
+        if owner:
+            raise invalid_field(
+                f"row {row_id} matches by {name}, but it belongs to the key {owner.redacted}",
+                name,
+                "correct or merge the records at their source, or set `shared_rows: allow`",
+            )
 
     def row_with_external_id(self, stream: str, external_id: str | None) -> int | None:
         """Return the one row in which FieldPulse keeps an external_id, where the settings name a field for it."""
@@ -80,16 +95,4 @@ class RowMatcher:
                 f"row {row_id} matches by {name} but is already linked to another external_id",
                 name,
                 "give id, or merge the records",
-            )
-
-    def _raise_if_shared(self, record: ParsedRecord, row_id: int, name: str) -> None:
-        """Raise RecordInvalid if the ledger gives the row to another key: two people may share an e-mail address."""
-        if self._policy.allow_shared_rows or record.external_id is None:
-            return
-        others = [key for key in self._state.keys_of_row(record.resource.name, row_id) if key != record.key]
-        if others:
-            raise invalid_field(
-                f"row {row_id} matches by {name}, but it belongs to the key {others[0].redacted}",
-                name,
-                "correct or merge the records at their source, or set `shared_rows: allow`",
             )

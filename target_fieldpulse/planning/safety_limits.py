@@ -69,6 +69,11 @@ class SafetyLimits:
             if self._counts[action, stream] > self._maximum(limit, action, stream):
                 raise self._limit_error(limit, action, stream)
 
+    def take_back(self, action: PlanAction, stream: str) -> None:
+        """Undo one count: the action came to nothing."""
+        with self._lock:
+            self._counts[action, stream] -= 1
+
     def reset(self) -> None:
         """Set all counts to zero: what was counted was only planned."""
         with self._lock:

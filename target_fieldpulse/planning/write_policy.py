@@ -11,6 +11,7 @@ from fieldpulse_api.resources.catalogue import WRITABLE
 from fieldpulse_api.resources.model import WritableResource
 from fieldpulse_api.resources.write_model import FieldType
 from target_fieldpulse.records.columns import Column
+from target_fieldpulse.records.custom_fields import CustomFieldWriter
 from target_fieldpulse.records.field_codec import FieldCodec
 from target_fieldpulse.records.parsed_record import RecordParser
 
@@ -68,7 +69,9 @@ class WritePolicy:
             drop_invalid_fields=config["invalid_fields"] == "drop",
         )
 
-    def record_parser(self, resource: WritableResource, codec: FieldCodec) -> RecordParser:
+    def record_parser(
+        self, resource: WritableResource, codec: FieldCodec, custom_fields: CustomFieldWriter
+    ) -> RecordParser:
         """Return the parser for the records of a stream."""
         return RecordParser(
             resource,
@@ -76,6 +79,7 @@ class WritePolicy:
             clear_nulls=self.clear_nulls,
             fill_empty_only=self.fill_empty_only,
             stores_external_id=resource.name in self.external_id_fields,
+            custom_fields=custom_fields,
         )
 
     def match_sets_of(self, resource: WritableResource) -> tuple[tuple[str, ...], ...]:

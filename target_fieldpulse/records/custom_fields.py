@@ -6,22 +6,28 @@ The API takes no names, so a record's names are looked up among the definitions 
 from __future__ import annotations
 
 import threading
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from contextlib import suppress
 from datetime import tzinfo
 from typing import Any
 
-from fieldpulse_api.errors import ConfigError, RowNotFound, UnexpectedResponse, allowed_and_similar
+from fieldpulse_api.errors import ConfigError, RecordInvalid, RowNotFound, UnexpectedResponse, allowed_and_similar
 from fieldpulse_api.http.client import Client
 from fieldpulse_api.reading.definitions import read_definitions
 from fieldpulse_api.reading.pages import ReadOptions
-from fieldpulse_api.values.custom_fields import CUSTOM_FIELDS_PROPERTY, VALUE_COLUMNS, CustomFieldDefinition, entries_of
-from fieldpulse_api.values.scalars import ConversionError, number_text, to_boolean
+from fieldpulse_api.values.custom_fields import (
+    CUSTOM_FIELDS_PROPERTY,
+    VALUE_COLUMNS,
+    CustomFieldDefinition,
+    CustomFieldType,
+    entries_of,
+)
+from fieldpulse_api.values.scalars import ConversionError, number_text, to_boolean, to_date
 from fieldpulse_api.values.text import normalized, property_name
 
 from . import numbers
 from .faults import Faults
-from .field_codec import describe, invalid_field
+from .field_codec import FieldCodec, describe, invalid_field
 from .times import to_day
 
 Entries = list[dict[str, Any]]
@@ -30,17 +36,23 @@ FIELD = VALUE_COLUMNS[0]
 """The body field that holds the entries."""
 DEFINITION = "field_instance_id"
 """The key of an entry that holds the id of its definition."""
+_COMPARED_AS: Mapping[CustomFieldType | None, Callable[[str], Any]] = {
+    "number": number_text,
+    "checkbox": to_boolean,
+    "date": to_date,
+    "drop-down": normalized,
+}
 _NO_DEFINITIONS = (403, 404)  # HTTP statuses of an account without custom fields
 
 
 class CustomFieldWriter:
     """The custom fields of the account, read when they are first needed. May be used by many threads.
 
-    `zone` is that of times without one in records.
+    The codec learns their types.
     """
 
-    def __init__(self, client: Client, options: ReadOptions, zone: tzinfo) -> None:
-        self._client, self._options, self._zone = client, options, zone
+    def __init__(self, client: Client, options: ReadOptions, codec: FieldCodec) -> None:
+        self._client, self._options, self._codec = client, options, codec
         self._lock = threading.Lock()
         self._definitions: list[CustomFieldDefinition] | None = None
 
@@ -72,9 +84,16 @@ class CustomFieldWriter:
                     continue
                 is_unchanged = value not in (None, "") and str(value) == str(row_values.get(definition.id))
                 with faults.collect(f"{CUSTOM_FIELDS_PROPERTY}.{name}"):
-                    text = str(value) if is_unchanged else _to_text(definition, value, self._zone)
+                    text = str(value) if is_unchanged else _to_text(definition, value, self._codec.zone)
                     entries[definition.id] = {DEFINITION: definition.id, "value": text}
         return list(entries.values())
+
+    def comparable(self, object_type: str, name: str, value: Any) -> Any:
+        """Return the form in which a value counts as changed: as it is sent. Any other value stays as it is."""
+        try:
+            return _to_text(self._definition_named(object_type, name), value, self._codec.zone)
+        except (RecordInvalid, RowNotFound, UnexpectedResponse):
+            return value
 
     def name_of(self, definition_id: Any) -> str:
         """Return the name of a field, for people."""
@@ -133,6 +152,7 @@ class CustomFieldWriter:
         with self._lock:
             if self._definitions is None:
                 self._definitions = read_definitions(self._client, self._options)
+                self._codec.custom_field_types |= {each.id: each.type for each in self._definitions}
             return self._definitions
 
 
@@ -156,10 +176,14 @@ def with_value_ids(entries: Entries, row: Mapping[str, Any]) -> Entries:
     return [({"id": ids[entry[DEFINITION]]} if entry.get(DEFINITION) in ids else {}) | entry for entry in entries]
 
 
-def missing_values(entries: Entries, row: Mapping[str, Any]) -> Entries:
+def missing_values(entries: Entries, row: Mapping[str, Any], codec: FieldCodec) -> Entries:
     """Return the entries whose values differ from those of a row."""
-    current = row_values(row)
-    return [entry for entry in entries if not _is_same(entry["value"], current.get(entry[DEFINITION]))]
+    current, types = row_values(row), codec.custom_field_types
+
+    def is_in_row(entry: Mapping[str, Any]) -> bool:
+        return _is_same(entry["value"], current.get(entry[DEFINITION]), types.get(entry[DEFINITION]))
+
+    return [entry for entry in entries if not is_in_row(entry)]
 
 
 def empty_fields(entries: Entries, row: Mapping[str, Any]) -> Entries:
@@ -168,15 +192,14 @@ def empty_fields(entries: Entries, row: Mapping[str, Any]) -> Entries:
     return [entry for entry in entries if entry[DEFINITION] not in filled]
 
 
-def _is_same(value: Any, current: Any) -> bool:
-    """Return whether two texts are the same value: numbers and booleans have several spellings."""
+def _is_same(value: Any, current: Any, kind: CustomFieldType | None) -> bool:
+    """Return whether two texts are the same value: numbers, checkboxes and choices have several spellings."""
     if value in (None, "") or current in (None, ""):
         return value in (None, "") and current in (None, "")
     if str(value) == str(current):
         return True
-    for convert in (number_text, to_boolean):
-        with suppress(ConversionError):
-            return convert(str(value)) == convert(str(current))
+    with suppress(ConversionError):
+        return kind in _COMPARED_AS and _COMPARED_AS[kind](str(value)) == _COMPARED_AS[kind](str(current))
     return False
 
 
@@ -205,4 +228,4 @@ def _to_text(definition: CustomFieldDefinition, value: Any, zone: tzinfo) -> str
         if choice is None:
             raise invalid_field(f"{name} is {describe(value)}; {allowed_and_similar(value, definition.choices)}", name)
         return choice
-    return value
+    return value.strip()

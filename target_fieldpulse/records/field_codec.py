@@ -16,6 +16,7 @@ import phonenumbers
 
 from fieldpulse_api.errors import ConfigError, RecordInvalid, allowed_and_similar
 from fieldpulse_api.resources.write_model import Field, FieldType, decimal_places
+from fieldpulse_api.values.custom_fields import CustomFieldType
 from fieldpulse_api.values.scalars import (
     ConversionError,
     number_text,
@@ -63,13 +64,14 @@ class FieldCodec:
             what = "`phone_region` is not a country code."
             raise ConfigError(what, where="setting phone_region", hint="use an ISO 3166 code, like US or CA")
         self.zone, self._api_zone, self._region = zone, api_zone, region
+        self.custom_field_types: dict[int, CustomFieldType] = {}  # by definition, once the definitions are read
         self._to_wire: dict[FieldType, Callable[[Any], Any]] = {
             FieldType.TEXT: _text,
             FieldType.EMAIL: _email,
             FieldType.PHONE: self._phone,
             FieldType.E164: self._e164,
             FieldType.INTEGER: numbers.to_integer,
-            FieldType.BOOLEAN: numbers.to_boolean,
+            FieldType.BOOLEAN: to_boolean,
             FieldType.TIME: lambda value: _unix_seconds(to_time(value, zone)),
             FieldType.TEXT_TIME: lambda value: _time_text(to_time(value, zone)),
             FieldType.DATE: lambda value: to_day(value, zone),
@@ -117,9 +119,11 @@ class FieldCodec:
             if field.type is FieldType.PHONE:  # sent as it came; parsing numbers is slow
                 return _without_point(visible(_text(value)))
             wire = self._convert(field, value)
-            return number_text(wire) if field.type is FieldType.DECIMAL else wire
         except ConversionError:
             return value
+        if field.type is FieldType.OBJECT_TYPE:
+            return object_type(wire)
+        return number_text(wire) if field.type is FieldType.DECIMAL and wire is not None else wire
 
     def match_key(self, field: Field, value: Any) -> str:
         """Return the form in which values are matched: case, spaces and a phone's punctuation do not count."""
@@ -212,6 +216,13 @@ def comparable_json(value: Any) -> Any:
     except ConversionError:
         return value
     return number_text(text) if _PLAIN_NUMBER.match(text) else _BOOLEAN_DIGITS.get(text.lower(), text)
+
+
+def comparable_name(value: Any) -> Any:
+    """Return the form in which two names, or lists of names, refer to the same rows."""
+    if isinstance(value, list):
+        return [comparable_name(item) for item in value]
+    return " ".join(visible(value).casefold().split()) if isinstance(value, str) else comparable_json(value)
 
 
 def _choice(field: Field, value: Any) -> Any:

@@ -63,7 +63,7 @@ class LedgerKey:
         for prefix, kind in _PREFIXES.items():
             if text.startswith(prefix):
                 return cls(stream, kind, text.removeprefix(prefix))
-        return cls(stream, KeyKind.EXTERNAL_ID, source_key(text))
+        return cls(stream, KeyKind.EXTERNAL_ID, text)
 
     @property
     def redacted(self) -> str:

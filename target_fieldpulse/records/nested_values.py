@@ -9,7 +9,7 @@ from typing import Any
 
 from fieldpulse_api.errors import RecordInvalid
 from fieldpulse_api.resources.write_model import Field, decimal_places
-from fieldpulse_api.values.scalars import ConversionError
+from fieldpulse_api.values.scalars import ConversionError, to_boolean
 
 from . import numbers
 from .field_codec import describe, invalid_field
@@ -74,7 +74,7 @@ def _scalar(value: Any, schema: Schema, path: str) -> Any:
     elif "integer" in types:
         convert, expected = numbers.to_integer, "a whole number"
     elif "boolean" in types:
-        convert, expected = numbers.to_boolean, "true or false"
+        convert, expected = to_boolean, "true or false"
     elif "string" in types and isinstance(value, (list, Mapping)):
         raise _type_error(value, path, "text is expected")
     if convert is None:

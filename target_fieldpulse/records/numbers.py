@@ -1,4 +1,4 @@
-"""Numbers, amounts and booleans of records, in the forms that databases and spreadsheets write."""
+"""Numbers and amounts of records, in the forms that databases and spreadsheets write."""
 
 from __future__ import annotations
 
@@ -9,15 +9,8 @@ from typing import Any
 from fieldpulse_api.values import scalars
 from fieldpulse_api.values.scalars import ConversionError
 
-_BOOLEAN_WORDS = {"t": True, "y": True, "yes": True, "on": True, "f": False, "n": False, "no": False, "off": False}
 _GROUPED = re.compile(r"(?P<sign>[+-]?)(?P<currency>\$?)(?P<number>\d{1,3}(?:,\d{3})+\.\d\d|[\d.]+)\Z", re.ASCII)
 _FLOAT = Context(prec=15)  # all digits that a 64-bit float holds for certain; more are noise
-
-
-def to_boolean(value: Any) -> bool | None:
-    """Return a boolean, also of the words of PostgreSQL and spreadsheets. Raises: ConversionError."""
-    word = value.strip().lower() if isinstance(value, str) else None
-    return _BOOLEAN_WORDS[word] if word in _BOOLEAN_WORDS else scalars.to_boolean(value)
 
 
 def to_integer(value: Any) -> int | None:

@@ -19,6 +19,7 @@ from fieldpulse_api.values.strict_json import decode, encoding_problem
 from fieldpulse_api.values.text import is_empty
 
 from .custom_fields import FIELD as CUSTOM_FIELDS
+from .custom_fields import CustomFieldWriter
 from .field_codec import FieldCodec, describe, invalid_field
 from .ledger_key import KeyKind, LedgerKey, source_key
 from .numbers import to_integer
@@ -31,6 +32,7 @@ LEAVE_ID_OUT = "leave the source's own id out (`id: __NULL__` in a stream map)"
 Record = Mapping[str, Any]
 
 EXTERNAL_ID = "external_id"
+COMPANY_ID = "company_id"
 DELETED_AT = ("_sdc_deleted_at", "deleted_at")
 _MAX_EXTERNAL_ID_CHARACTERS = 500  # the ledger stores 512, with the prefix of the kind
 _MAX_ROW_ID = 2**63 - 1
@@ -61,6 +63,7 @@ class ParsedRecord:
 class RecordParser:
     """Parses the records of one stream.
 
+    `custom_fields` are those of the account; without them, values of custom fields are compared as they come.
     `clear_nulls` and `fill_empty_only` are the settings that change what a property does. `stores_external_id` says
     that FieldPulse keeps the external_id, so that a change of it has to be written.
     """
@@ -70,6 +73,7 @@ class RecordParser:
     clear_nulls: bool = False
     fill_empty_only: bool = False
     stores_external_id: bool = False
+    custom_fields: CustomFieldWriter | None = None
 
     def parse(self, record: Record) -> ParsedRecord:
         """Return a record, with its first error if it is invalid."""
@@ -113,11 +117,21 @@ class RecordParser:
         if CUSTOM_FIELDS not in write.by_name or not isinstance(custom_fields, Mapping):
             custom_fields = {}
         hashes = hash_properties(
-            write, parsed.values, self.codec, with_nulls=self.clear_nulls, fill_empty_only=self.fill_empty_only
+            write,
+            parsed.values,
+            self.codec,
+            custom_value=self._custom_value,
+            with_nulls=self.clear_nulls,
+            fill_empty_only=self.fill_empty_only,
         )
         if self.stores_external_id and parsed.external_id is not None:
             hashes |= hash_property(EXTERNAL_ID, parsed.external_id)
         return replace(parsed, custom_fields=custom_fields, property_hashes=hashes)
+
+    def _custom_value(self, name: str, value: Any) -> Any:
+        if self.custom_fields is None:
+            return value
+        return self.custom_fields.comparable(str(self.resource.custom_field_object), name, value)
 
 
 def to_row_id(value: Any, name: str, hint: str = _PUT_INTO_EXTERNAL_ID) -> int:

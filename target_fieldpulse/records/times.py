@@ -18,9 +18,7 @@ from datetime import datetime, timedelta, timezone, tzinfo
 from functools import lru_cache
 from typing import Any
 
-from fieldpulse_api.values.scalars import ZERO_DATES, ConversionError, to_decimal_text
-
-from .numbers import to_boolean
+from fieldpulse_api.values.scalars import ZERO_DATES, ConversionError, to_boolean, to_decimal_text
 
 TIME_FORM = "a time in ISO 8601 form, like 2026-12-01T15:00:00Z, or UNIX seconds"
 YEARS = range(1900, 2200)

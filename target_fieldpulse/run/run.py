@@ -126,8 +126,8 @@ class TargetRun:
                 self._services.uncertain_creates.settle_all(WRITABLE[stream])
 
     def record_parser(self, resource: WritableResource) -> RecordParser:
-        """Return the parser for the records of a stream."""
-        return self._policy.record_parser(resource, self._codec)
+        """Return the parser for the records of a stream that is prepared."""
+        return self._policy.record_parser(resource, self._codec, self._open_services().custom_fields)
 
     def submit(self, record: ParsedRecord, schema_message: SchemaMessage) -> None:
         """Accept one record; block while too many are in flight.

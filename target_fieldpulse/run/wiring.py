@@ -47,6 +47,7 @@ class RunServices:
     ledger: Ledger
     runs: RunMarkers
     audit: Audit
+    custom_fields: CustomFieldWriter
     planned_state: PlannedState
     planner: Planner
     uncertain_creates: UncertainCreates
@@ -82,7 +83,7 @@ def build_services(
         runs = RunMarkers(database, account, run_id)
         resources.callback(runs.close)
         read_options = ReadOptions(zone=settings.zone)
-        custom_fields = CustomFieldWriter(client, read_options, codec.zone)
+        custom_fields = CustomFieldWriter(client, read_options, codec)
         key_columns = {
             stream: _key_column(stream, name, custom_fields) for stream, name in policy.external_id_fields.items()
         }
@@ -122,6 +123,7 @@ def build_services(
             ledger=ledger,
             runs=runs,
             audit=audit,
+            custom_fields=custom_fields,
             planned_state=planned_state,
             planner=planner,
             uncertain_creates=uncertain_creates,

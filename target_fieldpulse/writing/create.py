@@ -7,7 +7,7 @@ import threading
 import time
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from fieldpulse_api.errors import FieldPulseError, RecordInvalid, ServerError, UncertainWrite
@@ -22,6 +22,7 @@ from target_fieldpulse.planning.body_builder import as_create
 from target_fieldpulse.planning.plan import Body, Plan, differing_fields, ignored_fields
 from target_fieldpulse.records.custom_fields import merge_into_row
 from target_fieldpulse.records.field_codec import invalid_field
+from target_fieldpulse.records.property_hashes import without_nulls
 
 from .fingerprint import fingerprint_of, hash_value
 from .put import PutSender
@@ -164,7 +165,9 @@ class RowCreator:
         if names:
             body = merge_into_row({name: plan.body[name] for name in names}, row)
             self._puts.send(PutTarget(resource, path, plan.body, row), body)
-        self._record_created(plan, row_id, parent_ids)
+        # What the row had before is not cleared yet: nulls are no part of a create.
+        written = replace(plan, property_hashes=without_nulls(plan.property_hashes))
+        self._record_created(written, row_id, parent_ids)
         return CreatedRow(row_id)
 
     def _record_created(

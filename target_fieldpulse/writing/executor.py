@@ -56,7 +56,11 @@ class PlanExecutor:
         if plan.rows_to_create and plan.action == "update" and self._services.policy.fill_empty_only:
             plan = self._updater.only_empty_fields(plan)
         plan = plan.with_row_ids({row: self._create_missing(row) for row in plan.rows_to_create})
-        result = self._by_action(plan)(plan)
+        try:
+            result = self._by_action(plan)(plan)
+        except RowNotFound:  # the row that matches instead may be written
+            self._safety_limits.take_back(plan.action, plan.ledger_key.stream)
+            raise
         _LOGGER.debug("%s %s: %s %s", plan.ledger_key.stream, plan.ledger_key.redacted, result.outcome, result.row_id)
         return result
 

@@ -8,9 +8,10 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from fieldpulse_api.errors import RowNotFound
 from fieldpulse_api.http.client import Client
 from fieldpulse_api.reading.pages import ReadOptions
-from fieldpulse_api.reading.single_rows import read_row
+from fieldpulse_api.reading.single_rows import is_marked_deleted, read_row
 from fieldpulse_api.resources.model import Resource
 from target_fieldpulse.ledger.ledger import Ledger
 from target_fieldpulse.ledger.run_marker import RunMarkers
@@ -61,7 +62,12 @@ class WriteServices:
 
         Raises: RowNotFound; UnexpectedResponse if the response is not a row; what `Client.get` raises.
         """
-        return read_row(self.client, resource, path)
+        row = read_row(self.client, resource, path)
+        if is_marked_deleted(row, self.read_options.zone):
+            raise RowNotFound(
+                "FieldPulse has deleted this row.", where=f"GET {path}", hint="check the id; nothing was written"
+            )
+        return row
 
 
 def row_path(resource: Resource, parent_ids: Mapping[str, int], row_id: int) -> str:

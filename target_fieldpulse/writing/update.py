@@ -13,7 +13,7 @@ from fieldpulse_api.resources.write_model import TEXT_TIME_FLAG, Action, FieldTy
 from target_fieldpulse.planning.plan import Body, Plan, differing_fields
 from target_fieldpulse.records.custom_fields import FIELD as VALUES
 from target_fieldpulse.records.custom_fields import empty_fields, merge_into_row, missing_values
-from target_fieldpulse.records.field_codec import canonical_json
+from target_fieldpulse.records.field_codec import canonical_json, comparable_json
 from target_fieldpulse.records.ledger_key import KeyKind, LedgerKey
 
 from .put import PutSender
@@ -66,7 +66,7 @@ class RowUpdater:
             body = {name: value for name, value in body.items() if row.get(column_of(name)) in _EMPTY}
             values = empty_fields(values, row)
         else:
-            values = missing_values(values, row)
+            values = missing_values(values, row, self._services.codec)
         if plan.compares_row:
             differing = set(differing_fields(plan.resource, body, row, self._services.codec))
             body = {name: value for name, value in body.items() if name in differing}
@@ -96,7 +96,7 @@ class RowUpdater:
         """
         ledger, required = self._services.ledger, action.item.required
         element_hash = hashlib.blake2b(
-            canonical_json([action.name, element]), digest_size=6, person=b"fieldpulse"
+            canonical_json([action.name, comparable_json(element)]), digest_size=6, person=b"fieldpulse"
         ).hexdigest()
         parts = [str(row_id), *(str(element[name]) for name in required[:_LINK_KEY_FIELDS])]
         if len(required) > _LINK_KEY_FIELDS:

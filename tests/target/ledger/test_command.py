@@ -60,4 +60,10 @@ def test_a_key_is_forgotten_and_created_again(sandbox: Sandbox, target_config: C
     assert run_ledger_command(target_config, *words, "k", "--forget").returncode == 0
     assert run_target(target_config, text, tmp_path).counts == {"created": 1}
     assert run_ledger_command(target_config, *words, "other", "--forget").returncode == 1
+    run_target(
+        target_config, singer_lines(CUSTOMERS, record_message("customers", external_id="l", first_name="Lea")), tmp_path
+    )
+    first = next(row["id"] for row in sandbox.rows("customers") if row["first_name"] == "Ann")
+    taken = run_ledger_command(target_config, *words, "l", "--id", str(first))
+    assert (taken.returncode, "belongs to the key k" in taken.stderr) == (1, True)
     assert run_ledger_command(target_config, *words, "k").returncode == 2

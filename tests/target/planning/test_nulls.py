@@ -10,7 +10,7 @@ import pytest
 from fieldpulse_sandbox.sandbox import Sandbox
 from tests.harness.messages import record_message, schema_message, singer_lines
 from tests.harness.target_runner import run_target
-from tests.target.shared import newest_row
+from tests.target.shared import newest_row, row_by_id
 
 Config = dict[str, Any]
 
@@ -45,6 +45,20 @@ def test_empty_text_is_null_in_every_field(sandbox: Sandbox, target_config: Conf
     assert result.counts == {"updated": 1, "created": 1}
     bodies = [request.body or {} for request in sandbox.requests if request.method in ("POST", "PUT")]
     assert [body.keys() & {"notes", "status", "custom_fields"} for body in bodies] == [set(), set()]
+
+
+def test_empty_text_is_null_in_custom_fields_of_the_api(
+    sandbox: Sandbox, target_config: Config, tmp_path: Path
+) -> None:
+    """The property `customfields` has the API's own form."""
+    row = next(row for row in sandbox.rows("customers") if row["customfields"])
+    entry = {"field_instance_id": row["customfields"][0]["field_instance_id"], "value": ""}
+    schema = schema_message("customers", "id", "customfields")
+    result = run_target(
+        target_config, singer_lines(schema, record_message("customers", id=row["id"], customfields=[entry])), tmp_path
+    )
+    assert result.counts == {"unchanged": 1}
+    assert row_by_id(sandbox, "customers", row["id"])["customfields"] == row["customfields"]
 
 
 def test_empty_text_clears_its_field_where_a_null_does(sandbox: Sandbox, target_config: Config, tmp_path: Path) -> None:

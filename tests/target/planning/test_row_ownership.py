@@ -44,6 +44,25 @@ def test_two_keys_of_one_run_do_not_share_a_row(
     assert len(customers_named(sandbox, "a", "b")) == (0 if "dry_run" in settings else 1)
 
 
+@pytest.mark.parametrize("settings", [{}, {"max_updates": 12}, {"dry_run": True}], ids=str)
+def test_two_match_sets_do_not_lead_to_one_row_at_the_same_time(
+    sandbox: Sandbox, target_config: Config, tmp_path: Path, settings: Config
+) -> None:
+    """A record matches by e-mail, another by phone, a third has the id: they are planned side by side."""
+    config = target_config | {"match": {"customers": [["email"], ["phone"]]}} | settings
+    records = []
+    for number, row in enumerate(sandbox.rows("customers")[:12]):
+        values = {"email": f"e{number}@example.com", "phone": f"214555{number:04}"}
+        sandbox.store.patch("customers", row["id"], values)
+        records += [
+            record_message("customers", external_id=f"e{number}", email=values["email"], notes="by e-mail"),
+            record_message("customers", external_id=f"p{number}", phone=values["phone"], notes="by phone"),
+            record_message("customers", external_id=f"i{number}", id=row["id"], notes="by id", company_id=200001),
+        ]
+    result = run_target(config, singer_lines(CUSTOMERS, *records), tmp_path)
+    assert result.counts == {"updated": 12, "rejected": 24}
+
+
 def test_two_input_streams_do_not_share_a_key(sandbox: Sandbox, target_config: Config, tmp_path: Path) -> None:
     """Contact 51 and company 51 are two customers. Several maps of one input stream may write one row."""
     contacts = schema_message("contacts", "id", "first_name"), record_message("contacts", id=51, first_name="Maria")
@@ -148,3 +167,23 @@ def test_a_key_whose_row_is_gone_says_what_to_do(sandbox: Sandbox, target_config
     result = run_target(target_config, customer(external_id="c", first_name="Ann", notes="New"), tmp_path)
     assert (result.counts, customers_named(sandbox, "Ann")) == ({"rejected": 1}, [])
     assert "fieldpulse ledger relink --stream customers --key c --id ID" in result.stderr
+
+
+def test_a_survivor_counts_once_against_the_limit(sandbox: Sandbox, target_config: Config, tmp_path: Path) -> None:
+    """The update of the row that is gone came to nothing."""
+    run_target(target_config, customer(external_id="c", first_name="Ann", email="ann@example.com"), tmp_path)
+    sandbox.store.delete("customers", customers_named(sandbox, "Ann")[0]["id"])
+    sandbox.store.patch("customers", sandbox.rows("customers")[0]["id"], {"email": "ann@example.com"})
+    text = customer(external_id="c", first_name="Ann", email="ann@example.com", notes="New")
+    assert run_target(target_config | {"max_updates": 1}, text, tmp_path).counts == {"updated": 1}
+
+
+def test_deleted_rows_in_a_list_match_nothing(sandbox: Sandbox, target_config: Config, tmp_path: Path) -> None:
+    """It is not known whether the lists of the API have them."""
+    sandbox.behaviour.list_deleted_rows, sandbox.behaviour.deleted_row_by_id = True, "row"
+    row = next(row for row in sandbox.rows("customers") if row["email"])
+    sandbox.store.delete("customers", row["id"])
+    text = customer(external_id="c", first_name="Ann", email=row["email"])
+    assert run_target(target_config, text, tmp_path).counts == {"created": 1}
+    text = customer(id=row["id"], notes=row["notes"])
+    assert run_target(target_config, text, tmp_path).counts == {"rejected": 1}
