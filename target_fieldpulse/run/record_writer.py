@@ -107,9 +107,8 @@ class RecordWriter:
             raise RunStopped from None
         outcome: Outcome = "uncertain" if isinstance(error, UncertainWrite) else "rejected"
         self._unwritten.append(submission, outcome, error)
-        self._outcomes.count_outcome(submission.stream, outcome)
-        self._audit(submission, WriteResult(outcome), plan)
-        self._finish_unwritten(submission, outcome, plan)
+        self._note_unwritten(submission, outcome, plan)
+        self._states.close_ticket(submission.ticket)
 
     def _fail(self, submission: Submission, error: ServerError, plan: Plan) -> None:
         """Count a record for which the server failed. It is stored once another record proves that the server is up.
@@ -122,15 +121,15 @@ class RecordWriter:
 
         def settle() -> None:
             self._unwritten.append(submission, outcome, error, rejected_at=failed_at)
-            self._finish_unwritten(submission, outcome, plan)
+            self._states.close_ticket(submission.ticket)
 
-        self._outcomes.count_outcome(submission.stream, outcome)
-        self._audit(submission, WriteResult(outcome), plan)
+        self._note_unwritten(submission, outcome, plan)
         self._server_failures.append(error, settle)
 
-    def _finish_unwritten(self, submission: Submission, outcome: Outcome, plan: Plan | None) -> None:
-        """Close the ticket of a record in the rejects file. The ledger then knows that its key's row is outdated."""
+    def _note_unwritten(self, submission: Submission, outcome: Outcome, plan: Plan | None) -> None:
+        """Count and audit a record that was not written, and note in the ledger that the row of its key is outdated."""
+        self._outcomes.count_outcome(submission.stream, outcome)
+        self._audit(submission, WriteResult(outcome), plan)
         if not self._unwritten.is_dry:
             key = plan.ledger_key if plan else submission.record.key
             self._services().ledger.mark_outdated(key, is_row_certain=outcome == "rejected")
-        self._states.close_ticket(submission.ticket)

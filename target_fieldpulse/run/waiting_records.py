@@ -73,11 +73,12 @@ class WaitingRecords:
 
         Raises: ReferenceNotFound for a record whose row did not come; what `plan` raises.
         """
-        hashes = [hash(key) for key in self._keys_of(submission.record)]
+        hashes = self._hashes(submission.record) if self.count else []
         if submission.record.error or not self._waiting.holds_up(hashes):
             try:
                 return plan(submission.record)
             except ReferenceNotFound:
+                hashes = hashes or self._hashes(submission.record)
                 if self._stalled and self._stalled.gives_up(hashes):
                     raise
         self._waiting.append(self._to_line(submission), hashes)
@@ -101,6 +102,9 @@ class WaitingRecords:
         for records in (self._waiting, self._stalled):
             if records:
                 records.close()
+
+    def _hashes(self, record: ParsedRecord) -> list[int]:
+        return [hash(key) for key in self._keys_of(record)]
 
     def _to_line(self, submission: Submission) -> bytes:
         record, message = submission.record, submission.schema_message

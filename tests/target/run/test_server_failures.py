@@ -55,6 +55,22 @@ def test_one_record_that_breaks_the_server_does_not_end_the_run(sandbox: Sandbox
     assert row_by_id(sandbox, "customers", ids[3])["notes"] == f"Note {ids[3]}"
 
 
+def test_a_newer_record_is_written_after_one_that_failed(sandbox: Sandbox, report_config: Config) -> None:
+    """The replay of the failed one does not overwrite it, and the newer one is unchanged when it comes again."""
+    row_id = sandbox.rows("customers")[0]["id"]
+    sandbox.add_fault(Fault("error_status", method="PUT", path=f"/customers/{row_id}", times=5))
+    older, newer = (record_message("customers", id=row_id, notes=notes) for notes in ("Older", "Newer"))
+    result = run_target(report_config, singer_lines(CUSTOMERS, older, newer, state_message(1)))
+    assert (counts(report_config), result.states) == ({"updated": 1, "failed": 1}, [{"bookmarks": 1}])
+    run_target(report_config, Path(report_config["rejects_path"]).read_text())
+    assert counts(report_config) == {"superseded": 1}
+    since = len(sandbox.requests)
+    run_target(report_config, singer_lines(CUSTOMERS, newer))
+    assert counts(report_config) == {"unchanged": 1}
+    assert not any(request.path.startswith(f"/customers/{row_id}") for request in sandbox.requests[since:])
+    assert row_by_id(sandbox, "customers", row_id)["notes"] == "Newer"
+
+
 def test_an_update_that_failed_after_it_was_carried_out_is_set_back(sandbox: Sandbox, report_config: Config) -> None:
     """The source has the old value again: the ledger no longer claims that the row has it."""
     text, ids = updates(sandbox, 20)
