@@ -14,7 +14,7 @@ from typing_extensions import override
 from fieldpulse_api.errors import UnsupportedStreamError
 from fieldpulse_api.resources.catalogue import WRITABLE
 from fieldpulse_api.values.custom_fields import CUSTOM_FIELDS_PROPERTY
-from target_fieldpulse.records.parsed_record import COMPANY_ID, DELETED_AT, EXTERNAL_ID
+from target_fieldpulse.records.parsed_record import COMPANY_ID, DELETED_AT, EXTERNAL_ID, INPUT_STREAM
 
 if TYPE_CHECKING:
     from .target import TargetFieldPulse
@@ -37,7 +37,7 @@ class FieldPulseSink(RecordSink):
     def __init__(self, target: TargetFieldPulse, stream_name: str, schema: Record, key_properties: Any) -> None:
         super().__init__(target, stream_name, schema, key_properties)
         self._run, self._reader, self._named = target.run, target.reader, target.unwritable_properties[stream_name]
-        self._key_sources = target.key_sources
+        self._has_maps = bool(target.input_streams)
         self._resource = WRITABLE[stream_name]
         self._writable = {*self._resource.write_spec.properties, "id", EXTERNAL_ID, COMPANY_ID, *DELETED_AT}
         if self._resource.custom_field_object:
@@ -73,9 +73,7 @@ class FieldPulseSink(RecordSink):
     def process_record(self, record: Record, context: object) -> None:
         """Parse the record and submit it. This blocks while too many records are in progress."""
         self._warn_of_unwritable(record.keys())
-        parsed = self._parser.parse(record)
-        if self._key_sources:
-            parsed = self._key_sources.check(parsed, self.source)
+        parsed = self._parser.parse({**record, INPUT_STREAM: self.source} if self._has_maps else record)
         self._run.submit(replace(parsed, rejected_at=self._reader.rejected_at), self.schema_message)
 
     def _warn_of_unwritable(self, properties: AbstractSet[str]) -> None:

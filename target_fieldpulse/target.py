@@ -26,7 +26,6 @@ from fieldpulse_plugin.exit_codes import report_error
 from fieldpulse_plugin.sdk import FieldPulsePlugin
 from fieldpulse_plugin.settings import SHARED_SETTINGS
 from fieldpulse_plugin.stream_maps import UnmappableRecord, maps_without_stream
-from target_fieldpulse.run.key_sources import KeySources
 from target_fieldpulse.run.run import TargetRun
 
 from .input_schema import mappable_schema
@@ -74,7 +73,7 @@ class TargetFieldPulse(FieldPulsePlugin, Target):
     @cached_property
     def run(self) -> TargetRun:
         """Return the run of this process."""
-        return TargetRun(self.settings, self._write_state_message)
+        return TargetRun(self.settings, self._write_state_message, self.input_streams)
 
     @cached_property
     def _input_streams(self) -> dict[str, _InputStream]:
@@ -87,9 +86,9 @@ class TargetFieldPulse(FieldPulsePlugin, Target):
         return defaultdict(set)
 
     @cached_property
-    def key_sources(self) -> KeySources | None:
-        """Return the memory of keys and their input streams, None if several streams may write one row."""
-        return None if self.settings.policy.allow_shared_rows else KeySources(self.config.get("stream_maps") or {})
+    def input_streams(self) -> set[str]:
+        """Return the streams that stream maps rename, and those that came beside them; none without stream maps."""
+        return set(self.config.get("stream_maps") or {})
 
     @override
     def get_sink_class(self, stream_name: str) -> type[Sink]:
@@ -113,6 +112,8 @@ class TargetFieldPulse(FieldPulsePlugin, Target):
         stream, schema = message_dict["stream"], message_dict["schema"]
         if not (isinstance(schema, dict) and isinstance(schema.get("properties", {}), dict)):
             raise self._malformed_error("schema")
+        if self.input_streams:
+            self.input_streams.add(stream)
         before = self._input_streams.get(stream)
         if before and before.schema_message == message_dict:
             return

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Mapping
+from collections.abc import Set as AbstractSet
 from contextlib import suppress
 from dataclasses import replace
 
@@ -14,8 +15,21 @@ from fieldpulse_api.values.scalars import ConversionError
 from target_fieldpulse.ledger.ledger import WRITTEN, Entry
 from target_fieldpulse.records.field_codec import FieldCodec, invalid_field
 from target_fieldpulse.records.ledger_key import KeyKind, LedgerKey, source_key
-from target_fieldpulse.records.parsed_record import COMPANY_ID, LEAVE_ID_OUT, ParsedRecord, is_blank
-from target_fieldpulse.records.property_hashes import PropertyHashes, changed_properties, hash_properties, merge_hashes
+from target_fieldpulse.records.parsed_record import (
+    COMPANY_ID,
+    EXTERNAL_ID,
+    INPUT_STREAM,
+    LEAVE_ID_OUT,
+    ParsedRecord,
+    is_blank,
+)
+from target_fieldpulse.records.property_hashes import (
+    PropertyHashes,
+    changed_properties,
+    hash_properties,
+    hash_property,
+    merge_hashes,
+)
 
 from .body_builder import BodyBuilder, Content, as_create
 from .plan import Plan, PlanAction
@@ -30,7 +44,8 @@ class Planner:
     """Plans records of any writable stream. May be used by many threads.
 
     The row of a record is, in this order: the one in the ledger, the one with the record's `id`, the one that matches.
-    A record without a row is created. `company_id` is that of the account, None if it is not known.
+    A record without a row is created. `company_id` is that of the account, None if it is not known. `input_streams` are
+    the streams of the input that stream maps rename: one key must not come from two of them.
     """
 
     def __init__(
@@ -42,9 +57,10 @@ class Planner:
         codec: FieldCodec,
         *,
         company_id: str | None,
+        input_streams: AbstractSet[str],
     ) -> None:
         self._state, self._bodies, self._matcher, self._policy = state, bodies, matcher, policy
-        self._codec, self._company_id = codec, company_id
+        self._codec, self._company_id, self._input_streams = codec, company_id, input_streams
 
     def plan(self, record: ParsedRecord) -> Plan:
         """Return the plan of a record. Raises: RecordInvalid for an invalid record; what reading a look-up raises."""
@@ -107,8 +123,23 @@ class Planner:
             "__NULL__` in a stream map)",
         )
 
+    def _raise_if_of_other_stream(self, record: ParsedRecord, entry: Entry) -> None:
+        """Raise RecordInvalid if two streams are mapped to one, and the key of the record is that of the other one."""
+        written = entry.property_hashes.get(INPUT_STREAM)
+        others = self._input_streams - {record.input_stream}
+        other = next((name for name in others if hash_property(INPUT_STREAM, name)[INPUT_STREAM] == written), None)
+        if written and other and record.input_stream:
+            streams = f"{other!r} and {record.input_stream!r}"
+            raise invalid_field(
+                f"the input streams {streams} are mapped to `{record.resource.name}` with the same key",
+                EXTERNAL_ID,
+                "give each of them keys of its own, such as `'contact-' + str(id)`, or set `shared_rows: allow`",
+            )
+
     def _plan_row(self, record: ParsedRecord, *, is_of_account: bool) -> Plan:
         entry = self._state.find(record.key)
+        if entry and entry.status != "deleted" and not self._policy.allow_shared_rows:
+            self._raise_if_of_other_stream(record, entry)
         has_ids = record.row_id is not None and record.external_id is not None
         if has_ids and not (is_of_account or self._policy.trust_ids or (entry and entry.row_id == record.row_id)):
             raise invalid_field(

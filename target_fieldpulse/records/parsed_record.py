@@ -33,6 +33,8 @@ Record = Mapping[str, Any]
 
 EXTERNAL_ID = "external_id"
 COMPANY_ID = "company_id"
+INPUT_STREAM = "_sdc_input_stream"
+"""The property that says from which stream of the input a stream map made the record."""
 DELETED_AT = ("_sdc_deleted_at", "deleted_at")
 _MAX_EXTERNAL_ID_CHARACTERS = 500  # the ledger stores 512, with the prefix of the kind
 _MAX_ROW_ID = 2**63 - 1
@@ -52,6 +54,7 @@ class ParsedRecord:
     key: LedgerKey
     external_id: str | None = None
     row_id: int | None = None
+    input_stream: str | None = None
     is_deleted: bool = False
     custom_fields: Record = field(default_factory=dict)
     property_hashes: PropertyHashes = field(default_factory=dict)
@@ -83,7 +86,7 @@ class RecordParser:
         is_row_change = self.resource.write_spec.target_resource is not None  # its key is the row that it refers to
         try:
             try:
-                parsed = self._with_external_id(parsed)
+                parsed = self._with_input_stream(self._with_external_id(parsed))
                 parsed = self._with_row_id(parsed)
             except RecordInvalid:
                 if not is_row_change:
@@ -99,6 +102,12 @@ class RecordParser:
             return parsed
         key = LedgerKey(self.resource.name, KeyKind.EXTERNAL_ID, external_id)
         return replace(parsed, external_id=external_id, key=key)
+
+    def _with_input_stream(self, parsed: ParsedRecord) -> ParsedRecord:
+        name = parsed.values.get(INPUT_STREAM)
+        if not isinstance(name, str) or parsed.external_id is None:
+            return parsed
+        return replace(parsed, input_stream=name, property_hashes=hash_property(INPUT_STREAM, name))
 
     def _with_row_id(self, parsed: ParsedRecord) -> ParsedRecord:
         value = parsed.values.get("id")
@@ -126,7 +135,7 @@ class RecordParser:
         )
         if self.stores_external_id and parsed.external_id is not None:
             hashes |= hash_property(EXTERNAL_ID, parsed.external_id)
-        return replace(parsed, custom_fields=custom_fields, property_hashes=hashes)
+        return replace(parsed, custom_fields=custom_fields, property_hashes=parsed.property_hashes | hashes)
 
     def _custom_value(self, name: str, value: Any) -> Any:
         if self.custom_fields is None:

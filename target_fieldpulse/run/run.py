@@ -7,6 +7,7 @@ import math
 import threading
 import time
 from collections.abc import Callable, Mapping
+from collections.abc import Set as AbstractSet
 from contextlib import ExitStack
 from dataclasses import replace
 from typing import Any
@@ -59,9 +60,18 @@ class TargetRun:
     """
 
     def __init__(
-        self, settings: TargetSettings, emit: Callable[[State], None], *, client_factory: ClientFactory = Client
+        self,
+        settings: TargetSettings,
+        emit: Callable[[State], None],
+        input_streams: AbstractSet[str],
+        *,
+        client_factory: ClientFactory = Client,
     ) -> None:
-        """Check the paths of all files, before anything is read. Raises: ConfigError."""
+        """Check the paths of all files, before anything is read. Raises: ConfigError.
+
+        `input_streams` are the streams of the input that stream maps rename, as far as they are known by now.
+        """
+        self._input_streams = input_streams
         self._settings, self._policy, self._is_dry = settings, settings.policy, settings.dry_run
         self._emit_state, self._client_factory = emit, client_factory
         self._codec = FieldCodec(settings.record_zone, settings.phone_region, api_zone=settings.zone)
@@ -108,6 +118,7 @@ class TargetRun:
                 codec=self._codec,
                 safety_limits=self._safety_limits,
                 waiter=Waiter(self._stopped),
+                input_streams=self._input_streams,
                 client_factory=self._client_factory,
             )
             _LOGGER.info("times without a zone are in %s (setting timezone)", self._settings.record_zone)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import uuid
 from collections.abc import Callable
+from collections.abc import Set as AbstractSet
 from contextlib import ExitStack
 from dataclasses import dataclass
 
@@ -65,6 +66,7 @@ def build_services(
     codec: FieldCodec,
     safety_limits: SafetyLimits,
     waiter: Waiter,
+    input_streams: AbstractSet[str],
     client_factory: ClientFactory = Client,
 ) -> RunServices:
     """Build the services of a run. This asks FieldPulse which account the API key belongs to.
@@ -109,7 +111,9 @@ def build_services(
         references = References(planned_state, lookups, matcher, create_missing=policy.create_missing_references)
         bodies = BodyBuilder(references, custom_fields, codec, key_columns=key_columns, policy=policy)
         company_id = None if account == former_account else account
-        planner = Planner(planned_state, bodies, matcher, policy, codec, company_id=company_id)
+        planner = Planner(
+            planned_state, bodies, matcher, policy, codec, company_id=company_id, input_streams=input_streams
+        )
         puts, uncertain_creates = PutSender(services), UncertainCreates(services)
         updater = RowUpdater(services, puts)
         executor: Executor = (

@@ -73,7 +73,8 @@ class QuickTarget(TargetFieldPulse):
     @cached_property
     def run(self) -> TargetRun:
         """Return the run."""
-        return TargetRun(self.settings, self._write_state_message, client_factory=lambda _: fast_client(self.config))
+        emit, streams = self._write_state_message, self.input_streams
+        return TargetRun(self.settings, emit, streams, client_factory=lambda _: fast_client(self.config))
 
 
 class _Listener(logging.Handler):

@@ -78,8 +78,12 @@ def test_two_input_streams_do_not_share_a_key(sandbox: Sandbox, target_config: C
     assert result.counts == {"created": 1, "rejected": 1}
     assert "the input streams 'contacts' and 'companies' are mapped to `customers` with the same key" in result.stderr
     assert customers_named(sandbox, "Maria")[0]["company_name"] != "HubSpot Inc"
-    maps["companies"]["external_id"] = "'company-' + str(id)"
-    assert run_target(config, text, tmp_path).counts == {"unchanged": 1, "created": 1}
+    later = singer_lines(*companies)  # an incremental run
+    assert run_target(config, later, tmp_path).counts == {"rejected": 1}
+    prefixed = maps | {"companies": {**maps["companies"], "external_id": "'company-' + str(id)"}}
+    assert run_target(config | {"stream_maps": prefixed}, text, tmp_path).counts == {"unchanged": 1, "created": 1}
+    only_companies = {"companies": maps["companies"]}  # the stream has another name than before
+    assert run_target(config | {"stream_maps": only_companies}, later, tmp_path).counts == {"updated": 1}
     assert run_target(config | {"shared_rows": "allow"}, text, tmp_path).counts == {"unchanged": 2}
 
 
