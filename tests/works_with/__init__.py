@@ -3,7 +3,7 @@
 | file | what it holds |
 | --- | --- |
 | `scenarios.py` | what the tap emits: a list of message files for each scenario |
-| `loaders.py` | the loaders: their packages, settings, representations, and what each needs |
+| `loaders/` | the loaders: their packages, settings, representations, and what each needs |
 | `environments.py` | a virtual environment for each loader |
 | `stores.py` | reading the loaded tables |
 | `loading.py` | one scenario in one loader |
