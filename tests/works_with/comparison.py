@@ -41,17 +41,22 @@ class Kind(Enum):
 
 @dataclass
 class Table:
-    """A loaded table. `columns` is None for a store without columns, such as a file of JSON lines."""
+    """A loaded table. `columns` is None for a store without columns, such as a file of JSON lines.
+
+    `types` are the types of the columns in the store's words, where the reader asks for them.
+    """
 
     columns: Collection[str] | None
     rows: list[Record]
+    types: Mapping[str, str] = field(default_factory=dict)
 
 
 @dataclass
 class ExpectedTable:
-    """What the messages say about one stream: the type of each property, the primary key, and the rows."""
+    """What the messages say about one stream: type and schema of each property, the primary key, and the rows."""
 
     kinds: dict[str, Kind] = field(default_factory=dict)
+    schemas: dict[str, Record] = field(default_factory=dict)
     announced: set[str] = field(default_factory=set)
     key: tuple[str, ...] = ()
     rows: dict[RowKey, Record] = field(default_factory=dict)
@@ -62,7 +67,8 @@ class Representation:
     """The documented form of a loader's tables.
 
     `expected` says per type what becomes of a value, `decode` how a loaded value is read; it raises for a value of
-    another form. `column` gives the name of a property's column. `statements` say the same to a reader.
+    another form. `structure` says what becomes of an object or array of this schema. `column` gives the name of a
+    property's column, `types` its type in the store's words. `statements` say the same to a reader.
     """
 
     statements: tuple[str, ...] = ()
@@ -71,6 +77,8 @@ class Representation:
     column: Callable[[str], str] = str
     expected: Mapping[Kind, Callable[[Any], Any]] = field(default_factory=dict)
     decode: Mapping[Kind, Callable[[Any], Any]] = field(default_factory=dict)
+    structure: Callable[[Mapping[str, Any], Any], Any] = lambda _, value: value
+    types: Mapping[Kind, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -112,6 +120,7 @@ def expected_tables(files: Iterable[Path], *, appends: bool = False) -> dict[str
                 table = tables.setdefault(message["stream"], ExpectedTable())
                 properties = message["schema"]["properties"]
                 table.kinds |= {name: kind_of(schema) for name, schema in properties.items()}
+                table.schemas |= properties
                 table.announced, table.key = set(properties), tuple(message["key_properties"])
             elif message["type"] == "RECORD":
                 table, record = tables[message["stream"]], message["record"]
@@ -163,23 +172,36 @@ def _compare_table(
     result.differences += [
         Difference("unexpected column", stream, name)
         for name in loaded.columns or ()
-        if name not in {representation.column(name) for name in table.kinds} and not name.startswith("_sdc_")
+        if name not in {representation.column(name) for name in table.kinds} and not name.lower().startswith("_sdc_")
     ]
+    result.differences += _compare_types(stream, table, loaded, representation)
     for key, record in table.rows.items():
         for name, kind in table.kinds.items():
             result.cells += 1
             if name in lost and name not in table.announced and record.get(name) is not None:
                 result.differences.append(Difference("lost, as no SCHEMA announces it", stream, name, _text(key)))
             elif key in rows and name not in lost:
+                value = record.get(name)
+                if kind is Kind.JSON:
+                    value = representation.structure(table.schemas[name], value)
                 result.differences += _compare_cell(
                     representation,
                     kind,
-                    record.get(name),
+                    value,
                     rows[key].get(representation.column(name)),
                     stream,
                     name,
                     key,
                 )
+
+
+def _compare_types(
+    stream: str, table: ExpectedTable, loaded: Table, representation: Representation
+) -> Iterator[Difference]:
+    for name, kind in table.kinds.items():
+        wanted, found = representation.types.get(kind), loaded.types.get(representation.column(name))
+        if wanted and found and wanted != found:
+            yield Difference("column of another type", stream, name, expected=wanted, loaded=found)
 
 
 def _compare_cell(

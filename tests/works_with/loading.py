@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import re
 import time
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from .comparison import Comparison, compare, expected_tables
@@ -40,11 +40,11 @@ def load(
     folder.mkdir(parents=True)
     destination = Destination(folder, postgres.create_database(f"{folder.parent.name}-{folder.name}", zone))
     config = folder / "config.json"
-    config.write_text(json.dumps(loader.settings(destination)))
     started, statuses, error, acknowledged = time.monotonic(), [], "", True
-    for path in files:
+    for number, path in enumerate(files, start=1):
+        config.write_text(json.dumps(loader.settings(replace(destination, run=number))))
         ended = environment.run(
-            (loader.command, "--config", str(config)), stdin=path, variables={"TZ": zone, **loader.variables}
+            (*loader.command, "--config", str(config)), stdin=path, variables={"TZ": zone, **loader.variables}
         )
         statuses.append(ended.returncode)
         error = _last_error(ended.stderr) if ended.returncode else error

@@ -6,6 +6,7 @@ import ast
 import csv
 import json
 import os
+import pickle
 import re
 import tempfile
 import warnings
@@ -121,6 +122,17 @@ def read_duckdb(path: Path, environment: Environment) -> dict[str, Table]:
     return {
         name: Table(columns, [dict(zip(columns, row, strict=True)) for row in rows])
         for name, (columns, rows) in tables.items()
+    }
+
+
+def read_dump(environment: Environment, script: Path, folder: Path) -> dict[str, Table]:
+    """Return the tables that a script of a stand-in reads in the loader's environment; none if it fails."""
+    output = folder / "tables.pickle"
+    environment.run(("python", str(script), str(folder), str(output)))
+    tables = pickle.loads(output.read_bytes()) if output.exists() else {}
+    return {
+        name: Table(columns, [dict(zip(columns, row, strict=True)) for row in rows], types)
+        for name, (columns, rows, types) in tables.items()
     }
 
 

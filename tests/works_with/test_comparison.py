@@ -128,6 +128,23 @@ def test_a_stated_representation_is_no_difference(files: list[Path]) -> None:
     assert len(differences(files, changed(tags=["1"]), stated)) == 1
 
 
+def test_a_stated_structure_depends_on_the_schema_of_the_property(files: list[Path]) -> None:
+    """A store of structs has the members that the schema names."""
+    stated = Representation(structure=lambda schema, value: value and [*value, schema["type"][0]])
+    assert differences(files, changed(tags=[1, "array"]), stated) == []
+    (difference,) = differences(files, changed(tags=[1]), stated)
+    assert difference == "different value: jobs.tags of 2: [1, 'array'] was loaded as [1]"
+
+
+def test_a_column_of_another_type_is_a_difference(files: list[Path]) -> None:
+    """Also where every cell is right, or null."""
+    stated = Representation(types={Kind.DECIMAL: "NUMBER(38,9)"})
+    for kind, expected in (("NUMBER(38,9)", []), ("NUMBER(38,0)", ["column of another type: jobs.amount"])):
+        loaded = {"jobs": Table(set(PROPERTIES), ROWS, {"amount": kind, "name": "VARCHAR"})}
+        found = compare(expected_tables(files), loaded, stated).differences
+        assert [str(difference).partition(": N")[0] for difference in found] == expected
+
+
 def test_an_appending_loader_holds_every_record(files: list[Path]) -> None:
     """In the order of the records, so that the old version of a row comes first."""
     appends = Representation(appends=True)

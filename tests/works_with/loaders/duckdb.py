@@ -14,7 +14,7 @@ from .loader import BATCH_ROWS, Loader, Requirement
 TARGET_DUCKDB = Loader(
     name="target-duckdb",
     packages=("target-duckdb==0.8.0", "duckdb==1.2.2"),
-    command="target-duckdb",
+    command=("target-duckdb",),
     settings=lambda destination: {
         "path": str(destination.folder / "x.duckdb"),
         "default_target_schema": stores.SCHEMA,

@@ -11,7 +11,7 @@ from .loader import Loader, Requirement
 TARGET_CSV = Loader(
     name="meltanolabs-target-csv",
     packages=("meltanolabs-target-csv==0.5.0", "singer-sdk==0.54.9"),
-    command="target-csv",
+    command=("target-csv",),
     settings=lambda destination: {
         "output_path": str(destination.folder),
         "file_naming_scheme": "{stream_name}-{timestamp}.csv",
@@ -38,7 +38,7 @@ TARGET_CSV = Loader(
 TARGET_JSONL = Loader(
     name="target-jsonl",
     packages=("target-jsonl==0.1.4",),
-    command="target-jsonl",
+    command=("target-jsonl",),
     settings=lambda destination: {"destination_path": str(destination.folder), "do_timestamp_file": False},
     read=lambda destination, _: stores.read_json_lines(destination.folder),
     representation=Representation(

@@ -11,16 +11,18 @@ from tests.works_with.comparison import Representation, Table
 from tests.works_with.environments import Environment
 from tests.works_with.stores import Database
 
+STAND_INS = Path(__file__).parent.parent / "stand_ins"
 BATCH_ROWS = 1_000_000
 """More rows than the largest stream has."""
 
 
 @dataclass(frozen=True)
 class Destination:
-    """Where one load goes: a folder, and a database of its own."""
+    """Where one load goes: a folder, and a database of its own. `run` counts the runs of the scenario, from 1."""
 
     folder: Path
     database: Database
+    run: int = 1
 
 
 @dataclass(frozen=True)
@@ -34,11 +36,11 @@ class Requirement:
 
 @dataclass(frozen=True)
 class Loader:
-    """A loader of the table. `packages` are pinned, `command` is its executable, `variables` are its environment."""
+    """A loader of the table. `packages` are pinned, `command` starts it, `variables` are its environment."""
 
     name: str
     packages: tuple[str, ...]
-    command: str
+    command: tuple[str, ...]
     settings: Callable[[Destination], dict[str, Any]]
     read: Callable[[Destination, Environment], dict[str, Table]]
     representation: Representation

@@ -27,7 +27,7 @@ def _escaped(value: Any) -> Any:
 TARGET_POSTGRES = Loader(
     name="meltanolabs-target-postgres",
     packages=("meltanolabs-target-postgres==0.8.1", "singer-sdk==0.54.9"),
-    command="target-postgres",
+    command=("target-postgres",),
     settings=lambda destination: {
         "sqlalchemy_url": destination.database.sqlalchemy_url,
         "default_target_schema": stores.SCHEMA,
@@ -72,7 +72,7 @@ TARGET_POSTGRES = Loader(
 PIPELINEWISE = Loader(
     name="pipelinewise-target-postgres",
     packages=("pipelinewise-target-postgres==2.1.2",),
-    command="target-postgres",
+    command=("target-postgres",),
     settings=lambda destination: {
         **destination.database.settings,
         "default_target_schema": stores.SCHEMA,
