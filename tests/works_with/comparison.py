@@ -74,6 +74,7 @@ class Representation:
     statements: tuple[str, ...] = ()
     appends: bool = False
     has_empty_tables: bool = True
+    has_empty_columns: bool = True
     column: Callable[[str], str] = str
     expected: Mapping[Kind, Callable[[Any], Any]] = field(default_factory=dict)
     decode: Mapping[Kind, Callable[[Any], Any]] = field(default_factory=dict)
@@ -120,7 +121,7 @@ def expected_tables(files: Iterable[Path], *, appends: bool = False) -> dict[str
                 table = tables.setdefault(message["stream"], ExpectedTable())
                 properties = message["schema"]["properties"]
                 table.kinds |= {name: kind_of(schema) for name, schema in properties.items()}
-                table.schemas |= properties
+                table.schemas |= {name: _merged(table.schemas.get(name), new) for name, new in properties.items()}
                 table.announced, table.key = set(properties), tuple(message["key_properties"])
             elif message["type"] == "RECORD":
                 table, record = tables[message["stream"]], message["record"]
@@ -129,6 +130,12 @@ def expected_tables(files: Iterable[Path], *, appends: bool = False) -> dict[str
                 counts[message["stream"], key] += appends
                 table.kinds |= {name: Kind.ANY for name in record if name not in table.kinds}
     return tables
+
+
+def _merged(old: Record | None, new: Record) -> Record:
+    """Return the schema of a property with the members that an earlier SCHEMA named."""
+    members = (old or {}).get("properties", {}) | new.get("properties", {})
+    return {**new, "properties": members} if members else new
 
 
 def kind_of(schema: Mapping[str, Any]) -> Kind:
@@ -168,7 +175,11 @@ def _compare_table(
         if key not in table.rows
     ]
     lost = _missing_columns(table, loaded, representation)
-    result.differences += [Difference("missing column", stream, name) for name in lost if name in table.announced]
+    result.differences += [
+        Difference("missing column", stream, name)
+        for name in lost
+        if name in table.announced and (representation.has_empty_columns or _has_values(table, name))
+    ]
     result.differences += [
         Difference("unexpected column", stream, name)
         for name in loaded.columns or ()
@@ -233,6 +244,10 @@ def _missing_columns(table: ExpectedTable, loaded: Table, representation: Repres
     if loaded.columns is None:
         return set()
     return {name for name in table.kinds if representation.column(name) not in loaded.columns}
+
+
+def _has_values(table: ExpectedTable, name: str) -> bool:
+    return any(record.get(name) is not None for record in table.rows.values())
 
 
 def _unchanged(value: Any) -> Any:

@@ -14,7 +14,7 @@ from .loaders import Destination, Loader
 from .stores import Postgres
 
 _SHORTENED = 160  # characters of a loader's error
-_ERROR = re.compile(r"(?:\w+\.)*\w*(?:Error|Exception|Invalid\w+|Violation\w*|error)\b: .*")
+_ERROR = re.compile(r"(?:\w+\.)*\w*(?:Error|Exception|Invalid\w*|Violation\w*|error)\b: .*")
 
 
 @dataclass

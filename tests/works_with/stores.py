@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ast
 import csv
+import gzip
 import json
 import os
 import pickle
@@ -126,10 +127,16 @@ def read_duckdb(path: Path, environment: Environment) -> dict[str, Table]:
 
 
 def read_dump(environment: Environment, script: Path, folder: Path) -> dict[str, Table]:
-    """Return the tables that a script of a stand-in reads in the loader's environment; none if it fails."""
-    output = folder / "tables.pickle"
-    environment.run(("python", str(script), str(folder), str(output)))
-    tables = pickle.loads(output.read_bytes()) if output.exists() else {}
+    """Return the tables of a folder, which a script of a stand-in reads in the loader's environment.
+
+    Raises: RuntimeError if the script fails.
+    """
+    with tempfile.TemporaryDirectory() as temporary:
+        output = Path(temporary) / "tables.pickle"
+        ended = environment.run(("python", str(script), str(folder), str(output)))
+        if ended.returncode:
+            raise RuntimeError(f"{script.name} failed: {ended.stderr.strip()}")
+        tables = pickle.loads(output.read_bytes())
     return {
         name: Table(columns, [dict(zip(columns, row, strict=True)) for row in rows], types)
         for name, (columns, rows, types) in tables.items()
@@ -137,10 +144,10 @@ def read_dump(environment: Environment, script: Path, folder: Path) -> dict[str,
 
 
 def read_csv(folder: Path) -> dict[str, Table]:
-    """Return the files `<stream>-<timestamp>.csv`, those of one stream one after another; an empty cell is null."""
+    """Return the files `<stream>.csv` or `<stream>-<timestamp>.csv`, one after another; an empty cell is null."""
     csv.field_size_limit(_LARGEST_CELL)
     tables: dict[str, Table] = {}
-    for path in sorted(folder.glob("*.csv"), key=lambda path: (path.stat().st_mtime_ns, path.name)):
+    for path in sorted(folder.rglob("*.csv"), key=lambda path: (path.stat().st_mtime_ns, path.name)):
         with path.open(encoding="utf-8", newline="") as file:
             reader = csv.DictReader(file)
             rows = [{name: cell or None for name, cell in row.items()} for row in reader]
@@ -157,6 +164,16 @@ def read_json_lines(folder: Path) -> dict[str, Table]:
         path.stem: Table(None, [json.loads(line, parse_float=Decimal) for line in path.open(encoding="utf-8")])
         for path in sorted(folder.glob("*.jsonl"))
     }
+
+
+def read_zipped_json_lines(folder: Path) -> dict[str, Table]:
+    """Return the files `<stream>/…/<name>.jsonl.gz`, those of one stream one after another."""
+    tables: dict[str, Table] = {}
+    for path in sorted(folder.rglob("*.jsonl.gz"), key=lambda path: (path.stat().st_mtime_ns, path.name)):
+        lines = gzip.decompress(path.read_bytes()).decode().split("\n")
+        table = tables.setdefault(path.relative_to(folder).parts[0], Table(None, []))
+        table.rows += [json.loads(line, parse_float=Decimal) for line in lines]
+    return tables
 
 
 def python_literal(text: str) -> Any:

@@ -104,6 +104,16 @@ def test_a_missing_column_is_reported_once(files: list[Path]) -> None:
     assert differences(files, rows, None, "amount") == ["missing column: jobs.amount"]
 
 
+def test_a_column_without_values_may_be_missing_where_that_is_stated(files: list[Path]) -> None:
+    """A store that takes its columns from the records does not have it; another column is missing still."""
+    stated = Representation(has_empty_columns=False)
+    properties = PROPERTIES | {"never": {"type": ["string", "null"]}}
+    schema = {"type": "SCHEMA", "stream": "jobs", "schema": {"properties": properties}, "key_properties": ["id"]}
+    files[0].write_text(files[0].read_text() + json.dumps(schema) + "\n")
+    assert differences(files, ROWS, stated) == []
+    assert differences(files, ROWS, stated, "amount") == ["missing column: jobs.amount"]
+
+
 def test_a_missing_table_is_a_difference(files: list[Path]) -> None:
     """A table of another name is one, too."""
     found = compare(expected_tables(files), {"Jobs": Table([], [])}, Representation()).differences

@@ -47,3 +47,22 @@ TARGET_JSONL = Loader(
         has_empty_tables=False,
     ),
 )
+TARGET_UNIVERSAL_FILE = Loader(
+    name="target-universal-file",
+    packages=("target-universal-file==0.0.1", "singer-sdk==0.45.12"),
+    command=("target-universal-file",),
+    settings=lambda destination: {
+        "protocol": "local",
+        "file_type": "csv",
+        "path": str(destination.folder / str(destination.run)),
+    },
+    read=lambda destination, _: stores.read_csv(destination.folder),
+    representation=Representation(
+        statements=("to do",),
+        appends=True,
+        has_empty_tables=False,
+        expected={Kind.TEXT: null_if_empty},
+        decode={Kind.BOOLEAN: boolean_text, Kind.INTEGER: int, Kind.JSON: stores.python_literal},
+    ),
+    requirements=(Requirement("another `path` in each run", "to do", "to do"),),
+)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from datetime import date, datetime, time
 from decimal import Decimal
 from typing import Any
 
@@ -54,3 +55,25 @@ def as_float(value: Any) -> Any:
 def boolean_text(text: str) -> bool:
     """Return the value of Python's text of a boolean."""
     return {"True": True, "False": False}[text]
+
+
+def without_nulls(value: Any) -> Any:
+    """Return objects without their null members, which a store of structs adds."""
+    if isinstance(value, dict):
+        return {name: without_nulls(item) for name, item in value.items() if item is not None}
+    return [without_nulls(item) for item in value] if isinstance(value, list) else value
+
+
+def date_of_time(text: str) -> date:
+    """Return the date of a text that has the time 00:00:00 behind it."""
+    return date_of_midnight(datetime.fromisoformat(text))
+
+
+def date_of_midnight(value: datetime) -> date:
+    """Return the date of a time that is 00:00:00.
+
+    Raises: ValueError for another time.
+    """
+    if value.time() != time():
+        raise ValueError(value)
+    return value.date()
