@@ -51,7 +51,7 @@ record: $(VENV)/dev ## record the cassettes again, on the sandbox
 record-live: $(VENV)/dev ## record read-only cassettes on a real account: FIELDPULSE_API_KEY=… make record-live
 	$(BIN)/python -m scripts.record --live
 
-works-with: $(VENV)/dev ## send real sources into the target, load the tap's output into real loaders, compare all (8 minutes)
+works-with: $(VENV)/dev ## send real sources into the target, load the tap's output into nine loaders, compare all (25 minutes)
 	$(BIN)/python -m tests.works_with.sources
 	$(BIN)/python -m tests.works_with
 

@@ -4,6 +4,7 @@
 | --- | --- |
 | `scenarios.py` | what the tap emits: a list of message files for each scenario |
 | `loaders/` | the loaders: their packages, settings, representations, and what each needs |
+| `stand_ins/` | scripts that run a loader without its cloud service, and read what it loaded |
 | `environments.py` | a virtual environment for each loader |
 | `stores.py` | reading the loaded tables |
 | `loading.py` | one scenario in one loader |

@@ -1,4 +1,4 @@
-"""Reading what a loader has loaded: a schema of PostgreSQL, a DuckDB file, CSV files, files of JSON lines."""
+"""Reading what a loader has loaded: PostgreSQL, a DuckDB file, CSV files, JSON lines, the file of a dump script."""
 
 from __future__ import annotations
 

@@ -58,11 +58,22 @@ TARGET_UNIVERSAL_FILE = Loader(
     },
     read=lambda destination, _: stores.read_csv(destination.folder),
     representation=Representation(
-        statements=("to do",),
+        statements=(
+            "each run has its own folder",
+            "`''` and null are empty cells",
+            "objects are Python's repr, not JSON",
+            "an empty stream has no file",
+        ),
         appends=True,
         has_empty_tables=False,
         expected={Kind.TEXT: null_if_empty},
         decode={Kind.BOOLEAN: boolean_text, Kind.INTEGER: int, Kind.JSON: stores.python_literal},
     ),
-    requirements=(Requirement("another `path` in each run", "to do", "to do"),),
+    requirements=(
+        Requirement(
+            "`file_type: csv`, and another `path` in each run",
+            "Each run opens its files for writing.",
+            "The second run replaces the files of the first, and bookmarks keep the old rows from coming again.",
+        ),
+    ),
 )

@@ -19,7 +19,7 @@ def _structure(schema: Mapping[str, Any], value: Any) -> Any:
     types = _types(schema)
     if types == ["array"]:
         items = schema.get("items", {})
-        absent = [] if items.get("properties") else None
+        absent: list[Any] | None = [] if items.get("properties") else None
         return absent if value is None else [_structure(items, item) for item in value]
     if value is None:
         return None
@@ -52,7 +52,15 @@ def _text(value: Any) -> str:
 
 TARGET_S3TABLES = Loader(
     name="target-s3tables",
-    packages=("target-s3tables==0.0.6", "singer-sdk==0.53.7", "pyiceberg[sql-sqlite]==0.12.0", "pyarrow==26.0.1"),
+    packages=(
+        "target-s3tables==0.0.6",
+        "singer-sdk==0.53.7",
+        "pyiceberg[sql-sqlite]==0.12.0",
+        "pyarrow==26.0.1",
+        "s3fs==2026.1.0",  # without these three, pip tries many versions
+        "aiobotocore==3.10.0",
+        "boto3==1.43.117",
+    ),
     command=("python", str(STAND_INS / "local_iceberg.py")),
     settings=lambda _: {
         "region": "us-east-1",

@@ -20,7 +20,7 @@ def main() -> None:
         columns, rows = found.setdefault(path.relative_to(folder).parts[0], ({}, []))
         columns |= dict.fromkeys(table.column_names)
         rows += table.to_pylist()
-    tables = {
+    tables: dict[str, tuple[list[str], list[list[Any]], dict[str, str]]] = {
         name: (list(columns), [[_plain(row.get(column)) for column in columns] for row in rows], {})
         for name, (columns, rows) in found.items()
     }
