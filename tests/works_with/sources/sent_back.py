@@ -29,7 +29,7 @@ def _emit_through_warehouse(office: Office) -> str:
     messages.write_text(_emit(office), "utf-8")
     database = office.postgres.create_database(office.folder.name, "UTC")
     config.write_text(json.dumps(TARGET_POSTGRES.settings(Destination(office.folder, database))))
-    command = (TARGET_POSTGRES.command, "--config", str(config))
+    command = (*TARGET_POSTGRES.command, "--config", str(config))
     environment = prepare_environment(TARGET_POSTGRES.name, TARGET_POSTGRES.packages, office.environment.folder.parent)
     loaded = environment.run(command, stdin=messages, variables=TARGET_POSTGRES.variables)
     assert loaded.returncode == 0, loaded.stderr
