@@ -24,6 +24,8 @@ from sqlalchemy.pool import ConnectionPoolEntry
 
 from fieldpulse_api.errors import ConfigError
 
+from .private_files import make_private_folder
+
 _LOGGER = logging.getLogger(__name__)
 _engines: weakref.WeakSet[Engine] = weakref.WeakSet()
 _threads_of_connections: dict[ConnectionPoolEntry, int] = {}  # of those that are in use
@@ -40,7 +42,7 @@ def open_database(url: str, tables: MetaData, *, store: str) -> Engine:
     try:
         if engine.dialect.name == "sqlite":
             path = Path(str(engine.url.database))
-            path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+            make_private_folder(path.parent)
             os.close(os.open(path, os.O_CREAT | os.O_RDWR, 0o600))
         _create_tables(tables, engine)
     except (OSError, SQLAlchemyError, ValueError) as error:
@@ -71,6 +73,15 @@ def engine_of(url: str, *, store: str, reads_only: bool = False) -> Engine:
     event.listen(engine, "checkout", _note_checkout)
     event.listen(engine, "checkin", _note_checkin)
     return engine
+
+
+def sqlite_path(url: str) -> Path | None:
+    """Return the file of an SQLAlchemy URL, None if it is not one of SQLite."""
+    with suppress(ArgumentError):
+        parsed = make_url(url)
+        if parsed.drivername.startswith("sqlite") and parsed.database:
+            return Path(parsed.database)
+    return None
 
 
 def close_databases() -> None:

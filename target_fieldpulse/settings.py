@@ -11,6 +11,7 @@ from typing import Any
 from typing_extensions import Self, override
 
 from fieldpulse_api.http.settings import ClientSettings
+from fieldpulse_plugin.database import sqlite_path
 from fieldpulse_plugin.settings import SHARED_SETTINGS, PluginSettings, zone_of
 from target_fieldpulse.ledger.tables import DEFAULT_URL
 from target_fieldpulse.planning.plan import PlanAction
@@ -263,6 +264,17 @@ class TargetSettings(PluginSettings):
             audit_days=config["audit_days"],
             max_failed=config["max_failed"],
         )
+
+    @property
+    def files(self) -> dict[str, Path | None]:
+        """Return the files that the settings name, by setting."""
+        return {
+            "api_key_file": self.client_settings.api_key.path,
+            "ledger_url": sqlite_path(self.ledger_url),
+            "rejects_path": self.rejects_path,
+            "plan_path": self.plan_path,
+            "report_path": self.report_path,
+        }
 
     @property
     def client_settings(self) -> ClientSettings:

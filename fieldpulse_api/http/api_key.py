@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import errno
 import logging
+import os
+import select
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -13,14 +16,15 @@ from fieldpulse_api.errors import ConfigError
 
 _LOGGER = logging.getLogger(__name__)
 _MAX_CHARACTERS = 4096
+_MAX_SECONDS = 5  # for a pipe, such as that of `<(pass show fieldpulse)`
 
 
 class ApiKey:
-    """The key of an account. Only `value` shows it, `repr` and `str` do not."""
+    """The key of an account. Only `value` shows it, `repr` and `str` do not. `path` is its file, if it has one."""
 
     def __init__(self, value: str, path: Path | None = None) -> None:
         self.value = value
-        self._path = path
+        self.path = path
 
     @override
     def __repr__(self) -> str:
@@ -53,9 +57,9 @@ class ApiKey:
 
     def renew(self, rejected: str) -> bool:
         """Read the file again if `rejected` is still the current key; return whether the key differs from it now."""
-        if self._path and self.value == rejected:
+        if self.path and self.value == rejected:
             try:
-                self.value = _read_file(self._path)
+                self.value = _read_file(self.path)
             except ConfigError:  # the file is being replaced: report the rejected key instead
                 return False
             if self.value != rejected:
@@ -71,8 +75,7 @@ def has_key(config: Mapping[str, Any]) -> bool:
 def _read_file(path: Path) -> str:
     where = f"setting api_key_file · {path}"
     try:
-        with path.open(encoding="ascii", errors="replace") as file:
-            return _valid_key(file.read(_MAX_CHARACTERS + 1).strip(), where)
+        return _valid_key(_read(path).decode("ascii", errors="replace").strip(), where)
     except (OSError, ValueError) as error:  # ValueError: the path itself is not valid
         reason = getattr(error, "strerror", None) or "not a path"
         raise ConfigError(
@@ -80,6 +83,20 @@ def _read_file(path: Path) -> str:
             where=where,
             hint="set the path of a file that holds the key and nothing else",
         ) from None
+
+
+def _read(path: Path) -> bytes:
+    """Return the first bytes of a file. A pipe without a writer is empty, and a writer that is mute is an error."""
+    with os.fdopen(os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC), "rb", buffering=0) as file:
+        content = b""
+        while len(content) <= _MAX_CHARACTERS:
+            if not select.select([file], [], [], _MAX_SECONDS)[0]:
+                raise TimeoutError(errno.ETIMEDOUT, "no process writes to it")
+            part = file.read(_MAX_CHARACTERS + 1)
+            if not part:
+                break
+            content += part
+        return content
 
 
 def _valid_key(key: str, where: str) -> str:

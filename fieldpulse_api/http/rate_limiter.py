@@ -10,6 +10,7 @@ import errno
 import hashlib
 import logging
 import os
+import stat
 import struct
 import threading
 import time
@@ -176,15 +177,38 @@ def rate_limit_path(api_key: str) -> Path:
 
 
 def _open(path: Path) -> int:
-    """Open a file in a private folder. Others can write beside that folder, so its owner is checked."""
+    """Open a plain file in a private folder.
+
+    Others can write beside that folder, and know its name. So nothing that they can prepare there is followed: no link,
+    no folder of theirs, no folder that they can write to.
+    """
     try:
         path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-        if path.parent.lstat().st_uid != os.getuid():
-            raise PermissionError(errno.EPERM, "the folder belongs to another user")
-        return os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW, 0o600)
+        folder = os.open(path.parent, os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC)
+        try:
+            _check(os.fstat(folder), "folder")
+            flags = os.O_RDWR | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW | os.O_NONBLOCK
+            file = os.open(path.name, flags, 0o600, dir_fd=folder)
+        finally:
+            os.close(folder)
+        try:
+            _check(os.fstat(file), "file")
+        except OSError:
+            os.close(file)
+            raise
+        else:
+            return file
     except OSError as error:
         raise ConfigError(
             f"The file of the rate limiter cannot be opened ({error.strerror}).",
             where=f"setting rate_limit_store · {path}",
             hint="make the file writable, or set rate_limit_store: memory if no other process uses the key",
         ) from None
+
+
+def _check(status: os.stat_result, kind: str) -> None:
+    """Raise PermissionError for a folder or a file that is not this user's alone."""
+    if status.st_uid != os.getuid() or status.st_mode & 0o077:
+        raise PermissionError(errno.EPERM, f"other users own or can use the {kind}")
+    if kind == "file" and (not stat.S_ISREG(status.st_mode) or status.st_nlink != 1):
+        raise PermissionError(errno.EPERM, "it is not a plain file, or has a second name")

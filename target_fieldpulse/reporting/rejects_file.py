@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import os
 import re
 import threading
@@ -10,11 +11,13 @@ from datetime import datetime, timezone
 from pathlib import Path
 from typing import Any
 
+import msgspec
+
 from fieldpulse_api.values.scalars import iso_timestamp
-from fieldpulse_api.values.strict_json import encode
+from fieldpulse_api.values.strict_json import decode, encode
+from fieldpulse_plugin.private_files import check_writable, is_special, open_private, write_whole
 
-from .private_files import check_writable, open_private
-
+_LOGGER = logging.getLogger(__name__)
 _TIME_KEY = b'{"rejected_at":"'
 _TIME_BYTES = 27
 _TIME = re.compile(rb'\{"rejected_at":"[^"]{27}",')
@@ -44,9 +47,10 @@ class RejectsFile:
     def append(
         self, schema_message: Mapping[str, Any], record: Mapping[str, Any] | str, reason: str, *, rejected_at: float
     ) -> None:
-        """Append a record, or the line of a RECORD message. It is on the disk when this returns.
+        """Append a record, or the line of a RECORD message. All of it is on the disk when this returns.
 
-        Units: `rejected_at` is in epoch seconds.
+        Units:  `rejected_at` is in epoch seconds.
+        Raises: ConfigError if there is no room for all of it: then none of it is in the file.
         """
         stream = schema_message["stream"]
         time = iso_timestamp(datetime.fromtimestamp(rejected_at, timezone.utc)).encode()
@@ -56,6 +60,8 @@ class RejectsFile:
             rest = encode({"type": "RECORD", "stream": stream, "record": record, "rejected": reason})[1:]
         line = _TIME_KEY + time + b'",' + rest + b"\n"
         with self._lock:
+            if self._file >= 0 and not self._is_at_path():
+                self._close()
             if self._file < 0:
                 self._open()
             key = _hash_without_time(line)
@@ -64,16 +70,17 @@ class RejectsFile:
                 return
             schema_line = b""
             if self._schema_messages.get(stream) != schema_message:
-                self._schema_messages[stream] = schema_message
                 schema_line = encode(schema_message) + b"\n"
-            os.write(self._file, schema_line + line)
-            end = os.lseek(self._file, 0, os.SEEK_CUR)
-            self._time_offsets[key] = end - len(line) + len(_TIME_KEY)
-            os.fsync(self._file)
+            write_whole(self._file, schema_line + line, self._path, "rejects_path")
+            self._schema_messages[stream] = schema_message
+            if self._times_file >= 0:
+                self._time_offsets[key] = os.fstat(self._file).st_size - len(line) + len(_TIME_KEY)
 
     def count(self) -> int:
         """Return how many records the file holds, those of earlier runs included; 0 if it cannot be read."""
         try:
+            if is_special(self._path):
+                return 0
             with self._path.open("rb") as lines:
                 return sum(line.startswith(_RECORDS) for line in lines)
         except OSError:
@@ -82,30 +89,64 @@ class RejectsFile:
     def close(self) -> None:
         """Close the file, if it was opened."""
         with self._lock:
-            for file in (self._file, self._times_file):
-                if file >= 0:
-                    os.close(file)
-            self._file = self._times_file = -1
+            self._close()
+
+    def _close(self) -> None:
+        for file in (self._file, self._times_file):
+            if file >= 0:
+                os.close(file)
+        self._file = self._times_file = -1
+        self._time_offsets.clear()
+        self._schema_messages.clear()
+
+    def _is_at_path(self) -> bool:
+        """Return whether the open file is still the one at the path: it may be moved away to be replayed."""
+        try:
+            return os.path.samestat(os.fstat(self._file), self._path.stat())
+        except OSError:
+            return False
 
     def _open(self) -> None:
-        is_truncated, offset = False, 0
-        if self._path.exists():
-            with self._path.open("rb") as lines:
-                for line in lines:
-                    if _TIME.match(line):
-                        self._time_offsets[_hash_without_time(line)] = offset + len(_TIME_KEY)
-                    offset += len(line)
-                    is_truncated = not line.endswith(b"\n")
         self._file = open_private(self._path, "rejects_path", appends=True)
+        if is_special(self._path):
+            return
         self._times_file = os.open(self._path, os.O_RDWR)  # a file that was opened for appending only appends
-        if is_truncated:  # a run was killed while it wrote
-            os.write(self._file, b"\n")
+        offset, line = 0, b"\n"
+        with self._path.open("rb") as lines:
+            for line in lines:
+                if _TIME.match(line):
+                    self._time_offsets[_hash_without_time(line)] = offset + len(_TIME_KEY)
+                offset += len(line)
+        if not line.endswith(b"\n"):
+            if _is_whole(line):  # somebody edited the file
+                write_whole(self._file, b"\n", self._path, "rejects_path")
+            else:
+                self._set_torn_line_aside(line, offset - len(line))
+
+    def _set_torn_line_aside(self, line: bytes, offset: int) -> None:
+        """Move the end of a line that a killed run began into a file beside. Its record comes again with the STATE."""
+        torn = self._path.with_name(f"{self._path.name}.torn")
+        _LOGGER.warning("The rejects file ends in the middle of a line: moved that line to %s", torn)
+        file = open_private(torn, "rejects_path", appends=True)
+        try:
+            write_whole(file, line + b"\n", torn, "rejects_path")
+        finally:
+            os.close(file)
+        os.ftruncate(self._times_file, offset)
 
     def _set_later_time(self, offset: int, time: bytes) -> None:
         """Overwrite the time of a line, unless it is later. All times have the same width and sort as text."""
         if os.pread(self._times_file, _TIME_BYTES, offset) < time:
             os.pwrite(self._times_file, time, offset)
             os.fsync(self._times_file)
+
+
+def _is_whole(line: bytes) -> bool:
+    try:
+        decode(line)
+    except msgspec.DecodeError:
+        return False
+    return True
 
 
 def _hash_without_time(line: bytes) -> int:

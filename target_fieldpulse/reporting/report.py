@@ -13,11 +13,10 @@ from typing import Any
 
 import msgspec
 
-from fieldpulse_api.errors import ConfigError
 from fieldpulse_api.values.scalars import iso_timestamp
+from fieldpulse_plugin.private_files import is_special
 
 from .outcomes import OUTCOMES
-from .private_files import check_writable
 
 Counts = Mapping[str, Mapping[str, int]]
 """By stream: how many records were read, and how many had each outcome."""
@@ -70,20 +69,18 @@ def replay_hint(waiting: int, path: Path) -> str:
     )
 
 
-def check_report_path(path: Path, *others: Path | None) -> None:
-    """Raise ConfigError if the report cannot be written, or would overwrite another file of the run."""
-    check_writable(path, "report_path")
-    if path.resolve() in {other.resolve() for other in others if other}:
-        raise ConfigError(
-            "The report would overwrite another file of the run.",
-            where=f"setting report_path · {path}",
-            hint="set a path of its own",
-        )
-
-
 def write_report(path: Path, report: Mapping[str, Any]) -> None:
     """Write a report as JSON, replacing the file atomically. Raises: OSError."""
-    descriptor, name = tempfile.mkstemp(dir=path.parent, prefix=path.name)
-    with os.fdopen(descriptor, "wb") as file:
-        file.write(msgspec.json.format(msgspec.json.encode(report), indent=2) + b"\n")
-    Path(name).replace(path)
+    content = msgspec.json.format(msgspec.json.encode(report), indent=2) + b"\n"
+    if is_special(path):  # such as /dev/stdout
+        path.write_bytes(content)
+        return
+    target = path.resolve()  # what a symbolic link leads to, and not the link
+    descriptor, name = tempfile.mkstemp(dir=target.parent, prefix=target.name)
+    try:
+        with os.fdopen(descriptor, "wb") as file:
+            file.write(content)
+        Path(name).replace(target)
+    except OSError:
+        Path(name).unlink(missing_ok=True)
+        raise

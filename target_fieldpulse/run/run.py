@@ -18,6 +18,7 @@ from fieldpulse_api.errors import (
 from fieldpulse_api.http.client import Client
 from fieldpulse_api.resources.catalogue import WRITABLE
 from fieldpulse_api.resources.model import WritableResource
+from fieldpulse_plugin.private_files import check_distinct, check_writable
 from fieldpulse_plugin.progress import Progress
 from target_fieldpulse.planning.safety_limits import SafetyLimits
 from target_fieldpulse.records.field_codec import FieldCodec
@@ -27,7 +28,6 @@ from target_fieldpulse.reporting.outcomes import Outcomes, WriteResult
 from target_fieldpulse.reporting.rejects_file import RejectsFile
 from target_fieldpulse.reporting.report import (
     RunTimer,
-    check_report_path,
     closing_line,
     replay_hint,
     summary_table,
@@ -76,8 +76,9 @@ class TargetRun:
         self._emit_state, self._client_factory = emit, client_factory
         self._codec = FieldCodec(settings.record_zone, settings.phone_region, api_zone=settings.zone)
         self._safety_limits = SafetyLimits(settings.limits, self._row_count)
+        check_distinct(settings.files)
         if settings.report_path:
-            check_report_path(settings.report_path, settings.rejects_path, settings.plan_path)
+            check_writable(settings.report_path, "report_path")
         self._rejects = RejectsFile(settings.rejects_path)
         if settings.plan_path and not self._is_dry:
             _LOGGER.warning("plan_path has an effect only with dry_run: this run writes")

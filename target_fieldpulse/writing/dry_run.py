@@ -13,6 +13,7 @@ from typing import Any
 from fieldpulse_api.resources.write_model import Field, FieldType
 from fieldpulse_api.values.strict_json import encode
 from fieldpulse_api.values.text import PERSONAL_COLUMN
+from fieldpulse_plugin.private_files import open_private, write_whole
 from target_fieldpulse.planning.plan import Body, Plan, PlanAction, RowToCreate, differing_fields
 from target_fieldpulse.planning.planned_state import PlannedState
 from target_fieldpulse.records.columns import Column
@@ -20,7 +21,6 @@ from target_fieldpulse.records.custom_fields import DEFINITION, CustomFieldWrite
 from target_fieldpulse.records.custom_fields import FIELD as VALUES
 from target_fieldpulse.records.field_codec import describe
 from target_fieldpulse.reporting.outcomes import Outcome, WriteResult
-from target_fieldpulse.reporting.private_files import open_private
 
 from .services import WriteServices, row_path
 from .update import RowUpdater
@@ -66,6 +66,7 @@ class DryRun:
         self._row_reads = 0
         self._totals: Counter[str] = Counter()
         self._lock = threading.Lock()
+        self._path = path
         self._file = open_private(path, "plan_path", appends=False) if path else -1
 
     def execute(self, plan: Plan) -> WriteResult:
@@ -168,8 +169,9 @@ class DryRun:
         return count + reads_row + (1 + clears if body else 0)
 
     def _write(self, line: Mapping[str, Any]) -> None:
-        if self._file >= 0:
-            os.write(self._file, encode(line) + b"\n")
+        if self._path:
+            with self._lock:  # a line at a time, also if it takes several writes
+                write_whole(self._file, encode(line) + b"\n", self._path, "plan_path")
 
 
 def _change_text(plan: Plan, name: str, change: Mapping[str, Any]) -> str:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import multiprocessing
+import os
 from collections.abc import Callable, Iterator
 from itertools import chain, pairwise
 from pathlib import Path
@@ -187,6 +188,31 @@ def test_a_symbolic_link_is_not_followed(tmp_path: Path) -> None:
     with pytest.raises(ConfigError):
         SharedFileRateLimiter(10, tmp_path / "rate-limit")
     assert (tmp_path / "victim").read_text() == "untouched"
+
+
+@pytest.mark.parametrize("trap", ["folder link", "open folder", "hard link", "pipe", "open file"])
+def test_nothing_that_others_prepared_is_used(tmp_path: Path, trap: str) -> None:
+    """The name of the folder is predictable: the file behind it may be the user's own ledger."""
+    ledger, folder = tmp_path / "ledger.db", tmp_path / "fieldpulse-0"
+    ledger.write_text("SQLite format 3")
+    ledger.chmod(0o600)
+    (tmp_path / "own").mkdir(mode=0o700)
+    if trap == "folder link":
+        folder.symlink_to(tmp_path / "own")
+    else:
+        folder.mkdir(mode=0o700)
+    if trap == "open folder":
+        folder.chmod(0o770)
+    if trap == "hard link":
+        (folder / "rate-limit").hardlink_to(ledger)
+    if trap == "pipe":
+        os.mkfifo(folder / "rate-limit", 0o600)
+    if trap == "open file":
+        (folder / "rate-limit").touch(mode=0o600)
+        (folder / "rate-limit").chmod(0o666)
+    with pytest.raises(ConfigError, match="cannot be opened"):
+        SharedFileRateLimiter(10, folder / "rate-limit")
+    assert ledger.read_text() == "SQLite format 3"
 
 
 def test_a_pause_that_another_process_began_is_logged_once(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
