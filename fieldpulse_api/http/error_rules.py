@@ -34,8 +34,12 @@ def _only(status: int) -> range:
     return range(status, status + 1)
 
 
+DOCUMENTED_REFUSALS = frozenset({400, 401, 403, 404, 413, 422, 429})
+"""Statuses with which FieldPulse says that it did not carry a request out."""
 _REJECTED_KEY = "FieldPulse rejected the API key", "set api_key or api_key_file; `fieldpulse doctor` checks it"
 _REJECTED_RECORD = "FieldPulse rejected the record", "correct the record as the server's message says"
+_NO_PROOF = 408, 425, 499
+"""Statuses that proxies send when they gave up: the request may have been carried out, as after a 5xx."""
 _NO_ROW = "FieldPulse has no such row", "check the id: the row may be deleted"
 
 # The first rule that fits a response counts. An HTTP 200 with `"error": true` is treated as 400.
@@ -67,6 +71,10 @@ ERROR_RULES = (
         RateLimited,
         "FieldPulse throttles this API key",
         "lower requests_per_second: something else uses the key's 50 requests per second",
+    ),
+    *(
+        ErrorRule(_only(status), ServerError, "FieldPulse's gateway gave up", RUN_AGAIN, is_retryable=True)
+        for status in _NO_PROOF
     ),
     ErrorRule(range(500, 1000), ServerError, "FieldPulse had an internal error", RUN_AGAIN, is_retryable=True),
     ErrorRule(range(200, 300), UnexpectedResponse, "FieldPulse sent no valid envelope", RUN_AGAIN, is_retryable=True),

@@ -18,13 +18,14 @@ from fieldpulse_api.errors import (
     FieldPulseError,
     RecordInvalid,
     RowNotFound,
+    ServerError,
     UncertainWrite,
     UnexpectedResponse,
     without_personal_data,
 )
 from fieldpulse_api.values.strict_json import decode
 
-from .error_rules import ERROR_RULES
+from .error_rules import DOCUMENTED_REFUSALS, ERROR_RULES
 
 COUNT_NAMES = ("total_count", "total_results")  # API facts 2.1
 
@@ -73,9 +74,13 @@ def parse_response(response: httpx.Response, *, method: str, where: str) -> ApiR
     if rule.error is RecordInvalid and method == "GET":
         what, hint = "FieldPulse rejected the request", "run again; if it fails again, report the server's message"
     what += f" (HTTP {response.status_code})" + (f": {without_personal_data(message)}" if message else "")
-    if method == "POST" and not httpx.codes.is_client_error(status):
+    proves_nothing = rule.is_retryable or not httpx.codes.is_client_error(status)
+    if method == "POST" and proves_nothing:
         raise uncertain_create(what, where, http_status=response.status_code)
-    raise rule.error(what, where=where, hint=hint, is_retryable=rule.is_retryable, http_status=response.status_code)
+    # A write that is refused without a documented reason may be the fault of its record: the run goes on.
+    is_refused_write = rule.error is UnexpectedResponse and method != "GET" and status not in DOCUMENTED_REFUSALS
+    error = ServerError if is_refused_write and not proves_nothing else rule.error
+    raise error(what, where=where, hint=hint, is_retryable=rule.is_retryable, http_status=response.status_code)
 
 
 def uncertain_create(what: str, where: str, *, http_status: int | None = None) -> UncertainWrite:

@@ -1,4 +1,7 @@
-"""Records for which FieldPulse fails with HTTP 5xx: either the record is the cause, or the server is down."""
+"""Records for which FieldPulse fails: with HTTP 5xx, either the record is the cause, or the server is down.
+
+A refusal with an undocumented status shows that the server is up, and belongs to its record.
+"""
 
 from __future__ import annotations
 
@@ -34,7 +37,8 @@ class ServerFailures:
     def append(self, error: ServerError, settle: Callable[[], None]) -> None:
         """Add a failure; `settle` is called once a record was written. Raises: ServerError at the limit."""
         with self._lock:
-            is_settled = error.failing_since < self._written_at
+            is_refusal = error.http_status is not None and not error.is_retryable
+            is_settled = is_refusal or error.failing_since < self._written_at
             if not is_settled:
                 self._unsettled.append(settle)
             self._last_error = error

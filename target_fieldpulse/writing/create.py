@@ -11,6 +11,7 @@ from dataclasses import dataclass, field, replace
 from typing import Any
 
 from fieldpulse_api.errors import FieldPulseError, RecordInvalid, ServerError, UncertainWrite
+from fieldpulse_api.http.responses import uncertain_create
 from fieldpulse_api.reading.incremental_scan import read_newest_id
 from fieldpulse_api.reading.pages import Pages
 from fieldpulse_api.resources.model import Resource
@@ -138,6 +139,10 @@ class RowCreator:
         body = with_classes if plan.resource.name in self._wants_classes else plan.body
         try:
             return self._services.client.post(path, body).data
+        except ServerError as error:
+            if plan.resource.write_spec.is_money:  # only a documented refusal proves that no money moved
+                raise uncertain_create(error.what, f"POST {path}", http_status=error.http_status) from None
+            raise
         except RecordInvalid as error:
             words = error.what.replace("_", " ")
             if body == with_classes or not any(name.replace("_", " ") in words for name in classes):
