@@ -27,6 +27,16 @@ from fieldpulse_api.errors import ConfigError
 from .private_files import make_private_folder
 
 _LOGGER = logging.getLogger(__name__)
+_CONNECTION_LIMITS = {
+    "connect_timeout": 10,  # seconds
+    "keepalives_idle": 30,
+    "keepalives_interval": 10,
+    "keepalives_count": 3,
+    "tcp_user_timeout": 60_000,  # milliseconds
+}
+"""Limits of libpq for connections to PostgreSQL; the user's URL may have others."""
+_SESSION = ("lock_timeout = '30s'", "statement_timeout = '5min'", "synchronous_commit = on")
+"""Settings of each session. A commit that a crash of the server can undo would make the target create a row twice."""
 _engines: weakref.WeakSet[Engine] = weakref.WeakSet()
 _threads_of_connections: dict[ConnectionPoolEntry, int] = {}  # of those that are in use
 
@@ -61,7 +71,7 @@ def engine_of(url: str, *, store: str, reads_only: bool = False) -> Engine:
         if parsed.drivername in ("postgresql", "postgres"):
             parsed = parsed.set(drivername="postgresql+psycopg")
         if not parsed.drivername.startswith("sqlite"):
-            engine = create_engine(parsed)
+            engine = _server_engine(parsed, has_time_limits=not reads_only)
         elif reads_only:
             path = Path(str(parsed.database)).absolute().as_uri()
             engine = create_engine("sqlite://", creator=lambda: sqlite3.connect(f"{path}?mode=ro", uri=True))
@@ -127,6 +137,23 @@ def _is_lasting(error: Exception) -> bool:
 )
 def _create_tables(tables: MetaData, engine: Engine) -> None:
     tables.create_all(engine)
+
+
+def _server_engine(url: URL, *, has_time_limits: bool) -> Engine:
+    """Return the engine of a database server, which may be mute, restart, or be set to lose what it has committed."""
+    is_postgresql = url.drivername == "postgresql+psycopg"
+    limits = {name: value for name, value in _CONNECTION_LIMITS.items() if name not in url.query}
+    engine = create_engine(url, pool_pre_ping=True, connect_args=limits if is_postgresql else {})
+    if is_postgresql and has_time_limits:
+
+        @event.listens_for(engine, "connect")
+        def _set_session(connection: Any, _: Any) -> None:
+            connection.autocommit = True  # else the first rollback would undo the settings
+            for setting in _SESSION:
+                connection.execute(f"set {setting}")
+            connection.autocommit = False
+
+    return engine
 
 
 def _sqlite_engine(url: URL) -> Engine:

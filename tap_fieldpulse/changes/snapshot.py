@@ -12,10 +12,14 @@ Each run therefore writes under a generation of its own, and its STATE names the
     (there is no STATE at all)        all generations whose STATE was emitted
 
 Invariant: a row's contents are those of the newest generation that counts, and that number never decreases.
+
+A run can lose the lock of the snapshot: its file is removed, or its connection is dropped. If another run has opened a
+stream since, nothing more of the first one is stored.
 """
 
 from __future__ import annotations
 
+import uuid
 from collections.abc import Iterable, Iterator, Mapping
 from itertools import islice
 
@@ -53,7 +57,7 @@ _ROWS = Table(
     Column("body", LargeBinary),
 )
 _STREAMS = Table(
-    "fieldpulse_snapshot_streams_2",
+    "fieldpulse_snapshot_streams_3",
     _METADATA,
     Column("account", String(64), primary_key=True),
     Column("stream", String(64), primary_key=True),
@@ -61,6 +65,7 @@ _STREAMS = Table(
     Column("committed", Integer, nullable=False),  # the newest generation whose rows were stored
     Column("emitted", Integer, nullable=False),  # the newest generation whose STATE was emitted
     Column("baseline", Integer, nullable=False),  # the first generation that saw the full list; 0 for none
+    Column("writer", String(32), nullable=False),  # the run that opened the stream last
 )
 _IDS_PER_STATEMENT = 500
 
@@ -122,8 +127,9 @@ class StreamSnapshot:
         self.generation = confirmed + 1
         self.has_baseline = 0 < baseline <= confirmed
         self._baseline = baseline if self.has_baseline else 0
+        self._writer = uuid.uuid4().hex
         values = {"confirmed": confirmed, "emitted": max(emitted, confirmed), "baseline": self._baseline}
-        connection.execute(update(_STREAMS).where(*self._is_stream).values(**values))
+        connection.execute(update(_STREAMS).where(*self._is_stream).values(**values, writer=self._writer))
         connection.commit()
 
     def row_ids(self) -> set[int]:
@@ -157,29 +163,37 @@ class StreamSnapshot:
         self._write(dict.fromkeys(ids), is_deleted=True)
 
     def commit(self, *, is_full_list: bool) -> None:
-        """Keep this run's generation. `is_full_list` says that all rows of the list were stored."""
+        """Keep this run's generation. `is_full_list` says that all rows of the list were stored. Raises: RunLocked."""
         baseline = self._baseline or (self.generation if is_full_list else 0)
-        with translate_db_errors("snapshot"):
-            values = {"baseline": baseline, "committed": self.generation}
-            self._connection.execute(update(_STREAMS).where(*self._is_stream).values(**values))
-            self._connection.commit()
+        self._update_stream(baseline=baseline, committed=self.generation)
 
     def on_state_emitted(self) -> None:
-        """Store that the STATE that names this generation was emitted."""
-        with translate_db_errors("snapshot"):
-            self._connection.execute(update(_STREAMS).where(*self._is_stream).values(emitted=self.generation))
-            self._connection.commit()
+        """Store that the STATE that names this generation was emitted. Raises: RunLocked."""
+        self._update_stream(emitted=self.generation)
 
     def close(self) -> None:
         """Close the connection; what was not committed is lost."""
         self._connection.close()
+
+    def _update_stream(self, **values: int) -> None:
+        is_own = (*self._is_stream, _STREAMS.c.writer == self._writer)
+        with translate_db_errors("snapshot"):
+            if self._connection.execute(update(_STREAMS).where(*is_own).values(**values)).rowcount:
+                self._connection.commit()
+                return
+            self._connection.rollback()
+        raise RunLocked(
+            "This run has lost its lock of the snapshot: another run has begun to use it.",
+            where=f"setting snapshot_url · stream {self._key['stream']}",
+            hint="let one run at a time use a snapshot; the other run goes on with it",
+        )
 
     def _read_generations(self) -> tuple[int, int, int, int]:
         row = self._connection.execute(select(_STREAMS).where(*self._is_stream)).one_or_none()
         if row:
             return row.confirmed, row.committed, row.emitted, row.baseline
         values = dict.fromkeys(("confirmed", "committed", "emitted", "baseline"), 0)
-        self._connection.execute(insert(_STREAMS).values(**self._key, **values))
+        self._connection.execute(insert(_STREAMS).values(**self._key, **values, writer=""))
         return 0, 0, 0, 0
 
     def _discard_after(self, generation: int) -> None:

@@ -165,3 +165,24 @@ def test_a_store_that_cannot_be_opened_is_a_configuration_error(url: str) -> Non
     with pytest.raises(ConfigError) as caught:
         Snapshot(url, "account")
     assert "snapshot_url" in caught.value.where
+
+
+def test_a_run_that_lost_its_lock_stores_nothing_more(snapshot: Snapshot) -> None:
+    """Another run has opened the stream: what it has seen is not stored."""
+    token = finish(begin(snapshot, None))
+    first = begin(snapshot, token)
+    second = begin(snapshot, token)
+    first.upsert({1: b"first"})
+    with pytest.raises(RunLocked, match="lost its lock") as caught:
+        first.commit(is_full_list=True)
+    assert caught.value.exit_status == 4
+    second.upsert({1: b"second"})
+    second.commit(is_full_list=True)
+    with pytest.raises(RunLocked):
+        first.on_state_emitted()
+    first.close()
+    second.on_state_emitted()
+    second.close()
+    stream = begin(snapshot, second.generation)
+    assert stream.read_bodies([1]) == {1: b"second"}
+    finish(stream)

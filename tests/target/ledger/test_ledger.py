@@ -314,3 +314,17 @@ def test_a_ledger_that_cannot_be_opened_names_its_setting(ledger_url: str) -> No
         LedgerDatabase(ledger_url)
     assert "ledger_url" in caught.value.where
     assert ledger_url not in str(caught.value)
+
+
+def test_a_session_of_postgresql_has_limits_and_loses_no_commit(postgres: str) -> None:
+    """The role's commits are asynchronous. A connection that was dropped while it was idle is replaced."""
+    with closing(LedgerDatabase(f"{postgres}&options=-c%20synchronous_commit%3Doff")) as database:
+        with database.begin() as connection:
+            names = ("lock_timeout", "statement_timeout", "synchronous_commit")
+            values = [connection.scalar(text(f"show {name}")) for name in names]
+            process = connection.scalar(text("select pg_backend_pid()"))
+        assert values == ["30s", "5min", "on"]
+        with _connected(postgres) as connection:
+            connection.execute(text(f"select pg_terminate_backend({process})"))
+        with database.begin() as connection:
+            assert connection.scalar(text("show synchronous_commit")) == "on"
