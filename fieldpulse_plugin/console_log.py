@@ -11,6 +11,8 @@ import singer_sdk
 from singer_sdk.logging import ConsoleFormatter as SdkConsoleFormatter
 from typing_extensions import override
 
+from fieldpulse_api.values.text import printable
+
 _SDK_FOLDER = str(Path(singer_sdk.__file__).parent)
 
 
@@ -34,6 +36,24 @@ class ConsoleFormatter(logging.Formatter):
         return f"{prefix}{what}\n  where: {where}\n  do:    {hint}"
 
 
+class PrintableFilter(logging.Filter):
+    """Filter that changes records instead of hiding them: names and messages of others are escaped in every format.
+
+    A record with the attribute `is_traceback` keeps its lines.
+    """
+
+    @override
+    def filter(self, record: logging.LogRecord) -> bool:
+        message = record.getMessage()
+        if not message.isprintable():
+            lines = message.split("\n") if hasattr(record, "is_traceback") else [message]
+            record.msg, record.args = "\n".join(map(printable, lines)), None
+        for name in ("what", "where", "hint"):
+            if hasattr(record, name):
+                setattr(record, name, printable(getattr(record, name)))
+        return True
+
+
 class SdkNoiseFilter(logging.Filter):
     """Filter that hides the SDK's own INFO and ERROR records, unless the level is DEBUG.
 
@@ -52,6 +72,7 @@ def configure_console() -> None:
     """Log to stderr, at the level that LOGLEVEL names. For commands that the SDK does not configure."""
     handler = logging.StreamHandler(sys.stderr)
     handler.setFormatter(ConsoleFormatter())
+    handler.addFilter(PrintableFilter())
     logging.basicConfig(handlers=[handler], level=os.environ.get("LOGLEVEL", "INFO").upper())
 
 
@@ -59,5 +80,6 @@ def adapt_sdk_logging() -> None:
     """Shorten the lines of the SDK's console handler and hide its noise. Handlers of a runner keep their format."""
     for handler in logging.getLogger().handlers:
         handler.addFilter(SdkNoiseFilter())
+        handler.addFilter(PrintableFilter())
         if isinstance(handler.formatter, SdkConsoleFormatter):
             handler.setFormatter(ConsoleFormatter())

@@ -15,6 +15,7 @@ from typing import IO, NoReturn
 import click
 
 from fieldpulse_api.errors import FieldPulseError, UserError, without_personal_data
+from fieldpulse_api.values.text import printable
 
 from .console_log import configure_console
 from .database import close_databases
@@ -108,7 +109,7 @@ def report_error(error: BaseException) -> int:
     described = error if isinstance(error, FieldPulseError) else _as_fieldpulse_error(error)
     extra = {"what": described.what, "where": described.where, "hint": described.hint}
     _LOGGER.error("%s", described.one_line, extra=extra)
-    _LOGGER.debug("%s", _traceback(error))
+    _LOGGER.debug("%s", _traceback(error), extra={"is_traceback": True})
     return described.exit_status
 
 
@@ -141,6 +142,6 @@ def _traceback(error: BaseException) -> str:
     cause: BaseException | None = error
     while cause is not None:
         frames = "".join(traceback.format_tb(cause.__traceback__))
-        parts.append(f"Traceback:\n{frames}{type(cause).__name__}: {without_personal_data(str(cause))}")
+        parts.append(f"Traceback:\n{frames}{type(cause).__name__}: {printable(without_personal_data(str(cause)))}")
         cause = cause.__cause__ or (None if cause.__suppress_context__ else cause.__context__)
     return "\ncaused by: ".join(parts)

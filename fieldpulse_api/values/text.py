@@ -23,6 +23,13 @@ def visible(text: str) -> str:
     return "".join(" " if kind == _SPACES else character for kind, character in kinds if kind != _INVISIBLE).strip()
 
 
+def printable(text: str) -> str:
+    """Return a text that steers no terminal and begins no line of its own: what is not printable is escaped."""
+    if text.isprintable():
+        return text
+    return "".join(each if each.isprintable() else each.encode("unicode_escape").decode() for each in text)
+
+
 def is_empty(value: Any) -> bool:
     """Return whether a value is null, or a text of which nothing is visible."""
     return value is None or (isinstance(value, str) and not visible(value))

@@ -217,3 +217,32 @@ def test_the_ledger_is_closed_when_the_target_ends(target_config: Config, tmp_pa
     ended = run_process(plugin_command("target_fieldpulse", target_config, tmp_path), lines)
     assert (ended.returncode == 0) == (input_kind == "valid")
     assert_is_closed(tmp_path / "ledger.db")
+
+
+@pytest.mark.parametrize("is_structured", [False, True], ids=["console", "JSON"])
+def test_nothing_steers_a_terminal_or_forges_a_line(
+    sandbox: Sandbox,
+    target_config: Config,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    is_structured: bool,
+) -> None:
+    """Names of properties and keys, and the server's words, come from others: escape codes, line feeds, bidi marks."""
+    evil = "x\x1b[2J\u202e\x9b31m\r\nERROR forged"
+    sandbox.add_fault(Fault("error_status", method="POST", status=503))
+    messages = (
+        schema_message("customers", "external_id", "first_name", evil),
+        record_message("customers", external_id=f"a{evil[6:]}", first_name="Ann"),
+        record_message("customers", external_id="b\u202ec", first_name=["Ann"]),
+        schema_message(f"s{evil}", "id"),
+    )
+    if is_structured:
+        (tmp_path / "log.yml").write_text(STRUCTURED)
+        monkeypatch.setenv("SINGER_SDK_LOG_CONFIG", str(tmp_path / "log.yml"))
+    ended = run_process(plugin_command("target_fieldpulse", target_config, tmp_path), singer_lines(*messages))
+    lines = ended.stderr.splitlines()
+    shown = [json.loads(line)["message"] for line in lines] if is_structured else lines
+    assert any("cannot be written" in line for line in shown)
+    assert ended.returncode == 2
+    assert [line for line in shown if not line.isprintable()] == []
+    assert not [line for line in shown if line.startswith("ERROR forged")]
