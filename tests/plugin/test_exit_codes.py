@@ -241,8 +241,8 @@ def test_nothing_steers_a_terminal_or_forges_a_line(
         monkeypatch.setenv("SINGER_SDK_LOG_CONFIG", str(tmp_path / "log.yml"))
     ended = run_process(plugin_command("target_fieldpulse", target_config, tmp_path), singer_lines(*messages))
     lines = ended.stderr.splitlines()
-    shown = [json.loads(line)["message"] for line in lines] if is_structured else lines
-    assert any("cannot be written" in line for line in shown)
+    logged = [json.loads(line)["message"] for line in lines] if is_structured else lines
+    assert any("cannot be written" in line for line in logged)
     assert ended.returncode == 2
-    assert [line for line in shown if not line.isprintable()] == []
-    assert not [line for line in shown if line.startswith("ERROR forged")]
+    assert [line for line in logged if not line.isprintable()] == []
+    assert not [line for line in logged if line.startswith("ERROR forged")]
