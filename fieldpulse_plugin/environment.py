@@ -15,12 +15,16 @@ from fieldpulse_api.values.strict_json import parse
 
 from .validation import TYPO_SIMILARITY
 
+_PREFIXES = ("TAP_FIELDPULSE_", "TARGET_FIELDPULSE_")
 _BOOLEANS = {"true": True, "1": True, "yes": True, "on": True, "false": False, "0": False, "no": False, "off": False}
 _OTHER_NAMES = ("loglevel", "load_schema", "executable")  # read by the SDK and by Meltano, and not settings
 
 
 def environment_variables() -> dict[str, str]:
-    """Return the process environment, merged over the `.env` file of the working directory. Raises: ConfigError."""
+    """Return the process environment, merged over the `.env` file of the working directory.
+
+    Raises: ConfigError, also if the file would send the key of the environment to an address of its own.
+    """
     try:
         dotenv = {name: value for name, value in dotenv_values(".env").items() if value is not None}
     except (OSError, ValueError) as error:
@@ -29,6 +33,14 @@ def environment_variables() -> dict[str, str]:
             where=str(Path(".env").resolve()),
             hint="save it as UTF-8, or remove it",
         ) from None
+    for prefix in _PREFIXES:
+        has_key = any(prefix + name in os.environ for name in ("API_KEY", "API_KEY_FILE"))
+        if has_key and prefix + "API_URL" in dotenv and prefix + "API_URL" not in os.environ:
+            raise ConfigError(
+                "The .env file of this folder has an address for the API key of the environment.",
+                where=f"{Path('.env').resolve()} · {prefix}API_URL",
+                hint="set key and address in the same place: whoever writes the file would get the key",
+            )
     return {**dotenv, **os.environ}
 
 

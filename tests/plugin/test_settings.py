@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from fieldpulse_api.errors import ConfigError
-from fieldpulse_plugin.environment import settings_from_environment
+from fieldpulse_plugin.environment import environment_variables, settings_from_environment
 from tap_fieldpulse.tap import TapFieldPulse
 from target_fieldpulse.target import TargetFieldPulse
 from tests.harness.commands import run_command
@@ -184,3 +184,20 @@ def test_variables_of_meltano_are_not_settings(name: str, monkeypatch: pytest.Mo
     """They are neither read nor warned of. It has one for each member of an object."""
     monkeypatch.setenv(name, "x")
     assert settings_from_environment("TAP_FIELDPULSE_", TapFieldPulse.config_jsonschema["properties"]) == {}
+
+
+@pytest.mark.parametrize("key", ["API_KEY", "API_KEY_FILE"])
+@pytest.mark.parametrize("prefix", ["TAP_FIELDPULSE_", "TARGET_FIELDPULSE_"])
+def test_the_file_of_a_folder_does_not_redirect_the_key(
+    prefix: str, key: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The key of the environment goes to the address of the environment, whatever `.env` the current folder has."""
+    (tmp_path / ".env").write_text(f"{prefix}API_URL=http://127.0.0.1:9\n")
+    monkeypatch.chdir(tmp_path)
+    assert environment_variables()[f"{prefix}API_URL"] == "http://127.0.0.1:9"
+    monkeypatch.setenv(prefix + key, "secret")
+    with pytest.raises(ConfigError, match="an address for the API key") as caught:
+        environment_variables()
+    assert "secret" not in str(caught.value)
+    monkeypatch.setenv(f"{prefix}API_URL", "https://own.example.com")
+    assert environment_variables()[f"{prefix}API_URL"] == "https://own.example.com"
