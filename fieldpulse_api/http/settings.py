@@ -17,6 +17,7 @@ from .api_key import ApiKey
 from .rate_limiter import ProcessRateLimiter, RateLimiter, SharedFileRateLimiter, rate_limit_path
 
 API_URL = "https://ywe3crmpll.execute-api.us-east-2.amazonaws.com/stage"
+_MAX_LABEL_BYTES, _MAX_HOST_BYTES = 63, 253  # RFC 1035
 
 
 @dataclass(frozen=True)
@@ -64,7 +65,9 @@ def _valid_url(url: str) -> str:
     # The URL appears in logs, so it must hold no password; a query or fragment would swallow the path.
     has_only_path = url.isprintable() and not set(url) & set(" ?#@")
     is_encrypted = parsed.scheme == "https" or (parsed.scheme == "http" and is_loopback(parsed.host))
-    if all(parsed.host.split(".")) and has_only_path and is_encrypted:
+    labels = parsed.raw_host.split(b".")  # of a domain in its ASCII form, as it is looked up
+    is_host = all(0 < len(label) <= _MAX_LABEL_BYTES for label in labels) and len(parsed.raw_host) <= _MAX_HOST_BYTES
+    if is_host and has_only_path and is_encrypted:
         return url.rstrip("/")
     raise ConfigError(
         "`api_url` must be an https:// URL without credentials, query or fragment.",
