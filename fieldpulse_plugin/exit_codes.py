@@ -8,6 +8,8 @@ import signal
 import sys
 import threading
 import traceback
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from types import FrameType
 from typing import IO, NoReturn
@@ -83,6 +85,23 @@ class EndedBySignal(SystemExit):
 def end_by_signal(signal_number: int, frame: FrameType | None) -> NoReturn:  # noqa: ARG001  Python passes it
     """Raise EndedBySignal. A handler for `signal.signal`."""
     raise EndedBySignal(signal_number)
+
+
+@contextmanager
+def signals_ignored() -> Iterator[None]:
+    """Ignore signals while a run is closed, which takes a limited time: a second one would lose the audit.
+
+    Only the main thread can do so, and only there do signals raise.
+    """
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+    before = {number: signal.signal(number, signal.SIG_IGN) for number in (signal.SIGINT, signal.SIGTERM)}
+    try:
+        yield
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
 
 
 def _repeat_lost_signal(unraisable: sys.UnraisableHookArgs) -> None:

@@ -22,7 +22,7 @@ from typing_extensions import override
 from fieldpulse_api.errors import ConfigError, InvalidInput, RecordInvalid, UnsupportedStreamError, allowed_and_similar
 from fieldpulse_api.resources.catalogue import BY_NAME, WRITABLE
 from fieldpulse_api.values.strict_json import encode
-from fieldpulse_plugin.exit_codes import report_error
+from fieldpulse_plugin.exit_codes import report_error, signals_ignored
 from fieldpulse_plugin.sdk import FieldPulsePlugin
 from fieldpulse_plugin.settings import SHARED_SETTINGS
 from fieldpulse_plugin.stream_maps import UnmappableRecord, maps_without_stream
@@ -298,6 +298,8 @@ class TargetFieldPulse(FieldPulsePlugin, Target):
         try:
             target.listen(file_input)
         except BaseException as error:  # noqa: BLE001  also a signal's SystemExit
-            run.finish(is_stopped=True)
-            sys.exit(run.close(report_error(error)))
-        sys.exit(run.close())
+            with signals_ignored():
+                run.finish(is_stopped=True)
+                sys.exit(run.close(report_error(error)))
+        with signals_ignored():
+            sys.exit(run.close())

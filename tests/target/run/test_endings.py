@@ -5,7 +5,10 @@ from __future__ import annotations
 import json
 import random
 import signal
+import sqlite3
 import subprocess
+import time
+from contextlib import closing
 from pathlib import Path
 from typing import Any
 
@@ -17,7 +20,7 @@ from fieldpulse_sandbox.server.recorded_request import RecordedRequest
 from tests.harness.messages import record_message, singer_lines, state_message
 from tests.harness.processes import plugin_command
 from tests.harness.target_runner import run_target
-from tests.target.shared import CUSTOMERS, numbered_customer, numbered_customers, running_target, wait_until
+from tests.target.shared import CUSTOMERS, numbered_customer, numbered_customers, posts, running_target, wait_until
 
 Config = dict[str, Any]
 
@@ -44,6 +47,26 @@ def test_a_run_stopped_with_an_uncertain_create_emits_no_later_state(
     assert "1 uncertain" in log
     assert run_target(target_config, text, tmp_path).counts == {"created": 1, "unchanged": 1}
     assert numbered_customers(sandbox) == ["New1", "New2"]
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
+def test_a_second_signal_loses_neither_the_closing_line_nor_the_audit(
+    sandbox: Sandbox, target_config: Config, tmp_path: Path, number: int
+) -> None:
+    """The first signal lets the request in flight end, which takes a second."""
+    sandbox.add_fault(Fault("slow_response", method="POST", after_commit=True, seconds=1.5))
+    text = singer_lines(CUSTOMERS, numbered_customer(1), state_message(1))
+    with running_target(target_config, text, tmp_path) as process:
+        wait_until(lambda: posts(sandbox))
+        for _ in range(3):
+            process.send_signal(number)
+            time.sleep(0.2)
+        output, log = process.communicate(timeout=30)
+    assert process.returncode == 128 + number
+    assert "read 1 = 1 created" in log
+    assert output == '{"bookmarks":1}\n'
+    with closing(sqlite3.connect(tmp_path / "ledger.db")) as connection:
+        assert connection.execute("select outcome from fieldpulse_audit_1").fetchall() == [("created",)]
 
 
 def test_a_second_target_is_locked_out(target_config: Config, tmp_path: Path) -> None:
