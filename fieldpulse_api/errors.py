@@ -34,6 +34,7 @@ from collections.abc import Hashable, Iterable
 from typing_extensions import override
 
 _PERSONAL = re.compile(r"\"[^\"]*\"|“[^”]*”|(?<!\w)'[^']*'(?!\w)|\S+@\S+|\+?\d[\d\s().-]{6,}\d")
+_MAX_NAMES = 40
 _MAX_MESSAGE_LENGTH = 300
 
 
@@ -203,12 +204,16 @@ def got_and_allowed(value: object, allowed: Iterable[object]) -> str:
 
 
 def allowed_and_similar(value: object, allowed: Iterable[object]) -> str:
-    """Return `allowed: A, B, C`, followed by the most similar name; the value may be personal and is left out."""
+    """Return `allowed: A, B, C`, followed by the most similar name; the value may be personal and is left out.
+
+    Of many names, such as those of all vendors, only the first are listed.
+    """
     names = [str(name) for name in allowed]
+    more = f" and {len(names) - _MAX_NAMES:,} more" if len(names) > _MAX_NAMES else ""
     by_lower_case = {name.lower(): name for name in names}
     similar = difflib.get_close_matches(str(value).lower(), by_lower_case, n=1)
     suggestion = f"; did you mean {by_lower_case[similar[0]]!r}?" if similar else ""
-    return f"allowed: {', '.join(names)}{suggestion}"
+    return f"allowed: {', '.join(names[:_MAX_NAMES])}{more}{suggestion}"
 
 
 def without_personal_data(text: str) -> str:
