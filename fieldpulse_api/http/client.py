@@ -168,7 +168,7 @@ class Client:
         while True:
             response = self._send(request, where)
             try:
-                return parse_response(response, method=request.method, where=where)
+                return parse_response(response, method=request.method, where=where, api_key=self.settings.api_key.value)
             except RateLimited as error:
                 throttled_count += 1
                 seconds = seconds_until_reset(response, throttled_count)

@@ -27,6 +27,7 @@ from fieldpulse_api.values.strict_json import decode
 
 from .error_rules import DOCUMENTED_REFUSALS, ERROR_RULES
 
+_MIN_KEY_LENGTH = 8  # a shorter key, as of a sandbox, may be part of any word
 COUNT_NAMES = ("total_count", "total_results")  # API facts 2.1
 
 
@@ -53,8 +54,8 @@ class ApiResponse:
     seconds: float = 0.0
 
 
-def parse_response(response: httpx.Response, *, method: str, where: str) -> ApiResponse:
-    """Return the envelope of a response.
+def parse_response(response: httpx.Response, *, method: str, where: str, api_key: str = "") -> ApiResponse:
+    """Return the envelope of a response. No error has the `api_key`, even if the server repeats it.
 
     Raises: the error of the first of `ERROR_RULES` that fits; UncertainWrite if a create may have been carried out.
     """
@@ -67,6 +68,8 @@ def parse_response(response: httpx.Response, *, method: str, where: str) -> ApiR
         return _envelope(response, body)
     status = httpx.codes.BAD_REQUEST if is_envelope else response.status_code
     message = "; ".join(_messages(body))
+    if len(api_key) >= _MIN_KEY_LENGTH:
+        message = message.replace(api_key, "[…]")
     # A 429 may come from a proxy in another form: a used-up quota must not look like a short throttle.
     searched = (message or (response.text if status == httpx.codes.TOO_MANY_REQUESTS else "")).lower()
     rule = next(rule for rule in ERROR_RULES if status in rule.statuses and rule.phrase in searched)

@@ -170,6 +170,17 @@ def test_an_exceeded_quota_is_recognised_without_json() -> None:
         parse_response(response, method="GET", where="GET /customers")
 
 
+@pytest.mark.parametrize(("method", "status"), [("GET", 403), ("POST", 422), ("POST", 502)])
+def test_an_error_does_not_repeat_the_key(method: str, status: int) -> None:
+    """A server or a proxy may quote the header that it refuses."""
+    key = "live-0123456789abcdef"
+    response = httpx.Response(status, json={"errors": [f"The key {key} is not allowed"]})
+    with pytest.raises(errors.FieldPulseError) as caught:
+        parse_response(response, method=method, where="/customers", api_key=key)
+    assert key not in str(caught.value)
+    assert "is not allowed" in caught.value.what
+
+
 @pytest.mark.parametrize(
     ("header", "throttled_count", "seconds"),
     [
