@@ -125,7 +125,8 @@ class TapFieldPulse(FieldPulsePlugin, Tap):
     def sync_all(self) -> None:
         """Sync all streams, and log a closing line.
 
-        Raises: SafetyLimitReached after all streams, if too many rows of one were deleted.
+        Raises: after all streams, SafetyLimitReached if too many rows of one were deleted, or the error of the first
+        one that could not be read.
         """
         context = self.context
         context.check_filters()
@@ -142,8 +143,9 @@ class TapFieldPulse(FieldPulsePlugin, Tap):
         finally:
             self.logger.info("Run %s: %s", ended, context.summary.line(context.client.request_count))
             context.close()
-        if context.summary.safety_limit_errors:
-            raise context.summary.safety_limit_errors[0]
+        errors = [*context.summary.safety_limit_errors, *context.summary.failures]
+        if errors:
+            raise errors[0]
 
     def _check_deletes_are_emitted(self) -> None:
         emits_deletes = any(self.streams[name].selected for name in (DELETED_ROWS, CHANGE_EVENTS))

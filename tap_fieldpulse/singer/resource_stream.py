@@ -17,6 +17,7 @@ from singer_sdk.singerlib.encoding.simple import RecordMessage
 from singer_sdk.streams import Stream
 from typing_extensions import override
 
+from fieldpulse_api.errors import IncompleteRead, ServiceError
 from fieldpulse_api.resources.model import Resource
 from tap_fieldpulse.changes.deleted_rows import DELETED_ROWS, is_delete_record
 from tap_fieldpulse.changes.event_names import SOURCES
@@ -65,7 +66,10 @@ class ResourceStream(Stream):
 
     @override
     def get_records(self, context: object) -> Iterable[Record]:
-        """Yield the records. Change events are written before the records that show them."""
+        """Yield the records. Change events are written before the records that show them.
+
+        A list that cannot be read does not keep the streams behind it from being read: the run fails at its end.
+        """
         if self._context.is_unavailable(self._resource, self.logger):
             return
         change_events, deleted_rows = (
@@ -78,11 +82,19 @@ class ResourceStream(Stream):
         )
         self._stream_sync = self._context.stream_sync(self.name, self.stream_state, self.logger, selection=selection)
         with metrics.http_request_counter(self.name, self._resource.path) as requests:
-            for batch in self._stream_sync.batches():
-                change_events.write(filter(None, map(self._selected_event, batch.events)))
-                deleted_rows.write(batch.deleted_rows)
-                yield from map(self._with_all_properties, batch.records)
-            requests.increment(self._stream_sync.request_count)
+            try:
+                for batch in self._stream_sync.batches():
+                    change_events.write(filter(None, map(self._selected_event, batch.events)))
+                    deleted_rows.write(batch.deleted_rows)
+                    yield from map(self._with_all_properties, batch.records)
+            except (ServiceError, IncompleteRead) as error:
+                if selection.is_connection_test:
+                    raise
+                self.logger.warning("%s was not read to its end: %s", self.name, error.one_line)
+                self._context.summary.add_failure(error)
+                self._stream_sync = None  # its state has not moved
+            else:
+                requests.increment(self._stream_sync.request_count)
 
     @override
     def finalize_state_progress_markers(self, state: dict[str, Any] | None = None) -> None:

@@ -6,8 +6,10 @@ import time
 from collections import Counter
 from dataclasses import dataclass, field
 
-from fieldpulse_api.errors import SafetyLimitReached
+from fieldpulse_api.errors import ConnectionFailed, FieldPulseError, ResponseLost, SafetyLimitReached
 from fieldpulse_api.reading.pages import Verdict
+
+_MAX_FAILED_IN_A_ROW = 2  # more of them mean that the server is down, and each takes the time of all retries
 
 
 @dataclass
@@ -17,16 +19,29 @@ class RunSummary:
     records: int = 0
     verdicts: Counter[Verdict] = field(default_factory=Counter)
     safety_limit_errors: list[SafetyLimitReached] = field(default_factory=list)
+    failures: list[FieldPulseError] = field(default_factory=list)
+    failed_in_a_row: int = 0
     started_at: float = field(default_factory=time.monotonic)
 
     def add_stream(self, records: int, verdict: Verdict) -> None:
         """Add a stream that was read to its end."""
         self.records += records
         self.verdicts[verdict] += 1
+        self.failed_in_a_row = 0
+
+    def add_failure(self, error: FieldPulseError) -> None:
+        """Add a stream that could not be read to its end. Raises: the error, if the server seems to be down."""
+        self.failures.append(error)
+        self.failed_in_a_row += 1
+        is_unreachable = isinstance(error, ConnectionFailed) and not isinstance(error, ResponseLost)
+        if is_unreachable or self.failed_in_a_row > _MAX_FAILED_IN_A_ROW:
+            raise error
 
     def line(self, request_count: int) -> str:
         """Return the closing line: how many streams, with which verdicts, records, requests and seconds."""
         verdicts = " ".join(f"{verdict}={self.verdicts[verdict]}" for verdict in ("complete", "unproven", "incomplete"))
         seconds = time.monotonic() - self.started_at
         streams = self.verdicts.total()
+        if self.failures:
+            verdicts += f" failed={len(self.failures)}"
         return f"streams={streams} records={self.records} {verdicts} requests={request_count} seconds={seconds:.1f}"

@@ -172,3 +172,32 @@ def test_a_closed_output_causes_no_traceback(config: Config, tmp_path: Path) -> 
         process.wait(timeout=30)
     assert process.returncode == 1
     assert "Traceback" not in errors
+
+
+def test_a_list_that_always_fails_does_not_starve_the_others(sandbox: Sandbox, config: Config, tmp_path: Path) -> None:
+    """The streams behind it are read and have bookmarks; the run fails at its end, and names the list."""
+    sandbox.add_fault(Fault("error_status", path="/comments", status=418, times=999))
+    ended = run_process(plugin_command("tap_fieldpulse", config, tmp_path))
+    result = RunResult(ended.stdout)
+    assert ended.returncode == 1
+    assert {"assets", "customers", "jobs", "users"} <= result.records.keys()
+    assert "comments" not in result.records
+    assert result.state["bookmarks"]["comments"] == {}
+    assert "jobs" in result.state["bookmarks"]
+    assert "comments was not read to its end" in ended.stderr
+    assert "failed=1" in ended.stderr
+    assert "GET /comments" in ended.stderr.rpartition("ERROR")[2]
+
+
+def test_a_server_that_is_down_ends_the_run_after_three_lists(sandbox: Sandbox, config: Config, tmp_path: Path) -> None:
+    """Each list would take the time of all retries."""
+    run_process(plugin_command("tap_fieldpulse", config, tmp_path, "--discover"))
+    for path in ("/assets-category", "/assets", "/comments", "/company-profile", "/contracts"):
+        sandbox.add_fault(Fault("error_status", path=path, status=418, times=999))
+    before = len(sandbox.requests)
+    ended = run_process(plugin_command("tap_fieldpulse", config, tmp_path))
+    paths = {request.path for request in sandbox.requests[before:]}
+    assert ended.returncode == 1
+    assert {"/assets-category", "/assets", "/comments"} <= paths
+    assert "/contracts" not in paths
+    assert "Run stopped early" in ended.stderr
