@@ -43,8 +43,8 @@ class PlannedState:
         with self._lock:
             planned = [other for other in self._keys_by_row.get(row, ()) if other.kind is KeyKind.EXTERNAL_ID]
             stored = [other for other in self._ledger.keys_of_row(*row) if other not in self._entries]
-            owners = [other for other in (*planned, *stored) if other != key]
-            return owners[0] if owners else None if self._claims.setdefault(row, key) == key else self._claims[row]
+            owners = [other for other in (*planned, *stored) if other != key] or [self._claims.setdefault(row, key)]
+            return None if owners[0] == key else owners[0]
 
     def apply(self, plan: Plan) -> int:
         """Apply a plan, and return the id of its row."""

@@ -15,7 +15,7 @@ from fieldpulse_api.values.text import PERSONAL_COLUMN, normalized, object_type
 from target_fieldpulse.records.columns import Column
 from target_fieldpulse.records.faults import Faults
 from target_fieldpulse.records.field_codec import CORRECT_IT, describe, folded, invalid_field, list_hint
-from target_fieldpulse.records.ledger_key import KeyKind, LedgerKey, source_key
+from target_fieldpulse.records.ledger_key import KeyKind, LedgerKey, comparable_key, source_key
 from target_fieldpulse.records.numbers import to_integer
 from target_fieldpulse.records.parsed_record import Record, is_blank, to_row_id
 
@@ -225,10 +225,7 @@ def _find_in_column(lookup: Lookup, reference: Reference, column: Column, value:
 
 def _comparable(value: Any) -> str:
     """Return the form in which two ids, or two object types, are the same."""
-    try:
-        return object_type(source_key(value))
-    except ConversionError:
-        return str(value)
+    return object_type(comparable_key(value))
 
 
 def _missing_row_error(

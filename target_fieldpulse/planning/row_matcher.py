@@ -7,7 +7,7 @@ from typing import Any
 
 from target_fieldpulse.records.columns import Column
 from target_fieldpulse.records.field_codec import FieldCodec, invalid_field
-from target_fieldpulse.records.ledger_key import source_key
+from target_fieldpulse.records.ledger_key import comparable_key
 from target_fieldpulse.records.parsed_record import EXTERNAL_ID, ParsedRecord
 
 from .lookups import Lookup, Lookups
@@ -90,7 +90,7 @@ class RowMatcher:
     def _raise_if_linked_to_other_key(self, record: ParsedRecord, lookup: Lookup, row_id: int, name: str) -> None:
         column = self._key_columns.get(record.resource.name)
         stored = lookup.cell(row_id, column) if column and record.external_id is not None else None
-        if stored not in (None, "") and source_key(stored) != record.external_id:
+        if stored not in (None, "") and comparable_key(stored) != record.external_id:
             raise invalid_field(
                 f"row {row_id} matches by {name} but is already linked to another external_id",
                 name,

@@ -29,7 +29,7 @@ from fieldpulse_api.values.scalars import (
 from fieldpulse_api.values.text import normalized, object_type, visible
 
 from . import numbers
-from .ledger_key import source_key
+from .ledger_key import comparable_key
 from .times import TIME_FORM, to_day, to_time, unix_seconds
 
 CORRECT_IT = "correct the record at its source"
@@ -130,7 +130,7 @@ class FieldCodec:
         if value in (None, "", []):
             return ""
         if field.type is FieldType.KEY:
-            return source_key(value)
+            return comparable_key(value)
         if field.type in (FieldType.PHONE, FieldType.E164):
             return self._complete_number(value) or "".join(letter for letter in str(value) if letter.isdigit())
         return " ".join(visible(str(self.normalized(field, value))).casefold().split())

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from enum import Enum
 from typing import Any
 
-from fieldpulse_api.values.scalars import number_text
+from fieldpulse_api.values.scalars import ConversionError, number_text
 from fieldpulse_api.values.text import visible
 
 _WHOLE_FLOAT = re.compile(r"(-?[1-9]\d*|0)\.0+\Z", re.ASCII)
@@ -34,6 +34,14 @@ def source_key(value: Any) -> str:
     text = visible(value)
     whole = _WHOLE_FLOAT.match(text)
     return whole[1] if whole else text
+
+
+def comparable_key(value: Any) -> str:
+    """Return a key as text, also of a value that cannot be a key: rows may hold one, and records are rejected later."""
+    try:
+        return source_key(value)
+    except ConversionError:
+        return str(value)
 
 
 _PREFIXES = {f"{kind.value}:": kind for kind in KeyKind}

@@ -12,10 +12,9 @@ from typing import Any
 
 from fieldpulse_api.resources.catalogue import WRITABLE
 from fieldpulse_api.resources.write_model import Field, FieldType, Reference, WriteSpec
-from fieldpulse_api.values.scalars import ConversionError
 from fieldpulse_api.values.text import normalized
 from target_fieldpulse.records.field_codec import FieldCodec
-from target_fieldpulse.records.ledger_key import source_key
+from target_fieldpulse.records.ledger_key import comparable_key
 from target_fieldpulse.records.parsed_record import ParsedRecord, Record
 
 from .keyed_executor import OrderingKey
@@ -46,7 +45,7 @@ def keys_written(record: ParsedRecord, match_sets: tuple[tuple[str, ...], ...], 
     if record.external_id is not None:
         keys.append((stream, "external_id", record.external_id))
     columns = (column for column in _NAME_COLUMNS.get(stream, ()) if values.get(column) is not None)
-    keys += [(stream, (column,), (normalized(_text(values[column])),)) for column in columns]
+    keys += [(stream, (column,), (normalized(comparable_key(values[column])),)) for column in columns]
     for fields in match_sets:
         wanted = tuple(_match_value(spec, name, values, codec) for name in fields)
         if all(wanted):
@@ -88,16 +87,8 @@ def _present(reference: Reference, record: Record) -> list[str]:
 
 def _reference_keys(reference: Reference, name: str, value: Any) -> list[OrderingKey]:
     if name == reference.external_id_property:
-        return [(reference.stream, "external_id", _text(value))]
+        return [(reference.stream, "external_id", comparable_key(value))]
     if name != reference.name_property:
-        return [(reference.stream, "id", _text(value))]
+        return [(reference.stream, "id", comparable_key(value))]
     values = value if isinstance(value, list) else [value]
-    return [(reference.stream, (str(reference.column),), (normalized(_text(element)),)) for element in values]
-
-
-def _text(value: Any) -> str:
-    """Return a key or a name as text. A value that is neither has no row, and its record is rejected later."""
-    try:
-        return source_key(value)
-    except ConversionError:
-        return str(value)
+    return [(reference.stream, (str(reference.column),), (normalized(comparable_key(element)),)) for element in values]

@@ -8,8 +8,10 @@ from typing import Any
 
 import pytest
 
+from fieldpulse_api.resources.write_model import Field, FieldType
 from fieldpulse_api.values.scalars import ConversionError
 from fieldpulse_sandbox.sandbox import Sandbox
+from target_fieldpulse.records.field_codec import FieldCodec
 from target_fieldpulse.records.ledger_key import source_key
 from tests.harness.messages import record_message, schema_message, singer_lines
 from tests.harness.target_runner import run_target
@@ -47,9 +49,10 @@ def test_a_key_as_text(value: Any, key: str) -> None:
 
 @pytest.mark.parametrize("value", [True, None, ["a"], {"a": 1}, float("nan"), float("inf")], ids=repr)
 def test_what_is_neither_text_nor_a_number_is_not_a_key(value: Any) -> None:
-    """The parser turns this into the rejection of the record."""
+    """The parser turns this into the rejection of the record. A row that holds it is compared all the same."""
     with pytest.raises(ConversionError):
         source_key(value)
+    assert FieldCodec().match_key(Field("external_id", FieldType.KEY), value) in ("", str(value))
 
 
 def test_a_number_is_the_same_key_in_every_spelling(sandbox: Sandbox, target_config: Config, tmp_path: Path) -> None:
