@@ -42,22 +42,37 @@ class FieldPulseError(Exception):
     """The base of all errors: what happened, where, and a hint what to do.
 
     The three parts never contain a key, a request body or personal data. `http_status` is the status of the response,
-    if there was one. `is_retryable` means that the same request may be sent again.
+    if there was one. `is_retryable` means that the same request may be sent again. `server_message` is the server's
+    message, if `what` has only a part of its words: it may contain personal data.
     """
 
     exit_status = 1
 
     def __init__(
-        self, what: str, *, where: str, hint: str, is_retryable: bool = False, http_status: int | None = None
+        self,
+        what: str,
+        *,
+        where: str,
+        hint: str,
+        is_retryable: bool = False,
+        http_status: int | None = None,
+        server_message: str = "",
     ) -> None:
         super().__init__(what)
         self.what, self.where, self.hint = what, where, hint
-        self.is_retryable, self.http_status = is_retryable, http_status
+        self.is_retryable, self.http_status, self.server_message = is_retryable, http_status, server_message
 
     @property
     def one_line(self) -> str:
         """Return the three parts as one line."""
         return f"{self.what} ({self.where}): {self.hint}"
+
+    @property
+    def full_line(self) -> str:
+        """Return `one_line` with the server's message in full, for the rejects file: it holds the record anyway."""
+        return (
+            f"{self.one_line} · FieldPulse's message: {self.server_message}" if self.server_message else self.one_line
+        )
 
     @override
     def __str__(self) -> str:

@@ -21,13 +21,14 @@ from fieldpulse_api.errors import (
     ServerError,
     UncertainWrite,
     UnexpectedResponse,
-    without_personal_data,
 )
 from fieldpulse_api.values.strict_json import decode
 
 from .error_rules import DOCUMENTED_REFUSALS, ERROR_RULES
+from .server_words import for_log
 
 _MIN_KEY_LENGTH = 8  # a shorter key, as of a sandbox, may be part of any word
+_MAX_MESSAGE_LENGTH = 5000
 COUNT_NAMES = ("total_count", "total_results")  # API facts 2.1
 
 
@@ -76,23 +77,35 @@ def parse_response(response: httpx.Response, *, method: str, where: str, api_key
     what, hint = rule.what, rule.hint
     if rule.error is RecordInvalid and method == "GET":
         what, hint = "FieldPulse rejected the request", "run again; if it fails again, report the server's message"
-    what += f" (HTTP {response.status_code})" + (f": {without_personal_data(message)}" if message else "")
+    words = for_log(message)
+    what += f" (HTTP {response.status_code})" + (f": {words}" if message else "")
+    full = "" if words == message else message[:_MAX_MESSAGE_LENGTH]
     proves_nothing = rule.is_retryable or not httpx.codes.is_client_error(status)
     if method == "POST" and proves_nothing:
-        raise uncertain_create(what, where, http_status=response.status_code)
+        raise uncertain_create(what, where, http_status=response.status_code, server_message=full)
     # A write that is refused without a documented reason may be the fault of its record: the run goes on.
     is_refused_write = rule.error is UnexpectedResponse and method != "GET" and status not in DOCUMENTED_REFUSALS
     error = ServerError if is_refused_write and not proves_nothing else rule.error
-    raise error(what, where=where, hint=hint, is_retryable=rule.is_retryable, http_status=response.status_code)
+    raise error(
+        what,
+        where=where,
+        hint=hint,
+        is_retryable=rule.is_retryable,
+        http_status=response.status_code,
+        server_message=full,
+    )
 
 
-def uncertain_create(what: str, where: str, *, http_status: int | None = None) -> UncertainWrite:
+def uncertain_create(
+    what: str, where: str, *, http_status: int | None = None, server_message: str = ""
+) -> UncertainWrite:
     """Return the error for a POST whose response is lost or says nothing."""
     return UncertainWrite(
         f"{what}. It is unknown whether the row was created.",
         where=where,
         hint="nothing to do: the target looks for the row before it sends the create again",
         http_status=http_status,
+        server_message=server_message,
     )
 
 

@@ -48,7 +48,7 @@ KINDS: dict[Kind, str] = {
     "throttle_one_hour": "429 with `RateLimit-Reset` one hour ahead",
     "throttle_relative_reset": "429 with `RateLimit-Reset` as a number of seconds, not as a UNIX time",
     "quota_exceeded": "429 because the monthly quota is used up",
-    "error_status": "the status `status` with the body of the gateway",
+    "error_status": "the status `status` with the body of the gateway, or with `message`",
     "dropped_connection": "the connection closes before the first byte of the response",
     "slow_response": "the response starts `seconds` late; the request is carried out before or after the wait",
     "slow_body": "the headers come at once, the body in pieces over `seconds`",
@@ -95,6 +95,7 @@ class Fault:
         ),
     ] = 0
     status: Annotated[int, Meta(ge=200, le=599, description="status of `error_status`")] = 500
+    message: Annotated[str | None, Meta(description="message of `error_status`; `none`: the gateway's")] = None
     seconds: Annotated[
         float,
         Meta(ge=0, le=DAY_SECONDS, description="duration of `slow_response` and `slow_body`; distance of a reset time"),

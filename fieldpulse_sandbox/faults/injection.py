@@ -71,7 +71,7 @@ def _replacement_response(fault: Fault, now: float) -> HttpResponse:
         "throttle": lambda: throttled(now, fault.seconds),
         "throttle_without_reset": lambda: gateway_error(429),
         "quota_exceeded": lambda: gateway_error(429, "Limit Exceeded"),
-        "error_status": lambda: gateway_error(fault.status),
+        "error_status": lambda: gateway_error(fault.status, fault.message),
         "not_json": lambda: HttpResponse(200, HTML, media_type="text/html"),
         "html_502": lambda: HttpResponse(502, HTML, media_type="text/html"),
         "empty_body": lambda: HttpResponse(200, b""),

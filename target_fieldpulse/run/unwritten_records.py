@@ -42,7 +42,7 @@ class UnwrittenRecords:
             self._rejects.append(
                 submission.schema_message,
                 record.values,
-                error.one_line,
+                error.full_line,
                 rejected_at=record.rejected_at or rejected_at or time.time(),
             )
         _LOGGER.warning("%s: %s %s: %s", outcome, submission.stream, record.key.redacted, error.one_line)

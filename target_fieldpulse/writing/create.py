@@ -141,10 +141,12 @@ class RowCreator:
             return self._services.client.post(path, body).data
         except ServerError as error:
             if plan.resource.write_spec.is_money:  # only a documented refusal proves that no money moved
-                raise uncertain_create(error.what, f"POST {path}", http_status=error.http_status) from None
+                raise uncertain_create(
+                    error.what, f"POST {path}", http_status=error.http_status, server_message=error.server_message
+                ) from None
             raise
         except RecordInvalid as error:
-            words = error.what.replace("_", " ")
+            words = error.full_line.replace("_", " ")
             if body == with_classes or not any(name.replace("_", " ") in words for name in classes):
                 raise
         row = self._services.client.post(path, with_classes).data

@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 
+from fieldpulse_sandbox.faults.fault import Fault
 from fieldpulse_sandbox.sandbox import Sandbox
 from tests.harness.messages import record_message, singer_lines, state_message
 from tests.harness.target_runner import run_target
@@ -64,6 +65,25 @@ def test_an_invalid_record_is_stored_with_its_reason(
     assert [line["type"] for line in rejects_lines] == ["SCHEMA", "RECORD"]
     assert rejects_lines[1]["record"] == values
     assert reason in rejects_lines[1]["rejected"] + result.stderr
+
+
+@pytest.mark.parametrize("status", [400, 422, 500])
+def test_people_in_the_servers_words_stay_out_of_the_log(
+    sandbox: Sandbox, target_config: Config, tmp_path: Path, status: int
+) -> None:
+    """The rejects file, which holds the record, has the whole message, but for the API key."""
+    words = f"Customer Ada Byron ({sandbox.key}) already exists: ada byron, 214 555 0100, owner Grace Hopper"
+    sandbox.add_fault(Fault("error_status", method="POST", times=9, status=status, message=words))
+    ada = record_message("customers", external_id="ada", first_name="Ada", last_name="Byron", phone="+12145550100")
+    result = run_target(target_config | {"max_failed": 0}, singer_lines(CUSTOMERS, ada), tmp_path)
+    assert result.status == 1
+    assert "Customer […]" in result.stderr
+    assert "already exists" in result.stderr
+    people = ("Ada", "ada ", "Byron", "byron", "Grace", "Hopper", "0100", sandbox.key)
+    assert not [name for name in people if name in result.stderr + result.stdout]
+    rejects = Path(target_config["rejects_path"])
+    if status != 500:
+        assert words.replace(sandbox.key, "[…]") in json.loads(rejects.read_text().splitlines()[1])["rejected"]
 
 
 def test_the_rejects_file_can_be_replayed_after_the_cause_is_fixed(

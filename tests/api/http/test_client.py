@@ -182,6 +182,31 @@ def test_an_error_does_not_repeat_the_key(method: str, status: int) -> None:
 
 
 @pytest.mark.parametrize(
+    ("message", "in_log"),
+    [
+        ("Customer Ada Byron already exists", "Customer […] already exists"),
+        ("Ada Byron, ada@example.com, 214 555 0100: duplicate entry.", "[…]: duplicate entry."),
+        ("ada byron has this display_name already", "[…] has this display_name already"),
+        ("The phone 555-0100 of 山田 is not valid.", "The phone […] of […] is not valid."),
+        ("The display name has already been taken.", "The display name has already been taken."),
+        ("The line_items.0.unit_price field is required.", "The line_items.0.unit_price field is required."),
+        ("The title may not be greater than 255 characters.", "The title may not be greater than 255 characters."),
+        ("SQLSTATE[23000]: Duplicate entry 'Ada' for key 'name'", "[…]: Duplicate entry […] for key […]"),
+        ("Too Many Requests", "Too Many Requests"),
+    ],
+)
+@pytest.mark.parametrize("shape", ["message", "errors"])
+def test_a_name_in_the_servers_words_is_left_out(message: str, in_log: str, shape: str) -> None:
+    """The server may repeat the values of the request, or those of another row. The rejects file gets all its words."""
+    response = httpx.Response(422, json={"message": message} if shape == "message" else {"errors": {"name": [message]}})
+    with pytest.raises(errors.RecordInvalid) as caught:
+        parse_response(response, method="POST", where="/customers")
+    assert caught.value.one_line.startswith(f"FieldPulse rejected the record (HTTP 422): {in_log} (/customers)")
+    assert (message in caught.value.full_line) == (message != str(caught.value.args[0]))
+    assert message in caught.value.full_line
+
+
+@pytest.mark.parametrize(
     ("header", "throttled_count", "seconds"),
     [
         ({"RateLimit-Reset": "1700000005"}, 1, 5.0),
