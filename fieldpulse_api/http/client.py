@@ -6,7 +6,7 @@ import logging
 import math
 import time
 import weakref
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import replace
 from typing import Any
 
@@ -64,6 +64,7 @@ class Client:
             headers={"accept": "application/json", "accept-encoding": "gzip"},
         )
         weakref.finalize(self, self._http.close)
+        self._check_before_write: Callable[[], None] | None = None
 
     @property
     def request_count(self) -> int:
@@ -74,6 +75,14 @@ class Client:
     def requests_of_this_thread(self) -> int:
         """Return how many requests the calling thread has sent, retries included."""
         return self._transport.requests_of_this_thread
+
+    def guard_writes(self, check: Callable[[], None]) -> None:
+        """Call `check` before each POST, PUT and DELETE leaves, retries included. What it raises is raised here.
+
+        It is called last of all, after the wait for a slot and for the connection, and again between the headers and
+        the body: a request without its body is not carried out.
+        """
+        self._check_before_write = check
 
     def get(
         self, path: str, params: Mapping[str, str] | None = None, *, smaller_is_possible: bool = False
@@ -127,6 +136,7 @@ class Client:
             params=params,
             content=content,
             headers=None if body is None else {"content-type": "application/json"},
+            extensions={} if method == "GET" else _trace_extension(self._check_before_write),
         )
         policy, attempts, started_at, failing_since = self._retry_policy, 0, time.monotonic(), math.inf
 
@@ -189,6 +199,16 @@ class Client:
             if request.method == "POST":
                 raise uncertain_create(what, where) from None
             raise ResponseLost(f"{what}.", where=where, hint=RUN_AGAIN, is_retryable=True) from None
+
+
+def _trace_extension(check: Callable[[], None] | None) -> dict[str, Any]:
+    """Return the extension of httpcore that calls `check` right before headers or a body are sent."""
+
+    def trace(event: str, _: object) -> None:
+        if check and event.endswith(("send_request_headers.started", "send_request_body.started")):
+            check()
+
+    return {"trace": trace} if check else {}
 
 
 def _log_retry(request: httpx.Request, where: str, seconds: float, error: BaseException) -> None:

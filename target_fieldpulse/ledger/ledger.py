@@ -15,10 +15,11 @@ from typing import Any, Literal
 from sqlalchemy import Connection, bindparam, delete, func, insert, select, update
 from sqlalchemy.exc import IntegrityError
 
-from fieldpulse_api.errors import ConfigError, RecordInvalid, RunLocked
+from fieldpulse_api.errors import ConfigError, RecordInvalid
 from target_fieldpulse.records.ledger_key import KeyKind, LedgerKey
 from target_fieldpulse.records.property_hashes import PropertyHashes
 
+from .run_marker import lock_lost_error
 from .tables import AUDIT, ENTRIES, RUNS, LedgerDatabase
 
 _KEY_COLUMNS = ("account", "stream", "kind", "source_key")
@@ -131,8 +132,9 @@ class Ledger:
         fingerprint: Mapping[str, str],
         max_id_before: int,
         property_hashes: PropertyHashes | None = None,
+        replaces: Entry | None = None,
     ) -> Entry:
-        """Commit that a create or a link is about to be sent.
+        """Commit that a create or a link is about to be sent, in place of an entry that no longer holds.
 
         Raises: RecordInvalid if the key has an entry already: another process is creating the same record. RunLocked if
         another run has the stream by now.
@@ -146,8 +148,10 @@ class Ledger:
             "updated_at": time.time(),
         }
         with self._database.begin() as connection:
-            connection.execute(delete(ENTRIES).where(*self._is(key), ENTRIES.c.status == "deleted"))
             self._raise_if_lock_lost(connection, key.stream)
+            connection.execute(delete(ENTRIES).where(*self._is(key), ENTRIES.c.status == "deleted"))
+            if replaces:
+                connection.execute(delete(ENTRIES).where(*self._is_unchanged(replaces)))
             try:
                 connection.execute(insert(ENTRIES).values(**self._columns(key), **values))
             except IntegrityError:
@@ -171,7 +175,8 @@ class Ledger:
     ) -> None:
         """Commit the state of the key's row together with its audit row.
 
-        Units: `updated_at` is in epoch seconds: when the values came from their source, if that was not now.
+        Units:  `updated_at` is in epoch seconds: when the values came from their source, if that was not now.
+        Raises: RunLocked if another run has the stream by now: it has read the entry as it is, and may have changed it.
         """
         values = {
             "status": status,
@@ -182,6 +187,7 @@ class Ledger:
             "updated_at": updated_at or time.time(),
         }
         with self._database.begin() as connection:
+            self._raise_if_lock_lost(connection, key.stream)
             if not connection.execute(update(ENTRIES).where(*self._is(key)).values(**values)).rowcount:
                 connection.execute(insert(ENTRIES).values(**self._columns(key), **values, max_id_before=0))
             if audit:
@@ -199,21 +205,20 @@ class Ledger:
             )
 
     def link(self, entry: Entry, row_id: int) -> bool:
-        """Commit that a pending create made a row. Return False, and do nothing, if the entry is not as it was read."""
+        """Commit that a pending create made a row. Return False, and do nothing, if the entry is not as it was read.
+
+        Raises: RunLocked if another run has the stream by now: the row may belong to a create of that run.
+        """
         values = {"status": "linked", "row_id": row_id, "property_hashes": {}, "fingerprint": {}}
         with self._database.begin() as connection:
+            self._raise_if_lock_lost(connection, entry.key.stream)
             statement = update(ENTRIES).where(*self._is_unchanged(entry)).values(**values, updated_at=time.time())
             return bool(connection.execute(statement).rowcount)
 
     def discard(self, entry: Entry) -> bool:
-        """Commit that a pending create or link did not happen. Return False if the entry is not as it was read."""
+        """Commit that an entry does not hold: its create did not happen. Return False if it is not as it was read."""
         with self._database.begin() as connection:
             return bool(connection.execute(delete(ENTRIES).where(*self._is_unchanged(entry))).rowcount)
-
-    def raise_if_lock_lost(self, stream: str) -> None:
-        """Raise RunLocked if another run has the stream by now."""
-        with self._database.begin() as connection:
-            self._raise_if_lock_lost(connection, stream)
 
     def delete(self, key: LedgerKey) -> None:
         """Delete an entry that no longer holds: its row is gone, or its values were overwritten."""
@@ -221,18 +226,20 @@ class Ledger:
             connection.execute(delete(ENTRIES).where(*self._is(key)))
 
     def _raise_if_lock_lost(self, connection: Connection, stream: str) -> None:
-        is_stream = RUNS.c.account == self.account, RUNS.c.stream == stream
-        owner = connection.scalar(select(RUNS.c.run_id).where(*is_stream).with_for_update(read=True))
-        if owner != self._run_id:
-            raise RunLocked(
-                "This run has lost its lock of the ledger: another run has begun to write the stream.",
-                where=f"setting ledger_url · stream {stream}",
-                hint="let one run at a time write; the ledger has what was written, and the other run goes on with it",
-            )
+        if self._run_id is None:  # a command of the user, which holds the lock
+            return
+        is_own = RUNS.c.account == self.account, RUNS.c.stream == stream, RUNS.c.run_id == self._run_id
+        # An update locks the row until the commit, and begins a transaction in SQLite, which a query does not.
+        if not connection.execute(update(RUNS).where(*is_own).values(run_id=self._run_id)).rowcount:
+            raise lock_lost_error(stream)
 
     def _is_unchanged(self, entry: Entry) -> list[Any]:
-        """Return the condition that an entry is pending, and as it was read: another run may have settled it."""
-        return [*self._is(entry.key), ENTRIES.c.status == "pending", ENTRIES.c.updated_at == entry.updated_at]
+        """Return the condition that an entry is as it was read: another run may have settled it."""
+        return [
+            *self._is(entry.key),
+            ENTRIES.c.status == entry.status,
+            ENTRIES.c.updated_at == entry.updated_at,
+        ]
 
     def _raise_if_account_id_lost(self) -> None:
         """Raise ConfigError if entries exist under an account's id: every record would be created again.

@@ -82,8 +82,10 @@ def build_services(
         resources.callback(database.close)
         run_id = uuid.uuid4().hex
         ledger = Ledger(database, account, run_id=run_id, former_account=former_account)
-        runs = RunMarkers(database, account, run_id)
+        timeout_seconds = settings.uncertain_create_timeout_seconds
+        runs = RunMarkers(database, account, run_id, timeout_seconds=timeout_seconds)
         resources.callback(runs.close)
+        client.guard_writes(runs.renew_lease)
         read_options = ReadOptions(zone=settings.zone)
         custom_fields = CustomFieldWriter(client, read_options, codec)
         key_columns = {
@@ -104,7 +106,7 @@ def build_services(
             audit=audit,
             key_columns=key_columns,
             waiter=waiter,
-            timeout_seconds=settings.uncertain_create_timeout_seconds,
+            timeout_seconds=timeout_seconds,
         )
         planned_state = PlannedState(ledger, lookups)
         matcher = RowMatcher(planned_state, lookups, codec, policy, key_columns=key_columns)

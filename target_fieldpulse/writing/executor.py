@@ -50,8 +50,6 @@ class PlanExecutor:
 
     def execute(self, plan: Plan) -> WriteResult:
         """Carry a plan out, after the rows that it refers to and that are missing were created."""
-        if plan.writes:
-            self._services.ledger.raise_if_lock_lost(plan.ledger_key.stream)
         self._safety_limits.count(plan.action, plan.ledger_key.stream)
         if plan.rows_to_create and plan.action == "update" and self._services.policy.fill_empty_only:
             plan = self._updater.only_empty_fields(plan)
@@ -101,7 +99,7 @@ class PlanExecutor:
                 plan = as_create(Plan("create", WRITABLE[row.stream], key, body=dict(row.body)))
                 entry = ledger.find(key)
                 if entry and entry.status == "written":  # the look-up did not find it: it was deleted or renamed
-                    ledger.delete(key)
+                    ledger.discard(entry)
                     entry = None
                 self._created_by_name[key] = self._create_row(plan, is_new=entry is None)
             return self._created_by_name[key]

@@ -118,8 +118,8 @@ class UncertainCreates:
     def _latest_send_time(self, key: LedgerKey) -> float:
         """Return when a create was sent at the latest, by the monotonic clock.
 
-        A run that was killed may have sent it until this run began, however long before it had noted it: it may have
-        been suspended in between. A run that ended by itself left nothing in flight.
+        A run that was killed, or lost its lock, may have sent it however long after it had noted it: it may have been
+        suspended in between. A run that ended by itself left nothing in flight.
         """
         killed_before = self._services.runs.killed_before
         return self._failed_at.get(key, -math.inf if killed_before is None else killed_before)
@@ -197,9 +197,14 @@ def _is_newer(row: Row, entry: Entry) -> bool:
     return int(row["id"]) > entry.max_id_before
 
 
-def _row_of_settled(entry: Entry | None, key: LedgerKey) -> int:
-    """Return the row of a create that somebody else has settled. Raises: UncertainWrite if it has none."""
-    if entry is None or entry.row_id is None or entry.status == "deleted":
+def _row_of_settled(entry: Entry | None, key: LedgerKey) -> int | None:
+    """Return the row of a create that another run or the user has settled, or None if they discarded it.
+
+    Raises: UncertainWrite if the row is gone.
+    """
+    if entry is None:
+        return None
+    if entry.row_id is None or entry.status == "deleted":
         raise _uncertain_error(key, "somebody else has settled it meanwhile")
     return entry.row_id
 

@@ -108,8 +108,9 @@ class RowUpdater:
             raise _uncertain_link_error(key, path)
         if entry and entry.property_hashes == hashes:
             return False
-        ledger.delete(key)
-        pending = ledger.add_pending(key, parent_ids={}, fingerprint={}, max_id_before=0, property_hashes=hashes)
+        pending = ledger.add_pending(
+            key, parent_ids={}, fingerprint={}, max_id_before=0, property_hashes=hashes, replaces=entry
+        )
         try:
             self._services.client.post(path, element)
         except UncertainWrite:

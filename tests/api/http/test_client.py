@@ -62,6 +62,42 @@ def test_a_create_with_30_throttled_attempts_succeeds(sandbox: Sandbox) -> None:
         assert client.request_count == customer_creates(sandbox) == 31
 
 
+def test_the_guard_of_writes_is_asked_before_each_attempt(sandbox: Sandbox) -> None:
+    """Before the headers and before the body, after every 429, and not for a GET."""
+    sandbox.add_fault(Fault("throttle_past_reset", method="POST", times=2))
+    asked_after: list[int] = []
+    with closing(fast_client({"api_key": sandbox.key, "api_url": sandbox.url})) as client:
+        client.guard_writes(lambda: asked_after.append(customer_creates(sandbox)))
+        client.get("/customers")
+        client.post("/customers", CUSTOMER)
+        assert sorted({*asked_after}) == [0, 1, 2]
+        row_id = client.get("/customers").data[0]["id"]
+        client.put(f"/customers/{row_id}", CUSTOMER)
+        client.delete(f"/customers/{row_id}")
+        assert asked_after.count(3) == 4
+
+
+@pytest.mark.parametrize("refused_call", [1, 2], ids=["before the headers", "before the body"])
+def test_a_write_that_the_guard_refuses_is_not_carried_out(sandbox: Sandbox, refused_call: int) -> None:
+    """The client works on after that."""
+    calls = 0
+
+    def refuse() -> None:
+        nonlocal calls
+        calls += 1
+        if calls == refused_call:
+            raise errors.RunLocked("The lock is lost.", where="a test", hint="none")
+
+    with closing(fast_client({"api_key": sandbox.key, "api_url": sandbox.url})) as client:
+        before = len(sandbox.rows("customers"))
+        client.guard_writes(refuse)
+        with pytest.raises(errors.RunLocked):
+            client.post("/customers", CUSTOMER)
+        assert len(sandbox.rows("customers")) == before
+        client.post("/customers", CUSTOMER)
+        assert len(sandbox.rows("customers")) == before + 1
+
+
 def test_an_unknown_path_is_not_mistaken_for_a_rejected_key(client: Client) -> None:
     """The gateway responds to an unknown path with 403 and `Missing Authentication Token`."""
     with pytest.raises(errors.UnexpectedResponse, match="no such path"):

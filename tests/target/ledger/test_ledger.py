@@ -55,7 +55,7 @@ def open_runs(url: str, prefix: str) -> Iterator[OpenRuns]:
 
     def _open(account: str) -> RunMarkers:
         databases.append(LedgerDatabase(url))
-        runs.append(RunMarkers(databases[-1], f"{prefix}-{account}", f"run-{len(runs)}"))
+        runs.append(RunMarkers(databases[-1], f"{prefix}-{account}", f"run-{len(runs)}", timeout_seconds=3))
         return runs[-1]
 
     yield _open
@@ -169,9 +169,30 @@ def test_a_run_that_lost_its_lock_creates_nothing(url: str, open_runs: OpenRuns,
         with pytest.raises(RunLocked, match="lost its lock"):
             add_pending(ledger, "after")
         with pytest.raises(RunLocked, match="lost its lock"):
-            ledger.raise_if_lock_lost("customers")
+            ledger.upsert(key_of("before"), row_id=9, parent_ids={})
+        with pytest.raises(RunLocked, match="lost its lock"):
+            ledger.link(ledger.pending("customers")[0], 9)
         first.end()
-        Ledger(database, f"{prefix}-a", run_id="run-1").raise_if_lock_lost("customers")
+        add_pending(Ledger(database, f"{prefix}-a", run_id="run-1"), "after")
+
+
+def test_a_run_that_was_suspended_looks_for_its_marker_before_it_sends(
+    url: str, open_runs: OpenRuns, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Within the lease it does not look: the run that replaced the marker waits for that long."""
+    now = 1000.0
+    monkeypatch.setattr("time.clock_gettime", lambda _: now)
+    first = open_runs("a")
+    first.start("customers")
+    first.renew_lease()
+    lose_lock(url)
+    second = open_runs("a")
+    second.start("customers")
+    first.renew_lease()
+    now += 1
+    with pytest.raises(RunLocked, match="lost its lock"):
+        first.renew_lease()
+    second.renew_lease()
 
 
 def test_a_symbolic_link_leads_to_the_same_lock(tmp_path: Path) -> None:
@@ -220,8 +241,10 @@ def test_a_stream_of_an_account_is_locked_by_one_run_at_a_time(open_runs: OpenRu
     second.start("customers")
 
 
-def test_a_run_knows_whether_the_one_before_it_was_killed(open_runs: OpenRuns) -> None:
+def test_a_run_knows_whether_the_one_before_it_was_killed(open_runs: OpenRuns, monkeypatch: pytest.MonkeyPatch) -> None:
     """A killed run may have left requests in flight. A run that ended has left none."""
+    now = 1000.0
+    monkeypatch.setattr("time.monotonic", lambda: now)
     killed = open_runs("a")
     killed.start("customers")
     killed.close()
@@ -230,11 +253,30 @@ def test_a_run_knows_whether_the_one_before_it_was_killed(open_runs: OpenRuns) -
     assert after_kill.killed_before is None
     after_kill.start("customers")
     assert after_kill.killed_before is not None
+    now += 60
     after_kill.end()
     after_kill.close()
     after_end = open_runs("a")
     after_end.start("customers")
     assert after_end.killed_before is None
+
+
+def test_a_killed_run_is_waited_for_by_every_run_that_follows_at_once(
+    open_runs: OpenRuns, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A run may end within a second, and the next one may be the first that gets the record of the killed run."""
+    now = 1000.0
+    monkeypatch.setattr("time.monotonic", lambda: now)
+    killed = open_runs("a")
+    killed.start("customers")
+    killed.close()
+    for seconds, is_waited_for in ((1, True), (5, True), (1, False)):
+        following = open_runs("a")
+        following.start("customers")
+        assert (following.killed_before is not None) == is_waited_for
+        now += seconds
+        following.end()
+        following.close()
 
 
 def test_a_ledger_of_a_newer_version_is_refused(url: str) -> None:

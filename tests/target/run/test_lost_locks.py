@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import signal
 import threading
 from collections import Counter
 from pathlib import Path
@@ -13,6 +14,7 @@ from sqlalchemy import text
 from fieldpulse_sandbox.faults.fault import Fault
 from fieldpulse_sandbox.sandbox import Sandbox
 from fieldpulse_sandbox.server.recorded_request import RecordedRequest
+from target_fieldpulse.ledger.ledger import Ledger
 from target_fieldpulse.ledger.tables import LedgerDatabase
 from tests.harness.messages import singer_lines
 from tests.harness.target_runner import run_target
@@ -20,6 +22,19 @@ from tests.target.shared import CUSTOMERS, numbered_customer, numbered_customers
 
 Config = dict[str, Any]
 RECORDS = 60
+
+
+def pending_keys(config: Config) -> list[str]:
+    """Return the keys of the customers whose creates are pending."""
+    database = LedgerDatabase(config["ledger_url"])
+    try:
+        return [
+            entry.key.text
+            for account in Ledger.accounts(database)
+            for entry in Ledger(database, account).pending("customers")
+        ]
+    finally:
+        database.close()
 
 
 @pytest.mark.parametrize("is_link", [False, True], ids=["lock file removed", "symbolic link"])
@@ -49,6 +64,36 @@ def test_two_runs_at_once_create_each_row_once(
     assert "lock" in (second.stderr if is_link else errors)
     assert Counter(numbered_customers(sandbox)).most_common(1)[0][1] == 1
     assert len(numbered_customers(sandbox)) == RECORDS
+
+
+def test_a_run_that_was_suspended_between_noting_and_sending_sends_nothing(
+    sandbox: Sandbox, target_config: Config, tmp_path: Path
+) -> None:
+    """It noted creates, was suspended before their turn in the rate limit, and lost its lock meanwhile.
+
+    The second run does not find these creates, and sends them. The first one then wakes up.
+    """
+    target_config = target_config | {"uncertain_create_timeout_seconds": 1}
+    messages = singer_lines(CUSTOMERS, *map(numbered_customer, range(RECORDS // 3)))
+    first_config = target_config | {"requests_per_second": 5}
+    with running_target(first_config, messages, tmp_path, ends_input=True) as first:
+
+        def suspend(_: RecordedRequest) -> None:  # while no thread of the run is using the ledger
+            if len(posts(sandbox)) == 3:
+                first.send_signal(signal.SIGSTOP)
+
+        sandbox.on_request = suspend
+        wait_until(lambda: len(posts(sandbox)) >= 3)
+        sandbox.on_request = None
+        assert len(pending_keys(target_config)) > 1
+        next(tmp_path.glob("ledger.db.*.lock")).unlink()
+        second = run_target(target_config, messages, tmp_path)
+        first.send_signal(signal.SIGCONT)
+        assert first.stderr
+        errors = first.stderr.read()
+    assert (first.returncode, second.status) == (4, 0)
+    assert "lost its lock" in errors
+    assert numbered_customers(sandbox) == sorted(f"New{number}" for number in range(RECORDS // 3))
 
 
 def test_a_run_that_was_suspended_and_killed_may_have_sent_just_before(
