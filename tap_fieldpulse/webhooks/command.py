@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+import logging
 import re
+import select
 import signal
-import socket
-from contextlib import closing
+import sys
+from collections import Counter
+from contextlib import closing, suppress
 from typing import Any
 
 import click
+from typing_extensions import override
 
 from fieldpulse_api.errors import ConfigError, UserError
 from fieldpulse_plugin.environment import environment_variables, settings_from_environment
@@ -19,8 +23,9 @@ from tap_fieldpulse.settings import TAP_SETTINGS
 
 _PREFIX = "TAP_FIELDPULSE_"
 _TOKEN = re.compile(TAP_SETTINGS["webhook_token"]["pattern"].strip("^$"))
-_MOST_CONNECTIONS = 1000
-_SECONDS_TO_END = 20
+_SECONDS_BETWEEN_REPORTS = 60
+_SECONDS_TO_END = 6
+"""For requests under way when a signal comes: more than the store may take, less than a slow client."""
 
 
 @click.command()
@@ -38,6 +43,7 @@ def webhooks(host: str, port: int) -> None:
         import uvicorn  # noqa: PLC0415  of the extra
 
         from .connection import TimedConnection  # noqa: PLC0415  as above
+        from .listener import Listener, descriptors_for_connections  # noqa: PLC0415  POSIX only
         from .server import Receiver  # noqa: PLC0415  as above
     except ImportError:
         raise UserError(
@@ -49,31 +55,69 @@ def webhooks(host: str, port: int) -> None:
 
     for number in (signal.SIGINT, signal.SIGTERM):  # uvicorn ends in order, and raises the signal again
         signal.signal(number, end_by_signal)
-    with closing(_listen(host, port)) as sock, closing(Inbox(config["snapshot_url"])) as inbox:
-        receiver = Receiver(inbox, token=config["webhook_token"], secret=config.get("webhook_secret"), log=_log)
+    max_descriptor = descriptors_for_connections()
+    with closing(Inbox(config["snapshot_url"])) as inbox:
+        receiver = Receiver(
+            inbox,
+            token=config["webhook_token"],
+            secret=config.get("webhook_secret"),
+            log=_log,
+            max_connections=max_descriptor // 2,
+        )
+        _count_log_records(receiver.counts)
         server = uvicorn.Server(
             uvicorn.Config(
                 receiver,
                 http=TimedConnection,
                 lifespan="off",
                 ws="none",
-                log_level="warning",
+                log_config=None,
                 access_log=False,  # it would contain the token
                 proxy_headers=False,
                 server_header=False,
-                limit_concurrency=_MOST_CONNECTIONS,
+                callback_notify=receiver.report_changes,
+                timeout_notify=_SECONDS_BETWEEN_REPORTS,
                 timeout_graceful_shutdown=_SECONDS_TO_END,
             )
         )
-        _log(f"listening at http://{host}:{sock.getsockname()[1]}/<webhook_token>")
-        try:
-            server.run(sockets=[sock])
-        finally:
-            receiver.report()
+
+        def count_refused() -> None:
+            receiver.counts["too many connections (closed)"] += 1
+
+        with closing(Listener(host, port, max_descriptor=max_descriptor, on_refused=count_refused)) as listener:
+            _log(f"listening at http://{host}:{listener.getsockname()[1]}/<webhook_token>")
+            try:
+                server.run(sockets=[listener])
+            finally:
+                receiver.report()
 
 
 def _log(text: str) -> None:
-    click.echo(f"fieldpulse webhooks: {text}", err=True)
+    """Write a line, unless the process that reads the log has ended or has stopped to read: counts come again."""
+    with suppress(OSError):
+        if select.select([], [sys.stderr], [], 0)[1]:
+            click.echo(f"fieldpulse webhooks: {text}", err=True)
+
+
+class _CountingHandler(logging.Handler):
+    """Count the records of a logger instead of writing them: they hold what was sent, and a client can cause many."""
+
+    def __init__(self, counts: Counter[str]) -> None:
+        super().__init__()
+        self._counts = counts
+
+    @override
+    def emit(self, record: logging.LogRecord) -> None:
+        """Count a record."""
+        self._counts[f"errors ({record.name})"] += 1
+
+
+def _count_log_records(counts: Counter[str]) -> None:
+    for name in ("asyncio", "uvicorn.error"):
+        logger = logging.getLogger(name)
+        logger.setLevel(logging.ERROR)
+        logger.propagate = False
+        logger.handlers = [_CountingHandler(counts)]
 
 
 def _settings() -> dict[str, Any]:
@@ -88,21 +132,3 @@ def _settings() -> dict[str, Any]:
         )
     check_settings(config, {"type": "object", "properties": properties}, where=f"environment · {_PREFIX}…")
     return {"snapshot_url": TAP_SETTINGS["snapshot_url"]["default"], **config}
-
-
-def _listen(host: str, port: int) -> socket.socket:
-    # Without the protocol's number asyncio leaves Nagle's algorithm on, and each response takes 40 ms.
-    family = socket.AF_INET6 if ":" in host else socket.AF_INET
-    sock = socket.socket(family, socket.SOCK_STREAM, socket.IPPROTO_TCP)
-    try:
-        sock.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        sock.bind((host, port))
-        sock.listen(_MOST_CONNECTIONS)
-    except OSError as error:
-        sock.close()
-        raise UserError(
-            f"The receiver cannot listen ({error.strerror}).",
-            where=f"{host}:{port}",
-            hint="choose another --host or --port",
-        ) from None
-    return sock

@@ -20,8 +20,8 @@ from .payload import InvalidDelivery, read_delivery
 
 MAX_BODY_BYTES = 256 * 1024
 """A delivery of FieldPulse has about 500 bytes."""
+MAX_HEAD_BYTES = 16 * 1024
 _MAX_WAITING = 500
-_SECONDS_BETWEEN_REPORTS = 60.0
 
 StatusAndReason: TypeAlias = tuple[int, str]
 
@@ -39,11 +39,15 @@ class Receiver:
     405     wrong method
     408     the body did not arrive within `body_timeout_seconds`
     413     body over 256 KiB
-    503     store unavailable, or `max_waiting` deliveries queued; FieldPulse then retries
+    431     head over 16 KiB
+    500     a bug
+    503     store unavailable, or without an answer for `store_timeout_seconds`;
+            `max_waiting` deliveries queued, or `max_connections` open.
+            FieldPulse then retries
     ======  ==============================================================================
 
-    Responses have no body: a caller without the token learns nothing. `counts` has the number of responses by reason,
-    which `log` gets about once a minute.
+    Responses have no body: a caller without the token learns nothing. `counts` has the number of responses, and of
+    connections that ended without one, by reason. It is all that `log` gets.
     """
 
     def __init__(
@@ -53,32 +57,49 @@ class Receiver:
         token: str,
         secret: str | None = None,
         log: Callable[[str], None],
+        max_connections: int = 1000,
         max_waiting: int = _MAX_WAITING,
         body_timeout_seconds: float = 10,
+        store_timeout_seconds: float = 4,
     ) -> None:
         self.counts: Counter[str] = Counter()
+        self.max_connections = max_connections
         self._path, self._secret = f"/{token}".encode(), secret.encode() if secret else None
-        self._log, self._reported_at = log, -_SECONDS_BETWEEN_REPORTS
-        self._writer, self._body_timeout_seconds = BatchWriter(inbox, max_waiting=max_waiting), body_timeout_seconds
+        self._log, self._reported_counts = log, Counter[str]()
+        self._body_timeout_seconds = body_timeout_seconds
+        self._writer = BatchWriter(inbox, max_waiting=max_waiting, timeout_seconds=store_timeout_seconds)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Respond to one request."""
-        request = Request(scope, receive)
-        status, reason = await self._respond(request)
-        self.counts[reason] += 1
-        now = asyncio.get_running_loop().time()
-        if now - self._reported_at >= _SECONDS_BETWEEN_REPORTS:
-            self._reported_at = now
+        try:
+            status, reason = await self._respond(Request(scope, receive))
+        except Exception as error:  # noqa: BLE001  a traceback could hold what was sent
+            status, reason = 500, f"bug ({type(error).__name__})"
+        await self._send(status, reason, scope, receive, send)
+
+    async def refuse(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Respond to a request on a connection above `max_connections`."""
+        await self._send(503, "too many connections", scope, receive, send)
+
+    async def report_changes(self) -> None:
+        """Log the counts if they have changed since the last report."""
+        if self.counts != self._reported_counts:
             self.report()
+
+    def report(self) -> None:
+        """Log how many responses there were so far, by reason."""
+        self._reported_counts = self.counts.copy()
+        self._log(", ".join(f"{count} {reason}" for reason, count in sorted(self.counts.items())) or "no requests")
+
+    async def _send(self, status: int, reason: str, scope: Scope, receive: Receive, send: Send) -> None:
+        self.counts[reason] += 1
         # The rest of an unread body must not be parsed as the next request.
         headers = {} if status < 400 else {"connection": "close"}  # noqa: PLR2004  HTTP's own border
         await Response(status_code=status, headers=headers)(scope, receive, send)
 
-    def report(self) -> None:
-        """Log how many responses there were so far, by reason."""
-        self._log(", ".join(f"{count} {reason}" for reason, count in sorted(self.counts.items())) or "no requests")
-
     async def _respond(self, request: Request) -> StatusAndReason:
+        if _head_size(request.scope) > MAX_HEAD_BYTES:
+            return 431, "head too large"
         path = request.scope["path"]
         if path == "/health":
             if request.method not in ("GET", "HEAD"):
@@ -113,9 +134,17 @@ async def _written(writing: Awaitable[None], reason: str) -> StatusAndReason:
         await writing
     except QueueFull:
         return 503, "queue full"
+    except asyncio.TimeoutError:
+        return 503, "store does not answer"
     except Exception as error:  # noqa: BLE001  FieldPulse must retry the delivery, whatever the reason
         return 503, f"store unavailable ({type(error).__name__})"
     return 200, reason
+
+
+def _head_size(scope: Scope) -> int:
+    """Return the bytes of a head; h11 limits only those that do not arrive at once."""
+    fields = sum(len(name) + len(value) + len(": \r\n") for name, value in scope["headers"])
+    return fields + len(scope.get("raw_path", b"")) + len(scope["query_string"])
 
 
 async def _read_body(request: Request) -> bytes | None:

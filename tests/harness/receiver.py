@@ -5,6 +5,7 @@ from __future__ import annotations
 import http.client
 import json
 import os
+import socket
 import sqlite3
 import subprocess
 import sys
@@ -98,6 +99,20 @@ class ReceiverProcess:
         """Return the URL for deliveries."""
         return f"{self.address}/{TOKEN}"
 
+    def connect(self, *, buffer_bytes: int | None = None) -> socket.socket:
+        """Return a connection to it that receives `buffer_bytes` before they are read, or as many as usual."""
+        host, port = self.address.removeprefix("http://").split(":")
+        connection = socket.socket()
+        if buffer_bytes:
+            connection.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, buffer_bytes)
+        connection.settimeout(60)
+        connection.connect((host, int(port)))
+        return connection
+
+    def count_sockets(self) -> int:
+        """Return the number of its open sockets."""
+        return sum("socket:" in str(file.readlink()) for file in Path(f"/proc/{self.process.pid}/fd").iterdir())
+
     def stop(self, signal_number: int) -> int:
         """Send a signal and return the exit status."""
         self.process.send_signal(signal_number)
@@ -119,12 +134,13 @@ COMMAND = [sys.executable, "-m", "fieldpulse_cli.main", "webhooks", "--port", "0
 
 
 @contextmanager
-def run_receiver(url: str, **settings: str) -> Iterator[ReceiverProcess]:
-    """Run a receiver with its store at this URL; kill it at the end if it still runs."""
+def run_receiver(url: str, *, max_files: int | None = None, **settings: str) -> Iterator[ReceiverProcess]:
+    """Run a receiver with its store at this URL, with a limit on open files; kill it at the end if it still runs."""
     variables = environment(webhook_token=TOKEN, snapshot_url=url, **settings)
+    limit = ["prlimit", f"--nofile={max_files}:{max_files}"] if max_files else []
     with (
         tempfile.NamedTemporaryFile("w+") as errors,
-        subprocess.Popen(COMMAND, env=variables, stderr=errors, text=True) as process,
+        subprocess.Popen([*limit, *COMMAND], env=variables, stderr=errors, text=True) as process,
     ):
         try:
             yield ReceiverProcess(process, _address(process, Path(errors.name)), errors)

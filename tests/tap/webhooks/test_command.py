@@ -8,7 +8,6 @@ import socket
 import subprocess
 import threading
 from collections import Counter
-from contextlib import ExitStack, suppress
 from pathlib import Path
 
 import pytest
@@ -89,48 +88,6 @@ def test_the_log_contains_no_token_and_no_contents_of_a_delivery(tmp_path: Path)
     assert TOKEN not in log
     assert "canary" not in log
     assert "Acme" not in log
-
-
-def test_an_unread_body_is_not_parsed_as_the_next_request(tmp_path: Path) -> None:
-    """The receiver closes the connection."""
-    with run_receiver(f"sqlite:///{tmp_path}/store.db") as receiver:
-        host, port = receiver.address.removeprefix("http://").split(":")
-        with socket.create_connection((host, int(port)), timeout=60) as connection:
-            connection.sendall(b"POST /x HTTP/1.1\r\nhost: x\r\ncontent-length: 100000000\r\n\r\n")
-            answer = b""
-            while part := connection.recv(4096):
-                answer += part
-    assert answer.startswith(b"HTTP/1.1 404")
-
-
-def test_a_connection_without_complete_headers_is_closed(tmp_path: Path) -> None:
-    """Silent and slow clients are disconnected, before the first request and after a response."""
-    request = b"GET /health HTTP/1.1\r\nhost: x\r\n\r\n"
-    with run_receiver(f"sqlite:///{tmp_path}/store.db") as receiver, ExitStack() as stack:
-        host, port = receiver.address.removeprefix("http://").split(":")
-        address = (host, int(port))
-        silent, slow, later = (stack.enter_context(socket.create_connection(address, timeout=60)) for _ in range(3))
-        slow.sendall(request[:-2])
-        later.sendall(request + request[:-2])
-        assert later.recv(15) == b"HTTP/1.1 200 OK"
-        assert is_closed(slow, b"x-more: x\r\n")
-        assert is_closed(later)
-        assert is_closed(silent)
-
-
-def is_closed(connection: socket.socket, more: bytes = b"") -> bool:
-    """Return whether a connection ends within a minute, although `more` is sent every half second."""
-    connection.settimeout(0.5)
-    for _ in range(120):
-        with suppress(TimeoutError):
-            try:
-                connection.sendall(more)
-                while connection.recv(4096):
-                    pass
-            except ConnectionError:
-                pass
-            return True
-    return False
 
 
 @pytest.mark.parametrize(

@@ -10,7 +10,7 @@ import json
 import sqlite3
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import pytest
 from hypothesis import HealthCheck, given, settings
@@ -136,6 +136,34 @@ def test_the_number_of_waiting_deliveries_is_limited(inbox: Inbox, tmp_path: Pat
     assert asyncio.run(send_request(app, GOOD)) == 200
 
 
+def test_a_delivery_that_timed_out_is_written_no_more(inbox: Inbox, tmp_path: Path) -> None:
+    """It waits for a batch that the store does not answer, and leaves its place. The batch itself may be written."""
+    app = receiver(inbox, max_waiting=2, store_timeout_seconds=0.1)
+    other = sqlite3.connect(tmp_path / "store-webhooks.db", isolation_level=None)
+    other.execute("begin immediate")
+
+    async def send_all() -> list[int]:
+        statuses = [await send_request(app, json.dumps(created_delivery(number)).encode()) for number in range(1, 5)]
+        statuses.append(await send_request(app, path="/health", method="GET"))
+        other.execute("rollback")
+        while await send_request(app, json.dumps(created_delivery(5)).encode()) != 200:
+            pass
+        return statuses
+
+    assert asyncio.run(send_all()) == [503] * 5
+    other.close()
+    assert stored_ids(inbox) == [1, 5]
+
+
+def test_a_bug_is_a_status_and_a_count(inbox: Inbox) -> None:
+    """Uvicorn would log a traceback, which may quote what was sent."""
+    log_lines: list[str] = []
+    app = receiver(inbox, log=log_lines.append)
+    assert asyncio.run(send_request(app, GOOD, path=cast("str", None))) == 500
+    app.report()
+    assert log_lines == ["1 bug (AttributeError)"]
+
+
 def test_health_checks_block_no_delivery(inbox: Inbox, tmp_path: Path) -> None:
     """They need no token. All of them share one check, which does not count towards the limit."""
     app = receiver(inbox, max_waiting=1)
@@ -189,14 +217,15 @@ def test_without_a_secret_a_signature_is_ignored(inbox: Inbox) -> None:
 
 
 def test_the_log_contains_only_counts(inbox: Inbox) -> None:
-    """It contains no token, no name and no value."""
+    """It contains no token, no name and no value, and repeats no line without news."""
     log_lines: list[str] = []
     app = receiver(inbox, log=log_lines.append)
     asyncio.run(send_request(app, json.dumps(status_delivery(7, "Canary", notes="Canary")).encode()))
     asyncio.run(send_request(app, b'{"canary": 1}'))
     asyncio.run(send_request(app, GOOD, path="/canary"))
-    app.report()
-    assert log_lines == ["1 stored", "1 malformed (keys), 1 stored, 1 wrong path"]
+    for _ in range(2):
+        asyncio.run(app.report_changes())
+    assert log_lines == ["1 malformed (keys), 1 stored, 1 wrong path"]
 
 
 @settings(suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow])
