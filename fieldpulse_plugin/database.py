@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import logging
 import os
+import re
 import sqlite3
 import threading
 import weakref
@@ -54,6 +55,7 @@ def open_database(url: str, tables: MetaData, *, store: str) -> Engine:
             path = Path(str(engine.url.database))
             make_private_folder(path.parent)
             os.close(os.open(path, os.O_CREAT | os.O_RDWR, 0o600))
+            _check_only_name(path, store)
         _create_tables(tables, engine)
     except (OSError, SQLAlchemyError, ValueError) as error:
         raise _open_error(store, error) from None
@@ -118,6 +120,25 @@ def translate_db_errors(store: str) -> Iterator[None]:
             where=f"setting {store}_url",
             hint="check the disk or the database server, then run again",
         ) from None
+
+
+def _check_only_name(path: Path, store: str) -> None:
+    """Check that a SQLite file has one name in one folder. Raises: ConfigError; OSError.
+
+    What was committed last is in a second file beside the name. Under another name, SQLite would not see it, and the
+    lock beside it would be another one; a container that mounts the file alone would lose it when it is removed.
+    """
+    real_path, mounts = path.resolve(), b""
+    with suppress(OSError):
+        mounts = Path("/proc/self/mountinfo").read_bytes()
+    mount_point = re.sub(rb"[ \t\n\\]", lambda match: b"\\%03o" % ord(match[0]), os.fsencode(real_path))
+    if real_path.stat().st_nlink > 1:
+        what, hint = "has a second name (a hard link)", "make the other name a copy, then move the copy over it"
+    elif any(line.split()[4] == mount_point for line in mounts.splitlines()):
+        what, hint = "is mounted alone", "mount its folder: SQLite writes a second file beside it"
+    else:
+        return
+    raise ConfigError(f"The file of the {store} {what}.", where=f"setting {store}_url · {real_path}", hint=hint)
 
 
 def _address(url: URL) -> str:

@@ -139,6 +139,7 @@ class TapFieldPulse(FieldPulsePlugin, Tap):
         ended = "stopped early"
         try:
             super().sync_all()
+            context.raise_if_lock_lost()
             ended = "finished"
         finally:
             self.logger.info("Run %s: %s", ended, context.summary.line(context.client.request_count))

@@ -14,7 +14,7 @@ Each run therefore writes under a generation of its own, and its STATE names the
 Invariant: a row's contents are those of the newest generation that counts, and that number never decreases.
 
 A run can lose the lock of the snapshot: its file is removed, or its connection is dropped. If another run has opened a
-stream since, nothing more of the first one is stored.
+stream since, nothing more of the first one is stored, and it does not end with success: both have reported the changes.
 """
 
 from __future__ import annotations
@@ -78,6 +78,7 @@ class Snapshot:
 
     def __init__(self, url: str, account: str) -> None:
         self._account = account
+        self._writers: dict[str, str] = {}  # by stream, for those that this run has opened
         self._engine = open_database(url, _METADATA, store="snapshot")
         try:
             has_one_writer = self._engine.dialect.name == "sqlite"
@@ -92,7 +93,18 @@ class Snapshot:
         `state_generation` is the one that the stream's state names. `has_state` says that the run was given any state.
         """
         with translate_db_errors("snapshot"):
-            return StreamSnapshot(self._engine.connect(), self._account, name, state_generation, has_state=has_state)
+            stream = StreamSnapshot(self._engine.connect(), self._account, name, state_generation, has_state=has_state)
+        self._writers[name] = stream.writer
+        return stream
+
+    def raise_if_lock_lost(self) -> None:
+        """Raise RunLocked if another run has opened a stream since this one did."""
+        with translate_db_errors("snapshot"), self._engine.connect() as connection:
+            query = select(_STREAMS.c.stream, _STREAMS.c.writer).where(_STREAMS.c.account == self._account)
+            writers = {row.stream: row.writer for row in connection.execute(query)}
+        for name, writer in self._writers.items():
+            if writers.get(name) != writer:
+                raise _lock_lost_error(name)
 
     def close(self) -> None:
         """Close the connections and release the lock."""
@@ -127,9 +139,9 @@ class StreamSnapshot:
         self.generation = confirmed + 1
         self.has_baseline = 0 < baseline <= confirmed
         self._baseline = baseline if self.has_baseline else 0
-        self._writer = uuid.uuid4().hex
+        self.writer = uuid.uuid4().hex
         values = {"confirmed": confirmed, "emitted": max(emitted, confirmed), "baseline": self._baseline}
-        connection.execute(update(_STREAMS).where(*self._is_stream).values(**values, writer=self._writer))
+        connection.execute(update(_STREAMS).where(*self._is_stream).values(**values, writer=self.writer))
         connection.commit()
 
     def row_ids(self) -> set[int]:
@@ -176,17 +188,13 @@ class StreamSnapshot:
         self._connection.close()
 
     def _update_stream(self, **values: int) -> None:
-        is_own = (*self._is_stream, _STREAMS.c.writer == self._writer)
+        is_own = (*self._is_stream, _STREAMS.c.writer == self.writer)
         with translate_db_errors("snapshot"):
             if self._connection.execute(update(_STREAMS).where(*is_own).values(**values)).rowcount:
                 self._connection.commit()
                 return
             self._connection.rollback()
-        raise RunLocked(
-            "This run has lost its lock of the snapshot: another run has begun to use it.",
-            where=f"setting snapshot_url · stream {self._key['stream']}",
-            hint="let one run at a time use a snapshot; the other run goes on with it",
-        )
+        raise _lock_lost_error(self._key["stream"])
 
     def _read_generations(self) -> tuple[int, int, int, int]:
         row = self._connection.execute(select(_STREAMS).where(*self._is_stream)).one_or_none()
@@ -216,6 +224,14 @@ class StreamSnapshot:
                 self._connection.execute(own_rows.where(_ROWS.c.row_id.in_(chunk)))
                 values = [{**common, "row_id": row_id, "body": rows[row_id]} for row_id in chunk]
                 self._connection.execute(insert(_ROWS), values)
+
+
+def _lock_lost_error(stream: str) -> RunLocked:
+    return RunLocked(
+        "This run has lost its lock of the snapshot: another run has begun to use it.",
+        where=f"setting snapshot_url · stream {stream}",
+        hint="let one run at a time use a snapshot; the other run goes on with it",
+    )
 
 
 def _chunks(ids: Iterable[int]) -> Iterator[list[int]]:

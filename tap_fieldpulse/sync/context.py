@@ -200,6 +200,11 @@ class SyncContext:
             logger=logger,
         )
 
+    def raise_if_lock_lost(self) -> None:
+        """Raise RunLocked if another run has begun to use the snapshot of this one."""
+        if snapshot := vars(self).get("_snapshot"):
+            snapshot.raise_if_lock_lost()
+
     def close(self) -> None:
         """Close the databases that were opened, and release their locks.
 

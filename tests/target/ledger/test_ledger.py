@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import tempfile
 from collections.abc import Callable, Iterator
 from contextlib import closing, contextmanager
 from pathlib import Path
@@ -206,6 +207,24 @@ def test_a_symbolic_link_leads_to_the_same_lock(tmp_path: Path) -> None:
     first.close()
     for database in databases:
         database.close()
+
+
+def test_addresses_of_one_postgresql_database_lead_to_the_same_lock(postgres: str) -> None:
+    """A socket in a folder that has two names, a parameter, another search path: the lock is the database's."""
+    with tempfile.TemporaryDirectory() as folder:  # short, since the path of a socket is
+        link = Path(folder) / "link"
+        link.symlink_to(postgres.partition("host=")[2])
+        other = postgres.replace("postgresql:", "postgresql+psycopg:").partition("host=")[0] + f"host={link}"
+        databases = [LedgerDatabase(url) for url in (postgres, other, f"{other}&options=-csearch_path%3Dpublic")]
+        first, *others = (RunMarkers(database, "same", str(number)) for number, database in enumerate(databases))
+        first.start("customers")
+        for runs in others:
+            with pytest.raises(RunLocked):
+                runs.start("customers")
+        for runs in (first, *others):
+            runs.close()
+        for database in databases:
+            database.close()
 
 
 def test_keys_of_different_kinds_do_not_collide(open_ledger: OpenLedger) -> None:
