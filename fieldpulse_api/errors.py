@@ -34,6 +34,9 @@ from collections.abc import Hashable, Iterable
 from typing_extensions import override
 
 _PERSONAL = re.compile(r"\"[^\"]*\"|“[^”]*”|(?<!\w)'[^']*'(?!\w)|\S+@\S+|\+?\d[\d\s().-]{6,}\d")
+_WORD_OF_KEY_LENGTH = re.compile(r"[A-Za-z0-9_-]{16,}")
+_DAY = re.compile(r"20\d\d-?\d\d-?\d\d")
+_MIN_DIGITS_OF_KEY = 4
 _MAX_NAMES = 40
 _MAX_MESSAGE_LENGTH = 300
 
@@ -229,6 +232,17 @@ def allowed_and_similar(value: object, allowed: Iterable[object]) -> str:
     similar = difflib.get_close_matches(str(value).lower(), by_lower_case, n=1)
     suggestion = f"; did you mean {by_lower_case[similar[0]]!r}?" if similar else ""
     return f"allowed: {', '.join(names[:_MAX_NAMES])}{more}{suggestion}"
+
+
+def without_likely_keys(text: str) -> str:
+    """Return a text without what may be an API key: users type it where a path, a name or a number is expected."""
+    return _WORD_OF_KEY_LENGTH.sub(lambda word: "[…]" if _may_be_key(word[0]) else word[0], text)
+
+
+def _may_be_key(word: str) -> bool:
+    digits = sum(map(str.isdigit, _DAY.sub("", word)))
+    is_mixed = digits > 0 and word != word.lower() and word != word.upper()
+    return digits >= _MIN_DIGITS_OF_KEY or is_mixed
 
 
 def without_personal_data(text: str) -> str:

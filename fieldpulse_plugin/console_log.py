@@ -11,7 +11,7 @@ import singer_sdk
 from singer_sdk.logging import ConsoleFormatter as SdkConsoleFormatter
 from typing_extensions import override
 
-from fieldpulse_api.values.text import printable
+from .output import for_output
 
 _SDK_FOLDER = str(Path(singer_sdk.__file__).parent)
 
@@ -37,7 +37,7 @@ class ConsoleFormatter(logging.Formatter):
 
 
 class PrintableFilter(logging.Filter):
-    """Filter that changes records instead of hiding them: names and messages of others are escaped in every format.
+    """Filter that changes records instead of hiding them: secrets are left out, and names of others are escaped.
 
     A record with the attribute `is_traceback` keeps its lines.
     """
@@ -45,12 +45,11 @@ class PrintableFilter(logging.Filter):
     @override
     def filter(self, record: logging.LogRecord) -> bool:
         message = record.getMessage()
-        if not message.isprintable():
-            lines = message.split("\n") if hasattr(record, "is_traceback") else [message]
-            record.msg, record.args = "\n".join(map(printable, lines)), None
+        lines = message.split("\n") if hasattr(record, "is_traceback") else [message]
+        record.msg, record.args = "\n".join(map(for_output, lines)), None
         for name in ("what", "where", "hint"):
             if hasattr(record, name):
-                setattr(record, name, printable(getattr(record, name)))
+                setattr(record, name, for_output(getattr(record, name)))
         return True
 
 

@@ -16,11 +16,11 @@ from typing import IO, NoReturn
 
 import click
 
-from fieldpulse_api.errors import FieldPulseError, UserError, without_personal_data
-from fieldpulse_api.values.text import printable
+from fieldpulse_api.errors import FieldPulseError, UserError, without_likely_keys, without_personal_data
 
 from .console_log import configure_console
 from .database import close_databases
+from .output import for_output, hide_environment_secrets
 
 EXIT_STATUSES: dict[int | str, str] = {
     0: "success",
@@ -42,6 +42,7 @@ def run(command: click.Command) -> NoReturn:
     if sys.stderr is None:  # the process was started with it closed, as by `2>&-`
         sys.stderr = Path(os.devnull).open("w", encoding="utf-8")  # noqa: SIM115  until the process ends
     configure_console()
+    hide_environment_secrets()
     sys.unraisablehook = _repeat_lost_signal
     stdout = sys.stdout
     try:
@@ -126,6 +127,8 @@ def report_error(error: BaseException) -> int:
     if isinstance(error, SystemExit):
         return error.code if isinstance(error.code, int) else int(bool(error.code))
     described = error if isinstance(error, FieldPulseError) else _as_fieldpulse_error(error)
+    if isinstance(described, UserError):  # the key may have been typed in the wrong place
+        described.what, described.where = map(without_likely_keys, (described.what, described.where))
     extra = {"what": described.what, "where": described.where, "hint": described.hint}
     _LOGGER.error("%s", described.one_line, extra=extra)
     _LOGGER.debug("%s", _traceback(error), extra={"is_traceback": True})
@@ -161,6 +164,7 @@ def _traceback(error: BaseException) -> str:
     cause: BaseException | None = error
     while cause is not None:
         frames = "".join(traceback.format_tb(cause.__traceback__))
-        parts.append(f"Traceback:\n{frames}{type(cause).__name__}: {printable(without_personal_data(str(cause)))}")
+        text = for_output(without_personal_data(without_likely_keys(str(cause))))
+        parts.append(f"Traceback:\n{frames}{type(cause).__name__}: {text}")
         cause = cause.__cause__ or (None if cause.__suppress_context__ else cause.__context__)
     return "\ncaused by: ".join(parts)

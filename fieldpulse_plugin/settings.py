@@ -15,6 +15,8 @@ from fieldpulse_api.errors import ConfigError
 from fieldpulse_api.http.api_key import ApiKey, has_key
 from fieldpulse_api.http.settings import API_URL, ClientSettings
 
+from .output import hide
+
 SHARED_SETTINGS: dict[str, dict[str, Any]] = {
     "api_key": {
         "type": "string",
@@ -112,8 +114,10 @@ def client_settings(config: Mapping[str, Any]) -> ClientSettings:
     Raises: ConfigError.
     """
     values = {name: config.get(name, schema.get("default")) for name, schema in SHARED_SETTINGS.items()}
+    api_key = ApiKey.from_config(config)
+    hide(api_key.value)
     return ClientSettings(
-        api_key=ApiKey.from_config(config),
+        api_key=api_key,
         api_url=str(values["api_url"]),
         requests_per_second=float(values["requests_per_second"]),
         rate_limit_store="memory" if values["rate_limit_store"] == "memory" else "file",

@@ -11,26 +11,31 @@ from typing import Any
 from jsonschema import Draft7Validator
 from jsonschema.exceptions import ValidationError
 
-from fieldpulse_api.errors import ConfigError, got_and_allowed
+from fieldpulse_api.errors import ConfigError, got_and_allowed, without_likely_keys
 from fieldpulse_api.values.strict_json import encoding_problem
+
+from .output import hide
 
 _LOGGER = logging.getLogger(__name__)
 TYPO_SIMILARITY = 0.85  # `dryrun` is taken for a misspelt `dry_run`; less similar names are only warned of
 
 
 def check_settings(config: Mapping[str, Any], schema: Mapping[str, Any], *, where: str) -> None:
-    """Raise ConfigError for invalid settings and for misspelt names; warn of unknown names.
+    """Raise ConfigError for invalid settings and for misspelt names; warn of unknown names. Secrets are not shown.
 
     A misspelt name is an error because its setting would silently keep the default: `dryrun: true` would write.
     """
     properties = schema["properties"]
+    for name, value in config.items():
+        if properties.get(name, {}).get("secret") and isinstance(value, str):
+            hide(value)
     unknown = sorted(set(config) - set(properties))
     problems = [*_unusable_values(config), *_schema_violations(config, schema)]
     for name in unknown:
         if similar := difflib.get_close_matches(name, properties, n=1, cutoff=TYPO_SIMILARITY):
             problems.append(f"Unknown setting {name!r}; did you mean {similar[0]!r}?")
         else:
-            _LOGGER.warning("Ignoring unknown setting %r.", name)
+            _LOGGER.warning("Ignoring unknown setting %r.", without_likely_keys(name))
     if problems:
         raise ConfigError(" ".join(problems), where=where, hint="correct the settings")
 

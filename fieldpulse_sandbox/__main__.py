@@ -8,10 +8,7 @@ import re
 import sys
 from collections.abc import Sequence
 from pathlib import Path
-from typing import NoReturn
 from urllib.parse import urlsplit
-
-from typing_extensions import override
 
 from . import poke
 from .behaviour.account_profile import office_names_like
@@ -34,6 +31,7 @@ from .seed import build_account
 from .seed.draft import Rows
 from .server.recorded_request import RecordedRequest
 from .server.webhook_sender import WebhookSender
+from .terminal import OneLineParser, one_line, printable
 
 PROGRAM = "fieldpulse-sandbox"
 NOTICE = f"{PROGRAM}: a simulation of the FieldPulse API, not the API. All data is invented."
@@ -80,7 +78,7 @@ def _serve(
     try:
         sock = listen(options.host, options.port)
     except OSError as error:
-        print(f"{PROGRAM}: cannot listen on {options.host}:{options.port}: {error.strerror}", file=sys.stderr)
+        print(one_line(f"{PROGRAM}: cannot listen on {options.host}:{options.port}: {error.strerror}"), file=sys.stderr)
         return 1
     line = f"{NOTICE} url=http://{options.host}:{sock.getsockname()[1]} key={options.api_key}"
     webhook_sender = WebhookSender(store, behaviour, options.webhook_url) if options.webhook_url else None
@@ -99,15 +97,6 @@ def _build_store(options: argparse.Namespace, office_names: Rows) -> Store:
     gc.freeze()
     gc.enable()
     return store
-
-
-class OneLineParser(argparse.ArgumentParser):
-    """A parser that prints an error on one line, without the usage."""
-
-    @override
-    def error(self, message: str) -> NoReturn:
-        """End with status 2."""
-        self.exit(2, f"{self.prog}: {message}\n")
 
 
 def _parser() -> argparse.ArgumentParser:
@@ -201,7 +190,7 @@ def _print(request: RecordedRequest) -> None:
     path = f"{request.path}?{request.query_string}" if request.query_string else request.path
     status = "dropped" if request.status is None else request.status
     fault = f" ({request.fault})" if request.fault else ""
-    print(f"{request.method} {path} {status} {request.seconds * 1000:.1f} ms{fault}", flush=True)
+    print(printable(f"{request.method} {path} {status} {request.seconds * 1000:.1f} ms{fault}"), flush=True)
 
 
 if __name__ == "__main__":

@@ -15,6 +15,8 @@ from urllib.request import Request, urlopen
 
 from fieldpulse_api.resources.catalogue import BY_NAME
 
+from .terminal import OneLineParser, one_line
+
 PATH = "/sandbox/rows/{name}/{row_id}"
 _TIMEOUT_SECONDS = 10
 
@@ -39,7 +41,8 @@ def main(arguments: Sequence[str]) -> int:
         problem = "there is no such row" if error.code == 404 else f"status {error.code}"  # noqa: PLR2004  not found
     except (URLError, ValueError) as error:
         problem = f"no sandbox responds ({getattr(error, 'reason', error)})"
-    print(f"fieldpulse-sandbox poke: {options.resource} {options.id} at {options.url}: {problem}", file=sys.stderr)
+    where = f"{options.resource} {options.id} at {options.url}"
+    print(one_line(f"fieldpulse-sandbox poke: {where}: {problem}"), file=sys.stderr)
     return 1
 
 
@@ -54,7 +57,7 @@ def _cell(text: str) -> tuple[str, Any]:
 
 def build_parser() -> argparse.ArgumentParser:
     """Return the parser of the command."""
-    parser = argparse.ArgumentParser(prog="fieldpulse-sandbox poke", description=__doc__)
+    parser = OneLineParser(prog="fieldpulse-sandbox poke", description=__doc__)
     parser.add_argument("resource", choices=sorted(BY_NAME), metavar="STREAM", help="stream of the row")
     parser.add_argument("id", type=int, help="id of the row")
     parser.add_argument("values", nargs="*", metavar="COLUMN=VALUE", help="new values: JSON, or text")

@@ -11,7 +11,7 @@ from typing import IO, Any, NamedTuple
 
 import msgspec
 
-from fieldpulse_api.errors import ConfigError, without_personal_data
+from fieldpulse_api.errors import ConfigError, without_likely_keys, without_personal_data
 
 encode = msgspec.json.Encoder(decimal_format="number").encode
 """Encode a value as JSON bytes; decimals keep their digits."""
@@ -42,7 +42,7 @@ def parse(text: str) -> ParsedJson:
         duplicate_keys.clear()
         if len(result) < len(pairs):
             duplicate_keys.extend(key for key, count in Counter(key for key, _ in pairs).items() if count > 1)
-            problems.extend(f"the key {without_personal_data(key)[:_MAX_KEY_LENGTH]!r} twice" for key in duplicate_keys)
+            problems.extend(f"the key {_shown(key)!r} twice" for key in duplicate_keys)
         return result
 
     def to_float(name: str) -> float:
@@ -85,6 +85,10 @@ def encoding_problem(text: str) -> str:
         except UnicodeEncodeError:
             return "an unpaired surrogate, which UTF-8 cannot encode"
     return ""
+
+
+def _shown(key: str) -> str:
+    return without_personal_data(without_likely_keys(key))[:_MAX_KEY_LENGTH]
 
 
 def _to_integer(digits: str) -> int | Decimal:

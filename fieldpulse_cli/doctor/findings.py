@@ -7,6 +7,8 @@ from dataclasses import asdict, dataclass
 from datetime import datetime, timedelta
 from typing import Literal
 
+from fieldpulse_plugin.output import for_output
+
 from .list_probe import MAX_PAGE_ROWS, ListProbe
 
 Grade = Literal["ok", "unknown", "warn", "FAIL"]
@@ -27,8 +29,8 @@ class Finding:
     @property
     def line(self) -> str:
         """Return the finding as a line for a person; the hint is on a second line."""
-        line = f"{self.grade:7}  {self.about:20} {self.check:15} {self.text}"
-        return f"{line}\n{'':29} do: {self.hint}" if self.hint else line
+        line = for_output(f"{self.grade:7}  {self.about:20} {self.check:15} {self.text}")
+        return f"{line}\n{'':29} do: {for_output(self.hint)}" if self.hint else line
 
     def plain(self) -> dict[str, str]:
         """Return the finding for JSON."""

@@ -17,6 +17,7 @@ from typing_extensions import override
 from fieldpulse_api.errors import ConfigError, UserError
 from fieldpulse_plugin.environment import environment_variables, settings_from_environment
 from fieldpulse_plugin.exit_codes import end_by_signal
+from fieldpulse_plugin.output import for_output
 from fieldpulse_plugin.settings import SHARED_SETTINGS
 from fieldpulse_plugin.validation import check_settings
 from tap_fieldpulse.settings import TAP_SETTINGS
@@ -96,7 +97,7 @@ def _log(text: str) -> None:
     """Write a line, unless the process that reads the log has ended or has stopped to read: counts come again."""
     with suppress(OSError):
         if select.select([], [sys.stderr], [], 0)[1]:
-            click.echo(f"fieldpulse webhooks: {text}", err=True)
+            click.echo(for_output(f"fieldpulse webhooks: {text}"), err=True)
 
 
 class _CountingHandler(logging.Handler):

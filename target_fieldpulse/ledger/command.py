@@ -12,7 +12,7 @@ import msgspec
 
 from fieldpulse_api.errors import ConfigError, RecordInvalid, got_and_allowed
 from fieldpulse_api.values.scalars import iso_timestamp
-from fieldpulse_api.values.text import printable
+from fieldpulse_plugin.output import for_output
 from target_fieldpulse.records.ledger_key import LedgerKey, source_key
 
 from .ledger import Entry, Ledger
@@ -47,9 +47,9 @@ def list_entries(location: Location, stream: str | None, *, pending: bool) -> No
             if entry.status == "pending" or not pending:
                 count += 1
                 row_id = entry.row_id or ""
-                key = printable(entry.key.text)
-                click.echo(f"{entry.key.stream:20} {key:40} {entry.status:9} {row_id:>12} {_updated_at(entry)}")
-        click.echo(f"{count} entries of account {entries.account}", err=True)
+                name, key = for_output(entry.key.stream), for_output(entry.key.text)
+                click.echo(f"{name:20} {key:40} {entry.status:9} {row_id:>12} {_updated_at(entry)}")
+        click.echo(f"{count} entries of account {for_output(entries.account)}", err=True)
 
 
 @ledger.command()
@@ -100,7 +100,7 @@ def settle(
             entries.upsert(key, row_id=None, parent_ids={}, property_hashes=entry.property_hashes)
         else:
             entries.upsert(key, row_id=row_id, parent_ids=entry.parent_ids, status="linked")
-        click.echo(f"settled: {stream} {printable(text)}")
+        click.echo(for_output(f"settled: {stream} {text}"))
 
 
 @ledger.command()
@@ -135,7 +135,7 @@ def relink(location: Location, stream: str, text: str, row_id: int | None, *, fo
                 )
             # Its parent may be another: the next record names it.
             entries.upsert(key, row_id=row_id, parent_ids={}, updated_at=entry.updated_at)
-        click.echo(f"{stream} {printable(text)}: row {entry.row_id} → {row_id or 'none'}")
+        click.echo(for_output(f"{stream} {text}: row {entry.row_id} → {row_id or 'none'}"))
 
 
 @contextmanager
