@@ -192,7 +192,8 @@ def read_newest_id(pages: Pages) -> int:
     last_ids, first_ids = descending.ids, ascending.ids
     if not last_ids and not first_ids:
         return 0
-    is_whole_list = descending.server_count == len(last_ids) or (len(last_ids) > 1 and last_ids == first_ids[::-1])
+    counts_all = bool(last_ids) and descending.server_count == len(last_ids)  # empty: the first row came in between
+    is_whole_list = counts_all or (len(last_ids) > 1 and last_ids == first_ids[::-1])
     is_sorted = last_ids == sorted(last_ids, reverse=True) and first_ids == sorted(first_ids)
     if is_whole_list or (is_sorted and len(last_ids) >= _ROWS_THAT_PROVE_ORDER and last_ids[0] > first_ids[-1]):
         return max(last_ids)

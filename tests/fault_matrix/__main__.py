@@ -16,6 +16,7 @@ from concurrent.futures import ProcessPoolExecutor, as_completed
 from tqdm import tqdm
 
 from .points import Point, all_points, sample_points
+from .results import RESULT, MatrixResult
 from .runner import check_point, check_point_safely
 
 
@@ -31,7 +32,12 @@ def main() -> int:
     parser.add_argument(
         "--jobs", type=int, default=os.cpu_count(), help="number of processes (default: one for each processor)"
     )
+    parser.add_argument(
+        "--write", action="store_true", help=f"write the result to {RESULT.name}: the whole matrix only"
+    )
     arguments = parser.parse_args()
+    if arguments.write and (arguments.only or arguments.slice or arguments.point):
+        parser.error("--write needs the whole matrix")
     if arguments.point:
         return _print_failures(arguments.point, check_point(arguments.point))
     points = all_points(arguments.seed)
@@ -42,9 +48,12 @@ def main() -> int:
     ]
     print(f"{len(points)} points, seed {arguments.seed}, {arguments.jobs} processes", flush=True)
     started = time.monotonic()
-    failed = sum(_print_failures(point, failures) for point, failures in _check_all(points, arguments.jobs))
+    failed = [point for point, failures in _check_all(points, arguments.jobs) if _print_failures(point, failures)]
+    seconds = time.monotonic() - started
     _print_summary(points)
-    print(f"{len(points)} points, {failed} failed, in {time.monotonic() - started:.0f} s")
+    print(f"{len(points)} points, {len(failed)} failed, in {seconds:.0f} s")
+    if arguments.write:
+        MatrixResult.of(points, failed, seed=arguments.seed, seconds=seconds).write()
     return 1 if failed else 0
 
 
@@ -56,7 +65,8 @@ def _check_all(points: list[Point], jobs: int) -> Iterator[tuple[Point, list[str
     pool = ProcessPoolExecutor(jobs, multiprocessing.get_context("spawn"))
     try:
         futures = {pool.submit(check_point_safely, point): point for point in points}
-        for future in tqdm(as_completed(futures), total=len(points), unit=" points", disable=None):
+        wait = 0.1 if sys.stderr.isatty() else 60  # seconds between lines
+        for future in tqdm(as_completed(futures), total=len(points), unit=" points", mininterval=wait):
             yield futures[future], future.result()
     finally:
         pool.shutdown(cancel_futures=True)

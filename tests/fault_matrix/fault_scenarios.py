@@ -1,4 +1,4 @@
-"""Fault scenarios: faults of one kind at seeded places, random faults at a rate, or a killed process."""
+"""Fault scenarios: faults of the server of one kind at seeded places, random ones at a rate, or one of the machine."""
 
 from __future__ import annotations
 
@@ -9,6 +9,8 @@ from typing import Any
 from fieldpulse_sandbox.faults.fault import Fault, Kind
 from fieldpulse_sandbox.faults.random_faults import RECOVERABLE, RandomFaults
 
+from .machine_faults import MACHINE_FAULTS
+
 TIMEOUT_SECONDS = 0.1
 
 
@@ -17,13 +19,15 @@ class FaultScenario:
     """One fault scenario.
 
     `fault_arguments` make faults in the sandbox, each for `max_times` requests at most. `random_rate` is the share of
-    requests with a random fault. `signal` ends the process. `is_slow` needs a short timeout. `reading_only` is for the
-    tap: the fault changes the account, or refuses a write that was carried out, and the target believes a refusal.
+    requests with a random fault. `machine_fault` hits a run as a process. `clock_hours` is a step of the wall
+    clock in the middle of a run. `is_slow` needs a short timeout. `reading_only` is for the tap: the fault changes the
+    account, or refuses a write that was carried out, and the target believes a refusal.
     """
 
     fault_arguments: dict[str, Any] = field(default_factory=dict)
     random_rate: float = 0.0
-    signal: str = ""
+    machine_fault: str = ""
+    clock_hours: float = 0.0
     is_slow: bool = False
     reading_only: bool = False
     max_times: int = 12
@@ -91,6 +95,7 @@ SCENARIOS: dict[str, FaultScenario] = {
     "random-3": FaultScenario(random_rate=0.03),
     "random-10": FaultScenario(random_rate=0.1),
     "random-30": FaultScenario(random_rate=0.3),
-    "kill": FaultScenario(signal="SIGKILL"),
-    "term": FaultScenario(signal="SIGTERM"),
+    "clock-forward": FaultScenario(clock_hours=30),
+    "clock-back": FaultScenario(clock_hours=-1),
+    **{name: FaultScenario(machine_fault=name) for name in MACHINE_FAULTS},
 }

@@ -11,9 +11,10 @@ from tests.fault_matrix.operations.target import WRITE_OPERATIONS
 
 from .accounts import PROFILES, switch_profiles
 from .fault_scenarios import SCENARIOS, FaultScenario
+from .machine_faults import SIGNALS
 
 _SEEDS_PER_SCENARIO = 2
-_KILL_SEEDS = 4
+_SEEDS_OF_SIGNALS = 4
 _SCENARIOS_PER_SWITCH = 4  # random ones, for each switch and operation
 _SAMPLE_SIZE = 230
 _MIN_PER_SCENARIO = 3
@@ -70,14 +71,14 @@ def _points_of_profiles(seed: int) -> Iterator[Point]:
         for name, trouble in SCENARIOS.items():
             for operation in OPERATIONS:
                 for number in range(_seed_count(trouble, operation)):
-                    yield Point(profile, name, operation, seed * _KILL_SEEDS + number)
+                    yield Point(profile, name, operation, seed * _SEEDS_OF_SIGNALS + number)
 
 
 def _seed_count(trouble: FaultScenario, operation: str) -> int:
     """Return the number of seeds of a scenario in an operation: 0 if it breaks an assumption of the operation."""
     if trouble.reading_only and (operation not in READ_OPERATIONS or READ_OPERATIONS[operation].needs_update_times):
         return 0
-    return _KILL_SEEDS if trouble.signal else _SEEDS_PER_SCENARIO
+    return _SEEDS_OF_SIGNALS if trouble.machine_fault in SIGNALS else _SEEDS_PER_SCENARIO
 
 
 def _points_of_switches(seed: int) -> Iterator[Point]:
@@ -85,7 +86,9 @@ def _points_of_switches(seed: int) -> Iterator[Point]:
         for operation in OPERATIONS:
             random = Random(f"{profile} {operation} {seed}")
             names = [
-                name for name, scenario in SCENARIOS.items() if not scenario.signal and _seed_count(scenario, operation)
+                name
+                for name, scenario in SCENARIOS.items()
+                if not scenario.machine_fault and _seed_count(scenario, operation)
             ]
             for name in ("none", *random.sample(names[1:], _SCENARIOS_PER_SWITCH - 1)):
                 yield Point(profile, name, operation, seed)

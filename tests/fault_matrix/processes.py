@@ -1,23 +1,16 @@
-"""The plugins as real processes, killed by a signal at a seeded moment.
-
-Each is forked from a process that has the modules loaded, so that it starts at once.
-"""
+"""The plugins as real processes, forked from a process that has the modules loaded, so that they start at once."""
 
 from __future__ import annotations
 
 import json
 import multiprocessing
 import os
-import signal
+import resource
 import sys
-import threading
-from dataclasses import dataclass
 from multiprocessing.process import BaseProcess
 from pathlib import Path
 from typing import Any
 
-from fieldpulse_sandbox.sandbox import Sandbox
-from fieldpulse_sandbox.server.recorded_request import RecordedRequest
 from tests.harness.results import RunResult
 
 from .plugins import Message, catalog_of
@@ -26,66 +19,60 @@ Config = dict[str, Any]
 _TIMEOUT_SECONDS = 100
 
 
-@dataclass
-class Kill:
-    """The signal that ends a process, `seconds` after its request number `after` has arrived."""
+def tap_command(config: Config, streams: tuple[str, ...], state: Message | None, folder: Path) -> list[str]:
+    """Return the command line of a run of the tap; its files are written into the folder."""
+    command = ["tap_fieldpulse", "--config", _file(folder, "config", config)]
+    command += ["--catalog", _file(folder, "catalog", catalog_of(*streams))]
+    return command + (["--state", _file(folder, "state", state)] if state else [])
 
-    signal: str
-    sandbox: Sandbox
-    after_requests: int
-    seconds: float
 
-    def run_until_killed(self, process: BaseProcess) -> None:
-        """Run the process until the signal, or until it ends by itself."""
-        left = self.after_requests
+def target_command(config: Config, text: str, folder: Path) -> list[str]:
+    """Return the command line of a run of the target on an input; its files are written into the folder."""
+    (folder / "input").write_text(text)
+    return ["target_fieldpulse", "--config", _file(folder, "config", config), "--input", str(folder / "input")]
 
-        def watch(_: RecordedRequest) -> None:
-            nonlocal left
-            left -= 1
-            if left == 0:
-                threading.Timer(self.seconds, end).start() if self.seconds else end()
 
-        def end() -> None:
-            if process.is_alive() and process.pid:
-                os.kill(process.pid, getattr(signal, self.signal))
+class PluginProcess:
+    """One run of a plugin. `max_file_bytes` is the size at which its files are full, as a disk would be."""
 
-        self.sandbox.on_request = watch
-        process.start()
-        process.join(_TIMEOUT_SECONDS)
-        self.sandbox.on_request = None
-        if process.is_alive():
-            process.kill()
-            process.join()
+    def __init__(self, command: list[str], folder: Path, name: str = "run", *, max_file_bytes: int = -1) -> None:
+        context = multiprocessing.get_context("forkserver")
+        context.set_forkserver_preload(
+            ["tests.fault_matrix.plugins", "tap_fieldpulse.__main__", "target_fieldpulse.__main__"]
+        )
+        self._output, self._errors = folder / f"{name}.output", folder / f"{name}.errors"
+        arguments = (command, str(self._output), str(self._errors), max_file_bytes)
+        self._process: BaseProcess = context.Process(target=_main, args=arguments, daemon=True)
+
+    def start(self) -> None:
+        """Start the process."""
+        self._process.start()
+
+    @property
+    def is_alive(self) -> bool:
+        """Return whether the process runs, or is suspended."""
+        return self._process.is_alive()
+
+    def send(self, signal_number: int) -> None:
+        """Send a signal, unless the process has ended."""
+        if self.is_alive and self._process.pid:
+            os.kill(self._process.pid, signal_number)
+
+    def result(self) -> RunResult:
+        """Wait until the process has ended, and return its result. Raises: TimeoutError."""
+        self._process.join(_TIMEOUT_SECONDS)
+        if self.is_alive:
+            self._process.kill()
+            self._process.join()
             msg = "the process did not end"
             raise TimeoutError(msg)
-
-
-def run_tap_process(
-    config: Config, streams: tuple[str, ...], state: Message | None, kill: Kill, folder: Path
-) -> RunResult:
-    """Run the tap until it ends or is killed."""
-    arguments = ["--catalog", _file(folder, "catalog", catalog_of(*streams))]
-    arguments += ["--state", _file(folder, "state", state)] if state else []
-    return _run("tap_fieldpulse", config, arguments, kill, folder)
-
-
-def run_target_process(config: Config, text: str, kill: Kill, folder: Path) -> RunResult:
-    """Run the target on an input until it ends or is killed."""
-    (folder / "input").write_text(text)
-    return _run("target_fieldpulse", config, ["--input", str(folder / "input")], kill, folder)
-
-
-def _run(module: str, config: Config, arguments: list[str], kill: Kill, folder: Path) -> RunResult:
-    line = [module, "--config", _file(folder, "config", config), *arguments]
-    context = multiprocessing.get_context("forkserver")
-    context.set_forkserver_preload(
-        ["tests.fault_matrix.plugins", "tap_fieldpulse.__main__", "target_fieldpulse.__main__"]
-    )
-    process = context.Process(target=_main, args=(line, str(folder)), daemon=True)
-    kill.run_until_killed(process)
-    log = (folder / "errors").read_text("utf-8", "replace")
-    output = (folder / "output").read_text("utf-8")
-    return RunResult(output, status=process.exitcode or 0, log_lines=tuple(log.splitlines()))
+        log = self._errors.read_text("utf-8", "replace")
+        return RunResult(
+            self._output.read_text("utf-8"),
+            stderr=log if "where:" in log else "",  # as in this process: the error that ended the run
+            status=self._process.exitcode or 0,
+            log_lines=tuple(log.splitlines()),
+        )
 
 
 def _file(folder: Path, name: str, value: Any) -> str:
@@ -94,12 +81,13 @@ def _file(folder: Path, name: str, value: Any) -> str:
     return str(path)
 
 
-def _main(line: list[str], folder: str) -> None:
+def _main(command: list[str], output: str, errors: str, max_file_bytes: int) -> None:
     """Run the command in the forked process."""
-    for number, name in enumerate(("output", "errors"), start=1):
-        os.dup2(os.open(f"{folder}/{name}", os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), number)
-    sys.argv = line
-    if line[0] == "tap_fieldpulse":
+    for number, name in enumerate((output, errors), start=1):
+        os.dup2(os.open(name, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), number)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (max_file_bytes, -1))
+    sys.argv = command
+    if command[0] == "tap_fieldpulse":
         from tap_fieldpulse.__main__ import main  # noqa: PLC0415
     else:
         from target_fieldpulse.__main__ import main  # noqa: PLC0415

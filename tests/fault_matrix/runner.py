@@ -6,7 +6,7 @@ import shutil
 import tempfile
 import traceback
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from pathlib import Path
 from random import Random
 
@@ -22,6 +22,7 @@ from tests.harness.results import RunResult
 from . import processes
 from .accounts import behaviour_of
 from .fault_scenarios import SCENARIOS, TIMEOUT_SECONDS
+from .machine_faults import Machine, SteppingClock
 from .office import OfficeClock
 from .plugins import Message, run_tap, run_target
 from .points import Point
@@ -36,10 +37,10 @@ _MEMORY = Path("/dev/shm")
 def check_point(point: Point) -> list[str]:
     """Return a description of each invariant that does not hold at a point."""
     scenario = SCENARIOS[point.scenario]
-    if scenario.signal:
+    if scenario.machine_fault:
         complete = _PointRun(point)
         complete.run()
-        return _PointRun(point, request_count=complete.request_count).run()
+        return _PointRun(point, complete=complete).run()
     if not scenario.is_slow or point.operation in READ_OPERATIONS:
         return _PointRun(point).run()
     for seconds in _UNCERTAIN_CREATE_TIMEOUTS:
@@ -62,14 +63,17 @@ def check_point_safely(point: Point) -> list[str]:
 class _PointRun:
     """One run of a point.
 
-    `request_count` is the number of requests of the run with faults: a run that is to be killed needs it from a run
-    that was not. `longest_delay_seconds` is the longest delay of the server.
+    `request_count` is the number of requests of the run with faults, `largest_file_bytes` the size of the largest file
+    at the end: a fault of the machine needs them from `complete`, a run without it. `longest_delay_seconds` is the
+    longest delay of the server.
     """
 
-    def __init__(self, point: Point, *, request_count: int = 0, uncertain_create_timeout_seconds: float = 0) -> None:
-        self._point, self._scenario = point, SCENARIOS[point.scenario]
+    def __init__(
+        self, point: Point, *, complete: _PointRun | None = None, uncertain_create_timeout_seconds: float = 0
+    ) -> None:
+        self._point, self._scenario, self._complete = point, SCENARIOS[point.scenario], complete
         self._settle_seconds = uncertain_create_timeout_seconds
-        self.request_count, self.longest_delay_seconds = request_count, 0.0
+        self.request_count, self.largest_file_bytes, self.longest_delay_seconds = 0, 0, 0.0
         self._random, self._clock = Random(str(point)), OfficeClock()
 
     def run(self) -> list[str]:
@@ -87,6 +91,7 @@ class _PointRun:
                 )  # empty: loading real certificates takes 30 ms a client
                 return self._read() if self._point.operation in READ_OPERATIONS else self._write()
         finally:
+            self.largest_file_bytes = max((path.stat().st_size for path in self._folder.iterdir()), default=0)
             self.longest_delay_seconds = pulse.longest_delay_seconds
             shutil.rmtree(self._folder, ignore_errors=True)
 
@@ -95,15 +100,15 @@ class _PointRun:
         watch = TapCheck(self._box, self._clock, reading, random, self._folder)
         streams = (*reading.streams, *reading.extra_streams)
 
-        def faulty(config: Config, state: Message | None) -> RunResult:
-            if scenario.signal and self.request_count:
-                return processes.run_tap_process(config, streams, state, self._kill(), self._folder)
+        def faulty(config: Config, state: Message | None) -> list[RunResult]:
+            if self._complete and self._complete.request_count:
+                return self._run_on_machine(processes.tap_command(config, streams, state, self._folder), self._complete)
             short = {"timeout_seconds": TIMEOUT_SECONDS} if scenario.is_slow else {}
             without: frozenset[Kind] = frozenset({"concurrent_edit"} if reading.needs_update_times else ())
             with self._inject(
                 scenario.sample_faults(random, ("GET",)), scenario.random_faults(random, without=without)
             ):
-                return run_tap({**config, **short}, *streams, state=state)
+                return [run_tap({**config, **short}, *streams, state=state)]
 
         return list(watch.run(faulty))
 
@@ -112,15 +117,15 @@ class _PointRun:
         work = WRITE_OPERATIONS[self._point.operation](self._box, random, f"{self._point.seed}z")
         writing = TargetCheck(self._box, work, random, self._folder)
 
-        def faulty(config: Config, text: str) -> RunResult:
-            if scenario.signal and self.request_count:
-                return processes.run_target_process(config, text, self._kill(), self._folder)
+        def faulty(config: Config, text: str) -> list[RunResult]:
+            if self._complete and self._complete.request_count:
+                return self._run_on_machine(processes.target_command(config, text, self._folder), self._complete)
             slow = {"timeout_seconds": TIMEOUT_SECONDS, "uncertain_create_timeout_seconds": self._settle_seconds}
             faults = scenario.sample_faults(random, (None, "GET", "POST", "POST", "PUT", "DELETE"))
             with self._inject(
                 faults, scenario.random_faults(random, without=frozenset({"concurrent_edit", "error_in_200"}))
             ):
-                return run_target({**config, **(slow if scenario.is_slow else {})}, text)
+                return [run_target({**config, **(slow if scenario.is_slow else {})}, text)]
 
         return list(writing.run(faulty))
 
@@ -131,14 +136,18 @@ class _PointRun:
         for fault in faults:
             self._box.add_fault(fault)
         self._box._faults.random_faults = random_faults
+        hours = self._scenario.clock_hours
         try:
-            yield
+            with SteppingClock(self._box, self._random, hours) if hours else nullcontext():
+                yield
         finally:
             self._box._faults.random_faults = None
             self._box._faults.waiting.clear()
             self.request_count = len(self._box.requests) - before
 
-    def _kill(self) -> processes.Kill:
-        after = self._random.randrange(1, self.request_count + 1)
-        seconds = self._random.choice((0.0, self._random.random() / 50))
-        return processes.Kill(self._scenario.signal, self._box, after_requests=after, seconds=seconds)
+    def _run_on_machine(self, command: list[str], complete: _PointRun) -> list[RunResult]:
+        machine = Machine(self._box, self._random, self._folder, complete.request_count, complete.largest_file_bytes)
+        try:
+            return machine.run(self._scenario.machine_fault, command)
+        finally:
+            self._box.on_request = None

@@ -12,6 +12,7 @@ from fieldpulse_api.reading.incremental_scan import IncrementalScan, read_newest
 from fieldpulse_api.reading.pages import ReadOptions
 from fieldpulse_api.values.scalars import to_utc
 from fieldpulse_sandbox.sandbox import Sandbox
+from fieldpulse_sandbox.server.recorded_request import RecordedRequest
 from tests.api.reading.lists import ONE_PAGE_AT_A_TIME, ids_in, ids_of, pages_of
 
 
@@ -131,6 +132,20 @@ def test_the_newest_id_is_found_with_and_without_a_sort(
     sandbox.behaviour.count_key = None
     for _ in range(5):
         assert read_newest_id(pages_of(client, name)) == max(ids_in(sandbox, name))
+
+
+def test_the_newest_id_of_a_list_whose_first_row_comes_meanwhile(sandbox: Sandbox, client: Client) -> None:
+    """The first of two requests saw an empty list; the second did not."""
+    for row_id in ids_in(sandbox, "material_lists"):
+        sandbox.store.delete("material_lists", row_id)
+    created: list[int] = []
+
+    def create_once(_: RecordedRequest) -> None:
+        if len(sandbox.requests) == 2 and not created:
+            created.append(sandbox.store.create("material_lists", {"title": "First"})["id"])
+
+    sandbox.on_request = create_once
+    assert [read_newest_id(pages_of(client, "material_lists"))] == created
 
 
 def test_rows_that_slide_down_while_others_are_created_are_in_order(sandbox: Sandbox, client: Client) -> None:

@@ -21,7 +21,7 @@ from tests.fault_matrix.plugins import Message, run_tap
 from tests.harness.results import RunResult
 
 Config = dict[str, Any]
-RunWithFaults = Callable[[Config, Message | None], RunResult]
+RunTap = Callable[[Config, Message | None], list[RunResult]]
 
 
 @dataclass(frozen=True)
@@ -101,7 +101,7 @@ class TapCheck:
             name: EventHistory(name) for name in reading.streams if "change_events" in reading.extra_streams
         }
 
-    def run(self, faulty: RunWithFaults) -> Iterator[str]:
+    def run(self, faulty: RunTap) -> Iterator[str]:
         """Run without faults, with faults, and twice without again, while rows change between the runs.
 
         Nothing changes before the last run: every row of each stream that was read must be there, whatever the verdict.
@@ -120,17 +120,23 @@ class TapCheck:
         edit_rows(self._box, self._random, self._reading.streams)
         self._clock.advance(self._random.choice((0, 1, 7)))
 
-    def _run_without_faults(self, config: Config, state: Message | None) -> RunResult:
-        return run_tap(config, *self._reading.streams, *self._reading.extra_streams, state=state)
+    def _run_without_faults(self, config: Config, state: Message | None) -> list[RunResult]:
+        return [run_tap(config, *self._reading.streams, *self._reading.extra_streams, state=state)]
 
     def _rows(self) -> dict[str, Rows]:
         return {name: rows_of(self._box, name) for name in self._reading.streams}
 
-    def _read(self, way: RunWithFaults, *, is_calm: bool = False, is_last: bool = False) -> Iterator[str]:
-        """Run once and check the result. `is_calm`: there are no faults."""
+    def _read(self, run: RunTap, *, is_calm: bool = False, is_last: bool = False) -> Iterator[str]:
+        """Run, load what all runs at this time emitted, and check it. `is_calm`: there are no faults."""
         before = self._rows()
-        result = way(self.config, self.warehouse.state)
+        results = run(self.config, self.warehouse.state)
         after = self._rows()
+        for result in results:
+            yield from self._check(result, before, after, is_calm=is_calm, is_last=is_last)
+
+    def _check(
+        self, result: RunResult, before: dict[str, Rows], after: dict[str, Rows], *, is_calm: bool, is_last: bool
+    ) -> Iterator[str]:
         yield from no_unexpected_error(result)
         tokens = self._snapshot_generations()
         yield from self.warehouse.load(result, before, after)
