@@ -12,7 +12,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any, Literal
 
-from sqlalchemy import Connection, bindparam, delete, func, insert, select, update
+from sqlalchemy import Connection, bindparam, case, delete, func, insert, select, update
 from sqlalchemy.exc import IntegrityError
 
 from fieldpulse_api.errors import ConfigError, RecordInvalid
@@ -22,6 +22,7 @@ from target_fieldpulse.records.property_hashes import PropertyHashes
 from .run_marker import lock_lost_error
 from .tables import AUDIT, ENTRIES, RUNS, LedgerDatabase
 
+_CLOCK_STEP_SECONDS = 0.001  # more than the rounding of times in the rejects file
 _KEY_COLUMNS = ("account", "stream", "kind", "source_key")
 # Built once: every record is looked up by its key, and building the statement costs more than running it.
 _BY_KEY = select(ENTRIES).where(*(ENTRIES.c[name] == bindparam(name) for name in _KEY_COLUMNS))
@@ -193,12 +194,17 @@ class Ledger:
             if audit:
                 connection.execute(insert(AUDIT).values(account=self.account, **audit))
 
-    def mark_outdated(self, key: LedgerKey, *, is_row_certain: bool) -> None:
+    def mark_outdated(self, key: LedgerKey, *, rejected_at: float, is_row_certain: bool) -> None:
         """Commit that a newer record of a key was not written: the same record as before is news when it comes again.
 
-        If the row may hold a part of that record, what it holds is forgotten.
+        If the row may hold a part of that record, what it holds is forgotten. An entry that was written later than
+        that, by a clock that was ahead, was written earlier: the replay of the record must not find it newer.
         """
-        values: dict[str, Any] = {"status": "outdated"} | ({} if is_row_certain else {"property_hashes": {}})
+        latest = rejected_at - _CLOCK_STEP_SECONDS
+        updated_at = case((ENTRIES.c.updated_at > rejected_at, latest), else_=ENTRIES.c.updated_at)
+        values: dict[str, Any] = {"status": "outdated", "updated_at": updated_at}
+        if not is_row_certain:
+            values["property_hashes"] = {}
         with self._database.begin() as connection:
             connection.execute(
                 update(ENTRIES).where(*self._is(key), ENTRIES.c.status.in_(("written", "outdated"))).values(**values)

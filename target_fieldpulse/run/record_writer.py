@@ -106,8 +106,9 @@ class RecordWriter:
         if isinstance(error, UncertainWrite) and self._stopped.is_set():
             raise RunStopped from None
         outcome: Outcome = "uncertain" if isinstance(error, UncertainWrite) else "rejected"
-        self._unwritten.append(submission, outcome, error)
-        self._note_unwritten(submission, outcome, plan)
+        rejected_at = time.time()
+        self._unwritten.append(submission, outcome, error, rejected_at=rejected_at)
+        self._note_unwritten(submission, outcome, plan, rejected_at=rejected_at)
         self._states.close_ticket(submission.ticket)
 
     def _fail(self, submission: Submission, error: ServerError, plan: Plan) -> None:
@@ -117,19 +118,22 @@ class RecordWriter:
         """
         entry = self._services().ledger.find(plan.ledger_key)
         outcome: Outcome = "uncertain" if entry and entry.status == "pending" else "failed"
-        failed_at = time.time()
+        rejected_at = time.time()
 
         def settle() -> None:
-            self._unwritten.append(submission, outcome, error, rejected_at=failed_at)
+            self._unwritten.append(submission, outcome, error, rejected_at=rejected_at)
             self._states.close_ticket(submission.ticket)
 
-        self._note_unwritten(submission, outcome, plan)
+        self._note_unwritten(submission, outcome, plan, rejected_at=rejected_at)
         self._server_failures.append(error, settle)
 
-    def _note_unwritten(self, submission: Submission, outcome: Outcome, plan: Plan | None) -> None:
+    def _note_unwritten(
+        self, submission: Submission, outcome: Outcome, plan: Plan | None, *, rejected_at: float
+    ) -> None:
         """Count and audit a record that was not written, and note in the ledger that the row of its key is outdated."""
         self._outcomes.count_outcome(submission.stream, outcome)
         self._audit(submission, WriteResult(outcome), plan)
         if not self._unwritten.is_dry:
             key = plan.ledger_key if plan else submission.record.key
-            self._services().ledger.mark_outdated(key, is_row_certain=outcome == "rejected")
+            is_row_certain = outcome == "rejected"
+            self._services().ledger.mark_outdated(key, rejected_at=rejected_at, is_row_certain=is_row_certain)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import logging
-import time
 from collections.abc import Callable
 
 from fieldpulse_api.errors import FieldPulseError, ReferenceNotFound
@@ -29,9 +28,7 @@ class UnwrittenRecords:
         self._rejects, self._keys_of, self.is_dry = rejects, keys_of, is_dry
         self._outcomes: dict[int, Outcome] = {}  # by the hash of each key
 
-    def append(
-        self, submission: Submission, outcome: Outcome, error: FieldPulseError, *, rejected_at: float | None = None
-    ) -> None:
+    def append(self, submission: Submission, outcome: Outcome, error: FieldPulseError, *, rejected_at: float) -> None:
         """Store a record in the rejects file, with the time when it came.
 
         A replayed record stays as old as it was: a record of its key may have come meanwhile.
@@ -43,7 +40,7 @@ class UnwrittenRecords:
                 submission.schema_message,
                 record.values,
                 error.full_line,
-                rejected_at=record.rejected_at or rejected_at or time.time(),
+                rejected_at=record.rejected_at or rejected_at,
             )
         _LOGGER.warning("%s: %s %s: %s", outcome, submission.stream, record.key.redacted, error.one_line)
 

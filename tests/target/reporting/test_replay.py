@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+import time
 from pathlib import Path
 from typing import Any
 
@@ -30,6 +31,20 @@ def rejected_records(config: Config) -> list[Config]:
     """Return the RECORD messages in the rejects file."""
     messages = map(json.loads, Path(config["rejects_path"]).read_text().splitlines())
     return [message for message in messages if message["type"] == "RECORD"]
+
+
+def test_a_clock_that_was_ahead_makes_no_row_newer_than_what_was_rejected_later(
+    sandbox: Sandbox, target_config: Config, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The row was written by a clock that was an hour ahead, and the clock was corrected since."""
+    clock = time.time
+    monkeypatch.setattr("time.time", lambda: clock() + 3600)
+    run_target(target_config, CUSTOMER + asset("First"), tmp_path)
+    monkeypatch.undo()
+    assert run_target(target_config, asset("Second", "never"), tmp_path).counts == {"rejected": 1}
+    rejects = Path(target_config["rejects_path"]).read_text().replace("never", "late")
+    assert run_target(target_config, rejects, tmp_path).counts == {"updated": 1}
+    assert newest_row(sandbox, "assets")["title"] == "Second"
 
 
 @pytest.mark.parametrize("dry_run", [False, True])
