@@ -11,6 +11,7 @@ import os
 import re
 import sqlite3
 import threading
+import time
 import weakref
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
@@ -26,20 +27,45 @@ from sqlalchemy.pool import ConnectionPoolEntry
 from fieldpulse_api.errors import ConfigError
 
 from .private_files import make_private_folder
+from .store_waits import (
+    CONNECT_SECONDS,
+    LOCK_SECONDS,
+    NO_ANSWER,
+    SQLITE_LOCKED,
+    STATEMENT_SECONDS,
+    postgresql_connections,
+    set_sqlite_pragmas,
+    sqlite_connections,
+)
 
 _LOGGER = logging.getLogger(__name__)
 _CONNECTION_LIMITS = {
-    "connect_timeout": 10,  # seconds
+    "connect_timeout": CONNECT_SECONDS,
     "keepalives_idle": 30,
     "keepalives_interval": 10,
     "keepalives_count": 3,
     "tcp_user_timeout": 60_000,  # milliseconds
 }
 """Limits of libpq for connections to PostgreSQL; the user's URL may have others."""
-_SESSION = ("lock_timeout = '30s'", "statement_timeout = '5min'", "synchronous_commit = on")
+_SESSION = (
+    f"lock_timeout = '{LOCK_SECONDS}s'",
+    f"statement_timeout = '{STATEMENT_SECONDS}s'",
+    "synchronous_commit = on",
+)
 """Settings of each session. A commit that a crash of the server can undo would make the target create a row twice."""
 _engines: weakref.WeakSet[Engine] = weakref.WeakSet()
 _threads_of_connections: dict[ConnectionPoolEntry, int] = {}  # of those that are in use
+_FAILED_WAIT_SECONDS = 5.0
+_UNAVAILABLE_SECONDS = 30.0
+_unavailable: dict[str, tuple[float, str]] = {}  # by store: until when, and the reason
+_REASONS = {
+    NO_ANSWER: NO_ANSWER,
+    "connection timeout expired": NO_ANSWER,  # psycopg's words
+    SQLITE_LOCKED: "another program has locked it",
+    "55P03": "another session has locked its tables",
+    "57014": f"a statement took more than {STATEMENT_SECONDS} s",
+}
+"""By a part of the error's text, or by PostgreSQL's code of it."""
 
 
 def open_database(url: str, tables: MetaData, *, store: str) -> Engine:
@@ -50,6 +76,7 @@ def open_database(url: str, tables: MetaData, *, store: str) -> Engine:
     Raises: ConfigError.
     """
     engine = engine_of(url, store=store)
+    _unavailable.pop(store, None)
     try:
         if engine.dialect.name == "sqlite":
             path = Path(str(engine.url.database))
@@ -73,12 +100,12 @@ def engine_of(url: str, *, store: str, reads_only: bool = False) -> Engine:
         if parsed.drivername in ("postgresql", "postgres"):
             parsed = parsed.set(drivername="postgresql+psycopg")
         if not parsed.drivername.startswith("sqlite"):
-            engine = _server_engine(parsed, has_time_limits=not reads_only)
+            engine = _server_engine(parsed, store, has_time_limits=not reads_only)
         elif reads_only:
             path = Path(str(parsed.database)).absolute().as_uri()
             engine = create_engine("sqlite://", creator=lambda: sqlite3.connect(f"{path}?mode=ro", uri=True))
         else:
-            engine = _sqlite_engine(parsed)
+            engine = _sqlite_engine(parsed, store)
     except (ArgumentError, NoSuchModuleError, ImportError, ValueError) as error:
         raise _open_error(store, error) from None
     _engines.add(engine)
@@ -111,15 +138,35 @@ def close_databases() -> None:
 
 @contextmanager
 def translate_db_errors(store: str) -> Iterator[None]:
-    """Raise ConfigError for errors of an open database. `store` is as in `open_database`."""
+    """Raise ConfigError for errors of an open database. `store` is as in `open_database`.
+
+    After a wait that failed, the store counts as unavailable for a while: else each of many threads would wait in turn.
+    """
+    until, reason = _unavailable.get(store, (0.0, ""))
+    began_at = time.monotonic()
+    if began_at < until:
+        raise _store_error(store, reason)
     try:
         yield
     except SQLAlchemyError as error:
-        raise ConfigError(
-            f"The {store} cannot be read or written ({type(error).__name__}).",
-            where=f"setting {store}_url",
-            hint="check the disk or the database server, then run again",
-        ) from None
+        reason, now = _reason(error), time.monotonic()
+        if now - began_at > _FAILED_WAIT_SECONDS:
+            _unavailable[store] = now + _UNAVAILABLE_SECONDS, reason
+        raise _store_error(store, reason) from None
+
+
+def _store_error(store: str, reason: str) -> ConfigError:
+    return ConfigError(
+        f"The {store} cannot be read or written ({reason}).",
+        where=f"setting {store}_url",
+        hint="check the disk or the database server, then run again",
+    )
+
+
+def _reason(error: SQLAlchemyError) -> str:
+    cause = getattr(error, "orig", error)
+    found = f"{getattr(cause, 'sqlstate', '')} {cause}"
+    return next((reason for part, reason in _REASONS.items() if part in found), type(error).__name__)
 
 
 def _check_only_name(path: Path, store: str) -> None:
@@ -150,7 +197,7 @@ def _address(url: URL) -> str:
 
 def _is_lasting(error: Exception) -> bool:
     """Return whether an error has another cause than a second process that creates the same tables."""
-    return not any(text in str(error) for text in ("already exists", "database is locked"))
+    return "already exists" not in str(error)
 
 
 @backoff.on_exception(
@@ -160,11 +207,18 @@ def _create_tables(tables: MetaData, engine: Engine) -> None:
     tables.create_all(engine)
 
 
-def _server_engine(url: URL, *, has_time_limits: bool) -> Engine:
+def _server_engine(url: URL, store: str, *, has_time_limits: bool) -> Engine:
     """Return the engine of a database server, which may be mute, restart, or be set to lose what it has committed."""
     is_postgresql = url.drivername == "postgresql+psycopg"
     limits = {name: value for name, value in _CONNECTION_LIMITS.items() if name not in url.query}
     engine = create_engine(url, pool_pre_ping=True, connect_args=limits if is_postgresql else {})
+    if is_postgresql:
+        connections = postgresql_connections(store)
+
+        @event.listens_for(engine, "do_connect")
+        def _connect(_dialect: Any, _record: Any, arguments: Any, options: Any) -> Any:
+            return connections.connect(*arguments, **options)
+
     if is_postgresql and has_time_limits:
 
         @event.listens_for(engine, "connect")
@@ -177,15 +231,14 @@ def _server_engine(url: URL, *, has_time_limits: bool) -> Engine:
     return engine
 
 
-def _sqlite_engine(url: URL) -> Engine:
+def _sqlite_engine(url: URL, store: str) -> Engine:
     if url.database is None or url.database in ("", ":memory:"):
         raise ArgumentError("a database in memory would be lost with the process")
-    engine = create_engine(url)
+    engine = create_engine(url, connect_args={"factory": sqlite_connections(store), "timeout": 0})
 
     @event.listens_for(engine, "connect")
     def _set_pragmas(connection: Any, _: Any) -> None:
-        for pragma in ("busy_timeout=30000", "journal_mode=WAL", "synchronous=FULL"):
-            connection.execute(f"PRAGMA {pragma}")
+        set_sqlite_pragmas(connection)
 
     return engine
 

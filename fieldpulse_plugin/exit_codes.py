@@ -9,7 +9,7 @@ import sys
 import threading
 import traceback
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext, suppress
 from pathlib import Path
 from types import FrameType
 from typing import IO, NoReturn
@@ -21,6 +21,7 @@ from fieldpulse_api.errors import FieldPulseError, UserError, without_likely_key
 from .console_log import configure_console
 from .database import close_databases
 from .output import for_output, hide_environment_secrets
+from .store_waits import end_store_waits_within
 
 EXIT_STATUSES: dict[int | str, str] = {
     0: "success",
@@ -32,6 +33,12 @@ EXIT_STATUSES: dict[int | str, str] = {
 }
 _LOGGER = logging.getLogger(__name__)
 _REPEAT_SECONDS = 0.01
+_SECONDS_FOR_STORES = 10.0
+SECONDS_TO_CLOSE = 12.0
+"""How long a run that is stopped waits for the records in flight: for requests, and for stores a little less."""
+_SECONDS_TO_END = 18.0
+_SECONDS_TO_FLUSH = 3.0
+_SIGNALS_FROM = 128
 
 
 def run(command: click.Command) -> NoReturn:
@@ -52,15 +59,29 @@ def run(command: click.Command) -> NoReturn:
     except BaseException as error:  # noqa: BLE001  the last resort: no traceback reaches the user
         # Click ends silently where the reader of the output is gone, and replaces the stream.
         status = report_error(error if sys.stdout is stdout else BrokenPipeError())
-    close_databases()
     try:
-        for stream in (sys.stdout, sys.stderr):
-            if stream is not None:
-                stream.flush()
+        close_databases()
+        if status <= _SIGNALS_FROM:
+            _flush()
     except OSError as error:  # what was still in memory cannot be written
         status = status or report_error(error)
-    logging.shutdown()
+    except EndedBySignal as error:
+        status = report_error(error)
+    if status > _SIGNALS_FROM:
+        # The thread may be stuck, as may another that holds the stream: nothing reads the pipe.
+        flush = threading.Thread(target=lambda: _flush(ignores_errors=True), daemon=True)
+        flush.start()
+        flush.join(_SECONDS_TO_FLUSH)
+    else:
+        logging.shutdown()
     os._exit(status)
+
+
+def _flush(*, ignores_errors: bool = False) -> None:
+    for stream in (sys.stdout, sys.stderr):
+        with suppress(OSError) if ignores_errors else nullcontext():
+            if stream is not None:
+                stream.flush()
 
 
 def check_stream(stream: IO[str] | None, name: str) -> IO[str]:
@@ -78,13 +99,20 @@ class EndedBySignal(SystemExit):
     """A signal ended the process; its exit status is what a shell reports, 128 + the signal's number."""
 
     def __init__(self, signal_number: int) -> None:
-        super().__init__(128 + signal_number)
+        super().__init__(_SIGNALS_FROM + signal_number)
         self.signal_number = signal_number
         self.signal_name = signal.Signals(signal_number).name
 
 
 def end_by_signal(signal_number: int, frame: FrameType | None) -> NoReturn:  # noqa: ARG001  Python passes it
-    """Raise EndedBySignal. A handler for `signal.signal`."""
+    """Raise EndedBySignal. A handler for `signal.signal`.
+
+    From now on the waits of the process have limits. The last of them is an alarm, in case that something else waits.
+    """
+    end_store_waits_within(_SECONDS_FOR_STORES)
+    if hasattr(signal, "setitimer"):  # POSIX
+        signal.signal(signal.SIGALRM, lambda *_: os._exit(_SIGNALS_FROM + signal_number))
+        signal.setitimer(signal.ITIMER_REAL, _SECONDS_TO_END)
     raise EndedBySignal(signal_number)
 
 

@@ -12,7 +12,9 @@ from sqlalchemy import Connection, text
 from sqlalchemy.engine import Engine
 from sqlalchemy.exc import SQLAlchemyError
 
-from fieldpulse_api.errors import RunLocked
+from fieldpulse_api.errors import ConfigError, RunLocked
+
+from .database import translate_db_errors
 
 _MAX_HOLDER_LENGTH = 60  # PostgreSQL keeps 63 bytes of an application's name
 _FIND_HOLDER = """
@@ -29,7 +31,7 @@ class RunLock:
 
         `store` is `ledger` or `snapshot`; the setting `<store>_url` holds the URL.
 
-        Raises: RunLocked, with the process that holds the lock.
+        Raises: RunLocked, with the process that holds the lock; ConfigError if the store fails.
         """
         self._store, self._stream = store, stream
         self._file = -1
@@ -48,8 +50,10 @@ class RunLock:
             self._file = -1
         if self._connection:
             # PostgreSQL unlocks a closed connection too, but only when it notices.
-            with suppress(SQLAlchemyError), self._connection as connection:
-                connection.execute(text("select pg_advisory_unlock_all()"))
+            with suppress(ConfigError), translate_db_errors(self._store):
+                self._connection.execute(text("select pg_advisory_unlock_all()"))
+            with suppress(SQLAlchemyError):
+                self._connection.close()
             self._connection = None
 
     def _lock_file(self, path: Path) -> None:
@@ -68,12 +72,14 @@ class RunLock:
     def _lock_advisory(self, engine: Engine, name: str) -> None:
         digest = hashlib.sha256(f"fieldpulse {self._store} {name}".encode()).digest()
         lock_id = int.from_bytes(digest[:8], "big", signed=True)
-        self._connection = engine.connect().execution_options(isolation_level="AUTOCOMMIT")
-        if not self._connection.scalar(text("select pg_try_advisory_lock(:id)"), {"id": lock_id}):
-            holder = self._connection.scalar(text(_FIND_HOLDER), {"low": lock_id & 0xFFFFFFFF})
-            self.release()
-            raise self._locked(holder or "unknown process")
-        self._connection.execute(text("select set_config('application_name', :name, false)"), {"name": _this_process()})
+        with translate_db_errors(self._store):
+            self._connection = engine.connect().execution_options(isolation_level="AUTOCOMMIT")
+            if not self._connection.scalar(text("select pg_try_advisory_lock(:id)"), {"id": lock_id}):
+                holder = self._connection.scalar(text(_FIND_HOLDER), {"low": lock_id & 0xFFFFFFFF})
+                self.release()
+                raise self._locked(holder or "unknown process")
+            set_name = text("select set_config('application_name', :name, false)")
+            self._connection.execute(set_name, {"name": _this_process()})
 
     def _locked(self, holder: str) -> RunLocked:
         return RunLocked(

@@ -299,7 +299,8 @@ class TargetFieldPulse(FieldPulsePlugin, Target):
             target.listen(file_input)
         except BaseException as error:  # noqa: BLE001  also a signal's SystemExit
             with signals_ignored():
+                status = report_error(error)
                 run.finish(is_stopped=True)
-                sys.exit(run.close(report_error(error)))
+                sys.exit(run.close(status))
         with signals_ignored():
             sys.exit(run.close())

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import logging
 import math
+import threading
 import time
 import weakref
 from collections.abc import Callable, Mapping
 from dataclasses import replace
-from typing import Any
+from typing import Any, cast
 
 import backoff
 import httpx
@@ -17,7 +18,7 @@ from fieldpulse_api.errors import ConnectionFailed, RateLimited, RecordInvalid, 
 from fieldpulse_api.values.strict_json import encode
 
 from .auth import ThrottledAuthenticator
-from .error_rules import RUN_AGAIN
+from .error_rules import DOCUMENTED_REFUSALS, RUN_AGAIN
 from .page_size import PageSize
 from .rate_limiter import MAX_PAUSE_SECONDS
 from .responses import ApiResponse, parse_response, uncertain_create
@@ -28,6 +29,7 @@ from .transport import open_transport
 _LOGGER = logging.getLogger(__name__)
 _MAX_BODY_BYTES = 10 << 20  # of the gateway (API facts 1.2, inferred)
 _MAX_RETRY_WAIT_SECONDS = 20
+_MAX_THROTTLED_SECONDS = 2 * MAX_PAUSE_SECONDS
 _NOT_SENT = (httpx.ConnectError, httpx.ConnectTimeout, httpx.PoolTimeout, httpx.ProxyError, httpx.UnsupportedProtocol)
 
 
@@ -63,6 +65,7 @@ class Client:
             follow_redirects=False,  # the key is sent to `api_url` only
             headers={"accept": "application/json", "accept-encoding": "gzip"},
         )
+        self._this_thread = threading.local()
         weakref.finalize(self, self._http.close)
         self._check_before_write: Callable[[], None] | None = None
 
@@ -83,6 +86,11 @@ class Client:
         the body: a request without its body is not carried out.
         """
         self._check_before_write = check
+
+    @property
+    def writes_of_this_thread(self) -> int:
+        """Return how many writes of the calling thread FieldPulse has carried out, or may have carried out."""
+        return cast("int", getattr(self._this_thread, "write_count", 0))
 
     def get(
         self, path: str, params: Mapping[str, str] | None = None, *, smaller_is_possible: bool = False
@@ -172,9 +180,9 @@ class Client:
 
         The pause is the rate limiter's: it holds for every thread and process that uses the key.
 
-        Raises: RateLimited once the pauses would take more than a minute.
+        Raises: RateLimited once the pauses would take more than a minute, or after two minutes, whoever set the pauses.
         """
-        throttled_count, paused_seconds = 0, 0.0
+        throttled_count, paused_seconds, began_at = 0, 0.0, time.monotonic()
         while True:
             response = self._send(request, where)
             try:
@@ -183,15 +191,17 @@ class Client:
                 throttled_count += 1
                 seconds = seconds_until_reset(response, throttled_count)
                 paused_seconds += seconds
-                if paused_seconds > MAX_PAUSE_SECONDS:
+                if paused_seconds > MAX_PAUSE_SECONDS or time.monotonic() - began_at > _MAX_THROTTLED_SECONDS:
                     raise
                 _log_retry(request, where, seconds, error)
                 self._authenticator.pause(seconds)
 
     def _send(self, request: httpx.Request, where: str) -> httpx.Response:
         try:
-            return self._http.send(request)
+            response = self._http.send(request)
         except httpx.HTTPError as error:
+            if not isinstance(error, _NOT_SENT):
+                self._count_write(request)
             what = f"The connection to FieldPulse failed ({type(error).__name__})"
             if isinstance(error, _NOT_SENT):
                 hint = f"check the network and api_url; {RUN_AGAIN}"
@@ -199,6 +209,13 @@ class Client:
             if request.method == "POST":
                 raise uncertain_create(what, where) from None
             raise ResponseLost(f"{what}.", where=where, hint=RUN_AGAIN, is_retryable=True) from None
+        if response.status_code not in DOCUMENTED_REFUSALS:
+            self._count_write(request)
+        return response
+
+    def _count_write(self, request: httpx.Request) -> None:
+        if request.method != "GET":
+            self._this_thread.write_count = self.writes_of_this_thread + 1
 
 
 def _trace_extension(check: Callable[[], None] | None) -> dict[str, Any]:

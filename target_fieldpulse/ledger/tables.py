@@ -93,7 +93,7 @@ class LedgerDatabase:
     @contextmanager
     def begin(self) -> Iterator[Connection]:
         """Open a transaction, committed at the end of the block. Raises: ConfigError if the database fails."""
-        with translate_db_errors("ledger"), self._lock, self.engine.begin() as connection:
+        with self._lock, translate_db_errors("ledger"), self.engine.begin() as connection:
             yield connection
 
     def close(self) -> None:

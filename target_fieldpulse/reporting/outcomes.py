@@ -48,7 +48,7 @@ class Outcomes:
     def __init__(self) -> None:
         self._read: Counter[str] = Counter()
         self._counts: defaultdict[str, Counter[Outcome]] = defaultdict(Counter)
-        self._in_progress: Counter[str] = Counter()
+        self._in_progress: dict[int, str] = {}  # by thread, the stream of the record that it writes
         self._lock = threading.Lock()
 
     def __getitem__(self, outcome: Outcome) -> int:
@@ -76,30 +76,43 @@ class Outcomes:
             self._read[stream] += 1
 
     def count_outcome(self, stream: str, outcome: Outcome, count: int = 1) -> None:
-        """Count records that ended in this way."""
+        """Count records that ended in this way. The record that this thread writes has its outcome then."""
         with self._lock:
             self._counts[stream][outcome] += count
+            self._in_progress.pop(threading.get_ident(), None)
 
     @contextmanager
     def in_progress(self, stream: str) -> Iterator[None]:
-        """Mark a record as being written while the block lasts: if the run ends meanwhile, its outcome is unknown."""
+        """Mark a record as being written by this thread while the block lasts, until its outcome is counted.
+
+        If the run ends meanwhile, its outcome is unknown.
+        """
         with self._lock:
-            self._in_progress[stream] += 1
+            self._in_progress[threading.get_ident()] = stream
         try:
             yield
         finally:
             with self._lock:
-                self._in_progress[stream] -= 1
+                self._in_progress.pop(threading.get_ident(), None)
+
+    @property
+    def has_record_in_progress(self) -> bool:
+        """Return whether this thread writes a record that has no outcome yet."""
+        with self._lock:
+            return threading.get_ident() in self._in_progress
 
     def close(self) -> dict[str, dict[str, int]]:
         """Return the counts by stream.
 
         Records that are still being written count as uncertain, those without any outcome as unsent.
         """
-        for stream in self._read:
-            self.count_outcome(stream, "uncertain", self._in_progress[stream])
-            self.count_outcome(stream, "unsent", self._read[stream] - sum(self._counts[stream].values()))
-        return {
-            stream: {"read": read, **{outcome: self._counts[stream][outcome] for outcome in OUTCOMES}}
-            for stream, read in self._read.items()
-        }
+        with self._lock:
+            for stream in self._in_progress.values():
+                self._counts[stream]["uncertain"] += 1
+            self._in_progress.clear()
+            for stream, read in self._read.items():
+                self._counts[stream]["unsent"] += read - sum(self._counts[stream].values())
+            return {
+                stream: {"read": read, **{outcome: self._counts[stream][outcome] for outcome in OUTCOMES}}
+                for stream, read in self._read.items()
+            }

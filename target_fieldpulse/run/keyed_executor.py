@@ -5,15 +5,17 @@ from __future__ import annotations
 import threading
 from collections.abc import Callable, Hashable, Iterable
 from concurrent.futures import Future, ThreadPoolExecutor, wait
+from contextlib import suppress
 
 OrderingKey = tuple[Hashable, ...]
+_MAX_WAITING = 500
 
 
 class KeyedExecutor:
     """A bounded pool of threads. Work that writes a key runs in the order of submission.
 
-    A thread that waits for earlier work stays occupied. This cannot deadlock: the pool starts work in the order of
-    submission, so that what a thread waits for was started before it.
+    Work that waits for earlier work occupies no thread, so that a key whose write takes minutes holds up no other key.
+    This cannot deadlock, because work waits only for what was submitted before it.
     """
 
     def __init__(self, workers: int, stopped: threading.Event) -> None:
@@ -21,6 +23,7 @@ class KeyedExecutor:
         self._stopped = stopped
         self._pool = ThreadPoolExecutor(workers, thread_name_prefix="fieldpulse-write")
         self._capacity = threading.BoundedSemaphore(2 * workers)
+        self._waiting_capacity = threading.BoundedSemaphore(_MAX_WAITING)
         self._lock = threading.Lock()
         self._last_by_key: dict[OrderingKey, Future[None]] = {}
         self._running: set[Future[None]] = set()
@@ -30,16 +33,18 @@ class KeyedExecutor:
     ) -> None:
         """Run `work` once all earlier work that writes a key of `writes` or `after` has ended.
 
-        Blocks while twice as much work as there are threads is submitted and not done.
+        Blocks while twice as much work as there are threads is submitted and not done, or too much waits for other.
         """
-        self._capacity.acquire()
-        writes = tuple(writes)
+        writes, done = tuple(writes), Future[None]()
         with self._lock:
             earlier = {self._last_by_key[key] for key in (*writes, *after) if key in self._last_by_key}
-            future = self._pool.submit(self._run, work, earlier)
-            self._running.add(future)
-            self._last_by_key.update(dict.fromkeys(writes, future))
-        future.add_done_callback(lambda done: self._remove(done, writes))
+        capacity = self._waiting_capacity if earlier else self._capacity
+        capacity.acquire()
+        with self._lock:
+            self._running.add(done)
+            self._last_by_key.update(dict.fromkeys(writes, done))
+        done.add_done_callback(lambda _: self._remove(done, writes, capacity))
+        self._start_after(earlier, lambda: self._run(work, done))
 
     def wait(self, seconds: float | None = None) -> None:
         """Wait until all work has ended, for at most `seconds`."""
@@ -52,15 +57,37 @@ class KeyedExecutor:
         self.wait(seconds)
         self._pool.shutdown(wait=False, cancel_futures=True)
 
-    def _run(self, work: Callable[[], None], earlier: set[Future[None]]) -> None:
-        wait(earlier)
-        if not self._stopped.is_set():
-            work()
+    def _start_after(self, earlier: set[Future[None]], run: Callable[[], None]) -> None:
+        """Hand work to the pool once the last of `earlier` has ended."""
+        if not earlier:
+            self._pool.submit(run)
+            return
+        unfinished = set(earlier)
 
-    def _remove(self, done: Future[None], writes: tuple[OrderingKey, ...]) -> None:
+        def start_if_last(ended: Future[None]) -> None:
+            with self._lock:
+                unfinished.discard(ended)
+                is_last = not unfinished
+            if is_last:
+                with suppress(RuntimeError):  # the pool is closed
+                    self._pool.submit(run)
+
+        for future in earlier:
+            future.add_done_callback(start_if_last)
+
+    def _run(self, work: Callable[[], None], done: Future[None]) -> None:
+        try:
+            if not self._stopped.is_set():
+                work()
+        finally:
+            done.set_result(None)
+
+    def _remove(
+        self, done: Future[None], writes: tuple[OrderingKey, ...], capacity: threading.BoundedSemaphore
+    ) -> None:
         with self._lock:
             self._running.discard(done)
             for key in writes:
                 if self._last_by_key.get(key) is done:
                     del self._last_by_key[key]
-        self._capacity.release()
+        capacity.release()

@@ -12,12 +12,11 @@ from contextlib import ExitStack
 from dataclasses import replace
 from typing import Any
 
-from fieldpulse_api.errors import (
-    RecordError,
-)
+from fieldpulse_api.errors import FieldPulseError, RecordError
 from fieldpulse_api.http.client import Client
 from fieldpulse_api.resources.catalogue import WRITABLE
 from fieldpulse_api.resources.model import WritableResource
+from fieldpulse_plugin.exit_codes import SECONDS_TO_CLOSE, report_error
 from fieldpulse_plugin.private_files import check_distinct, check_writable
 from fieldpulse_plugin.progress import Progress
 from target_fieldpulse.planning.safety_limits import SafetyLimits
@@ -48,7 +47,6 @@ from .waiting_records import SchemaMessage, Submission, WaitingRecords
 from .wiring import ClientFactory, RunServices, build_services
 
 _LOGGER = logging.getLogger(__name__)
-_MAX_SHUTDOWN_SECONDS = 20.0  # for the requests in flight when the run is stopped
 
 Record = dict[str, Any]
 
@@ -199,7 +197,7 @@ class TargetRun:
             self.raise_if_failed()
             self._server_failures.raise_if_unsettled()
             self._states.release()
-        self._pool.finish(_MAX_SHUTDOWN_SECONDS if is_stopped else None)
+        self._pool.finish(SECONDS_TO_CLOSE if is_stopped else None)
 
     def close(self, status: int | None = None) -> int:
         """Close all services, log the summary, write the report, and return the exit status.
@@ -213,9 +211,7 @@ class TargetRun:
         self._waiting.close()
         counts = self._outcomes.close()
         if self._services:
-            if status is None:
-                self._services.runs.end()
-            self._services.close()
+            status = self._close_services(self._services, status)
         if status is None:
             rejected = self._outcomes["rejected"] if self._settings.fail_on_reject else 0
             status = 1 if self._outcomes["uncertain"] or self._outcomes["failed"] or rejected else 0
@@ -230,6 +226,16 @@ class TargetRun:
                 write_report(self._settings.report_path, self._report(counts, status, waiting))
             except OSError as error:  # does not change how the run ended
                 _LOGGER.warning("The report cannot be written (%s): setting report_path", error.strerror)
+        return status
+
+    def _close_services(self, services: RunServices, status: int | None) -> int | None:
+        """Close the services, and return the exit status, also of an error that only the end has brought."""
+        try:
+            if status is None:
+                services.runs.end()
+            services.close()
+        except FieldPulseError as error:
+            return status or report_error(error)
         return status
 
     def _open_services(self) -> RunServices:
@@ -284,15 +290,23 @@ class TargetRun:
         return self.record_parser(WRITABLE[stream]).parse(values)
 
     def _work(self, submission: Submission) -> None:
-        """Write a record, in a thread of the pool, and close its ticket if it is done with."""
-        try:
-            with self._outcomes.in_progress(submission.stream):
+        """Write a record, in a thread of the pool, and close its ticket if it is done with.
+
+        Whatever it was, an error ends the run, and must not vanish in a thread. If the record was sent and has no
+        outcome yet, it is uncertain: its row may exist, and the ledger has not noted it.
+        """
+        client, stream = self._open_services().client, submission.stream
+        writes_before = client.writes_of_this_thread
+        with self._outcomes.in_progress(stream):
+            try:
                 self._writer.write(submission)
-        except RunStopped:  # the ledger has the pending create; the open ticket holds back every later STATE
-            self._outcomes.count_outcome(submission.stream, "uncertain")
-        except BaseException as error:  # noqa: BLE001  it ends the run, and must not vanish in a thread
-            self._error = self._error or error
-            self._stopped.set()
+            except RunStopped:  # the ledger has the pending create; the open ticket holds back every later STATE
+                self._outcomes.count_outcome(stream, "uncertain")
+            except BaseException as error:  # noqa: BLE001  see above
+                self._error = self._error or error
+                self._stopped.set()
+                if self._outcomes.has_record_in_progress and client.writes_of_this_thread > writes_before:
+                    self._outcomes.count_outcome(stream, "uncertain")
 
     def _write_state(self, state: State) -> None:
         """Emit a state, once the audit of the records before it is stored."""

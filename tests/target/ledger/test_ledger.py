@@ -384,7 +384,7 @@ def test_a_session_of_postgresql_has_limits_and_loses_no_commit(postgres: str) -
             names = ("lock_timeout", "statement_timeout", "synchronous_commit")
             values = [connection.scalar(text(f"show {name}")) for name in names]
             process = connection.scalar(text("select pg_backend_pid()"))
-        assert values == ["30s", "5min", "on"]
+        assert values == ["30s", "2min", "on"]
         with _connected(postgres) as connection:
             connection.execute(text(f"select pg_terminate_backend({process})"))
         with database.begin() as connection:

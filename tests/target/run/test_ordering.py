@@ -42,6 +42,22 @@ def test_work_waits_for_the_keys_that_it_reads() -> None:
     assert order == ["customer", "job", "job"]
 
 
+def test_a_key_that_takes_long_holds_up_no_other_key() -> None:
+    """As many records as there are threads wait behind it, and keep their order."""
+    executor, gate, others = KeyedExecutor(2, threading.Event()), threading.Event(), threading.Semaphore(0)
+    order: list[int] = []
+    executor.submit(lambda: gate.wait(30), writes=[("k", "slow")])  # type: ignore[arg-type,return-value]
+    for number in range(100):
+        executor.submit(lambda number=number: order.append(number), writes=[("k", "slow")])  # type: ignore[misc]
+    for number in range(10):
+        executor.submit(others.release, writes=[("k", number)])
+    assert all(others.acquire(timeout=10) for _ in range(10))
+    assert order == []
+    gate.set()
+    executor.finish()
+    assert order == list(range(100))
+
+
 def test_a_stopped_executor_starts_no_queued_work() -> None:
     """Running work ends normally."""
     stopped, gate, finished = threading.Event(), threading.Event(), []
