@@ -13,6 +13,7 @@ from typing_extensions import Self
 from fieldpulse_api.account_profile import AccountProfile
 from fieldpulse_api.errors import ConfigError
 from fieldpulse_api.http.api_key import ApiKey, has_key
+from fieldpulse_api.http.rate_limiter import MAX_PACE
 from fieldpulse_api.http.settings import API_URL, ClientSettings
 
 from .output import hide
@@ -46,12 +47,13 @@ SHARED_SETTINGS: dict[str, dict[str, Any]] = {
     },
     "requests_per_second": {
         "type": "number",
-        "exclusiveMinimum": 0,
+        "minimum": 0.001,
         "maximum": 50,
-        "default": 45,
+        "default": MAX_PACE,
         "title": "Requests per second",
         "description": "The rate limit: how many requests may start in any second. "
-        "FieldPulse rejects more than 50 per API key.",
+        f"FieldPulse rejects more than 50 per API key. More than {MAX_PACE} counts as {MAX_PACE}: the rest is room for "
+        "delays on the way.",
     },
     "rate_limit_store": {
         "type": "string",
@@ -119,7 +121,7 @@ def client_settings(config: Mapping[str, Any]) -> ClientSettings:
     return ClientSettings(
         api_key=api_key,
         api_url=str(values["api_url"]),
-        requests_per_second=float(values["requests_per_second"]),
+        requests_per_second=min(float(values["requests_per_second"]), MAX_PACE),
         rate_limit_store="memory" if values["rate_limit_store"] == "memory" else "file",
         timeout_seconds=float(values["timeout_seconds"]),
         zone=time_zone(config),

@@ -53,7 +53,7 @@ class ApiKey:
                 hint="set TAP_FIELDPULSE_API_KEY or TARGET_FIELDPULSE_API_KEY, or …_API_KEY_FILE "
                 "(`fieldpulse doctor` accepts either)",
             )
-        return cls(_valid_key(str(value), "setting api_key"))
+        return cls(_valid_key(str(value).strip(), "setting api_key"))
 
     def renew(self, rejected: str) -> bool:
         """Read the file again if `rejected` is still the current key; return whether the key differs from it now."""

@@ -14,7 +14,8 @@ from fieldpulse_api.account_profile import AccountProfile
 from fieldpulse_api.errors import ConfigError
 
 from .api_key import ApiKey
-from .rate_limiter import ProcessRateLimiter, RateLimiter, SharedFileRateLimiter, rate_limit_path
+from .rate_limit_file import SharedFileRateLimiter, rate_limit_path
+from .rate_limiter import ProcessRateLimiter, RateLimiter
 
 API_URL = "https://ywe3crmpll.execute-api.us-east-2.amazonaws.com/stage"
 _MAX_LABEL_BYTES, _MAX_HOST_BYTES = 63, 253  # RFC 1035

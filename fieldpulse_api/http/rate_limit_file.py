@@ -1,0 +1,162 @@
+"""The rate limiter's file, through which all processes of a user share the slots of an API key."""
+
+from __future__ import annotations
+
+import errno
+import hashlib
+import logging
+import os
+import stat
+import struct
+import threading
+import weakref
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
+from dataclasses import astuple
+from pathlib import Path
+
+from typing_extensions import override
+
+from fieldpulse_api.errors import ConfigError
+
+from .rate_limiter import RateLimiter, SlotState
+
+_LOGGER = logging.getLogger(__name__)
+_LOGGED_LOCK_SECONDS = 1.0
+_MAX_LOCK_SECONDS = 5.0
+"""A lock is held for microseconds. A process that has it for longer is stopped, or starved of processor time."""
+_MAX_POLL_SECONDS = 0.05
+
+
+class SharedFileRateLimiter(RateLimiter):
+    """A rate limiter for all processes of this machine that open the same file.
+
+    The file holds the numbers of `SlotState`. A `flock` covers each read and write of them, and ends with the process
+    that holds it. The invariant of `SlotState` needs one clock for all: the monotonic clock of the machine.
+
+    A file may be damaged, deleted, or locked by a process that is stopped. The state then begins again, in the last two
+    cases in another file: its first slot is a second ahead, and reservations of the state before do not count any more.
+    Whoever has locked a file looks whether it is still there, so all processes go over to the other one.
+
+    Raises: ConfigError if the file cannot be opened, read or written.
+    """
+
+    _FORMAT = struct.Struct("<dddd")
+
+    def __init__(self, requests_per_second: float, path: Path, **clocks: Callable[..., float | None]) -> None:
+        super().__init__(requests_per_second, **clocks)  # type: ignore[arg-type]
+        self._path = path
+        self._lock = threading.Lock()  # flock does not tell the threads of a process apart
+        self._open()
+        _LOGGER.debug("The rate limiter allows %g requests per second, shared through %s", requests_per_second, path)
+
+    @contextmanager
+    @override
+    def _locked_state(self) -> Iterator[SlotState]:
+        import fcntl  # noqa: PLC0415  POSIX only; `rate_limit_store: memory` works without it
+
+        with self._lock, _translate_errors(self._path):
+            self._lock_file()
+            try:
+                content = os.pread(self._file, self._FORMAT.size + 1, 0)
+                state = SlotState(*self._FORMAT.unpack(content)) if len(content) == self._FORMAT.size else None
+                now = self._clock()
+                if state is None or not state.is_valid(now):
+                    state = SlotState()
+                    state.restart(now, self._interval)
+                    os.ftruncate(self._file, 0)
+                yield state
+                after = self._FORMAT.pack(*astuple(state))
+                if after != content:
+                    os.pwrite(self._file, after, 0)
+            finally:
+                fcntl.flock(self._file, fcntl.LOCK_UN)
+
+    def _lock_file(self) -> None:
+        """Lock the file that has the path, if need be another than before."""
+        import fcntl  # noqa: PLC0415  see above
+
+        began_at, is_logged = self._clock(), False
+        while True:
+            try:
+                fcntl.flock(self._file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            except BlockingIOError:
+                waited_seconds = self._clock() - began_at
+                if waited_seconds > _LOGGED_LOCK_SECONDS and not is_logged:
+                    is_logged = True
+                    _LOGGER.warning("Waiting for the rate limiter: the process that has locked its file does not run.")
+                if waited_seconds > _MAX_LOCK_SECONDS:
+                    _LOGGER.warning("The rate limiter goes on without that process, with another file.")
+                    self._remove()
+                    began_at = self._clock()
+                self._sleep(min(_MAX_POLL_SECONDS, 0.001 + waited_seconds / 10))
+            else:
+                if os.fstat(self._file).st_nlink:
+                    return
+            if not os.fstat(self._file).st_nlink:
+                self._close()
+                self._open()
+
+    def _remove(self) -> None:
+        """Remove the file, if no other process has replaced it."""
+        with suppress(FileNotFoundError):
+            if os.path.samestat(self._path.lstat(), os.fstat(self._file)):
+                self._path.unlink()
+
+    def _open(self) -> None:
+        with _translate_errors(self._path):
+            self._file = _open_private(self._path)
+        self._close = weakref.finalize(self, os.close, self._file)
+
+
+def rate_limit_path(api_key: str) -> Path:
+    """Return the file that all processes of this user share for a key.
+
+    FieldPulse limits the key, so nothing else decides the path: not `api_url`, TMPDIR, HOME or XDG_RUNTIME_DIR, which a
+    cron job, a service and a shell set differently. `/dev/shm` also stays shared under systemd's PrivateTmp.
+    """
+    folder = Path("/dev/shm" if os.access("/dev/shm", os.W_OK) else "/tmp")  # noqa: S108  see _open_private
+    name = hashlib.sha256(api_key.encode()).hexdigest()[:16]
+    return folder / f"fieldpulse-{os.getuid()}" / f"rate-limit-{name}"
+
+
+@contextmanager
+def _translate_errors(path: Path) -> Iterator[None]:
+    try:
+        yield
+    except OSError as error:
+        raise ConfigError(
+            f"The file of the rate limiter cannot be used ({error.strerror}).",
+            where=f"setting rate_limit_store · {path}",
+            hint="make the file writable, or set rate_limit_store: memory if no other process uses the key",
+        ) from None
+
+
+def _open_private(path: Path) -> int:
+    """Open a plain file in a private folder.
+
+    Others can write beside that folder, and know its name. So nothing that they can prepare there is followed: no link,
+    no folder of theirs, no folder that they can write to.
+    """
+    path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+    folder = os.open(path.parent, os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC)
+    try:
+        _check(os.fstat(folder), "folder")
+        flags = os.O_RDWR | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW | os.O_NONBLOCK
+        file = os.open(path.name, flags, 0o600, dir_fd=folder)
+    finally:
+        os.close(folder)
+    try:
+        _check(os.fstat(file), "file")
+    except OSError:
+        os.close(file)
+        raise
+    return file
+
+
+def _check(status: os.stat_result, kind: str) -> None:
+    """Raise PermissionError for a folder or a file that is not this user's alone."""
+    if status.st_uid != os.getuid() or status.st_mode & 0o077:
+        raise PermissionError(errno.EPERM, f"other users own or can use the {kind}")
+    if kind == "file" and (not stat.S_ISREG(status.st_mode) or status.st_nlink > 1):
+        raise PermissionError(errno.EPERM, "it is not a plain file, or has a second name")
