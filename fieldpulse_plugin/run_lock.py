@@ -15,8 +15,10 @@ from sqlalchemy.exc import SQLAlchemyError
 from fieldpulse_api.errors import ConfigError, RunLocked
 
 from .database import translate_db_errors
+from .private_files import write_whole
 
 _MAX_HOLDER_LENGTH = 60  # PostgreSQL keeps 63 bytes of an application's name
+_MAX_FILE_BYTES = 1000
 _FIND_HOLDER = """
 select a.application_name from pg_locks l join pg_stat_activity a using (pid)
 where l.locktype = 'advisory' and l.granted and l.objid::bigint = :low
@@ -24,7 +26,11 @@ where l.locktype = 'advisory' and l.granted and l.objid::bigint = :low
 
 
 class RunLock:
-    """A lock that ends with its process: on a file beside SQLite's, or an advisory lock of PostgreSQL."""
+    """A lock that ends with its process: on a file beside SQLite's, or an advisory lock of PostgreSQL.
+
+    The file stays. Its first line names the process, and the next ones hold what `write_run_ids` wrote last: an older
+    copy of the database does not have these. `run_ids` are those that it held; there are none without a file.
+    """
 
     def __init__(self, engine: Engine, account: str, *, store: str, stream: str | None = None) -> None:
         """Acquire the lock of an account, or of one stream of it, without waiting.
@@ -35,6 +41,7 @@ class RunLock:
         """
         self._store, self._stream = store, stream
         self._file = -1
+        self.run_ids: list[str] = []
         self._connection: Connection | None = None
         name = f"{account}.{stream}" if stream else account
         if engine.dialect.name == "sqlite":
@@ -56,18 +63,37 @@ class RunLock:
                 self._connection.close()
             self._connection = None
 
+    def write_run_ids(self, *run_ids: str) -> None:
+        """Replace the ids of runs in the file of the lock, if it has one. They are on the disk when this returns.
+
+        Raises: ConfigError if there is no room: the file is empty then.
+        """
+        if self._file >= 0:
+            os.ftruncate(self._file, 0)
+            content = "\n".join((_this_process(), *run_ids)).encode()
+            write_whole(self._file, content, self._path, f"{self._store}_url")
+
     def _lock_file(self, path: Path) -> None:
         import fcntl  # noqa: PLC0415  POSIX only, like the rate limiter's file
 
-        self._file = os.open(path, os.O_CREAT | os.O_RDWR | os.O_CLOEXEC, 0o600)
+        self._path = path
+        self._file = os.open(path, os.O_CREAT | os.O_RDWR | os.O_APPEND | os.O_CLOEXEC, 0o600)
         try:
             fcntl.flock(self._file, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
-            holder = os.pread(self._file, _MAX_HOLDER_LENGTH, 0).decode() or "unknown process"
+            holder = self._read_lines()[0]
             self.release()
             raise self._locked(holder) from None
-        os.ftruncate(self._file, 0)
-        os.pwrite(self._file, _this_process().encode(), 0)
+        self.run_ids = self._read_lines()[1:]
+        try:
+            self.write_run_ids(*self.run_ids)
+        except ConfigError:
+            self.release()
+            raise
+
+    def _read_lines(self) -> list[str]:
+        content = os.pread(self._file, _MAX_FILE_BYTES, 0).decode(errors="replace")
+        return content.splitlines() or ["unknown process"]
 
     def _lock_advisory(self, engine: Engine, name: str) -> None:
         digest = hashlib.sha256(f"fieldpulse {self._store} {name}".encode()).digest()

@@ -18,7 +18,7 @@ import time
 
 from sqlalchemy import ColumnElement, insert, select, update
 
-from fieldpulse_api.errors import RunLocked
+from fieldpulse_api.errors import ConfigError, RunLocked
 from fieldpulse_plugin.run_lock import RunLock
 
 from .tables import RUNS, LedgerDatabase
@@ -55,11 +55,16 @@ class RunMarkers:
             self._locks[stream] = RunLock(self._database.engine, self._account, store="ledger", stream=stream)
 
     def start(self, stream: str) -> None:
-        """Lock a stream and mark it as being written by this run. Raises: RunLocked."""
+        """Lock a stream and mark it as being written by this run.
+
+        Raises: RunLocked; ConfigError if the ledger is an older copy of the one that the last run wrote.
+        """
         if stream not in self._killed_before:
             self.lock(stream)
+            self._check_last_run(stream)
             was_killed = self._take_marker(stream) == "running"
             self._killed_before[stream] = time.monotonic() + self._lease_seconds if was_killed else None
+            self._locks[stream].write_run_ids(self._run_id)
 
     def renew_lease(self) -> None:
         """Look whether the markers are still this run's, if that was not seen within the lease. Used by all threads.
@@ -103,6 +108,23 @@ class RunMarkers:
     @property
     def _is_own(self) -> tuple[ColumnElement[bool], ...]:
         return RUNS.c.account == self._account, RUNS.c.run_id == self._run_id
+
+    def _check_last_run(self, stream: str) -> None:
+        """Check that the last run of the lock's file is that of the marker: else the database is an older copy.
+
+        Until the marker is this run's, the file has both runs: a kill in between does not matter. A ledger without a
+        marker is a new one.
+        """
+        lock, is_stream = self._locks[stream], (RUNS.c.account == self._account, RUNS.c.stream == stream)
+        with self._database.begin() as connection:
+            last_run: str | None = connection.scalar(select(RUNS.c.run_id).where(*is_stream))
+        if last_run and lock.run_ids and last_run not in lock.run_ids:
+            raise ConfigError(
+                "The ledger is an older copy: it lacks what the last run wrote, and rows may be created twice.",
+                where=f"setting ledger_url · stream {stream}",
+                hint="restore the newest copy, or follow `A restored ledger` in docs/target/ledger.md",
+            )
+        lock.write_run_ids(*([last_run] if last_run else []), self._run_id)
 
     def _take_marker(self, stream: str) -> str | None:
         """Mark a stream with this run, and return the status of the run before, None if it is the first."""

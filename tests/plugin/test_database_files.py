@@ -5,12 +5,15 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
+from contextlib import closing
 from pathlib import Path
 
 import pytest
 
 from fieldpulse_api.errors import ConfigError
+from target_fieldpulse.ledger.run_marker import RunMarkers
 from target_fieldpulse.ledger.tables import LedgerDatabase
+from tests.plugin.test_private_files import largest_file
 
 OPEN_IT = "import sys; from target_fieldpulse.ledger.tables import LedgerDatabase; LedgerDatabase(sys.argv[1])"
 
@@ -25,6 +28,18 @@ def test_a_file_with_a_hard_link_is_refused(tmp_path: Path) -> None:
         assert "ledger_url" in caught.value.where
     (tmp_path / "second.db").unlink()
     LedgerDatabase(f"sqlite:///{tmp_path}/ledger.db").close()
+
+
+def test_a_lock_without_room_is_no_traceback(tmp_path: Path) -> None:
+    """Its file is empty then, and the next run that has room does not take the ledger for an older copy."""
+    with closing(LedgerDatabase(f"sqlite:///{tmp_path}/ledger.db")) as database:
+        for size, error in ((5, "file cannot be written .File too large"), (10**9, "")):
+            with closing(RunMarkers(database, "a", f"run-{size}")) as runs, largest_file(size):
+                if error:
+                    with pytest.raises(ConfigError, match=error):
+                        runs.lock("customers")
+                else:
+                    runs.start("customers")
 
 
 @pytest.mark.parametrize("is_folder", [False, True], ids=["file", "folder"])

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shutil
 import tempfile
 from collections.abc import Callable, Iterator
 from contextlib import closing, contextmanager
@@ -351,6 +352,41 @@ def test_the_ledger_file_is_private_and_contains_no_api_key_or_personal_data(
     for secret in ("Canaryname", "canary@example.com", "2145550199", sandbox.key):
         assert secret.encode() not in content
     assert (tmp_path / "ledger.db").stat().st_mode & 0o777 == 0o600
+
+
+def test_an_older_copy_of_the_ledger_ends_the_run_before_it_sends_anything(
+    sandbox: Sandbox, target_config: dict[str, Any], tmp_path: Path
+) -> None:
+    """Once the user has removed the file of the lock, the rows that the copy lacks are matched, not created again."""
+    path, messages = tmp_path / "ledger.db", [schema_message("customers", "external_id", "first_name", "email")]
+    for key in ("a", "b"):
+        messages.append(record_message("customers", external_id=key, first_name="O", email=f"{key}@example.com"))
+        shutil.copy(path, tmp_path / "copy.db") if path.exists() else None
+        assert run_target(target_config, singer_lines(*messages), tmp_path).counts["created"] == 1
+    shutil.copy(tmp_path / "copy.db", path)
+    sandbox.requests.clear()
+    result = run_target(target_config, singer_lines(*messages), tmp_path)
+    assert (result.status, "The ledger is an older copy" in result.stderr) == (2, True)
+    assert {request.method for request in sandbox.requests} == {"GET"}
+    for lock in tmp_path.glob("ledger.db.*.lock"):
+        lock.unlink()
+    assert run_target(target_config, singer_lines(*messages), tmp_path).counts == {"unchanged": 2}
+
+
+def test_a_run_that_is_killed_while_it_takes_the_marker_leaves_no_older_copy(url: str, open_runs: OpenRuns) -> None:
+    """Also not a command of the user that locks the stream, and not a new ledger."""
+    first = open_runs("a")
+    first.start("customers")
+    first.close()
+    for path in Path(url.removeprefix("sqlite:///")).parent.glob("*.lock"):  # as it is before the marker is committed
+        path.write_text(f"{path.read_text()}\nrun-killed")
+    command = open_runs("a")
+    command.lock("customers")
+    command.close()
+    second = open_runs("a")
+    second.start("customers")
+    second.close()
+    open_runs("a").start("customers")
 
 
 def test_a_run_works_on_postgresql(
