@@ -62,6 +62,8 @@ _REASONS = {
     NO_ANSWER: NO_ANSWER,
     "connection timeout expired": NO_ANSWER,  # psycopg's words
     SQLITE_LOCKED: "another program has locked it",
+    "disk is full": "the disk is full",
+    "disk I/O error": "its file cannot be written or read",
     "55P03": "another session has locked its tables",
     "57014": f"a statement took more than {STATEMENT_SECONDS} s",
 }
@@ -252,8 +254,9 @@ def _note_checkin(_connection: object, entry: ConnectionPoolEntry) -> None:
 
 
 def _open_error(store: str, error: Exception) -> ConfigError:
+    reason = _reason(error) if isinstance(error, SQLAlchemyError) else type(error).__name__
     return ConfigError(
-        f"The {store} database cannot be opened ({type(error).__name__}).",
+        f"The {store} database cannot be opened ({reason}).",
         where=f"setting {store}_url",
         hint=f"use sqlite:///path/to/{store}.db, or postgresql://… with the extra `postgres` installed",
     )
