@@ -39,6 +39,7 @@ SECONDS_TO_CLOSE = 12.0
 _SECONDS_TO_END = 18.0
 _SECONDS_TO_FLUSH = 3.0
 _SIGNALS_FROM = 128
+_LAST_STANDARD_DESCRIPTOR = 2
 
 
 def run(command: click.Command) -> NoReturn:
@@ -46,6 +47,7 @@ def run(command: click.Command) -> NoReturn:
 
     Worker threads are not waited for, because a request under way can take another minute.
     """
+    _occupy_standard_descriptors()
     if sys.stderr is None:  # the process was started with it closed, as by `2>&-`
         sys.stderr = Path(os.devnull).open("w", encoding="utf-8")  # noqa: SIM115  until the process ends
     configure_console()
@@ -82,6 +84,15 @@ def _flush(*, ignores_errors: bool = False) -> None:
         with suppress(OSError) if ignores_errors else nullcontext():
             if stream is not None:
                 stream.flush()
+
+
+def _occupy_standard_descriptors() -> None:
+    """Open what was closed when the process started: what libraries print must not get into a store or a socket."""
+    while True:
+        descriptor = os.open(os.devnull, os.O_RDWR)
+        if descriptor > _LAST_STANDARD_DESCRIPTOR:
+            os.close(descriptor)
+            return
 
 
 def check_stream(stream: IO[str] | None, name: str) -> IO[str]:

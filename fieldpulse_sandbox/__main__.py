@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import argparse
 import gc
+import os
 import re
 import sys
 from collections.abc import Sequence
 from pathlib import Path
+from typing import TextIO
 from urllib.parse import urlsplit
 
 from . import poke
@@ -41,6 +43,8 @@ PRINTABLE_ASCII = re.compile("[!-~]+")
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Serve an account until SIGINT or SIGTERM; print each request on one line, never its body."""
+    # Started with them closed, as by `>&-`.
+    sys.stdout, sys.stderr = sys.stdout or _null_stream(), sys.stderr or _null_stream()
     words = sys.argv[1:] if arguments is None else list(arguments)
     if words[:1] == ["poke"]:
         return poke.main(words[1:])
@@ -180,6 +184,10 @@ def _reference() -> str:
             lines.append(f"  {option.name:24} {_plain(option.description)}")
             lines.append(f"  {'':24} values: {option.values}; default: {option.default}")
     return "\n".join([*lines, "", "kinds of faults:", *(f"  {kind:24} {_plain(text)}" for kind, text in KINDS.items())])
+
+
+def _null_stream() -> TextIO:
+    return Path(os.devnull).open("w", encoding="utf-8")
 
 
 def _plain(markdown: str) -> str:

@@ -37,15 +37,17 @@ class Bookmark:
         """Return the time from which on rows are read; None for all rows. `zone` is that of times without one.
 
         In autumn an hour comes twice. A bare time in it is taken for the first, so a row of the second hour may seem
-        older than a bookmark of the first: such a bookmark reads from one hour earlier.
+        older than a bookmark of the first, or than `start_date`: reading then begins one hour earlier.
         """
+        if start_date:
+            start_date -= _repeated_time(start_date, zone)
         if self.previous is None:
             return start_date
         lookback = timedelta(seconds=lookback_seconds)
         since = max(self.previous, _FIRST_TIME + lookback) - lookback
         repeated = max(_repeated_time(since, zone), _repeated_time(self.previous, zone))
         since = max(since, _FIRST_TIME + repeated) - repeated
-        return max(since, start_date - _repeated_time(start_date, zone)) if start_date else since
+        return max(since, start_date) if start_date else since
 
     def observe(self, time: datetime) -> None:
         """Include the time of a row that was read."""

@@ -46,6 +46,8 @@ def folder(shared: Sandbox, tmp_path: Path) -> Path:
         (f"{TARGET} <&-", 2, CLOSED.format("input")),
         (f"{TAP} <&-", 0, ""),
         (f"{TAP} 2>&-", 0, ""),
+        (f"{TAP} <&- 2>&-", 0, ""),
+        (f"{TARGET} < input.singer 2>&-", 0, ""),
     ],
 )
 def test_a_broken_stream_is_named_once(folder: Path, line: str, status: int, problem: str) -> None:
