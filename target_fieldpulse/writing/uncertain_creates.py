@@ -1,10 +1,11 @@
 """Uncertain creates: creates whose response was lost, looked for among the newest rows.
 
 FieldPulse has no idempotency keys: a POST that is sent twice makes two rows. The invariant of this package is that a
-POST is never repeated while its outcome is unknown. It rests on three rules:
+POST is never repeated while its outcome is unknown. It rests on four rules:
 
 - Before a create is sent, the ledger has committed it as pending, with a fingerprint of its body and the id of a row
   that existed. The row of the create, if there is one, has a higher id and matches the fingerprint.
+- A create leaves only while its run still has the stream, or within the lease after it lost it (`ledger.run_marker`).
 - A row is linked to one key only. It must match the fingerprint, belong to no other key, and hold no data that was
   not sent. If several pending creates match it, the most specific one is settled first.
 - "It did not happen" is concluded only `uncertain_create_timeout_seconds` after the create was sent, when FieldPulse
