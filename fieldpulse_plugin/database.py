@@ -213,7 +213,8 @@ def _server_engine(url: URL, store: str, *, has_time_limits: bool) -> Engine:
     """Return the engine of a database server, which may be mute, restart, or be set to lose what it has committed."""
     is_postgresql = url.drivername == "postgresql+psycopg"
     limits = {name: value for name, value in _CONNECTION_LIMITS.items() if name not in url.query}
-    engine = create_engine(url, pool_pre_ping=True, connect_args=limits if is_postgresql else {})
+    # The lock of each stream occupies a connection, beside those of the transactions.
+    engine = create_engine(url, pool_pre_ping=True, max_overflow=-1, connect_args=limits if is_postgresql else {})
     if is_postgresql:
         connections = postgresql_connections(store)
 

@@ -31,7 +31,7 @@ class KeyedExecutor:
     def submit(
         self, work: Callable[[], None], *, writes: Iterable[OrderingKey], after: Iterable[OrderingKey] = ()
     ) -> None:
-        """Run `work` once all earlier work that writes a key of `writes` or `after` has ended.
+        """Run `work` once all earlier work that writes a key of `writes` or `after` has ended. One thread submits.
 
         Blocks while twice as much work as there are threads is submitted and not done, or too much waits for other.
         """

@@ -14,6 +14,7 @@ import pytest
 from sqlalchemy import Connection, create_engine, text
 
 from fieldpulse_api.errors import ConfigError, RecordInvalid, RunLocked
+from fieldpulse_api.resources.catalogue import WRITABLE
 from fieldpulse_sandbox.sandbox import Sandbox
 from target_fieldpulse.ledger.ledger import Entry, Ledger
 from target_fieldpulse.ledger.run_marker import RunMarkers
@@ -195,6 +196,14 @@ def test_a_run_that_was_suspended_looks_for_its_marker_before_it_sends(
     with pytest.raises(RunLocked, match="lost its lock"):
         first.renew_lease()
     second.renew_lease()
+
+
+def test_a_run_may_write_all_streams(open_runs: OpenRuns) -> None:
+    """Each lock of PostgreSQL occupies a connection while the run lasts."""
+    runs = open_runs("a")
+    for stream in WRITABLE:
+        runs.start(stream)
+    runs.end()
 
 
 def test_a_symbolic_link_leads_to_the_same_lock(tmp_path: Path) -> None:
