@@ -218,8 +218,13 @@ class TargetFieldPulse(FieldPulsePlugin, Target):
 
     @override
     def _process_state_message(self, message_dict: dict[str, Any]) -> None:
-        """Queue the state. The SDK would emit it after five minutes, even before its records are written."""
+        """Queue the state. The SDK would emit it after five minutes, even before its records are written.
+
+        Raises: InvalidInput if it is not an object: the tap could not read it again.
+        """
         self._assert_line_requires(message_dict, requires={"value"})
+        if not isinstance(message_dict["value"], dict):
+            raise self._malformed_error("value")
         self.run.queue_state(message_dict["value"])
 
     @override

@@ -23,6 +23,7 @@ from .prefetch import map_in_order
 Row = dict[str, Any]
 Verdict = Literal["complete", "unproven", "incomplete"]
 _LOGGER = logging.getLogger(__name__)
+_ID_LIMIT = 2**63  # of a 64-bit column, as the snapshot and loaders have it
 
 
 @dataclass(frozen=True)
@@ -189,6 +190,8 @@ class Pages:
         row_id = optional_int(row.get("id")) if isinstance(row, dict) else None
         if row_id is None:
             raise self._unexpected_response("a row without an id", page_number)
+        if abs(row_id) >= _ID_LIMIT:
+            raise self._unexpected_response("a row with an id of more than 63 bits", page_number)
         return row_id
 
     def _unexpected_response(self, what: str, page_number: int) -> UnexpectedResponse:

@@ -28,6 +28,9 @@ Config = dict[str, Any]
         ('{"type": "SCHEMA", "stream": "customers"}\n', "lacks schema"),
         ('{"type": "SCHEMA", "stream": "customers", "schema": "canary@example.com"}\n', "not an object"),
         ('{"type": "RECORD", "stream": "customers", "record": null}\n', "not an object"),
+        ('{"type": "STATE", "value": null}\n', "The value of a message is not an object"),
+        ('{"type": "STATE", "value": ["canary@example.com"]}\n', "The value of a message is not an object"),
+        ('{"type": "STATE", "value": "canary@example.com"}\n', "The value of a message is not an object"),
         ('{"type": "RECORD", "stream": "customers", "record": ["canary@example.com"]}\n', "not an object"),
     ],
 )
