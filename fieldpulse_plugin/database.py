@@ -48,11 +48,18 @@ _CONNECTION_LIMITS = {
 }
 """Limits of libpq for connections to PostgreSQL; the user's URL may have others."""
 _SESSION = (
-    f"lock_timeout = '{LOCK_SECONDS}s'",
-    f"statement_timeout = '{STATEMENT_SECONDS}s'",
-    "synchronous_commit = on",
+    f"set lock_timeout = '{LOCK_SECONDS}s'",
+    f"set statement_timeout = '{STATEMENT_SECONDS}s'",
+    "set synchronous_commit = on",
+    """select set_config(name, '0', false) from pg_settings
+    where name in ('idle_session_timeout', 'idle_in_transaction_session_timeout', 'transaction_timeout')""",
 )
-"""Settings of each session. A commit that a crash of the server can undo would make the target create a row twice."""
+"""What prepares a session.
+
+A commit that a crash of the server can undo would make the target create a row twice. Sessions that hold a lock, and
+the tap's transaction of a stream, are idle while a list is read: no limit of the server's may end them. Older servers
+lack some of these limits.
+"""
 _engines: weakref.WeakSet[Engine] = weakref.WeakSet()
 _threads_of_connections: dict[ConnectionPoolEntry, int] = {}  # of those that are in use
 _FAILED_WAIT_SECONDS = 5.0
@@ -227,8 +234,8 @@ def _server_engine(url: URL, store: str, *, has_time_limits: bool) -> Engine:
         @event.listens_for(engine, "connect")
         def _set_session(connection: Any, _: Any) -> None:
             connection.autocommit = True  # else the first rollback would undo the settings
-            for setting in _SESSION:
-                connection.execute(f"set {setting}")
+            for statement in _SESSION:
+                connection.execute(statement)
             connection.autocommit = False
 
     return engine

@@ -9,6 +9,7 @@ from collections.abc import Callable, Iterator
 from contextlib import closing, contextmanager
 from pathlib import Path
 from typing import Any
+from urllib.parse import quote
 
 import pytest
 from sqlalchemy import Connection, create_engine, text
@@ -423,9 +424,15 @@ def test_a_ledger_that_cannot_be_opened_names_its_setting(ledger_url: str) -> No
 
 
 def test_a_session_of_postgresql_has_limits_and_loses_no_commit(postgres: str) -> None:
-    """The role's commits are asynchronous. A connection that was dropped while it was idle is replaced."""
-    with closing(LedgerDatabase(f"{postgres}&options=-c%20synchronous_commit%3Doff")) as database:
+    """The role's commits are asynchronous, and its sessions may not be idle, although they hold the locks of streams.
+
+    A connection that was dropped all the same is replaced.
+    """
+    role = "-csynchronous_commit=off -cidle_session_timeout=1000 -cidle_in_transaction_session_timeout=1000"
+    with closing(LedgerDatabase(f"{postgres}&options={quote(role)}")) as database:
         with database.begin() as connection:
+            limits_of_idleness = ("idle_session_timeout", "idle_in_transaction_session_timeout")
+            assert [connection.scalar(text(f"show {name}")) for name in limits_of_idleness] == ["0", "0"]
             names = ("lock_timeout", "statement_timeout", "synchronous_commit")
             values = [connection.scalar(text(f"show {name}")) for name in names]
             process = connection.scalar(text("select pg_backend_pid()"))
