@@ -176,6 +176,13 @@ def test_a_run_that_lost_its_lock_creates_nothing(url: str, open_runs: OpenRuns,
             ledger.upsert(key_of("before"), row_id=9, parent_ids={})
         with pytest.raises(RunLocked, match="lost its lock"):
             ledger.link(ledger.pending("customers")[0], 9)
+        link = Ledger(database, f"{prefix}-a", run_id="run-1")
+        link.upsert(key_of("link"), row_id=None, parent_ids={})
+        with pytest.raises(RunLocked, match="lost its lock"):
+            ledger.add_pending(
+                key_of("link"), parent_ids={}, fingerprint={}, max_id_before=0, replaces=link.find(key_of("link"))
+            )
+        assert link.find(key_of("link"))
         first.end()
         add_pending(Ledger(database, f"{prefix}-a", run_id="run-1"), "after")
 

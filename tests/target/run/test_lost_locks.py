@@ -5,6 +5,7 @@ from __future__ import annotations
 import signal
 import threading
 from collections import Counter
+from contextlib import closing
 from pathlib import Path
 from typing import Any
 
@@ -26,15 +27,29 @@ RECORDS = 60
 
 def pending_keys(config: Config) -> list[str]:
     """Return the keys of the customers whose creates are pending."""
-    database = LedgerDatabase(config["ledger_url"])
-    try:
+    with closing(LedgerDatabase(config["ledger_url"])) as database:
         return [
             entry.key.text
             for account in Ledger.accounts(database)
             for entry in Ledger(database, account).pending("customers")
         ]
-    finally:
-        database.close()
+
+
+def kill_at_post(sandbox: Sandbox, config: Config, messages: str, folder: Path) -> dict[str, Any]:
+    """Kill a run while its create is under way, which is not carried out. Return the body of the create."""
+    bodies: list[dict[str, Any]] = []
+    sandbox.add_fault(Fault("error_status", method="POST", status=500))
+    with running_target(config, messages, folder) as process:
+
+        def kill(request: RecordedRequest) -> None:
+            if request.method == "POST":
+                bodies.append(dict(request.body or {}))
+                process.kill()
+
+        sandbox.on_request = kill
+        process.wait(30)
+    sandbox.on_request = None
+    return bodies[0]
 
 
 @pytest.mark.parametrize("is_link", [False, True], ids=["lock file removed", "symbolic link"])
@@ -100,24 +115,39 @@ def test_a_run_that_was_suspended_and_killed_may_have_sent_just_before(
     sandbox: Sandbox, target_config: Config, tmp_path: Path
 ) -> None:
     """The create was noted an hour ago, sent when the lid was opened, and is carried out while the next run looks."""
-    messages, bodies = singer_lines(CUSTOMERS, numbered_customer(1)), []
-    sandbox.add_fault(Fault("error_status", method="POST", status=500))
-    with running_target(target_config, messages, tmp_path) as process:
-
-        def kill(request: RecordedRequest) -> None:
-            if request.method == "POST":
-                bodies.append(dict(request.body or {}))
-                process.kill()
-
-        sandbox.on_request = kill
-        process.wait(30)
-    sandbox.on_request = None
+    messages = singer_lines(CUSTOMERS, numbered_customer(1))
+    body = kill_at_post(sandbox, target_config, messages, tmp_path)
     database = LedgerDatabase(target_config["ledger_url"])
     with database.begin() as connection:
         connection.execute(text("update fieldpulse_ledger_1 set updated_at = updated_at - 3600"))
     database.close()
-    carried_out = threading.Timer(1, lambda: sandbox.store.create("customers", bodies[0]))
+    carried_out = threading.Timer(1, lambda: sandbox.store.create("customers", body))
     carried_out.start()
     result = run_target(target_config | {"uncertain_create_timeout_seconds": 3}, messages, tmp_path)
     carried_out.join()
     assert (result.counts, numbered_customers(sandbox)) == ({"created": 1}, ["New1"])
+
+
+def test_a_create_that_another_run_has_discarded_meanwhile_is_sent(
+    sandbox: Sandbox, target_config: Config, tmp_path: Path
+) -> None:
+    """The run that lost its lock has found out that its create was rejected, while this run looks for its row."""
+    messages = singer_lines(CUSTOMERS, numbered_customer(1))
+    kill_at_post(sandbox, target_config, messages, tmp_path)
+
+    sandbox.requests.clear()
+
+    def discard(_: RecordedRequest) -> None:
+        searches = [request for request in sandbox.requests if request.query.get("sort[0][order]") == "desc"]
+        if len(searches) != 2:  # the first one is that of the beginning, the second one is that of the record
+            return
+        with closing(LedgerDatabase(target_config["ledger_url"])) as database:
+            for account in Ledger.accounts(database):
+                ledger = Ledger(database, account)
+                for entry in ledger.pending("customers"):
+                    assert ledger.discard(entry)
+
+    sandbox.on_request = discard
+    result = run_target(target_config, messages, tmp_path)
+    assert (result.counts, result.status) == ({"created": 1}, 0)
+    assert numbered_customers(sandbox) == ["New1"]
