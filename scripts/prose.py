@@ -30,6 +30,7 @@ FOLDERS = (
     "CHANGELOG.md",
     "CONTRIBUTING.md",
     "README.md",
+    "SECURITY.md",
 )
 """The folders and pages that are checked."""
 PHRASES = {

@@ -49,8 +49,8 @@ _BLOCK = re.compile(r"(<!-- begin ([^:\n]+): written by `make fix` -->\n).*?(<!-
 
 
 def pages() -> list[Path]:
-    """Return the README and every page of the documentation."""
-    return [ROOT / "README.md", ROOT / "CONTRIBUTING.md", *sorted((ROOT / "docs").rglob("*.md"))]
+    """Return the pages at the root that have a part in the documentation, and every page of it."""
+    return [ROOT / "README.md", ROOT / "CONTRIBUTING.md", ROOT / "SECURITY.md", *sorted((ROOT / "docs").rglob("*.md"))]
 
 
 def documents() -> Iterator[tuple[Path, str]]:
