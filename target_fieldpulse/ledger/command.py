@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
+import json
 import os
 from collections.abc import Iterator
 from contextlib import closing, contextmanager
 from datetime import datetime, timezone
 
 import click
-import msgspec
 
 from fieldpulse_api.errors import ConfigError, RecordInvalid, got_and_allowed
 from fieldpulse_api.values.scalars import iso_timestamp
@@ -67,7 +67,7 @@ def export(location: Location, stream: str | None) -> None:
                 "status": entry.status,
                 "at": _updated_at(entry),
             }
-            click.echo(msgspec.json.encode(line))
+            click.echo(json.dumps(line))  # escapes what is not ASCII: a key may hold what steers a terminal
 
 
 @ledger.command()

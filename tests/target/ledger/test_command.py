@@ -26,6 +26,21 @@ def test_the_ledger_is_listed_and_exported(sandbox: Sandbox, target_config: Conf
     assert "2 entries of account" in run_ledger_command(target_config, "list").stderr
 
 
+def test_a_key_steers_no_terminal(sandbox: Sandbox, target_config: Config, tmp_path: Path) -> None:
+    """It comes from the source: a mark of writing direction, a control character, the end of a line."""
+    key = "7\u202e\u009b2J\u2028x"
+    customer = record_message("customers", external_id=key, first_name="Ann")
+    assert run_target(target_config, singer_lines(CUSTOMERS, customer), tmp_path).counts == {"created": 1}
+    listed, exported = (run_ledger_command(target_config, command) for command in ("list", "export"))
+    stored = json.loads(exported.stdout)["external_id"]
+    words = ("relink", "--stream", "customers", "--key", stored, "--id", str(sandbox.rows("customers")[0]["id"]))
+    for ended in (listed, exported, run_ledger_command(target_config, *words)):
+        assert ended.returncode == 0
+        assert ended.stdout.count("\n") == 1
+        assert ended.stdout.replace("\n", "").isprintable()
+        assert ended.stderr.replace("\n", "").isprintable()
+
+
 def test_an_entry_that_is_not_pending_cannot_be_settled(
     sandbox: Sandbox, target_config: Config, tmp_path: Path
 ) -> None:
