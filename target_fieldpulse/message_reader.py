@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import signal
 import sys
+import threading
 from collections.abc import Callable, Iterator
 from datetime import timezone
 from typing import IO, Any, NamedTuple
@@ -17,6 +19,7 @@ from fieldpulse_plugin.exit_codes import check_stream
 
 _Message = dict[str, Any]
 _BYTE_ORDER_MARK = "\ufeff"
+_INTERRUPTION = getattr(signal, "SIGURG", None)  # POSIX; it does nothing where it is not handled
 _WRITTEN_MARKS = (_BYTE_ORDER_MARK, r"\ufeff", r"\uFEFF")
 
 
@@ -43,10 +46,20 @@ class MessageReader(GenericSingerReader[str]):
         self.fault: RecordFault | None = None
         self.rejected_at: float | None = None
         self._line = 0
+        self._is_waiting = False
+        self._error: BaseException | None = None
+
+    def interrupt(self, error: BaseException) -> None:
+        """Raise an error of another thread where the main thread reads: the next line may be hours away."""
+        self._error = error
+        if _INTERRUPTION:
+            signal.pthread_kill(threading.main_thread().ident or 0, _INTERRUPTION)
 
     @override
     def process_lines(self, file_input: IO[str] | None, callbacks: dict[str, Callable[[_Message], None]]) -> Any:
         """Pass each message to its callback. Bytes that are not UTF-8 fail only once their line is reached."""
+        if _INTERRUPTION and threading.current_thread() is threading.main_thread():
+            signal.signal(_INTERRUPTION, lambda *_: self._raise_if_waiting())
         file = file_input or self.default_input
         if hasattr(file, "reconfigure"):
             file.reconfigure(encoding="utf-8", errors="surrogateescape")
@@ -88,11 +101,24 @@ class MessageReader(GenericSingerReader[str]):
             raise self._line_error(f"lacks {', '.join(missing)}")
 
     def _lines(self, file: IO[str]) -> Iterator[str]:
-        for line in check_stream(file, "standard input"):
+        lines = iter(check_stream(file, "standard input"))
+        while (line := self._next_line(lines)) is not None:
             self._line += 1
             text = line.removeprefix(_BYTE_ORDER_MARK) if self._line == 1 else line
             if text.strip():
                 yield text
+
+    def _next_line(self, lines: Iterator[str]) -> str | None:
+        self._is_waiting = True
+        try:
+            self._raise_if_waiting()
+            return next(lines, None)
+        finally:
+            self._is_waiting = False
+
+    def _raise_if_waiting(self) -> None:
+        if self._is_waiting and self._error:
+            raise self._error
 
     @override
     def _process_unknown_message(self, message_dict: _Message) -> None:

@@ -73,7 +73,7 @@ class TargetFieldPulse(FieldPulsePlugin, Target):
     @cached_property
     def run(self) -> TargetRun:
         """Return the run of this process."""
-        return TargetRun(self.settings, self._write_state_message, self.input_streams)
+        return TargetRun(self.settings, self._write_state_message, self.input_streams, on_error=self.reader.interrupt)
 
     @cached_property
     def _input_streams(self) -> dict[str, _InputStream]:

@@ -63,15 +63,17 @@ class TargetRun:
         emit: Callable[[State], None],
         input_streams: AbstractSet[str],
         *,
+        on_error: Callable[[BaseException], None] = lambda _: None,
         client_factory: ClientFactory = Client,
     ) -> None:
         """Check the paths of all files, before anything is read. Raises: ConfigError.
 
         `input_streams` are the streams of the input that stream maps rename, as far as they are known by now.
+        `on_error` gets the error that ends the run, in the thread that met it.
         """
         self._input_streams = input_streams
         self._settings, self._policy, self._is_dry = settings, settings.policy, settings.dry_run
-        self._emit_state, self._client_factory = emit, client_factory
+        self._emit_state, self._on_error, self._client_factory = emit, on_error, client_factory
         self._codec = FieldCodec(settings.record_zone, settings.phone_region, api_zone=settings.zone)
         self._safety_limits = SafetyLimits(settings.limits, self._row_count)
         check_distinct(settings.files)
@@ -307,6 +309,7 @@ class TargetRun:
                 self._stopped.set()
                 if self._outcomes.has_record_in_progress and client.writes_of_this_thread > writes_before:
                     self._outcomes.count_outcome(stream, "uncertain")
+                self._on_error(self._error)
 
     def _write_state(self, state: State) -> None:
         """Emit a state, once the audit of the records before it is stored."""

@@ -12,20 +12,10 @@ from sqlalchemy import text
 from fieldpulse_api.errors import ConfigError
 from fieldpulse_plugin.store_waits import LOCK_SECONDS
 from target_fieldpulse.ledger.tables import LedgerDatabase
+from tests.harness.fast_clock import FastClock
 from tests.harness.silent_stores import silent_store
 
 THREADS = 20
-_CLOCK = time.monotonic
-
-
-class FastClock:
-    """A clock that runs a hundred times as fast while it is installed."""
-
-    def __init__(self) -> None:
-        self._start, self.skipped_seconds = _CLOCK(), 0.0
-
-    def __call__(self) -> float:
-        return self._start + 100 * (_CLOCK() - self._start) + self.skipped_seconds
 
 
 @pytest.fixture

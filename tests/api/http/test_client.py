@@ -21,6 +21,7 @@ from fieldpulse_sandbox.behaviour.switches import Behaviour
 from fieldpulse_sandbox.faults.fault import Fault
 from fieldpulse_sandbox.sandbox import Sandbox
 from tests.fault_matrix.plugins import fast_client
+from tests.harness.fast_clock import FastClock
 
 CUSTOMER = {"first_name": "Ada"}
 
@@ -96,6 +97,17 @@ def test_a_write_that_the_guard_refuses_is_not_carried_out(sandbox: Sandbox, ref
         assert len(sandbox.rows("customers")) == before
         client.post("/customers", CUSTOMER)
         assert len(sandbox.rows("customers")) == before + 1
+
+
+def test_throttling_that_never_ends_is_an_error_after_two_minutes(
+    sandbox: Sandbox, client: Client, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Resets in the past would allow hundreds of attempts, and each may wait long for the pauses of other threads."""
+    sandbox.add_fault(Fault("throttle_past_reset", method="POST", times=10_000))
+    monkeypatch.setattr(time, "monotonic", FastClock())
+    with pytest.raises(errors.RateLimited):
+        client.post("/customers", CUSTOMER)
+    assert client.request_count < 60  # by the pauses alone, it would be 240
 
 
 def test_an_unknown_path_is_not_mistaken_for_a_rejected_key(client: Client) -> None:

@@ -69,6 +69,16 @@ def test_a_second_signal_loses_neither_the_closing_line_nor_the_audit(
         assert connection.execute("select outcome from fieldpulse_audit_1").fetchall() == [("created",)]
 
 
+def test_an_error_ends_a_run_whose_input_stays_open(sandbox: Sandbox, target_config: Config, tmp_path: Path) -> None:
+    """The tap that produces the input may wait for hours until its next line."""
+    sandbox.add_fault(Fault("error_status", method="POST", status=401))
+    with running_target(target_config, singer_lines(CUSTOMERS, numbered_customer(1)), tmp_path) as process:
+        assert process.wait(60) == 2
+        _, log = process.communicate()
+    assert log.count("ERROR") == 1
+    assert "read 1 = " in log.splitlines()[-1]
+
+
 def test_a_second_target_is_locked_out(target_config: Config, tmp_path: Path) -> None:
     """Its error names the process that locked the ledger, and it writes nothing."""
     with Sandbox(customers=30, latency_ms=15) as sandbox:
