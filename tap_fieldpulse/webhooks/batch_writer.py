@@ -38,7 +38,7 @@ class BatchWriter:
             raise QueueFull
         self._waiting_count += 1
         try:
-            await asyncio.wait_for(self._enqueue(delivery), self._timeout_seconds)
+            await self._enqueue(delivery)
         finally:
             self._waiting_count -= 1
 

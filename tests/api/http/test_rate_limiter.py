@@ -105,7 +105,7 @@ def test_a_limiter_that_always_wakes_late_makes_progress(make_limiter: MakeLimit
     limiter._sleep = lambda seconds: clock.sleep(seconds + 0.3)
     for _ in range(5):
         limiter.acquire()
-    assert clock.now < 1010
+    assert clock.now < 1030
 
 
 def test_a_late_start_has_room_before_the_next_slot(tmp_path: Path) -> None:
@@ -121,7 +121,7 @@ def test_a_late_start_has_room_before_the_next_slot(tmp_path: Path) -> None:
 
     limiter._sleep = sleep_too_long
     limiter.acquire()
-    assert other_slots[-1] >= clock.now - 0.05
+    assert other_slots[-1] >= clock.now
 
 
 def test_hundreds_that_wait_at_a_low_rate_keep_their_distance(make_limiter: MakeLimiter) -> None:
