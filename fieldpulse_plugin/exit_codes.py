@@ -72,8 +72,9 @@ def run(command: click.Command) -> NoReturn:
     if status > _SIGNALS_FROM:
         # The thread may be stuck, as may another that holds the stream: nothing reads the pipe.
         flush = threading.Thread(target=lambda: _flush(ignores_errors=True), daemon=True)
-        flush.start()
-        flush.join(_SECONDS_TO_FLUSH)
+        with suppress(RuntimeError):  # there is no thread left
+            flush.start()
+            flush.join(_SECONDS_TO_FLUSH)
     else:
         logging.shutdown()
     os._exit(status)
@@ -189,6 +190,13 @@ def _as_fieldpulse_error(error: BaseException) -> FieldPulseError:
             where = str(error.filename or "the command line")
             return UserError(what, where=where, hint="check the path: --config, --catalog or --state")
         return FieldPulseError(what, where="input or output", hint="check the disk, or the process behind the pipe")
+    if isinstance(error, MemoryError) or "can't start new thread" in str(error):
+        return FieldPulseError(
+            "The process has no memory left." if isinstance(error, MemoryError) else "The process has no threads left.",
+            where="limits of this process",
+            hint="raise them (ulimit, TasksMax and MemoryMax of systemd, limits of the container), or lower "
+            "requests_per_second: it bounds the threads of a run",
+        )
     frame = traceback.extract_tb(error.__traceback__)[-1]
     return FieldPulseError(
         f"Unexpected error: {type(error).__name__}. This is a bug in singer-fieldpulse.",

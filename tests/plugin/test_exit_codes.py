@@ -155,6 +155,8 @@ def test_a_bug_is_called_one_and_has_its_traceback_at_debug(caplog: pytest.LogCa
         (BrokenPipeError(), 1),
         (OSError(28, "No space left on device"), 1),
         (ValueError("x"), 1),
+        (MemoryError(), 1),
+        (RuntimeError("can't start new thread"), 1),
     ],
     ids=repr,
 )
