@@ -5,6 +5,7 @@ A wrong profile never makes a run wrong. What it says does not work is not tried
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 from typing import Any, Literal
 
@@ -106,10 +107,15 @@ class AccountProfile(msgspec.Struct, kw_only=True):
         return profile
 
     def write(self, path: Path) -> None:
-        """Write the profile as indented JSON, replacing the file at once."""
-        new_file = path.with_name(f"{path.name}.new")
-        new_file.write_bytes(msgspec.json.format(msgspec.json.encode(self), indent=2) + b"\n")
-        new_file.replace(path)
+        """Write the profile as indented JSON, replacing the file at once. Devices and pipes are written to."""
+        content = msgspec.json.format(msgspec.json.encode(self), indent=2) + b"\n"
+        target = path.resolve()  # what a symbolic link leads to, and not the link
+        if target.exists() and not target.is_file():
+            target.write_bytes(content)
+            return
+        new_file = target.with_name(f"{target.name}.{os.getpid()}.new")
+        new_file.write_bytes(content)
+        new_file.replace(target)
 
     def to_dict(self) -> Any:
         """Return the profile as a dict of JSON values."""

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import errno
 import json
+import os
 import signal
 import sys
 from collections.abc import Iterator, Mapping
@@ -24,11 +26,14 @@ from fieldpulse_cli.doctor.office_names import read_office_names
 from fieldpulse_cli.doctor.report import report_lines
 from fieldpulse_cli.doctor.store_check import store_finding
 from fieldpulse_cli.doctor.write_probe import WARNING, WriteProbe
+from fieldpulse_plugin.database import sqlite_path
 from fieldpulse_plugin.environment import environment_variables, settings_from_environment
 from fieldpulse_plugin.exit_codes import end_by_signal, run
+from fieldpulse_plugin.private_files import check_distinct
 from fieldpulse_plugin.settings import SHARED_SETTINGS, client_settings
 from fieldpulse_plugin.validation import check_settings
 
+_STORES = {"ledger": "TARGET_FIELDPULSE_LEDGER_URL", "snapshot": "TAP_FIELDPULSE_SNAPSHOT_URL"}
 _PREFIXES = {"tap": "TAP_FIELDPULSE_", "target": "TARGET_FIELDPULSE_"}
 
 
@@ -85,7 +90,7 @@ def doctor(
     prefix, config = _shared_settings(environment, prefixes)
     settings = client_settings(config)
     if profile_path:
-        _check_writable(profile_path)
+        _check_profile_path(profile_path, settings, environment)
     retry_policy = RetryPolicy(max_attempts=MAX_ATTEMPTS)
     with closing(Client(settings, retry_policy=retry_policy, max_requests=MAX_REQUESTS)) as client:
         check = AccountCheck(client)
@@ -120,18 +125,17 @@ def main() -> None:
     run(commands)
 
 
-def _check_writable(path: Path) -> None:
-    """Raise ConfigError if the file cannot be written, before any request is sent."""
-    trial = path.with_name(f"{path.name}.new")
-    try:
-        trial.touch()
-        trial.unlink()
-    except OSError as error:
+def _check_profile_path(path: Path, settings: ClientSettings, environment: Mapping[str, str]) -> None:
+    """Raise ConfigError, before any request is sent, if a file cannot be written, or is one of the settings."""
+    stores = {f"{name}_url": sqlite_path(environment.get(variable, "")) for name, variable in _STORES.items()}
+    check_distinct({".env": Path(".env"), "api_key_file": settings.api_key.path, **stores, "--profile": path})
+    place = path if path.exists() and not path.is_file() else path.resolve().parent
+    if not os.access(place, os.W_OK):
         raise ConfigError(
-            f"The profile cannot be written ({error.strerror}).",
+            f"The profile cannot be written ({os.strerror(errno.EACCES if place.exists() else errno.ENOENT)}).",
             where=f"--profile {path}",
             hint="choose a folder that you can write to",
-        ) from None
+        )
 
 
 def _local_findings(

@@ -25,6 +25,7 @@ from fieldpulse_api.resources.catalogue import RESOURCES
 from fieldpulse_cli.doctor.account_check import MAX_ATTEMPTS, MAX_REQUESTS, AccountCheck
 from fieldpulse_cli.doctor.findings import Finding
 from fieldpulse_cli.doctor.write_probe import WriteProbe
+from fieldpulse_cli.main import commands
 from fieldpulse_plugin.settings import client_settings
 from fieldpulse_sandbox.behaviour.account_profile import office_names_like
 from fieldpulse_sandbox.behaviour.profiles import PROFILES
@@ -619,3 +620,35 @@ def test_the_target_s_zone_of_the_api_is_not_that_of_its_records(sandbox: Sandbo
     assert "if timestamps are in UTC" in ended.stdout
     ended = command(sandbox, tmp_path, **settings, TARGET_FIELDPULSE_API_TIMEZONE="Asia/Tokyo")
     assert "if timestamps are in Asia/Tokyo" in ended.stdout
+
+
+@pytest.mark.parametrize("name", ["key", "link-to-key", ".env", "ledger.db"])
+def test_a_profile_replaces_no_file_of_the_settings(
+    sandbox: Sandbox, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, name: str
+) -> None:
+    """It would destroy the key or the ledger; no request is sent before that is checked."""
+    monkeypatch.chdir(tmp_path)
+    for path, content in (("key", sandbox.key), (".env", ""), ("ledger.db", "rows")):
+        Path(path).write_text(content)
+    Path("link-to-key").symlink_to("key")
+    monkeypatch.setenv("TAP_FIELDPULSE_API_KEY_FILE", "key")
+    monkeypatch.setenv("TAP_FIELDPULSE_API_URL", sandbox.url)
+    monkeypatch.setenv("TARGET_FIELDPULSE_LEDGER_URL", "sqlite:///ledger.db")
+    with pytest.raises(ConfigError, match="lead to the same file"):
+        commands.main(["doctor", "--profile", name], standalone_mode=False)
+    assert (Path("key").read_text(), Path("ledger.db").read_text()) == (sandbox.key, "rows")
+    assert not sandbox.requests
+
+
+def test_a_profile_goes_where_a_link_or_a_pipe_leads(tmp_path: Path) -> None:
+    """The link stays, and a device is not replaced by a file."""
+    (tmp_path / "link").symlink_to("profile.json")
+    AccountProfile().write(tmp_path / "link")
+    assert (tmp_path / "link").is_symlink()
+    assert AccountProfile.read(str(tmp_path / "profile.json")) == AccountProfile()
+    os.mkfifo(tmp_path / "pipe")
+    reader = os.open(tmp_path / "pipe", os.O_RDONLY | os.O_NONBLOCK)
+    AccountProfile().write(tmp_path / "pipe")
+    assert os.read(reader, 9).startswith(b"{")
+    assert (tmp_path / "pipe").is_fifo()
+    os.close(reader)
