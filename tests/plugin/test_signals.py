@@ -10,6 +10,7 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, suppress
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +18,7 @@ import pytest
 
 from fieldpulse_sandbox.faults.fault import Fault
 from fieldpulse_sandbox.sandbox import Sandbox
+from fieldpulse_sandbox.server.recorded_request import RecordedRequest
 from tap_fieldpulse.tap import TapFieldPulse
 from tests.harness.messages import Message, singer_lines, state_message
 from tests.harness.processes import plugin_command
@@ -126,54 +128,58 @@ def test_sigterm_ends_a_plugin_whatever_it_waits_for(
     sandboxes: Callable[..., Sandbox], postgres: str, tmp_path: Path
 ) -> None:
     """All of them wait at the same time, so that the test takes as long as the slowest."""
-    quiet = sandboxes()
-    slow, lost = (
-        Fault("slow_response", method="POST", seconds=600, times=MANY),
-        Fault("dropped_connection", method="POST"),
-    )
-    throttle, late = (
-        Fault("throttle_past_reset", path="/customers*", times=MANY),
-        Fault("slow_response", path="/customers", seconds=2),
-    )
-    records = [message for number in range(100) for message in (numbered_customer(number), state_message(number))]
+    quiet, unread, ledgers = sandboxes(), sandboxes(), {name: sandboxes() for name in ("silent", "locked")}
+    slow = sandboxes(Fault("slow_response", method="POST", seconds=600, times=MANY))
+    lost = sandboxes(Fault("dropped_connection", method="POST"))
+    throttle = Fault("throttle_past_reset", path="/customers*", times=MANY)
+    records = [message for number in range(400) for message in (numbered_customer(number), state_message(number))]
     large_states = [record for number in range(20) for record in (numbered_customer(number), large_state(number))]
-    sqlite, servers = f"sqlite:///{tmp_path}/locked.db", {name: sandboxes() for name in ("ledger", "lock", "unread")}
-    slow_server, lost_server = sandboxes(slow), sandboxes(lost)
-    tap_servers = {name: sandboxes(late) for name in ("tap silent", "tap locked")}
+    stores = {"silent": postgres, "locked": f"sqlite:///{tmp_path}/ledger.db"}
+    snapshots = stores | {"locked": f"sqlite:///{tmp_path}/snapshot.db"}
+    snapshot_servers = {name: sandboxes() for name in stores}
+    is_silent, has_asked = threading.Event(), {name: threading.Event() for name in stores}
+    for name, server in snapshot_servers.items():
+        server.on_request = partial(hold_customers, has_asked[name], is_silent)
     plugins = {
-        "silent": target(servers["ledger"], tmp_path / "a", *records, ledger_url=postgres, requests_per_second=10),
-        "locked": target(servers["lock"], tmp_path / "b", *records, ledger_url=sqlite, requests_per_second=10),
-        "unread": target(servers["unread"], tmp_path / "c", *large_states, is_read=False),
-        "no answer": target(slow_server, tmp_path / "d", *records),
-        "throttled": target(sandboxes(throttle), tmp_path / "e", *records),
-        "uncertain": target(lost_server, tmp_path / "f", numbered_customer(1)),
-        "no input": target(quiet, tmp_path / "g"),
-        "idle input": target(quiet, tmp_path / "h", numbered_customer(1)),
-        "tap silent": tap(tap_servers["tap silent"], tmp_path / "i", detect_deletes=True, snapshot_url=postgres),
-        "tap locked": tap(
-            tap_servers["tap locked"], tmp_path / "j", detect_deletes=True, snapshot_url=f"{sqlite}-snapshot"
-        ),
-        "tap unread": tap(sandboxes(), tmp_path / "k", is_read=False),
-        "tap throttled": tap(sandboxes(throttle), tmp_path / "l", page_size=5),
+        "unread": target(unread, tmp_path / "a", *large_states, is_read=False),
+        "no answer": target(slow, tmp_path / "b", *records),
+        "uncertain": target(lost, tmp_path / "c", numbered_customer(1)),
+        "no input": target(quiet, tmp_path / "d"),
+        "idle input": target(quiet, tmp_path / "e", numbered_customer(1)),
+        "tap unread": tap(sandboxes(), tmp_path / "f", is_read=False),
     }
-    with ExitStack() as silent:
+    for name, url in stores.items():
+        server, folder = ledgers[name], tmp_path / f"ledger-{name}"
+        plugins[name] = target(server, folder, *records, ledger_url=url, requests_per_second=10)
+        server, folder = snapshot_servers[name], tmp_path / f"snapshot-{name}"
+        plugins[f"tap {name}"] = tap(server, folder, detect_deletes=True, snapshot_url=snapshots[name])
+    with ExitStack() as resources:
         for plugin in plugins.values():
-            silent.callback(plugin.close)
-        wait_until(
-            lambda: len(numbered_customers(servers["ledger"])) > 2 and len(numbered_customers(servers["lock"])) > 2
-        )
-        for server in tap_servers.values():
-            wait_until(lambda server=server: any(each.path == "/customers" for each in server.requests))  # type: ignore[misc]
-        for url in (postgres, sqlite, f"{sqlite}-snapshot"):
-            silent.enter_context(silent_store(url))
-        for name in ("silent", "locked"):
+            resources.callback(plugin.close)
+        for name in stores:
+            wait_until(has_asked[name].is_set)
+            wait_until(lambda name=name: len(numbered_customers(ledgers[name])) > 2)  # type: ignore[misc]
+        for url in {*stores.values(), *snapshots.values()}:
+            resources.enter_context(silent_store(url))
+        is_silent.set()
+        plugins["throttled"] = target(sandboxes(throttle), tmp_path / "g", *records)
+        plugins["tap throttled"] = tap(sandboxes(throttle), tmp_path / "h")
+        for name in ("throttled", "tap throttled"):
+            resources.callback(plugins[name].close)
+        for name in stores:
             wait_until(lambda name=name: "Waiting for the ledger" in plugins[name].log)  # type: ignore[misc]
             wait_until(lambda name=name: "Waiting for the snapshot" in plugins[f"tap {name}"].log)  # type: ignore[misc]
-        wait_until(lambda: posts(slow_server))
+        wait_until(lambda: posts(slow) and numbered_customers(quiet) and numbered_customers(unread))
         wait_until(lambda: "may still happen" in plugins["uncertain"].log)
         wait_until(lambda: "again in" in plugins["throttled"].log and "again in" in plugins["tap throttled"].log)
-        wait_until(lambda: len(numbered_customers(servers["unread"])) == 20 and numbered_customers(quiet))
         assert_all_end(plugins)
+
+
+def hold_customers(has_asked: threading.Event, until: threading.Event, request: RecordedRequest) -> None:
+    """Hold a tap's first page of customers, so that nothing of it is in its snapshot yet."""
+    if request.path == "/customers":
+        has_asked.set()
+        until.wait(120)
 
 
 def large_state(number: int) -> Message:
