@@ -77,8 +77,8 @@ _REASONS = {
 """By a part of the error's text, or by PostgreSQL's code of it."""
 
 
-def open_database(url: str, tables: MetaData, *, store: str) -> Engine:
-    """Return the engine for an SQLAlchemy URL, with its tables created.
+def open_database(url: str, tables: MetaData, *, store: str, log_level: int = logging.INFO) -> Engine:
+    """Return the engine for an SQLAlchemy URL, with its tables created, and log where it is.
 
     `store` is `ledger` or `snapshot`; the setting `<store>_url` holds the URL.
 
@@ -95,7 +95,7 @@ def open_database(url: str, tables: MetaData, *, store: str) -> Engine:
         _create_tables(tables, engine)
     except (OSError, SQLAlchemyError, ValueError) as error:
         raise _open_error(store, error) from None
-    _LOGGER.info("Using the %s at %s", store, _address(engine.url))
+    _LOGGER.log(log_level, "Using the %s at %s", store, _address(engine.url))
     return engine
 
 
@@ -130,6 +130,17 @@ def sqlite_path(url: str) -> Path | None:
         if parsed.drivername.startswith("sqlite") and parsed.database:
             return Path(parsed.database)
     return None
+
+
+def url_beside(url: str, name: str) -> str:
+    """Return the URL of a SQLite file of its own beside that of a store; with another database, that of the store."""
+    with suppress(ArgumentError):
+        parsed = make_url(url)
+        if parsed.drivername.startswith("sqlite") and parsed.database not in (None, "", ":memory:"):
+            path = Path(str(parsed.database))
+            parsed = parsed.set(database=str(path.with_name(f"{path.stem}-{name}{path.suffix}")))
+            return parsed.render_as_string(hide_password=False)
+    return url
 
 
 def close_databases() -> None:

@@ -160,19 +160,45 @@ def report_error(error: BaseException) -> int:
     The record's message is one line; `what`, `where` and `hint` are also in its `extra`, for structured logs. A signal
     is logged as a warning, because it is not an error. A SystemExit is not logged: what raised it has explained it.
     """
-    if isinstance(error, (KeyboardInterrupt, click.Abort)):
-        error = EndedBySignal(signal.SIGINT)
-    if isinstance(error, EndedBySignal):
-        _LOGGER.warning("Stopped by %s.", error.signal_name)
-    if isinstance(error, SystemExit):
-        return error.code if isinstance(error.code, int) else int(bool(error.code))
-    described = error if isinstance(error, FieldPulseError) else _as_fieldpulse_error(error)
-    if isinstance(described, UserError):  # the key may have been typed in the wrong place
-        described.what, described.where = map(without_likely_keys, (described.what, described.where))
+    described = _described(error)
+    if isinstance(described, EndedBySignal):
+        _LOGGER.warning("Stopped by %s.", described.signal_name)
+    if isinstance(described, SystemExit):
+        return exit_status_of(error)
     extra = {"what": described.what, "where": described.where, "hint": described.hint}
     _LOGGER.error("%s", described.one_line, extra=extra)
     _LOGGER.debug("%s", _traceback(error), extra={"is_traceback": True})
     return described.exit_status
+
+
+def exit_status_of(error: BaseException | None) -> int:
+    """Return the exit status of a command that an error ended; 0 without one."""
+    if error is None:
+        return 0
+    described = _described(error)
+    if isinstance(described, FieldPulseError):
+        return described.exit_status
+    return described.code if isinstance(described.code, int) else int(bool(described.code))
+
+
+def reason_of(error: BaseException | None) -> str | None:
+    """Return what ended a command and where, in one line; None for an end without an error."""
+    described = None if error is None else _described(error)
+    if isinstance(described, EndedBySignal):
+        return f"Stopped by {described.signal_name}."
+    return f"{described.what} ({described.where})" if isinstance(described, FieldPulseError) else None
+
+
+def _described(error: BaseException) -> FieldPulseError | SystemExit:
+    """Return an error in three parts, or what ends a process without one."""
+    if isinstance(error, (KeyboardInterrupt, click.Abort)):
+        return EndedBySignal(signal.SIGINT)
+    if isinstance(error, SystemExit):
+        return error
+    described = error if isinstance(error, FieldPulseError) else _as_fieldpulse_error(error)
+    if isinstance(described, UserError):  # the key may have been typed in the wrong place
+        described.what, described.where = map(without_likely_keys, (described.what, described.where))
+    return described
 
 
 def _as_fieldpulse_error(error: BaseException) -> FieldPulseError:

@@ -63,6 +63,14 @@ SHARED_SETTINGS: dict[str, dict[str, Any]] = {
         "description": "`file`: all processes of this user on this machine share the rate limit of an API key. "
         "`memory`: each process has its own.",
     },
+    "history_days": {
+        "type": "integer",
+        "minimum": 0,
+        "default": 90,
+        "title": "Days of history",
+        "description": "How long the history of runs is stored, which `fieldpulse status` and `fieldpulse runs` show. "
+        "It is beside the tap's snapshot or the target's ledger. 0 stores none.",
+    },
     "timeout_seconds": {
         "type": "number",
         "exclusiveMinimum": 0,
@@ -91,6 +99,7 @@ class PluginSettings:
     client: ClientSettings | None
     zone: tzinfo
     profile: AccountProfile
+    history_days: int
 
     @classmethod
     def from_config(cls, config: Mapping[str, Any]) -> Self:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import ExitStack
 from functools import cached_property
 from typing import IO, Any, ClassVar
 
@@ -15,6 +16,7 @@ from typing_extensions import override
 from fieldpulse_api.errors import ConfigError
 from fieldpulse_api.resources.catalogue import RESOURCES
 from fieldpulse_api.values.strict_json import read_object
+from fieldpulse_plugin.history.recorder import RunRecorder
 from fieldpulse_plugin.sdk import FieldPulsePlugin
 from fieldpulse_plugin.settings import SHARED_SETTINGS
 from tap_fieldpulse.changes.deleted_rows import DELETED_ROWS
@@ -58,8 +60,15 @@ class TapFieldPulse(FieldPulsePlugin, Tap):
     message_writer_class = MsgSpecWriter
 
     def __init__(
-        self, *, catalog: dict[str, Any] | None = None, state: dict[str, Any] | None = None, **kwargs: Any
+        self,
+        *,
+        catalog: dict[str, Any] | None = None,
+        state: dict[str, Any] | None = None,
+        recording: ExitStack | None = None,
+        **kwargs: Any,
     ) -> None:
+        """Check the settings, and read what the schemas need. The history of the run begins in `recording`."""
+        self._recording = recording
         checked = None if catalog is None else read_catalog(catalog, _OTHER_STREAMS)
         super().__init__(catalog=checked, state=state, **kwargs)
 
@@ -100,7 +109,20 @@ class TapFieldPulse(FieldPulsePlugin, Tap):
 
     @override
     def setup_mapper(self) -> None:
-        """Complete the input catalog, so that everything that is emitted is announced first."""
+        """Complete the input catalog, so that everything that is emitted is announced first.
+
+        The history begins here, where the settings are known: the schemas below may need requests, which may fail.
+        """
+        if self._recording:
+            self._recording.enter_context(
+                RunRecorder(
+                    self.name,
+                    self.context.facts,
+                    store="snapshot",
+                    store_url=self.settings.snapshot_url,
+                    keep_days=self.settings.history_days,
+                )
+            )
         for entry in self.input_catalog.streams if self.input_catalog else ():
             stream = self.streams.get(entry.tap_stream_id)
             if stream is not None and stream.selected:
@@ -171,10 +193,12 @@ class TapFieldPulse(FieldPulsePlugin, Tap):
         """Run the tap with the files of its command line."""
         super().invoke(about=about, about_format=about_format)
         config_input = config or _ConfigInput()
-        tap = cls(
-            config=config_input.config,
-            parse_env_config=config_input.parse_env,
-            state=read_object(state, f"--state {state.name}") if state else None,
-            catalog=read_object(catalog, f"--catalog {catalog.name}") if catalog else None,
-        )
-        tap.sync_all()
+        with ExitStack() as recording:
+            tap = cls(
+                config=config_input.config,
+                parse_env_config=config_input.parse_env,
+                state=read_object(state, f"--state {state.name}") if state else None,
+                catalog=read_object(catalog, f"--catalog {catalog.name}") if catalog else None,
+                recording=recording,
+            )
+            tap.sync_all()

@@ -250,6 +250,7 @@ class TargetSettings(PluginSettings):
             zone=shared.zone,
             record_zone=zone_of(config["timezone"], "timezone"),
             profile=shared.profile,
+            history_days=shared.history_days,
             policy=WritePolicy.from_config(config),
             limits=limits_from_config(config),
             phone_region=config["phone_region"],

@@ -22,7 +22,8 @@ from typing_extensions import override
 from fieldpulse_api.errors import ConfigError, InvalidInput, RecordInvalid, UnsupportedStreamError, allowed_and_similar
 from fieldpulse_api.resources.catalogue import BY_NAME, WRITABLE
 from fieldpulse_api.values.strict_json import encode
-from fieldpulse_plugin.exit_codes import report_error, signals_ignored
+from fieldpulse_plugin.exit_codes import reason_of, report_error, signals_ignored
+from fieldpulse_plugin.history.recorder import RunRecorder
 from fieldpulse_plugin.sdk import FieldPulsePlugin
 from fieldpulse_plugin.settings import SHARED_SETTINGS
 from fieldpulse_plugin.stream_maps import UnmappableRecord, maps_without_stream
@@ -299,13 +300,20 @@ class TargetFieldPulse(FieldPulsePlugin, Target):
         super().invoke(about=about, about_format=about_format)
         config = config or _ConfigInput()
         target = cls(config=config.config, parse_env_config=config.parse_env)
-        run = target.run
-        try:
-            target.listen(file_input)
-        except BaseException as error:  # noqa: BLE001  also a signal's SystemExit
-            with signals_ignored():
-                status = report_error(error)
-                run.finish(is_stopped=True)
-                sys.exit(run.close(status))
-        with signals_ignored():
-            sys.exit(run.close())
+        run, settings = target.run, target.settings
+        with RunRecorder(
+            cls.name, run.facts, store="ledger", store_url=settings.ledger_url, keep_days=settings.history_days
+        ) as recorder:
+            try:
+                target.listen(file_input)
+            except BaseException as error:  # noqa: BLE001  also a signal's SystemExit
+                with signals_ignored():
+                    status = report_error(error)
+                    run.finish(is_stopped=True)
+                    status = run.close(status)
+                    recorder.end(status, reason_of(error))
+            else:
+                with signals_ignored():
+                    status = run.close()
+                    recorder.end(status)
+        sys.exit(status)

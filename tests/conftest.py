@@ -68,7 +68,13 @@ def client(sandbox: Sandbox) -> Iterator[Client]:
 @pytest.fixture
 def config(sandbox: Sandbox, tmp_path: Path) -> dict[str, object]:
     """Return the configuration of a plugin for the test's account."""
-    return {"api_key": sandbox.key, "api_url": sandbox.url, "requests_per_second": 50, "rate_limit_store": "memory"}
+    return {
+        "api_key": sandbox.key,
+        "api_url": sandbox.url,
+        "requests_per_second": 50,
+        "rate_limit_store": "memory",
+        "history_days": 0,
+    }
 
 
 @pytest.fixture

@@ -24,6 +24,7 @@ from .rate_limiter import MAX_PAUSE_SECONDS
 from .responses import ApiResponse, parse_response, uncertain_create
 from .retry import IF_SMALLER_IS_POSSIBLE, RetryPolicy, may_be_too_large, seconds_until_reset
 from .settings import ClientSettings
+from .traffic import TrafficFacts
 from .transport import open_transport
 
 _LOGGER = logging.getLogger(__name__)
@@ -78,6 +79,10 @@ class Client:
     def requests_of_this_thread(self) -> int:
         """Return how many requests the calling thread has sent, retries included."""
         return self._transport.requests_of_this_thread
+
+    def traffic_facts(self) -> TrafficFacts:
+        """Return what the requests were so far: counts, latencies, their spread over time."""
+        return self._transport.traffic.facts()
 
     def guard_writes(self, check: Callable[[], None]) -> None:
         """Call `check` before each POST, PUT and DELETE leaves, retries included. What it raises is raised here.

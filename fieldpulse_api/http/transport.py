@@ -21,6 +21,7 @@ from typing_extensions import override
 from fieldpulse_api.errors import ConfigError, RequestLimitReached
 
 from .settings import ClientSettings, is_loopback
+from .traffic import Traffic
 
 _LOGGER = logging.getLogger(__name__)
 # httpx logs every URL with its query at INFO, and httpcore every step of a connection at DEBUG.
@@ -47,7 +48,7 @@ class BoundedTransport(httpx.BaseTransport):
     def __init__(
         self, transport: httpx.BaseTransport, *, timeout_seconds: float, max_requests: int | None = None
     ) -> None:
-        self.request_count = 0
+        self.request_count, self.traffic = 0, Traffic()
         self._transport, self._timeout_seconds, self._max_requests = transport, timeout_seconds, max_requests
         self._count_lock, self._this_thread = threading.Lock(), threading.local()
 
@@ -62,17 +63,19 @@ class BoundedTransport(httpx.BaseTransport):
         self._count_request()
         attempt = request.extensions["attempt"] = request.extensions.get("attempt", 0) + 1
         began, outcome = time.perf_counter(), "no response"
+        status, body = None, b""
         try:
             with closing(self._transport.handle_request(request)) as response:
                 body = b"".join(
                     _bounded_chunks(_decompressed_chunks(response), time.monotonic() + self._timeout_seconds)
                 )
-            outcome = str(response.status_code)
+            status, outcome = response.status_code, str(response.status_code)
         except httpx.HTTPError as error:
             outcome = type(error).__name__
             raise
         finally:
             seconds = time.perf_counter() - began
+            self.traffic.add(status=status, seconds=seconds, received_bytes=len(body), is_repeated=attempt > 1)
             # The path without its query, which may hold an e-mail address or a phone number.
             _LOGGER.debug(
                 "%s %s: %s in %.0f ms (attempt %d)", request.method, request.url.path, outcome, seconds * 1000, attempt

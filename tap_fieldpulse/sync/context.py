@@ -19,6 +19,7 @@ from fieldpulse_api.errors import (
 )
 from fieldpulse_api.http.client import Client
 from fieldpulse_api.http.responses import is_unknown_path
+from fieldpulse_api.http.traffic import TrafficFacts
 from fieldpulse_api.reading.account import read_account_id
 from fieldpulse_api.reading.child_lists import ChildLists
 from fieldpulse_api.reading.definitions import read_definitions
@@ -26,6 +27,7 @@ from fieldpulse_api.reading.pages import Pages
 from fieldpulse_api.resources.catalogue import BY_NAME
 from fieldpulse_api.resources.model import Resource
 from fieldpulse_api.values.custom_fields import CUSTOM_FIELDS_PROPERTY, CustomFieldDefinition
+from fieldpulse_plugin.history.facts import RunFacts
 from fieldpulse_plugin.settings import client_settings
 from tap_fieldpulse.changes.change_tracker import ChangeTracker
 from tap_fieldpulse.changes.delete_detection import DeleteDetector
@@ -198,6 +200,16 @@ class SyncContext:
             settings=settings,
             summary=self.summary,
             logger=logger,
+        )
+
+    def facts(self) -> RunFacts:
+        """Return what the run has come to, for its history. May be called by another thread."""
+        client = vars(self).get("client")
+        return RunFacts(
+            account=vars(self).get("account"),
+            requests_per_second=self.settings.client.requests_per_second if self.settings.client else 0,
+            traffic=client.traffic_facts() if client else TrafficFacts(),
+            streams=list(self.summary.streams.values()),
         )
 
     def raise_if_lock_lost(self) -> None:

@@ -1,4 +1,4 @@
-"""The result of a run over all streams, for its closing log line."""
+"""The result of a run over all streams, for its closing log line and its history."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 
 from fieldpulse_api.errors import ConnectionFailed, FieldPulseError, ResponseLost, SafetyLimitReached
 from fieldpulse_api.reading.pages import Verdict
+from fieldpulse_plugin.history.facts import StreamFacts
 
 _MAX_FAILED_IN_A_ROW = 2  # more of them mean that the server is down, and each takes the time of all retries
 
@@ -16,12 +17,17 @@ _MAX_FAILED_IN_A_ROW = 2  # more of them mean that the server is down, and each 
 class RunSummary:
     """What the streams of one run add up to."""
 
+    streams: dict[str, StreamFacts] = field(default_factory=dict)
     records: int = 0
     verdicts: Counter[Verdict] = field(default_factory=Counter)
     safety_limit_errors: list[SafetyLimitReached] = field(default_factory=list)
     failures: list[FieldPulseError] = field(default_factory=list)
     failed_in_a_row: int = 0
     started_at: float = field(default_factory=time.monotonic)
+
+    def start_stream(self, name: str) -> StreamFacts:
+        """Return the facts of a stream that begins; they count in the summary as they change."""
+        return self.streams.setdefault(name, StreamFacts(name=name))
 
     def add_stream(self, records: int, verdict: Verdict) -> None:
         """Add a stream that was read to its end."""

@@ -14,6 +14,8 @@ from fieldpulse_api.errors import IncompleteRead, SafetyLimitReached
 from fieldpulse_api.reading.pages import Row
 from fieldpulse_api.resources.model import Resource
 from fieldpulse_api.values.scalars import iso_timestamp
+from fieldpulse_plugin.exit_codes import reason_of
+from fieldpulse_plugin.history.facts import now
 from fieldpulse_plugin.progress import Progress
 from tap_fieldpulse.changes.change_tracker import ChangeTracker
 from tap_fieldpulse.changes.delete_detection import DeleteDetector
@@ -84,7 +86,8 @@ class StreamSync:
         self._settings, self._summary, self._logger = settings, summary, logger
         self._name, self._list_reader, self._tracker = parts.resource.name, parts.list_reader, parts.tracker
         self._events_without_records: list[Record] = []
-        self._record_count = self._event_count = self._delete_count = self._filtered_out = 0
+        self._event_count = self._filtered_out = 0
+        self._facts = summary.start_stream(self._name)
 
     @property
     def request_count(self) -> int:
@@ -97,14 +100,16 @@ class StreamSync:
         started_at = time.monotonic()
         try:
             for batch in self._batches():
-                self._record_count += len(batch.records)
-                self._event_count += len(batch.events)
+                self._count(batch)
                 yield self._with_names(batch)
             self._finish(time.monotonic() - started_at)
-        except BaseException:
+        except BaseException as error:
+            self._facts.error = reason_of(error)
             if self._tracker:
                 self._tracker.close()
             raise
+        finally:
+            self._tell_history()
 
     def on_state_emitted(self) -> None:
         """Store that the STATE behind this stream was emitted."""
@@ -130,6 +135,30 @@ class StreamSync:
         tracks_contents = self._plan.tracking is Tracking.CONTENTS
         needs_storing = tracks_contents and (is_changed or self._plan.compares_unchanged_rows)
         return RowAction.STORE if needs_storing else RowAction.SKIP
+
+    def _count(self, batch: Batch) -> None:
+        facts = self._facts
+        facts.records += len(batch.records)
+        facts.requests = self.request_count
+        self._event_count += len(batch.events)
+        if self._plan.tracking is Tracking.CONTENTS:
+            changed_rows = {
+                event["object_id"] for event in batch.events if event["event"] not in ("created", "deleted")
+            }
+            facts.new = (facts.new or 0) + sum(event["event"] == "created" for event in batch.events)
+            facts.changed = (facts.changed or 0) + len(changed_rows)
+        if self._parts.delete_detector:
+            facts.deleted = (facts.deleted or 0) + len(batch.deleted_rows)
+
+    def _tell_history(self) -> None:
+        """Complete the facts of the stream, whether it was read to its end or not."""
+        facts, stats = self._facts, self._list_reader.stats
+        facts.requests, facts.server_count = self.request_count, stats.server_count
+        facts.verdict = None if facts.error else stats.verdict
+        facts.drift = list(self._parts.record_builder.warnings())
+        bookmark = self._state.get("replication_key_value")
+        facts.bookmark = None if bookmark is None else str(bookmark)
+        facts.ended_at = now()
 
     def _is_unknown(self, row: Row) -> bool:
         return self._tracker is not None and self._plan.reads_full_list and self._tracker.is_unknown(row)
@@ -205,7 +234,6 @@ class StreamSync:
     def _delete_batches(self, tracker: ChangeTracker, detector: DeleteDetector) -> Iterator[Batch]:
         try:
             for deleted in tracker.find_deleted(detector, self._list_reader):
-                self._delete_count += len(deleted.rows)
                 yield Batch(deleted.records if self._settings.delete_records else [], deleted.events, deleted.rows)
         except SafetyLimitReached as error:
             # A warning: the other streams go on, and the error that ends the run is logged once, at its end.
@@ -229,19 +257,19 @@ class StreamSync:
             is_full_list = self._plan.reads_full_list and stats.verdict != "incomplete"
             self._tracker.commit(is_full_list=is_full_list)
             self._state["snapshot"] = self._tracker.generation
-        self._summary.add_stream(self._record_count, stats.verdict)
+        self._summary.add_stream(self._facts.records, stats.verdict)
 
     def _figures(self) -> str:
         stats, details, hinted_rows = self._list_reader.stats, self._parts.details, self._parts.hinted_rows
         figures = {
-            "records": self._record_count,
+            "records": self._facts.records,
             "pages": stats.pages,
             "server_count": "unknown" if stats.server_count is None else stats.server_count,
             "duplicates": stats.duplicates,
             "filtered_out": self._filtered_out if self._parts.filters.tests else None,
             "details": details.request_count if details else None,
             "webhook_reads": hinted_rows.request_count if hinted_rows else None,
-            "deleted": self._delete_count if self._parts.delete_detector else None,
+            "deleted": (self._facts.deleted or 0) if self._parts.delete_detector else None,
             "events": self._event_count if self._plan.tracking is Tracking.CONTENTS else None,
         }
         return " ".join(f"{name}={value}" for name, value in figures.items() if value is not None)
@@ -269,6 +297,6 @@ class StreamSync:
             hint="run again: the bookmark was not moved. The setting completeness decides whether the run fails",
         )
         if self._settings.completeness == "fail":
-            self._summary.add_stream(self._record_count, stats.verdict)
+            self._summary.add_stream(self._facts.records, stats.verdict)
             raise error
         self._logger.warning("%s", error.one_line)

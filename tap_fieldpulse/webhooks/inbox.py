@@ -14,7 +14,6 @@ from collections import Counter
 from collections.abc import Iterator, Sequence
 from contextlib import suppress
 from datetime import datetime, timedelta, timezone
-from pathlib import Path
 from typing import Any
 
 from sqlalchemy import (
@@ -32,11 +31,10 @@ from sqlalchemy import (
     select,
     update,
 )
-from sqlalchemy.engine import make_url
-from sqlalchemy.exc import ArgumentError, IntegrityError
+from sqlalchemy.exc import IntegrityError
 
 from fieldpulse_api.values.scalars import iso_timestamp
-from fieldpulse_plugin.database import open_database, translate_db_errors
+from fieldpulse_plugin.database import open_database, translate_db_errors, url_beside
 
 from .payload import Delivery
 
@@ -82,7 +80,7 @@ class Inbox:
     """
 
     def __init__(self, snapshot_url: str) -> None:
-        self._engine = open_database(_inbox_url(snapshot_url), _METADATA, store=STORE)
+        self._engine = open_database(url_beside(snapshot_url, "webhooks"), _METADATA, store=STORE)
         with translate_db_errors(STORE):
             self._set_first_sequence()
 
@@ -168,13 +166,3 @@ class Inbox:
 def valid_sequence(value: object) -> int:
     """Return the sequence number in a state; 0 if there is no valid one."""
     return value if type(value) is int and 0 < value < _MAX_SEQUENCE else 0
-
-
-def _inbox_url(snapshot_url: str) -> str:
-    with suppress(ArgumentError):
-        url = make_url(snapshot_url)
-        if url.drivername.startswith("sqlite") and url.database not in (None, "", ":memory:"):
-            path = Path(str(url.database))
-            url = url.set(database=str(path.with_name(f"{path.stem}-webhooks{path.suffix}")))
-            return url.render_as_string(hide_password=False)
-    return snapshot_url

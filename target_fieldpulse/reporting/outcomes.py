@@ -9,6 +9,8 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Literal, get_args
 
+from fieldpulse_plugin.history.facts import StreamFacts
+
 Outcome = Literal[
     "created",
     "updated",
@@ -47,6 +49,7 @@ class Outcomes:
 
     def __init__(self) -> None:
         self._read: Counter[str] = Counter()
+        self._facts: dict[str, StreamFacts] = {}
         self._counts: defaultdict[str, Counter[Outcome]] = defaultdict(Counter)
         self._in_progress: dict[int, str] = {}  # by thread, the stream of the record that it writes
         self._lock = threading.Lock()
@@ -100,6 +103,17 @@ class Outcomes:
         """Return whether this thread writes a record that has no outcome yet."""
         with self._lock:
             return threading.get_ident() in self._in_progress
+
+    def facts(self) -> list[StreamFacts]:
+        """Return the counts by stream as they are now, for the history of the run."""
+        with self._lock:
+            for stream, read in self._read.items():
+                facts = self._facts.setdefault(stream, StreamFacts(name=stream))
+                facts.records, facts.outcomes = (
+                    read,
+                    {name: count for name, count in self._counts[stream].items() if count},
+                )
+            return list(self._facts.values())
 
     def close(self) -> dict[str, dict[str, int]]:
         """Return the counts by stream.

@@ -14,9 +14,11 @@ from typing import Any
 
 from fieldpulse_api.errors import FieldPulseError, RecordError
 from fieldpulse_api.http.client import Client
+from fieldpulse_api.http.traffic import TrafficFacts
 from fieldpulse_api.resources.catalogue import WRITABLE
 from fieldpulse_api.resources.model import WritableResource
 from fieldpulse_plugin.exit_codes import SECONDS_TO_CLOSE, report_error
+from fieldpulse_plugin.history.facts import RunFacts
 from fieldpulse_plugin.private_files import check_distinct, check_writable
 from fieldpulse_plugin.progress import Progress
 from target_fieldpulse.planning.safety_limits import SafetyLimits
@@ -107,6 +109,7 @@ class TargetRun:
         self._services: RunServices | None = None
         self._progress = ExitStack()
         self._error: BaseException | None = None
+        self._open_rejects = 0  # counted at the end
 
     def prepare(self, resource: WritableResource) -> None:
         """Lock a stream and settle what earlier runs left pending in it.
@@ -201,6 +204,18 @@ class TargetRun:
             self._states.release()
         self._pool.finish(SECONDS_TO_CLOSE if is_stopped else None)
 
+    def facts(self) -> RunFacts:
+        """Return what the run has come to, for its history. May be called by another thread."""
+        services, settings = self._services, self._settings
+        return RunFacts(
+            account=services.ledger.account if services else None,
+            requests_per_second=settings.client_settings.requests_per_second,
+            traffic=services.client.traffic_facts() if services else TrafficFacts(),
+            streams=self._outcomes.facts(),
+            open_rejects=self._open_rejects,
+            is_dry=self._is_dry,
+        )
+
     def close(self, status: int | None = None) -> int:
         """Close all services, log the summary, write the report, and return the exit status.
 
@@ -219,7 +234,7 @@ class TargetRun:
             status = 1 if self._outcomes["uncertain"] or self._outcomes["failed"] or rejected else 0
         for line in (*self._value_counts.lines(self._settings.record_zone), *summary_table(counts)):
             _LOGGER.info("%s", line)
-        waiting = self._rejects.count()
+        waiting = self._open_rejects = self._rejects.count()
         if waiting:
             _LOGGER.warning("%s", replay_hint(waiting, self._settings.rejects_path))
         _LOGGER.info("%s", closing_line(counts))
