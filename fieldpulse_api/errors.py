@@ -38,6 +38,8 @@ _WORD_OF_KEY_LENGTH = re.compile(r"[A-Za-z0-9_-]{16,}")
 _DAY = re.compile(r"20\d\d-?\d\d-?\d\d")
 _MIN_DIGITS_OF_KEY = 4
 _MAX_NAMES = 40
+SERVER_MESSAGE = " · FieldPulse's message: "
+"""What precedes the server's message in full."""
 _MAX_MESSAGE_LENGTH = 300
 
 
@@ -73,9 +75,7 @@ class FieldPulseError(Exception):
     @property
     def full_line(self) -> str:
         """Return `one_line` with the server's message in full, for the rejects file: it holds the record anyway."""
-        return (
-            f"{self.one_line} · FieldPulse's message: {self.server_message}" if self.server_message else self.one_line
-        )
+        return self.one_line + (f"{SERVER_MESSAGE}{self.server_message}" if self.server_message else "")
 
     @override
     def __str__(self) -> str:

@@ -13,6 +13,7 @@ from typing import Any
 
 import msgspec
 
+from fieldpulse_api.errors import SERVER_MESSAGE
 from fieldpulse_api.values.scalars import iso_timestamp
 from fieldpulse_api.values.strict_json import decode, encode
 from fieldpulse_plugin.private_files import check_writable, is_special, open_private, write_whole
@@ -23,6 +24,8 @@ _TIME_BYTES = 27
 _TIME = re.compile(rb'\{"rejected_at":"[^"]{27}",')
 _EDITED_TIME = re.compile(rb'\{\s*"rejected_at"\s*:\s*"[^"]*"\s*,')
 _REASON = re.compile(rb'\s*"rejected"\s*:')
+_RECORD_FIRST, _LAST_REASON = b'","type":"RECORD"', b',"rejected":"'
+_SERVER_MESSAGE = SERVER_MESSAGE.encode()
 _RECORDS = (b'{"rejected', b'{"type":"RECORD"')  # the second without a time: of the first version
 
 
@@ -34,6 +37,7 @@ class RejectsFile:
 
     A record that the file holds already, with the same reason, is not appended again: its time is set to the later one,
     since the source says again what it said before. So a record that is rejected every five minutes takes one line.
+    The server's message is left out of this comparison, as it may have a number of the request.
     """
 
     def __init__(self, path: Path) -> None:
@@ -150,7 +154,11 @@ def _is_whole(line: bytes) -> bool:
 
 
 def _hash_without_time(line: bytes) -> int:
-    return hash(line[len(_TIME_KEY) + _TIME_BYTES :])
+    """Return a hash of a line, without the server's message at its end: it may have a number of the request."""
+    line = line[len(_TIME_KEY) + _TIME_BYTES :]
+    reason = line.rfind(_LAST_REASON) if line.startswith(_RECORD_FIRST) else -1
+    message = line.find(_SERVER_MESSAGE, reason) if reason >= 0 else -1
+    return hash(line[:message] if message >= 0 else line)
 
 
 def _with_reason(line: bytes, reason: str) -> bytes:

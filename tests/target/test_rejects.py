@@ -86,6 +86,25 @@ def test_people_in_the_servers_words_stay_out_of_the_log(
         assert words.replace(sandbox.key, "[…]") in json.loads(rejects.read_text().splitlines()[1])["rejected"]
 
 
+def test_a_number_in_the_servers_words_makes_no_new_line(
+    sandbox: Sandbox, target_config: Config, tmp_path: Path
+) -> None:
+    """A record that is rejected every five minutes takes one line; another record of the same words has its own."""
+    for number in range(3):
+        for key in ("a", "b"):
+            words = f"Ada is not valid, request {number}{key}"
+            sandbox.add_fault(Fault("error_status", method="POST", status=400, message=words))
+            run_target(
+                target_config,
+                singer_lines(
+                    CUSTOMERS, record_message("customers", external_id=key, first_name="Ada", notes=words[:20])
+                ),
+                tmp_path,
+            )
+    lines = [json.loads(line) for line in Path(target_config["rejects_path"]).read_text().splitlines()]
+    assert [line["record"]["external_id"] for line in lines if line["type"] == "RECORD"] == ["a", "b"]
+
+
 def test_the_rejects_file_can_be_replayed_after_the_cause_is_fixed(
     sandbox: Sandbox, target_config: Config, tmp_path: Path
 ) -> None:
