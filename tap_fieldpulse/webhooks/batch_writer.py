@@ -38,7 +38,7 @@ class BatchWriter:
             raise QueueFull
         self._waiting_count += 1
         try:
-            await self._enqueue(delivery)
+            await asyncio.wait_for(self._enqueue(delivery), self._timeout_seconds)
         finally:
             self._waiting_count -= 1
 
