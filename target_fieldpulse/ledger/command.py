@@ -67,7 +67,8 @@ def export(location: Location, stream: str | None) -> None:
                 "status": entry.status,
                 "at": _updated_at(entry),
             }
-            click.echo(json.dumps(line))  # escapes what is not ASCII: a key may hold what steers a terminal
+            # Escapes what is not ASCII: a key may hold what steers a terminal.
+            click.echo(json.dumps(line, separators=(",", ":")))
 
 
 @ledger.command()
