@@ -20,11 +20,13 @@ from sqlalchemy import (
     MetaData,
     String,
     Table,
+    Text,
     inspect,
 )
 
 from fieldpulse_api.errors import ConfigError
 from fieldpulse_plugin.database import open_database, translate_db_errors
+from fieldpulse_plugin.history.tables import UtcTime
 
 DEFAULT_URL = "sqlite:///.fieldpulse/ledger.db"
 _VERSION = 1
@@ -58,12 +60,12 @@ RUNS = Table(
     Column("updated_at", Float, nullable=False),
 )
 AUDIT = Table(
-    f"fieldpulse_audit_{_VERSION}",
+    "fieldpulse_audit_2",  # the number is the version of the columns
     _METADATA,
     Column("id", BigInteger().with_variant(Integer, "sqlite"), primary_key=True, autoincrement=True),
     Column("account", String(64), nullable=False),
     Column("run_id", String(32), nullable=False),
-    Column("recorded_at", Float, nullable=False, index=True),
+    Column("recorded_at", UtcTime, nullable=False, index=True),
     Column("stream", String(64), nullable=False),
     Column("source_key", String(512)),
     Column("action", String(16), nullable=False),
@@ -72,6 +74,7 @@ AUDIT = Table(
     Column("row_id", BigInteger),
     Column("changed", JSON),
     Column("records", Integer, nullable=False),
+    Column("reason", Text),
 )
 
 

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import threading
-import time
 from collections import Counter
+from datetime import datetime, timedelta, timezone
 from typing import Any
 
 from sqlalchemy import delete, insert
@@ -16,7 +16,6 @@ from target_fieldpulse.records.ledger_key import LedgerKey
 
 from .outcomes import Outcome, WriteResult
 
-_DAY_SECONDS = 86_400
 _MAX_BUFFERED_ROWS = 200
 OUTCOMES_IN_LEDGER: tuple[Outcome, ...] = ("created", "updated", "deleted")
 """Outcomes whose audit row is committed together with the entry of the ledger, not by `append`."""
@@ -39,7 +38,7 @@ class Audit:
         self._lock = threading.Lock()
         self._thread = threading.local()
         if is_enabled:
-            before = time.time() - days * _DAY_SECONDS
+            before = datetime.now(timezone.utc) - timedelta(days=days)
             with database.begin() as connection:
                 connection.execute(delete(AUDIT).where(AUDIT.c.account == account, AUDIT.c.recorded_at < before))
 
@@ -56,15 +55,15 @@ class Audit:
             "changed": sorted(plan.changed),
         }
 
-    def append(self, key: LedgerKey, action: str, result: WriteResult) -> None:
-        """Add the row of a record that was not written."""
+    def append(self, key: LedgerKey, action: str, result: WriteResult, reason: str | None = None) -> None:
+        """Add the row of a record that was not written. `reason` says why, without personal data."""
         requests = self._request_count()
         if result.outcome == "unchanged" and not requests:
             with self._lock:
                 self._unchanged[key.stream] += 1
             return
         row = self._row(key.stream, action, result.outcome)
-        row |= {"source_key": key.text, "requests": requests, "row_id": result.row_id}
+        row |= {"source_key": key.text, "requests": requests, "row_id": result.row_id, "reason": reason}
         with self._lock:
             self._rows.append(row)
             is_full = len(self._rows) >= _MAX_BUFFERED_ROWS
@@ -95,7 +94,7 @@ class Audit:
     def _row(self, stream: str, action: str, outcome: str) -> dict[str, Any]:
         return {
             "run_id": self.run_id,
-            "recorded_at": time.time(),
+            "recorded_at": datetime.now(timezone.utc),
             "stream": stream,
             "source_key": None,
             "action": action,
@@ -104,4 +103,5 @@ class Audit:
             "row_id": None,
             "changed": [],
             "records": 1,
+            "reason": None,
         }

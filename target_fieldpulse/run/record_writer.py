@@ -7,7 +7,14 @@ import threading
 import time
 from collections.abc import Callable
 
-from fieldpulse_api.errors import RecordError, ReferenceNotFound, RowNotFound, ServerError, UncertainWrite
+from fieldpulse_api.errors import (
+    FieldPulseError,
+    RecordError,
+    ReferenceNotFound,
+    RowNotFound,
+    ServerError,
+    UncertainWrite,
+)
 from target_fieldpulse.planning.plan import Plan
 from target_fieldpulse.records.ledger_key import KeyKind
 from target_fieldpulse.records.parsed_record import ParsedRecord
@@ -97,10 +104,12 @@ class RecordWriter:
             reasons = "; ".join(plan.dropped.values())
             _LOGGER.warning("left out: %s %s: %s", submission.stream, submission.record.key.redacted, reasons)
 
-    def _audit(self, submission: Submission, result: WriteResult, plan: Plan | None) -> None:
+    def _audit(
+        self, submission: Submission, result: WriteResult, plan: Plan | None, error: FieldPulseError | None = None
+    ) -> None:
         if result.outcome not in OUTCOMES_IN_LEDGER:
             key, action = (plan.ledger_key, plan.action) if plan else (submission.record.key, "none")
-            self._services().audit.append(key, action, result)
+            self._services().audit.append(key, action, result, error.one_line if error else None)
 
     def _reject(self, submission: Submission, error: RecordError | UncertainWrite, plan: Plan | None) -> None:
         if isinstance(error, UncertainWrite) and self._stopped.is_set():
@@ -108,7 +117,7 @@ class RecordWriter:
         outcome: Outcome = "uncertain" if isinstance(error, UncertainWrite) else "rejected"
         rejected_at = time.time()
         self._unwritten.append(submission, outcome, error, rejected_at=rejected_at)
-        self._note_unwritten(submission, outcome, plan, rejected_at=rejected_at)
+        self._note_unwritten(submission, outcome, error, plan, rejected_at=rejected_at)
         self._states.close_ticket(submission.ticket)
 
     def _fail(self, submission: Submission, error: ServerError, plan: Plan) -> None:
@@ -124,15 +133,15 @@ class RecordWriter:
             self._unwritten.append(submission, outcome, error, rejected_at=rejected_at)
             self._states.close_ticket(submission.ticket)
 
-        self._note_unwritten(submission, outcome, plan, rejected_at=rejected_at)
+        self._note_unwritten(submission, outcome, error, plan, rejected_at=rejected_at)
         self._server_failures.append(error, settle)
 
     def _note_unwritten(
-        self, submission: Submission, outcome: Outcome, plan: Plan | None, *, rejected_at: float
+        self, submission: Submission, outcome: Outcome, error: FieldPulseError, plan: Plan | None, *, rejected_at: float
     ) -> None:
         """Count and audit a record that was not written, and note in the ledger that the row of its key is outdated."""
         self._outcomes.count_outcome(submission.stream, outcome)
-        self._audit(submission, WriteResult(outcome), plan)
+        self._audit(submission, WriteResult(outcome), plan, error)
         if not self._unwritten.is_dry:
             key = plan.ledger_key if plan else submission.record.key
             is_row_certain = outcome == "rejected"

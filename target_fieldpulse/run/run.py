@@ -173,7 +173,7 @@ class TargetRun:
             self._rejects.append(schema_message, record, error.one_line, rejected_at=rejected_at or time.time())
         self._outcomes.count_outcome(stream, "rejected")
         key = LedgerKey(stream, KeyKind.EXTERNAL_ID, "")
-        self._open_services().audit.append(key, "none", WriteResult("rejected"))
+        self._open_services().audit.append(key, "none", WriteResult("rejected"), error.one_line)
 
     def skip(self, stream: str) -> None:
         """Count a record that is not to be written."""

@@ -35,7 +35,7 @@ def test_an_invalid_key_rejects_the_record_and_appears_in_no_log(
     assert (result.counts, result.states) == ({"rejected": 1, "created": 1}, [{"bookmarks": 1}])
     assert "Canary" not in result.stderr
     with sqlite3.connect(tmp_path / "ledger.db") as connection:
-        keys = connection.execute("select source_key from fieldpulse_audit_1").fetchall()
+        keys = connection.execute("select source_key from fieldpulse_audit_2").fetchall()
     connection.close()
     assert sorted(keys) == [("",), ("ok",)]
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import sqlite3
+from datetime import datetime, timedelta, timezone
 from pathlib import Path
 from typing import Any
 
@@ -31,11 +32,15 @@ def test_the_report_the_table_and_the_audit_add_up(sandbox: Sandbox, target_conf
     result = run_target(config, singer_lines(schema, changed, *records[1:]), tmp_path)
     assert "customers          4          0          1          0          3" in result.stderr
     with sqlite3.connect(tmp_path / "ledger.db") as connection:
-        query = "select stream, source_key, action, outcome, requests, row_id, changed, records from fieldpulse_audit_1"
+        columns = "stream, source_key, action, outcome, requests, row_id, changed, records, recorded_at, reason"
+        query = f"select {columns} from fieldpulse_audit_2"
         first = connection.execute(f"{query} where run_id = ? order by id", [report["run"]]).fetchall()
         last = connection.execute(f"{query} where run_id = ?", [json.loads(path.read_text())["run"]]).fetchall()
     connection.close()
-    assert sum(row[-1] for row in first) == 6
+    assert sum(row[7] for row in first) == 6
+    ((recorded_at, reason),) = (row[8:] for row in first if row[3] == "rejected")
+    assert abs(datetime.fromisoformat(f"{recorded_at}+00:00") - datetime.now(timezone.utc)) < timedelta(hours=1)
+    assert "status" in reason
     assert {row[2:4] for row in first} == {("create", "created"), ("none", "rejected")}
     (update,) = [row for row in last if row[3] == "updated"]
     assert update[:5] == ("customers", "r0", "update", "updated", 1)
@@ -53,7 +58,7 @@ def test_the_audit_has_every_row_that_a_killed_run_wrote(target_config: Config, 
             process.kill()
     with sqlite3.connect(tmp_path / "ledger.db") as connection:
         written = connection.execute("select source_key from fieldpulse_ledger_1 where status = 'written'").fetchall()
-        audited = connection.execute("select source_key from fieldpulse_audit_1 where outcome = 'created'").fetchall()
+        audited = connection.execute("select source_key from fieldpulse_audit_2 where outcome = 'created'").fetchall()
     connection.close()
     assert len(written) > 10
     assert sorted(written) == sorted(audited)

@@ -66,7 +66,7 @@ def test_a_second_signal_loses_neither_the_closing_line_nor_the_audit(
     assert "read 1 = 1 created" in log
     assert output == '{"bookmarks":1}\n'
     with closing(sqlite3.connect(tmp_path / "ledger.db")) as connection:
-        assert connection.execute("select outcome from fieldpulse_audit_1").fetchall() == [("created",)]
+        assert connection.execute("select outcome from fieldpulse_audit_2").fetchall() == [("created",)]
 
 
 def test_an_error_ends_a_run_whose_input_stays_open(sandbox: Sandbox, target_config: Config, tmp_path: Path) -> None:
