@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import tzinfo
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 from typing_extensions import Self, override
 
@@ -18,6 +18,7 @@ from target_fieldpulse.planning.plan import PlanAction
 from target_fieldpulse.planning.safety_limits import Limit, limits_from_config
 from target_fieldpulse.planning.write_policy import CREATABLE, MODES, WritePolicy
 
+OnReject = Literal["fail", "fail_once", "ignore"]
 TARGET_SETTINGS: dict[str, dict[str, Any]] = {
     "ledger_url": {
         "type": "string",
@@ -35,10 +36,11 @@ TARGET_SETTINGS: dict[str, dict[str, Any]] = {
     },
     "on_reject": {
         "type": "string",
-        "enum": ["fail", "ignore"],
+        "enum": ["fail", "fail_once", "ignore"],
         "default": "fail",
         "title": "On reject",
-        "description": "`fail`: the run ends with exit status 1 if records were rejected. `ignore`: it ends with 0.",
+        "description": "`fail`: the run ends with exit status 1 if records were rejected. `fail_once`: only if they did"
+        " not fail with the same content and reason before; later runs list them as open. `ignore`: it ends with 0.",
     },
     "unknown_streams": {
         "type": "string",
@@ -231,7 +233,7 @@ class TargetSettings(PluginSettings):
     rejects_path: Path
     plan_path: Path | None
     report_path: Path | None
-    fail_on_reject: bool
+    on_reject: OnReject
     discard_unknown_streams: bool
     dry_run: bool
     uncertain_create_timeout_seconds: float
@@ -258,7 +260,7 @@ class TargetSettings(PluginSettings):
             rejects_path=Path(config["rejects_path"]),
             plan_path=_optional_path(config.get("plan_path")),
             report_path=_optional_path(config.get("report_path")),
-            fail_on_reject=config["on_reject"] == "fail",
+            on_reject=config["on_reject"],
             discard_unknown_streams=config["unknown_streams"] == "discard",
             dry_run=config["dry_run"],
             uncertain_create_timeout_seconds=config["uncertain_create_timeout_seconds"],

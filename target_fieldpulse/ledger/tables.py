@@ -76,6 +76,29 @@ AUDIT = Table(
     Column("records", Integer, nullable=False),
     Column("reason", Text),
 )
+REJECTS = Table(
+    "fieldpulse_reject_1",  # the number is the version of the columns
+    _METADATA,
+    Column("number", BigInteger().with_variant(Integer, "sqlite"), primary_key=True, autoincrement=True),
+    Column("account", String(64), nullable=False),
+    Column("stream", String(64), nullable=False),
+    Column("kind", String(16), nullable=False),
+    Column("source_key", String(512), nullable=False),
+    Column("content", String(32), nullable=False),
+    Column("outcome", String(16), nullable=False),
+    Column("reason", Text, nullable=False),
+    Column("first_at", UtcTime, nullable=False),
+    Column("last_at", UtcTime, nullable=False),
+    Column("times", Integer, nullable=False),
+    Column("closed_at", UtcTime),
+    Index("fieldpulse_reject_1_stream", "account", "stream"),
+    Index("fieldpulse_reject_1_content", "account", "content"),
+)
+"""The rejected, failed and uncertain records, whose lines are in the rejects file.
+
+`source_key` is empty for a record without a key. `content` is the hash of the record. `closed_at` is set once the key
+was written: the entry stays as long as its line.
+"""
 
 
 class LedgerDatabase:

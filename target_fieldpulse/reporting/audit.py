@@ -14,6 +14,7 @@ from target_fieldpulse.ledger.tables import AUDIT, LedgerDatabase
 from target_fieldpulse.planning.plan import Plan
 from target_fieldpulse.records.ledger_key import LedgerKey
 
+from .open_rejects import OpenRejects
 from .outcomes import Outcome, WriteResult
 
 _MAX_BUFFERED_ROWS = 200
@@ -28,11 +29,23 @@ class Audit:
     """
 
     def __init__(
-        self, database: LedgerDatabase, account: str, client: Client, *, run_id: str, days: int, is_enabled: bool
+        self,
+        database: LedgerDatabase,
+        account: str,
+        client: Client,
+        rejects: OpenRejects,
+        *,
+        run_id: str,
+        days: int,
+        is_enabled: bool,
     ) -> None:
-        """Begin the audit of a run, and delete rows that are older than `days`."""
+        """Begin the audit of a run, and delete rows that are older than `days`.
+
+        The entries of `rejects` are stored together with the rows.
+        """
         self.run_id = run_id
         self._database, self._account, self._client, self._is_enabled = database, account, client, is_enabled
+        self._rejects = rejects
         self._rows: list[dict[str, Any]] = []
         self._unchanged: Counter[str] = Counter()
         self._lock = threading.Lock()
@@ -71,12 +84,14 @@ class Audit:
             self.flush()
 
     def flush(self) -> None:
-        """Store the rows that were appended."""
+        """Store the rows that were appended, and the entries of rejects that changed."""
         with self._lock:
             rows, self._rows = self._rows, []
-        if rows and self._is_enabled:
+        if self._is_enabled and (rows or self._rejects.has_changes):
             with self._database.begin() as connection:
-                connection.execute(insert(AUDIT), [{"account": self._account, **row} for row in rows])
+                self._rejects.write(connection)
+                if rows:
+                    connection.execute(insert(AUDIT), [{"account": self._account, **row} for row in rows])
 
     def close(self) -> None:
         """Store all rows, those of unchanged records included."""

@@ -18,15 +18,15 @@ from fieldpulse_api.values.scalars import iso_timestamp
 from fieldpulse_api.values.strict_json import decode, encode
 from fieldpulse_plugin.private_files import check_writable, is_special, open_private, write_whole
 
+from .rejects_lines import EDITED_TIME, LAST_REASON, content_of_line, lock, unlock
+
 _LOGGER = logging.getLogger(__name__)
 _TIME_KEY = b'{"rejected_at":"'
 _TIME_BYTES = 27
 _TIME = re.compile(rb'\{"rejected_at":"[^"]{27}",')
-_EDITED_TIME = re.compile(rb'\{\s*"rejected_at"\s*:\s*"[^"]*"\s*,')
 _REASON = re.compile(rb'\s*"rejected"\s*:')
-_RECORD_FIRST, _LAST_REASON = b'","type":"RECORD"', b',"rejected":"'
+_RECORD_FIRST = b'","type":"RECORD"'
 _SERVER_MESSAGE = SERVER_MESSAGE.encode()
-_RECORDS = (b'{"rejected', b'{"type":"RECORD"')  # the second without a time: of the first version
 
 
 class RejectsFile:
@@ -50,8 +50,10 @@ class RejectsFile:
 
     def append(
         self, schema_message: Mapping[str, Any], record: Mapping[str, Any] | str, reason: str, *, rejected_at: float
-    ) -> None:
-        """Append a record, or the line of a RECORD message. All of it is on the disk when this returns.
+    ) -> str:
+        """Append a record, or the line of a RECORD message, and return the hash of its content.
+
+        All of it is on the disk when this returns. A command may replace the file meanwhile, under its lock.
 
         Units:  `rejected_at` is in epoch seconds.
         Raises: ConfigError if there is no room for all of it: then none of it is in the file.
@@ -64,31 +66,12 @@ class RejectsFile:
             rest = encode({"type": "RECORD", "stream": stream, "record": record, "rejected": reason})[1:]
         line = _TIME_KEY + time + b'",' + rest + b"\n"
         with self._lock:
-            if self._file >= 0 and not self._is_at_path():
-                self._close()
-            if self._file < 0:
-                self._open()
-            key = _hash_without_time(line)
-            if key in self._time_offsets:
-                self._set_later_time(self._time_offsets[key], time)
-                return
-            schema_line = b""
-            if self._schema_messages.get(stream) != schema_message:
-                schema_line = encode(schema_message) + b"\n"
-            write_whole(self._file, schema_line + line, self._path, "rejects_path")
-            self._schema_messages[stream] = schema_message
-            if self._times_file >= 0:
-                self._time_offsets[key] = os.fstat(self._file).st_size - len(line) + len(_TIME_KEY)
-
-    def count(self) -> int:
-        """Return how many records the file holds, those of earlier runs included; 0 if it cannot be read."""
-        try:
-            if is_special(self._path):
-                return 0
-            with self._path.open("rb") as lines:
-                return sum(line.startswith(_RECORDS) for line in lines)
-        except OSError:
-            return 0
+            self._open_locked()
+            try:
+                self._append(schema_message, line, time)
+            finally:
+                unlock(self._file)
+        return content_of_line(line)
 
     def close(self) -> None:
         """Close the file, if it was opened."""
@@ -103,6 +86,37 @@ class RejectsFile:
         self._time_offsets.clear()
         self._schema_messages.clear()
 
+    def _append(self, schema_message: Mapping[str, Any], line: bytes, time: bytes) -> None:
+        stream, key = schema_message["stream"], _hash_without_time(line)
+        if key in self._time_offsets:
+            self._set_later_time(self._time_offsets[key], time)
+            return
+        schema_line = b""
+        if self._schema_messages.get(stream) != schema_message:
+            schema_line = encode(schema_message) + b"\n"
+        write_whole(self._file, schema_line + line, self._path, "rejects_path")
+        self._schema_messages[stream] = schema_message
+        if self._times_file >= 0:
+            self._time_offsets[key] = os.fstat(self._file).st_size - len(line) + len(_TIME_KEY)
+
+    def _open_locked(self) -> None:
+        """Open the file at the path, unless it is open, and lock it. A device is only opened."""
+        while True:
+            is_new = self._file < 0
+            if is_new:
+                self._file = open_private(self._path, "rejects_path", appends=True)
+                if not is_special(self._path):
+                    # A file that was opened for appending only appends.
+                    self._times_file = os.open(self._path, os.O_RDWR)
+            if self._times_file < 0:
+                return
+            lock(self._file)
+            if self._is_at_path():
+                if is_new:
+                    self._read_lines()
+                return
+            self._close()
+
     def _is_at_path(self) -> bool:
         """Return whether the open file is still the one at the path: it may be moved away to be replayed."""
         try:
@@ -110,11 +124,8 @@ class RejectsFile:
         except OSError:
             return False
 
-    def _open(self) -> None:
-        self._file = open_private(self._path, "rejects_path", appends=True)
-        if is_special(self._path):
-            return
-        self._times_file = os.open(self._path, os.O_RDWR)  # a file that was opened for appending only appends
+    def _read_lines(self) -> None:
+        """Note where the times of the file's lines are, and mend its end."""
         offset, line = 0, b"\n"
         with self._path.open("rb") as lines:
             for line in lines:
@@ -156,7 +167,7 @@ def _is_whole(line: bytes) -> bool:
 def _hash_without_time(line: bytes) -> int:
     """Return a hash of a line, without the server's message at its end: it may have a number of the request."""
     line = line[len(_TIME_KEY) + _TIME_BYTES :]
-    reason = line.rfind(_LAST_REASON) if line.startswith(_RECORD_FIRST) else -1
+    reason = line.rfind(LAST_REASON) if line.startswith(_RECORD_FIRST) else -1
     message = line.find(_SERVER_MESSAGE, reason) if reason >= 0 else -1
     return hash(line[:message] if message >= 0 else line)
 
@@ -166,6 +177,6 @@ def _with_reason(line: bytes, reason: str) -> bytes:
 
     A line of a rejects file has a time, which is left out, and a reason already.
     """
-    time = _EDITED_TIME.match(line)
+    time = EDITED_TIME.match(line)
     rest = line[time.end() if time else 1 :]
     return rest if _REASON.match(rest) else b'"rejected":' + encode(reason) + b"," + rest

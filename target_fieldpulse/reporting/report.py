@@ -61,14 +61,6 @@ def closing_line(counts: Counts) -> str:
     return f"read {sums['read']} = " + " + ".join(f"{sums[outcome]} {outcome}" for outcome in OUTCOMES)
 
 
-def replay_hint(waiting: int, path: Path) -> str:
-    """Return the line that says how many records wait in the rejects file, and what to do with them."""
-    return (
-        f"{waiting} records wait in {path}, those of earlier runs included. To replay them, correct the cause: "
-        f"mv {path} replay.singer; target-fieldpulse --config … < replay.singer"
-    )
-
-
 def write_report(path: Path, report: Mapping[str, Any]) -> None:
     """Write a report as JSON, replacing the file atomically. Raises: OSError."""
     content = msgspec.json.format(msgspec.json.encode(report), indent=2) + b"\n"

@@ -16,10 +16,12 @@ from fieldpulse_api.errors import (
     UncertainWrite,
 )
 from target_fieldpulse.planning.plan import Plan
-from target_fieldpulse.records.ledger_key import KeyKind
+from target_fieldpulse.records.ledger_key import KeyKind, LedgerKey
 from target_fieldpulse.records.parsed_record import ParsedRecord
 from target_fieldpulse.reporting.audit import OUTCOMES_IN_LEDGER
+from target_fieldpulse.reporting.open_rejects import SETTLED
 from target_fieldpulse.reporting.outcomes import Outcome, Outcomes, WriteResult
+from target_fieldpulse.reporting.rejects_lines import content_of_record
 from target_fieldpulse.reporting.value_counts import ValueCounts
 
 from .server_failures import ServerFailures
@@ -83,6 +85,8 @@ class RecordWriter:
         else:
             self._outcomes.count_outcome(submission.stream, result.outcome)
             self._audit(submission, result, plan)
+            if result.outcome in SETTLED:
+                self._close_rejects(submission, plan)
             self._states.close_ticket(submission.ticket)
             if result.outcome in OUTCOMES_IN_LEDGER:
                 self._server_failures.settle()
@@ -116,7 +120,7 @@ class RecordWriter:
             raise RunStopped from None
         outcome: Outcome = "uncertain" if isinstance(error, UncertainWrite) else "rejected"
         rejected_at = time.time()
-        self._unwritten.append(submission, outcome, error, rejected_at=rejected_at)
+        self._store(submission, outcome, error, plan, rejected_at=rejected_at)
         self._note_unwritten(submission, outcome, error, plan, rejected_at=rejected_at)
         self._states.close_ticket(submission.ticket)
 
@@ -130,11 +134,31 @@ class RecordWriter:
         rejected_at = time.time()
 
         def settle() -> None:
-            self._unwritten.append(submission, outcome, error, rejected_at=rejected_at)
+            self._store(submission, outcome, error, plan, rejected_at=rejected_at)
             self._states.close_ticket(submission.ticket)
 
         self._note_unwritten(submission, outcome, error, plan, rejected_at=rejected_at)
         self._server_failures.append(error, settle)
+
+    def _store(
+        self, submission: Submission, outcome: Outcome, error: FieldPulseError, plan: Plan | None, *, rejected_at: float
+    ) -> None:
+        """Store a record in the rejects file, and then its entry."""
+        record = submission.record
+        key = plan.ledger_key if plan and not record.key.value else record.key
+        content = self._unwritten.append(submission, outcome, error, rejected_at=rejected_at)
+        self._services().rejects.add(
+            key, content, outcome, error.one_line, rejected_at=record.rejected_at or rejected_at
+        )
+
+    def _close_rejects(self, submission: Submission, plan: Plan) -> None:
+        """Close what waits for a record that was written: older rejects of its key, or of the same record."""
+        record = submission.record
+        self._services().rejects.close_key(
+            {record.key, plan.ledger_key, LedgerKey(record.key.stream, KeyKind.EXTERNAL_ID, "")},
+            lambda: content_of_record(submission.schema_message["stream"], record.values),
+            record.rejected_at or time.time(),
+        )
 
     def _note_unwritten(
         self, submission: Submission, outcome: Outcome, error: FieldPulseError, plan: Plan | None, *, rejected_at: float

@@ -8,7 +8,7 @@ import threading
 import time
 from collections.abc import Callable, Mapping
 from collections.abc import Set as AbstractSet
-from contextlib import ExitStack
+from contextlib import ExitStack, suppress
 from dataclasses import replace
 from typing import Any
 
@@ -17,20 +17,21 @@ from fieldpulse_api.http.client import Client
 from fieldpulse_api.http.traffic import TrafficFacts
 from fieldpulse_api.resources.catalogue import WRITABLE
 from fieldpulse_api.resources.model import WritableResource
+from fieldpulse_api.values.strict_json import parse
 from fieldpulse_plugin.exit_codes import SECONDS_TO_CLOSE, report_error
 from fieldpulse_plugin.history.facts import RunFacts
 from fieldpulse_plugin.private_files import check_distinct, check_writable
 from fieldpulse_plugin.progress import Progress
 from target_fieldpulse.planning.safety_limits import SafetyLimits
 from target_fieldpulse.records.field_codec import FieldCodec
-from target_fieldpulse.records.ledger_key import KeyKind, LedgerKey
 from target_fieldpulse.records.parsed_record import ParsedRecord, RecordParser, times_without_zone
+from target_fieldpulse.reporting.open_rejects import OpenCount, read_open_count
 from target_fieldpulse.reporting.outcomes import Outcomes, WriteResult
 from target_fieldpulse.reporting.rejects_file import RejectsFile
+from target_fieldpulse.reporting.rejects_lines import key_of_record
 from target_fieldpulse.reporting.report import (
     RunTimer,
     closing_line,
-    replay_hint,
     summary_table,
     write_report,
 )
@@ -109,7 +110,7 @@ class TargetRun:
         self._services: RunServices | None = None
         self._progress = ExitStack()
         self._error: BaseException | None = None
-        self._open_rejects = 0  # counted at the end
+        self._open_rejects = OpenCount()  # counted at the end
 
     def prepare(self, resource: WritableResource) -> None:
         """Lock a stream and settle what earlier runs left pending in it.
@@ -137,6 +138,7 @@ class TargetRun:
         for stream in sorted(streams - self._prepared):  # a SCHEMA may be repeated while creates are in flight
             self._prepared.add(stream)
             self._services.runs.start(stream)
+            self._services.rejects.prepare(stream)
             if not WRITABLE[stream].write_spec.target_resource:
                 self._services.uncertain_creates.settle_all(WRITABLE[stream])
 
@@ -169,10 +171,12 @@ class TargetRun:
     ) -> None:
         """Reject a record of the input, or the line of one, that was not mapped. It is stored as it came."""
         self._outcomes.count_read(stream)
+        key = key_of_record(stream, parse(record).value.get("record") if isinstance(record, str) else record)
+        at = rejected_at or time.time()
         if not self._is_dry:
-            self._rejects.append(schema_message, record, error.one_line, rejected_at=rejected_at or time.time())
+            content = self._rejects.append(schema_message, record, error.one_line, rejected_at=at)
+            self._open_services().rejects.add(key, content, "rejected", error.one_line, rejected_at=at)
         self._outcomes.count_outcome(stream, "rejected")
-        key = LedgerKey(stream, KeyKind.EXTERNAL_ID, "")
         self._open_services().audit.append(key, "none", WriteResult("rejected"), error.one_line)
 
     def skip(self, stream: str) -> None:
@@ -212,7 +216,7 @@ class TargetRun:
             requests_per_second=settings.client_settings.requests_per_second,
             traffic=services.client.traffic_facts() if services else TrafficFacts(),
             streams=self._outcomes.facts(),
-            open_rejects=self._open_rejects,
+            open_rejects=self._open_rejects.count,
             is_dry=self._is_dry,
         )
 
@@ -229,21 +233,36 @@ class TargetRun:
         counts = self._outcomes.close()
         if self._services:
             status = self._close_services(self._services, status)
+            self._open_rejects = self._services.rejects.count
         if status is None:
-            rejected = self._outcomes["rejected"] if self._settings.fail_on_reject else 0
-            status = 1 if self._outcomes["uncertain"] or self._outcomes["failed"] or rejected else 0
+            self._read_open_rejects()
+            status = int(self._has_failed())
         for line in (*self._value_counts.lines(self._settings.record_zone), *summary_table(counts)):
             _LOGGER.info("%s", line)
-        waiting = self._open_rejects = self._rejects.count()
-        if waiting:
-            _LOGGER.warning("%s", replay_hint(waiting, self._settings.rejects_path))
+        if self._open_rejects.count:
+            _LOGGER.warning("%s", self._open_rejects.line)
         _LOGGER.info("%s", closing_line(counts))
         if self._settings.report_path:
             try:
-                write_report(self._settings.report_path, self._report(counts, status, waiting))
+                write_report(self._settings.report_path, self._report(counts, status))
             except OSError as error:  # does not change how the run ended
                 _LOGGER.warning("The report cannot be written (%s): setting report_path", error.strerror)
         return status
+
+    def _has_failed(self) -> bool:
+        """Return whether a person has to look at records of this run, by the setting on_reject."""
+        rejected, failed = self._outcomes["rejected"], self._outcomes["failed"]
+        if self._settings.on_reject == "fail_once" and self._services and not self._is_dry:
+            rejected = failed = self._services.rejects.new_count
+        elif self._settings.on_reject == "ignore":
+            rejected = 0
+        return bool(self._outcomes["uncertain"] or failed or rejected)
+
+    def _read_open_rejects(self) -> None:
+        """Count the open rejects of a run that got no SCHEMA: it has opened no ledger, and need not have it."""
+        if self._services is None:
+            with suppress(FieldPulseError):
+                self._open_rejects = read_open_count(self._settings.ledger_url)
 
     def _close_services(self, services: RunServices, status: int | None) -> int | None:
         """Close the services, and return the exit status, also of an error that only the end has brought."""
@@ -264,7 +283,7 @@ class TargetRun:
     def _row_count(self, stream: str) -> int:
         return self._open_services().ledger.row_count(stream)
 
-    def _report(self, counts: Mapping[str, Mapping[str, int]], status: int, waiting: int) -> Record:
+    def _report(self, counts: Mapping[str, Mapping[str, int]], status: int) -> Record:
         services = self._services
         return {
             "run": services.audit.run_id if services else None,
@@ -274,7 +293,7 @@ class TargetRun:
             "exit_status": status,
             "requests": services.client.request_count if services else 0,
             "rejects_path": str(self._settings.rejects_path),
-            "rejects_waiting": waiting,
+            "rejects_waiting": self._open_rejects.count,
             "streams": counts,
             "values": self._value_counts.facts(),
         }

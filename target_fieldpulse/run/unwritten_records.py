@@ -28,21 +28,23 @@ class UnwrittenRecords:
         self._rejects, self._keys_of, self.is_dry = rejects, keys_of, is_dry
         self._outcomes: dict[int, Outcome] = {}  # by the hash of each key
 
-    def append(self, submission: Submission, outcome: Outcome, error: FieldPulseError, *, rejected_at: float) -> None:
-        """Store a record in the rejects file, with the time when it came.
+    def append(self, submission: Submission, outcome: Outcome, error: FieldPulseError, *, rejected_at: float) -> str:
+        """Store a record in the rejects file, with the time when it came, and return the hash of its content.
 
         A replayed record stays as old as it was: a record of its key may have come meanwhile.
         """
         record = submission.record
         self._outcomes |= {hash(key): outcome for key in self._keys_of(record)}
+        content = ""
         if not self.is_dry:
-            self._rejects.append(
+            content = self._rejects.append(
                 submission.schema_message,
                 record.values,
                 error.full_line,
                 rejected_at=record.rejected_at or rejected_at,
             )
         _LOGGER.warning("%s: %s %s: %s", outcome, submission.stream, record.key.redacted, error.one_line)
+        return content
 
     def with_cause(self, error: ReferenceNotFound) -> ReferenceNotFound:
         """Return the error, with the outcome of the record that it refers to, if that is one of these."""

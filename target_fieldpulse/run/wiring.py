@@ -28,6 +28,7 @@ from target_fieldpulse.records.columns import Column
 from target_fieldpulse.records.custom_fields import CustomFieldWriter
 from target_fieldpulse.records.field_codec import FieldCodec
 from target_fieldpulse.reporting.audit import Audit
+from target_fieldpulse.reporting.open_rejects import OpenRejects
 from target_fieldpulse.settings import TargetSettings
 from target_fieldpulse.writing.create import RowCreator
 from target_fieldpulse.writing.dry_run import DryRun
@@ -48,6 +49,7 @@ class RunServices:
     ledger: Ledger
     runs: RunMarkers
     audit: Audit
+    rejects: OpenRejects
     custom_fields: CustomFieldWriter
     planned_state: PlannedState
     planner: Planner
@@ -93,7 +95,9 @@ def build_services(
         }
         lookups = Lookups(client, read_options, codec, lookup_columns(policy.match_columns(key_columns)))
         days, is_enabled = settings.audit_days, not settings.dry_run
-        audit = Audit(database, account, client, run_id=run_id, days=days, is_enabled=is_enabled)
+        rejects = OpenRejects(database, account, settings.rejects_path, is_enabled=is_enabled)
+        resources.callback(rejects.close)
+        audit = Audit(database, account, client, rejects, run_id=run_id, days=days, is_enabled=is_enabled)
         resources.callback(audit.close)
         services = WriteServices(
             client=client,
@@ -129,6 +133,7 @@ def build_services(
             ledger=ledger,
             runs=runs,
             audit=audit,
+            rejects=rejects,
             custom_fields=custom_fields,
             planned_state=planned_state,
             planner=planner,

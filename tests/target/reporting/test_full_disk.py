@@ -34,7 +34,7 @@ def run_limited(config: Config, text: str, folder: Path, *, max_file_bytes: int)
     return RunResult(ended.stdout, ended.stderr, ended.returncode)
 
 
-@pytest.mark.parametrize("max_file_bytes", [80_000, 140_000, 250_000])
+@pytest.mark.parametrize("max_file_bytes", [110_000, 140_000, 250_000])
 def test_a_run_that_fills_the_disk_ends_with_one_error_and_a_sum(
     sandbox: Sandbox, target_config: Config, tmp_path: Path, max_file_bytes: int
 ) -> None:

@@ -151,17 +151,3 @@ def test_a_move_of_a_customer_that_was_moved_since_is_superseded(
     assert moved.status == 0, moved.stderr
     rejects = Path(target_config["rejects_path"]).read_text()
     assert run_target(target_config, rejects, tmp_path).counts == {"superseded": 1}
-
-
-def test_each_run_says_how_many_records_wait(target_config: Config, tmp_path: Path) -> None:
-    """Those of earlier runs are included, in the log before the last line and in the report."""
-    report = tmp_path / "report.json"
-    config = target_config | {"report_path": str(report)}
-    first = run_target(config, asset("A") + asset("B"), tmp_path)
-    assert re.search(r"2 records wait in .*rejects.singer.*replay", first.stderr.splitlines()[-2])
-    later = run_target(config, CUSTOMER, tmp_path)
-    assert (later.status, later.counts) == (0, {"created": 1})
-    assert "2 records wait in" in later.stderr.splitlines()[-2]
-    assert json.loads(report.read_text())["rejects_waiting"] == 2
-    Path(target_config["rejects_path"]).rename(tmp_path / "replay.singer")
-    assert "wait in" not in run_target(config, CUSTOMER, tmp_path).stderr
