@@ -124,9 +124,13 @@ def _disposing(engine: Engine) -> Iterator[None]:
 
 
 def _pipeline(plugin: str) -> str:
-    """Return the name of a pipeline: as Meltano names its two ends, else the plugin alone."""
+    """Return the name of a pipeline: of its ends those that Meltano names, else the plugin alone.
+
+    Meltano names the extractor to both plugins, and the loader to itself alone (findings/meltano-plugin-names.sh). So
+    the runs of a tap have its own name, `tap-fieldpulse--north`, and those of a target both names.
+    """
     names = [os.environ.get(f"MELTANO_{kind}_NAME") for kind in ("EXTRACTOR", "LOADER")]
-    return " → ".join(name for name in names if name) if all(names) else plugin
+    return " → ".join(name for name in names if name) or plugin
 
 
 def _run_columns(facts: RunFacts) -> dict[str, Any]:

@@ -208,3 +208,24 @@ def test_the_last_runs_come_first(tmp_path: Path) -> None:
     assert [run.account for run in history.runs(10, run_id=runs[1].run_id[:12])] == ["b"]
     assert history.runs(10, plugin="target-fieldpulse") == []
     history.close()
+
+
+@pytest.mark.parametrize(
+    ("names", "pipeline"),
+    [
+        ({}, "tap-fieldpulse"),
+        ({"EXTRACTOR": "tap-fieldpulse--north"}, "tap-fieldpulse--north"),
+        ({"EXTRACTOR": "tap-csv", "LOADER": "target-fieldpulse"}, "tap-csv → target-fieldpulse"),
+    ],
+)
+def test_a_pipeline_has_the_names_that_meltano_gives(
+    names: dict[str, str], pipeline: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Without Meltano, it has that of the plugin."""
+    for kind in ("EXTRACTOR", "LOADER"):
+        monkeypatch.delenv(f"MELTANO_{kind}_NAME", raising=False)
+    for kind, name in names.items():
+        monkeypatch.setenv(f"MELTANO_{kind}_NAME", name)
+    url = f"sqlite:///{tmp_path}/ledger.db"
+    record_run(url)
+    assert recorded(url, "ledger")[0].pipeline == pipeline
