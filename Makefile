@@ -60,8 +60,9 @@ works-with-small: $(VENV)/dev ## the tap's output in three loaders, a small acco
 	$(BIN)/python -m tests.works_with --scenario zone --customers 15 --dry-run \
 		meltanolabs-target-postgres target-duckdb target-jsonl
 
-bench: $(VENV)/dev ## measure reading and writing against the sandbox
+bench: $(VENV)/dev ## measure reading and writing against the sandbox, and a history of 10,000 runs
 	$(BIN)/python -m benchmarks.speed
+	$(BIN)/python -m benchmarks.history
 
 $(VENV)/base: pyproject.toml
 	@echo "── setting up $(VENV)"

@@ -26,6 +26,7 @@ from fieldpulse_cli.doctor.office_names import read_office_names
 from fieldpulse_cli.doctor.report import report_lines
 from fieldpulse_cli.doctor.store_check import store_finding
 from fieldpulse_cli.doctor.write_probe import WARNING, WriteProbe
+from fieldpulse_cli.history.commands import runs, status
 from fieldpulse_plugin.database import sqlite_path
 from fieldpulse_plugin.environment import environment_variables, settings_from_environment
 from fieldpulse_plugin.exit_codes import end_by_signal, run
@@ -39,7 +40,7 @@ _PREFIXES = {"tap": "TAP_FIELDPULSE_", "target": "TARGET_FIELDPULSE_"}
 
 @click.group(context_settings={"max_content_width": 100})
 def commands() -> None:
-    """Check a FieldPulse account, receive its webhooks, and settle uncertain writes.
+    """See what ran, check a FieldPulse account, receive its webhooks, settle uncertain writes.
 
     All commands take the settings of the tap or the target from environment variables (TAP_FIELDPULSE_…,
     TARGET_FIELDPULSE_…) or from a `.env` file in the working directory.
@@ -116,6 +117,10 @@ def doctor(
     if profile_path and profile.lists:
         profile.write(profile_path)
     sys.exit(1 if any(finding.grade == "FAIL" for finding in findings) else 0)
+
+
+commands.add_command(status)
+commands.add_command(runs)
 
 
 def main() -> None:

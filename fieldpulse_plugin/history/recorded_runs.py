@@ -10,7 +10,7 @@ from dataclasses import dataclass, fields
 from datetime import datetime, timedelta
 from typing import Any, Literal
 
-from sqlalchemy import Connection, inspect, select
+from sqlalchemy import Connection, Select, inspect, select
 from sqlalchemy.engine import Engine, RowMapping
 
 from fieldpulse_api.errors import ConfigError
@@ -70,6 +70,20 @@ class RecordedRun:
         return ((self.ended_at or self.seen_at) - self.began_at).total_seconds()
 
 
+@dataclass(frozen=True, kw_only=True)
+class RunOutline:
+    """What thousands of runs are counted and compared by."""
+
+    run_id: str
+    plugin: str
+    pipeline: str
+    account: str | None
+    is_dry: bool
+    began_at: datetime
+    exit_status: int | None
+    requests: int
+
+
 class History:
     """The history in one store. It is only read here, and may not exist yet.
 
@@ -88,17 +102,40 @@ class History:
 
     def runs(self, last: int, *, plugin: str | None = None, run_id: str = "") -> list[RecordedRun]:
         """Return the last runs, the latest first: all, those of a plugin, or those whose id begins so."""
-        if self._engine is None:
-            return []
         query = select(RUNS).where(RUNS.c.run_id.startswith(run_id, autoescape=True))
         if plugin:
             query = query.where(RUNS.c.plugin == plugin)
-        with self._errors_named(), translate_db_errors(STORE), self._engine.connect() as connection:
-            if not inspect(connection).has_table(RUNS.name):
+        return self._runs(query.order_by(RUNS.c.began_at.desc()).limit(last))
+
+    def runs_by_id(self, run_ids: Iterable[str]) -> list[RecordedRun]:
+        """Return these runs, the latest first."""
+        return self._runs(select(RUNS).where(RUNS.c.run_id.in_(list(run_ids))).order_by(RUNS.c.began_at.desc()))
+
+    def outlines(self) -> list[RunOutline]:
+        """Return the outlines of all runs, the latest first."""
+        columns = [RUNS.c[column.name] for column in fields(RunOutline)]
+        with self._open() as connection:
+            if connection is None:
                 return []
-            rows = connection.execute(query.order_by(RUNS.c.began_at.desc()).limit(last)).mappings().all()
+            rows = connection.execute(select(*columns).order_by(RUNS.c.began_at.desc()))
+            return [RunOutline(**row) for row in rows.mappings()]
+
+    def _runs(self, query: Select[Any]) -> list[RecordedRun]:
+        with self._open() as connection:
+            if connection is None:
+                return []
+            rows = connection.execute(query).mappings().all()
             streams = _streams_of(connection, [row["run_id"] for row in rows])
         return [_run_of(row, streams[row["run_id"]]) for row in rows]
+
+    @contextmanager
+    def _open(self) -> Iterator[Connection | None]:
+        """Open a connection; None if there is no history yet."""
+        if self._engine is None:
+            yield None
+            return
+        with self._errors_named(), translate_db_errors(STORE), self._engine.connect() as connection:
+            yield connection if inspect(connection).has_table(RUNS.name) else None
 
     @contextmanager
     def _errors_named(self) -> Iterator[None]:

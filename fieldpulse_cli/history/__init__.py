@@ -1,0 +1,1 @@
+"""What ran, what it did, and what needs a person: `fieldpulse status` and `fieldpulse runs`."""

@@ -1,0 +1,92 @@
+"""What needs a person, and how each pipeline is: the answers of `fieldpulse status` and of the page."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import datetime
+
+from fieldpulse_plugin.history.recorded_runs import RecordedRun
+from target_fieldpulse.ledger.uncertain import UncertainEntry
+
+from .pipelines import Pipeline, read_pipelines
+from .stores import Stores
+from .words import age, count_of, names_in_words, result_of
+
+_RUNS_UNTIL_INCOMPLETE = 2  # the run after an incomplete list reads it again
+_QUOTA_SPENT = 3  # the exit status
+_REPLAY = "correct the cause, then replay the file: target-fieldpulse < rejects.singer"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Need:
+    """Something that needs a person. `pipeline` is its name; `command` is what to type next."""
+
+    pipeline: str
+    what: str
+    command: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class Status:
+    """How everything is. `open_rejects` counts the records in the rejects file when the target last ended."""
+
+    at: datetime
+    pipelines: list[Pipeline]
+    open_rejects: int
+    uncertain: list[UncertainEntry]
+    needs: list[Need]
+
+
+def read_status(stores: Stores, at: datetime) -> Status:
+    """Return the status at a time, from what the stores hold. Raises: ConfigError."""
+    pipelines = read_pipelines(stores, at)
+    targets = [pipeline for pipeline in pipelines if pipeline.plugin.startswith("target-")]
+    running = [run for pipeline in targets for run in pipeline.runs if run.state == "running"]
+    uncertain = [entry for entry in stores.uncertain_entries() if not _is_in_flight(entry, running)]
+    last_write = max(filter(None, (each.last_over for each in targets)), key=lambda run: run.began_at, default=None)
+    open_rejects = last_write.open_rejects if last_write else 0
+    needs = [need for pipeline in pipelines for need in _needs_of(pipeline, at)]
+    if last_write and open_rejects:
+        records = count_of(open_rejects, "record")
+        what = f"{records} {'was' if open_rejects == 1 else 'were'} not written and wait in the rejects file."
+        needs.append(Need(pipeline=last_write.pipeline, what=what, command=_REPLAY))
+    if uncertain:
+        needs.append(_uncertain_need(uncertain, at))
+    return Status(at=at, pipelines=pipelines, open_rejects=open_rejects, uncertain=uncertain, needs=needs)
+
+
+def _is_in_flight(entry: UncertainEntry, running: list[RecordedRun]) -> bool:
+    """Return whether a run that goes on may be waiting for the response."""
+    return any(run.account in (None, entry.account) and entry.sent_at >= run.began_at for run in running)
+
+
+def _uncertain_need(uncertain: list[UncertainEntry], at: datetime) -> Need:
+    are = "is" if len(uncertain) == 1 else "are"
+    what = (
+        f"{count_of(len(uncertain), 'create')} {are} uncertain, the oldest was sent {age(uncertain[0].sent_at, at)}. "
+        "The next run looks for the rows; payments and links wait until you settle them (`fieldpulse ledger settle`)."
+    )
+    return Need(pipeline="target-fieldpulse", what=what, command="fieldpulse ledger list --pending")
+
+
+def _needs_of(pipeline: Pipeline, at: datetime) -> Iterator[Need]:
+    run = pipeline.last_over
+    if run is None:
+        return
+    details = f"fieldpulse runs {run.run_id[:8]}"
+    if run.exit_status == _QUOTA_SPENT:
+        what = "The month's requests are used up. Ask FieldPulse support for more, or let pipelines run less often."
+        yield Need(pipeline=pipeline.name, what=what, command=details)
+    elif run.state == "lost" or run.reason or (run.exit_status and pipeline.plugin.startswith("tap-")):
+        yield Need(
+            pipeline=pipeline.name, what=f"The last run {age(run.began_at, at)}: {result_of(run)}", command=details
+        )
+    stuck = [each for each in pipeline.lists() if each.runs_without_progress >= _RUNS_UNTIL_INCOMPLETE]
+    if stuck and not run.reason:
+        names = names_in_words(each.name for each in stuck)
+        what = f"Not read completely in the last {_RUNS_UNTIL_INCOMPLETE} runs or more: {names}."
+        yield Need(pipeline=pipeline.name, what=what, command=details)
+    if pipeline.is_late:
+        what = f"It has not run when it usually does. The last run began {age(pipeline.runs[0].began_at, at)}."
+        yield Need(pipeline=pipeline.name, what=what, command="check its scheduler (cron, systemd, Airflow)")

@@ -1,0 +1,68 @@
+"""The stores of tap and target that a command reads: their histories, and the target's ledger."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
+from typing import TypeVar
+
+from fieldpulse_plugin.environment import environment_variables
+from fieldpulse_plugin.history.recorded_runs import History, RecordedRun, RunOutline
+from tap_fieldpulse.settings import TAP_SETTINGS
+from target_fieldpulse.ledger.tables import DEFAULT_URL
+from target_fieldpulse.ledger.uncertain import UncertainEntry, uncertain_entries
+
+_DEFAULT_SNAPSHOT_URL = str(TAP_SETTINGS["snapshot_url"]["default"])
+_Run = TypeVar("_Run", RecordedRun, RunOutline)
+
+
+class Stores:
+    """The stores of one tap and one target. They are only read; any of them may not exist yet.
+
+    Raises: ConfigError.
+    """
+
+    def __init__(self, *, ledger_url: str, snapshot_url: str) -> None:
+        self._ledger_url = ledger_url
+        self._histories = [History(snapshot_url, store="snapshot"), History(ledger_url, store="ledger")]
+
+    def outlines(self) -> list[RunOutline]:
+        """Return the outlines of all runs, the latest first."""
+        return _latest_first(run for history in self._histories for run in history.outlines())
+
+    def runs(self, last: int, run_id: str = "") -> list[RecordedRun]:
+        """Return the last runs whose id begins so, the latest first."""
+        return _latest_first(run for history in self._histories for run in history.runs(last, run_id=run_id))[:last]
+
+    def runs_by_id(self, run_ids: Iterable[str]) -> list[RecordedRun]:
+        """Return these runs, the latest first."""
+        ids = list(run_ids)
+        return _latest_first(run for history in self._histories for run in history.runs_by_id(ids))
+
+    def uncertain_entries(self) -> list[UncertainEntry]:
+        """Return the creates and links of the ledger whose outcome is unknown, the oldest first."""
+        return uncertain_entries(self._ledger_url)
+
+    def close(self) -> None:
+        """Close the connections."""
+        for history in self._histories:
+            history.close()
+
+
+@contextmanager
+def open_stores(ledger_url: str | None = None, snapshot_url: str | None = None) -> Iterator[Stores]:
+    """Open the stores at these URLs, else at those of the environment, else at the defaults. Raises: ConfigError."""
+    environment = environment_variables()
+    stores = Stores(
+        ledger_url=ledger_url or environment.get("TARGET_FIELDPULSE_LEDGER_URL") or DEFAULT_URL,
+        snapshot_url=snapshot_url or environment.get("TAP_FIELDPULSE_SNAPSHOT_URL") or _DEFAULT_SNAPSHOT_URL,
+    )
+    try:
+        yield stores
+    finally:
+        stores.close()
+
+
+def _latest_first(runs: Iterable[_Run]) -> list[_Run]:
+    """Return runs by their begin. Both histories are the same where one PostgreSQL has both stores."""
+    return sorted({run.run_id: run for run in runs}.values(), key=lambda run: run.began_at, reverse=True)
