@@ -27,6 +27,8 @@ from fieldpulse_cli.doctor.report import report_lines
 from fieldpulse_cli.doctor.store_check import store_finding
 from fieldpulse_cli.doctor.write_probe import WARNING, WriteProbe
 from fieldpulse_cli.history.commands import runs, status
+from fieldpulse_cli.page.command import report
+from fieldpulse_cli.page.serve_command import serve
 from fieldpulse_plugin.database import sqlite_path
 from fieldpulse_plugin.environment import environment_variables, settings_from_environment
 from fieldpulse_plugin.exit_codes import end_by_signal, run
@@ -121,6 +123,8 @@ def doctor(
 
 commands.add_command(status)
 commands.add_command(runs)
+commands.add_command(report)
+commands.add_command(serve)
 
 
 def main() -> None:

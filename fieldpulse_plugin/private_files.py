@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import os
 import stat
+import tempfile
 from collections.abc import Mapping
 from contextlib import suppress
 from pathlib import Path
@@ -82,6 +83,22 @@ def write_whole(file: int, data: bytes, path: Path, setting: str) -> None:
         with suppress(OSError):
             os.ftruncate(file, start)
         raise _write_error(error, path, setting) from None
+
+
+def replace_file(path: Path, content: bytes) -> None:
+    """Write a file whole, or leave it as it was. Raises: OSError."""
+    if is_special(path):  # such as /dev/stdout
+        path.write_bytes(content)
+        return
+    target = path.resolve()  # what a symbolic link leads to, and not the link
+    descriptor, name = tempfile.mkstemp(dir=target.parent, prefix=target.name)
+    try:
+        with os.fdopen(descriptor, "wb") as file:
+            file.write(content)
+        Path(name).replace(target)
+    except OSError:
+        Path(name).unlink(missing_ok=True)
+        raise
 
 
 def _is_same_file(path: Path, other: Path) -> bool:

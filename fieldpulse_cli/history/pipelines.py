@@ -70,7 +70,7 @@ class Pipeline:
 
 def read_pipelines(stores: Stores, at: datetime) -> list[Pipeline]:
     """Return the pipelines with a run in the history, those that ran last first. Raises: ConfigError."""
-    outlines = _by_pipeline(stores.outlines())
+    outlines = by_pipeline(stores.outlines())
     recent = {
         key: [outline.run_id for outline in runs if not outline.is_dry][:_RECENT_RUNS] for key, runs in outlines.items()
     }
@@ -90,7 +90,7 @@ def read_pipelines(stores: Stores, at: datetime) -> list[Pipeline]:
     return [pipeline for pipeline in pipelines if pipeline.runs]
 
 
-def _by_pipeline(outlines: Iterable[RunOutline]) -> dict[_Key, list[RunOutline]]:
+def by_pipeline(outlines: Iterable[RunOutline]) -> dict[_Key, list[RunOutline]]:
     """Group runs, the latest first. One that ended before it knew its account has that of the run before it."""
     groups: defaultdict[_Key, list[RunOutline]] = defaultdict(list)
     unnamed: defaultdict[tuple[str, str], list[RunOutline]] = defaultdict(list)

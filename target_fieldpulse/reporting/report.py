@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import os
-import tempfile
 import time
 from collections.abc import Iterator, Mapping
 from datetime import datetime, timezone
@@ -14,7 +12,7 @@ from typing import Any
 import msgspec
 
 from fieldpulse_api.values.scalars import iso_timestamp
-from fieldpulse_plugin.private_files import is_special
+from fieldpulse_plugin.private_files import replace_file
 
 from .outcomes import OUTCOMES
 
@@ -63,16 +61,4 @@ def closing_line(counts: Counts) -> str:
 
 def write_report(path: Path, report: Mapping[str, Any]) -> None:
     """Write a report as JSON, replacing the file atomically. Raises: OSError."""
-    content = msgspec.json.format(msgspec.json.encode(report), indent=2) + b"\n"
-    if is_special(path):  # such as /dev/stdout
-        path.write_bytes(content)
-        return
-    target = path.resolve()  # what a symbolic link leads to, and not the link
-    descriptor, name = tempfile.mkstemp(dir=target.parent, prefix=target.name)
-    try:
-        with os.fdopen(descriptor, "wb") as file:
-            file.write(content)
-        Path(name).replace(target)
-    except OSError:
-        Path(name).unlink(missing_ok=True)
-        raise
+    replace_file(path, msgspec.json.format(msgspec.json.encode(report), indent=2) + b"\n")

@@ -1,0 +1,1 @@
+"""The page of runs: one HTML file, made from the histories of tap and target."""
