@@ -23,15 +23,14 @@ def print_runs(runs: Iterable[RecordedRun], at: datetime) -> None:
             run.run_id[:ID_LENGTH],
             local_time(run.began_at, at),
             short_duration(run.seconds),
-            "" if run.exit_status is None else str(run.exit_status),
             f"{record_count(run):,}",
             run.pipeline,
             result_of(run),
         )
         for run in runs
     ]
-    columns = ("Run", "Began", "Took", "Exit", "Records", "Pipeline", "Result")
-    Screen().table(columns, rows, right=("Took", "Exit", "Records"), wide=("Pipeline", "Result"), wraps=False)
+    columns = ("Run", "Began", "Took", "Records", "Pipeline", "Result")
+    Screen().table(columns, rows, right=("Took", "Records"), wide=("Pipeline", "Result"), wraps=False)
 
 
 def print_run(run: RecordedRun, at: datetime) -> None:

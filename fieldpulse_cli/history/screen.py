@@ -15,7 +15,7 @@ from rich.text import Text
 
 from fieldpulse_plugin.output import for_output
 
-_MAX_WIDTH, _WIDTH = 110, 80
+_MAX_WIDTH, _WIDTH, _MIN_WIDTH = 110, 80, 8
 
 
 class Screen:
@@ -54,17 +54,23 @@ class Screen:
         Where `wraps` is false, a row takes one line, and what does not fit ends in an ellipsis.
         """
         cells = [[Text(for_output(cell)) for cell in row] for row in rows]
+        widths = [max(cell.cell_len for cell in column) for column in zip(map(Text, columns), *cells, strict=True)]
+        free = self._console.width - 2 * (len(columns) - 1)
+        free -= sum(width for name, width in zip(columns, widths, strict=True) if name not in wide)
         table = Table(box=box.SIMPLE_HEAD, pad_edge=False, show_edge=False, padding=(0, 1, 0, 0), header_style="dim")
-        for number, name in enumerate(columns):
-            is_wide = name in wide
+        left = len(wide)
+        for name, content in zip(columns, widths, strict=True):
+            is_wide, width = name in wide, content
+            if is_wide and not wraps:  # a part of the free width; what it does not need is for the next
+                width, left = min(content, max(free // left, _MIN_WIDTH)), left - 1
+                free -= width
             table.add_column(
                 name,
                 justify="right" if name in right else "left",
                 no_wrap=not (wraps and is_wide),
                 overflow="fold" if wraps else "ellipsis",
-                min_width=None
-                if is_wide
-                else max(cell.cell_len for cell in [Text(name), *(row[number] for row in cells)]),
+                min_width=None if is_wide else width,
+                max_width=None if wraps else width,
             )
         for row in cells:
             table.add_row(*row)

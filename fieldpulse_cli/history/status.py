@@ -8,6 +8,7 @@ from datetime import datetime
 
 from fieldpulse_plugin.history.recorded_runs import RecordedRun
 from target_fieldpulse.ledger.uncertain import UncertainEntry
+from target_fieldpulse.reporting.open_rejects import OpenCount
 
 from .pipelines import Pipeline, read_pipelines
 from .stores import Stores
@@ -15,7 +16,6 @@ from .words import age, count_of, names_in_words, result_of
 
 _RUNS_UNTIL_INCOMPLETE = 2  # the run after an incomplete list reads it again
 _QUOTA_SPENT = 3  # the exit status
-_REPLAY = "correct the cause, then replay the file: target-fieldpulse < rejects.singer"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -29,7 +29,7 @@ class Need:
 
 @dataclass(frozen=True, kw_only=True)
 class Status:
-    """How everything is. `open_rejects` counts the records in the rejects file when the target last ended."""
+    """How everything is. `open_rejects` counts the records that wait in the rejects file."""
 
     at: datetime
     pipelines: list[Pipeline]
@@ -44,21 +44,25 @@ def read_status(stores: Stores, at: datetime) -> Status:
     targets = [pipeline for pipeline in pipelines if pipeline.plugin.startswith("target-")]
     running = [run for pipeline in targets for run in pipeline.runs if run.state == "running"]
     uncertain = [entry for entry in stores.uncertain_entries() if not _is_in_flight(entry, running)]
-    last_write = max(filter(None, (each.last_over for each in targets)), key=lambda run: run.began_at, default=None)
-    open_rejects = last_write.open_rejects if last_write else 0
+    rejects = stores.open_rejects()
     needs = [need for pipeline in pipelines for need in _needs_of(pipeline, at)]
-    if last_write and open_rejects:
-        records = count_of(open_rejects, "record")
-        what = f"{records} {'was' if open_rejects == 1 else 'were'} not written and wait in the rejects file."
-        needs.append(Need(pipeline=last_write.pipeline, what=what, command=_REPLAY))
+    if rejects.count:
+        needs.append(_rejects_need(rejects, at))
     if uncertain:
         needs.append(_uncertain_need(uncertain, at))
-    return Status(at=at, pipelines=pipelines, open_rejects=open_rejects, uncertain=uncertain, needs=needs)
+    return Status(at=at, pipelines=pipelines, open_rejects=rejects.count, uncertain=uncertain, needs=needs)
 
 
 def _is_in_flight(entry: UncertainEntry, running: list[RecordedRun]) -> bool:
     """Return whether a run that goes on may be waiting for the response."""
     return any(run.account in (None, entry.account) and entry.sent_at >= run.began_at for run in running)
+
+
+def _rejects_need(rejects: OpenCount, at: datetime) -> Need:
+    records = "1 record was" if rejects.count == 1 else f"{rejects.count:,} records were"
+    since = f", the oldest {age(rejects.oldest, at)}" if rejects.oldest else ""
+    what = f"{records} not written{since}, and wait for you."
+    return Need(pipeline="target-fieldpulse", what=what, command="fieldpulse rejects list")
 
 
 def _uncertain_need(uncertain: list[UncertainEntry], at: datetime) -> Need:

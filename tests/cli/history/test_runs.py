@@ -28,12 +28,14 @@ def _stores(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
         monkeypatch.delenv(variable, raising=False)
 
 
-def record_run(plugin: str, *streams: StreamFacts) -> None:
+def record_run(plugin: str, *streams: StreamFacts, status: int = 0) -> None:
     """Write a run into the store that the plugin has by default."""
     store = "snapshot" if plugin.startswith("tap") else "ledger"
     facts = RunFacts(account="42", requests_per_second=45, streams=list(streams), traffic=TRAFFIC, open_rejects=1)
-    with RunRecorder(plugin, lambda: facts, store=store, store_url=f"sqlite:///.fieldpulse/{store}.db", keep_days=90):
-        pass
+    with RunRecorder(
+        plugin, lambda: facts, store=store, store_url=f"sqlite:///.fieldpulse/{store}.db", keep_days=90
+    ) as run:
+        run.end(status, "Ended." if status else None)
 
 
 @pytest.fixture
@@ -71,6 +73,16 @@ def test_the_runs_of_both_plugins_are_listed() -> None:
     assert len(command("--last", "1").stdout.splitlines()) == 3
 
 
+def test_a_long_result_leaves_room_for_the_other_columns() -> None:
+    """It ends in an ellipsis, as a long name does; the id is whole."""
+    record_run("tap-fieldpulse", *(StreamFacts(name=letter * 30, verdict="incomplete") for letter in "abc"))
+    (run,) = runs_json()
+    line = command().stdout.splitlines()[2]
+    assert line.startswith(f"{run['run_id'][:8]}  ")
+    assert "  tap-fieldpulse  0 of 3 lists" in line
+    assert line.endswith("…")
+
+
 @pytest.mark.usefixtures("two_runs")
 def test_a_run_is_printed_with_all_facts() -> None:
     """The beginning of its id names it; the JSON has the same facts as the list."""
@@ -106,6 +118,7 @@ def test_an_ambiguous_beginning_is_refused_with_the_choices() -> None:
 def test_the_keys_of_the_json_are_those_of_the_documentation() -> None:
     """Each key that docs/operations/history.md names is there, and no other."""
     page = (Path(__file__).parents[3] / "docs/operations/history.md").read_text()
+    record_run("tap-fieldpulse", StreamFacts(name="jobs"), status=1)
     result = CliRunner().invoke(commands, ["status", "--json"], catch_exceptions=False)
     status = json.loads(result.stdout)
     tap = next(each for each in status["pipelines"] if each["plugin"] == "tap-fieldpulse")
