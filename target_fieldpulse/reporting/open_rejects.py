@@ -199,9 +199,17 @@ def read_entries(connection: Connection, *conditions: ColumnElement[bool]) -> li
     return [_entry(row) for row in connection.execute(query).mappings()]
 
 
+def read_all_entries(ledger_url: str) -> list[RejectEntry]:
+    """Return the entries of all accounts, the oldest first, also those that are closed and whose lines stay.
+
+    There are none without a ledger. Raises: ConfigError.
+    """
+    return _read(ledger_url, read_entries, [])
+
+
 def read_open_entries(ledger_url: str) -> list[RejectEntry]:
-    """Return the open entries of all accounts, the oldest first; none without a ledger. Raises: ConfigError."""
-    return _read(ledger_url, lambda connection: read_entries(connection, _IS_OPEN), [])
+    """Return the open entries of all accounts, the oldest first. Raises: ConfigError."""
+    return [entry for entry in read_all_entries(ledger_url) if not entry.closed_at]
 
 
 def read_open_count(ledger_url: str) -> OpenCount:
