@@ -39,6 +39,15 @@ def check_writable(path: Path, setting: str) -> None:
         raise _write_error(error, path, setting) from None
 
 
+def remove(path: Path, setting: str) -> None:
+    """Remove a file of an earlier run, unless it is a device or a pipe. Raises: ConfigError."""
+    try:
+        if not is_special(path):
+            path.unlink(missing_ok=True)
+    except OSError as error:
+        raise _write_error(error, path, setting) from None
+
+
 def check_distinct(paths: Mapping[str, Path | None]) -> None:
     """Check that no two settings lead to one file, by whatever links. Raises: ConfigError."""
     used = [(setting, path) for setting, path in paths.items() if path]

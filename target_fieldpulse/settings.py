@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import tzinfo
@@ -12,6 +13,7 @@ from typing_extensions import Self, override
 
 from fieldpulse_api.http.settings import ClientSettings
 from fieldpulse_plugin.database import sqlite_path
+from fieldpulse_plugin.private_files import is_special
 from fieldpulse_plugin.settings import SHARED_SETTINGS, PluginSettings, zone_of
 from target_fieldpulse.ledger.tables import DEFAULT_URL
 from target_fieldpulse.planning.plan import PlanAction
@@ -32,7 +34,8 @@ TARGET_SETTINGS: dict[str, dict[str, Any]] = {
         "default": ".fieldpulse/rejects.singer",
         "title": "Rejects file",
         "description": "The file to which rejected and uncertain records are appended, each with its reason. Move the "
-        "file away before you replay it.",
+        "file away before you replay it. A dry run writes those that it would reject into a file beside it, with "
+        "`.dry-run` in its name, and replaces that file.",
     },
     "on_reject": {
         "type": "string",
@@ -54,7 +57,7 @@ TARGET_SETTINGS: dict[str, dict[str, Any]] = {
         "type": "boolean",
         "default": False,
         "title": "Dry run",
-        "description": "Read and plan, but write nothing, and show what would be written. Emits no state.",
+        "description": "Read and plan, write nothing to FieldPulse, and show what would be written. Emits no state.",
     },
     "uncertain_create_timeout_seconds": {
         "type": "number",
@@ -200,7 +203,7 @@ TARGET_SETTINGS: dict[str, dict[str, Any]] = {
         "type": "string",
         "title": "Plan file",
         "description": "With `dry_run`: the file to which the plan is written as JSON lines, with the old and the new "
-        "value of each field. It holds values of your records.",
+        "value of each field, also in words. It holds values of your records.",
     },
     "report_path": {
         "type": "string",
@@ -269,12 +272,24 @@ class TargetSettings(PluginSettings):
         )
 
     @property
+    def rejects_path_of_run(self) -> Path:
+        """Return the rejects file that this run writes: a dry run has its own, beside that of real runs.
+
+        If that one is a device or a pipe, a dry run stores no rejects.
+        """
+        path = self.rejects_path
+        if not self.dry_run:
+            return path
+        return Path(os.devnull) if is_special(path) else path.with_name(f"{path.stem}.dry-run{path.suffix}")
+
+    @property
     def files(self) -> dict[str, Path | None]:
         """Return the files that the settings name, by setting."""
         return {
             "api_key_file": self.client_settings.api_key.path,
             "ledger_url": sqlite_path(self.ledger_url),
             "rejects_path": self.rejects_path,
+            **({"rejects_path with dry_run": self.rejects_path_of_run} if self.dry_run else {}),
             "plan_path": self.plan_path,
             "report_path": self.report_path,
         }

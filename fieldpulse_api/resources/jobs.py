@@ -21,7 +21,11 @@ JOB_STATUS_LABELS = CodeLabels(
     ((1, "New"), (2, "In Progress"), (3, "Pending"), (4, "Completed"), (5, "Canceled"), (6, "On The Way")),
 )
 _WORKFLOW = ParentLookup(
-    field="status_workflow_id", stream="job_status_workflows", ids_column="status_ids", preferred_column="is_default"
+    field="status_workflow_id",
+    stream="job_status_workflows",
+    ids_column="status_ids",
+    preferred_column="is_default",
+    name_column="name",
 )
 # The documented values of the list's filter; `subtasks` is a plural there.
 _COMMENTABLE = {

@@ -32,7 +32,12 @@ def row_of(singular: str, field: str | None = None, **also_sets: str) -> Referen
 def user_by_email(field: str, name_property: str, list_item_key: str | None = None) -> Reference:
     """Return a reference to a user, named by e-mail address."""
     return Reference(
-        field=field, stream="users", name_property=name_property, column="email", list_item_key=list_item_key
+        field=field,
+        stream="users",
+        name_property=name_property,
+        column="email",
+        list_item_key=list_item_key,
+        person_columns=("first_name", "last_name"),
     )
 
 

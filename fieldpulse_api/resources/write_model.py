@@ -96,6 +96,7 @@ class Reference:
     the name may refer to; rows without a value in the column qualify too. With `list_item_key` the field is a list of
     objects that hold the id under that key; with `is_list` it is a list of ids. `code_labels` are accepted as names
     that the stream lacks; their code goes into the labels' column. `parent` fills one more field with the row's parent.
+    `person_columns` hold the name of a person: it may appear in a plan, and never in a log.
     """
 
     field: str
@@ -110,6 +111,7 @@ class Reference:
     is_list: bool = False
     code_labels: CodeLabels | None = None
     parent: ParentLookup | None = None
+    person_columns: tuple[str, ...] = ()
 
     @property
     def properties(self) -> tuple[str, ...]:
@@ -134,13 +136,14 @@ class Reference:
 class ParentLookup:
     """A field that is filled with the row of `stream` whose list of ids `members` contains the referenced id.
 
-    If several rows contain it, the row whose column `first` is true is taken.
+    If several rows contain it, the row whose column `preferred_column` is true is taken. `name_column` has its name.
     """
 
     field: str
     stream: str
     ids_column: str
     preferred_column: str
+    name_column: str
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -70,6 +70,11 @@ class PlannedState:
         self._lookups.add_planned(row.stream, {}, row_id, dict(row.body))
         return row_id, True
 
+    def key_of(self, stream: str, row_id: int) -> LedgerKey | None:
+        """Return the key whose plan creates or changes a row."""
+        with self._lock:
+            return next(iter(self._keys_by_row.get((stream, row_id), ())), None)
+
     def clear(self) -> None:
         """Discard every applied plan."""
         self._entries.clear()

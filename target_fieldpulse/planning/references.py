@@ -254,16 +254,15 @@ def _contradiction_error(field: str, name: str) -> Exception:
 
 
 def lookup_columns(match_columns: Mapping[str, Iterable[Column]]) -> dict[str, list[Column]]:
-    """Return the columns that rows are looked up by: those of all references, and those that rows are matched by."""
+    """Return the columns of look-ups: those that references or matches search, and those that name rows to people."""
     columns: defaultdict[str, list[Column]] = defaultdict(list)
     for reference in (each for resource in WRITABLE.values() for each in resource.write_spec.references):
-        names = list(reference.name_columns)
+        names = [*reference.name_columns, *reference.person_columns]
         names += [reference.restrict_to[0]] if reference.restrict_to else []
         columns[reference.stream] += map(Column, names)
-        if reference.parent:
-            columns[reference.parent.stream] += map(
-                Column, (reference.parent.ids_column, reference.parent.preferred_column)
-            )
+        parent = reference.parent
+        if parent:
+            columns[parent.stream] += map(Column, (parent.ids_column, parent.preferred_column, parent.name_column))
     for stream, matched in match_columns.items():
         columns[stream] += matched
     return columns

@@ -95,10 +95,10 @@ class CustomFieldWriter:
         except (RecordInvalid, RowNotFound, UnexpectedResponse):
             return value
 
-    def name_of(self, definition_id: Any) -> str:
-        """Return the name of a field, for people."""
-        names = (definition.name for definition in self._all() if definition.id == definition_id)
-        return next(names, str(definition_id))
+    def definition_of(self, definition_id: Any) -> CustomFieldDefinition:
+        """Return the definition of a field; for an id that the account lacks, a text named by its id."""
+        unknown = CustomFieldDefinition(definition_id, str(definition_id), "text", ())
+        return next((each for each in self._all() if each.id == definition_id), unknown)
 
     def text_field(self, object_type: str, name: str, *, where: str) -> int:
         """Return the id of the text field with this name. Raises: ConfigError, also if the list cannot be read."""

@@ -20,6 +20,7 @@ from fieldpulse_api.values.custom_fields import CustomFieldType
 from fieldpulse_api.values.scalars import (
     ConversionError,
     number_text,
+    optional_time,
     to_boolean,
     to_date,
     to_decimal_text,
@@ -143,6 +144,12 @@ class FieldCodec:
             return self._typed(field.type, value)
         except ConversionError:
             return str(value).strip()
+
+    def local_time(self, field: Field, value: Any, *, is_sent: bool) -> datetime | None:
+        """Return a time that is sent, or that a row has, in the zone of records; None if it is not a time."""
+        zone = timezone.utc if is_sent and field.type is FieldType.TEXT_TIME else self._api_zone
+        time = optional_time(value, zone)
+        return time and time.astimezone(self.zone)
 
     def _typed(self, kind: FieldType, value: Any) -> Any:
         if kind in (FieldType.TIME, FieldType.TEXT_TIME):

@@ -21,7 +21,7 @@ from fieldpulse_api.values.text import is_empty
 from .custom_fields import FIELD as CUSTOM_FIELDS
 from .custom_fields import CustomFieldWriter
 from .field_codec import FieldCodec, describe, invalid_field
-from .ledger_key import KeyKind, LedgerKey, source_key
+from .ledger_key import KeyKind, LedgerKey, comparable_key, source_key
 from .numbers import to_integer
 from .property_hashes import PropertyHashes, hash_properties, hash_property
 from .times import TIME_FORM, is_deletion_time, lacks_zone
@@ -60,6 +60,19 @@ class ParsedRecord:
     property_hashes: PropertyHashes = field(default_factory=dict)
     error: RecordInvalid | None = None
     rejected_at: float | None = None
+
+    @property
+    def label(self) -> str:
+        """Return the key for logs and messages; without one, the property that names the row, such as its e-mail."""
+        if self.key.value:
+            return self.key.redacted
+        write = self.resource.write_spec
+        names = write.reference(write.row_reference).properties if write.row_reference else ()
+        name = next((name for name in names if not is_blank(self.values.get(name))), None)
+        if name is None:
+            return "without a key"
+        key = LedgerKey(self.resource.name, KeyKind.EXTERNAL_ID, comparable_key(self.values[name]))
+        return f"{name} {key.redacted}"
 
 
 @dataclass(frozen=True)

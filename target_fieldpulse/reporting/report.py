@@ -18,6 +18,7 @@ from .outcomes import OUTCOMES
 
 Counts = Mapping[str, Mapping[str, int]]
 """By stream: how many records were read, and how many had each outcome."""
+_DRY_TITLES = {"created": "would create", "updated": "would update", "deleted": "would delete"}
 
 
 class RunTimer:
@@ -40,23 +41,31 @@ def totals(counts: Counts) -> dict[str, int]:
     return {name: sum(stream[name] for stream in counts.values()) for name in ("read", *OUTCOMES)}
 
 
-def summary_table(counts: Counts) -> Iterator[str]:
-    """Yield the lines of a table with a row for each stream."""
-    names = ("read", *OUTCOMES)
+def summary_table(counts: Counts, *, is_dry: bool) -> Iterator[str]:
+    """Yield the lines of a table with a row for each stream, and a column for each outcome that a record had."""
+    sums = totals(counts)
+    titles = {name: _title(name, is_dry=is_dry) for name in ("read", *OUTCOMES) if name == "read" or sums[name]}
+    widths = {name: max(9, len(title)) for name, title in titles.items()}
     width = max([len("stream"), *map(len, counts)])
-    yield f"{'stream':{width}}  " + "  ".join(f"{name:>{_width(name)}}" for name in names)
+    yield f"{'stream':{width}}  " + "  ".join(f"{title:>{widths[name]}}" for name, title in titles.items())
     for stream, numbers in counts.items():
-        yield f"{stream:{width}}  " + "  ".join(f"{numbers[name]:>{_width(name)},}" for name in names)
+        yield f"{stream:{width}}  " + "  ".join(f"{numbers[name]:>{widths[name]},}" for name in titles)
 
 
-def _width(name: str) -> int:
-    return max(9, len(name))
-
-
-def closing_line(counts: Counts) -> str:
+def closing_line(counts: Counts, *, is_dry: bool) -> str:
     """Return the last line of a run, a sum that adds up."""
     sums = totals(counts)
-    return f"read {sums['read']} = " + " + ".join(f"{sums[outcome]} {outcome}" for outcome in OUTCOMES)
+    parts = " + ".join(f"{sums[outcome]} {_title(outcome, is_dry=is_dry)}" for outcome in OUTCOMES)
+    return f"{'dry run: ' if is_dry else ''}read {sums['read']} = {parts}"
+
+
+def _title(name: str, *, is_dry: bool) -> str:
+    return _DRY_TITLES.get(name, name) if is_dry else name
+
+
+def dry_rejects_hint(count: int, path: Path) -> str:
+    """Return the line that says how many records a real run would not write, and where they are."""
+    return f"A real run would reject {count} records. They are in {path}, each with its reason"
 
 
 def write_report(path: Path, report: Mapping[str, Any]) -> None:

@@ -10,6 +10,7 @@ from collections.abc import Callable, Mapping
 from collections.abc import Set as AbstractSet
 from contextlib import ExitStack, suppress
 from dataclasses import replace
+from itertools import chain
 from typing import Any
 
 from fieldpulse_api.errors import FieldPulseError, RecordError
@@ -20,7 +21,7 @@ from fieldpulse_api.resources.model import WritableResource
 from fieldpulse_api.values.strict_json import parse
 from fieldpulse_plugin.exit_codes import SECONDS_TO_CLOSE, report_error
 from fieldpulse_plugin.history.facts import RunFacts
-from fieldpulse_plugin.private_files import check_distinct, check_writable
+from fieldpulse_plugin.private_files import check_distinct, check_writable, remove
 from fieldpulse_plugin.progress import Progress
 from target_fieldpulse.planning.safety_limits import SafetyLimits
 from target_fieldpulse.records.field_codec import FieldCodec
@@ -32,6 +33,7 @@ from target_fieldpulse.reporting.rejects_lines import key_of_record
 from target_fieldpulse.reporting.report import (
     RunTimer,
     closing_line,
+    dry_rejects_hint,
     summary_table,
     write_report,
 )
@@ -82,7 +84,9 @@ class TargetRun:
         check_distinct(settings.files)
         if settings.report_path:
             check_writable(settings.report_path, "report_path")
-        self._rejects = RejectsFile(settings.rejects_path)
+        self._rejects = RejectsFile(settings.rejects_path_of_run)
+        if self._is_dry:
+            remove(settings.rejects_path_of_run, "rejects_path")
         if settings.plan_path and not self._is_dry:
             _LOGGER.warning("plan_path has an effect only with dry_run: this run writes")
         self._timer = RunTimer()
@@ -173,9 +177,8 @@ class TargetRun:
         self._outcomes.count_read(stream)
         key = key_of_record(stream, parse(record).value.get("record") if isinstance(record, str) else record)
         at = rejected_at or time.time()
-        if not self._is_dry:
-            content = self._rejects.append(schema_message, record, error.one_line, rejected_at=at)
-            self._open_services().rejects.add(key, content, "rejected", error.one_line, rejected_at=at)
+        content = self._rejects.append(schema_message, record, error.one_line, rejected_at=at)
+        self._open_services().rejects.add(key, content, "rejected", error.one_line, rejected_at=at)
         self._outcomes.count_outcome(stream, "rejected")
         self._open_services().audit.append(key, "none", WriteResult("rejected"), error.one_line)
 
@@ -237,11 +240,15 @@ class TargetRun:
         if status is None:
             self._read_open_rejects()
             status = int(self._has_failed())
-        for line in (*self._value_counts.lines(self._settings.record_zone), *summary_table(counts)):
+        lines = self._value_counts.lines(self._settings.record_zone), summary_table(counts, is_dry=self._is_dry)
+        for line in chain(*lines):
             _LOGGER.info("%s", line)
+        if self._is_dry and self._outcomes["rejected"]:
+            hint = dry_rejects_hint(self._outcomes["rejected"], self._settings.rejects_path_of_run)
+            _LOGGER.warning("%s", hint)
         if self._open_rejects.count:
             _LOGGER.warning("%s", self._open_rejects.line)
-        _LOGGER.info("%s", closing_line(counts))
+        _LOGGER.info("%s", closing_line(counts, is_dry=self._is_dry))
         if self._settings.report_path:
             try:
                 write_report(self._settings.report_path, self._report(counts, status))
@@ -292,7 +299,7 @@ class TargetRun:
             "dry_run": self._is_dry,
             "exit_status": status,
             "requests": services.client.request_count if services else 0,
-            "rejects_path": str(self._settings.rejects_path),
+            "rejects_path": str(self._settings.rejects_path_of_run),
             "rejects_waiting": self._open_rejects.count,
             "streams": counts,
             "values": self._value_counts.facts(),

@@ -19,7 +19,7 @@ _LOGGER = logging.getLogger(__name__)
 class UnwrittenRecords:
     """The records of a run that were rejected, failed or are uncertain. May be used by many threads.
 
-    `keys_of` returns the keys that a record writes. A dry run stores nothing.
+    `keys_of` returns the keys that a record writes.
     """
 
     def __init__(
@@ -35,15 +35,13 @@ class UnwrittenRecords:
         """
         record = submission.record
         self._outcomes |= {hash(key): outcome for key in self._keys_of(record)}
-        content = ""
-        if not self.is_dry:
-            content = self._rejects.append(
-                submission.schema_message,
-                record.values,
-                error.full_line,
-                rejected_at=record.rejected_at or rejected_at,
-            )
-        _LOGGER.warning("%s: %s %s: %s", outcome, submission.stream, record.key.redacted, error.one_line)
+        content = self._rejects.append(
+            submission.schema_message,
+            record.values,
+            error.full_line,
+            rejected_at=record.rejected_at or rejected_at,
+        )
+        _LOGGER.warning("%s: %s %s: %s", outcome, submission.stream, record.label, error.one_line)
         return content
 
     def with_cause(self, error: ReferenceNotFound) -> ReferenceNotFound:

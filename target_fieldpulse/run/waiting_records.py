@@ -10,21 +10,18 @@ another, all are given up.
 
 from __future__ import annotations
 
-import sqlite3
-import threading
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from typing import Any, TypeVar
 
-from fieldpulse_api.errors import ConfigError, ReferenceNotFound
+from fieldpulse_api.errors import ReferenceNotFound
 from fieldpulse_api.values.strict_json import decode, encode
+from fieldpulse_plugin.temporary_database import TemporaryDatabase
 from target_fieldpulse.records.parsed_record import ParsedRecord
 
 from .keyed_executor import OrderingKey
 
 _TABLES = """
-    pragma journal_mode = off;
     create table records (line blob not null);
     create table keys (hash integer primary key, holds_up_others integer not null default 0);
 """
@@ -121,21 +118,17 @@ class WaitingRecords:
 class _Round:
     """The records of one round, and the hashes of the keys that they write.
 
-    They are in a temporary database: SQLite holds 2 MB of it in memory, and the rest in a file that has no name and
-    vanishes with the process, however that ends.
-
-    Raises: ConfigError if the file cannot be written.
+    Raises: ConfigError if they cannot be stored.
     """
 
     def __init__(self) -> None:
         self.count = 0
         self._holds_up_any = False
-        self._lock = threading.Lock()
-        self._opened: sqlite3.Connection | None = None
+        self._database = TemporaryDatabase(_TABLES, "The records that wait for others")
 
     def append(self, line: bytes, hashes: Iterable[int]) -> None:
         """Add a record."""
-        with self._connection() as connection:
+        with self._database.connection() as connection:
             connection.execute("insert into records values (?)", (line,))
             connection.executemany("insert or ignore into keys (hash) values (?)", [(each,) for each in hashes])
             self.count += 1
@@ -144,7 +137,7 @@ class _Round:
         """Return whether a record with these keys must wait behind another record, and remember the keys."""
         if not self.count:
             return False
-        with self._connection() as connection:
+        with self._database.connection() as connection:
             statement = "update keys set holds_up_others = 1 where hash = ?"
             is_held_up = connection.executemany(statement, [(each,) for each in hashes]).rowcount > 0
             self._holds_up_any |= is_held_up
@@ -152,7 +145,7 @@ class _Round:
 
     def gives_up(self, hashes: Iterable[int]) -> bool:
         """Return whether a record with these keys is given up, as this round settled none."""
-        with self._connection() as connection:
+        with self._database.connection() as connection:
             query = "select 1 from keys where hash = ? and holds_up_others"
             return not self._holds_up_any or any(connection.execute(query, (each,)).fetchone() for each in hashes)
 
@@ -161,28 +154,10 @@ class _Round:
         number = 0
         while number < self.count:
             number += 1
-            with self._connection() as connection:
+            with self._database.connection() as connection:
                 (line,) = connection.execute("select line from records where rowid = ?", (number,)).fetchone()
             yield line
 
     def close(self) -> None:
         """Discard the records."""
-        with self._lock:
-            if self._opened:
-                self._opened.close()
-                self._opened = None
-
-    @contextmanager
-    def _connection(self) -> Iterator[sqlite3.Connection]:
-        with self._lock:
-            try:
-                if self._opened is None:
-                    self._opened = sqlite3.connect("", isolation_level=None, check_same_thread=False)
-                    self._opened.executescript(_TABLES)
-                yield self._opened
-            except sqlite3.Error as error:
-                raise ConfigError(
-                    f"The records that wait for others cannot be stored ({error}).",
-                    where="temporary folder",
-                    hint="make room in it, or set TMPDIR to another folder",
-                ) from None
+        self._database.close()

@@ -7,34 +7,27 @@ import os
 import threading
 from collections import Counter
 from collections.abc import Mapping
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from fieldpulse_api.resources.write_model import Field, FieldType
 from fieldpulse_api.values.strict_json import encode
-from fieldpulse_api.values.text import PERSONAL_COLUMN
 from fieldpulse_plugin.private_files import open_private, write_whole
 from target_fieldpulse.planning.plan import Body, Plan, PlanAction, RowToCreate, differing_fields
 from target_fieldpulse.planning.planned_state import PlannedState
 from target_fieldpulse.records.columns import Column
 from target_fieldpulse.records.custom_fields import DEFINITION, CustomFieldWriter
 from target_fieldpulse.records.custom_fields import FIELD as VALUES
-from target_fieldpulse.records.field_codec import describe
+from target_fieldpulse.records.ledger_key import KeyKind
 from target_fieldpulse.reporting.outcomes import Outcome, WriteResult
+from target_fieldpulse.reporting.planned_writes import PlannedWrites
+from target_fieldpulse.reporting.value_texts import ValueText, ValueTexts
 
 from .services import WriteServices, row_path
 from .update import RowUpdater
 
 _LOGGER = logging.getLogger(__name__)
-_PRINTABLE_TYPES = (
-    FieldType.INTEGER,
-    FieldType.DECIMAL,
-    FieldType.BOOLEAN,
-    FieldType.TIME,
-    FieldType.TEXT_TIME,
-    FieldType.DATE,
-    FieldType.OBJECT_TYPE,
-)
+_MAX_BUFFERED_BYTES = 1_000_000
 _OUTCOMES: Mapping[PlanAction, Outcome] = {
     "create": "created",
     "resume_create": "created",
@@ -44,12 +37,36 @@ _OUTCOMES: Mapping[PlanAction, Outcome] = {
     "skip": "skipped",
     "superseded": "superseded",
 }
+_VERBS: Mapping[PlanAction, str] = {"resume_create": "create"}
+
+
+@dataclass(frozen=True)
+class _Change:
+    """The old and the new value of a field, and both as text."""
+
+    old: Any
+    new: Any
+    old_text: ValueText
+    new_text: ValueText
+
+    @property
+    def values(self) -> dict[str, Any]:
+        return {"old": self.old, "new": self.new}
+
+    def log_text(self, *, with_old: bool) -> str:
+        return f"{self.old_text.logged} → {self.new_text.logged}" if with_old else self.new_text.logged
+
+    @property
+    def words(self) -> dict[str, str]:
+        texts = {"old": (self.old, self.old_text.words), "new": (self.new, self.new_text.words)}
+        return {side: words for side, (value, words) in texts.items() if words and words != str(value)}
 
 
 class DryRun:
     """Show plans instead of carrying them out. May be used by many threads.
 
-    The log shows values of numbers, times and codes only. The file at `path` holds all values.
+    The plans are shown at the end, sorted by stream and key. The log shows names, numbers, times and codes only. The
+    file at `path` holds all values, and beside them the same in words.
     """
 
     def __init__(
@@ -63,6 +80,8 @@ class DryRun:
     ) -> None:
         self._services, self._planned_state = services, planned_state
         self._updater, self._custom_fields = updater, custom_fields
+        self._texts = ValueTexts(services.lookups, planned_state, services.codec)
+        self._lines = PlannedWrites()
         self._row_reads = 0
         self._totals: Counter[str] = Counter()
         self._lock = threading.Lock()
@@ -70,61 +89,89 @@ class DryRun:
         self._file = open_private(path, "plan_path", appends=False) if path else -1
 
     def execute(self, plan: Plan) -> WriteResult:
-        """Show what a plan would do, and return the outcome that it would have."""
+        """Note what a plan would do, and return the outcome that it would have."""
         key = plan.ledger_key
         if plan.action == "skip":
-            _LOGGER.info("dry run: %s %s is skipped: %s", key.stream, key.redacted, plan.reason)
+            self._lines.append(key.stream, key.text, f"{key.stream} {key.redacted} is skipped: {plan.reason}")
         if not plan.writes:
             return WriteResult(_OUTCOMES[plan.action], plan.row_id)
         for row_to_create in plan.rows_to_create:
-            self._show_missing(row_to_create)
+            self._add_missing(row_to_create)
         row = self._current_row(plan)
         body = self._updater.fields_to_send(plan, row) if plan.action == "update" else plan.body
         row_id = self._planned_state.apply(plan)
         if plan.action == "update" and not body and not plan.actions:
             return WriteResult("unchanged", plan.row_id)
-        self._show(plan, row_id, self._changes(plan, body, row), self._request_count(plan, body))
+        self._add(plan, row_id, self._changes(plan, body, row), self._request_count(plan, body))
         return WriteResult(_OUTCOMES[plan.action], plan.row_id, plan.changed)
 
     def close(self) -> None:
-        """Log the totals, and close the file."""
+        """Log the plans and the totals, and write the file. Raises: ConfigError if there is no room for it."""
+        try:
+            self._show_lines()
+            self._show_totals()
+        finally:
+            self._lines.close()
+            if self._file >= 0:
+                os.close(self._file)
+
+    def _show_lines(self) -> None:
+        buffer = bytearray()
+        for log_line, plan_line in self._lines:
+            _LOGGER.info("dry run: %s", log_line)
+            buffer += plan_line
+            if len(buffer) > _MAX_BUFFERED_BYTES:
+                self._write(bytes(buffer))
+                buffer.clear()
+        self._write(bytes(buffer))
+
+    def _show_totals(self) -> None:
         requests = self._totals.pop("requests", 0)
         look_ups = self._services.client.request_count - self._row_reads
         seconds = (requests + look_ups) / self._services.client.settings.requests_per_second
-        actions = ", ".join(f"{action} {count}" for action, count in self._totals.items()) or "nothing"
-        _LOGGER.info("dry run: %s: %d requests and %d look-ups, at least %.1f s", actions, requests, look_ups, seconds)
-        totals = {**self._totals, "requests": requests, "look_ups": look_ups, "seconds": round(seconds, 3)}
-        self._write({"action": "total", **totals, "timezone": str(self._services.codec.zone)})
-        if self._file >= 0:
-            os.close(self._file)
-
-    def _show(self, plan: Plan, row_id: int, fields: Mapping[str, Mapping[str, Any]], requests: int) -> None:
-        key = plan.ledger_key
-        self._add_to_totals(plan.action, requests)
-        changes = ", ".join(f"{name} {_change_text(plan, name, change)}" for name, change in fields.items())
-        actions = f" · {', '.join(plan.actions)}" if plan.actions else ""
-        row = f"{key.stream} {key.redacted}" + (f" (id {row_id})" if row_id > 0 else "")
-        _LOGGER.info("dry run: would %s %s: %s%s", plan.action, row, changes or "no field", actions)
-        self._write(
-            {
-                "action": plan.action,
-                "stream": key.stream,
-                "key": key.text,
-                "fields": fields,
-                "id": row_id if row_id > 0 else None,
-                "actions": plan.actions,
-                "requests": requests,
-            }
+        actions = ", ".join(f"{action} {count}" for action, count in sorted(self._totals.items())) or "write nothing"
+        _LOGGER.info(
+            "dry run: would %s: %d requests and %d look-ups, at least %.1f s", actions, requests, look_ups, seconds
         )
+        totals = {**self._totals, "requests": requests, "look_ups": look_ups, "seconds": round(seconds, 3)}
+        self._write(_line({"action": "total", **totals, "timezone": str(self._services.codec.zone)}))
 
-    def _show_missing(self, row: RowToCreate) -> None:
-        """Show the create of a row that records refer to by name, once."""
+    def _add(self, plan: Plan, row_id: int, changes: Mapping[str, _Change], requests: int) -> None:
+        key, is_update = plan.ledger_key, plan.action == "update"
+        self._add_to_totals(plan.action, requests)
+        fields = ", ".join(f"{name} {change.log_text(with_old=is_update)}" for name, change in changes.items())
+        details = " · ".join(filter(None, [fields, ", ".join(plan.actions)]))
+        write = f"would {_VERBS.get(plan.action, plan.action)} {self._row_label(plan, row_id)}"
+        log_line = f"{write}: {details}" if details else write
+        plan_line = {
+            "action": plan.action,
+            "stream": key.stream,
+            "key": key.text,
+            "fields": {name: change.values for name, change in changes.items()},
+            "words": {name: change.words for name, change in changes.items() if change.words},
+            "id": row_id if row_id > 0 else None,
+            "actions": plan.actions,
+            "requests": requests,
+        }
+        self._lines.append(key.stream, key.text, log_line, _line(plan_line))
+
+    def _row_label(self, plan: Plan, row_id: int) -> str:
+        """Return the stream and the key of a row for the log; an id below zero is that of a row that is planned."""
+        key = plan.ledger_key
+        if key.kind is not KeyKind.ROW_ID:
+            return f"{key.stream} {key.redacted}" + (f" (id {row_id})" if row_id > 0 else "")
+        planned = self._planned_state.key_of(plan.resource.name, row_id) if row_id < 0 else None
+        return f"{key.stream} {planned.redacted} (new)" if planned else f"{key.stream} {key.redacted}"
+
+    def _add_missing(self, row: RowToCreate) -> None:
+        """Note the create of a row that records refer to by name, once."""
         _, is_new = self._planned_state.add_row(row)
         if is_new:
             self._add_to_totals("create", 1)
-            _LOGGER.info("dry run: would create a row of %s, because records refer to it", row.stream)
             fields = {name: {"old": None, "new": value} for name, value in row.body}
-            self._write({"action": "create", "stream": row.stream, "fields": fields, "requests": 1})
+            plan_line = {"action": "create", "stream": row.stream, "fields": fields, "requests": 1}
+            log_line = f"would create a row of {row.stream}, because records refer to it"
+            self._lines.append(row.stream, str(row.body[0][1]), log_line, _line(plan_line))
 
     def _add_to_totals(self, action: str, requests: int) -> None:
         with self._lock:
@@ -139,20 +186,20 @@ class DryRun:
             self._row_reads += 1
         return self._services.read_row(plan.resource, row_path(plan.resource, plan.parent_ids, row_id))
 
-    def _changes(self, plan: Plan, body: Body, row: Mapping[str, Any]) -> dict[str, dict[str, Any]]:
-        """Return the old and the new value of each field that differs, custom fields one by one."""
-        changes = {}
+    def _changes(self, plan: Plan, body: Body, row: Mapping[str, Any]) -> dict[str, _Change]:
+        """Return the change of each field that differs, custom fields one by one."""
+        changes, spec = {}, plan.resource.write_spec
         for name in differing_fields(plan.resource, body, row, self._services.codec):
             if name == VALUES:
                 for entry in body[name]:
-                    title = f"custom_fields.{self._custom_fields.name_of(entry[DEFINITION])}"
-                    changes[title] = {
-                        "old": Column.of_custom_field(entry[DEFINITION]).value_in(row),
-                        "new": entry["value"],
-                    }
+                    definition = self._custom_fields.definition_of(entry[DEFINITION])
+                    old, new = Column.of_custom_field(definition.id).value_in(row), entry["value"]
+                    texts = (self._texts.custom_text(definition, value) for value in (old, new))
+                    changes[f"custom_fields.{definition.name}"] = _Change(old, new, *texts)
             else:
-                column = plan.resource.write_spec.column_of(name)
-                changes[name] = {"old": row.get(column), "new": body[name]}
+                old, new = row.get(spec.column_of(name)), body[name]
+                old_text = self._texts.text(spec, name, old, is_sent=False)
+                changes[name] = _Change(old, new, old_text, self._texts.text(spec, name, new, is_sent=True))
         return changes
 
     def _request_count(self, plan: Plan, body: Body) -> int:
@@ -168,22 +215,10 @@ class DryRun:
         clears = any(value is None for value in body.values())
         return count + reads_row + (1 + clears if body else 0)
 
-    def _write(self, line: Mapping[str, Any]) -> None:
-        if self._path:
-            with self._lock:  # a line at a time, also if it takes several writes
-                write_whole(self._file, encode(line) + b"\n", self._path, "plan_path")
+    def _write(self, lines: bytes) -> None:
+        if self._path and lines:
+            write_whole(self._file, lines, self._path, "plan_path")
 
 
-def _change_text(plan: Plan, name: str, change: Mapping[str, Any]) -> str:
-    field = plan.resource.write_spec.by_name.get(name)
-    return f"{_redacted(field, change['old'])} → {_redacted(field, change['new'])}"
-
-
-def _redacted(field: Field | None, value: Any) -> str:
-    """Return a value for the log: free text is only described."""
-    if value in (None, "", [], {}):
-        return "empty"
-    if isinstance(value, RowToCreate):
-        return f"new row of {value.stream}"
-    is_printable = field and field.name != PERSONAL_COLUMN and (field.type in _PRINTABLE_TYPES or field.allowed_values)
-    return repr(value) if is_printable else describe(value)
+def _line(content: Mapping[str, Any]) -> bytes:
+    return encode(content) + b"\n"

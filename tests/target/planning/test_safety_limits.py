@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 
+from fieldpulse_api.http.rate_limiter import MAX_PACE
 from fieldpulse_sandbox.faults.fault import Fault
 from fieldpulse_sandbox.sandbox import Sandbox
 from tests.harness.messages import record_message, schema_message, singer_lines, state_message
@@ -212,10 +213,10 @@ def test_a_run_does_what_its_dry_run_planned(sandbox: Sandbox, target_config: Co
         2,
         "UTC",
     )  # the row of the update is read first
-    assert totals["seconds"] == round((5 + totals["look_ups"]) / 50, 3)
+    assert totals["seconds"] == round((5 + totals["look_ups"]) / MAX_PACE, 3)
     assert path.stat().st_mode & 0o777 == 0o600
     assert "Canary" not in dry.stderr
-    assert "status 'lead' → 'lost'" in dry.stderr
+    assert "status lead → lost" in dry.stderr
     assert "notes text of 13 characters → text of 12 characters" in dry.stderr
     real = run_target(config, text, tmp_path)
     assert real.counts == dry.counts

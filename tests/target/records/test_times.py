@@ -163,7 +163,7 @@ def test_a_job_at_nine_in_chicago_is_booked_for_nine_in_chicago(
     assert "times without a zone are in America/Chicago" in result.stderr
     assert "jobs: times without a zone, read in America/Chicago (setting timezone): 2" in result.stderr
     if is_dry:
-        assert "start_time empty → 1796137200" in result.stderr
+        assert "start_time 2026-12-01 09:00 Chicago, end_time 2026-12-01 10:00 Chicago" in result.stderr
     else:
         row = newest_row(sandbox, "jobs")
         assert row["start_time"] == "2026-12-01 15:00:00"
