@@ -208,7 +208,8 @@ TARGET_SETTINGS: dict[str, dict[str, Any]] = {
     "report_path": {
         "type": "string",
         "title": "Report file",
-        "description": "The file to which a summary of the run is written as JSON.",
+        "description": "The file to which a summary of the run is written as JSON. If its name ends in `.html`, the "
+        "page of `fieldpulse report` is written there instead (extra `report`).",
     },
     "audit_days": {
         "type": "integer",
@@ -281,6 +282,11 @@ class TargetSettings(PluginSettings):
         if not self.dry_run:
             return path
         return Path(os.devnull) if is_special(path) else path.with_name(f"{path.stem}.dry-run{path.suffix}")
+
+    @property
+    def writes_page(self) -> bool:
+        """Return whether `report_path` names a page for people, and not JSON."""
+        return self.report_path is not None and self.report_path.suffix == ".html"
 
     @property
     def files(self) -> dict[str, Path | None]:

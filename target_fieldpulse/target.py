@@ -28,6 +28,7 @@ from fieldpulse_plugin.sdk import FieldPulsePlugin
 from fieldpulse_plugin.settings import SHARED_SETTINGS
 from fieldpulse_plugin.stream_maps import UnmappableRecord, maps_without_stream
 from target_fieldpulse.run.run import TargetRun
+from target_fieldpulse.run.run_page import RunPage
 
 from .input_schema import mappable_schema
 from .message_reader import MessageReader
@@ -301,6 +302,7 @@ class TargetFieldPulse(FieldPulsePlugin, Target):
         config = config or _ConfigInput()
         target = cls(config=config.config, parse_env_config=config.parse_env)
         run, settings = target.run, target.settings
+        page = RunPage.of(settings)
         with RunRecorder(
             cls.name, run.facts, store="ledger", store_url=settings.ledger_url, keep_days=settings.history_days
         ) as recorder:
@@ -312,8 +314,10 @@ class TargetFieldPulse(FieldPulsePlugin, Target):
                     run.finish(is_stopped=True)
                     status = run.close(status)
                     recorder.end(status, reason_of(error))
+                    page.write()
             else:
                 with signals_ignored():
                     status = run.close()
                     recorder.end(status)
+                    page.write()
         sys.exit(status)

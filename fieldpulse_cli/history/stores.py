@@ -11,7 +11,7 @@ from fieldpulse_plugin.history.recorded_runs import History, RecordedRun, RunOut
 from tap_fieldpulse.settings import TAP_SETTINGS
 from target_fieldpulse.ledger.tables import DEFAULT_URL
 from target_fieldpulse.ledger.uncertain import UncertainEntry, uncertain_entries
-from target_fieldpulse.reporting.open_rejects import OpenCount, read_open_count
+from target_fieldpulse.reporting.open_rejects import OpenCount, RejectEntry, read_open_count, read_open_entries
 
 _DEFAULT_SNAPSHOT_URL = str(TAP_SETTINGS["snapshot_url"]["default"])
 _Run = TypeVar("_Run", RecordedRun, RunOutline)
@@ -39,6 +39,10 @@ class Stores:
         """Return these runs, the latest first."""
         ids = list(run_ids)
         return _latest_first(run for history in self._histories for run in history.runs_by_id(ids))
+
+    def reject_entries(self) -> list[RejectEntry]:
+        """Return the open rejects of all accounts, the oldest first."""
+        return read_open_entries(self._ledger_url)
 
     def uncertain_entries(self) -> list[UncertainEntry]:
         """Return the creates and links of the ledger whose outcome is unknown, the oldest first."""

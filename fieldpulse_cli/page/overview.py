@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections import Counter
-from collections.abc import Sequence
+from collections import Counter, defaultdict
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
@@ -11,9 +11,11 @@ from fieldpulse_cli.history.pipelines import by_pipeline
 from fieldpulse_cli.history.status import Status, read_status
 from fieldpulse_cli.history.stores import Stores
 from fieldpulse_plugin.history.recorded_runs import RecordedRun, RunOutline
+from target_fieldpulse.reporting.open_rejects import RejectEntry
 
 MAX_PIPELINES = 20
 RUNS_PER_PIPELINE = 40
+_KEYS_PER_GROUP = 5
 _PLUGINS = ("tap-fieldpulse", "target-fieldpulse")
 _MAX_INTERVALS = 48
 _INTERVALS = tuple(timedelta(hours=hours) for hours in (1, 3, 6, 12, 24, 48, 7 * 24, 30 * 24))
@@ -50,10 +52,23 @@ class Interval:
 
 
 @dataclass(frozen=True, kw_only=True)
+class RejectGroup:
+    """Open rejects of a stream with one reason. `keys` are the first ones, redacted."""
+
+    stream: str
+    outcome: str
+    reason: str
+    keys: Sequence[str]
+    count: int
+    oldest: datetime
+
+
+@dataclass(frozen=True, kw_only=True)
 class Overview:
     """All that the page shows. `run_count` counts all runs of the histories, also those that are only counted."""
 
     status: Status
+    rejects: Sequence[RejectGroup]
     pipelines: Sequence[PipelineRuns]
     more_pipelines: int
     intervals: Sequence[Interval]
@@ -80,12 +95,31 @@ def read_overview(stores: Stores, at: datetime) -> Overview:
     intervals, interval = _intervals(outlines)
     return Overview(
         status=status,
+        rejects=_reject_groups(stores.reject_entries()),
         pipelines=[pipeline for pipeline in pipelines if pipeline.runs],
         more_pipelines=len(groups[MAX_PIPELINES:]),
         intervals=intervals,
         interval=interval,
         run_count=len(outlines),
     )
+
+
+def _reject_groups(entries: Iterable[RejectEntry]) -> list[RejectGroup]:
+    """Return entries by stream, outcome and reason, the largest groups first."""
+    groups: defaultdict[tuple[str, str, str], list[RejectEntry]] = defaultdict(list)
+    for entry in entries:
+        groups[entry.key.stream, entry.outcome, entry.reason].append(entry)
+    return [
+        RejectGroup(
+            stream=stream,
+            outcome=outcome,
+            reason=reason,
+            keys=[entry.key.redacted or "without a key" for entry in group[:_KEYS_PER_GROUP]],
+            count=len(group),
+            oldest=group[0].first_at,
+        )
+        for (stream, outcome, reason), group in sorted(groups.items(), key=lambda item: -len(item[1]))
+    ]
 
 
 def _title(name: str, plugin: str, account: str | None, *, has_accounts: bool) -> str:

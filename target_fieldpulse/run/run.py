@@ -249,7 +249,7 @@ class TargetRun:
         if self._open_rejects.count:
             _LOGGER.warning("%s", self._open_rejects.line)
         _LOGGER.info("%s", closing_line(counts, is_dry=self._is_dry))
-        if self._settings.report_path:
+        if self._settings.report_path and not self._settings.writes_page:
             try:
                 write_report(self._settings.report_path, self._report(counts, status))
             except OSError as error:  # does not change how the run ended

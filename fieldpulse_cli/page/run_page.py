@@ -1,0 +1,24 @@
+"""The page, written after a run of the target."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from fieldpulse_cli.history.stores import open_stores
+from fieldpulse_plugin.history.facts import now
+from fieldpulse_plugin.private_files import replace_file
+
+from .overview import read_overview
+from .page import render_page
+from .plan import read_plan
+
+
+def write_page(path: Path, *, ledger_url: str, plan_path: Path | None) -> None:
+    """Write the page to a file. `plan_path` is the plan of a dry run; its values are left out.
+
+    Raises: ConfigError; OSError.
+    """
+    plan = read_plan(plan_path, shows_values=False) if plan_path and plan_path.exists() else None
+    with open_stores(ledger_url=ledger_url) as stores:
+        page = render_page(read_overview(stores, now()), plan=plan)
+    replace_file(path, page.encode())
