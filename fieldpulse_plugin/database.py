@@ -134,7 +134,7 @@ def sqlite_path(url: str) -> Path | None:
 
 def url_beside(url: str, name: str) -> str:
     """Return the URL of a SQLite file of its own beside that of a store; with another database, that of the store."""
-    with suppress(ArgumentError):
+    with suppress(ArgumentError, ValueError):  # ValueError: a folder without a name; whoever opens the store says so
         parsed = make_url(url)
         if parsed.drivername.startswith("sqlite") and parsed.database not in (None, "", ":memory:"):
             path = Path(str(parsed.database))

@@ -5,9 +5,10 @@ The version of the schema is part of the tables' names, so that two versions of 
 
 from __future__ import annotations
 
+import os
 import threading
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 
 from sqlalchemy import (
     JSON,
@@ -25,7 +26,7 @@ from sqlalchemy import (
 )
 
 from fieldpulse_api.errors import ConfigError
-from fieldpulse_plugin.database import open_database, translate_db_errors
+from fieldpulse_plugin.database import open_database, sqlite_path, translate_db_errors
 from fieldpulse_plugin.history.tables import UtcTime
 
 DEFAULT_URL = "sqlite:///.fieldpulse/ledger.db"
@@ -109,6 +110,8 @@ class LedgerDatabase:
 
     def __init__(self, url: str) -> None:
         self.engine = open_database(url, _METADATA, store="ledger")
+        self._path = sqlite_path(url)
+        self._opened = self._path.stat() if self._path else None
         self._lock = threading.Lock()
         try:
             self._check_version()
@@ -118,13 +121,30 @@ class LedgerDatabase:
 
     @contextmanager
     def begin(self) -> Iterator[Connection]:
-        """Open a transaction, committed at the end of the block. Raises: ConfigError if the database fails."""
+        """Open a transaction, committed at the end of the block.
+
+        Raises: ConfigError if the database fails, or if its file was moved, replaced or removed.
+        """
         with self._lock, translate_db_errors("ledger"), self.engine.begin() as connection:
+            self._raise_if_moved()
             yield connection
 
     def close(self) -> None:
         """Close all connections. SQLite then merges its write-ahead log into the file."""
         self.engine.dispose()
+
+    def _raise_if_moved(self) -> None:
+        """Raise ConfigError if the next run would not find what is written to the open file."""
+        if self._path is None or self._opened is None:
+            return
+        with suppress(OSError):
+            if os.path.samestat(self._opened, self._path.stat()):
+                return
+        raise ConfigError(
+            "The file of the ledger was moved, replaced or removed while it was in use.",
+            where=f"setting ledger_url · {self._path.absolute()}",
+            hint="put it back, or follow `A restored ledger` in docs/target/ledger.md before you run again",
+        )
 
     def _check_version(self) -> None:
         with translate_db_errors("ledger"):

@@ -229,3 +229,12 @@ def test_a_pipeline_has_the_names_that_meltano_gives(
     url = f"sqlite:///{tmp_path}/ledger.db"
     record_run(url)
     assert recorded(url, "ledger")[0].pipeline == pipeline
+
+
+@pytest.mark.parametrize("path", ["/", "."])
+def test_a_store_without_a_name_has_its_own_error(target_config: Config, tmp_path: Path, path: str) -> None:
+    """The history beside it has no name either, and must not be what ends the run."""
+    config = target_config | {"history_days": 90, "ledger_url": f"sqlite:///{path}"}
+    result = run_process(plugin_command("target_fieldpulse", config, tmp_path), singer_lines(CUSTOMERS))
+    assert result.returncode == 2
+    assert "The ledger database cannot be opened (IsADirectoryError)" in result.stderr

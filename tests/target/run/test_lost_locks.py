@@ -17,7 +17,8 @@ from fieldpulse_sandbox.sandbox import Sandbox
 from fieldpulse_sandbox.server.recorded_request import RecordedRequest
 from target_fieldpulse.ledger.ledger import Ledger
 from target_fieldpulse.ledger.tables import LedgerDatabase
-from tests.harness.messages import singer_lines
+from tests.harness.messages import singer_lines, state_message
+from tests.harness.results import RunResult
 from tests.harness.target_runner import run_target
 from tests.target.shared import CUSTOMERS, numbered_customer, numbered_customers, posts, running_target, wait_until
 
@@ -151,3 +152,31 @@ def test_a_create_that_another_run_has_discarded_meanwhile_is_sent(
     result = run_target(target_config, messages, tmp_path)
     assert (result.counts, result.status) == ({"created": 1}, 0)
     assert numbered_customers(sandbox) == ["New1"]
+
+
+@pytest.mark.parametrize("what", ["file removed", "file replaced", "folder moved"])
+def test_a_ledger_that_is_not_at_its_path_any_more_ends_the_run(
+    sandbox: Sandbox, target_config: Config, tmp_path: Path, what: str
+) -> None:
+    """What is written to it from now on would be lost, and the next run would create these rows again."""
+    folder = tmp_path / "store"
+    config = target_config | {"ledger_url": f"sqlite:///{folder}/ledger.db", "requests_per_second": 20}
+    messages = singer_lines(CUSTOMERS, *map(numbered_customer, range(RECORDS)), state_message(1))
+    with running_target(config, messages, tmp_path, ends_input=True) as process:
+        wait_until(lambda: len(posts(sandbox)) >= RECORDS // 6)
+        if what == "folder moved":
+            folder.rename(tmp_path / "elsewhere")
+        else:
+            path = folder / "ledger.db"
+            content = path.read_bytes()
+            path.unlink()
+            if what == "file replaced":
+                path.write_bytes(content)
+        assert process.stdout
+        assert process.stderr
+        output, errors = process.stdout.read(), process.stderr.read()
+    assert process.returncode == 2
+    assert "was moved, replaced or removed" in errors
+    assert output == ""
+    counts = RunResult(output, errors).counts
+    assert counts.get("created", 0) + counts.get("uncertain", 0) == len(numbered_customers(sandbox)) < RECORDS
