@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import os
 import socket
+import stat
 from contextlib import suppress
 from pathlib import Path
 
@@ -77,7 +78,15 @@ class RunLock:
         import fcntl  # noqa: PLC0415  POSIX only, like the rate limiter's file
 
         self._path = path
-        self._file = os.open(path, os.O_CREAT | os.O_RDWR | os.O_APPEND | os.O_CLOEXEC, 0o600)
+        flags = os.O_CREAT | os.O_RDWR | os.O_APPEND | os.O_CLOEXEC | os.O_NOFOLLOW
+        try:
+            self._file = os.open(path, flags, 0o600)
+            is_special = not stat.S_ISREG(os.fstat(self._file).st_mode)
+        except OSError as error:
+            raise self._file_error(error.strerror) from None
+        if is_special:
+            self.release()
+            raise self._file_error("it is not a plain file")
         try:
             fcntl.flock(self._file, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
@@ -106,6 +115,13 @@ class RunLock:
                 raise self._locked(holder or "unknown process")
             set_name = text("select set_config('application_name', :name, false)")
             self._connection.execute(set_name, {"name": _this_process()})
+
+    def _file_error(self, reason: str) -> ConfigError:
+        return ConfigError(
+            f"The file of the lock cannot be opened ({reason}).",
+            where=f"setting {self._store}_url · {self._path}",
+            hint="remove it if it is a link, a folder or a pipe; its folder must be writable",
+        )
 
     def _locked(self, holder: str) -> RunLocked:
         return RunLocked(

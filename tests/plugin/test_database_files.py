@@ -63,3 +63,19 @@ def test_a_file_that_is_mounted_alone_is_refused(tmp_path: Path, is_folder: bool
     )
     assert (opened.returncode == 0) == is_folder, opened.stderr
     assert ("is mounted alone" in opened.stderr) != is_folder
+
+
+@pytest.mark.parametrize("kind", ["link", "pipe", "folder"])
+def test_the_file_of_a_lock_is_a_plain_file(tmp_path: Path, kind: str) -> None:
+    """In a folder of several users, a link would have this user write over the head of another file."""
+    other = tmp_path / "other"
+    other.write_text("precious")
+    path = tmp_path / "ledger.db.a.customers.lock"
+    {"link": lambda: path.symlink_to(other), "pipe": lambda: os.mkfifo(path), "folder": path.mkdir}[kind]()
+    with (
+        closing(LedgerDatabase(f"sqlite:///{tmp_path}/ledger.db")) as database,
+        closing(RunMarkers(database, "a", "run")) as runs,
+        pytest.raises(ConfigError, match="file of the lock cannot be opened"),
+    ):
+        runs.lock("customers")
+    assert other.read_text() == "precious"
