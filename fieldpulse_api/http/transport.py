@@ -148,19 +148,21 @@ def _bounded_chunks(chunks: Iterator[bytes], deadline: float) -> Iterator[bytes]
 
 def _decompressed_chunks(response: httpx.Response) -> Iterator[bytes]:
     """Yield the body in chunks of 1 MiB at most; httpx would decompress whatever one read brought at once."""
-    encoding = response.headers.get("content-encoding", "identity").strip().lower()
-    if encoding == "identity":
+    encoding = response.headers.get("content-encoding", "").strip().lower()
+    if encoding in ("", "identity"):
         yield from response.iter_raw()
         return
-    if encoding != "gzip":
+    if encoding not in ("gzip", "x-gzip"):
         raise httpx.DecodingError("the response has an encoding that was not asked for")
     decompressor = zlib.decompressobj(wbits=_GZIP_WINDOW_BITS)
     try:
         for chunk in response.iter_raw():
             compressed = chunk
-            while compressed and not decompressor.eof:
+            while compressed:
+                if decompressor.eof:  # gzip may have several members
+                    decompressor = zlib.decompressobj(wbits=_GZIP_WINDOW_BITS)
                 yield decompressor.decompress(compressed, _DECOMPRESSED_CHUNK_BYTES)
-                compressed = decompressor.unconsumed_tail
+                compressed = decompressor.unconsumed_tail or decompressor.unused_data
     except zlib.error:
         raise httpx.DecodingError("the response is not in the encoding that it declares") from None
     if not decompressor.eof:

@@ -233,10 +233,20 @@ def compressed(body: bytes, encoding: str = "gzip") -> Respond:
     return send
 
 
-def test_a_compressed_response_is_decompressed() -> None:
+@pytest.mark.parametrize(
+    "respond",
+    [
+        compressed(gzip.compress(ENVELOPE)),
+        compressed(gzip.compress(ENVELOPE), encoding="x-gzip"),
+        compressed(gzip.compress(ENVELOPE[:5]) + gzip.compress(ENVELOPE[5:])),
+        compressed(ENVELOPE, encoding=""),
+    ],
+    ids=["gzip", "its other name", "two members", "no encoding"],
+)
+def test_a_compressed_response_is_decompressed(respond: Respond) -> None:
     """Compression makes most pages many times smaller."""
     with (
-        server(compressed(gzip.compress(ENVELOPE))) as (port, _),
+        server(respond) as (port, _),
         closing(client_of(f"http://127.0.0.1:{port}")) as client,
     ):
         assert client.get("/customers").data == []
