@@ -6,6 +6,7 @@ A wrong profile never makes a run wrong. What it says does not work is not tried
 from __future__ import annotations
 
 import os
+import tempfile
 from pathlib import Path
 from typing import Any, Literal
 
@@ -97,7 +98,9 @@ class AccountProfile(msgspec.Struct, kw_only=True):
         """Read a profile from a file. Raises: ConfigError."""
         where, hint = f"setting profile_path · {path}", "write it with `fieldpulse doctor --profile FILE`"
         try:
-            with Path(path).open("rb") as file:
+            # A pipe without a writer is empty, and must not hang.
+            with os.fdopen(os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC), "rb") as file:
+                os.set_blocking(file.fileno(), True)
                 profile = msgspec.json.decode(file.read(_MAX_BYTES), type=cls)
         except (OSError, ValueError, RecursionError) as error:
             what = f"The profile cannot be read ({getattr(error, 'strerror', None) or type(error).__name__})."
@@ -107,15 +110,23 @@ class AccountProfile(msgspec.Struct, kw_only=True):
         return profile
 
     def write(self, path: Path) -> None:
-        """Write the profile as indented JSON, replacing the file at once. Devices and pipes are written to."""
+        """Write the profile as indented JSON, replacing the file at once, readable by its owner alone.
+
+        Devices and pipes are written to. Raises: OSError; the former profile stays, and no temporary file.
+        """
         content = msgspec.json.format(msgspec.json.encode(self), indent=2) + b"\n"
         target = path.resolve()  # what a symbolic link leads to, and not the link
         if target.exists() and not target.is_file():
             target.write_bytes(content)
             return
-        new_file = target.with_name(f"{target.name}.{os.getpid()}.new")
-        new_file.write_bytes(content)
-        new_file.replace(target)
+        descriptor, name = tempfile.mkstemp(dir=target.parent, prefix=target.name)
+        try:
+            with os.fdopen(descriptor, "wb") as file:
+                file.write(content)
+            Path(name).replace(target)
+        except OSError:
+            Path(name).unlink(missing_ok=True)
+            raise
 
     def to_dict(self) -> Any:
         """Return the profile as a dict of JSON values."""

@@ -83,7 +83,7 @@ class RunLock:
             self._file = os.open(path, flags, 0o600)
             is_special = not stat.S_ISREG(os.fstat(self._file).st_mode)
         except OSError as error:
-            raise self._file_error(error.strerror) from None
+            raise self._file_error(error.strerror or type(error).__name__) from None
         if is_special:
             self.release()
             raise self._file_error("it is not a plain file")

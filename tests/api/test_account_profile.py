@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import os
+import resource
+import stat
 from pathlib import Path
 from typing import Any
 
@@ -78,3 +81,26 @@ def test_an_unreadable_profile_ends_the_run(config: dict[str, Any], tmp_path: Pa
     """Before the first request."""
     with pytest.raises(ConfigError, match="profile cannot be read"):
         run_tap(config | {"profile_path": str(tmp_path / "none.json")}, "jobs")
+
+
+def test_a_profile_without_room_leaves_the_former_one(tmp_path: Path) -> None:
+    """A profile may have names of the account, so only its owner can read it."""
+    profile(tmp_path)
+    path = tmp_path / "profile.json"
+    before, content = resource.getrlimit(resource.RLIMIT_FSIZE), path.read_bytes()
+    resource.setrlimit(resource.RLIMIT_FSIZE, (50, before[1]))
+    try:
+        with pytest.raises(OSError, match="too large"):
+            profile(tmp_path, has_count_headers=True)
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, before)
+    assert [each.name for each in tmp_path.iterdir()] == [path.name]
+    assert path.read_bytes() == content
+    assert stat.S_IMODE(path.stat().st_mode) == 0o600
+
+
+def test_a_pipe_as_profile_does_not_hang(tmp_path: Path) -> None:
+    """No process writes to it, so it is empty."""
+    os.mkfifo(tmp_path / "pipe")
+    with pytest.raises(ConfigError, match="profile cannot be read"):
+        AccountProfile.read(str(tmp_path / "pipe"))
