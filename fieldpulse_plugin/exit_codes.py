@@ -40,6 +40,7 @@ _SECONDS_TO_END = 18.0
 _SECONDS_TO_FLUSH = 3.0
 _SIGNALS_FROM = 128
 _LAST_STANDARD_DESCRIPTOR = 2
+_ENDING_SIGNALS = tuple(getattr(signal, name) for name in ("SIGINT", "SIGTERM", "SIGHUP") if hasattr(signal, name))
 
 
 def run(command: click.Command) -> NoReturn:
@@ -120,7 +121,10 @@ def end_by_signal(signal_number: int, frame: FrameType | None) -> NoReturn:  # n
     """Raise EndedBySignal. A handler for `signal.signal`.
 
     From now on the waits of the process have limits. The last of them is an alarm, in case that something else waits.
+    More signals are ignored: a second exception, raised while a lock is acquired again, would end the run as a bug.
     """
+    for number in _ENDING_SIGNALS:
+        signal.signal(number, signal.SIG_IGN)
     end_store_waits_within(_SECONDS_FOR_STORES)
     if hasattr(signal, "setitimer"):  # POSIX
         signal.signal(signal.SIGALRM, lambda *_: os._exit(_SIGNALS_FROM + signal_number))
@@ -137,7 +141,7 @@ def signals_ignored() -> Iterator[None]:
     if threading.current_thread() is not threading.main_thread():
         yield
         return
-    before = {number: signal.signal(number, signal.SIG_IGN) for number in (signal.SIGINT, signal.SIGTERM)}
+    before = {number: signal.signal(number, signal.SIG_IGN) for number in _ENDING_SIGNALS}
     try:
         yield
     finally:
@@ -149,6 +153,7 @@ def _repeat_lost_signal(unraisable: sys.UnraisableHookArgs) -> None:
     """Raise a signal again that came while Python collected garbage: it drops exceptions that are raised there."""
     error = unraisable.exc_value
     if isinstance(error, EndedBySignal):
+        signal.signal(error.signal_number, end_by_signal)
         threading.Timer(_REPEAT_SECONDS, os.kill, (os.getpid(), error.signal_number)).start()
     else:
         sys.__unraisablehook__(unraisable)

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import signal
 import sys
+import threading
 from decimal import Decimal
 from pathlib import Path
 from types import FrameType
@@ -120,6 +122,14 @@ class FieldPulsePlugin(PluginBase):
     def setup_mapper(self) -> None:
         """Set up stream maps. A tap has to register its catalog afterwards."""
         self.mapper = StreamMapper(dict(self.config), self.logger)
+
+    @override
+    def _setup_signal_handlers(self) -> None:
+        """Handle what the SDK handles, and the end of a terminal, unless `nohup` ignores it."""
+        super()._setup_signal_handlers()
+        is_main_thread = threading.current_thread() is threading.main_thread()
+        if is_main_thread and hasattr(signal, "SIGHUP") and signal.getsignal(signal.SIGHUP) == signal.SIG_DFL:  # POSIX
+            signal.signal(signal.SIGHUP, self._handle_termination)
 
     @override
     def _handle_termination(self, signum: int, frame: FrameType | None) -> None:

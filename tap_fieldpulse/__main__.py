@@ -1,8 +1,11 @@
 """The command `tap-fieldpulse`."""
 
-from fieldpulse_plugin.exit_codes import run
+from fieldpulse_plugin.start import quiet_interrupts
 
-from .tap import TapFieldPulse
+with quiet_interrupts():
+    from fieldpulse_plugin.exit_codes import run
+
+    from .tap import TapFieldPulse
 
 
 def main() -> None:

@@ -1,8 +1,11 @@
 """The command `target-fieldpulse`."""
 
-from fieldpulse_plugin.exit_codes import run
+from fieldpulse_plugin.start import quiet_interrupts
 
-from .target import TargetFieldPulse
+with quiet_interrupts():
+    from fieldpulse_plugin.exit_codes import run
+
+    from .target import TargetFieldPulse
 
 
 def main() -> None:
