@@ -29,7 +29,7 @@ from .tables import METADATA, RUNS, STORE, STREAMS, history_url
 
 _LOGGER = logging.getLogger(__name__)
 _SECONDS_BETWEEN_WRITES = 5.0
-_MAX_END_SECONDS = 3.0
+_MAX_END_SECONDS = 5.0
 
 
 class RunRecorder:
@@ -69,7 +69,7 @@ class RunRecorder:
         self.end(exit_status_of(error), reason_of(error))
 
     def end(self, exit_status: int, reason: str | None = None) -> None:
-        """Write the end of the run. A store that does not answer delays it by three seconds at most."""
+        """Write the end of the run. A store that does not answer delays it by five seconds at most."""
         if self._ended.is_set():
             return
         self._end = {"ended_at": now(), "exit_status": exit_status, "reason": reason}
