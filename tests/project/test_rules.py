@@ -31,7 +31,7 @@ def test_backoff_is_the_maintained_distribution() -> None:
     assert "backoff" not in names
 
 
-def test_the_runtime_needs_eight_distributions() -> None:
+def test_the_runtime_needs_nine_distributions() -> None:
     """All other dependencies belong to an extra."""
     pyproject = (ROOT / "pyproject.toml").read_text("utf-8")
     block = re.search(r"^dependencies = \[\n(.*?)^\]", pyproject, re.DOTALL | re.MULTILINE)
@@ -42,6 +42,7 @@ def test_the_runtime_needs_eight_distributions() -> None:
         "phonenumbers",
         "python-backoff",
         "python-dotenv",
+        "rich",
         "singer-sdk[msgspec]",
         "tqdm",
         "typing-extensions",
