@@ -24,6 +24,7 @@ from fieldpulse_api.resources.catalogue import BY_NAME
 
 ROOT = Path(__file__).parent.parent
 SQL = ROOT / "scripts" / "demo_sql"
+PAGE = ROOT / "report.html"
 KEY = "demo-key"
 _RESULT = re.compile(r"(\w+): (records=\d.*)|(read \d+ = .*)|((?:rejected|uncertain): .*)")
 _SUMMARY = re.compile(r"read \d+ = .*")
@@ -45,6 +46,7 @@ def main() -> None:
         if not is_kept:
             shutil.rmtree(folder, ignore_errors=True)
     print(f"\nDone in {time.monotonic() - started_at:.0f} s. Every person in these tables is invented.")
+    print(f"What ran, as a page for the browser: {PAGE}")
     print(f"The queries are in {SQL.relative_to(ROOT)}/, to be used on your own data.")
     if is_kept:
         print(f"\nThe warehouse, the ledger and the snapshot are in {folder}. To query the warehouse:\n{restart}")
@@ -128,6 +130,13 @@ class Demo:
         print(f"2. to PostgreSQL, second run: {sum(second.values()):,} records")
         for step, line in enumerate(self._summaries, start=3):
             print(f"{step}. to FieldPulse:            {line}")
+        _print_heading("What ran, and what needs a person: fieldpulse status")
+        self._fieldpulse_command("status")
+        self._fieldpulse_command("report", "--output", str(PAGE))
+
+    def _fieldpulse_command(self, *arguments: str) -> None:
+        command = [str(Path(sys.executable).parent / "fieldpulse"), *arguments]
+        subprocess.run(command, cwd=ROOT, env=self._environment, check=True)
 
     def _change_rows(self) -> None:
         jobs = self._fieldpulse.get("/jobs", {"limit": "5"}).data
