@@ -59,9 +59,9 @@ def _is_in_flight(entry: UncertainEntry, running: list[RecordedRun]) -> bool:
 
 
 def _rejects_need(rejects: OpenCount, at: datetime) -> Need:
-    records = "1 record was" if rejects.count == 1 else f"{rejects.count:,} records were"
-    since = f", the oldest {age(rejects.oldest, at)}" if rejects.oldest else ""
-    what = f"{records} not written{since}, and wait for you."
+    records = "1 record waits" if rejects.count == 1 else f"{rejects.count:,} records wait"
+    since = f" (the oldest: {age(rejects.oldest, at)})" if rejects.oldest else ""
+    what = f"{records} for you{since}: not written."
     return Need(pipeline="target-fieldpulse", what=what, command="fieldpulse rejects list")
 
 

@@ -8,6 +8,7 @@ from datetime import datetime, timedelta
 
 from fieldpulse_plugin.history.recorded_runs import RecordedRun
 from fieldpulse_plugin.output import for_output
+from target_fieldpulse.reporting.outcomes import OUTCOMES
 
 _MAX_NAMES = 3
 _MINUTE, _HOUR, _DAY = 60, 3600, 86400
@@ -32,7 +33,8 @@ def outcomes_in_words(run: RecordedRun) -> str:
     counts: Counter[str] = Counter()
     for stream in run.streams:
         counts.update(stream.outcomes)
-    return ", ".join(f"{count:,} {for_output(outcome)}" for outcome, count in counts.items() if count) or "no records"
+    known = [outcome for outcome in OUTCOMES if counts[outcome]]
+    return ", ".join(f"{counts[outcome]:,} {outcome}" for outcome in known) or "no records"
 
 
 def record_count(run: RecordedRun) -> int:

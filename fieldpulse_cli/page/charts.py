@@ -19,6 +19,7 @@ _KINDS = {"line": pygal.Line, "stacked": pygal.StackedBar, "bars": pygal.Horizon
 _WIDTH, _HEIGHT, _BAR_HEIGHT = 460, 230, 46
 """In units of the SVG. At 375 px a unit is 0.74 px, so that labels are 12 px high."""
 _LABEL_SIZE = 16
+_MAX_SCALE = 5
 _MIN_POINTS = 8
 """From so many points on, the middle has a label too."""
 _REMOVED_TAGS = ("defs", "desc", "title")
@@ -58,7 +59,7 @@ class Chart:
             show_dots=len(self.labels) == 1,
             truncate_label=-1,
             min_scale=1,
-            max_scale=5,
+            max_scale=_MAX_SCALE,
             include_x_axis=True,
             formatter=_short_number,
             disable_xml_declaration=True,
@@ -69,10 +70,20 @@ class Chart:
         # The labels of more points would lie over each other.
         labelled = {0, last} | ({last // 2} if last >= _MIN_POINTS else set()) if is_wide else range(last + 1)
         chart.x_labels = [label if number in labelled else "" for number, label in enumerate(self.labels)]
+        if top := self._small_top:
+            chart.y_labels = list(range(top + 1))
         for series in self.series:
             chart.add(series.name, list(series.values))
         chart.add_xml_filter(self._without_extras)
         return Markup(chart.render())  # noqa: S704  pygal has escaped the labels
+
+    @property
+    def _small_top(self) -> int | None:
+        """Return the highest of a few whole numbers, of which the axis would show fractions; else None."""
+        columns = [[series.values[number] or 0 for series in self.series] for number in range(len(self.labels))]
+        tops = [sum(column) if self.kind == "stacked" else max(column) for column in columns]
+        is_whole = all(isinstance(value, int) for column in columns for value in column)
+        return int(max(tops)) if is_whole and 0 < max(tops, default=0) <= _MAX_SCALE else None
 
     def _without_extras(self, root: Element) -> Element:
         """Remove what a page without scripts cannot use, and what would give two charts of a page the same ids."""

@@ -180,7 +180,7 @@ def test_rejects_and_uncertain_creates_need_a_person(sandbox: Sandbox, target_co
     (uncertain,) = found["uncertain"]
     assert (uncertain["stream"], uncertain["key"]) == ("payments", "[…]")
     assert len(found["needs"]) == 2
-    assert "1 record was not written, the oldest now" in found["needs"][0]["what"]
+    assert "1 record waits for you (the oldest: now)" in found["needs"][0]["what"]
     next_steps = [need["command"] for need in found["needs"]]
     assert next_steps == ["fieldpulse rejects list", "fieldpulse ledger list --pending"]
     printed = command("status").stdout
