@@ -67,11 +67,15 @@ def content_of_record(stream: str, record: Mapping[str, Any]) -> str:
 
 
 def key_of_record(stream: str, record: Any) -> LedgerKey:
-    """Return the key by which the ledger holds a record that was not parsed; its value is empty if it has none."""
+    """Return the key by which the ledger holds a record that was not parsed.
+
+    Its value is empty if the record has none, or one that no ledger can hold: of half a surrogate pair.
+    """
     values = record if isinstance(record, Mapping) else {}
     for name, kind in ((EXTERNAL_ID, KeyKind.EXTERNAL_ID), ("id", KeyKind.ROW_ID)):
-        with suppress(ConversionError):
+        with suppress(ConversionError, UnicodeEncodeError):
             text = "" if values.get(name) is None else source_key(values[name])
+            text.encode()
             if text and len(text) <= _MAX_KEY_CHARACTERS:
                 return LedgerKey(stream, kind, text)
     return LedgerKey(stream, KeyKind.EXTERNAL_ID, "")

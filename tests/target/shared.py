@@ -118,6 +118,8 @@ def running_target(
     ) as process:
         threading.Thread(target=write, args=[process], daemon=True).start()
         yield process
+        with suppress(BrokenPipeError):  # what a killed process did not read
+            process.stdin.close()  # type: ignore[union-attr]
 
 
 def wait_until(is_reached: Callable[[], object]) -> None:

@@ -29,7 +29,7 @@ def test_a_log_line_reports_the_progress_of_a_stream(
         run_tap(config | {"page_size": 10}, "customers")
     lines = [record.getMessage() for record in caplog.records if "requests/s" in record.getMessage()]
     assert any(
-        re.search(r"customers: \d+ of 30 rows \(\d+%\), about \d+ s left, \d+/50 requests/s", line) for line in lines
+        re.search(r"customers: \d+ of 30 rows \(\d+%\), about \d+ s left, \d+/45 requests/s", line) for line in lines
     )
 
 
@@ -42,7 +42,7 @@ def test_without_a_count_the_line_has_no_share(
     sandbox.behaviour.count_key, sandbox.behaviour.always_count = None, ()
     with caplog.at_level("INFO"):
         run_tap(config | {"page_size": 10}, "customers")
-    assert re.search(r"customers: \d+ rows so far, \d+/50 requests/s", caplog.text)
+    assert re.search(r"customers: \d+ rows so far, \d+/45 requests/s", caplog.text)
     assert "left" not in "".join(
         record.getMessage() for record in caplog.records if "requests/s" in record.getMessage()
     )
@@ -67,7 +67,7 @@ def test_a_terminal_shows_a_progress_line(sandbox: Sandbox, config: dict[str, An
     assert process.returncode == 0
     emitted = RunResult(output.read_text())
     assert "customers" in screen
-    assert "/50 req" in screen
+    assert "/45 req" in screen
     assert len(emitted.records["customers"]) == 30
 
 
