@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import signal
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -61,6 +62,15 @@ def test_an_interrupt_prints_no_traceback(program: str, status: int, output: str
     assert (ended.returncode, ended.stdout, ended.stderr) == (status, output, "")
 
 
+@pytest.fixture
+def without_nohup() -> Iterator[None]:
+    """Let processes that are started take SIGHUP, also where `nohup` runs the tests."""
+    before = signal.signal(signal.SIGHUP, signal.SIG_DFL)
+    yield
+    signal.signal(signal.SIGHUP, before)
+
+
+@pytest.mark.usefixtures("without_nohup")
 def test_the_end_of_the_terminal_closes_a_run(sandbox: Sandbox, target_config: dict[str, Any], tmp_path: Path) -> None:
     """SIGHUP is handled as SIGTERM is: the run ends with its sum, and the next one need not look for its creates."""
     config = target_config | {"requests_per_second": 20}
