@@ -6,8 +6,6 @@ A wrong profile never makes a run wrong. What it says does not work is not tried
 from __future__ import annotations
 
 import os
-import tempfile
-from pathlib import Path
 from typing import Any, Literal
 
 import msgspec
@@ -109,24 +107,9 @@ class AccountProfile(msgspec.Struct, kw_only=True):
             raise ConfigError(f"The profile has version {profile.version}, not {VERSION}.", where=where, hint=hint)
         return profile
 
-    def write(self, path: Path) -> None:
-        """Write the profile as indented JSON, replacing the file at once, readable by its owner alone.
-
-        Devices and pipes are written to. Raises: OSError; the former profile stays, and no temporary file.
-        """
-        content = msgspec.json.format(msgspec.json.encode(self), indent=2) + b"\n"
-        target = path.resolve()  # what a symbolic link leads to, and not the link
-        if target.exists() and not target.is_file():
-            target.write_bytes(content)
-            return
-        descriptor, name = tempfile.mkstemp(dir=target.parent, prefix=target.name)
-        try:
-            with os.fdopen(descriptor, "wb") as file:
-                file.write(content)
-            Path(name).replace(target)
-        except OSError:
-            Path(name).unlink(missing_ok=True)
-            raise
+    def to_json(self) -> bytes:
+        """Return the profile as indented JSON, which `read` reads."""
+        return msgspec.json.format(msgspec.json.encode(self), indent=2) + b"\n"
 
     def to_dict(self) -> Any:
         """Return the profile as a dict of JSON values."""

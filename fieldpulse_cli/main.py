@@ -32,7 +32,7 @@ from fieldpulse_cli.page.serve_command import serve
 from fieldpulse_plugin.database import sqlite_path
 from fieldpulse_plugin.environment import environment_variables, settings_from_environment
 from fieldpulse_plugin.exit_codes import end_by_signal, run
-from fieldpulse_plugin.private_files import check_distinct
+from fieldpulse_plugin.private_files import check_distinct, replace_file
 from fieldpulse_plugin.settings import SHARED_SETTINGS, client_settings
 from fieldpulse_plugin.validation import check_settings
 
@@ -117,7 +117,7 @@ def doctor(
             click.echo(line)
     click.echo(f"Sent {request_count} requests.", err=True)
     if profile_path and profile.lists:
-        profile.write(profile_path)
+        replace_file(profile_path, profile.to_json())
     sys.exit(1 if any(finding.grade == "FAIL" for finding in findings) else 0)
 
 

@@ -62,7 +62,10 @@ class RunRecorder:
 
     def __enter__(self) -> Self:
         if self._keep:
-            self._thread.start()
+            try:
+                self._thread.start()
+            except RuntimeError:  # no thread is left
+                self._warn("its thread cannot be started")
         return self
 
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, at: TracebackType | None) -> None:

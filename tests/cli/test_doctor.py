@@ -26,6 +26,7 @@ from fieldpulse_cli.doctor.account_check import MAX_ATTEMPTS, MAX_REQUESTS, Acco
 from fieldpulse_cli.doctor.findings import Finding
 from fieldpulse_cli.doctor.write_probe import WriteProbe
 from fieldpulse_cli.main import commands
+from fieldpulse_plugin.private_files import replace_file
 from fieldpulse_plugin.settings import client_settings
 from fieldpulse_sandbox.behaviour.account_profile import office_names_like
 from fieldpulse_sandbox.behaviour.profiles import PROFILES
@@ -394,7 +395,7 @@ def test_a_row_that_cannot_be_deleted_is_named() -> None:
 def test_a_profile_contains_no_personal_data_and_no_key(tmp_path: Path) -> None:
     """Users send profiles to the maintainers: no text of any row is in it."""
     with account(unknown_columns=True) as (sandbox, client):
-        check(client)[0].write(tmp_path / "p.json")
+        (tmp_path / "p.json").write_bytes(check(client)[0].to_json())
         text = (tmp_path / "p.json").read_text()
         words = {
             str(value)
@@ -411,7 +412,7 @@ def test_a_written_profile_reads_back_equal(tmp_path: Path) -> None:
     """The plugins see what the doctor found."""
     with account(honour_sort=False, unavailable_resources=("contracts",)) as (_, client):
         profile, _ = check(client)
-    profile.write(tmp_path / "p.json")
+    (tmp_path / "p.json").write_bytes(profile.to_json())
     assert AccountProfile.read(str(tmp_path / "p.json")) == profile
 
 
@@ -534,7 +535,7 @@ LIKE = [
 def test_a_sandbox_like_an_account_gives_the_doctor_the_same_answers(tmp_path: Path, switches: dict[str, Any]) -> None:
     """People rehearse on their own account: its profile sets the switches."""
     profile = profile_of(tuple(switches.items()))
-    profile.write(tmp_path / "profile.json")
+    (tmp_path / "profile.json").write_bytes(profile.to_json())
     behaviour = behaviour_from("live-2026", None, [], account_profile_from(tmp_path / "profile.json"))
     again = profile_of(tuple(vars(behaviour).items()))
     assert again.to_dict() | {"checked_at": ""} == profile.to_dict() | {"checked_at": ""}
@@ -545,7 +546,7 @@ def test_a_sandbox_like_an_account_gives_the_doctor_the_same_answers(tmp_path: P
 )
 def test_a_sandbox_like_an_account_writes_like_it(tmp_path: Path, switches: dict[str, Any]) -> None:
     facts, _ = facts_of(tuple(switches.items()))
-    AccountProfile(writes=facts).write(tmp_path / "profile.json")
+    (tmp_path / "profile.json").write_bytes(AccountProfile(writes=facts).to_json())
     behaviour = behaviour_from("live-2026", None, [], account_profile_from(tmp_path / "profile.json"))
     assert facts_of(tuple(vars(behaviour).items()))[0] == facts
 
@@ -643,12 +644,12 @@ def test_a_profile_replaces_no_file_of_the_settings(
 def test_a_profile_goes_where_a_link_or_a_pipe_leads(tmp_path: Path) -> None:
     """The link stays, and a device is not replaced by a file."""
     (tmp_path / "link").symlink_to("profile.json")
-    AccountProfile().write(tmp_path / "link")
+    replace_file(tmp_path / "link", AccountProfile().to_json())
     assert (tmp_path / "link").is_symlink()
     assert AccountProfile.read(str(tmp_path / "profile.json")) == AccountProfile()
     os.mkfifo(tmp_path / "pipe")
     reader = os.open(tmp_path / "pipe", os.O_RDONLY | os.O_NONBLOCK)
-    AccountProfile().write(tmp_path / "pipe")
+    replace_file(tmp_path / "pipe", AccountProfile().to_json())
     assert os.read(reader, 9).startswith(b"{")
     assert (tmp_path / "pipe").is_fifo()
     os.close(reader)

@@ -15,7 +15,7 @@ from typing import Any
 import pytest
 
 from fieldpulse_api.errors import ConfigError
-from fieldpulse_plugin.private_files import make_private_folder, write_whole
+from fieldpulse_plugin.private_files import make_private_folder, replace_file, write_whole
 from fieldpulse_sandbox.sandbox import Sandbox
 from tests.harness.messages import record_message, singer_lines, state_message
 from tests.harness.target_runner import run_target
@@ -46,6 +46,17 @@ def test_what_has_no_room_is_cut_back(tmp_path: Path) -> None:
     write_whole(file, b"third line\n", path, "rejects_path")
     os.close(file)
     assert path.read_bytes() == b"first line\nthird line\n"
+
+
+def test_a_file_without_room_leaves_the_former_one(tmp_path: Path) -> None:
+    """Profiles, reports and pages are replaced whole, and are readable by their owner alone."""
+    path = tmp_path / "file"
+    replace_file(path, b"the former content\n")
+    with largest_file(20), pytest.raises(OSError, match="too large"):
+        replace_file(path, b"content that is longer than there is room\n")
+    assert [each.name for each in tmp_path.iterdir()] == [path.name]
+    assert path.read_bytes() == b"the former content\n"
+    assert stat.S_IMODE(path.stat().st_mode) == 0o600
 
 
 def test_all_folders_on_the_way_are_private(tmp_path: Path) -> None:

@@ -238,3 +238,15 @@ def test_a_store_without_a_name_has_its_own_error(target_config: Config, tmp_pat
     result = run_process(plugin_command("target_fieldpulse", config, tmp_path), singer_lines(CUSTOMERS))
     assert result.returncode == 2
     assert "The ledger database cannot be opened (IsADirectoryError)" in result.stderr
+
+
+def test_a_run_goes_on_where_no_thread_can_be_started(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    """The history says so, once, and is not written."""
+    url = f"sqlite:///{tmp_path}/ledger.db"
+    before = threading.stack_size(2**46)  # more memory than there is
+    try:
+        record_run(url)
+    finally:
+        threading.stack_size(before)
+    assert caplog.text.count("is not complete: setting ledger_url: its thread cannot be started") == 1
+    assert recorded(url, "ledger") == []

@@ -62,7 +62,7 @@ def test_deleted_rows_are_read_where_the_server_lists_them(
     sandbox: Sandbox, delete_config: Config, tmp_path: Path, caplog: pytest.LogCaptureFixture, is_honoured: bool
 ) -> None:
     """Once the snapshot has the whole list, only changed and deleted rows are read. The parameter is checked."""
-    AccountProfile(lists_deleted_rows=True).write(tmp_path / "profile.json")
+    (tmp_path / "profile.json").write_bytes(AccountProfile(lists_deleted_rows=True).to_json())
     delete_config |= {"profile_path": str(tmp_path / "profile.json"), "page_size": 10}
     sandbox.behaviour.honour_deleted = True
     first = run_with_deletes(delete_config, "jobs")
