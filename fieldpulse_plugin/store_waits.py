@@ -28,6 +28,7 @@ CONNECT_SECONDS = 10
 NO_ANSWER = "it does not answer"
 SQLITE_LOCKED = "database is locked"
 _LONG_WAIT_SECONDS = 5.0
+_SHORTEST_CONNECT_SECONDS = 2  # psycopg takes less for this
 _SQLITE_BUSY_MILLISECONDS = 250  # SQLite waits without looking for signals
 _LOGGER = logging.getLogger(__name__)
 _T = TypeVar("_T")
@@ -99,6 +100,17 @@ def postgresql_connections(store: str) -> type[Connection[Any]]:
     import psycopg  # noqa: PLC0415  of the extra
 
     class LimitedConnection(psycopg.Connection[Any]):
+        @classmethod
+        @override
+        def connect(cls, *arguments: Any, **options: Any) -> Self:
+            """Connect. A process that is to end has no time for the whole of `CONNECT_SECONDS`."""
+            left_seconds = _ends_at - time.monotonic()
+            if left_seconds < _SHORTEST_CONNECT_SECONDS:
+                raise psycopg.OperationalError(NO_ANSWER)
+            if left_seconds < CONNECT_SECONDS:
+                options["connect_timeout"] = int(left_seconds)
+            return super().connect(*arguments, **options)
+
         @override
         def wait(self, gen: Any, *arguments: Any, **options: Any) -> Any:
             """Wait for the server. All that psycopg sends after the connect waits for its answer here."""
