@@ -59,7 +59,7 @@ def measure(command: list[str], stores: list[str]) -> None:
     """Run a command, and print its time and the memory of the largest so far."""
     started = time.monotonic()
     ended = subprocess.run(
-        [sys.executable, "-m", "fieldpulse_cli.main", *command, *stores], capture_output=True, check=False
+        [sys.executable, "-m", "fieldpulse_cli", *command, *stores], capture_output=True, check=False
     )
     seconds = time.monotonic() - started
     peak = resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss / 1024

@@ -29,11 +29,11 @@ from fieldpulse_cli.doctor.write_probe import WARNING, WriteProbe
 from fieldpulse_cli.history.commands import runs, status
 from fieldpulse_cli.page.command import report
 from fieldpulse_cli.page.serve_command import serve
-from fieldpulse_plugin.database import sqlite_path
 from fieldpulse_plugin.environment import environment_variables, settings_from_environment
-from fieldpulse_plugin.exit_codes import end_by_signal, run
+from fieldpulse_plugin.exit_codes import end_by_signal
 from fieldpulse_plugin.private_files import check_distinct, replace_file
 from fieldpulse_plugin.settings import SHARED_SETTINGS, client_settings
+from fieldpulse_plugin.store_urls import files_of_store
 from fieldpulse_plugin.validation import check_settings
 
 _STORES = {"ledger": "TARGET_FIELDPULSE_LEDGER_URL", "snapshot": "TAP_FIELDPULSE_SNAPSHOT_URL"}
@@ -127,17 +127,11 @@ commands.add_command(report)
 commands.add_command(serve)
 
 
-def main() -> None:
-    """Run the command, with the commands of other packages."""
-    for entry_point in metadata.entry_points(group="fieldpulse.commands"):
-        commands.add_command(entry_point.load())
-    run(commands)
-
-
 def _check_profile_path(path: Path, settings: ClientSettings, environment: Mapping[str, str]) -> None:
     """Raise ConfigError, before any request is sent, if a file cannot be written, or is one of the settings."""
-    stores = {f"{name}_url": sqlite_path(environment.get(variable, "")) for name, variable in _STORES.items()}
-    check_distinct({".env": Path(".env"), "api_key_file": settings.api_key.path, **stores, "--profile": path})
+    stores = [files_of_store(name, environment.get(variable, "")) for name, variable in _STORES.items()]
+    files = {name: file for each in stores for name, file in each.items()}
+    check_distinct({".env": Path(".env"), "api_key_file": settings.api_key.path, **files, "--profile": path})
     place = path if path.exists() and not path.is_file() else path.resolve().parent
     if not os.access(place, os.W_OK):
         raise ConfigError(
@@ -205,7 +199,3 @@ def _shared_settings(environment: Mapping[str, str], prefixes: Mapping[str, str]
 
 def _check(config: dict[str, Any], properties: Mapping[str, Any], prefix: str) -> None:
     check_settings(config, {"type": "object", "properties": properties}, where=f"environment variables {prefix}…")
-
-
-if __name__ == "__main__":
-    main()

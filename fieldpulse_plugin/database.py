@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import logging
 import os
-import re
 import sqlite3
 import threading
 import time
@@ -27,6 +26,7 @@ from sqlalchemy.pool import ConnectionPoolEntry
 from fieldpulse_api.errors import ConfigError
 
 from .private_files import make_private_folder
+from .store_urls import address_of, check_only_name
 from .store_waits import (
     CONNECT_SECONDS,
     LOCK_SECONDS,
@@ -91,11 +91,11 @@ def open_database(url: str, tables: MetaData, *, store: str, log_level: int = lo
             path = Path(str(engine.url.database))
             make_private_folder(path.parent)
             os.close(os.open(path, os.O_CREAT | os.O_RDWR, 0o600))
-            _check_only_name(path, store)
+            check_only_name(path, store)
         _create_tables(tables, engine)
     except (OSError, SQLAlchemyError, ValueError) as error:
         raise _open_error(store, error) from None
-    _LOGGER.log(log_level, "Using the %s at %s", store, _address(engine.url))
+    _LOGGER.log(log_level, "Using the %s at %s", store, address_of(engine.url))
     return engine
 
 
@@ -121,26 +121,6 @@ def engine_of(url: str, *, store: str, reads_only: bool = False) -> Engine:
     event.listen(engine, "checkout", _note_checkout)
     event.listen(engine, "checkin", _note_checkin)
     return engine
-
-
-def sqlite_path(url: str) -> Path | None:
-    """Return the file of an SQLAlchemy URL, None if it is not one of SQLite."""
-    with suppress(ArgumentError):
-        parsed = make_url(url)
-        if parsed.drivername.startswith("sqlite") and parsed.database:
-            return Path(parsed.database)
-    return None
-
-
-def url_beside(url: str, name: str) -> str:
-    """Return the URL of a SQLite file of its own beside that of a store; with another database, that of the store."""
-    with suppress(ArgumentError, ValueError):  # ValueError: a folder without a name; whoever opens the store says so
-        parsed = make_url(url)
-        if parsed.drivername.startswith("sqlite") and parsed.database not in (None, "", ":memory:"):
-            path = Path(str(parsed.database))
-            parsed = parsed.set(database=str(path.with_name(f"{path.stem}-{name}{path.suffix}")))
-            return parsed.render_as_string(hide_password=False)
-    return url
 
 
 def close_databases() -> None:
@@ -189,32 +169,6 @@ def _reason(error: SQLAlchemyError) -> str:
     return next((reason for part, reason in _REASONS.items() if part in found), type(error).__name__)
 
 
-def _check_only_name(path: Path, store: str) -> None:
-    """Check that a SQLite file has one name in one folder. Raises: ConfigError; OSError.
-
-    What was committed last is in a second file beside the name. Under another name, SQLite would not see it, and the
-    lock beside it would be another one; a container that mounts the file alone would lose it when it is removed.
-    """
-    real_path, mounts = path.resolve(), b""
-    with suppress(OSError):
-        mounts = Path("/proc/self/mountinfo").read_bytes()
-    mount_point = re.sub(rb"[ \t\n\\]", lambda match: b"\\%03o" % ord(match[0]), os.fsencode(real_path))
-    if real_path.stat().st_nlink > 1:
-        what, hint = "has a second name (a hard link)", "make the other name a copy, then move the copy over it"
-    elif any(line.split()[4] == mount_point for line in mounts.splitlines()):
-        what, hint = "is mounted alone", "mount its folder: SQLite writes a second file beside it"
-    else:
-        return
-    raise ConfigError(f"The file of the {store} {what}.", where=f"setting {store}_url · {real_path}", hint=hint)
-
-
-def _address(url: URL) -> str:
-    """Return a URL without its password; of a file its absolute path, since the working directory differs by runner."""
-    if url.drivername.startswith("sqlite"):
-        return str(Path(str(url.database)).absolute())
-    return url.render_as_string(hide_password=True)
-
-
 def _is_lasting(error: Exception) -> bool:
     """Return whether an error has another cause than a second process that creates the same tables."""
     return "already exists" not in str(error)
@@ -255,6 +209,8 @@ def _server_engine(url: URL, store: str, *, has_time_limits: bool) -> Engine:
 def _sqlite_engine(url: URL, store: str) -> Engine:
     if url.database is None or url.database in ("", ":memory:"):
         raise ArgumentError("a database in memory would be lost with the process")
+    if url.database.startswith("file:"):
+        raise ArgumentError("this form hides which file it is from the checks of files")
     engine = create_engine(url, connect_args={"factory": sqlite_connections(store), "timeout": 0})
 
     @event.listens_for(engine, "connect")

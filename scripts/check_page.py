@@ -65,7 +65,7 @@ def _pages(folder: Path) -> Iterator[tuple[str, Path]]:
     """Write and yield a page with runs and a plan, and a page without runs."""
     for name in ("runs", "empty"):
         (folder / name).mkdir(parents=True, exist_ok=True)
-        command = [sys.executable, "-m", "fieldpulse_cli.main", "report"]
+        command = [sys.executable, "-m", "fieldpulse_cli", "report"]
         if name == "runs":
             write_example(folder / name)
             command += ["--plan", "plan.jsonl", "--show-values"]

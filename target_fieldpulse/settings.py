@@ -12,9 +12,9 @@ from typing import Any, Literal
 from typing_extensions import Self, override
 
 from fieldpulse_api.http.settings import ClientSettings
-from fieldpulse_plugin.database import sqlite_path
 from fieldpulse_plugin.private_files import is_special
 from fieldpulse_plugin.settings import SHARED_SETTINGS, PluginSettings, zone_of
+from fieldpulse_plugin.store_urls import files_of_store
 from target_fieldpulse.ledger.tables import DEFAULT_URL
 from target_fieldpulse.planning.plan import PlanAction
 from target_fieldpulse.planning.safety_limits import Limit, limits_from_config
@@ -293,7 +293,7 @@ class TargetSettings(PluginSettings):
         """Return the files that the settings name, by setting."""
         return {
             "api_key_file": self.client_settings.api_key.path,
-            "ledger_url": sqlite_path(self.ledger_url),
+            **files_of_store("ledger", self.ledger_url),
             "rejects_path": self.rejects_path,
             **({"rejects_path with dry_run": self.rejects_path_of_run} if self.dry_run else {}),
             "plan_path": self.plan_path,

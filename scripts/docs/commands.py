@@ -6,12 +6,11 @@ import io
 import os
 from collections.abc import Iterator
 from contextlib import redirect_stdout, suppress
-from importlib import metadata
 from unittest.mock import patch
 
 import click
 
-from fieldpulse_cli.main import commands
+from fieldpulse_cli.__main__ import commands
 from fieldpulse_sandbox.__main__ import main as sandbox
 
 _WIDTH = 100  # characters; the width of a terminal must not change the pages
@@ -19,8 +18,6 @@ _WIDTH = 100  # characters; the width of a terminal must not change the pages
 
 def fieldpulse_help() -> str:
     """Return the help of `fieldpulse` and of every command below it."""
-    for entry in metadata.entry_points(group="fieldpulse.commands"):
-        commands.add_command(entry.load())
     return "\n".join(_help_of(commands, "fieldpulse"))
 
 

@@ -26,8 +26,9 @@ from sqlalchemy import (
 )
 
 from fieldpulse_api.errors import ConfigError
-from fieldpulse_plugin.database import open_database, sqlite_path, translate_db_errors
+from fieldpulse_plugin.database import open_database, translate_db_errors
 from fieldpulse_plugin.history.tables import UtcTime
+from fieldpulse_plugin.store_urls import sqlite_path
 
 DEFAULT_URL = "sqlite:///.fieldpulse/ledger.db"
 _VERSION = 1

@@ -7,7 +7,8 @@ from datetime import datetime, timezone
 
 from sqlalchemy import inspect, select
 
-from fieldpulse_plugin.database import engine_of, sqlite_path, translate_db_errors
+from fieldpulse_plugin.database import engine_of, translate_db_errors
+from fieldpulse_plugin.store_urls import sqlite_path
 from target_fieldpulse.records.ledger_key import KeyKind, LedgerKey
 
 from .tables import ENTRIES

@@ -373,7 +373,7 @@ def test_a_write_probe_ended_by_a_signal_leaves_no_row(sandbox: Sandbox, tmp_pat
 
     sandbox.on_request = end
     settings = {"TAP_FIELDPULSE_API_KEY": sandbox.key, "TAP_FIELDPULSE_API_URL": sandbox.url}
-    line = [sys.executable, "-m", "fieldpulse_cli.main", "doctor", "--write-probe", "--yes"]
+    line = [sys.executable, "-m", "fieldpulse_cli", "doctor", "--write-probe", "--yes"]
     sandbox.add_fault(Fault("slow_response", method="PUT", seconds=1))
     with (tmp_path / "output").open("w") as output:
         process.append(
@@ -429,7 +429,7 @@ def test_a_file_that_is_not_a_profile_is_rejected(text: str, tmp_path: Path) -> 
 
 def command(sandbox: Sandbox, folder: Path, *words: str, **environment: str) -> subprocess.CompletedProcess[str]:
     clean = {name: value for name, value in os.environ.items() if not name.startswith(("TAP_F", "TARGET_F"))}
-    line = [sys.executable, "-m", "fieldpulse_cli.main", "doctor", *words]
+    line = [sys.executable, "-m", "fieldpulse_cli", "doctor", *words]
     return subprocess.run(
         line, env=clean | environment, cwd=folder, capture_output=True, text=True, timeout=60, check=False
     )

@@ -130,7 +130,7 @@ def environment(**settings: str) -> dict[str, str]:
     return other | {f"TAP_FIELDPULSE_{name.upper()}": value for name, value in settings.items()}
 
 
-COMMAND = [sys.executable, "-m", "fieldpulse_cli.main", "webhooks", "--port", "0"]
+COMMAND = [sys.executable, "-m", "fieldpulse_cli", "webhooks", "--port", "0"]
 
 
 @contextmanager

@@ -131,6 +131,25 @@ def test_two_settings_never_name_one_file(
     assert "lead to the same file" in result.stderr
 
 
+@pytest.mark.parametrize("name", ["ledger.db-wal", "ledger-history.db", "ledger-history.db-shm", "ledger.db.a.lock"])
+def test_no_setting_names_a_file_beside_the_ledger(target_config: Config, tmp_path: Path, name: str) -> None:
+    """They belong to it as the file itself does."""
+    path = tmp_path / name
+    path.write_text("of the ledger")
+    config = target_config | {"ledger_url": f"sqlite:///{tmp_path}/ledger.db", "rejects_path": str(path)}
+    result = run_target(config, TEXT, tmp_path)
+    assert (result.status, path.read_text()) == (2, "of the ledger")
+    assert f"`rejects_path` and `ledger_url with {name}` lead to the same file" in result.stderr
+
+
+def test_a_store_is_never_named_as_a_uri(target_config: Config, tmp_path: Path) -> None:
+    """Checks of its file would look at another one."""
+    config = target_config | {"ledger_url": f"sqlite:///file:{tmp_path}/ledger.db?uri=true"}
+    result = run_target(config, TEXT, tmp_path)
+    assert (result.status, [*tmp_path.glob("*ledger*")]) == (2, [])
+    assert "setting ledger_url" in result.stderr
+
+
 @pytest.mark.parametrize("has_writer", [True, False])
 def test_a_key_file_may_be_a_pipe(sandbox: Sandbox, target_config: Config, tmp_path: Path, has_writer: bool) -> None:
     """A shell makes one of `<(pass show fieldpulse)`. Without a writer it is empty, and does not hang."""

@@ -33,6 +33,16 @@ try:
 except KeyboardInterrupt:
     print("cleaned up")
 """
+INTERRUPTED_COMMAND = """
+import os, runpy, signal, sys
+class Interrupt:
+    def find_spec(self, name, path, target=None):
+        if name == "httpx":
+            os.kill(os.getpid(), signal.SIGINT)
+sys.meta_path.insert(0, Interrupt())
+sys.argv = [sys.argv[1], "--help"]
+runpy.run_module(sys.argv[0], run_name="__main__")
+"""
 MORE_SIGNALS = """
 import os, signal
 from fieldpulse_plugin.exit_codes import EndedBySignal, end_by_signal
@@ -60,6 +70,13 @@ def test_an_interrupt_prints_no_traceback(program: str, status: int, output: str
     """A runner and a terminal may both send signals, within milliseconds: the first one counts."""
     ended = run_process([sys.executable, "-c", program])
     assert (ended.returncode, ended.stdout, ended.stderr) == (status, output, "")
+
+
+@pytest.mark.parametrize("package", ["tap_fieldpulse", "target_fieldpulse", "fieldpulse_cli"])
+def test_an_interrupted_command_prints_no_traceback(package: str) -> None:
+    """It is interrupted while it imports what it needs."""
+    ended = run_process([sys.executable, "-c", INTERRUPTED_COMMAND, package])
+    assert (ended.returncode, ended.stdout, ended.stderr) == (-signal.SIGINT, "", "")
 
 
 @pytest.fixture

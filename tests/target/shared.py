@@ -87,9 +87,7 @@ def price_update(sandbox: Sandbox) -> dict[str, Any]:
 
 def run_ledger_command(config: dict[str, Any], *words: str) -> subprocess.CompletedProcess[str]:
     """Run `fieldpulse ledger` in a process, with the ledger of a configuration."""
-    return run_process(
-        [sys.executable, "-m", "fieldpulse_cli.main", "ledger", "--ledger-url", config["ledger_url"], *words]
-    )
+    return run_process([sys.executable, "-m", "fieldpulse_cli", "ledger", "--ledger-url", config["ledger_url"], *words])
 
 
 @contextmanager

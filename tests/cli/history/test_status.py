@@ -304,7 +304,7 @@ def test_a_terminal_has_colour_unless_no_color_is_set(
     main, terminal = pty.openpty()
     environment = {"TERM": "xterm-256color", "COLUMNS": "80", **os.environ, **variables}
     with subprocess.Popen(
-        [sys.executable, "-m", "fieldpulse_cli.main", "status"], stdout=terminal, env=environment
+        [sys.executable, "-m", "fieldpulse_cli", "status"], stdout=terminal, env=environment
     ) as process:
         os.close(terminal)
         printed = b""
@@ -330,7 +330,7 @@ def test_a_history_that_cannot_be_read_is_an_error(tmp_path: Path) -> None:
     """The message names the setting; no traceback."""
     (tmp_path / "snapshot-history.db").write_text("no database")
     ended = subprocess.run(
-        [sys.executable, "-m", "fieldpulse_cli.main", "status"], capture_output=True, text=True, check=False
+        [sys.executable, "-m", "fieldpulse_cli", "status"], capture_output=True, text=True, check=False
     )
     assert ended.returncode == 2
     assert "setting snapshot_url" in ended.stderr

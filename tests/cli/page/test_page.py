@@ -138,7 +138,7 @@ def test_errors_say_what_to_do(report: Report, tmp_path: Path, arguments: tuple[
 
 def test_a_missing_extra_is_named(tmp_path: Path) -> None:
     """The libraries of the page are not needed for anything else."""
-    code = "import sys; sys.modules['pygal'] = None; from fieldpulse_cli.main import main; main()"
+    code = "import sys; sys.modules['pygal'] = None; from fieldpulse_cli.__main__ import main; main()"
     result = run_process([sys.executable, "-c", code, "report", "-o", str(tmp_path / "report.html")])
     assert result.returncode == 2
     assert "pip install 'singer-fieldpulse[report]'" in result.stderr

@@ -22,7 +22,7 @@ from .page_reader import read_page
 @contextmanager
 def serving(folder: Path, host: str = "127.0.0.1") -> Iterator[tuple[str, subprocess.Popen[str]]]:
     """Yield the URL that the command prints, and its process."""
-    command = [sys.executable, "-m", "fieldpulse_cli.main", "serve", "--port", "0", "--host", host]
+    command = [sys.executable, "-m", "fieldpulse_cli", "serve", "--port", "0", "--host", host]
     urls = {"TAP_FIELDPULSE_SNAPSHOT_URL": "snapshot", "TARGET_FIELDPULSE_LEDGER_URL": "ledger"}
     environment = {**os.environ, **{name: f"sqlite:///{folder}/{store}.db" for name, store in urls.items()}}
     with subprocess.Popen(command, stderr=subprocess.PIPE, text=True, cwd=folder, env=environment) as process:
@@ -74,7 +74,7 @@ def test_elsewhere_than_on_loopback_the_page_needs_its_token(tmp_path: Path) -> 
 @pytest.mark.parametrize("host", ["192.0.2.1", "not a host"])
 def test_an_address_that_is_not_usable(host: str) -> None:
     """Said in three parts, and without a traceback."""
-    result = run_process([sys.executable, "-m", "fieldpulse_cli.main", "serve", "--host", host])
+    result = run_process([sys.executable, "-m", "fieldpulse_cli", "serve", "--host", host])
     assert result.returncode == 2
     assert "The page cannot be served there" in result.stderr
     assert "Traceback" not in result.stderr

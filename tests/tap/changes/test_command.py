@@ -19,7 +19,7 @@ Config = dict[str, Any]
 def run_deleted(sandbox: Sandbox, folder: Path, *words: str, ids: str = "", **settings: str) -> RunResult:
     environment = {"TAP_FIELDPULSE_API_KEY": sandbox.key, "TAP_FIELDPULSE_API_URL": sandbox.url, "HOME": str(folder)}
     ended = subprocess.run(
-        [sys.executable, "-m", "fieldpulse_cli.main", "deleted", *words],
+        [sys.executable, "-m", "fieldpulse_cli", "deleted", *words],
         env=environment | {f"TAP_FIELDPULSE_{name.upper()}": value for name, value in settings.items()},
         cwd=folder,
         input=ids,

@@ -83,7 +83,7 @@ def _settle_missing_creates(config: Mapping[str, Any]) -> int:
     The target never sends the create of a payment or invoice again that it cannot find: it stays uncertain, and the run
     ends with status 1. If it had happened after all, the next run would double the row.
     """
-    command = [sys.executable, "-m", "fieldpulse_cli.main", "ledger", "--ledger-url", config["ledger_url"]]
+    command = [sys.executable, "-m", "fieldpulse_cli", "ledger", "--ledger-url", config["ledger_url"]]
     entries = [json.loads(line) for line in run_process([*command, "export"]).stdout.splitlines()]
     pending = [(entry["stream"], entry["external_id"]) for entry in entries if entry["status"] == "pending"]
     for stream, key in pending:
