@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta, timezone, tzinfo
+from pathlib import Path
 from typing import Any, Literal
 
 from typing_extensions import Self, override
@@ -14,7 +15,9 @@ from fieldpulse_api.reading.pages import ReadOptions
 from fieldpulse_api.resources.catalogue import BY_NAME
 from fieldpulse_api.resources.model import Operation
 from fieldpulse_api.values.scalars import ConversionError, to_utc
+from fieldpulse_plugin.private_files import check_distinct
 from fieldpulse_plugin.settings import PluginSettings, zone_of
+from fieldpulse_plugin.store_urls import files_of_store
 
 MAX_CLOCK_SKEW = timedelta(days=1)
 """Two clocks are assumed to differ by less."""
@@ -159,6 +162,13 @@ TAP_SETTINGS: dict[str, dict[str, Any]] = {
         "(`change_events`) and webhook deliveries. An SQLAlchemy URL of SQLite, or of PostgreSQL with the extra "
         "`postgres`. Use one database per pipeline and environment.",
     },
+    "report_path": {
+        "type": "string",
+        "pattern": r"\.html$",
+        "title": "Page of the runs",
+        "description": "The file, ending in `.html`, to which each run writes the page of `fieldpulse report` (extra "
+        "`report`).",
+    },
     "on_lost_snapshot": {
         "type": "string",
         "enum": ["fail", "warn"],
@@ -222,6 +232,7 @@ class TapSettings(PluginSettings):
     change_event_streams: Sequence[str]
     event_timezone: str | None
     snapshot_url: str
+    report_path: Path | None
     on_lost_snapshot: Literal["fail", "warn"]
     webhook_token: str | None
     contacts_full_refresh_days: float
@@ -241,7 +252,11 @@ class TapSettings(PluginSettings):
                 where="setting start_date",
                 hint="correct the setting",
             )
-        result = replace(settings, start_date=start_date)
+        path = Path(settings.report_path) if settings.report_path else None
+        key_path = settings.client.api_key.path if settings.client else None
+        files = files_of_store("snapshot", settings.snapshot_url)
+        check_distinct({"api_key_file": key_path, **files, "report_path": path})
+        result = replace(settings, start_date=start_date, report_path=path)
         _ = result.event_zone  # raises for an unknown zone
         return result
 

@@ -17,6 +17,7 @@ from fieldpulse_api.errors import ConfigError
 from fieldpulse_api.resources.catalogue import RESOURCES
 from fieldpulse_api.values.strict_json import read_object
 from fieldpulse_plugin.history.recorder import RunRecorder
+from fieldpulse_plugin.history.run_page import RunPage
 from fieldpulse_plugin.sdk import FieldPulsePlugin
 from fieldpulse_plugin.settings import SHARED_SETTINGS
 from tap_fieldpulse.changes.deleted_rows import DELETED_ROWS
@@ -114,15 +115,12 @@ class TapFieldPulse(FieldPulsePlugin, Tap):
         The history begins here, where the settings are known: the schemas below may need requests, which may fail.
         """
         if self._recording:
-            self._recording.enter_context(
-                RunRecorder(
-                    self.name,
-                    self.context.facts,
-                    store="snapshot",
-                    store_url=self.settings.snapshot_url,
-                    keep_days=self.settings.history_days,
-                )
+            url = self.settings.snapshot_url
+            self._recording.enter_context(RunPage.of(self.settings.report_path, snapshot_url=url))
+            recorder = RunRecorder(
+                self.name, self.context.facts, store="snapshot", store_url=url, keep_days=self.settings.history_days
             )
+            self._recording.enter_context(recorder)
         for entry in self.input_catalog.streams if self.input_catalog else ():
             stream = self.streams.get(entry.tap_stream_id)
             if stream is not None and stream.selected:

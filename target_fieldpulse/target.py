@@ -24,11 +24,11 @@ from fieldpulse_api.resources.catalogue import BY_NAME, WRITABLE
 from fieldpulse_api.values.strict_json import encode
 from fieldpulse_plugin.exit_codes import reason_of, report_error, signals_ignored
 from fieldpulse_plugin.history.recorder import RunRecorder
+from fieldpulse_plugin.history.run_page import RunPage
 from fieldpulse_plugin.sdk import FieldPulsePlugin
 from fieldpulse_plugin.settings import SHARED_SETTINGS
 from fieldpulse_plugin.stream_maps import UnmappableRecord, maps_without_stream
 from target_fieldpulse.run.run import TargetRun
-from target_fieldpulse.run.run_page import RunPage
 
 from .input_schema import mappable_schema
 from .message_reader import MessageReader
@@ -302,7 +302,11 @@ class TargetFieldPulse(FieldPulsePlugin, Target):
         config = config or _ConfigInput()
         target = cls(config=config.config, parse_env_config=config.parse_env)
         run, settings = target.run, target.settings
-        page = RunPage.of(settings)
+        page = RunPage.of(
+            settings.report_path if settings.writes_page else None,
+            ledger_url=settings.ledger_url,
+            plan_path=settings.plan_path if settings.dry_run else None,
+        )
         with RunRecorder(
             cls.name, run.facts, store="ledger", store_url=settings.ledger_url, keep_days=settings.history_days
         ) as recorder:

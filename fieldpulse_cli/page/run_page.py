@@ -1,4 +1,4 @@
-"""The page, written after a run of the target."""
+"""The page, written after a run."""
 
 from __future__ import annotations
 
@@ -13,12 +13,14 @@ from .page import render_page
 from .plan import read_plan
 
 
-def write_page(path: Path, *, ledger_url: str, plan_path: Path | None) -> None:
-    """Write the page to a file. `plan_path` is the plan of a dry run; its values are left out.
+def write_page(path: Path, *, ledger_url: str | None, snapshot_url: str | None, plan_path: Path | None) -> None:
+    """Write the page to a file, with the runs of both plugins: a store without a URL is that of the environment.
+
+    `plan_path` is the plan of a dry run; its values are left out.
 
     Raises: ConfigError; OSError.
     """
     plan = read_plan(plan_path, shows_values=False) if plan_path and plan_path.exists() else None
-    with open_stores(ledger_url=ledger_url) as stores:
+    with open_stores(ledger_url, snapshot_url) as stores:
         page = render_page(read_overview(stores, now()), plan=plan)
     replace_file(path, page.encode())
