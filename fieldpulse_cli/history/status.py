@@ -59,9 +59,10 @@ def _is_in_flight(entry: UncertainEntry, running: list[RecordedRun]) -> bool:
 
 
 def _rejects_need(rejects: OpenCount, at: datetime) -> Need:
-    records = "1 record waits" if rejects.count == 1 else f"{rejects.count:,} records wait"
-    since = f" (the oldest: {age(rejects.oldest, at)})" if rejects.oldest else ""
-    what = f"{records} for you{since}: not written."
+    what = "1 record was not written" if rejects.count == 1 else f"{rejects.count:,} records were not written"
+    if rejects.oldest:
+        what += f" ({'the oldest ' if rejects.count > 1 else ''}{age(rejects.oldest, at)})"
+    what += ". Correct the cause, then write again: `fieldpulse rejects replay`."
     return Need(pipeline="target-fieldpulse", what=what, command="fieldpulse rejects list")
 
 

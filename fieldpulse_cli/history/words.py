@@ -73,10 +73,10 @@ def short_duration(seconds: float) -> str:
 
 
 def age(since: datetime, at: datetime) -> str:
-    """Return `now`, `3 min ago`, `2 h ago` or `4 d ago`."""
+    """Return `just now`, `3 min ago`, `2 h ago` or `4 d ago`."""
     seconds = (at - since) / timedelta(seconds=1)
     if seconds < _MINUTE:
-        return "now"
+        return "just now"
     for unit, length in (("d", 2 * _DAY), ("h", 2 * _HOUR)):
         if seconds >= length:
             return f"{seconds // (length // 2):.0f} {unit} ago"

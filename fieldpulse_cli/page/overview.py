@@ -11,7 +11,6 @@ from fieldpulse_cli.history.pipelines import by_pipeline
 from fieldpulse_cli.history.status import Status, read_status
 from fieldpulse_cli.history.stores import Stores
 from fieldpulse_plugin.history.recorded_runs import RecordedRun, RunOutline
-from target_fieldpulse.reporting.open_rejects import RejectEntry
 
 MAX_PIPELINES = 20
 RUNS_PER_PIPELINE = 40
@@ -52,8 +51,8 @@ class Interval:
 
 
 @dataclass(frozen=True, kw_only=True)
-class RejectGroup:
-    """Open rejects of a stream with one reason. `keys` are the first ones, redacted."""
+class OpenGroup:
+    """Open rejects, or uncertain creates, of a stream with the same reason. `keys` are the first ones, redacted."""
 
     stream: str
     outcome: str
@@ -68,7 +67,8 @@ class Overview:
     """All that the page shows. `run_count` counts all runs of the histories, also those that are only counted."""
 
     status: Status
-    rejects: Sequence[RejectGroup]
+    rejects: Sequence[OpenGroup]
+    uncertain: Sequence[OpenGroup]
     pipelines: Sequence[PipelineRuns]
     more_pipelines: int
     intervals: Sequence[Interval]
@@ -95,7 +95,11 @@ def read_overview(stores: Stores, at: datetime) -> Overview:
     intervals, interval = _intervals(outlines)
     return Overview(
         status=status,
-        rejects=_reject_groups(stores.reject_entries()),
+        rejects=_groups(
+            (each.key.stream, each.outcome, each.reason, each.key.redacted, each.first_at)
+            for each in stores.reject_entries()
+        ),
+        uncertain=_groups((each.stream, "uncertain", each.reason, each.key, each.sent_at) for each in status.uncertain),
         pipelines=[pipeline for pipeline in pipelines if pipeline.runs],
         more_pipelines=len(groups[MAX_PIPELINES:]),
         intervals=intervals,
@@ -104,19 +108,19 @@ def read_overview(stores: Stores, at: datetime) -> Overview:
     )
 
 
-def _reject_groups(entries: Iterable[RejectEntry]) -> list[RejectGroup]:
-    """Return entries by stream, outcome and reason, the largest groups first."""
-    groups: defaultdict[tuple[str, str, str], list[RejectEntry]] = defaultdict(list)
-    for entry in entries:
-        groups[entry.key.stream, entry.outcome, entry.reason].append(entry)
+def _groups(entries: Iterable[tuple[str, str, str, str, datetime]]) -> list[OpenGroup]:
+    """Return entries by stream, outcome and reason, the largest groups first. The oldest entry comes first."""
+    groups: defaultdict[tuple[str, str, str], list[tuple[str, datetime]]] = defaultdict(list)
+    for stream, outcome, reason, key, since in entries:
+        groups[stream, outcome, reason].append((key, since))
     return [
-        RejectGroup(
+        OpenGroup(
             stream=stream,
             outcome=outcome,
             reason=reason,
-            keys=[entry.key.redacted or "without a key" for entry in group[:_KEYS_PER_GROUP]],
+            keys=[key or "without a key" for key, _ in group[:_KEYS_PER_GROUP]],
             count=len(group),
-            oldest=group[0].first_at,
+            oldest=group[0][1],
         )
         for (stream, outcome, reason), group in sorted(groups.items(), key=lambda item: -len(item[1]))
     ]

@@ -5,22 +5,39 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import datetime, timezone
 
-from sqlalchemy import inspect, select
+from sqlalchemy import inspect, null, select
 
 from fieldpulse_plugin.database import engine_of, translate_db_errors
 from fieldpulse_plugin.store_urls import sqlite_path
 from target_fieldpulse.records.ledger_key import KeyKind, LedgerKey
 
-from .tables import ENTRIES
+from .tables import ENTRIES, REJECTS
+
+_RUN_ENDED = "the run ended before the answer"
+
+
+_OWN = (REJECTS.c[name] == ENTRIES.c[name] for name in ("account", "stream", "kind", "source_key"))
+_REASON = (
+    select(REJECTS.c.reason)
+    .where(*_OWN, REJECTS.c.outcome == "uncertain", REJECTS.c.closed_at.is_(None))
+    .order_by(REJECTS.c.number.desc())
+    .limit(1)
+    .scalar_subquery()
+)
+"""Why the last record of an entry's key was put into the rejects file."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class UncertainEntry:
-    """A create or a link that was sent, or is being sent. `key` is redacted, `sent_at` has the zone UTC."""
+    """A create or a link that was sent, or is being sent. `key` is redacted, `sent_at` has the zone UTC.
+
+    `reason` says why the outcome is unknown, in the words of the run that gave up.
+    """
 
     account: str
     stream: str
     key: str
+    reason: str
     sent_at: datetime
 
 
@@ -39,15 +56,17 @@ def uncertain_entries(url: str) -> list[UncertainEntry]:
         with translate_db_errors("ledger"), engine.connect() as connection:
             if not inspect(connection).has_table(ENTRIES.name):
                 return []
-            query = select(ENTRIES).where(ENTRIES.c.status == "pending").order_by(ENTRIES.c.updated_at)
+            reason = _REASON if inspect(connection).has_table(REJECTS.name) else null()
+            query = select(ENTRIES, reason.label("reason")).where(ENTRIES.c.status == "pending")
             return [
                 UncertainEntry(
                     account=row["account"],
                     stream=row["stream"],
                     key=LedgerKey(row["stream"], KeyKind(row["kind"]), row["source_key"]).redacted,
+                    reason=row["reason"] or _RUN_ENDED,
                     sent_at=datetime.fromtimestamp(row["updated_at"], timezone.utc),
                 )
-                for row in connection.execute(query).mappings()
+                for row in connection.execute(query.order_by(ENTRIES.c.updated_at)).mappings()
             ]
     finally:
         engine.dispose()

@@ -180,7 +180,8 @@ def test_rejects_and_uncertain_creates_need_a_person(sandbox: Sandbox, target_co
     (uncertain,) = found["uncertain"]
     assert (uncertain["stream"], uncertain["key"]) == ("payments", "[…]")
     assert len(found["needs"]) == 2
-    assert "1 record waits for you (the oldest: now)" in found["needs"][0]["what"]
+    assert "no matching row found, and creates that move money are not repeated" in uncertain["reason"]
+    assert "1 record was not written (just now)." in found["needs"][0]["what"]
     next_steps = [need["command"] for need in found["needs"]]
     assert next_steps == ["fieldpulse rejects list", "fieldpulse ledger list --pending"]
     printed = command("status").stdout
@@ -214,7 +215,7 @@ def test_a_create_in_flight_is_not_uncertain(sandbox: Sandbox, target_config: Co
             process.kill()
         process.wait()
     found = status()
-    assert len(found["uncertain"]) == 1
+    assert [each["reason"] for each in found["uncertain"]] == ["the run ended before the answer"]
     assert {need["command"].split()[1] for need in found["needs"]} == {"runs", "ledger"}
 
 
