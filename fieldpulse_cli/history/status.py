@@ -85,7 +85,7 @@ def _needs_of(pipeline: Pipeline, at: datetime) -> Iterator[Need]:
         yield Need(pipeline=pipeline.name, what=what, command=details)
     elif run.state == "lost" or run.reason or (run.exit_status and pipeline.plugin.startswith("tap-")):
         yield Need(
-            pipeline=pipeline.name, what=f"The last run {age(run.began_at, at)}: {result_of(run)}", command=details
+            pipeline=pipeline.name, what=f"The last run ({age(run.began_at, at)}): {result_of(run)}", command=details
         )
     stuck = [each for each in pipeline.lists() if each.runs_without_progress >= _RUNS_UNTIL_INCOMPLETE]
     if stuck and not run.reason:

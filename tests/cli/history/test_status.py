@@ -124,7 +124,7 @@ def test_a_failed_run_needs_a_person_until_a_good_one(sandbox: Sandbox, tap_conf
     assert details.exit_code == 0
     assert "rejected the API key" in details.stdout
     printed = command("status").stdout
-    assert "1. tap-fieldpulse: The last run now: failed:" in printed
+    assert "1. tap-fieldpulse: The last run (just now): failed:" in printed
     assert f"→ {need['command']}" in printed
     assert run_tap(tap_config, tmp_path, "jobs") == 0
     assert status()["needs"] == []
@@ -254,7 +254,7 @@ def test_pipelines_and_accounts_are_told_apart(tmp_path: Path, monkeypatch: pyte
         ("tap-fieldpulse", "1"),
         ("tap-fieldpulse", "2"),
     ]
-    assert [need["what"] for need in found["needs"]] == ["The last run now: failed: Ended with 4."]
+    assert [need["what"] for need in found["needs"]] == ["The last run (just now): failed: Ended with 4."]
 
 
 def test_both_stores_in_one_database_have_one_history(postgres: str) -> None:
