@@ -42,7 +42,7 @@ def files_of_store(store: str, url: str) -> dict[str, Path]:
     `store` is `ledger` or `snapshot`; the setting `<store>_url` holds `url`. There are none in another database.
     """
     path = sqlite_path(url)
-    if path is None:
+    if path is None or not path.name:  # a folder: whoever opens the store says so
         return {}
     stores = [path, *filter(None, (sqlite_path(url_beside(url, name)) for name in _STORES_BESIDE))]
     files = [file for each in stores for file in (each, *(each.with_name(each.name + end) for end in _SIDE_FILES))]

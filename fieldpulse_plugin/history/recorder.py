@@ -7,8 +7,8 @@ import os
 import socket
 import threading
 import uuid
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager, suppress
+from collections.abc import Callable
+from contextlib import ExitStack, suppress
 from dataclasses import asdict
 from datetime import datetime, timedelta
 from importlib import metadata
@@ -36,7 +36,7 @@ class RunRecorder:
     """Record a run for the duration of a `with` block, in a thread of its own.
 
     The thread writes what `facts` returns when the run begins, every five seconds, and at the end. A run that is killed
-    leaves what was written last. Where the history cannot be written, a warning says so, once.
+    leaves what was written last. Where the history cannot be written, a warning says so, once; it is tried again.
     """
 
     def __init__(
@@ -57,7 +57,7 @@ class RunRecorder:
             "began_at": self._began_at,
         }
         self._end: dict[str, Any] = {}
-        self._ended = threading.Event()
+        self._ended, self._has_warned = threading.Event(), False
         self._thread = threading.Thread(target=self._record, name="fieldpulse_history", daemon=True)
 
     def __enter__(self) -> Self:
@@ -83,29 +83,37 @@ class RunRecorder:
                 self._warn("it does not answer")
 
     def _record(self) -> None:
-        try:
-            engine = open_database(self._url, METADATA, store=STORE, log_level=logging.DEBUG)
-            with translate_db_errors(STORE), _disposing(engine):
-                with engine.begin() as connection:
-                    _delete_before(connection, self._began_at - self._keep)
-                    connection.execute(insert(RUNS).values(**self._run, **_run_columns(self._facts())))
-                is_over = False
-                while not is_over:
-                    is_over = self._ended.wait(_SECONDS_BETWEEN_WRITES)
-                    self._write(engine)
-        except Exception as error:  # noqa: BLE001  the history must not end the run
-            self._warn(error.what if isinstance(error, FieldPulseError) else f"{type(error).__name__}.")
+        with ExitStack() as resources:
+            engine, is_over = None, False
+            while True:
+                try:
+                    engine = engine or self._open(resources)
+                    with translate_db_errors(STORE), engine.begin() as connection:
+                        self._write(connection)
+                except Exception as error:  # noqa: BLE001  the history must not end the run
+                    self._warn(error.what if isinstance(error, FieldPulseError) else f"{type(error).__name__}.")
+                if is_over:
+                    return
+                is_over = self._ended.wait(_SECONDS_BETWEEN_WRITES)
 
-    def _write(self, engine: Engine) -> None:
+    def _open(self, resources: ExitStack) -> Engine:
+        engine = open_database(self._url, METADATA, store=STORE, log_level=logging.DEBUG)
+        resources.callback(engine.dispose)
+        return engine
+
+    def _write(self, connection: Connection) -> None:
         facts = self._facts()
-        with engine.begin() as connection:
-            values = _run_columns(facts) | self._end
-            connection.execute(update(RUNS).where(RUNS.c.run_id == self._run_id).values(**values))
-            for stream in facts.streams:
-                _write_stream(connection, self._run_id, stream)
+        values = _run_columns(facts) | self._end
+        if not connection.execute(update(RUNS).where(RUNS.c.run_id == self._run_id).values(**values)).rowcount:
+            _delete_before(connection, self._began_at - self._keep)
+            connection.execute(insert(RUNS).values(**self._run, **values))
+        for stream in facts.streams:
+            _write_stream(connection, self._run_id, stream)
 
     def _warn(self, what: str) -> None:
-        _LOGGER.warning("The history of this run is not complete: setting %s_url: %s", self._store, what)
+        if not self._has_warned:
+            self._has_warned = True
+            _LOGGER.warning("The history of this run is not complete: setting %s_url: %s", self._store, what)
 
 
 def began_of_process(process_id: int) -> str:
@@ -116,14 +124,6 @@ def began_of_process(process_id: int) -> str:
     with suppress(OSError, IndexError):
         return Path(f"/proc/{process_id}/stat").read_text().rpartition(")")[2].split()[19]
     return ""
-
-
-@contextmanager
-def _disposing(engine: Engine) -> Iterator[None]:
-    try:
-        yield
-    finally:
-        engine.dispose()
 
 
 def _pipeline(plugin: str) -> str:

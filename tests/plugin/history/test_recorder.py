@@ -26,7 +26,7 @@ from tap_fieldpulse.tap import TapFieldPulse
 from tests.harness.messages import record_message, singer_lines, state_message
 from tests.harness.processes import plugin_command, run_process
 from tests.harness.tap_runner import select_streams
-from tests.target.shared import CUSTOMERS
+from tests.target.shared import CUSTOMERS, wait_until
 
 Config = dict[str, Any]
 CANARY = "Canary Name"
@@ -146,6 +146,17 @@ def test_a_store_that_cannot_be_written_ends_no_run(
     ended = run_process(plugin_command("tap_fieldpulse", config, tmp_path, *tap_command[-2:]))
     assert ended.returncode == 0
     assert ended.stderr.count("The history of this run is not complete: setting snapshot_url") == 1
+
+
+def test_a_store_that_is_mended_gets_the_history(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    """A disk that was full for a minute does not make a run look as if it had vanished."""
+    url, path = f"sqlite:///{tmp_path}/ledger.db", tmp_path / "ledger-history.db"
+    path.mkdir()
+    with RunRecorder("tap-fieldpulse", lambda: FACTS, store="ledger", store_url=url, keep_days=90):
+        wait_until(lambda: "is not complete" in caplog.text)
+        path.rmdir()
+    (run,) = recorded(url, "ledger")
+    assert (run.exit_status, [stream.name for stream in run.streams]) == (0, ["jobs"])
 
 
 def test_a_store_that_does_not_answer_delays_no_run(tap_command: list[str], tmp_path: Path) -> None:
