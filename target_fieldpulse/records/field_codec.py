@@ -107,7 +107,7 @@ class FieldCodec:
         """Return whether a cell of a row holds a value that was sent."""
         if field.type is FieldType.JSON:
             return _contains(cell, value)
-        return bool(self.normalized(field, value) == self.normalized(field, cell))
+        return bool(self.normalized(field, value, is_sent=True) == self.normalized(field, cell))
 
     def comparable(self, field: Field, value: Any) -> Any:
         """Return the form in which a value counts as changed: as it is sent, numbers without zeros at their end.
@@ -136,24 +136,27 @@ class FieldCodec:
             return self._complete_number(value) or "".join(letter for letter in str(value) if letter.isdigit())
         return " ".join(visible(str(self.normalized(field, value))).casefold().split())
 
-    def normalized(self, field: Field, value: Any) -> Any:
+    def normalized(self, field: Field, value: Any, *, is_sent: bool = False) -> Any:
         """Return the typed form in which two values of a field are compared; None for an empty one."""
         if value in (None, ""):
             return None
         try:
+            if field.type in (FieldType.TIME, FieldType.TEXT_TIME):
+                return _unix_seconds(to_utc(value, self._zone_of(field, is_sent=is_sent)))
             return self._typed(field.type, value)
         except ConversionError:
             return str(value).strip()
 
     def local_time(self, field: Field, value: Any, *, is_sent: bool) -> datetime | None:
         """Return a time that is sent, or that a row has, in the zone of records; None if it is not a time."""
-        zone = timezone.utc if is_sent and field.type is FieldType.TEXT_TIME else self._api_zone
-        time = optional_time(value, zone)
+        time = optional_time(value, self._zone_of(field, is_sent=is_sent))
         return time and time.astimezone(self.zone)
 
+    def _zone_of(self, field: Field, *, is_sent: bool) -> tzinfo:
+        """Return the zone of a time without a zone. A text is sent in UTC, whatever the zone of rows is."""
+        return timezone.utc if is_sent and field.type is FieldType.TEXT_TIME else self._api_zone
+
     def _typed(self, kind: FieldType, value: Any) -> Any:
-        if kind in (FieldType.TIME, FieldType.TEXT_TIME):
-            return _unix_seconds(to_utc(value, self._api_zone))
         if kind is FieldType.DECIMAL:
             text = to_decimal_text(value)
             return None if text is None else Decimal(text).normalize()

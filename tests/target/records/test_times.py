@@ -87,6 +87,14 @@ def test_a_time_without_a_zone_is_in_the_zone_of_the_settings(value: str, in_utc
     assert wire(TIME, value) == seconds(in_utc)
 
 
+def test_a_time_that_was_sent_is_found_in_a_row_of_another_zone() -> None:
+    """A text is sent in UTC, and rows are in the zone of the account."""
+    codec = FieldCodec(CHICAGO, api_zone=CHICAGO)
+    sent = {field: codec.to_wire(field, "2026-12-01T15:00:00Z") for field in (TIME, TEXT_TIME)}
+    assert all(codec.equals(field, value, "2026-12-01 09:00:00") for field, value in sent.items())
+    assert not any(codec.equals(field, value, "2026-12-01 15:00:00") for field, value in sent.items())
+
+
 @pytest.mark.parametrize(
     ("value", "day"),
     [
