@@ -132,11 +132,12 @@ class Demo:
             print(f"{step}. to FieldPulse:            {line}")
         _print_heading("What ran, and what needs a person: fieldpulse status")
         self._fieldpulse_command("status")
-        self._fieldpulse_command("report", "--output", str(PAGE))
+        self._fieldpulse_command("report", "--output", str(PAGE), is_shown=False)
 
-    def _fieldpulse_command(self, *arguments: str) -> None:
+    def _fieldpulse_command(self, *arguments: str, is_shown: bool = True) -> None:
         command = [str(Path(sys.executable).parent / "fieldpulse"), *arguments]
-        subprocess.run(command, cwd=ROOT, env=self._environment, check=True)
+        output = None if is_shown else subprocess.DEVNULL
+        subprocess.run(command, cwd=ROOT, env=self._environment, stdout=output, check=True)
 
     def _change_rows(self) -> None:
         jobs = self._fieldpulse.get("/jobs", {"limit": "5"}).data

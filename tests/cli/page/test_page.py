@@ -7,14 +7,18 @@ import sys
 from collections.abc import Callable
 from itertools import pairwise
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 import fieldpulse_cli.page
 from fieldpulse_api.errors import ConfigError
 from fieldpulse_cli.main import commands
+from fieldpulse_sandbox.sandbox import Sandbox
+from tests.harness.messages import record_message, schema_message, singer_lines
 from tests.harness.past_runs import CANARY, write_example, write_runs
 from tests.harness.processes import run_process
+from tests.harness.target_runner import run_target
 
 from .page_reader import ReadPage, read_page
 
@@ -88,6 +92,28 @@ def test_values_of_records_come_only_when_asked_for(report: Report, tmp_path: Pa
     assert f"{CANARY} → {CANARY} <script>alert(1)</script>" in page.text
     assert "Quoted → Contacted" in page.text
     assert "<script" not in html
+
+
+def test_the_plan_of_a_dry_run_is_in_its_words(
+    report: Report, sandbox: Sandbox, target_config: dict[str, Any], tmp_path: Path
+) -> None:
+    """Names in place of ids, and local times, as in the log of the dry run."""
+    contacted, quoted = sandbox.rows("pipeline_statuses")[1:3]
+    customer, job = sandbox.rows("customers")[0], sandbox.rows("jobs")[0]
+    sandbox.store.patch("customers", customer["id"], {"pipeline_status_id": quoted["id"]})
+    sandbox.store.patch("jobs", job["id"], {"start_time": "2026-12-01 15:00:00"})
+    text = singer_lines(
+        schema_message("customers", "id", "external_id", "pipeline_status_id"),
+        record_message("customers", id=customer["id"], pipeline_status_id=contacted["id"]),
+        schema_message("jobs", "id", "start_time"),
+        record_message("jobs", id=job["id"], start_time="2026-12-01T16:30:00Z"),
+    )
+    config = target_config | {"dry_run": True, "plan_path": "plan.jsonl", "timezone": "America/Chicago"}
+    assert run_target(config, text, tmp_path).status == 0
+    _, page = report("--plan", "plan.jsonl", "--show-values")
+    assert_readable(page)
+    assert "Quoted → Contacted" in page.text
+    assert "2026-12-01 09:00 Chicago → 2026-12-01 10:30 Chicago" in page.text
 
 
 def test_a_page_without_runs_says_so(report: Report) -> None:
