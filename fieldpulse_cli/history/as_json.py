@@ -33,7 +33,9 @@ def status_json(status: Status) -> dict[str, Any]:
         "at": status.at,
         "needs": [asdict(need) for need in status.needs],
         "open_rejects": status.open_rejects,
-        "uncertain": [asdict(entry) for entry in status.uncertain],
+        "uncertain": [
+            {**asdict(entry), "stream": entry.key.stream, "key": entry.key.redacted} for entry in status.uncertain
+        ],
         "pipelines": [_pipeline_json(pipeline) for pipeline in status.pipelines],
     }
 

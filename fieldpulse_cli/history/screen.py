@@ -15,7 +15,7 @@ from rich.text import Text
 
 from fieldpulse_plugin.output import for_output
 
-_MAX_WIDTH, _WIDTH, _MIN_WIDTH = 110, 80, 8
+_MAX_WIDTH, _WIDTH, _MIN_WIDTH, _MAX_WORD_WIDTH = 110, 80, 8, 28
 
 
 class Screen:
@@ -54,15 +54,18 @@ class Screen:
         Where `wraps` is false, a row takes one line, and what does not fit ends in an ellipsis.
         """
         cells = [[Text(for_output(cell)) for cell in row] for row in rows]
-        widths = [max(cell.cell_len for cell in column) for column in zip(map(Text, columns), *cells, strict=True)]
+        by_column = list(zip(map(Text, columns), *cells, strict=True))
+        widths = [max(cell.cell_len for cell in column) for column in by_column]
         free = self._console.width - 2 * (len(columns) - 1)
         free -= sum(width for name, width in zip(columns, widths, strict=True) if name not in wide)
         table = Table(box=box.SIMPLE_HEAD, pad_edge=False, show_edge=False, padding=(0, 1, 0, 0), header_style="dim")
         left = len(wide)
-        for name, content in zip(columns, widths, strict=True):
+        for name, content, column in zip(columns, widths, by_column, strict=True):
             is_wide, width = name in wide, content
-            if is_wide and not wraps:  # a part of the free width; what it does not need is for the next
-                width, left = min(content, max(free // left, _MIN_WIDTH)), left - 1
+            if is_wide:  # a part of the free width, or its longest word; what it does not need is for the next
+                word = max((len(word) for cell in column for word in cell.plain.split()), default=0)
+                least = min(word, _MAX_WORD_WIDTH) if wraps else _MIN_WIDTH
+                width, left = min(content, max(free // left, least)), left - 1
                 free -= width
             table.add_column(
                 name,
@@ -70,7 +73,7 @@ class Screen:
                 no_wrap=not (wraps and is_wide),
                 overflow="fold" if wraps else "ellipsis",
                 min_width=None if is_wide else width,
-                max_width=None if wraps else width,
+                max_width=width if is_wide or not wraps else None,
             )
         for row in cells:
             table.add_row(*row)

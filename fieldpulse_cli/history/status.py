@@ -8,7 +8,7 @@ from datetime import datetime
 
 from fieldpulse_plugin.history.recorded_runs import RecordedRun
 from target_fieldpulse.ledger.uncertain import UncertainEntry
-from target_fieldpulse.reporting.open_rejects import OpenCount
+from target_fieldpulse.reporting.open_rejects import RejectEntry
 
 from .pipelines import Pipeline, read_pipelines
 from .stores import Stores
@@ -44,13 +44,15 @@ def read_status(stores: Stores, at: datetime) -> Status:
     targets = [pipeline for pipeline in pipelines if pipeline.plugin.startswith("target-")]
     running = [run for pipeline in targets for run in pipeline.runs if run.state == "running"]
     uncertain = [entry for entry in stores.uncertain_entries() if not _is_in_flight(entry, running)]
-    rejects = stores.open_rejects()
+    uncertain_keys = {(entry.account, entry.key) for entry in uncertain}
+    rejects = stores.reject_entries()
+    unwritten = [entry for entry in rejects if (entry.account, entry.key) not in uncertain_keys]
     needs = [need for pipeline in pipelines for need in _needs_of(pipeline, at)]
-    if rejects.count:
-        needs.append(_rejects_need(rejects, at))
+    if unwritten:
+        needs.append(_rejects_need(unwritten, at))
     if uncertain:
         needs.append(_uncertain_need(uncertain, at))
-    return Status(at=at, pipelines=pipelines, open_rejects=rejects.count, uncertain=uncertain, needs=needs)
+    return Status(at=at, pipelines=pipelines, open_rejects=len(rejects), uncertain=uncertain, needs=needs)
 
 
 def _is_in_flight(entry: UncertainEntry, running: list[RecordedRun]) -> bool:
@@ -58,11 +60,10 @@ def _is_in_flight(entry: UncertainEntry, running: list[RecordedRun]) -> bool:
     return any(run.account in (None, entry.account) and entry.sent_at >= run.began_at for run in running)
 
 
-def _rejects_need(rejects: OpenCount, at: datetime) -> Need:
-    what = "1 record was not written" if rejects.count == 1 else f"{rejects.count:,} records were not written"
-    if rejects.oldest:
-        what += f" ({'the oldest ' if rejects.count > 1 else ''}{age(rejects.oldest, at)})"
-    what += ". Correct the cause, then write again: `fieldpulse rejects replay`."
+def _rejects_need(entries: list[RejectEntry], at: datetime) -> Need:
+    count, since = len(entries), age(entries[0].first_at, at)
+    records = "1 record was not written (" if count == 1 else f"{count:,} records were not written (the oldest "
+    what = f"{records}{since}). Correct the cause, then write again: `fieldpulse rejects replay`."
     return Need(pipeline="target-fieldpulse", what=what, command="fieldpulse rejects list")
 
 

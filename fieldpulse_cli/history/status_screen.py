@@ -32,7 +32,7 @@ def print_status(status: Status) -> None:
         wide=("Pipeline", "Result"),
     )
     screen.line(_stores_line(status))
-    numbers = ("Last run", "Rate of budget", "Retries", "Throttled", "This month")
+    numbers = ("Last run", "Rate", "Retries", "Throttled", "This month")
     screen.heading("Requests")
     screen.table(
         ("Pipeline", *numbers),

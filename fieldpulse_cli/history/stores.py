@@ -11,7 +11,7 @@ from fieldpulse_plugin.history.recorded_runs import History, RecordedRun, RunOut
 from tap_fieldpulse.settings import TAP_SETTINGS
 from target_fieldpulse.ledger.tables import DEFAULT_URL
 from target_fieldpulse.ledger.uncertain import UncertainEntry, uncertain_entries
-from target_fieldpulse.reporting.open_rejects import OpenCount, RejectEntry, read_open_count, read_open_entries
+from target_fieldpulse.reporting.open_rejects import RejectEntry, read_open_entries
 
 _DEFAULT_SNAPSHOT_URL = str(TAP_SETTINGS["snapshot_url"]["default"])
 _Run = TypeVar("_Run", RecordedRun, RunOutline)
@@ -47,10 +47,6 @@ class Stores:
     def uncertain_entries(self) -> list[UncertainEntry]:
         """Return the creates and links of the ledger whose outcome is unknown, the oldest first."""
         return uncertain_entries(self._ledger_url)
-
-    def open_rejects(self) -> OpenCount:
-        """Return how many records of all accounts wait in the rejects file."""
-        return read_open_count(self._ledger_url)
 
     def close(self) -> None:
         """Close the connections."""

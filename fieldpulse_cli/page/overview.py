@@ -99,7 +99,9 @@ def read_overview(stores: Stores, at: datetime) -> Overview:
             (each.key.stream, each.outcome, each.reason, each.key.redacted, each.first_at)
             for each in stores.reject_entries()
         ),
-        uncertain=_groups((each.stream, "uncertain", each.reason, each.key, each.sent_at) for each in status.uncertain),
+        uncertain=_groups(
+            (each.key.stream, "uncertain", each.reason, each.key.redacted, each.sent_at) for each in status.uncertain
+        ),
         pipelines=[pipeline for pipeline in pipelines if pipeline.runs],
         more_pipelines=len(groups[MAX_PIPELINES:]),
         intervals=intervals,

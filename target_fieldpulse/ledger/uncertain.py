@@ -29,14 +29,13 @@ _REASON = (
 
 @dataclass(frozen=True, kw_only=True)
 class UncertainEntry:
-    """A create or a link that was sent, or is being sent. `key` is redacted, `sent_at` has the zone UTC.
+    """A create or a link that was sent, or is being sent. `sent_at` has the zone UTC.
 
     `reason` says why the outcome is unknown, in the words of the run that gave up.
     """
 
     account: str
-    stream: str
-    key: str
+    key: LedgerKey
     reason: str
     sent_at: datetime
 
@@ -61,8 +60,7 @@ def uncertain_entries(url: str) -> list[UncertainEntry]:
             return [
                 UncertainEntry(
                     account=row["account"],
-                    stream=row["stream"],
-                    key=LedgerKey(row["stream"], KeyKind(row["kind"]), row["source_key"]).redacted,
+                    key=LedgerKey(row["stream"], KeyKind(row["kind"]), row["source_key"]),
                     reason=row["reason"] or _RUN_ENDED,
                     sent_at=datetime.fromtimestamp(row["updated_at"], timezone.utc),
                 )
