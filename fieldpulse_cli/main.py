@@ -20,6 +20,7 @@ from fieldpulse_api.http.api_key import has_key
 from fieldpulse_api.http.client import Client
 from fieldpulse_api.http.retry import RetryPolicy
 from fieldpulse_api.http.settings import ClientSettings
+from fieldpulse_cli.answers.command import answers
 from fieldpulse_cli.doctor.account_check import MAX_ATTEMPTS, MAX_REQUESTS, AccountCheck
 from fieldpulse_cli.doctor.findings import Finding
 from fieldpulse_cli.doctor.office_names import read_office_names
@@ -121,6 +122,7 @@ def doctor(
     sys.exit(1 if any(finding.grade == "FAIL" for finding in findings) else 0)
 
 
+commands.add_command(answers)
 commands.add_command(status)
 commands.add_command(runs)
 commands.add_command(report)

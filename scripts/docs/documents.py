@@ -15,7 +15,7 @@ from pathlib import Path
 from tap_fieldpulse.tap import TapFieldPulse
 from target_fieldpulse.target import TargetFieldPulse
 
-from . import commands, dictionary, domains, errors, sandbox, settings, sources, streams, works_with, writes
+from . import answers, commands, dictionary, domains, errors, sandbox, settings, sources, streams, works_with, writes
 
 ROOT = Path(__file__).parent.parent.parent
 DICTIONARY = ROOT / "docs" / "tap" / "dictionary"
@@ -29,6 +29,7 @@ BLOCKS: dict[str, Callable[[], str]] = {
     "write fields": writes.fields,
     "domains": domains.domains_list,
     "relations": dictionary.relations,
+    "answers": answers.sections,
     "errors": errors.errors_table,
     "exit statuses": errors.exit_statuses_table,
     "fieldpulse help": commands.fieldpulse_help,
