@@ -4,6 +4,7 @@ FieldPulseError
 ├── UserError                the user corrects settings, key, catalog or input     exit status 2
 │   ├── ConfigError            a setting is missing or wrong
 │   ├── AuthenticationError    FieldPulse does not accept the API key
+│   │   └── Forbidden              it accepts the key, but not for this path
 │   └── UnsupportedStreamError the target cannot write this stream
 ├── RecordError              the owner corrects one record; the run continues      exit status 1
 │   ├── RecordInvalid          the record fails a validation
@@ -97,6 +98,10 @@ class ConfigError(UserError):
 
 class AuthenticationError(UserError):
     """FieldPulse does not accept the API key."""
+
+
+class Forbidden(AuthenticationError):
+    """FieldPulse does not accept the API key for this path, but did for another one."""
 
 
 class UnsupportedStreamError(UserError):

@@ -69,6 +69,7 @@ class Client:
         self._this_thread = threading.local()
         weakref.finalize(self, self._http.close)
         self._check_before_write: Callable[[], None] | None = None
+        self._has_accepted_key = False
 
     @property
     def request_count(self) -> int:
@@ -191,7 +192,13 @@ class Client:
         while True:
             response = self._send(request, where)
             try:
-                return parse_response(response, method=request.method, where=where, api_key=self.settings.api_key.value)
+                parsed = parse_response(
+                    response,
+                    method=request.method,
+                    where=where,
+                    api_key=self.settings.api_key.value,
+                    has_accepted_key=self._has_accepted_key,
+                )
             except RateLimited as error:
                 throttled_count += 1
                 seconds = seconds_until_reset(response, throttled_count)
@@ -200,6 +207,9 @@ class Client:
                     raise
                 _log_retry(request, where, seconds, error)
                 self._authenticator.pause(seconds)
+            else:
+                self._has_accepted_key = True
+                return parsed
 
     def _send(self, request: httpx.Request, where: str) -> httpx.Response:
         try:

@@ -37,6 +37,11 @@ def _only(status: int) -> range:
 DOCUMENTED_REFUSALS = frozenset({400, 401, 403, 404, 413, 422, 429})
 """Statuses with which FieldPulse says that it did not carry a request out."""
 _REJECTED_KEY = "FieldPulse rejected the API key", "set api_key or api_key_file; `fieldpulse doctor` checks it"
+FORBIDDEN = (
+    "FieldPulse accepts the API key, but not for this",
+    "ask FieldPulse whether your plan includes it, or leave the stream out",
+)
+"""For the 403 of a key that FieldPulse has accepted before."""
 _REJECTED_RECORD = "FieldPulse rejected the record", "correct the record as the server's message says"
 _NO_PROOF = 408, 425, 499
 """Statuses that proxies send when they gave up: the request may have been carried out, as after a 5xx."""

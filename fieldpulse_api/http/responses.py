@@ -15,7 +15,9 @@ import httpx
 import msgspec
 
 from fieldpulse_api.errors import (
+    AuthenticationError,
     FieldPulseError,
+    Forbidden,
     RecordInvalid,
     RowNotFound,
     ServerError,
@@ -24,7 +26,7 @@ from fieldpulse_api.errors import (
 )
 from fieldpulse_api.values.strict_json import decode
 
-from .error_rules import DOCUMENTED_REFUSALS, ERROR_RULES
+from .error_rules import DOCUMENTED_REFUSALS, ERROR_RULES, FORBIDDEN
 from .server_words import for_log
 
 _MIN_KEY_LENGTH = 8  # a shorter key, as of a sandbox, may be part of any word
@@ -55,8 +57,12 @@ class ApiResponse:
     seconds: float = 0.0
 
 
-def parse_response(response: httpx.Response, *, method: str, where: str, api_key: str = "") -> ApiResponse:
+def parse_response(
+    response: httpx.Response, *, method: str, where: str, api_key: str = "", has_accepted_key: bool = False
+) -> ApiResponse:
     """Return the envelope of a response. No error has the `api_key`, even if the server repeats it.
+
+    `has_accepted_key` says that FieldPulse has accepted the key for another request.
 
     Raises: the error of the first of `ERROR_RULES` that fits; UncertainWrite if a create may have been carried out.
     """
@@ -74,7 +80,9 @@ def parse_response(response: httpx.Response, *, method: str, where: str, api_key
     # A 429 may come from a proxy in another form: a used-up quota must not look like a short throttle.
     searched = (message or (response.text if status == httpx.codes.TOO_MANY_REQUESTS else "")).lower()
     rule = next(rule for rule in ERROR_RULES if status in rule.statuses and rule.phrase in searched)
-    what, hint = rule.what, rule.hint
+    what, hint, error_class = rule.what, rule.hint, rule.error
+    if has_accepted_key and error_class is AuthenticationError and status == httpx.codes.FORBIDDEN:
+        error_class, what, hint = Forbidden, *FORBIDDEN
     if rule.error is RecordInvalid and method == "GET":
         what, hint = "FieldPulse rejected the request", "run again; if it fails again, report the server's message"
     words = for_log(message)
@@ -85,8 +93,7 @@ def parse_response(response: httpx.Response, *, method: str, where: str, api_key
         raise uncertain_create(what, where, http_status=response.status_code, server_message=full)
     # A write that is refused without a documented reason may be the fault of its record: the run goes on.
     is_refused_write = rule.error is UnexpectedResponse and method != "GET" and status not in DOCUMENTED_REFUSALS
-    error = ServerError if is_refused_write and not proves_nothing else rule.error
-    raise error(
+    raise (ServerError if is_refused_write and not proves_nothing else error_class)(
         what,
         where=where,
         hint=hint,

@@ -17,7 +17,7 @@ from singer_sdk.singerlib.encoding.simple import RecordMessage
 from singer_sdk.streams import Stream
 from typing_extensions import override
 
-from fieldpulse_api.errors import IncompleteRead, ServiceError
+from fieldpulse_api.errors import Forbidden, IncompleteRead, ServiceError
 from fieldpulse_api.resources.model import Resource
 from tap_fieldpulse.changes.deleted_rows import DELETED_ROWS, is_delete_record
 from tap_fieldpulse.changes.event_names import SOURCES
@@ -87,7 +87,7 @@ class ResourceStream(Stream):
                     change_events.write(filter(None, map(self._selected_event, batch.events)))
                     deleted_rows.write(batch.deleted_rows)
                     yield from map(self._with_all_properties, batch.records)
-            except (ServiceError, IncompleteRead) as error:
+            except (ServiceError, IncompleteRead, Forbidden) as error:
                 if selection.is_connection_test:
                     raise
                 self.logger.warning("%s was not read to its end: %s", self.name, error.one_line)

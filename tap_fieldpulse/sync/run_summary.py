@@ -6,7 +6,7 @@ import time
 from collections import Counter
 from dataclasses import dataclass, field
 
-from fieldpulse_api.errors import ConnectionFailed, FieldPulseError, ResponseLost, SafetyLimitReached
+from fieldpulse_api.errors import ConnectionFailed, FieldPulseError, ResponseLost, SafetyLimitReached, UserError
 from fieldpulse_api.reading.pages import Verdict
 from fieldpulse_plugin.history.facts import StreamFacts
 
@@ -38,6 +38,8 @@ class RunSummary:
     def add_failure(self, error: FieldPulseError) -> None:
         """Add a stream that could not be read to its end. Raises: the error, if the server seems to be down."""
         self.failures.append(error)
+        if isinstance(error, UserError):  # the server answers
+            return
         self.failed_in_a_row += 1
         is_unreachable = isinstance(error, ConnectionFailed) and not isinstance(error, ResponseLost)
         if is_unreachable or self.failed_in_a_row > _MAX_FAILED_IN_A_ROW:

@@ -189,6 +189,22 @@ def test_a_list_that_always_fails_does_not_starve_the_others(sandbox: Sandbox, c
     assert "GET /comments" in ended.stderr.rpartition("ERROR")[2]
 
 
+def test_a_list_that_the_key_may_not_read_starves_no_other(sandbox: Sandbox, config: Config, tmp_path: Path) -> None:
+    """Plans differ. The error says that the key is good, because FieldPulse accepted it for other lists."""
+    lists = ("comments", "contracts", "projects", "teams")
+    for name in lists:
+        sandbox.add_fault(Fault("error_status", path=f"/{name}", status=403, message="Forbidden", times=999))
+    ended = run_process(plugin_command("tap_fieldpulse", config, tmp_path))
+    result = RunResult(ended.stdout)
+    assert ended.returncode == 2
+    assert {"assets", "customers", "jobs", "users", "vendors"} <= result.records.keys()
+    assert not result.records.keys() & set(lists)
+    assert "failed=4" in ended.stderr
+    assert (
+        "FieldPulse accepts the API key, but not for this (HTTP 403): Forbidden" in ended.stderr.rpartition("ERROR")[2]
+    )
+
+
 def test_a_server_that_is_down_ends_the_run_after_three_lists(sandbox: Sandbox, config: Config, tmp_path: Path) -> None:
     """Each list would take the time of all retries."""
     run_process(plugin_command("tap_fieldpulse", config, tmp_path, "--discover"))
