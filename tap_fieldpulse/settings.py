@@ -177,6 +177,12 @@ TAP_SETTINGS: dict[str, dict[str, Any]] = {
         "description": "What to do if the state names a snapshot that is not in the database. `fail`: exit with status "
         "2. `warn`: log it and begin a new snapshot.",
     },
+    "skip_written_by": {
+        "type": ["string", "null"],
+        "title": "Skip written by",
+        "description": "The `ledger_url` of a target that writes to the same account. Rows that are as that target "
+        "left them are not emitted, nor are their change events and deletes. Makes a two-way sync settle.",
+    },
     "webhook_token": {
         "type": "string",
         "secret": True,
@@ -234,6 +240,7 @@ class TapSettings(PluginSettings):
     snapshot_url: str
     report_path: Path | None
     on_lost_snapshot: Literal["fail", "warn"]
+    skip_written_by: str | None
     webhook_token: str | None
     contacts_full_refresh_days: float
     sample_on_discovery: bool

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from .model import ANY_COLUMN, LIST_AND_GET, LIST_ONLY, Evidence, Filter, Resource, WritableResource
-from .shorthand import ASSIGNMENTS, STATUS_EVENTS, fields_of, row_of, time_range
+from .shorthand import ASSIGNMENTS, STATUS_EVENTS, derived_from, fields_of, row_of, time_range
 from .write_model import Action, CodeLabels, Field, FieldType, WriteSpec
 
 # Inferred from the vendor's export code: estimates and invoices share one table (API facts 4.11).
@@ -43,6 +43,9 @@ _DOCUMENT_FILTERS = (
     Filter(name="status", columns=("status",), query_param="filter"),
     *time_range("date", "invoiced_date"),
 )
+_DOCUMENT_AMOUNTS = tuple(
+    derived_from("line_items discount tax_rate", "subtotal subtotal_discounted tax total service_price amount_unpaid")
+)
 
 
 ESTIMATES = WritableResource(
@@ -54,6 +57,7 @@ ESTIMATES = WritableResource(
     code_labels=(DOCUMENT_STATUS_LABELS,),
     filters=_DOCUMENT_FILTERS,
     moves_to="invoices",
+    derived_columns=_DOCUMENT_AMOUNTS,
     webhook_events=STATUS_EVENTS,
     evidence=Evidence.VERIFIED,
     source="live rows from 2026; display flags by name only",
@@ -75,6 +79,7 @@ INVOICES = WritableResource(
     code_labels=(DOCUMENT_STATUS_LABELS,),
     filters=_DOCUMENT_FILTERS,
     moves_to="estimates",
+    derived_columns=_DOCUMENT_AMOUNTS,
     webhook_events=STATUS_EVENTS,
     evidence=Evidence.VERIFIED,
     source="live rows from 2026; display flags by name only",
@@ -106,6 +111,7 @@ PAYMENTS = WritableResource(
     sort_by=("cuid", "method", "amount", "payment_date"),
     code_labels=(_PAYMENT_METHOD_LABELS,),
     filters=(Filter(name="status", columns=("status",), query_param="filter"), *time_range("date", "payment_date")),
+    derived_columns=tuple(derived_from("invoice_id", "customer_id")),
     evidence=Evidence.VERIFIED,
     source="2,364 live rows from 2026 for the main keys",
     write_spec=WriteSpec(

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from .model import LIST_ONLY, Evidence, Filter, Resource, WritableResource
-from .shorthand import PURCHASE_ORDER_TYPE, fields_of, row_of, tags_by_title, user_by_email
+from .shorthand import PURCHASE_ORDER_TYPE, derived_from, fields_of, row_of, tags_by_title, user_by_email
 from .write_model import Field, FieldType, Reference, WriteSpec
 
 CUSTOMER_STATUSES = ("lead", "opportunity", "current customer", "lost", "other", "inactive")
@@ -53,6 +53,11 @@ CUSTOMERS = WritableResource(
             allowed_values=CUSTOMER_STATUSES,
             query_param="filter",
         ),
+    ),
+    derived_columns=(
+        *derived_from("phone", "phone_e164 searchable_number has_valid_phone phone_validation_message"),
+        *derived_from("first_name last_name display_name company_name", "searchable sort_key"),
+        *derived_from("pipeline_status_id", "pipeline_status_updated_at"),
     ),
     evidence=Evidence.VERIFIED,
     source="complete list and single rows from 2024; main keys confirmed in 2026",

@@ -87,6 +87,8 @@ class Resource:
     invoice, and back (API facts 4.11).
     `webhook_events` are the vendor's names of events, without the noun in front. `source` says where the evidence for
     the shape of the rows comes from.
+    `derived_columns` are columns that FieldPulse computes from another one of the row (inferred), as (column, source)
+    pairs: a change of the column says nothing that a change of its source does not say.
     `has_office_names`: the rows are names that the account's office has chosen, such as statuses and custom fields.
     """
 
@@ -113,6 +115,7 @@ class Resource:
     filters: tuple[Filter, ...] = ()
     moves_to: str | None = None
     webhook_events: tuple[str, ...] = ()
+    derived_columns: tuple[tuple[str, str], ...] = ()
     has_office_names: bool = False
 
     def __post_init__(self) -> None:

@@ -19,6 +19,11 @@ def fields_of(field_type: FieldType, names: str, max_length: int | None = None) 
     return (Field(name, field_type, max_length) for name in names.split())
 
 
+def derived_from(sources: str, columns: str) -> Iterator[tuple[str, str]]:
+    """Yield a pair of column and source for each of the columns, and each of the sources that it is computed from."""
+    return ((column, source) for source in sources.split() for column in columns.split())
+
+
 def row_of(singular: str, field: str | None = None, **also_sets: str) -> Reference:
     """Return a reference to a row of the stream `<singular>s`, named by its external id."""
     return Reference(

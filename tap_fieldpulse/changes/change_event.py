@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import zlib
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from decimal import Decimal
@@ -137,6 +137,18 @@ def _equals(before: Any, after: Any) -> bool:
         return to_decimal_text(before) is not None and Decimal(str(before)) == Decimal(str(after))
     except (ConversionError, ArithmeticError):
         return False
+
+
+def changed_columns(found: Sequence[Change]) -> set[str]:
+    """Return the columns that changed; each custom field is one of its own, as `customfields.<id>`."""
+    columns = {name for change in found for name in change.fields}
+    if VALUE_COLUMNS[0] in columns:
+        columns.remove(VALUE_COLUMNS[0])
+        change = next(each for each in found if VALUE_COLUMNS[0] in each.fields)
+        before, after = ((values[VALUE_COLUMNS[0]] or {}) for values in (change.old, change.new))
+        differing = (id_ for id_ in {*before, *after} if before.get(id_) != after.get(id_))
+        columns |= {f"{VALUE_COLUMNS[0]}.{id_}" for id_ in differing}
+    return columns
 
 
 def changes_of_row(

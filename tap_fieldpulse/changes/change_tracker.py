@@ -39,11 +39,22 @@ class DeletedBatch(NamedTuple):
     events: list[Record]
 
 
+class Observation(NamedTuple):
+    """What a row has become since an earlier run: its change events, and the columns that changed.
+
+    `changed` is None if the earlier contents of the row are not known.
+    """
+
+    events: list[Record]
+    changed: set[str] | None
+
+
 class ChangeTracker:
     """Track the rows of one stream from run to run.
 
-    With `keeps_contents`, the snapshot gets the contents of rows, and changes are reported; without, it gets their ids.
-    Without `reports_created`, unknown rows are stored silently: after a change of filters they need not be new.
+    With `keeps_contents`, the snapshot gets the contents of rows; without, it gets their ids. With `reports_changes`,
+    there are change events. Without `reports_created`, unknown rows are stored silently: after a change of filters they
+    need not be new.
     """
 
     def __init__(
@@ -53,12 +64,13 @@ class ChangeTracker:
         filters: Filters,
         *,
         keeps_contents: bool,
+        reports_changes: bool,
         reports_created: bool,
     ) -> None:
         self.generation = snapshot.generation
         self._snapshot, self._resource, self._filters = snapshot, resource, filters
         self._keeps_contents, self._reports_created = keeps_contents, reports_created
-        self._reports_changes = keeps_contents and snapshot.has_baseline
+        self._reports_changes = reports_changes
         self._path_columns = tuple(set(re.findall(r"{(\w+)}", resource.item_path or "")) - {"id"})
 
     @cached_property
@@ -85,20 +97,22 @@ class ChangeTracker:
         )
         return known
 
-    def observe(self, records: list[Record], *, omits_nulls: bool = False) -> list[Record]:
-        """Store records, and return the events between what was known of them and their contents now.
+    def observe(self, records: list[Record], *, omits_nulls: bool = False) -> list[Observation]:
+        """Store records, and return for each what has changed between what was known of it and its contents now.
 
         `omits_nulls` says that the rows have no null: the server leaves such columns out.
         """
         known = self.store(records)
-        if not self._reports_changes:
-            return []
-        return [
-            self._event(change, record)
-            for record in records
-            if self._reports_created or int(record["id"]) in known
-            for change in events.changes_of_row(self._resource, known, record, omits_nulls=omits_nulls)
-        ]
+        if not self._keeps_contents:
+            return [Observation([], None) for _ in records]
+        return [self._observation(known, record, omits_nulls=omits_nulls) for record in records]
+
+    def _observation(self, known: dict[int, bytes | None], record: Record, *, omits_nulls: bool) -> Observation:
+        found = events.changes_of_row(self._resource, known, record, omits_nulls=omits_nulls)
+        is_known = int(record["id"]) in known
+        is_reported = self._reports_changes and (self._reports_created or is_known)
+        changed = events.changed_columns(found) if known.get(int(record["id"])) is not None else None
+        return Observation([self._event(change, record) for change in found] if is_reported else [], changed)
 
     def find_deleted(self, detector: DeleteDetector, list_reader: ListReader) -> Iterator[DeletedBatch]:
         """Yield the deleted rows, as records of each kind.

@@ -29,6 +29,7 @@ from fieldpulse_api.resources.model import Resource
 from fieldpulse_api.values.custom_fields import CUSTOM_FIELDS_PROPERTY, CustomFieldDefinition
 from fieldpulse_plugin.history.facts import RunFacts
 from fieldpulse_plugin.settings import client_settings
+from fieldpulse_plugin.written_rows import WrittenRows, open_written_rows
 from tap_fieldpulse.changes.change_tracker import ChangeTracker
 from tap_fieldpulse.changes.delete_detection import DeleteDetector
 from tap_fieldpulse.changes.event_names import EventNames
@@ -98,6 +99,18 @@ class SyncContext:
     @cached_property
     def _snapshot(self) -> Snapshot:
         return Snapshot(self.settings.snapshot_url, self.account)
+
+    @cached_property
+    def _written_rows(self) -> WrittenRows:
+        """Return the rows that the target of the setting skip_written_by wrote. Raises: ConfigError."""
+        url = str(self.settings.skip_written_by)
+        written_rows = open_written_rows(url, self.account, self.settings.zone)
+        if not written_rows.exists:
+            self._logger.warning(
+                "The ledger of the setting skip_written_by does not exist yet, or an older version wrote it: nothing "
+                "is left out. After a run of the target, check the setting"
+            )
+        return written_rows
 
     def is_unavailable(self, resource: Resource, logger: logging.Logger) -> bool:
         """Return whether the account lacks the list. What the profile says is checked, since plans change."""
@@ -179,9 +192,13 @@ class SyncContext:
             logger.info("%s: the filters have changed, so the stream is read from the start", name)
         tracker = None
         if snapshot:
-            keeps_contents, reports_created = plan.tracking is Tracking.CONTENTS, plan.reports_created
             tracker = ChangeTracker(
-                snapshot, resource, filters, keeps_contents=keeps_contents, reports_created=reports_created
+                snapshot,
+                resource,
+                filters,
+                keeps_contents=plan.tracking is Tracking.CONTENTS,
+                reports_changes=plan.reports_changes,
+                reports_created=plan.reports_created,
             )
         return StreamSync(
             plan,
@@ -195,6 +212,7 @@ class SyncContext:
                 delete_detector=self._delete_detector(resource, plan, logger) if plan.detects_deletes else None,
                 hinted_rows=self._hinted_rows(resource, state, logger) if plan.reads_webhook_hints else None,
                 event_names=self._event_names,
+                written_rows=self._written_rows if plan.skips_echoes else None,
             ),
             state,
             settings=settings,
@@ -222,7 +240,7 @@ class SyncContext:
 
         The client stays open: prefetched pages may still be under way, and would fail and be retried.
         """
-        for name in ("_snapshot", "inbox"):
+        for name in ("_snapshot", "inbox", "_written_rows"):
             if database := vars(self).pop(name, None):
                 database.close()
 

@@ -19,6 +19,7 @@ class RunSummary:
 
     streams: dict[str, StreamFacts] = field(default_factory=dict)
     records: int = 0
+    left_out: int | None = None
     verdicts: Counter[Verdict] = field(default_factory=Counter)
     safety_limit_errors: list[SafetyLimitReached] = field(default_factory=list)
     failures: list[FieldPulseError] = field(default_factory=list)
@@ -29,9 +30,11 @@ class RunSummary:
         """Return the facts of a stream that begins; they count in the summary as they change."""
         return self.streams.setdefault(name, StreamFacts(name=name))
 
-    def add_stream(self, records: int, verdict: Verdict) -> None:
-        """Add a stream that was read to its end."""
+    def add_stream(self, records: int, verdict: Verdict, *, left_out: int | None = None) -> None:
+        """Add a stream that was read to its end; rows can only be left out where a setting asks for it."""
         self.records += records
+        if left_out is not None:
+            self.left_out = (self.left_out or 0) + left_out
         self.verdicts[verdict] += 1
         self.failed_in_a_row = 0
 
@@ -52,4 +55,5 @@ class RunSummary:
         streams = self.verdicts.total()
         if self.failures:
             verdicts += f" failed={len(self.failures)}"
-        return f"streams={streams} records={self.records} {verdicts} requests={request_count} seconds={seconds:.1f}"
+        line = f"streams={streams} records={self.records} {verdicts} requests={request_count} seconds={seconds:.1f}"
+        return line if self.left_out is None else f"{line}; left out, written by our target: {self.left_out}"

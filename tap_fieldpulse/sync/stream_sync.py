@@ -17,7 +17,8 @@ from fieldpulse_api.values.scalars import iso_timestamp
 from fieldpulse_plugin.exit_codes import reason_of
 from fieldpulse_plugin.history.facts import now
 from fieldpulse_plugin.progress import Progress
-from tap_fieldpulse.changes.change_tracker import ChangeTracker
+from fieldpulse_plugin.written_rows import WrittenRows
+from tap_fieldpulse.changes.change_tracker import ChangeTracker, DeletedBatch, Observation
 from tap_fieldpulse.changes.delete_detection import DeleteDetector
 from tap_fieldpulse.changes.event_names import EventNames
 from tap_fieldpulse.reading.filters import Filters
@@ -64,6 +65,7 @@ class StreamSyncParts:
     delete_detector: DeleteDetector | None
     hinted_rows: HintedRows | None
     event_names: EventNames
+    written_rows: WrittenRows | None
 
 
 class StreamSync:
@@ -87,6 +89,7 @@ class StreamSync:
         self._name, self._list_reader, self._tracker = parts.resource.name, parts.list_reader, parts.tracker
         self._events_without_records: list[Record] = []
         self._event_count = self._filtered_out = 0
+        self._left_out = None if parts.written_rows is None else 0
         self._facts = summary.start_stream(self._name)
 
     @property
@@ -175,7 +178,7 @@ class StreamSync:
                 pages = yield from self._hinted_batches(self._parts.hinted_rows, pages)
             rows_to_emit = self._rows_to_emit(pages)
             for rows in self._parts.details.complete(rows_to_emit) if self._parts.details else rows_to_emit:
-                yield self._build_batch(rows)
+                yield self._emitted_batch(rows)
                 yield from self._pending_events()
             yield from self._pending_events()
             if self._tracker and self._parts.delete_detector:
@@ -192,7 +195,7 @@ class StreamSync:
         first = next(pages, [])
         hinted_rows.restrict_to(self._parts.filters.matches, columns=None if self._parts.details else {*chain(*first)})
         for rows in hinted_rows.rows():
-            yield self._build_batch(rows)
+            yield self._emitted_batch(rows)
         return chain([first] if first else [], pages)
 
     def _rows_to_emit(self, pages: Iterable[list[Row]]) -> Iterator[list[Row]]:
@@ -211,6 +214,13 @@ class StreamSync:
             if by_action[RowAction.EMIT]:
                 yield by_action[RowAction.EMIT]
 
+    def _emitted_batch(self, rows: list[Row]) -> Batch:
+        """Return the batch of rows that become records, and count those that do not after all."""
+        batch = self._build_batch(rows)
+        if self._parts.written_rows is not None:
+            self._left_out = (self._left_out or 0) + len(rows) - len(batch.records)
+        return batch
+
     def _build_batch(self, rows: list[Row]) -> Batch:
         """Return the records of rows, and their change events.
 
@@ -221,10 +231,20 @@ class StreamSync:
         builder = self._parts.record_builder
         records = [builder.shape(row) for row in rows]
         omits_nulls = not any(None in row.values() for row in rows)
-        events = self._tracker.observe(records, omits_nulls=omits_nulls) if self._tracker else []
+        observed = self._tracker.observe(records, omits_nulls=omits_nulls) if self._tracker else []
+        echoes = self._echoes(rows, observed)
         for record, row in zip(records, rows, strict=True):
             builder.add_derived(record, row)
-        return Batch(records, events)
+        events = [event for each in observed for event in each.events if event["object_id"] not in echoes]
+        return Batch([record for record in records if record["id"] not in echoes], events)
+
+    def _echoes(self, rows: list[Row], observed: list[Observation]) -> set[int]:
+        """Return the ids of the rows that a target of ours wrote, and that no person has changed since."""
+        written_rows, has_seen = self._parts.written_rows, self._plan.has_seen_rows
+        if written_rows is None:
+            return set()
+        pairs = ((row, each.changed if has_seen else None) for row, each in zip(rows, observed, strict=True))
+        return written_rows.echoes(self._parts.resource, pairs)
 
     def _pending_events(self) -> Iterator[Batch]:
         events, self._events_without_records = self._events_without_records, []
@@ -234,11 +254,23 @@ class StreamSync:
     def _delete_batches(self, tracker: ChangeTracker, detector: DeleteDetector) -> Iterator[Batch]:
         try:
             for deleted in tracker.find_deleted(detector, self._list_reader):
-                yield Batch(deleted.records if self._settings.delete_records else [], deleted.events, deleted.rows)
+                batch = self._without_own_deletes(deleted)
+                yield Batch(batch.records if self._settings.delete_records else [], batch.events, batch.rows)
         except SafetyLimitReached as error:
             # A warning: the other streams go on, and the error that ends the run is logged once, at its end.
             self._logger.warning("%s", error.one_line)
             self._summary.safety_limit_errors.append(error)
+
+    def _without_own_deletes(self, deleted: DeletedBatch) -> DeletedBatch:
+        if self._parts.written_rows is None:
+            return deleted
+        own = self._parts.written_rows.deleted(self._parts.resource, [row["id"] for row in deleted.rows])
+        self._left_out = (self._left_out or 0) + len(own)
+        return DeletedBatch(
+            rows=[row for row in deleted.rows if row["id"] not in own],
+            records=[record for record in deleted.records if record["id"] not in own],
+            events=[event for event in deleted.events if event["object_id"] not in own],
+        )
 
     def _finish(self, seconds: float) -> None:
         stats = self._list_reader.stats
@@ -257,7 +289,7 @@ class StreamSync:
             is_full_list = self._plan.reads_full_list and stats.verdict != "incomplete"
             self._tracker.commit(is_full_list=is_full_list)
             self._state["snapshot"] = self._tracker.generation
-        self._summary.add_stream(self._facts.records, stats.verdict)
+        self._summary.add_stream(self._facts.records, stats.verdict, left_out=self._left_out)
 
     def _figures(self) -> str:
         stats, details, hinted_rows = self._list_reader.stats, self._parts.details, self._parts.hinted_rows
@@ -267,6 +299,7 @@ class StreamSync:
             "server_count": "unknown" if stats.server_count is None else stats.server_count,
             "duplicates": stats.duplicates,
             "filtered_out": self._filtered_out if self._parts.filters.tests else None,
+            "left_out": self._left_out,
             "details": details.request_count if details else None,
             "webhook_reads": hinted_rows.request_count if hinted_rows else None,
             "deleted": (self._facts.deleted or 0) if self._parts.delete_detector else None,

@@ -11,7 +11,7 @@ from typing import Any
 from typing_extensions import override
 
 from fieldpulse_api.resources.catalogue import BY_NAME
-from fieldpulse_api.resources.model import Operation, Resource
+from fieldpulse_api.resources.model import Operation, Resource, WritableResource
 from tap_fieldpulse.reading.bookmark import Bookmark
 from tap_fieldpulse.settings import MAX_CLOCK_SKEW, TapSettings, parse_time
 
@@ -30,7 +30,7 @@ class Tracking(Enum):
 
     NOTHING = "nothing"
     IDS = "ids"  # enough to detect deletes
-    CONTENTS = "contents"  # needed for change events
+    CONTENTS = "contents"  # needed for change events, and to tell what a target of ours has changed
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -52,6 +52,8 @@ class SyncPlan:
     created. After a change of filters, `discards_bookmark` reads the stream from the start, and `reports_created` is
     False: an unknown row need not be new then. `reads_deleted_list`: the server lists deleted rows, so that the list of
     all others is not needed to find them.
+    `skips_echoes` leaves out what a target of ours wrote. `has_seen_rows`: the state continues a run that kept the
+    contents of the rows that it emitted; without it, as after a full refresh, each row is taken for new.
     """
 
     mode: ReadMode
@@ -65,6 +67,8 @@ class SyncPlan:
     tracking: Tracking = Tracking.NOTHING
     compares_unchanged_rows: bool = False
     reports_changes: bool = False
+    skips_echoes: bool = False
+    has_seen_rows: bool = False
     reports_created: bool = True
     detects_deletes: bool = False
     reads_deleted_list: bool = False
@@ -87,7 +91,7 @@ def tracking_for(resource: Resource, settings: TapSettings, selection: StreamSel
     """Return what the snapshot keeps of the stream's rows."""
     if selection.is_connection_test:
         return Tracking.NOTHING
-    if selection.has_change_events and resource.name in settings.event_streams:
+    if _reports_events(resource, settings, selection) or _skips_echoes(resource, settings):
         return Tracking.CONTENTS
     return Tracking.IDS if _detects_deletes(resource, settings, selection) else Tracking.NOTHING
 
@@ -114,6 +118,7 @@ def decide(
     tracking = tracking_for(resource, settings, selection)
     detects_deletes = _detects_deletes(resource, settings, selection)
     tracks_contents = tracking is Tracking.CONTENTS
+    skips_echoes = _skips_echoes(resource, settings) and not selection.is_connection_test
     missed_changes = tracks_contents and state.get("events") is not True
     compares_unchanged_rows = tracking is not Tracking.NOTHING and (not has_baseline or missed_changes)
     needs_baseline = tracks_contents and compares_unchanged_rows
@@ -150,7 +155,9 @@ def decide(
         sends_filters=not tracks_contents and not detects_deletes,
         tracking=tracking,
         compares_unchanged_rows=compares_unchanged_rows,
-        reports_changes=tracks_contents and has_baseline,
+        reports_changes=_reports_events(resource, settings, selection) and has_baseline,
+        skips_echoes=skips_echoes,
+        has_seen_rows=skips_echoes and bookmark is not None and bookmark.previous is not None and not missed_changes,
         reports_created=not filters_changed,
         detects_deletes=detects_deletes,
         reads_deleted_list=reads_deleted_list,
@@ -167,6 +174,15 @@ def _first_start(state: Mapping[str, Any], settings: TapSettings, bookmark: Book
         return settings.start_date, False
     first = parse_time(state.get("start_date"), f"state · stream {bookmark.stream}")
     return first, first is not None and (settings.start_date is None or settings.start_date < first)
+
+
+def _reports_events(resource: Resource, settings: TapSettings, selection: StreamSelection) -> bool:
+    is_wanted = selection.has_change_events and resource.name in settings.event_streams
+    return is_wanted and not selection.is_connection_test
+
+
+def _skips_echoes(resource: Resource, settings: TapSettings) -> bool:
+    return bool(settings.skip_written_by) and isinstance(resource, WritableResource)
 
 
 def _detects_deletes(resource: Resource, settings: TapSettings, selection: StreamSelection) -> bool:

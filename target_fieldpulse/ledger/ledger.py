@@ -20,7 +20,7 @@ from target_fieldpulse.records.ledger_key import KeyKind, LedgerKey
 from target_fieldpulse.records.property_hashes import PropertyHashes
 
 from .run_marker import lock_lost_error
-from .tables import AUDIT, ENTRIES, REJECTS, RUNS, LedgerDatabase
+from .tables import AUDIT, ENTRIES, REJECTS, RUNS, WRITTEN_ROWS, LedgerDatabase
 
 _CLOCK_STEP_SECONDS = 0.001  # more than the rounding of times in the rejects file
 _KEY_COLUMNS = ("account", "stream", "kind", "source_key")
@@ -265,7 +265,7 @@ class Ledger:
     def _rename_account(self, former_account: str) -> None:
         with self._database.begin() as connection:
             try:
-                for table in (ENTRIES, RUNS, REJECTS):
+                for table in (ENTRIES, RUNS, REJECTS, WRITTEN_ROWS):
                     connection.execute(
                         update(table).where(table.c.account == former_account).values(account=self.account)
                     )

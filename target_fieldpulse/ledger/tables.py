@@ -13,6 +13,7 @@ from contextlib import contextmanager, suppress
 from sqlalchemy import (
     JSON,
     BigInteger,
+    Boolean,
     Column,
     Connection,
     Float,
@@ -61,6 +62,17 @@ RUNS = Table(
     Column("status", String(16), nullable=False),
     Column("updated_at", Float, nullable=False),
 )
+WRITTEN_ROWS = Table(
+    "fieldpulse_written_row_1",  # the number is the version of the columns
+    _METADATA,
+    Column("account", String(64), primary_key=True),
+    Column("stream", String(64), primary_key=True),
+    Column("row_id", BigInteger, primary_key=True, autoincrement=False),
+    Column("created", JSON, nullable=False),
+    Column("sent", JSON, nullable=False),
+    Column("is_deleted", Boolean, nullable=False),
+)
+"""The rows that this target wrote, by id: hashes of their columns as a create left them, and as they were sent last."""
 AUDIT = Table(
     "fieldpulse_audit_2",  # the number is the version of the columns
     _METADATA,

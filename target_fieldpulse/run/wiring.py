@@ -16,6 +16,7 @@ from fieldpulse_api.resources.catalogue import WRITABLE
 from target_fieldpulse.ledger.ledger import Ledger
 from target_fieldpulse.ledger.run_marker import RunMarkers
 from target_fieldpulse.ledger.tables import LedgerDatabase
+from target_fieldpulse.ledger.written_rows import WrittenRows
 from target_fieldpulse.planning.body_builder import BodyBuilder
 from target_fieldpulse.planning.lookups import Lookups
 from target_fieldpulse.planning.planned_state import PlannedState
@@ -103,6 +104,7 @@ def build_services(
             client=client,
             ledger=ledger,
             runs=runs,
+            written_rows=WrittenRows(database, account, codec),
             lookups=lookups,
             read_options=read_options,
             codec=codec,

@@ -70,7 +70,7 @@ class ClearingStrategy:
         }
         return Clearing(values, frozenset(name for name in values if learned[name] is None))
 
-    def verify(self, target: PutTarget, clearing: Clearing, send: Callable[[PutTarget, Body], None]) -> list[str]:
+    def verify(self, target: PutTarget, clearing: Clearing, send: Callable[[PutTarget, Body], object]) -> list[str]:
         """Check the untested fields of a PUT that was sent, and try the other value on those that were not cleared.
 
         Return the names of the fields that nothing clears.

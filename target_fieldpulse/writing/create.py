@@ -123,6 +123,7 @@ class RowCreator:
             raise
         ignored = ignored_fields(plan.resource, plan.body, row)
         self._record_created(plan, row_id, plan.parent_ids, without=ignored)
+        self._services.written_rows.add_created(plan.resource, row_id, plan.body, row)
         self._observe_id(plan.resource, row_id)
         if ignored:
             raise _incomplete_row(path, row_id, ignored)
@@ -169,9 +170,10 @@ class RowCreator:
         path = row_path(resource, parent_ids, row_id)
         row = self._services.read_row(resource, path)
         names = differing_fields(resource, plan.body, row, self._services.codec)
+        self._services.written_rows.add_sent(resource, row_id, plan.body, row)
         if names:
             body = merge_into_row({name: plan.body[name] for name in names}, row)
-            self._puts.send(PutTarget(resource, path, plan.body, row), body)
+            self._puts.send(PutTarget(resource, path, row_id, plan.body, row), body)
         # What the row had before is not cleared yet: nulls are no part of a create.
         written = replace(plan, property_hashes=without_nulls(plan.property_hashes))
         self._record_created(written, row_id, parent_ids)

@@ -143,6 +143,7 @@ class PlanExecutor:
             audit=audit,
             updated_at=plan.rejected_at,
         )
+        self._services.written_rows.mark_deleted(plan.resource, row_id)
         self._services.lookups.remove(plan.resource.name, plan.parent_ids, row_id)
         return WriteResult("deleted", row_id)
 

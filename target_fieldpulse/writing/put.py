@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 import threading
 import time
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 from fieldpulse_api.errors import RecordInvalid, RowNotFound, UncertainWrite
@@ -18,6 +18,7 @@ from .services import WriteServices
 
 _LOGGER = logging.getLogger(__name__)
 _MAX_ATTEMPTS = 3
+Row = Mapping[str, Any]
 
 
 class PutSender:
@@ -40,11 +41,13 @@ class PutSender:
         """
         clearing = self._clearing.choose(target, [name for name, value in body.items() if value is None])
         sent = {name: value for name, value in body.items() if value is not None} | clearing.body
-        self._send(target, sent)
+        row = self._send(target, sent)
         not_clearable = ", ".join(self._clearing.verify(target, clearing, self._send))
         if not_clearable:
             reason = f"{not_clearable}: neither null nor an empty text clears it; the other fields were written"
             raise invalid_field(reason, not_clearable, "clear it in FieldPulse")
+        if sent:
+            self._services.written_rows.add_sent(target.resource, target.row_id, body, row)
         return bool(sent)
 
     def send_action(self, path: str, body: Body) -> None:
@@ -60,25 +63,26 @@ class PutSender:
                 break
         raise _uncertain_error(path)
 
-    def _send(self, target: PutTarget, body: Body) -> None:
-        """Send a PUT with the fields that the account wants to be repeated."""
+    def _send(self, target: PutTarget, body: Body) -> Row:
+        """Send a PUT with the fields that the account wants to be repeated. Return the row, as far as it is known."""
         if not body:
-            return
+            return {}
         self._wait_for_killed_run(target.path)
         spec, name = target.resource.write_spec, target.resource.name
         missing = [field for field in spec.always_resend if field not in body]
         if missing and name in self._resending_streams:
             body, missing = self._add_required_fields(target, missing, body), []
         try:
-            self._put_and_verify(target, body)
+            return self._put_and_verify(target, body)
         except RowNotFound:
             raise
         except RecordInvalid:
             if not missing:
                 raise
-            self._put_and_verify(target, self._add_required_fields(target, missing, body))
-            self._resending_streams.add(name)
-            _LOGGER.debug("%s: this account wants %s with every PUT", name, ", ".join(missing))
+        row = self._put_and_verify(target, self._add_required_fields(target, missing, body))
+        self._resending_streams.add(name)
+        _LOGGER.debug("%s: this account wants %s with every PUT", name, ", ".join(missing))
+        return row
 
     def _wait_for_killed_run(self, path: str) -> None:
         """If the previous run was killed, wait until its in-flight PUTs can no longer be applied.
@@ -98,8 +102,8 @@ class PutSender:
                     hint="run again: the change is sent then",
                 )
 
-    def _put_and_verify(self, target: PutTarget, body: Body) -> None:
-        """Send a PUT until a row that was read after the time-out holds it.
+    def _put_and_verify(self, target: PutTarget, body: Body) -> Row:
+        """Send a PUT until a row that was read after the time-out holds it. Return the row, as far as it is known.
 
         Raises: UncertainWrite if it does not hold after some attempts, or the run is stopped; RecordInvalid if
         FieldPulse accepted it and ignored a part.
@@ -108,13 +112,13 @@ class PutSender:
             response = self._services.client.put(target.path, body)
             if not response.was_retried:
                 _check_not_ignored(target, body, response.data)
-                return
+                return response.data if isinstance(response.data, dict) else {}
             if self._wait_until_applied(target.path):
                 break
             row = self._services.read_row(target.resource, target.path)
             names = differing_fields(target.resource, body, row, self._services.codec)
             if not any(target.field_of(name).column in row for name in names):
-                return
+                return row
         raise _uncertain_error(target.path)
 
     def _wait_until_applied(self, path: str) -> bool:

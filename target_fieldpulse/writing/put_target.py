@@ -16,12 +16,13 @@ EMPTY: tuple[Any, ...] = (None, "", [])
 class PutTarget:
     """The row that a PUT changes.
 
-    `resend` are the record's values of fields that a PUT may have to repeat; `row` is the row as it is now, if it was
-    read already.
+    `row_id` is its id. `resend` are the record's values of fields that a PUT may have to repeat; `row` is the row as it
+    is now, if it was read already.
     """
 
     resource: WritableResource
     path: str
+    row_id: int
     resend: Mapping[str, Any] = field(default_factory=dict)
     row: Mapping[str, Any] | None = None
 

@@ -15,6 +15,7 @@ from fieldpulse_api.reading.single_rows import is_marked_deleted, read_row
 from fieldpulse_api.resources.model import Resource
 from target_fieldpulse.ledger.ledger import Ledger
 from target_fieldpulse.ledger.run_marker import RunMarkers
+from target_fieldpulse.ledger.written_rows import WrittenRows
 from target_fieldpulse.planning.lookups import Lookups
 from target_fieldpulse.planning.write_policy import WritePolicy
 from target_fieldpulse.records.columns import Column
@@ -48,6 +49,7 @@ class WriteServices:
     client: Client
     ledger: Ledger
     runs: RunMarkers
+    written_rows: WrittenRows
     lookups: Lookups
     read_options: ReadOptions
     codec: FieldCodec

@@ -41,7 +41,7 @@ class RowUpdater:
         if body and self.needs_row(plan):
             row = self._services.read_row(resource, path)
             body = merge_into_row(self.fields_to_send(plan, row), row)
-        is_sent = bool(body) and self._puts.send(PutTarget(resource, path, plan.resend, row), body)
+        is_sent = bool(body) and self._puts.send(PutTarget(resource, path, row_id, plan.resend, row), body)
         actions = self.run_actions(plan, row_id)
         return (*(body if is_sent else ()), *actions)
 
