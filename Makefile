@@ -5,7 +5,7 @@ BIN := $(VENV)/bin
 CODE := fieldpulse_api fieldpulse_plugin tap_fieldpulse target_fieldpulse fieldpulse_cli fieldpulse_sandbox tests benchmarks scripts
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test matrix lint check fix docs sandbox snap record record-live works-with works-with-small bench
+.PHONY: help demo test matrix lint check fix docs sandbox snap record record-live works-with works-with-small answers bench
 
 help: ## list the tasks
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-16s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -59,6 +59,9 @@ works-with: $(VENV)/dev ## send real sources into the target, load the tap's out
 works-with-small: $(VENV)/dev ## the tap's output in three loaders, a small account and a database in New York (1 minute)
 	$(BIN)/python -m tests.works_with --scenario zone --customers 15 --dry-run \
 		meltanolabs-target-postgres target-duckdb target-jsonl
+
+answers: $(VENV)/dev ## ask the questions of docs/guides/questions-in-sql.md of tables that three real loaders made (1 minute)
+	$(BIN)/python -m tests.works_with.answers
 
 bench: $(VENV)/dev ## measure reading and writing against the sandbox, and a history of 10,000 runs
 	$(BIN)/python -m benchmarks.speed

@@ -9,5 +9,6 @@
 | `stores.py` | reading the loaded tables |
 | `loading.py` | one scenario in one loader |
 | `comparison.py` | the cells that should be there, against those that are |
+| `answers.py` | the views of `fieldpulse answers` over tables of real loaders: `make answers` |
 | `results.py` | the results file, from which `make fix` makes the tables of the page |
 """

@@ -6,12 +6,16 @@ UTC, afterwards 5. A comment at a row says which mistake it would uncover.
 
 from __future__ import annotations
 
+import csv
 from datetime import datetime, timezone
+from pathlib import Path
 from typing import Any
 
 from fieldpulse_sandbox.sandbox import Sandbox
 from fieldpulse_sandbox.schema.table_shapes import blank_row
+from tests.harness.tap_runner import run_tap
 
+EXPECTED = Path(__file__).parent / "expected"
 NOW = datetime(2026, 3, 10, 17, tzinfo=timezone.utc)
 ZONE = "America/Chicago"
 _CREATED = "2026-01-05 15:00:00"
@@ -301,6 +305,26 @@ def fill(sandbox: Sandbox) -> None:
             table.upsert(row | stamps | number | values | {"id": row_id})
 
 
+def emit(folder: Path) -> list[str]:
+    """Return the output of two runs of the tap; rows are deleted and moved between them. `folder` gets a snapshot."""
+    with Sandbox(customers=0, clock=NOW.timestamp) as sandbox:
+        fill(sandbox)
+        config = {
+            "api_key": sandbox.key,
+            "api_url": sandbox.url,
+            "rate_limit_store": "memory",
+            "history_days": 0,
+            "detect_deletes": True,
+            "max_delete_percent": 100,
+            "detail_streams": ["estimates"],
+            "snapshot_url": f"sqlite:///{folder}/snapshot.db",
+        }
+        streams = (*TABLES, "deleted_rows")
+        first = run_tap(config, *streams)
+        change(sandbox)
+        return [first.stdout, run_tap(config, *streams, state=first.state).stdout]
+
+
 def change(sandbox: Sandbox) -> None:
     """Delete a row of most lists; an estimate becomes an invoice, and an invoice an estimate.
 
@@ -312,3 +336,22 @@ def change(sandbox: Sandbox) -> None:
     sandbox.store.update("invoices", 308, {"status": 2})
     sandbox.store.move("invoices", 113, "estimates")
     sandbox.store.update("estimates", 113, {"status": 1})
+
+
+def counted_by_hand(name: str) -> tuple[list[str], list[list[str]]]:
+    """Return the columns of an answer, and its rows as text."""
+    with (EXPECTED / f"{name}.csv").open(encoding="utf-8", newline="") as file:
+        columns, *rows = csv.reader(file)
+    return columns, rows
+
+
+def as_text(cell: Any) -> str:
+    """Return a cell of an answer as the files have it.
+
+    Raises: TypeError for a float, which has no place here: money is exact.
+    """
+    if isinstance(cell, float):
+        raise TypeError(cell)
+    if isinstance(cell, bool):
+        return str(cell).lower()
+    return "" if cell is None else str(cell)

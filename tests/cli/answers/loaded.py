@@ -1,6 +1,6 @@
 """Tables as loaders make them of what the tap emits, in PostgreSQL and in DuckDB.
 
-The forms are those that `docs/operations/works-with.md` lists; `make works-with` sees them in the loaders themselves.
+The forms are those that `docs/operations/works-with.md` lists; `make answers` asks the same of the loaders themselves.
 """
 
 from __future__ import annotations

@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import csv
 from collections.abc import Callable, Iterable, Iterator
-from pathlib import Path
 from typing import Any
 
 import duckdb
@@ -16,14 +14,11 @@ from fieldpulse_api.errors import ConfigError
 from fieldpulse_api.resources.catalogue import BY_NAME
 from fieldpulse_cli.answers import ANSWERS, Warehouse
 from fieldpulse_cli.answers.command import answers
-from fieldpulse_sandbox.sandbox import Sandbox
 from tests.harness.results import RunResult
-from tests.harness.tap_runner import run_tap
 
 from . import account
 from .loaded import DUCKDB, POSTGRES, Form, load_of
 
-_EXPECTED = Path(__file__).parent / "expected"
 _TABLES = 'field "pulse"'
 _QUOTED_TABLES = '"field ""pulse"""'
 _VIEWS = "Answers"
@@ -36,22 +31,7 @@ Query = Callable[[str], tuple[list[str], list[Any]]]
 @pytest.fixture(scope="module")
 def emitted(tmp_path_factory: pytest.TempPathFactory) -> RunResult:
     """Return what two runs of the tap emit; rows are deleted and moved between them."""
-    with Sandbox(customers=0, clock=account.NOW.timestamp) as sandbox:
-        account.fill(sandbox)
-        config = {
-            "api_key": sandbox.key,
-            "api_url": sandbox.url,
-            "rate_limit_store": "memory",
-            "history_days": 0,
-            "detect_deletes": True,
-            "max_delete_percent": 100,
-            "detail_streams": ["estimates"],
-            "snapshot_url": f"sqlite:///{tmp_path_factory.mktemp('snapshot')}/snapshot.db",
-        }
-        streams = (*account.TABLES, "deleted_rows")
-        first = run_tap(config, *streams)
-        account.change(sandbox)
-        return RunResult(first.stdout + run_tap(config, *streams, state=first.state).stdout)
+    return RunResult("".join(account.emit(tmp_path_factory.mktemp("snapshot"))))
 
 
 def postgres_query(
@@ -114,15 +94,15 @@ def views(query: Query) -> Query:
 @pytest.mark.parametrize("name", ANSWERS)
 def test_an_answer_is_as_counted_by_hand(name: str, views: Query) -> None:
     """Every column and row, in this order."""
-    columns, expected = _counted_by_hand(name)
+    columns, expected = account.counted_by_hand(name)
     names, rows = views(f'select * from "{_VIEWS}".{name}')
     assert names == columns
-    assert [[_text(cell) for cell in row] for row in rows] == expected
+    assert [[account.as_text(cell) for cell in row] for row in rows] == expected
 
 
 def test_what_was_counted_by_hand_is_what_is_answered() -> None:
     """No file is left over."""
-    assert sorted(path.stem for path in _EXPECTED.iterdir()) == list(ANSWERS)
+    assert sorted(path.stem for path in account.EXPECTED.iterdir()) == list(ANSWERS)
 
 
 def test_the_printed_statements_create_the_views(query: Query) -> None:
@@ -131,9 +111,9 @@ def test_the_printed_statements_create_the_views(query: Query) -> None:
     query(printed)
     for name in ANSWERS:
         columns, _ = query(f'select * from "my ""views""".{name}')
-        assert columns == _counted_by_hand(name)[0]
+        assert columns == account.counted_by_hand(name)[0]
     _, rows = query('select customer_id, unpaid from "my ""views""".receivables_by_age')
-    assert [[_text(cell) for cell in row] for row in rows] == [
+    assert [[account.as_text(cell) for cell in row] for row in rows] == [
         ["1", "340.05"],
         ["2", "335.00"],
         ["4", "70.00"],
@@ -154,7 +134,7 @@ def test_a_view_needs_no_tables_but_those_of_its_streams(name: str, emitted: Run
         if "estimates" in answer.streams:
             query(f"alter table {_QUOTED_TABLES}.estimates drop column custom_status")
         query(printed)
-        assert query(f"select * from answers.{name}")[0] == _counted_by_hand(name)[0]
+        assert query(f"select * from answers.{name}")[0] == account.counted_by_hand(name)[0]
 
 
 def test_rows_that_cannot_be_recognised_as_deleted_count(emitted: RunResult) -> None:
@@ -212,17 +192,3 @@ def _print_views(*arguments: str) -> str:
     ended = CliRunner().invoke(answers, ["views", *arguments], catch_exceptions=False)
     assert ended.exit_code == 0
     return ended.stdout
-
-
-def _counted_by_hand(name: str) -> tuple[list[str], list[list[str]]]:
-    with (_EXPECTED / f"{name}.csv").open(encoding="utf-8", newline="") as file:
-        columns, *rows = csv.reader(file)
-    return columns, rows
-
-
-def _text(cell: Any) -> str:
-    """Return a cell as the files have it. A float has no place here: money is exact."""
-    assert not isinstance(cell, float)
-    if isinstance(cell, bool):
-        return str(cell).lower()
-    return "" if cell is None else str(cell)
