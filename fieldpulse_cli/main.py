@@ -28,6 +28,7 @@ from fieldpulse_cli.doctor.report import report_lines
 from fieldpulse_cli.doctor.store_check import store_finding
 from fieldpulse_cli.doctor.write_probe import WARNING, WriteProbe
 from fieldpulse_cli.history.commands import runs, status
+from fieldpulse_cli.meltano import use_settings_of_meltano, variables_of_plugin
 from fieldpulse_cli.page.command import report
 from fieldpulse_cli.page.serve_command import serve
 from fieldpulse_plugin.environment import environment_variables, settings_from_environment
@@ -46,8 +47,10 @@ def commands() -> None:
     """See what ran, check a FieldPulse account, receive its webhooks, settle uncertain writes.
 
     All commands take the settings of the tap or the target from environment variables (TAP_FIELDPULSE_…,
-    TARGET_FIELDPULSE_…) or from a `.env` file in the working directory.
+    TARGET_FIELDPULSE_…) or from a `.env` file in the working directory. As a utility of Meltano (`meltano invoke
+    fieldpulse:status`), they take them from `meltano.yml`.
     """
+    use_settings_of_meltano()
 
 
 @commands.command()
@@ -89,8 +92,8 @@ def doctor(
     if write_probe and not yes:
         click.confirm(f"{WARNING}\nContinue?", abort=True, err=True)
     signal.signal(signal.SIGTERM, end_by_signal)  # so that a write probe cleans up
-    environment = environment_variables()
     prefixes = _prefixes(plugin)
+    environment = environment_variables() | (variables_of_plugin(plugin) if plugin else {})
     prefix, config = _shared_settings(environment, prefixes)
     settings = client_settings(config)
     if profile_path:

@@ -77,20 +77,25 @@ class _Rejects:
         )
 
 
-@click.group()
+@click.group(invoke_without_command=True)
 @click.option("--config", "paths", multiple=True, help="Settings, as of target-fieldpulse. Default: the environment.")
 @click.pass_context
 def rejects(context: click.Context, paths: tuple[str, ...]) -> None:
-    """List, replay and drop the records that were rejected, failed or are uncertain, and were not written since."""
+    """List, replay and drop the records that were rejected, failed or are uncertain, and were not written since.
+
+    Without a command, it lists them.
+    """
     files = tuple(path for path in paths if path != "ENV")
     option = next(each for each in context.command.params if isinstance(each, click.Option))
     config = dict(TargetFieldPulse.cb_config(context, option, files).config)
     if len(files) == len(paths) and files:
         context.obj = config
-        return
-    TargetFieldPulse.append_builtin_config(TargetFieldPulse.config_jsonschema)
-    properties = TargetFieldPulse.config_jsonschema["properties"]
-    context.obj = config | settings_from_environment("TARGET_FIELDPULSE_", properties, environment_variables())
+    else:
+        TargetFieldPulse.append_builtin_config(TargetFieldPulse.config_jsonschema)
+        properties = TargetFieldPulse.config_jsonschema["properties"]
+        context.obj = config | settings_from_environment("TARGET_FIELDPULSE_", properties, environment_variables())
+    if context.invoked_subcommand is None:
+        context.invoke(list_rejects, as_json=False)
 
 
 @rejects.command("list")

@@ -23,6 +23,8 @@ BLOCKS: dict[str, Callable[[], str]] = {
     "tap settings": lambda: settings.table_of(TapFieldPulse),
     "target settings": lambda: settings.table_of(TargetFieldPulse),
     "meltano definitions": settings.snippet,
+    "meltano settings": settings.table_of_utility,
+    "meltano commands": settings.table_of_commands,
     "streams": streams.streams_table,
     "filters": streams.filters_table,
     "writes": writes.streams_table,
@@ -61,7 +63,9 @@ def documents() -> Iterator[tuple[Path, str]]:
     """
     for plugin in (TapFieldPulse, TargetFieldPulse):
         plugin.append_builtin_config(plugin.config_jsonschema)
-        yield ROOT / "plugins" / f"{plugin.name}.meltano.yml", settings.definition(plugin)
+    yield ROOT / "plugins" / "fieldpulse.meltano.yml", settings.project_definitions()
+    for name, text in settings.hub_definitions():
+        yield ROOT / "plugins" / f"{name}.yml", text
     for name, text in dictionary.pages():
         yield DICTIONARY / name, text
     texts = {path: path.read_text("utf-8") for path in pages() if path.parent != DICTIONARY}

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import yaml
 
+from fieldpulse_cli.__main__ import commands
+from fieldpulse_cli.meltano import UTILITY_SETTINGS
 from tap_fieldpulse.tap import TapFieldPulse
 from target_fieldpulse.target import TargetFieldPulse
 
@@ -13,6 +16,8 @@ from .tables import table
 
 Plugin = type[TapFieldPulse] | type[TargetFieldPulse]
 
+_HEADING = "# Written by `make fix` from the code.\n"
+_BESIDE_THE_PROJECT = "-e ${MELTANO_PROJECT_ROOT}/../singer-fieldpulse"  # until the first release
 _FROM_THE_SDK = ("stream_map", "faker", "flattening")
 # Not `decimal`: Meltano 4.4 fails at each such value from the environment. As a string, 0.5 comes as a number from
 # meltano.yml and as text from the environment; the plugins accept both.
@@ -29,45 +34,85 @@ def table_of(plugin: Plugin) -> str:
     return table(("setting", "type", "default", "meaning"), rows)
 
 
-def definition(plugin: Plugin) -> str:
-    """Return the definition of a plugin for a Meltano project, as a file."""
-    text: str = yaml.safe_dump(
-        {"plugins": {_kind(plugin): [_plugin(plugin, "-e ${MELTANO_PROJECT_ROOT}", _described)]}},
-        sort_keys=False,
-        width=110,
-        allow_unicode=True,
+def table_of_utility() -> str:
+    """Return the settings of the utility as a table."""
+    rows = [(f"`{name}`", _default(name, schema), schema["description"]) for name, schema in UTILITY_SETTINGS.items()]
+    return table(("setting", "default", "meaning"), rows)
+
+
+def table_of_commands() -> str:
+    """Return the commands of the utility as a table."""
+    return table(
+        ("command", "what it does"),
+        [(f"`meltano invoke fieldpulse:{name}`", each["description"]) for name, each in _commands().items()],
     )
-    return f"# Written by `make fix` from the code.\n{text}"
+
+
+def hub_definitions() -> Iterator[tuple[str, str]]:
+    """Yield the name of each plugin, and its definition as Meltano Hub has it: for `meltano add --from-ref`."""
+    for definition in _definitions(_BESIDE_THE_PROJECT, _described):
+        definition.pop("plugin_type")
+        text: str = yaml.safe_dump(definition, sort_keys=False, width=110, allow_unicode=True)
+        yield definition["name"], f"{_HEADING}{text}"
+
+
+def project_definitions() -> str:
+    """Return the definitions of all plugins as a file that the `meltano.yml` of this repository includes."""
+    return "\n".join([_HEADING.strip(), *_lines("-e ${MELTANO_PROJECT_ROOT}"), ""])
 
 
 def snippet() -> str:
-    """Return the definitions of both plugins as YAML to paste: every setting on a line, without descriptions."""
-    lines = ["plugins:"]
-    for plugin in (TapFieldPulse, TargetFieldPulse):
-        lines += [f"  {_kind(plugin)}:"]
-        for name, value in _plugin(plugin, "-e ${MELTANO_PROJECT_ROOT}/../singer-fieldpulse", _short).items():
+    """Return the definitions of all plugins as YAML to paste."""
+    return "\n".join(["```yaml", *_lines(_BESIDE_THE_PROJECT), "```\n"])
+
+
+def _lines(pip_url: str) -> Iterator[str]:
+    """Yield the definitions as YAML, without descriptions and defaults: every setting and command on a line."""
+    yield "plugins:"
+    for definition in _definitions(pip_url, _short):
+        yield f"  {definition.pop('plugin_type')}:"
+        for name, value in definition.items():
             if name == "settings":
-                lines += ["    settings:", *(f"    - {_flow(setting)}" for setting in value)]
+                yield from ("    settings:", *(f"    - {_flow(setting)}" for setting in value))
+            elif name == "commands":
+                yield from ("    commands:", *(f"      {command}: {_flow(each)}" for command, each in value.items()))
             else:
-                text = _flow(value) if isinstance(value, list) else value
-                lines.append(f"  {'-' if name == 'name' else ' '} {name}: {text}")
-    return "\n".join(["```yaml", *lines, "```\n"])
+                yield f"  {'-' if name == 'name' else ' '} {name}: {_flow(value) if isinstance(value, list) else value}"
 
 
-def _plugin(plugin: Plugin, pip_url: str, setting: Any) -> dict[str, Any]:
-    return {
-        "name": plugin.name,
-        "namespace": plugin.name.replace("-", "_"),
+def _definitions(pip_url: str, setting: Callable[[str, dict[str, Any]], dict[str, Any]]) -> Iterator[dict[str, Any]]:
+    for plugin, plugin_type in ((TapFieldPulse, "extractors"), (TargetFieldPulse, "loaders")):
+        properties = plugin.config_jsonschema["properties"]
+        yield {
+            "plugin_type": plugin_type,
+            "name": plugin.name,
+            "namespace": plugin.name.replace("-", "_"),
+            "variant": "singer-fieldpulse",
+            "label": "FieldPulse",
+            "pip_url": pip_url,
+            "executable": plugin.name,
+            "capabilities": [str(capability.value) for capability in plugin.capabilities],
+            "settings_group_validation": [["api_key"], ["api_key_file"]],
+            "settings": [setting(name, schema) for name, schema in properties.items()],
+        }
+    yield {
+        "plugin_type": "utilities",
+        "name": "fieldpulse",
+        "namespace": "fieldpulse",
+        "variant": "singer-fieldpulse",
         "label": "FieldPulse",
-        "pip_url": pip_url,
-        "executable": plugin.name,
-        "capabilities": [str(capability.value) for capability in plugin.capabilities],
-        "settings": [setting(name, schema) for name, schema in plugin.config_jsonschema["properties"].items()],
+        "pip_url": f"{pip_url}[report,webhooks]",
+        "executable": "fieldpulse",
+        "settings": [setting(name, schema) for name, schema in UTILITY_SETTINGS.items()],
+        "commands": _commands(),
     }
 
 
-def _kind(plugin: Plugin) -> str:
-    return "extractors" if plugin is TapFieldPulse else "loaders"
+def _commands() -> dict[str, dict[str, str]]:
+    return {
+        name: {"args": name, "description": (command.help or "").split("\n\n")[0].replace("\n", " ")}
+        for name, command in sorted(commands.commands.items())
+    }
 
 
 def _flow(value: Any) -> str:

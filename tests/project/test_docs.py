@@ -6,12 +6,8 @@ import re
 from pathlib import Path
 
 import pytest
-import yaml
 
 from scripts.docs.documents import ROOT, documents, pages
-from scripts.docs.settings import Plugin
-from tap_fieldpulse.tap import TapFieldPulse
-from target_fieldpulse.target import TargetFieldPulse
 
 LONGEST_LINE = 200
 LONGEST_README = 150
@@ -56,33 +52,6 @@ def test_sentences_are_short(path: Path) -> None:
         paragraphs = re.split(r"\n\s*\n|\n(?=[-*|] |\d+\. )|\|", prose)
         sentences = [part for paragraph in paragraphs for part in re.split(r"(?<=[.!?:;])\s", paragraph)]
         assert [sentence for sentence in sentences if len(sentence.split()) > LONGEST_SENTENCE] == []
-
-
-@pytest.mark.parametrize("plugin", [TapFieldPulse, TargetFieldPulse])
-def test_meltano_knows_every_setting(plugin: Plugin) -> None:
-    """A setting that Meltano does not know cannot be set there; a secret that it does not guard would be shown."""
-    text = (ROOT / "plugins" / f"{plugin.name}.meltano.yml").read_text("utf-8")
-    (definition,) = next(iter(yaml.safe_load(text)["plugins"].values()))
-    plugin.append_builtin_config(plugin.config_jsonschema)  # whichever test comes first
-    properties = plugin.config_jsonschema["properties"]
-    assert {setting["name"] for setting in definition["settings"]} == set(properties)
-    secrets = {"api_key", "webhook_token", "webhook_secret"} & set(properties)
-    assert {setting["name"] for setting in definition["settings"] if setting.get("sensitive")} == secrets
-
-
-@pytest.mark.parametrize("plugin", ["tap", "target"])
-def test_every_default_is_of_the_kind_that_meltano_is_told(plugin: str) -> None:
-    """Meltano reads a default as its kind, and fails on one that is not."""
-    text = (ROOT / "plugins" / f"{plugin}-fieldpulse.meltano.yml").read_text("utf-8")
-    (definition,) = next(iter(yaml.safe_load(text)["plugins"].values()))
-    kinds = {"object": dict, "array": list, "boolean": bool, "integer": int, "options": str, "date_iso8601": str}
-    kinds["string"] = object  # of numbers, too: Meltano converts only text
-    wrong = [
-        setting["name"]
-        for setting in definition["settings"]
-        if not isinstance(setting.get("value", kinds[setting["kind"]]()), kinds[setting["kind"]])
-    ]
-    assert wrong == []
 
 
 @pytest.mark.parametrize(

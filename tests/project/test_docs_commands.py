@@ -27,6 +27,7 @@ from jsonschema import Draft7Validator
 from sqlalchemy import create_engine, text
 
 from fieldpulse_api.resources.catalogue import BY_NAME, RESOURCES, WRITABLE
+from fieldpulse_cli.meltano import UTILITY_SETTINGS
 from fieldpulse_plugin.environment import environment_variables
 from fieldpulse_sandbox import poke
 from fieldpulse_sandbox.sandbox import Sandbox
@@ -188,7 +189,7 @@ def test_options_and_settings_exist(page: Path) -> None:
     lines = [line for line in content.splitlines() if re.match(r"\$ .*(tap|target)?-?fieldpulse", line)]
     options = {option for line in lines for option in re.findall(r"(?<!\S)--[a-z-]+", line.partition("meltano ")[0])}
     options |= set(re.findall(r"`(--[a-z-]+[a-z])", content))
-    assert options <= known_options() | {"--interval"}  # Meltano's
+    assert options <= known_options() | {"--interval", "--no-install"}  # Meltano's
     keys_of_bodies = {ROOT / "docs" / "api-facts.md", ROOT / "docs" / "sandbox" / "faults.md"}
     settings_of_others = {ROOT / "docs" / "operations" / "works-with.md", ROOT / "docs" / "target" / "sources.md"}
     if page not in keys_of_bodies | settings_of_others:
@@ -216,9 +217,11 @@ def test_yaml_has_known_settings(block: Block) -> None:
     """Of Meltano definitions and of settings alike."""
     content = yaml.safe_load(block.content)
     for kind, definitions in content.pop("plugins", {}).items():
-        (definition,) = definitions
-        if definition["name"] != "target-postgres":  # its settings are its own
-            check_definition(PLUGINS[kind], definition)
+        for definition in definitions:
+            if kind == "utilities":
+                assert set(definition.get("config", {})) <= set(UTILITY_SETTINGS)
+            elif definition["name"] != "target-postgres":  # its settings are its own
+                check_definition(PLUGINS[kind], definition)
     check_settings(content.pop("config", {}))
     content.pop("select", None)
     check_settings(content)

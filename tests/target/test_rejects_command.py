@@ -73,6 +73,7 @@ def test_open_rejects_are_listed_and_shown(sandbox: Sandbox, target_config: Conf
     assert (listed.count("\n"), max(map(len, listed.splitlines())) <= 80) == (3, True)
     assert listed.replace("\n", "").isprintable()
     assert "Grace" not in listed
+    assert rejects(target_config, tmp_path).stdout == listed
     facts = json.loads(rejects(target_config, tmp_path, "list", "--json").stdout)
     assert [(each["times"], each["in_file"]) for each in facts] == [(1, True), (1, True)]
     in_full = rejects(target_config, tmp_path, "show", "long" * 10).stdout
