@@ -28,6 +28,7 @@ from fieldpulse_cli.doctor.report import report_lines
 from fieldpulse_cli.doctor.store_check import store_finding
 from fieldpulse_cli.doctor.write_probe import WARNING, WriteProbe
 from fieldpulse_cli.history.commands import runs, status
+from fieldpulse_cli.mcp_server.command import mcp
 from fieldpulse_cli.meltano import use_settings_of_meltano, variables_of_plugin
 from fieldpulse_cli.page.command import report
 from fieldpulse_cli.page.serve_command import serve
@@ -130,6 +131,7 @@ commands.add_command(status)
 commands.add_command(runs)
 commands.add_command(report)
 commands.add_command(serve)
+commands.add_command(mcp)
 
 
 def _check_profile_path(path: Path, settings: ClientSettings, environment: Mapping[str, str]) -> None:

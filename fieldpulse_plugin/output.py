@@ -24,8 +24,13 @@ def hide_environment_secrets() -> None:
             hide(value.strip())
 
 
-def for_output(text: str) -> str:
-    """Return a text without secrets, with everything escaped that is not printable."""
+def without_secrets(text: str) -> str:
+    """Return a text without the secrets of this process."""
     for secret in _secrets:
         text = text.replace(secret, "[…]")
-    return printable(text)
+    return text
+
+
+def for_output(text: str) -> str:
+    """Return a text without secrets, with everything escaped that is not printable."""
+    return printable(without_secrets(text))

@@ -15,7 +15,20 @@ from pathlib import Path
 from tap_fieldpulse.tap import TapFieldPulse
 from target_fieldpulse.target import TargetFieldPulse
 
-from . import answers, commands, dictionary, domains, errors, sandbox, settings, sources, streams, works_with, writes
+from . import (
+    answers,
+    commands,
+    dictionary,
+    domains,
+    errors,
+    mcp_tools,
+    sandbox,
+    settings,
+    sources,
+    streams,
+    works_with,
+    writes,
+)
 
 ROOT = Path(__file__).parent.parent.parent
 DICTIONARY = ROOT / "docs" / "tap" / "dictionary"
@@ -35,6 +48,7 @@ BLOCKS: dict[str, Callable[[], str]] = {
     "errors": errors.errors_table,
     "exit statuses": errors.exit_statuses_table,
     "fieldpulse help": commands.fieldpulse_help,
+    "mcp tools": mcp_tools.tools_table,
     "works-with requirements": works_with.requirements_table,
     "works-with representations": works_with.representations_table,
     "works-with results": works_with.results_table,

@@ -179,7 +179,7 @@ class Shaper:
         return value
 
     def _forbidden(self, name: str) -> bool:
-        return name in self._never or _is_secret(name)
+        return name in self._never or is_secret_name(name)
 
 
 def _int64(value: Any) -> int | None:
@@ -211,7 +211,8 @@ def _nested(shape: Convert) -> Convert:
 
 
 @lru_cache(maxsize=4096)
-def _is_secret(name: str) -> bool:
+def is_secret_name(name: str) -> bool:
+    """Return whether a field of this name may hold a secret."""
     return bool(_SECRET.search(name))
 
 

@@ -6,6 +6,7 @@ import logging
 import threading
 import time
 from collections.abc import Callable
+from typing import Protocol
 
 from fieldpulse_api.errors import (
     FieldPulseError,
@@ -37,6 +38,16 @@ class RunStopped(Exception):
     """The run was stopped before the outcome of a write was known."""
 
 
+class RecordObserver(Protocol):
+    """What another program learns of each record. Called by the threads that write records."""
+
+    def planned(self, plan: Plan, services: RunServices) -> None:
+        """Look at a plan before it is executed. Any error but a RecordError ends the run: nothing is sent."""
+
+    def ended(self, result: WriteResult, error: FieldPulseError | None) -> None:
+        """Learn the outcome of a record, and why it was not written."""
+
+
 class RecordWriter:
     """Writes records. May be used by many threads.
 
@@ -54,7 +65,9 @@ class RecordWriter:
         outcomes: Outcomes,
         value_counts: ValueCounts,
         stopped: threading.Event,
+        observer: RecordObserver | None = None,
     ) -> None:
+        self._observer = observer
         self._services, self._waiting, self._unwritten = services, waiting, unwritten
         self._server_failures, self._states, self._stopped = server_failures, states, stopped
         self._outcomes, self._value_counts = outcomes, value_counts
@@ -85,6 +98,8 @@ class RecordWriter:
         else:
             self._outcomes.count_outcome(submission.stream, result.outcome)
             self._audit(submission, result, plan)
+            if self._observer:
+                self._observer.ended(result, None)
             if result.outcome in SETTLED:
                 self._close_rejects(submission, plan)
             self._states.close_ticket(submission.ticket)
@@ -94,12 +109,17 @@ class RecordWriter:
     def _execute(self, services: RunServices, record: ParsedRecord, plan: Plan) -> WriteResult:
         """Execute a plan, or if the row of the record's key is gone, that of the row that matches instead."""
         try:
-            return services.executor.execute(plan)
+            return self._execute_plan(services, plan)
         except RowNotFound:
             is_by_key = plan.ledger_key.kind is KeyKind.EXTERNAL_ID and record.row_id is None
             if plan.action != "update" or not is_by_key:
                 raise
-            return services.executor.execute(services.planner.plan_survivor(record, plan))
+            return self._execute_plan(services, services.planner.plan_survivor(record, plan))
+
+    def _execute_plan(self, services: RunServices, plan: Plan) -> WriteResult:
+        if self._observer:
+            self._observer.planned(plan, services)
+        return services.executor.execute(plan)
 
     def _report_dropped(self, submission: Submission, plan: Plan) -> None:
         """Count and name the values of a written record that were left out."""
@@ -166,6 +186,8 @@ class RecordWriter:
         """Count and audit a record that was not written, and note in the ledger that the row of its key is outdated."""
         self._outcomes.count_outcome(submission.stream, outcome)
         self._audit(submission, WriteResult(outcome), plan, error)
+        if self._observer:
+            self._observer.ended(WriteResult(outcome), error)
         if not self._unwritten.is_dry:
             key = plan.ledger_key if plan else submission.record.key
             is_row_certain = outcome == "rejected"

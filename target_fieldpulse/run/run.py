@@ -44,7 +44,7 @@ from target_fieldpulse.writing.services import Waiter
 from .keyed_executor import KeyedExecutor, OrderingKey
 from .limit_check import LimitCheck
 from .ordering_keys import keys_read, keys_written
-from .record_writer import RecordWriter, RunStopped
+from .record_writer import RecordObserver, RecordWriter, RunStopped
 from .server_failures import ServerFailures
 from .state_queue import State, StateQueue
 from .unwritten_records import UnwrittenRecords
@@ -70,13 +70,14 @@ class TargetRun:
         *,
         on_error: Callable[[BaseException], None] = lambda _: None,
         client_factory: ClientFactory = Client,
+        observer: RecordObserver | None = None,
     ) -> None:
         """Check the paths of all files, before anything is read. Raises: ConfigError.
 
         `input_streams` are the streams of the input that stream maps rename, as far as they are known by now.
-        `on_error` gets the error that ends the run, in the thread that met it.
+        `on_error` gets the error that ends the run, in the thread that met it. `observer` learns of each record.
         """
-        self._input_streams = input_streams
+        self._input_streams, self._observer = input_streams, observer
         self._settings, self._policy, self._is_dry = settings, settings.policy, settings.dry_run
         self._emit_state, self._on_error, self._client_factory = emit, on_error, client_factory
         self._codec = FieldCodec(settings.record_zone, settings.phone_region, api_zone=settings.zone)
@@ -105,6 +106,7 @@ class TargetRun:
             outcomes=self._outcomes,
             value_counts=self._value_counts,
             stopped=self._stopped,
+            observer=observer,
         )
         self._limit_check: LimitCheck | None = None
         if self._safety_limits and not self._is_dry:
@@ -243,7 +245,7 @@ class TargetRun:
         lines = self._value_counts.lines(self._settings.record_zone), summary_table(counts, is_dry=self._is_dry)
         for line in chain(*lines):
             _LOGGER.info("%s", line)
-        if self._is_dry and self._outcomes["rejected"]:
+        if self._is_dry and self._outcomes["rejected"] and self._observer is None:
             hint = dry_rejects_hint(self._outcomes["rejected"], self._settings.rejects_path_of_run)
             _LOGGER.warning("%s", hint)
         if self._open_rejects.count:

@@ -27,6 +27,7 @@ from jsonschema import Draft7Validator
 from sqlalchemy import create_engine, text
 
 from fieldpulse_api.resources.catalogue import BY_NAME, RESOURCES, WRITABLE
+from fieldpulse_cli.mcp_server.command import mcp
 from fieldpulse_cli.meltano import UTILITY_SETTINGS
 from fieldpulse_plugin.environment import environment_variables
 from fieldpulse_sandbox import poke
@@ -204,7 +205,13 @@ def test_json_is_configuration_or_records(block: Block) -> None:
     else:
         messages = [json.loads(block.content)]
     for message in messages:
-        if message.get("stream") not in BY_NAME and message.get("type") in ("SCHEMA", "RECORD"):
+        if "mcpServers" in message:
+            for server in message["mcpServers"].values():
+                assert mcp.make_parser(click.Context(mcp)).parse_args(server["args"][1:])
+                check_settings(
+                    {name.removeprefix("TAP_FIELDPULSE_").lower(): value for name, value in server["env"].items()}
+                )
+        elif message.get("stream") not in BY_NAME and message.get("type") in ("SCHEMA", "RECORD"):
             assert block.file, "the record of a source is mapped by a command of the page"
         elif message.get("type") == "RECORD":
             check_record(message["stream"], message["record"])

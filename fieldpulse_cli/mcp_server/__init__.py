@@ -1,0 +1,1 @@
+"""`fieldpulse mcp`: the account as tools for an agent, over the Model Context Protocol."""

@@ -1,0 +1,92 @@
+"""Which rows an agent wants: the catalogue's filters, any other column by its value, and a text anywhere in the row."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import replace
+from typing import Any
+
+from fieldpulse_api.errors import ConfigError, UserError, got_and_allowed
+from fieldpulse_api.reading.pages import Row
+from fieldpulse_api.resources.model import Resource
+from fieldpulse_api.values.text import normalized
+from tap_fieldpulse.reading.filters import Filters, Test
+from tap_fieldpulse.records.shaper import is_secret_name
+
+from .account import Account
+from .results import Record
+
+_NESTED = ("object", "array")
+_PHONE_SIGNS = re.compile(r"[\s().+/-]")
+_MIN_DIGITS = 4
+
+
+def is_nested(schema: Mapping[str, Any]) -> bool:
+    """Return whether a column holds an object or a list."""
+    types = schema.get("type", [])
+    return any(name in _NESTED for name in ([types] if isinstance(types, str) else types))
+
+
+def column_names(resource: Resource) -> list[str]:
+    """Return the columns of a stream that have a single value."""
+    properties = resource.schema["properties"]
+    return [name for name, schema in properties.items() if not (is_nested(schema) or is_secret_name(name))]
+
+
+def filters_of(account: Account, resource: Resource, wanted: Mapping[str, Any]) -> Filters:
+    """Return the filters that a model asked for. Raises: UserError for a name or a value that does not exist."""
+    catalogue_names = {each.name for each in resource.filters}
+    columns = column_names(resource)
+    where = f"filters of {resource.name}"
+    for name in wanted:
+        if name not in catalogue_names and name not in columns:
+            what = f"Unknown filter: {got_and_allowed(name, [*sorted(catalogue_names), *columns])}."
+            raise UserError(what, where=where, hint="`describe` lists filters and columns")
+    try:
+        filters = account.filters(resource, {name: wanted[name] for name in wanted if name in catalogue_names})
+    except ConfigError as error:
+        hint = "use a name as it is in FieldPulse, or an id"
+        raise UserError(error.what, where=f"{where} · {error.where.rpartition('.')[2]}", hint=hint) from None
+    tests = [_column_test(name, wanted[name]) for name in wanted if name not in catalogue_names]
+    return replace(filters, tests=(*filters.tests, *tests))
+
+
+def with_text(filters: Filters, text: str, to_record: Callable[[Row], Record]) -> Filters:
+    """Return filters that also require all words of a text in the record of a row, in any case and order.
+
+    The record is searched and not the row, which has secrets. FieldPulse's own search is sent along; whether it finds
+    the same is checked as for any filter.
+    """
+    words = normalized(text).split()
+    digits = _PHONE_SIGNS.sub("", text)
+    number = digits if digits.isdecimal() and len(digits) >= _MIN_DIGITS else None
+
+    def matches(row: Row) -> bool:
+        values = list(_values(to_record(row)))
+        content = " ".join(" ".join(value.casefold().split()) for value in values)
+        if all(word in content for word in words):
+            return True
+        return number is not None and any(number in _PHONE_SIGNS.sub("", value) for value in values)
+
+    return replace(filters, query={**filters.query, "search": text}, tests=(*filters.tests, matches))
+
+
+def _column_test(name: str, wanted: Any) -> Test:
+    values = {_comparable(each) for each in (wanted if isinstance(wanted, list) else [wanted])}
+    return lambda row: _comparable(row.get(name)) in values
+
+
+def _comparable(value: Any) -> str:
+    return "" if value is None else normalized(value)
+
+
+def _values(value: Any) -> Iterator[str]:
+    if isinstance(value, dict):
+        for element in value.values():
+            yield from _values(element)
+    elif isinstance(value, list):
+        for element in value:
+            yield from _values(element)
+    elif value is not None and not isinstance(value, bool):
+        yield str(value)
