@@ -38,6 +38,7 @@ from fieldpulse_plugin.private_files import check_distinct, replace_file
 from fieldpulse_plugin.settings import SHARED_SETTINGS, client_settings
 from fieldpulse_plugin.store_urls import files_of_store
 from fieldpulse_plugin.validation import check_settings
+from target_fieldpulse.importing.commands import import_file, move
 
 _STORES = {"ledger": "TARGET_FIELDPULSE_LEDGER_URL", "snapshot": "TAP_FIELDPULSE_SNAPSHOT_URL"}
 _PREFIXES = {"tap": "TAP_FIELDPULSE_", "target": "TARGET_FIELDPULSE_"}
@@ -132,6 +133,8 @@ commands.add_command(runs)
 commands.add_command(report)
 commands.add_command(serve)
 commands.add_command(mcp)
+commands.add_command(import_file)
+commands.add_command(move)
 
 
 def _check_profile_path(path: Path, settings: ClientSettings, environment: Mapping[str, str]) -> None:

@@ -13,7 +13,6 @@ from pathlib import Path
 from typing import Any
 
 import click
-from singer_sdk.plugin_base import _ConfigInput
 from sqlalchemy import delete
 
 from fieldpulse_api.errors import RecordInvalid, RunLocked
@@ -21,10 +20,9 @@ from fieldpulse_api.http.client import Client
 from fieldpulse_api.reading.account import read_account_id
 from fieldpulse_api.values.scalars import iso_timestamp
 from fieldpulse_api.values.strict_json import encode
-from fieldpulse_plugin.console_log import adapt_sdk_logging
-from fieldpulse_plugin.environment import environment_variables, settings_from_environment
 from fieldpulse_plugin.output import for_output
 
+from .command_run import CONFIG_OPTION, read_config, run_target
 from .ledger.run_marker import RunMarkers
 from .ledger.tables import REJECTS, LedgerDatabase
 from .reporting.open_rejects import RejectEntry, read_all_entries
@@ -78,22 +76,14 @@ class _Rejects:
 
 
 @click.group(invoke_without_command=True)
-@click.option("--config", "paths", multiple=True, help="Settings, as of target-fieldpulse. Default: the environment.")
+@CONFIG_OPTION
 @click.pass_context
 def rejects(context: click.Context, paths: tuple[str, ...]) -> None:
     """List, replay and drop the records that were rejected, failed or are uncertain, and were not written since.
 
     Without a command, it lists them.
     """
-    files = tuple(path for path in paths if path != "ENV")
-    option = next(each for each in context.command.params if isinstance(each, click.Option))
-    config = dict(TargetFieldPulse.cb_config(context, option, files).config)
-    if len(files) == len(paths) and files:
-        context.obj = config
-    else:
-        TargetFieldPulse.append_builtin_config(TargetFieldPulse.config_jsonschema)
-        properties = TargetFieldPulse.config_jsonschema["properties"]
-        context.obj = config | settings_from_environment("TARGET_FIELDPULSE_", properties, environment_variables())
+    context.obj = read_config(context, paths)
     if context.invoked_subcommand is None:
         context.invoke(list_rejects, as_json=False)
 
@@ -211,16 +201,7 @@ def _run(config: Mapping[str, Any], lines: Iterable[RejectLine]) -> int:
             text.write(schema_line.decode(errors="surrogateescape"))
         text.write(line.line.decode(errors="surrogateescape").rstrip("\n") + "\n")
     text.seek(0)
-    config_input = _ConfigInput()
-    config_input.config = dict(config)
-    if config.get("on_reject") == "fail_once":
-        config_input.config["on_reject"] = "fail"  # a person waits for the answer
-    adapt_sdk_logging()
-    try:
-        TargetFieldPulse.invoke(config=config_input, file_input=text)
-    except SystemExit as ended:
-        return ended.code if isinstance(ended.code, int) else 1
-    return 0
+    return run_target(config, text)
 
 
 def _remove(found: _Rejects, entries: Iterable[RejectEntry], *, deletes: bool) -> list[RejectEntry]:

@@ -35,6 +35,8 @@ EXTERNAL_ID = "external_id"
 COMPANY_ID = "company_id"
 INPUT_STREAM = "_sdc_input_stream"
 """The property that says from which stream of the input a stream map made the record."""
+ROW_NUMBER = "_sdc_row_number"
+"""The property that says in which row of a person's file the record is."""
 DELETED_AT = ("_sdc_deleted_at", "deleted_at")
 _MAX_EXTERNAL_ID_CHARACTERS = 500  # the ledger stores 512, with the prefix of the kind
 _MAX_ROW_ID = 2**63 - 1

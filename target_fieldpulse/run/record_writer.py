@@ -18,7 +18,7 @@ from fieldpulse_api.errors import (
 )
 from target_fieldpulse.planning.plan import Plan
 from target_fieldpulse.records.ledger_key import KeyKind, LedgerKey
-from target_fieldpulse.records.parsed_record import ParsedRecord
+from target_fieldpulse.records.parsed_record import ROW_NUMBER, ParsedRecord
 from target_fieldpulse.reporting.audit import OUTCOMES_IN_LEDGER
 from target_fieldpulse.reporting.open_rejects import SETTLED
 from target_fieldpulse.reporting.outcomes import Outcome, Outcomes, WriteResult
@@ -138,6 +138,7 @@ class RecordWriter:
     def _reject(self, submission: Submission, error: RecordError | UncertainWrite, plan: Plan | None) -> None:
         if isinstance(error, UncertainWrite) and self._stopped.is_set():
             raise RunStopped from None
+        _add_row_number(error, submission.record)
         outcome: Outcome = "uncertain" if isinstance(error, UncertainWrite) else "rejected"
         rejected_at = time.time()
         self._store(submission, outcome, error, plan, rejected_at=rejected_at)
@@ -149,6 +150,7 @@ class RecordWriter:
 
         Raises: ServerError if too many records fail.
         """
+        _add_row_number(error, submission.record)
         entry = self._services().ledger.find(plan.ledger_key)
         outcome: Outcome = "uncertain" if entry and entry.status == "pending" else "failed"
         rejected_at = time.time()
@@ -192,3 +194,10 @@ class RecordWriter:
             key = plan.ledger_key if plan else submission.record.key
             is_row_certain = outcome == "rejected"
             self._services().ledger.mark_outdated(key, rejected_at=rejected_at, is_row_certain=is_row_certain)
+
+
+def _add_row_number(error: FieldPulseError, record: ParsedRecord) -> None:
+    """Add to an error in which row of a person's file its record is."""
+    row = record.values.get(ROW_NUMBER)
+    if row is not None:
+        error.where = f"row {row} · {error.where}"

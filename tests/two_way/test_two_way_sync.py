@@ -59,7 +59,9 @@ class TwoWaySync:
         """Send what changed in FieldPulse to the CRM."""
         streams = ("customers", *more_streams)
         if streams not in self._catalogs:
-            self._catalogs[streams] = select_streams(TapFieldPulse(config=self.tap_config), streams)
+            catalog = select_streams(TapFieldPulse(config=self.tap_config), streams)
+            entries = [entry for entry in catalog["streams"] if entry["tap_stream_id"] in streams]
+            self._catalogs[streams] = {"streams": entries}
         result = run_tap(self.tap_config, state=self.state, catalog=self._catalogs[streams])
         self.state = result.state
         self.flowed.append(result.ids("customers"))

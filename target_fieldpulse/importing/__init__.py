@@ -1,0 +1,1 @@
+"""`fieldpulse import` and `fieldpulse move`: files of an office, written without a pipeline."""

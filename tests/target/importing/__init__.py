@@ -1,0 +1,1 @@
+"""`fieldpulse import` and `fieldpulse move`."""
