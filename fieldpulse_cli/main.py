@@ -21,6 +21,7 @@ from fieldpulse_api.http.client import Client
 from fieldpulse_api.http.retry import RetryPolicy
 from fieldpulse_api.http.settings import ClientSettings
 from fieldpulse_cli.answers.command import answers
+from fieldpulse_cli.backup import backup
 from fieldpulse_cli.doctor.account_check import MAX_ATTEMPTS, MAX_REQUESTS, AccountCheck
 from fieldpulse_cli.doctor.findings import Finding
 from fieldpulse_cli.doctor.office_names import read_office_names
@@ -128,6 +129,7 @@ def doctor(
 
 
 commands.add_command(answers)
+commands.add_command(backup)
 commands.add_command(status)
 commands.add_command(runs)
 commands.add_command(report)

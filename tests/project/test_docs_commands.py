@@ -187,8 +187,9 @@ def shows(output: str, line: str) -> bool:
 def test_options_and_settings_exist(page: Path) -> None:
     """Also those of blocks that are not run, and of the prose: `--pending`, `hard_delete: true`."""
     content = page.read_text("utf-8")
-    lines = [line for line in content.splitlines() if re.match(r"\$ .*(tap|target)?-?fieldpulse", line)]
-    options = {option for line in lines for option in re.findall(r"(?<!\S)--[a-z-]+", line.partition("meltano ")[0])}
+    typed = "\n".join(re.findall(r"^\$ (.*)", content, re.MULTILINE))
+    commands = re.findall(r"(?<![\w/.@=-])(?:tap-|target-)?fieldpulse(?:-sandbox)? [^|&;\n]*", typed)
+    options = {option for command in commands for option in re.findall(r"(?<!\S)--[a-z-]+", command)}
     options |= set(re.findall(r"`(--[a-z-]+[a-z])", content))
     assert options <= known_options() | {"--interval", "--no-install"}  # Meltano's
     keys_of_bodies = {ROOT / "docs" / "api-facts.md", ROOT / "docs" / "sandbox" / "faults.md"}
