@@ -31,6 +31,7 @@ EXIT_STATUSES: dict[int | str, str] = {
     4: "a safety limit (`max_…`) stopped the run, or another run uses the store",
     "128+n": "ended by signal n (143: SIGTERM, 130: SIGINT); unfinished work is not in the state",
 }
+HINT_MARK = " → "
 _LOGGER = logging.getLogger(__name__)
 _REPEAT_SECONDS = 0.01
 _SECONDS_FOR_STORES = 10.0
@@ -187,11 +188,13 @@ def exit_status_of(error: BaseException | None) -> int:
 
 
 def reason_of(error: BaseException | None) -> str | None:
-    """Return what ended a command and where, in one line; None for an end without an error."""
+    """Return what ended a command, where, and behind `HINT_MARK` what to do; None for an end without an error."""
     described = None if error is None else _described(error)
     if isinstance(described, EndedBySignal):
         return f"Stopped by {described.signal_name}."
-    return f"{described.what} ({described.where})" if isinstance(described, FieldPulseError) else None
+    if isinstance(described, FieldPulseError):
+        return f"{described.what} ({described.where}){HINT_MARK}{described.hint}"
+    return None
 
 
 def _described(error: BaseException) -> FieldPulseError | SystemExit:

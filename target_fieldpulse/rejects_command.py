@@ -30,7 +30,12 @@ from .reporting.rejects_lines import RejectLine, read_reject_lines, remove_lines
 from .settings import TARGET_SETTINGS
 from .target import TargetFieldPulse
 
-_STREAM_WIDTH, _KEY_WIDTH, _MAX_WIDTH = 18, 18, 160
+_MAX_COLUMN_WIDTH, _MAX_WIDTH = 18, 160  # letters of a stream or a key, and of a line
+_NEXT_STEPS = """
+fieldpulse rejects show KEY     the whole reason; with --show-values the record
+fieldpulse rejects replay KEY   send it again, once its source or its line in the file is corrected; all without KEY
+fieldpulse rejects drop KEY     give it up
+An uncertain record may be in FieldPulse: see `fieldpulse ledger list --pending` first."""
 
 
 @dataclass(frozen=True)
@@ -100,6 +105,8 @@ def list_rejects(config: Mapping[str, Any], *, as_json: bool) -> None:
         width = min(shutil.get_terminal_size().columns, _MAX_WIDTH)
         for line in _table(found, width):
             click.echo(line)
+        if found.open:
+            click.echo(_NEXT_STEPS, err=True)
     if found.unknown:
         click.echo(f"The next run adds {len(found.unknown)} more of {found.path}: a run was killed.", err=True)
 
@@ -123,6 +130,8 @@ def show(config: Mapping[str, Any], names: tuple[str, ...], *, show_values: bool
         click.echo(for_output(f"  {each['reason']}"))
         if not each["in_file"]:
             click.echo(f"  the record is not in {found.path}")
+        elif not show_values:
+            click.echo("  the record itself: the same command with --show-values")
         if "record" in each:
             click.echo(for_output(f"  {json.dumps(each['record'], ensure_ascii=False)}"))
 
@@ -234,12 +243,13 @@ def _remove(found: _Rejects, entries: Iterable[RejectEntry], *, deletes: bool) -
 def _table(found: _Rejects, width: int) -> Iterable[str]:
     if not found.open:
         return ["No records are open."]
-    lines = [f"{'no':6} {'stream':{_STREAM_WIDTH}} {'key':{_KEY_WIDTH}} {'since (UTC)':11} times reason"]
+    rows: list[tuple[str, ...]] = [("no", "stream", "key", "since (UTC)", "times", "reason")]
     for entry in found.open:
-        stream, key = _cut(entry.key.stream, _STREAM_WIDTH), _cut(entry.key.text or "(no key)", _KEY_WIDTH)
-        line = f"{f'@{entry.number}':6} {stream:{_STREAM_WIDTH}} {key:{_KEY_WIDTH}} {entry.first_at:%m-%d %H:%M} "
-        lines.append(_cut(f"{line}{entry.times:>5} {for_output(entry.reason)}", width))
-    return lines
+        reason = entry.reason if entry.outcome == "rejected" else f"{entry.outcome}: {entry.reason}"
+        names = (_cut(name, _MAX_COLUMN_WIDTH) for name in (entry.key.stream, entry.key.text or "(no key)"))
+        rows.append((f"@{entry.number}", *names, f"{entry.first_at:%m-%d %H:%M}", str(entry.times), for_output(reason)))
+    widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
+    return [_cut(" ".join(map(str.ljust, row, widths)).rstrip(), width) for row in rows]
 
 
 def _cut(text: str, width: int) -> str:

@@ -32,7 +32,7 @@ def status_json(status: Status) -> dict[str, Any]:
     return {
         "at": status.at,
         "needs": [asdict(need) for need in status.needs],
-        "open_rejects": status.open_rejects,
+        "unwritten": len(status.unwritten),
         "uncertain": [
             {**asdict(entry), "stream": entry.key.stream, "key": entry.key.redacted} for entry in status.uncertain
         ],

@@ -9,7 +9,7 @@ from fieldpulse_plugin.history.facts import StreamFacts
 from fieldpulse_plugin.history.recorded_runs import RecordedRun
 
 from .screen import Screen
-from .words import duration, local_time, record_count, result_of, short_duration
+from .words import duration, local_time, rate_of, record_count, result_of, short_duration, took
 
 ID_LENGTH = 8
 """Characters of a run's id that are enough to name it."""
@@ -22,7 +22,7 @@ def print_runs(runs: Iterable[RecordedRun], at: datetime) -> None:
         (
             run.run_id[:ID_LENGTH],
             local_time(run.began_at, at),
-            short_duration(run.seconds),
+            took(run),
             f"{record_count(run):,}",
             run.pipeline,
             result_of(run),
@@ -66,18 +66,17 @@ def print_run(run: RecordedRun, at: datetime) -> None:
 def _facts(run: RecordedRun, at: datetime) -> Iterator[tuple[str, str]]:
     traffic = run.traffic
     yield "Pipeline", f"{run.pipeline} ({run.plugin} {run.version})"
-    yield "Account", run.account or "not known: FieldPulse was not asked"
+    yield "Account", run.account or "not looked up"
     yield "Process", f"{run.process_id} on {run.host}"
     yield "Began", f"{local_time(run.began_at, at)} ({run.began_at:%Y-%m-%dT%H:%M:%SZ})"
-    yield "Took", duration(run.seconds)
+    yield "Took", "unknown" if run.state == "vanished" else duration(run.seconds)
     yield (
         "Exit",
-        "none yet" if run.state == "running" else str(run.exit_status if run.exit_status is not None else "unknown"),
+        "none yet" if run.state == "running" else str(run.exit_status if run.exit_status is not None else run.state),
     )
-    yield "Result", result_of(run)
-    rate = traffic.requests / run.seconds if run.seconds else 0
-    yield "Requests", f"{traffic.requests:,}, {rate:.1f}/s of a budget of {run.requests_per_second:g}/s"
-    yield "", f"retries {traffic.retries:,}, throttled {traffic.throttled:,}, failed {traffic.failed:,}"
+    yield "Result", result_of(run, with_hint=True)
+    yield "Requests", f"{traffic.requests:,}, {rate_of(run)}/s of a budget of {run.requests_per_second:g}/s"
+    yield "", f"retries {traffic.retries:,}, throttled {traffic.throttled:,}, server errors {traffic.failed:,}"
     if traffic.latency_max is not None:
         latencies = (traffic.latency_p50, traffic.latency_p95, traffic.latency_p99, traffic.latency_max)
         figures = [

@@ -12,7 +12,7 @@ from target_fieldpulse.reporting.open_rejects import RejectEntry
 
 from .pipelines import Pipeline, read_pipelines
 from .stores import Stores
-from .words import age, count_of, names_in_words, result_of
+from .words import age, names_in_words, result_of
 
 _RUNS_UNTIL_INCOMPLETE = 2  # the run after an incomplete list reads it again
 _QUOTA_SPENT = 3  # the exit status
@@ -29,11 +29,11 @@ class Need:
 
 @dataclass(frozen=True, kw_only=True)
 class Status:
-    """How everything is. `open_rejects` counts the records that wait in the rejects file."""
+    """How everything is. `unwritten` are the records in the rejects file that are not uncertain, the oldest first."""
 
     at: datetime
     pipelines: list[Pipeline]
-    open_rejects: int
+    unwritten: list[RejectEntry]
     uncertain: list[UncertainEntry]
     needs: list[Need]
 
@@ -45,14 +45,12 @@ def read_status(stores: Stores, at: datetime) -> Status:
     running = [run for pipeline in targets for run in pipeline.runs if run.state == "running"]
     uncertain = [entry for entry in stores.uncertain_entries() if not _is_in_flight(entry, running)]
     uncertain_keys = {(entry.account, entry.key) for entry in uncertain}
-    rejects = stores.reject_entries()
-    unwritten = [entry for entry in rejects if (entry.account, entry.key) not in uncertain_keys]
+    unwritten = [each for each in stores.reject_entries() if (each.account, each.key) not in uncertain_keys]
     needs = [need for pipeline in pipelines for need in _needs_of(pipeline, at)]
     if unwritten:
         needs.append(_rejects_need(unwritten, at))
-    if uncertain:
-        needs.append(_uncertain_need(uncertain, at))
-    return Status(at=at, pipelines=pipelines, open_rejects=len(rejects), uncertain=uncertain, needs=needs)
+    needs += _uncertain_needs(uncertain, at)
+    return Status(at=at, pipelines=pipelines, unwritten=unwritten, uncertain=uncertain, needs=needs)
 
 
 def _is_in_flight(entry: UncertainEntry, running: list[RecordedRun]) -> bool:
@@ -67,13 +65,17 @@ def _rejects_need(entries: list[RejectEntry], at: datetime) -> Need:
     return Need(pipeline="target-fieldpulse", what=what, command="fieldpulse rejects list")
 
 
-def _uncertain_need(uncertain: list[UncertainEntry], at: datetime) -> Need:
-    are = "is" if len(uncertain) == 1 else "are"
-    what = (
-        f"{count_of(len(uncertain), 'create')} {are} uncertain, the oldest was sent {age(uncertain[0].sent_at, at)}. "
-        "The next run looks for the rows; payments and links wait until you settle them (`fieldpulse ledger settle`)."
-    )
-    return Need(pipeline="target-fieldpulse", what=what, command="fieldpulse ledger list --pending")
+def _uncertain_needs(entries: list[UncertainEntry], at: datetime) -> Iterator[Need]:
+    """Yield a need for what the next run looks for, and another for what only a person can settle."""
+    left = [entry for entry in entries if entry.needs_settling]
+    for group, then in (
+        ([entry for entry in entries if not entry.needs_settling], "The next run looks for it."),
+        (left, "Nothing sends it again until you have looked for it in FieldPulse, and settled it."),
+    ):
+        if group:
+            rows = names_in_words(f"{entry.key.stream} {entry.key.redacted}" for entry in group)
+            what = f"May exist or not, because the response was lost ({age(group[0].sent_at, at)}): {rows}. {then}"
+            yield Need(pipeline="target-fieldpulse", what=what, command="fieldpulse ledger list --pending")
 
 
 def _needs_of(pipeline: Pipeline, at: datetime) -> Iterator[Need]:
@@ -84,10 +86,9 @@ def _needs_of(pipeline: Pipeline, at: datetime) -> Iterator[Need]:
     if run.exit_status == _QUOTA_SPENT:
         what = "The month's requests are used up. Ask FieldPulse support for more, or let pipelines run less often."
         yield Need(pipeline=pipeline.name, what=what, command=details)
-    elif run.state == "lost" or run.reason or (run.exit_status and pipeline.plugin.startswith("tap-")):
-        yield Need(
-            pipeline=pipeline.name, what=f"The last run ({age(run.began_at, at)}): {result_of(run)}", command=details
-        )
+    elif run.state == "vanished" or run.reason or (run.exit_status and pipeline.plugin.startswith("tap-")):
+        what = f"The last run ({age(run.began_at, at)}): {result_of(run, with_hint=True)}"
+        yield Need(pipeline=pipeline.name, what=what, command=details)
     stuck = [each for each in pipeline.lists() if each.runs_without_progress >= _RUNS_UNTIL_INCOMPLETE]
     if stuck and not run.reason:
         names = names_in_words(each.name for each in stuck)

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+from collections import defaultdict
 from collections.abc import Iterable, Iterator
 from datetime import datetime
 
 from .pipelines import ListProgress, Pipeline
 from .screen import Screen
 from .status import Need, Status
-from .words import age, count_of, local_time, names_in_words, record_count, result_of, short_duration
+from .words import age, count_of, local_time, names_in_words, rate_of, record_count, result_of, took
 
 _MAX_LISTS = 3
 
@@ -33,7 +34,7 @@ def print_status(status: Status) -> None:
     )
     screen.line(_stores_line(status))
     numbers = ("Last run", "Rate", "Retries", "Throttled", "This month")
-    screen.heading("Requests")
+    screen.heading("Requests (FieldPulse does not publish how many a month has)")
     screen.table(
         ("Pipeline", *numbers),
         map(_requests_row, status.pipelines),
@@ -42,11 +43,11 @@ def print_status(status: Status) -> None:
     )
     lists = [row for pipeline in status.pipelines for row in _list_rows(pipeline, at)]
     if lists:
-        screen.heading("Lists were complete at")
+        screen.heading("When each list was last read completely")
         screen.table(("Pipeline", "Time", "Lists"), lists, wide=("Pipeline", "Lists"))
     drift = [line for pipeline in status.pipelines for line in _drift_of(pipeline)]
     if drift:
-        screen.heading("Values that the schemas do not expect")
+        screen.heading("For information: values that the schemas do not expect")
         for line in drift:
             screen.line(line)
 
@@ -62,31 +63,35 @@ def _pipeline_row(pipeline: Pipeline, at: datetime) -> tuple[str, ...]:
     run = pipeline.runs[0]
     name = pipeline.name if pipeline.account is None else f"{pipeline.name} ({pipeline.account})"
     began = f"{local_time(run.began_at, at)}, {age(run.began_at, at)}"
-    return name, began, short_duration(run.seconds), f"{record_count(run):,}", result_of(run)
+    return name, began, took(run), f"{record_count(run):,}", result_of(run)
 
 
 def _requests_row(pipeline: Pipeline) -> tuple[str, ...]:
     run = pipeline.runs[0]
     traffic = run.traffic
-    rate = traffic.requests / run.seconds if run.seconds else 0
-    budget = f"{rate:.1f} of {run.requests_per_second:g}/s"
+    budget = f"{rate_of(run)} of {run.requests_per_second:g}/s"
     counts = (traffic.retries, traffic.throttled, pipeline.requests_this_month)
     return pipeline.name, f"{traffic.requests:,}", budget, *(f"{count:,}" for count in counts)
 
 
 def _list_rows(pipeline: Pipeline, at: datetime) -> Iterator[tuple[str, ...]]:
-    """Yield a row for each of the lists that are furthest behind, and one for the others."""
+    """Yield a row for each list that the last runs did not complete, then one for the others of each time."""
     lists = list(pipeline.lists())
-    newest = max((each.complete_at for each in lists if each.complete_at), default=None)
-    behind = [each for each in lists if each.runs_without_progress or each.complete_at != newest]
-    worst, rest = behind[:_MAX_LISTS], behind[_MAX_LISTS:] + [each for each in lists if each not in behind]
-    for each in worst:
-        time = f"{local_time(each.complete_at, at)}, {age(each.complete_at, at)}" if each.complete_at else "not lately"
-        yield pipeline.name, time, f"{each.name}{_standstill(each)}"
-    if rest:
-        oldest = min((each.complete_at for each in rest if each.complete_at), default=None)
-        time = f"{local_time(oldest, at)}, {age(oldest, at)}" if oldest else "not lately"
-        yield pipeline.name, time, f"{'the other ' if worst else 'all '}{count_of(len(rest), 'list')}"
+    stuck = [each for each in lists if each.runs_without_progress][:_MAX_LISTS]
+    for each in stuck:
+        yield pipeline.name, _time_of(each.complete_at, at), f"{each.name}{_standstill(each)}"
+    by_time = defaultdict(list)
+    for each in lists:
+        if each not in stuck:
+            by_time[each.complete_at].append(each.name)
+    for complete_at, names in sorted(by_time.items(), key=lambda item: (item[0] is not None, item[0])):
+        is_all = len(names) == len(lists)
+        words = f"all {count_of(len(names), 'list')}" if is_all else names_in_words(names)
+        yield pipeline.name, _time_of(complete_at, at), words
+
+
+def _time_of(complete_at: datetime | None, at: datetime) -> str:
+    return f"{local_time(complete_at, at)}, {age(complete_at, at)}" if complete_at else "not lately"
 
 
 def _standstill(progress: ListProgress) -> str:
@@ -105,4 +110,4 @@ def _drift_of(pipeline: Pipeline) -> Iterator[str]:
 
 
 def _stores_line(status: Status) -> str:
-    return f"Open rejects: {status.open_rejects:,}. Uncertain creates: {len(status.uncertain):,}."
+    return f"Not written: {count_of(len(status.unwritten), 'record')}. Uncertain: {len(status.uncertain):,}."

@@ -6,6 +6,7 @@ from collections import Counter
 from collections.abc import Iterable
 from datetime import datetime, timedelta
 
+from fieldpulse_plugin.exit_codes import HINT_MARK
 from fieldpulse_plugin.history.recorded_runs import RecordedRun
 from fieldpulse_plugin.output import for_output
 from target_fieldpulse.reporting.outcomes import OUTCOMES
@@ -15,15 +16,17 @@ _MINUTE, _HOUR, _DAY = 60, 3600, 86400
 _SIGNALS_FROM = 128
 
 
-def result_of(run: RecordedRun) -> str:
-    """Return what a run came to: `all 30 lists complete`, `failed: …`."""
+def result_of(run: RecordedRun, *, with_hint: bool = False) -> str:
+    """Return what a run came to: `all 30 lists complete`, `failed: …`; with a hint also what to do about it."""
     if run.state == "running":
         return "running"
-    if run.state == "lost":
-        return "vanished: killed, out of memory, or its machine stopped"
+    if run.state == "vanished":
+        what = "vanished: killed, out of memory, or its machine stopped"
+        return f"{what}{HINT_MARK}start it again: it goes on where this run stopped" if with_hint else what
     if run.reason:
         is_stopped = (run.exit_status or 0) > _SIGNALS_FROM
-        return for_output(run.reason if is_stopped else f"failed: {run.reason}")
+        reason = run.reason if with_hint else run.reason.partition(HINT_MARK)[0]
+        return for_output(reason if is_stopped else f"failed: {reason}")
     words = _lists_in_words(run) if run.plugin.startswith("tap-") else outcomes_in_words(run)
     return f"dry run: {words}" if run.is_dry else words
 
@@ -62,6 +65,16 @@ def duration(seconds: float) -> str:
     if whole < _HOUR:
         return f"{whole // _MINUTE} min {whole % _MINUTE} s"
     return f"{whole // _HOUR} h {whole % _HOUR // _MINUTE} min"
+
+
+def took(run: RecordedRun) -> str:
+    """Return how long a run took, in a few letters; of one that vanished this is not known."""
+    return "-" if run.state == "vanished" else short_duration(run.seconds)
+
+
+def rate_of(run: RecordedRun) -> str:
+    """Return the requests per second of a run, from its begin to its end."""
+    return f"{run.traffic.requests / run.seconds:.1f}" if run.seconds and run.state != "vanished" else "-"
 
 
 def short_duration(seconds: float) -> str:

@@ -96,8 +96,7 @@ def read_overview(stores: Stores, at: datetime) -> Overview:
     return Overview(
         status=status,
         rejects=_groups(
-            (each.key.stream, each.outcome, each.reason, each.key.redacted, each.first_at)
-            for each in stores.reject_entries()
+            (each.key.stream, each.outcome, each.reason, each.key.redacted, each.first_at) for each in status.unwritten
         ),
         uncertain=_groups(
             (each.key.stream, "uncertain", each.reason, each.key.redacted, each.sent_at) for each in status.uncertain
@@ -162,6 +161,6 @@ def _way_of_ending(outline: RunOutline) -> str:
 
 def grade(run: RecordedRun) -> str:
     """Return the class of the page's style sheet for the state of a run."""
-    if run.state == "lost" or (run.exit_status or 0) > _INCOMPLETE:
+    if run.state == "vanished" or (run.exit_status or 0) > _INCOMPLETE:
         return "bad"
     return "mute" if run.state == "running" else "warn" if run.exit_status else "good"

@@ -8,9 +8,9 @@ from pathlib import Path
 from typing import Any
 
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
-from markupsafe import Markup
+from markupsafe import Markup, escape
 
-from fieldpulse_cli.history.words import duration, record_count, result_of
+from fieldpulse_cli.history.words import duration, rate_of, record_count, result_of, took
 from fieldpulse_plugin.history.recorded_runs import RecordedRun
 from fieldpulse_plugin.output import for_output
 
@@ -41,10 +41,12 @@ def render_page(
         "state_words": _state_words,
         "charts": pipeline_charts,
         "duration": duration,
+        "took": took,
+        "with_code": _with_code,
         "bookmark": _bookmark,
         "size": _size,
         "milliseconds": _milliseconds,
-        "rate": _rate,
+        "rate": rate_of,
     }
     return environment.get_template("page.html.jinja").render(
         overview=overview,
@@ -63,6 +65,13 @@ def render_page(
 def _safe_text(value: Any) -> Any:
     """Leave secrets and control characters out of a text; Jinja escapes it afterwards."""
     return for_output(value) if type(value) is str else value
+
+
+def _with_code(text: str) -> Markup:
+    """Return a text for a terminal as HTML: what is between backticks is code."""
+    parts = [escape(part) for part in for_output(text).split("`")]
+    parts[1::2] = [Markup("<code>{}</code>").format(part) for part in parts[1::2]]
+    return Markup("").join(parts)
 
 
 def _state_words(run: RecordedRun) -> str:
@@ -92,8 +101,3 @@ def _size(byte_count: int) -> str:
 
 def _milliseconds(seconds: float | None) -> str:
     return "-" if seconds is None else f"{seconds * 1000:.0f} ms"
-
-
-def _rate(run: RecordedRun) -> str:
-    """Return the requests per second of a run, from its begin to its end."""
-    return f"{run.traffic.requests / run.seconds:.1f}" if run.seconds else "-"

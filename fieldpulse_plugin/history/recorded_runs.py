@@ -22,7 +22,7 @@ from .facts import StreamFacts, now
 from .recorder import began_of_process
 from .tables import RUNS, STORE, STREAMS, history_url
 
-_LOST_AFTER = timedelta(seconds=60)
+_VANISHED_AFTER = timedelta(seconds=60)
 _RUNS_PER_QUERY = 500
 _TRAFFIC = {column.name for column in fields(TrafficFacts)}
 
@@ -57,13 +57,13 @@ class RecordedRun:
     streams: list[StreamFacts]
 
     @property
-    def state(self) -> Literal["running", "ended", "lost"]:
+    def state(self) -> Literal["running", "ended", "vanished"]:
         """Return whether the run goes on, has ended, or has vanished without a word, as after `kill -9`."""
         if self.ended_at:
             return "ended"
         if self.host == socket.gethostname() and self.process_began:
-            return "running" if began_of_process(self.process_id) == self.process_began else "lost"
-        return "running" if now() - self.seen_at < _LOST_AFTER else "lost"
+            return "running" if began_of_process(self.process_id) == self.process_began else "vanished"
+        return "running" if now() - self.seen_at < _VANISHED_AFTER else "vanished"
 
     @property
     def seconds(self) -> float:

@@ -20,6 +20,12 @@ from .run_marker import RunMarkers
 from .tables import DEFAULT_URL, LedgerDatabase
 
 _MAX_ROW_ID = 2**63 - 1
+_HOW_TO_SETTLE = """
+Look for each in FieldPulse, then say what you found:
+fieldpulse ledger settle --stream STREAM --key KEY --created ID     it is there
+fieldpulse ledger settle --stream STREAM --key KEY --not-created    it is not: the next run sends its record again
+fieldpulse ledger settle --stream STREAM --key KEY --link-created   a link is there
+Without this, the next run looks for the rows itself, but never for payments, invoices and links."""
 _VARIABLE = "TARGET_FIELDPULSE_LEDGER_URL"
 
 Location = tuple[str, str | None]
@@ -40,7 +46,7 @@ def ledger(context: click.Context, ledger_url: str | None, account: str | None) 
 @click.option("--pending", is_flag=True, help="Only creates and links whose outcome is unknown.")
 @click.pass_obj
 def list_entries(location: Location, stream: str | None, *, pending: bool) -> None:
-    """List the entries: stream, key, status, FieldPulse id, time of the last change."""
+    """List the entries: stream, key, status, FieldPulse id, time of the last change; and how to settle pending ones."""
     with _open_ledger(location) as (entries, _):
         count = 0
         for entry in entries.entries(stream):
@@ -49,7 +55,10 @@ def list_entries(location: Location, stream: str | None, *, pending: bool) -> No
                 row_id = entry.row_id or ""
                 name, key = for_output(entry.key.stream), for_output(entry.key.text)
                 click.echo(f"{name:20} {key:40} {entry.status:9} {row_id:>12} {_updated_at(entry)}")
-        click.echo(f"{count} entries of account {for_output(entries.account)}", err=True)
+        noun = "entry" if count == 1 else "entries"
+        click.echo(f"{count} {noun} of account {for_output(entries.account)}", err=True)
+        if pending and count:
+            click.echo(_HOW_TO_SETTLE, err=True)
 
 
 @ledger.command()

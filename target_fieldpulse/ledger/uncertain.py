@@ -7,12 +7,14 @@ from datetime import datetime, timezone
 
 from sqlalchemy import inspect, null, select
 
+from fieldpulse_api.resources.catalogue import WRITABLE
 from fieldpulse_plugin.database import engine_of, translate_db_errors
 from fieldpulse_plugin.store_urls import sqlite_path
 from target_fieldpulse.records.ledger_key import KeyKind, LedgerKey
 
 from .tables import ENTRIES, REJECTS
 
+_MONEY = {name for name, resource in WRITABLE.items() if resource.write_spec.is_money}
 _RUN_ENDED = "the run ended before the answer"
 
 
@@ -38,6 +40,11 @@ class UncertainEntry:
     key: LedgerKey
     reason: str
     sent_at: datetime
+
+    @property
+    def needs_settling(self) -> bool:
+        """Return whether no run looks for the row: it moves money, or is a link, which cannot be told from others."""
+        return self.key.kind in (KeyKind.LINK, KeyKind.ITEM_LINK) or self.key.stream in _MONEY
 
 
 def uncertain_entries(url: str) -> list[UncertainEntry]:

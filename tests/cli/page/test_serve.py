@@ -39,7 +39,7 @@ def test_the_page_is_served_and_follows_the_runs(tmp_path: Path) -> None:
     with serving(tmp_path) as (url, process), httpx.Client(base_url=url, timeout=60) as client:
         response = client.get("/")
         page = read_page(response.text)
-        assert "From 1 runs" in page.text
+        assert "From 1 run." in page.text
         assert page.links[0] == "/live.js"
         assert client.get("/live.js").headers["content-type"].startswith("text/javascript")
         policy = response.headers["content-security-policy"]

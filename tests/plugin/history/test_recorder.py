@@ -106,7 +106,7 @@ def test_outcomes_of_the_target_are_recorded(sandbox: Sandbox, target_config: Co
 
 
 @pytest.mark.parametrize(
-    ("signal_number", "state", "status"), [(signal.SIGKILL, "lost", None), (signal.SIGTERM, "ended", 143)]
+    ("signal_number", "state", "status"), [(signal.SIGKILL, "vanished", None), (signal.SIGTERM, "ended", 143)]
 )
 def test_a_killed_run_is_found(
     sandbox: Sandbox, tap_command: list[str], tmp_path: Path, signal_number: int, state: str, status: int | None
