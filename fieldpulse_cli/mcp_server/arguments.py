@@ -45,7 +45,13 @@ CURSOR: Schema = {
     "description": "The `cursor` of the last result, to go on behind it. Repeat `stream`; other arguments have no "
     "effect then, apart from `limit`.",
 }
-SIMPLE_TYPES = ["string", "integer", "number", "boolean"]
+_SIMPLE_TYPES = ["string", "integer", "number", "boolean"]
+FILTER_VALUES: Schema = {
+    "type": [*_SIMPLE_TYPES, "array"],
+    "items": {"type": _SIMPLE_TYPES},
+    "minItems": 1,
+    "maxItems": 50,
+}
 
 
 def object_of(properties: Mapping[str, Schema], *required: str) -> Schema:

@@ -34,7 +34,14 @@ _PROPERTIES = {_TAP: {**SHARED_SETTINGS, **TAP_SETTINGS}, _TARGET: {**SHARED_SET
     type=click.Path(exists=True, file_okay=False, path_type=Path),
     help="Work in this folder: its .env and its .fieldpulse/ are used. Agents start servers anywhere.",
 )
-def mcp(*, allow_writes: bool, directory: Path | None) -> None:
+@click.option(
+    "--answers-url",
+    metavar="URL",
+    help="Warehouse with the views of `fieldpulse answers`: postgresql://… or duckdb:///FILE. It is only read. A URL "
+    "with a password belongs into FIELDPULSE_ANSWERS_URL instead.",
+)
+@click.option("--answers-schema", default="answers", show_default=True, help="The schema of the views.")
+def mcp(*, allow_writes: bool, directory: Path | None, answers_url: str | None, answers_schema: str) -> None:
     """Serve the account to an agent over the Model Context Protocol, on standard input and output.
 
     The tools describe, list, search and get rows. Settings come from the environment or from `.env`, as tap and target
@@ -42,8 +49,9 @@ def mcp(*, allow_writes: bool, directory: Path | None) -> None:
     safety limits, ledger and audit, and each needs a plan first.
     """
     try:
+        from .answer_tool import Answers  # noqa: PLC0415  with what it imports, half a second
         from .server import serve  # noqa: PLC0415  of the extra
-        from .tools import tools_of  # noqa: PLC0415  with what it imports, half a second
+        from .tools import tools_of  # noqa: PLC0415  as the first
     except ImportError as error:
         if (error.name or "").partition(".")[0] not in _OF_THE_EXTRA:
             raise
@@ -58,7 +66,8 @@ def mcp(*, allow_writes: bool, directory: Path | None) -> None:
     environment = environment_variables()
     target = _target_settings(environment) if allow_writes else None
     tap, client = _reading_settings(environment, target)
-    tools = tools_of(tap, client, target)
+    url = answers_url or environment.get("FIELDPULSE_ANSWERS_URL")
+    tools = tools_of(tap, client, target, Answers(url, answers_schema) if url else None)
     signal.signal(signal.SIGTERM, end_by_signal)
     check_stream(sys.stdin, "standard input")
     check_stream(sys.stdout, "standard output")

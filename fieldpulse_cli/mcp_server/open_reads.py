@@ -6,14 +6,13 @@ import secrets
 import threading
 import time
 from collections import OrderedDict, deque
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Hashable, Iterator
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, Protocol
 
 from fieldpulse_api.errors import UserError
-from fieldpulse_api.reading.pages import Row
+from fieldpulse_api.reading.pages import Row, ScanStats
 from tap_fieldpulse.reading.filters import Filters
-from tap_fieldpulse.reading.list_reader import ResourceListReader
 
 from .results import MAX_CHARACTERS, Record, fitted, size_of
 
@@ -23,24 +22,35 @@ _MAX_OPEN = 20
 _SECONDS_OPEN = 900
 
 
+class RowReader(Protocol):
+    """What reads a list, page by page."""
+
+    stats: ScanStats
+
+    def rows(self) -> Iterator[list[Row]]:
+        """Yield pages that are never empty."""
+
+
 @dataclass
 class OpenRead:
     """One list that is being read.
 
-    `to_record` makes of a row what the model gets. `order` is in words. The last result is kept: a model whose
-    client lost it asks with the same cursor again, and no row may be missing then.
+    `to_record` makes of a row what the model gets, `key_of` tells whether a row came before, and `order` is in words.
+    The last result is kept: a model whose client lost it asks with the same cursor again, and no row may be missing
+    then.
     """
 
     stream: str
-    reader: ResourceListReader
+    reader: RowReader
     filters: Filters
     to_record: Callable[[Row], Record]
     order: str
+    key_of: Callable[[Row], Hashable] = lambda row: int(row["id"])
     used_at: float = 0
     lock: threading.Lock = field(default_factory=threading.Lock)
     _rows: Iterator[list[Row]] | None = None
     _buffer: deque[Row] = field(default_factory=deque)
-    _seen: set[int] = field(default_factory=set)
+    _seen: set[Hashable] = field(default_factory=set)
     _examined: int = 0
     _is_done: bool = False
     _part: int = 0
@@ -94,10 +104,14 @@ class OpenRead:
         if page is None:
             self._is_done = True
             return
-        new_rows = [row for row in page if int(row["id"]) not in self._seen]
-        self._seen.update(int(row["id"]) for row in new_rows)
+        new_rows = [row for row, key in zip(page, map(self.key_of, page), strict=True) if self._is_new(key)]
         self._examined += len(new_rows)
         self._buffer.extend(row for row in new_rows if self.filters.matches(row))
+
+    def _is_new(self, key: Hashable) -> bool:
+        is_new = key not in self._seen
+        self._seen.add(key)
+        return is_new
 
     def _result(self, rows: list[Record], cuts: list[Record], cursor_of: Callable[[int], str]) -> Record:
         notes = list(dict.fromkeys(self.reader.stats.notes))

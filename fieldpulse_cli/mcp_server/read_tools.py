@@ -20,7 +20,7 @@ from tap_fieldpulse.records.shaper import is_secret_name
 from tap_fieldpulse.settings import parse_time
 
 from .account import Account
-from .arguments import CURSOR, DEFAULT_ROWS, FIELDS, LIMIT, ROW_ID, SIMPLE_TYPES, STREAM, Schema, object_of
+from .arguments import CURSOR, DEFAULT_ROWS, FIELDS, FILTER_VALUES, LIMIT, ROW_ID, STREAM, Schema, object_of
 from .description import describe_stream, describe_streams
 from .open_reads import OpenRead, OpenReads
 from .results import Record, fitted, without_empty
@@ -34,12 +34,7 @@ _PARENT_ID: Schema = ROW_ID | {"description": f"Id of the parent row; needed for
 _FILTERS: Schema = {
     "type": "object",
     "maxProperties": 20,
-    "additionalProperties": {
-        "type": [*SIMPLE_TYPES, "array"],
-        "items": {"type": SIMPLE_TYPES},
-        "minItems": 1,
-        "maxItems": 50,
-    },
+    "additionalProperties": FILTER_VALUES,
     "description": 'Such as {"status": "New", "assignee": "Kim Lee", "customer_id": 17}. Names of filters are in '
     "`describe`; any other column that is not nested works by its exact value. Several values of a filter are "
     "alternatives, several filters must all match.",

@@ -48,7 +48,7 @@ def filters_of(account: Account, resource: Resource, wanted: Mapping[str, Any]) 
     except ConfigError as error:
         hint = "use a name as it is in FieldPulse, or an id"
         raise UserError(error.what, where=f"{where} · {error.where.rpartition('.')[2]}", hint=hint) from None
-    tests = [_column_test(name, wanted[name]) for name in wanted if name not in catalogue_names]
+    tests = [column_test(name, wanted[name]) for name in wanted if name not in catalogue_names]
     return replace(filters, tests=(*filters.tests, *tests))
 
 
@@ -72,7 +72,8 @@ def with_text(filters: Filters, text: str, to_record: Callable[[Row], Record]) -
     return replace(filters, query={**filters.query, "search": text}, tests=(*filters.tests, matches))
 
 
-def _column_test(name: str, wanted: Any) -> Test:
+def column_test(name: str, wanted: Any) -> Test:
+    """Return the test that a column has one of the wanted values, as text is compared."""
     values = {_comparable(each) for each in (wanted if isinstance(wanted, list) else [wanted])}
     return lambda row: _comparable(row.get(name)) in values
 

@@ -7,12 +7,17 @@ from tap_fieldpulse.settings import TapSettings
 from target_fieldpulse.settings import TargetSettings
 
 from .account import Account
+from .answer_tool import Answers
 from .read_tools import ReadTools
 from .tool import Tool
 from .write_tools import WriteTools
 
 
-def tools_of(tap: TapSettings, client: ClientSettings, target: TargetSettings | None) -> list[Tool]:
-    """Return the tools that read, and with settings of a target those that write. Sends no request."""
+def tools_of(
+    tap: TapSettings, client: ClientSettings, target: TargetSettings | None, answers: Answers | None = None
+) -> list[Tool]:
+    """Return the tools that read; with views that of the answers, and with a target those that write."""
     tools = ReadTools(Account(tap, client)).tools()
+    if answers:
+        tools.append(answers.tool())
     return tools + WriteTools(target).tools() if target else tools

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from fieldpulse_cli.mcp_server.answer_tool import Answers
 from fieldpulse_cli.mcp_server.tools import tools_of
 from fieldpulse_plugin.settings import SHARED_SETTINGS
 from tap_fieldpulse.settings import TAP_SETTINGS, TapSettings
@@ -18,7 +19,9 @@ def tools_table() -> str:
         for own in (TAP_SETTINGS, TARGET_SETTINGS)
     )
     settings = TargetSettings.from_config(target)
-    tools = tools_of(TapSettings.from_config(tap), settings.client_settings, settings)
+    tools = tools_of(
+        TapSettings.from_config(tap), settings.client_settings, settings, Answers("postgresql://", "answers")
+    )
     rows = []
     for tool in tools:
         required = tool.schema["required"]

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from fieldpulse_api.http.settings import ClientSettings
+from fieldpulse_cli.mcp_server.answer_tool import Answers
 from fieldpulse_cli.mcp_server.server import run_tool
 from fieldpulse_cli.mcp_server.tools import tools_of
 from fieldpulse_plugin.settings import SHARED_SETTINGS
@@ -18,14 +19,14 @@ from target_fieldpulse.settings import TARGET_SETTINGS, TargetSettings
 class Agent:
     """An agent of a sandbox's account, which may write."""
 
-    def __init__(self, sandbox: Sandbox, folder: Path, **settings: Any) -> None:
+    def __init__(self, sandbox: Sandbox, folder: Path, *, answers: Answers | None = None, **settings: Any) -> None:
         shared = {"api_key": sandbox.key, "api_url": sandbox.url, "rate_limit_store": "memory"}
         stores = {"ledger_url": f"sqlite:///{folder}/ledger.db", "rejects_path": str(folder / "rejects.singer")}
         quick = {"uncertain_create_timeout_seconds": 0.3}
         self.target = TargetSettings.from_config(_defaults(TARGET_SETTINGS) | shared | stores | quick | settings)
         client: ClientSettings = self.target.client_settings
         tap = TapSettings.from_config(_defaults(TAP_SETTINGS) | shared)
-        self.tools = {tool.name: tool for tool in tools_of(tap, client, self.target)}
+        self.tools = {tool.name: tool for tool in tools_of(tap, client, self.target, answers)}
 
     def call(self, name: str, **arguments: Any) -> dict[str, Any]:
         """Return the structured result of a call that must not fail."""
