@@ -38,9 +38,9 @@ FROM plugins AS meltano
 COPY --from=build-meltano /opt/meltano /opt/meltano
 COPY --from=build-meltano /opt/target-postgres /opt/target-postgres
 COPY --chown=10001 deploy/meltano.yml meltano.yml
-COPY --chown=10001 plugins plugins
+COPY --chown=10001 plugins/fieldpulse.meltano.yml plugins/
 # The plugins are installed already: without `pip_url`, Meltano takes them from PATH.
-RUN sed -i '/^ *pip_url:/d' plugins/*.yml
+RUN sed -i '/^ *pip_url:/d' plugins/fieldpulse.meltano.yml
 ENV PATH=/opt/meltano/bin:/opt/fieldpulse/bin:/opt/target-postgres/bin:$PATH \
     MELTANO_SEND_ANONYMOUS_USAGE_STATS=false
 CMD ["meltano", "run", "tap-fieldpulse", "target-postgres"]
