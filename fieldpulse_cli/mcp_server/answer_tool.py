@@ -24,7 +24,7 @@ from tap_fieldpulse.reading.filters import Filters
 from .arguments import CURSOR, DEFAULT_ROWS, FILTER_VALUES, LIMIT, Schema, object_of
 from .open_reads import OpenRead, OpenReads
 from .results import Record, for_model
-from .row_filters import column_test
+from .row_filters import columns_test
 from .tool import Tool
 
 _MAX_ROWS = 10_000
@@ -95,7 +95,7 @@ class Answers:
             reader.stats.notes.append(f"Only the first {_MAX_ROWS:,} rows of the answer were read.")
         if explanation := ANSWERS[name].leaves_out:
             reader.stats.notes.append(explanation)
-        filters = Filters(tests=tuple(column_test(column, value) for column, value in wanted.items()))
+        filters = Filters(tests=(columns_test(wanted),))
         numbers = count()
         read = OpenRead(name, reader, filters, dict, "of the view", key_of=lambda _: next(numbers))
         return self._reads.start(read, limit)

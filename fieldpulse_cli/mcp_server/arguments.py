@@ -45,7 +45,7 @@ CURSOR: Schema = {
     "description": "The `cursor` of the last result, to go on behind it. Repeat `stream`; other arguments have no "
     "effect then, apart from `limit`.",
 }
-_SIMPLE_TYPES = ["string", "integer", "number", "boolean"]
+_SIMPLE_TYPES = ["string", "integer", "number", "boolean", "null"]
 FILTER_VALUES: Schema = {
     "type": [*_SIMPLE_TYPES, "array"],
     "items": {"type": _SIMPLE_TYPES},

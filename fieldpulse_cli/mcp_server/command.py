@@ -19,7 +19,7 @@ from fieldpulse_plugin.environment import environment_variables, settings_from_e
 from fieldpulse_plugin.exit_codes import check_stream, end_by_signal
 from fieldpulse_plugin.settings import SHARED_SETTINGS, client_settings
 from fieldpulse_plugin.validation import check_settings
-from tap_fieldpulse.settings import TAP_SETTINGS, TapSettings
+from tap_fieldpulse.settings import TAP_SETTINGS
 from target_fieldpulse.settings import TARGET_SETTINGS, TargetSettings
 
 _TAP, _TARGET = "TAP_FIELDPULSE_", "TARGET_FIELDPULSE_"
@@ -65,9 +65,9 @@ def mcp(*, allow_writes: bool, directory: Path | None, answers_url: str | None, 
         os.chdir(directory)
     environment = environment_variables()
     target = _target_settings(environment) if allow_writes else None
-    tap, client = _reading_settings(environment, target)
+    client = _reading_settings(environment, target)
     url = answers_url or environment.get("FIELDPULSE_ANSWERS_URL")
-    tools = tools_of(tap, client, target, Answers(url, answers_schema) if url else None)
+    tools = tools_of(client, target, Answers(url, answers_schema) if url else None)
     signal.signal(signal.SIGTERM, end_by_signal)
     check_stream(sys.stdin, "standard input")
     check_stream(sys.stdout, "standard output")
@@ -93,16 +93,12 @@ def _target_settings(environment: Mapping[str, str]) -> TargetSettings:
     return TargetSettings.from_config(config)
 
 
-def _reading_settings(
-    environment: Mapping[str, str], target: TargetSettings | None
-) -> tuple[TapSettings, ClientSettings]:
+def _reading_settings(environment: Mapping[str, str], target: TargetSettings | None) -> ClientSettings:
     """Return the settings for reading; an agent that writes reads the account that it writes to."""
-    config = _config(_TAP, environment)
     if target:
-        return TapSettings.from_config(config), target.client_settings
-    if has_key(config):
-        return TapSettings.from_config(config), client_settings(config)
-    target_config = _config(_TARGET, environment)
+        return target.client_settings
+    config = _config(_TAP, environment)
+    target_config = {} if has_key(config) else _config(_TARGET, environment)
     if has_key(target_config):
-        return TapSettings.from_config(config), TargetSettings.from_config(target_config).client_settings
-    return TapSettings.from_config(config), client_settings(config)
+        return TargetSettings.from_config(target_config).client_settings
+    return client_settings(config)

@@ -12,7 +12,7 @@ from typing import Any
 
 from typing_extensions import override
 
-from fieldpulse_api.errors import FieldPulseError, RowNotFound, SafetyLimitReached, UserError
+from fieldpulse_api.errors import FieldPulseError, RowNotFound, UserError
 from fieldpulse_api.reading.single_rows import read_row
 from fieldpulse_api.resources.model import WritableResource
 from fieldpulse_api.values.strict_json import decode, encode
@@ -98,11 +98,9 @@ class SessionLimits:
     def count(self, plan: Plan, services: RunServices) -> None:
         """Count a write. Raises: SafetyLimitReached."""
         self._services = services
-        try:
-            self._limits.count(plan.action, plan.ledger_key.stream)
-        except SafetyLimitReached:
-            self._limits.take_back(plan.action, plan.ledger_key.stream)
-            raise
+        self._limits.count(plan.action, plan.ledger_key.stream)
+        for row in plan.rows_to_create:
+            self._limits.count("create", row.stream)
 
     def _row_count(self, stream: str) -> int:
         return self._services.ledger.row_count(stream) if self._services else 0

@@ -37,7 +37,7 @@ _FILTERS: Schema = {
     "additionalProperties": FILTER_VALUES,
     "description": 'Such as {"status": "New", "assignee": "Kim Lee", "customer_id": 17}. Names of filters are in '
     "`describe`; any other column that is not nested works by its exact value. Several values of a filter are "
-    "alternatives, several filters must all match.",
+    "alternatives, several filters must all match; null finds an empty column.",
 }
 _CHANGED_SINCE: Schema = {
     "type": "string",
@@ -133,7 +133,7 @@ class ReadTools:
             missing = {name: value for name, value in parent_ids.items() if not row.get(name)}
             return self._account.record(resource, {**row, **missing})
 
-        filters = narrow(filters_of(self._account, resource, arguments.get("filters", {})), record_of)
+        filters = narrow(filters_of(self._account, resource, arguments.get("filters", {}), record_of), record_of)
         since = parse_time(arguments.get("changed_since"), "changed_since")
         column = resource.updated_column
         if since and not column:

@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterator, Mapping
+from contextlib import suppress
 from dataclasses import replace
+from decimal import Decimal, InvalidOperation
 from typing import Any
 
 from fieldpulse_api.errors import ConfigError, UserError, got_and_allowed
 from fieldpulse_api.reading.pages import Row
 from fieldpulse_api.resources.model import Resource
-from fieldpulse_api.values.text import normalized
+from fieldpulse_api.values.text import is_empty, normalized
 from tap_fieldpulse.reading.filters import Filters, Test
 from tap_fieldpulse.records.shaper import is_secret_name
 
@@ -34,8 +36,13 @@ def column_names(resource: Resource) -> list[str]:
     return [name for name, schema in properties.items() if not (is_nested(schema) or is_secret_name(name))]
 
 
-def filters_of(account: Account, resource: Resource, wanted: Mapping[str, Any]) -> Filters:
-    """Return the filters that a model asked for. Raises: UserError for a name or a value that does not exist."""
+def filters_of(
+    account: Account, resource: Resource, wanted: Mapping[str, Any], to_record: Callable[[Row], Record]
+) -> Filters:
+    """Return the filters that a model asked for: those of the catalogue, and columns as it sees them in records.
+
+    Raises: UserError for a name or a value that does not exist.
+    """
     catalogue_names = {each.name for each in resource.filters}
     columns = column_names(resource)
     where = f"filters of {resource.name}"
@@ -48,8 +55,11 @@ def filters_of(account: Account, resource: Resource, wanted: Mapping[str, Any]) 
     except ConfigError as error:
         hint = "use a name as it is in FieldPulse, or an id"
         raise UserError(error.what, where=f"{where} · {error.where.rpartition('.')[2]}", hint=hint) from None
-    tests = [column_test(name, wanted[name]) for name in wanted if name not in catalogue_names]
-    return replace(filters, tests=(*filters.tests, *tests))
+    by_column = {name: wanted[name] for name in wanted if name not in catalogue_names}
+    if not by_column:
+        return filters
+    test = columns_test(by_column)
+    return replace(filters, tests=(*filters.tests, lambda row: test(to_record(row))))
 
 
 def with_text(filters: Filters, text: str, to_record: Callable[[Row], Record]) -> Filters:
@@ -72,14 +82,19 @@ def with_text(filters: Filters, text: str, to_record: Callable[[Row], Record]) -
     return replace(filters, query={**filters.query, "search": text}, tests=(*filters.tests, matches))
 
 
-def column_test(name: str, wanted: Any) -> Test:
-    """Return the test that a column has one of the wanted values, as text is compared."""
-    values = {_comparable(each) for each in (wanted if isinstance(wanted, list) else [wanted])}
-    return lambda row: _comparable(row.get(name)) in values
+def columns_test(wanted: Mapping[str, Any]) -> Test:
+    """Return the test that each column has one of its wanted values; null is the value of an empty column."""
+    values = {name: each if isinstance(each, list) else [each] for name, each in wanted.items()}
+    return lambda record: all(any(_is_same(record.get(name), value) for value in values[name]) for name in values)
 
 
-def _comparable(value: Any) -> str:
-    return "" if value is None else normalized(value)
+def _is_same(cell: Any, wanted: Any) -> bool:
+    if is_empty(cell) or is_empty(wanted):
+        return is_empty(cell) and is_empty(wanted)
+    if isinstance(wanted, (int, float)) and not isinstance(wanted, bool):
+        with suppress(InvalidOperation):
+            return Decimal(str(cell)) == Decimal(str(wanted))
+    return normalized(cell) == normalized(wanted)
 
 
 def _values(value: Any) -> Iterator[str]:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from fieldpulse_api.http.settings import ClientSettings
-from tap_fieldpulse.settings import TapSettings
 from target_fieldpulse.settings import TargetSettings
 
 from .account import Account
@@ -14,10 +13,10 @@ from .write_tools import WriteTools
 
 
 def tools_of(
-    tap: TapSettings, client: ClientSettings, target: TargetSettings | None, answers: Answers | None = None
+    client: ClientSettings, target: TargetSettings | None = None, answers: Answers | None = None
 ) -> list[Tool]:
     """Return the tools that read; with views that of the answers, and with a target those that write."""
-    tools = ReadTools(Account(tap, client)).tools()
+    tools = ReadTools(Account(client)).tools()
     if answers:
         tools.append(answers.tool())
     return tools + WriteTools(target).tools() if target else tools

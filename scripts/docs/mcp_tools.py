@@ -5,7 +5,6 @@ from __future__ import annotations
 from fieldpulse_cli.mcp_server.answer_tool import Answers
 from fieldpulse_cli.mcp_server.tools import tools_of
 from fieldpulse_plugin.settings import SHARED_SETTINGS
-from tap_fieldpulse.settings import TAP_SETTINGS, TapSettings
 from target_fieldpulse.settings import TARGET_SETTINGS, TargetSettings
 
 from .tables import table
@@ -13,15 +12,10 @@ from .tables import table
 
 def tools_table() -> str:
     """Return every tool with its description and its arguments as a table."""
-    key = {"api_key": "unknown"}
-    tap, target = (
-        {name: schema["default"] for name, schema in {**SHARED_SETTINGS, **own}.items() if "default" in schema} | key
-        for own in (TAP_SETTINGS, TARGET_SETTINGS)
-    )
-    settings = TargetSettings.from_config(target)
-    tools = tools_of(
-        TapSettings.from_config(tap), settings.client_settings, settings, Answers("postgresql://", "answers")
-    )
+    properties = {**SHARED_SETTINGS, **TARGET_SETTINGS}
+    config = {name: schema["default"] for name, schema in properties.items() if "default" in schema}
+    settings = TargetSettings.from_config(config | {"api_key": "unknown"})
+    tools = tools_of(settings.client_settings, settings, Answers("postgresql://", "answers"))
     rows = []
     for tool in tools:
         required = tool.schema["required"]

@@ -6,13 +6,11 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-from fieldpulse_api.http.settings import ClientSettings
 from fieldpulse_cli.mcp_server.answer_tool import Answers
 from fieldpulse_cli.mcp_server.server import run_tool
 from fieldpulse_cli.mcp_server.tools import tools_of
 from fieldpulse_plugin.settings import SHARED_SETTINGS
 from fieldpulse_sandbox.sandbox import Sandbox
-from tap_fieldpulse.settings import TAP_SETTINGS, TapSettings
 from target_fieldpulse.settings import TARGET_SETTINGS, TargetSettings
 
 
@@ -20,13 +18,17 @@ class Agent:
     """An agent of a sandbox's account, which may write."""
 
     def __init__(self, sandbox: Sandbox, folder: Path, *, answers: Answers | None = None, **settings: Any) -> None:
-        shared = {"api_key": sandbox.key, "api_url": sandbox.url, "rate_limit_store": "memory"}
-        stores = {"ledger_url": f"sqlite:///{folder}/ledger.db", "rejects_path": str(folder / "rejects.singer")}
-        quick = {"uncertain_create_timeout_seconds": 0.3}
-        self.target = TargetSettings.from_config(_defaults(TARGET_SETTINGS) | shared | stores | quick | settings)
-        client: ClientSettings = self.target.client_settings
-        tap = TapSettings.from_config(_defaults(TAP_SETTINGS) | shared)
-        self.tools = {tool.name: tool for tool in tools_of(tap, client, self.target, answers)}
+        properties = {**SHARED_SETTINGS, **TARGET_SETTINGS}
+        config = {name: schema["default"] for name, schema in properties.items() if "default" in schema} | {
+            "api_key": sandbox.key,
+            "api_url": sandbox.url,
+            "rate_limit_store": "memory",
+            "ledger_url": f"sqlite:///{folder}/ledger.db",
+            "rejects_path": str(folder / "rejects.singer"),
+            "uncertain_create_timeout_seconds": 0.3,
+        }
+        self.target = TargetSettings.from_config(config | settings)
+        self.tools = {tool.name: tool for tool in tools_of(self.target.client_settings, self.target, answers)}
 
     def call(self, name: str, **arguments: Any) -> dict[str, Any]:
         """Return the structured result of a call that must not fail."""
@@ -56,8 +58,3 @@ class Agent:
     def rows(self, name: str, **arguments: Any) -> list[dict[str, Any]]:
         """Return all rows of a list."""
         return [row for part in self.parts(name, **{"limit": 100, **arguments}) for row in part["rows"]]
-
-
-def _defaults(own: dict[str, dict[str, Any]]) -> dict[str, Any]:
-    properties = {**SHARED_SETTINGS, **own}
-    return {name: schema["default"] for name, schema in properties.items() if "default" in schema}

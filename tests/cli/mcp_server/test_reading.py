@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import time
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
@@ -73,8 +74,6 @@ def test_a_cursor_goes_on_and_a_lost_result_comes_again(reader: Agent) -> None:
 
 def test_an_old_cursor_is_refused(reader: Agent, monkeypatch: pytest.MonkeyPatch) -> None:
     """After 15 minutes, rows have moved: the list begins again."""
-    import time  # noqa: PLC0415  the clock is replaced
-
     cursor = reader.call("list_rows", stream="jobs", limit=1)["cursor"]
     later = time.monotonic() + 1000
     monkeypatch.setattr(time, "monotonic", lambda: later)
@@ -103,10 +102,33 @@ def test_filters_by_name_and_by_column(reader: Agent, shared: Sandbox) -> None:
     of_customer = reader.rows("list_rows", stream="jobs", filters={"customer_id": str(customer_id)})
     expected = {row["id"] for row in shared.rows("jobs") if row["customer_id"] == customer_id}
     assert {row["id"] for row in of_customer} == expected
+    without_project = reader.rows("list_rows", stream="jobs", filters={"project_id": None, "status": ["New"]})
+    assert len(without_project) == sum(not row["project_id"] for row in shared.rows("jobs") if row["status"] == 1)
+    total = float(shared.rows("invoices")[0]["total"])
+    assert reader.rows("list_rows", stream="invoices", filters={"total": total})
     error = reader.error("list_rows", stream="jobs", filters={"status": "Nope"})
     assert "allowed: New, In Progress" in error
     assert "filters of jobs · status" in error
     assert "did you mean 'customer_id'" in reader.error("list_rows", stream="jobs", filters={"customerid": 1})
+
+
+def test_a_column_is_filtered_by_what_the_model_sees(reader: Agent) -> None:
+    """A time that a row has shown finds that row, although FieldPulse spells it differently."""
+    row = reader.call("list_rows", stream="customers", limit=1)["rows"][0]
+    found = reader.rows("list_rows", stream="customers", filters={"created_at": row["created_at"], "id": row["id"]})
+    assert [each["id"] for each in found] == [row["id"]]
+
+
+def test_new_names_are_seen_after_a_while(writer: Agent, sandbox: Sandbox, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A server runs for days: a custom field that the office renames gets its new name."""
+    definition = next(row for row in sandbox.rows("custom_fields") if "job" in str(row["object"]).lower())
+    writer.call("describe", stream="jobs")
+    sandbox.store.patch("custom_fields", definition["id"], {"name": "Gate Code"})
+    custom_fields = writer.tools["list_rows"].run.__self__._account.builder  # type: ignore[attr-defined]
+    assert "gate_code" not in str(custom_fields(BY_NAME["jobs"]).schema)
+    later = time.monotonic() + 301
+    monkeypatch.setattr(time, "monotonic", lambda: later)
+    assert "gate_code" in str(custom_fields(BY_NAME["jobs"]).schema)
 
 
 def test_changed_since_reads_no_older_row(reader: Agent, shared: Sandbox) -> None:
