@@ -37,6 +37,10 @@ DERIVED = {
         "main_state": "source.main_location ->> 'state'",
         "main_zip_code": "source.main_location ->> 'zip_code'",
     },
+    "jobs": {
+        "only_user_id": "case when json_array_length(to_json(source.assignments)) = 1"
+        " then cast((to_json(source.assignments) -> 0) ->> 'user_id' as bigint) end",
+    },
     "users": {"name": "nullif(concat_ws(' ', {first_name}, {last_name}), '')"},
     "pipeline_statuses": {"label": "coalesce({name}, {status})"},
     "estimates": {

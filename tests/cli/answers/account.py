@@ -35,7 +35,7 @@ CUSTOMERS: Rows = {
         "has_different_billing_address": True,
         "billing_address_1": "PO Box 1",
         "billing_city": "Dallas",
-        "billing_state": "TX",
+        "billing_state": "LA",
         "billing_zip_code": "75201",
     },
     2: {  # came to its stage 31 local days ago, 30 days in UTC
@@ -63,6 +63,12 @@ PIPELINE_STATUSES: Rows = {
 }
 LOCATIONS: Rows = {21: _ADA_HOME | {"object_id": 1}, 22: _BETA_HOME | {"object_id": 3}}
 JOB_STATUSES: Rows = {31: {"name": "To plan", "type": "new"}, 32: {"name": "Done", "type": "completed"}}
+
+
+def _assigned(user_id: int) -> dict[str, Any]:
+    return {"id": 9000 + user_id, "user_id": user_id, "team_id": None}
+
+
 JOBS: Rows = {
     201: {
         "customer_id": 1,
@@ -109,7 +115,13 @@ JOBS: Rows = {
     },
     206: {"customer_id": 2, "job_type": "Canceled", "status": 5},
     207: {"customer_id": 5, "job_type": "Waiting", "status": 3, "location_id": 21},
-    208: {"customer_id": 1, "job_type": "Planned", "status": 1, "start_time": "2026-03-11 04:30:00"},
+    208: {
+        "customer_id": 1,
+        "job_type": "Planned",
+        "status": 1,
+        "start_time": "2026-03-11 04:30:00",
+        "assignments": [_assigned(2), _assigned(3)],
+    },
     209: {"customer_id": 1, "job_type": "Deleted", "status": 1},
     210: {"customer_id": 1, "job_type": "Template", "status": 1, "is_template": True},
     211: {  # its only invoice is deleted
@@ -122,7 +134,7 @@ JOBS: Rows = {
     },
     212: {"customer_id": 99, "job_type": "Old", "status": 4, "completed_at": "2026-03-01T18:00:00.000000Z"},
     214: {"customer_id": 1, "job_type": "Completed template", "status": 4, "is_template": True},
-    213: {"customer_id": 99, "job_type": "Lost", "status": 1},
+    213: {"customer_id": 99, "job_type": "Lost", "status": 1, "assignments": [_assigned(3)]},
 }
 
 
@@ -148,8 +160,8 @@ INVOICES: Rows = {
     # due tonight; partly paid; without a job, and issued since job 202 was completed
     102: _bill(
         1,
-        "200.10",
-        "50.05",
+        "204.10",
+        "54.05",
         "150.05",
         "2026-03-11 04:30:00",
         status=5,
@@ -160,10 +172,12 @@ INVOICES: Rows = {
     103: _bill(1, "80.00", "0.00", "80.00", "2026-02-08 05:30:00"),  # 31 local days, 30 in UTC
     104: _bill(2, "300.00", "0.00", "300.00", "2025-12-10 18:00:00", job_id=203, failed_sync=True),  # 90 days
     105: _bill(2, "40.00", "0.00", "40.00", "2025-12-09 18:00:00"),  # 91 days
+    120: _bill(2, "1.00", "0.00", "1.00", "2026-01-09 18:00:00"),  # 60 days
+    121: _bill(2, "2.00", "0.00", "2.00", "2026-01-08 18:00:00"),  # 61 days
     106: _bill(2, "25.00", "0.00", "25.00", None),
     107: _bill(2, "-30.00", "0.00", "-30.00", "2026-03-01 18:00:00"),  # a credit
     108: _bill(1, "522.00", "22.00", "500.00", "2026-02-01 18:00:00", status=6, job_id=204, qbo_id=None),  # void
-    109: _bill(1, "60.00", "0.00", "60.00", "2026-03-01 18:00:00", status=2, qbo_id=None, job_id=208),  # a draft
+    109: _bill(1, "61.00", "1.00", "60.00", "2026-03-01 18:00:00", status=2, qbo_id=None, job_id=208),  # a draft
     110: _bill(4, "75.25", "5.25", "70.00", "2026-03-01 18:00:00"),
     111: _bill(1, "999.00", "0.00", "999.00", "2026-02-01 18:00:00", job_id=211, qbo_id=None),  # deleted
     112: _bill(
@@ -179,10 +193,12 @@ INVOICES: Rows = {
         commission_recipient_id=2,
     ),
     113: _bill(2, "44.00", "0.00", "44.00", "2026-02-20 18:00:00", invoiced_date="2026-02-01 18:00:00", qbo_id=None),
-    118: _bill(99, "3.00", "0.00", "3.00", "2026-03-20 18:00:00", qbo_id=None),  # of a customer who was never loaded
+    118: _bill(
+        99, "3.50", "0.50", "3.00", "2026-03-20 18:00:00", qbo_id=None, job_id=213
+    ),  # of a customer who was never loaded
     117: _bill(1, "12.00", "0.00", "12.00", None, status=6, invoiced_date="2026-03-09 18:00:00"),  # void, without a job
     # rows of the other list, should the server show them in both
-    114: _bill(1, "77.00", "0.00", "77.00", None, status=1, qbo_id=None, invoiced_date="2026-03-09 18:00:00"),
+    114: _bill(1, "79.00", "2.00", "77.00", None, status=1, qbo_id=None, invoiced_date="2026-03-09 18:00:00"),
     116: _bill(3, "78.00", "0.00", "78.00", None, status=1, qbo_id=None, job_id=204),
     115: _bill(1, "10.00", "0.00", "10.00", "2026-03-10 18:00:00", status=-1),  # seen, and not explained
 }
@@ -202,6 +218,7 @@ ESTIMATES: Rows = {
     305: _quote(3, "800.00", "2026-01-05 16:00:00", "Lost"),
     306: _quote(1, "900.00", "2026-01-05 16:00:00", status=6),
     307: _quote(1, "950.00", "2026-01-05 16:00:00"),  # deleted
+    310: _quote(1, "650.00", "2026-01-05 16:00:00", "Completed"),
     309: _quote(99, "6.00", "2026-03-01 16:00:00"),
     308: _quote(1, "990.00", "2026-01-05 16:00:00"),  # became an invoice
 }
@@ -221,6 +238,10 @@ PAYMENTS: Rows = {
     405: _paid(102, "33.00", "2026-03-10 15:00:00"),  # deleted
     406: _paid(108, "22.00", "2026-03-10 15:00:00"),  # of a void invoice
     407: _paid(110, "5.25", "2026-03-04 12:00:00"),  # of an invoice without a recipient
+    408: _paid(109, "1.00", "2026-03-04 12:00:00"),  # of a draft whose job has two users
+    409: _paid(114, "2.00", "2026-03-04 12:00:00"),  # of an estimate
+    410: _paid(102, "4.00", "2026-03-04 12:00:00", "credit_memo"),
+    411: _paid(118, "0.50", "2026-03-04 12:00:00"),  # counts for the only user of the job
 }
 TIMESHEETS: Rows = {
     # from 1:00 in winter time to 4:00 in summer time: two hours

@@ -115,7 +115,7 @@ def test_the_printed_statements_create_the_views(query: Query) -> None:
     _, rows = query('select customer_id, unpaid from "my ""views""".receivables_by_age')
     assert [[account.as_text(cell) for cell in row] for row in rows] == [
         ["1", "340.05"],
-        ["2", "335.00"],
+        ["2", "338.00"],
         ["4", "70.00"],
         ["99", "3.00"],
     ]
@@ -184,7 +184,7 @@ def test_an_answer_says_what_it_answers_and_leaves_out(name: str) -> None:
     """In its header, which the view and the docs repeat."""
     answer = ANSWERS[name]
     assert answer.question.endswith("?")
-    assert answer.leaves_out.startswith(("Leaves out", "Money counts"))
+    assert answer.leaves_out.startswith("Leaves out")
     assert f"{name}: {answer.question}\n" in CliRunner().invoke(answers, ["list"]).stdout
 
 
