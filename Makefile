@@ -5,7 +5,7 @@ BIN := $(VENV)/bin
 CODE := fieldpulse_api fieldpulse_plugin tap_fieldpulse target_fieldpulse fieldpulse_cli fieldpulse_sandbox tests benchmarks scripts
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test matrix lint check fix docs sandbox snap record record-live works-with works-with-small answers bench
+.PHONY: help demo test matrix lint check fix docs sandbox snap record record-live works-with works-with-small answers bench package check-server vendor-api
 
 help: ## list the tasks
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-16s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -67,6 +67,16 @@ bench: $(VENV)/dev ## measure reading and writing against the sandbox, and a his
 	$(BIN)/python -m benchmarks.speed
 	$(BIN)/python -m benchmarks.history
 
+package: $(VENV)/dev $(VENV)/release ## build wheel and sdist into dist/, install them without extras, run every command (1 minute)
+	$(BIN)/python -m scripts.check_package $(PYTHONS)
+
+check-server: $(VENV)/release ## let hadolint, systemd, Compose and zizmor read the files for servers and GitHub
+	$(BIN)/python -m scripts.check_server
+
+vendor-api: $(VENV)/base ## compare the catalogue with FieldPulse's OpenAPI document, from the network
+	$(BIN)/python -m pip install --quiet --editable .
+	$(BIN)/python -m scripts.vendor_api
+
 $(VENV)/base: pyproject.toml
 	@echo "── setting up $(VENV)"
 	$(PYTHON) -m venv $(VENV)
@@ -81,4 +91,9 @@ $(VENV)/dev: $(VENV)/base
 $(VENV)/demo: $(VENV)/base
 	@echo "── installing Meltano, PostgreSQL and this project (about a minute, once)"
 	$(BIN)/python -m pip install --quiet --editable '.[sandbox,demo]'
+	@touch $@
+
+$(VENV)/release: $(VENV)/base
+	@echo "── installing the tools for releases (half a minute, once)"
+	$(BIN)/python -m pip install --quiet --editable '.[release]'
 	@touch $@
