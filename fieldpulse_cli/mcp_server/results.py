@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 import unicodedata
 from collections.abc import Callable
 from decimal import Decimal
@@ -15,36 +16,44 @@ Record = dict[str, Any]
 
 MAX_CHARACTERS = 40_000
 """The length of a result's rows as JSON: about 10,000 tokens."""
+MAX_DEPTH = 30
+"""Levels of a record; our deepest documents have a dozen."""
+_TOO_DEEP = "[left out: nested too deeply]"
 _MIN_CHARACTERS = 200  # what a field keeps at least before whole fields are left out
 _HARMLESS = "\n\t\u200c\u200d"  # joiners belong to scripts and to emoji
 _HIDDEN = frozenset(("Cc", "Cf", "Cn", "Co", "Cs", "Zl", "Zp"))
 
 
-def for_model(value: Any) -> Any:
-    """Return a value without fields whose names are those of secrets, and without Decimal, which JSON lacks.
+def for_model(value: Any, depth: int = MAX_DEPTH) -> Any:
+    """Return a value without fields whose names are those of secrets, and without what JSON lacks.
 
     A Decimal becomes a number where that keeps all digits, or else a text.
     """
+    if isinstance(value, (dict, list)) and not depth:
+        return _TOO_DEEP
     if isinstance(value, dict):
-        return {name: for_model(element) for name, element in value.items() if not is_secret_name(name)}
+        return {name: for_model(element, depth - 1) for name, element in value.items() if not is_secret_name(name)}
     if isinstance(value, list):
-        return [for_model(element) for element in value]
+        return [for_model(element, depth - 1) for element in value]
     if isinstance(value, Decimal):
         number = float(value)
         return number if Decimal(repr(number)) == value else str(value)
-    return value
+    return str(value) if isinstance(value, float) and not math.isfinite(value) else value
 
 
-def safe(value: Any) -> Any:
+def safe(value: Any, depth: int = 2 * MAX_DEPTH) -> Any:
     """Return a JSON value whose texts hide nothing: no secrets, and characters that are not visible are escaped.
 
-    Control characters steer terminals. Invisible ones carry instructions past the person who reads along.
+    Control characters steer terminals. Invisible ones carry instructions past the person who reads along. What is
+    nested too deeply for the protocol's encoder would end the server.
     """
     if isinstance(value, str):
         return _safe_text(value)
+    if isinstance(value, (dict, list)) and not depth:
+        return _TOO_DEEP
     if isinstance(value, dict):
-        return {_safe_text(str(name)): safe(element) for name, element in value.items()}
-    return [safe(element) for element in value] if isinstance(value, list) else value
+        return {_safe_text(str(name)): safe(element, depth - 1) for name, element in value.items()}
+    return [safe(element, depth - 1) for element in value] if isinstance(value, list) else value
 
 
 def _safe_text(text: str) -> str:
@@ -53,7 +62,7 @@ def _safe_text(text: str) -> str:
         return text
     return "".join(
         each.encode("unicode_escape").decode()
-        if unicodedata.category(each) in _HIDDEN - {""} and each not in _HARMLESS
+        if unicodedata.category(each) in _HIDDEN and each not in _HARMLESS
         else each
         for each in text
     )

@@ -35,6 +35,7 @@ class Agent:
         result = run_tool(self.tools[name], arguments)
         assert not result.is_error, result.content
         assert result.structured_content is not None
+        result.model_dump_json()  # what cannot be encoded would end the server
         return result.structured_content
 
     def error(self, name: str, **arguments: Any) -> str:

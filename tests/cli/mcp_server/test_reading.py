@@ -186,6 +186,19 @@ def test_texts_of_customers_stay_data(writer: Agent, sandbox: Sandbox) -> None:
     assert not [request for request in sandbox.requests if request.method != "GET"]
 
 
+@pytest.mark.parametrize("depth", [10, 100, 200])
+def test_a_deeply_nested_row_does_not_end_the_server(depth: int, writer: Agent, sandbox: Sandbox) -> None:
+    """What the protocol cannot encode is left out, and says so."""
+    nested: Any = "the innermost text"
+    for _ in range(depth):
+        nested = {"a": nested}
+    row_id = sandbox.rows("customers")[0]["id"]
+    sandbox.store.patch("customers", row_id, {"new_column": nested})
+    row = writer.call("get_row", stream="customers", id=row_id)["row"]
+    expected = "the innermost text" if depth == 10 else "[left out: nested too deeply]"
+    assert expected in str(row["unexpected_fields"])
+
+
 def test_the_api_key_is_never_in_a_result(tmp_path: Path) -> None:
     """A key that somebody typed into a note does not reach the model."""
     key = "a-key-that-is-long-enough-1234"
