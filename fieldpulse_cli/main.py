@@ -33,6 +33,7 @@ from fieldpulse_cli.mcp_server.command import mcp
 from fieldpulse_cli.meltano import use_settings_of_meltano, variables_of_plugin
 from fieldpulse_cli.page.command import report
 from fieldpulse_cli.page.serve_command import serve
+from fieldpulse_plugin.default_stores import StoreName, all_folders, url_in
 from fieldpulse_plugin.environment import environment_variables, settings_from_environment
 from fieldpulse_plugin.exit_codes import end_by_signal
 from fieldpulse_plugin.private_files import check_distinct, replace_file
@@ -172,9 +173,11 @@ def _local_findings(
             _check(config, properties, plugin_prefix)
         except ConfigError as error:
             yield Finding("FAIL", f"{entry_point.name} settings", "valid", error.what, error.hint)
-        for name, schema in plugin_settings.items():
+        for name in plugin_settings:
             if name.endswith("_url"):
-                yield store_finding(name.removesuffix("_url"), str(config.get(name) or schema["default"]))
+                store: StoreName = "ledger" if name == "ledger_url" else "snapshot"
+                urls = [str(config[name])] if config.get(name) else [url_in(each, store) for each in all_folders(store)]
+                yield from (store_finding(store, url) for url in urls)
 
 
 def _prefixes(plugin: str | None) -> dict[str, str]:

@@ -16,9 +16,13 @@ from fieldpulse_api.errors import ConfigError
 
 
 def make_private_folder(folder: Path) -> None:
-    """Make a folder and those above it, readable by their owner alone. Raises: OSError."""
+    """Make a folder and those above it, readable by their owner alone. Git ignores `.fieldpulse/`. Raises: OSError."""
     for missing in reversed([each for each in (folder, *folder.parents) if not each.exists()]):
         missing.mkdir(mode=0o700, exist_ok=True)
+    for each in (folder, *folder.parents):
+        if each.name == ".fieldpulse":
+            with suppress(OSError), (each / ".gitignore").open("x") as file:  # it exists, or the folder is read-only
+                file.write("# The stores of tap-fieldpulse and target-fieldpulse.\n*\n")
 
 
 def is_special(path: Path) -> bool:

@@ -15,6 +15,7 @@ from fieldpulse_api.reading.pages import ReadOptions
 from fieldpulse_api.resources.catalogue import BY_NAME
 from fieldpulse_api.resources.model import Operation
 from fieldpulse_api.values.scalars import ConversionError, to_utc
+from fieldpulse_plugin.default_stores import folder_of_run, url_in
 from fieldpulse_plugin.private_files import check_distinct
 from fieldpulse_plugin.settings import PluginSettings, zone_of
 from fieldpulse_plugin.store_urls import files_of_store
@@ -156,11 +157,11 @@ TAP_SETTINGS: dict[str, dict[str, Any]] = {
     },
     "snapshot_url": {
         "type": "string",
-        "default": "sqlite:///.fieldpulse/snapshot.db",
         "title": "Snapshot URL",
         "description": "Database for what earlier runs saw: the ids of rows (`detect_deletes`), their contents "
         "(`change_events`) and webhook deliveries. An SQLAlchemy URL of SQLite, or of PostgreSQL with the extra "
-        "`postgres`. Use one database per pipeline and environment.",
+        "`postgres`. Default: `sqlite:///.fieldpulse/snapshot.db`; under Meltano, each pipeline and environment has a "
+        "folder of its own in `.fieldpulse/`.",
     },
     "report_path": {
         "type": "string",
@@ -261,9 +262,10 @@ class TapSettings(PluginSettings):
             )
         path = Path(settings.report_path) if settings.report_path else None
         key_path = settings.client.api_key.path if settings.client else None
-        files = files_of_store("snapshot", settings.snapshot_url)
+        snapshot_url = settings.snapshot_url or url_in(folder_of_run("snapshot"), "snapshot")
+        files = files_of_store("snapshot", snapshot_url)
         check_distinct({"api_key_file": key_path, **files, "report_path": path})
-        result = replace(settings, start_date=start_date, report_path=path)
+        result = replace(settings, start_date=start_date, report_path=path, snapshot_url=snapshot_url)
         _ = result.event_zone  # raises for an unknown zone
         return result
 

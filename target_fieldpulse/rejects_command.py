@@ -27,7 +27,7 @@ from .ledger.run_marker import RunMarkers
 from .ledger.tables import REJECTS, LedgerDatabase
 from .reporting.open_rejects import RejectEntry, read_all_entries
 from .reporting.rejects_lines import RejectLine, read_reject_lines, remove_lines
-from .settings import TARGET_SETTINGS
+from .settings import ledger_url_of, rejects_path_of
 from .target import TargetFieldPulse
 
 _MAX_COLUMN_WIDTH, _MAX_WIDTH = 18, 160  # letters of a stream or a key, and of a line
@@ -48,11 +48,11 @@ class _Rejects:
 
     @property
     def ledger_url(self) -> str:
-        return str(self.config.get("ledger_url") or TARGET_SETTINGS["ledger_url"]["default"])
+        return ledger_url_of(self.config)
 
     @property
     def path(self) -> Path:
-        return _rejects_path(self.config)
+        return rejects_path_of(self.config)
 
     @property
     def open(self) -> list[RejectEntry]:
@@ -192,13 +192,9 @@ def drop(config: Mapping[str, Any], names: tuple[str, ...], *, yes: bool, as_jso
 
 
 def _read(config: Mapping[str, Any]) -> _Rejects:
-    found = _Rejects(config, [], {line.content: line for line in read_reject_lines(_rejects_path(config))})
+    found = _Rejects(config, [], {line.content: line for line in read_reject_lines(rejects_path_of(config))})
     found.entries.extend(read_all_entries(found.ledger_url))
     return found
-
-
-def _rejects_path(config: Mapping[str, Any]) -> Path:
-    return Path(config.get("rejects_path") or TARGET_SETTINGS["rejects_path"]["default"])
 
 
 def _run(config: Mapping[str, Any], lines: Iterable[RejectLine]) -> int:

@@ -11,11 +11,12 @@ from typing import Any, Literal
 
 from typing_extensions import Self, override
 
+from fieldpulse_api.errors import ConfigError
 from fieldpulse_api.http.settings import ClientSettings
+from fieldpulse_plugin.default_stores import FOLDER, folder_for_command, url_in
 from fieldpulse_plugin.private_files import is_special
 from fieldpulse_plugin.settings import SHARED_SETTINGS, PluginSettings, zone_of
 from fieldpulse_plugin.store_urls import files_of_store
-from target_fieldpulse.ledger.tables import DEFAULT_URL
 from target_fieldpulse.planning.plan import PlanAction
 from target_fieldpulse.planning.safety_limits import Limit, limits_from_config
 from target_fieldpulse.planning.write_policy import CREATABLE, MODES, WritePolicy
@@ -24,18 +25,18 @@ OnReject = Literal["fail", "fail_once", "ignore"]
 TARGET_SETTINGS: dict[str, dict[str, Any]] = {
     "ledger_url": {
         "type": "string",
-        "default": DEFAULT_URL,
         "title": "Ledger URL",
         "description": "Where the target stores what it has written, as an SQLAlchemy URL: SQLite, or PostgreSQL with "
-        "the extra `postgres`. If the ledger is lost, records that match no row are created again.",
+        "the extra `postgres`. If the ledger is lost, records that match no row are created again. Default: "
+        "`sqlite:///.fieldpulse/ledger.db`; under Meltano, each loader and environment has a folder of its own in "
+        "`.fieldpulse/`.",
     },
     "rejects_path": {
         "type": "string",
-        "default": ".fieldpulse/rejects.singer",
         "title": "Rejects file",
         "description": "The file to which rejected and uncertain records are appended, each with its reason. Move the "
         "file away before you replay it. A dry run writes those that it would reject into a file beside it, with "
-        "`.dry-run` in its name, and replaces that file.",
+        "`.dry-run` in its name, and replaces that file. Default: `rejects.singer` in the folder of the ledger.",
     },
     "on_reject": {
         "type": "string",
@@ -260,8 +261,8 @@ class TargetSettings(PluginSettings):
             policy=WritePolicy.from_config(config),
             limits=limits_from_config(config),
             phone_region=config["phone_region"],
-            ledger_url=config["ledger_url"],
-            rejects_path=Path(config["rejects_path"]),
+            ledger_url=ledger_url_of(config),
+            rejects_path=rejects_path_of(config),
             plan_path=_optional_path(config.get("plan_path")),
             report_path=_optional_path(config.get("report_path")),
             on_reject=config["on_reject"],
@@ -306,6 +307,24 @@ class TargetSettings(PluginSettings):
         if self.client is None:
             raise RuntimeError
         return self.client
+
+
+def ledger_url_of(config: Mapping[str, Any]) -> str:
+    """Return where the ledger is. Raises: ConfigError if no setting says it, and there are several."""
+    return str(config.get("ledger_url") or url_in(folder_for_command("ledger"), "ledger"))
+
+
+def rejects_path_of(config: Mapping[str, Any]) -> Path:
+    """Return the rejects file: by default where the ledger is by default. Raises: as `ledger_url_of`."""
+    if path := config.get("rejects_path"):
+        return Path(path)
+    try:
+        folder = folder_for_command("ledger")
+    except ConfigError:
+        if not config.get("ledger_url"):
+            raise
+        folder = FOLDER
+    return folder / "rejects.singer"
 
 
 def _optional_path(value: str | None) -> Path | None:

@@ -6,26 +6,25 @@ from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from typing import TypeVar
 
+from fieldpulse_plugin.default_stores import StoreName, all_folders, url_in
 from fieldpulse_plugin.environment import environment_variables
 from fieldpulse_plugin.history.recorded_runs import History, RecordedRun, RunOutline
-from tap_fieldpulse.settings import TAP_SETTINGS
-from target_fieldpulse.ledger.tables import DEFAULT_URL
 from target_fieldpulse.ledger.uncertain import UncertainEntry, uncertain_entries
 from target_fieldpulse.reporting.open_rejects import RejectEntry, read_open_entries
 
-_DEFAULT_SNAPSHOT_URL = str(TAP_SETTINGS["snapshot_url"]["default"])
 _Run = TypeVar("_Run", RecordedRun, RunOutline)
 
 
 class Stores:
-    """The stores of one tap and one target. They are only read; any of them may not exist yet.
+    """The stores of taps and targets. They are only read; any of them may not exist yet.
 
     Raises: ConfigError.
     """
 
-    def __init__(self, *, ledger_url: str, snapshot_url: str) -> None:
-        self._ledger_url = ledger_url
-        self._histories = [History(snapshot_url, store="snapshot"), History(ledger_url, store="ledger")]
+    def __init__(self, *, ledger_urls: list[str], snapshot_urls: list[str]) -> None:
+        self._ledger_urls = ledger_urls
+        self._histories = [History(url, store="snapshot") for url in snapshot_urls]
+        self._histories += [History(url, store="ledger") for url in ledger_urls]
 
     def outlines(self) -> list[RunOutline]:
         """Return the outlines of all runs, the latest first."""
@@ -42,11 +41,13 @@ class Stores:
 
     def reject_entries(self) -> list[RejectEntry]:
         """Return the open rejects of all accounts, the oldest first."""
-        return read_open_entries(self._ledger_url)
+        found = [entry for url in self._ledger_urls for entry in read_open_entries(url)]
+        return sorted(found, key=lambda entry: entry.first_at)
 
     def uncertain_entries(self) -> list[UncertainEntry]:
         """Return the creates and links of the ledger whose outcome is unknown, the oldest first."""
-        return uncertain_entries(self._ledger_url)
+        found = [entry for url in self._ledger_urls for entry in uncertain_entries(url)]
+        return sorted(found, key=lambda entry: entry.sent_at)
 
     def close(self) -> None:
         """Close the connections."""
@@ -56,16 +57,20 @@ class Stores:
 
 @contextmanager
 def open_stores(ledger_url: str | None = None, snapshot_url: str | None = None) -> Iterator[Stores]:
-    """Open the stores at these URLs, else at those of the environment, else at the defaults. Raises: ConfigError."""
+    """Open the stores at these URLs, else at those of the environment, else all default ones. Raises: ConfigError."""
     environment = environment_variables()
     stores = Stores(
-        ledger_url=ledger_url or environment.get("TARGET_FIELDPULSE_LEDGER_URL") or DEFAULT_URL,
-        snapshot_url=snapshot_url or environment.get("TAP_FIELDPULSE_SNAPSHOT_URL") or _DEFAULT_SNAPSHOT_URL,
+        ledger_urls=_urls(ledger_url or environment.get("TARGET_FIELDPULSE_LEDGER_URL"), "ledger"),
+        snapshot_urls=_urls(snapshot_url or environment.get("TAP_FIELDPULSE_SNAPSHOT_URL"), "snapshot"),
     )
     try:
         yield stores
     finally:
         stores.close()
+
+
+def _urls(url: str | None, store: StoreName) -> list[str]:
+    return [url] if url else [url_in(folder, store) for folder in all_folders(store)]
 
 
 def _latest_first(runs: Iterable[_Run]) -> list[_Run]:

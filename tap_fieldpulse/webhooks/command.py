@@ -15,6 +15,7 @@ import click
 from typing_extensions import override
 
 from fieldpulse_api.errors import ConfigError, UserError
+from fieldpulse_plugin.default_stores import folder_for_command, url_in
 from fieldpulse_plugin.environment import environment_variables, settings_from_environment
 from fieldpulse_plugin.exit_codes import end_by_signal
 from fieldpulse_plugin.output import for_output
@@ -132,4 +133,4 @@ def _settings() -> dict[str, Any]:
             hint="make one: python3 -c 'import secrets; print(secrets.token_urlsafe(32))'",
         )
     check_settings(config, {"type": "object", "properties": properties}, where=f"environment · {_PREFIX}…")
-    return {"snapshot_url": TAP_SETTINGS["snapshot_url"]["default"], **config}
+    return {"snapshot_url": config.get("snapshot_url") or url_in(folder_for_command("snapshot"), "snapshot"), **config}

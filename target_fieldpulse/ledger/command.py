@@ -12,12 +12,13 @@ import click
 
 from fieldpulse_api.errors import ConfigError, RecordInvalid, got_and_allowed
 from fieldpulse_api.values.scalars import iso_timestamp
+from fieldpulse_plugin.default_stores import folder_for_command, url_in
 from fieldpulse_plugin.output import for_output
 from target_fieldpulse.records.ledger_key import LedgerKey, source_key
 
 from .ledger import Entry, Ledger
 from .run_marker import RunMarkers
-from .tables import DEFAULT_URL, LedgerDatabase
+from .tables import LedgerDatabase
 
 _MAX_ROW_ID = 2**63 - 1
 _HOW_TO_SETTLE = """
@@ -38,7 +39,7 @@ Location = tuple[str, str | None]
 @click.pass_context
 def ledger(context: click.Context, ledger_url: str | None, account: str | None) -> None:
     """Inspect the target's ledger, and settle uncertain creates. Needs no API key and no network."""
-    context.obj = (ledger_url or os.environ.get(_VARIABLE) or DEFAULT_URL, account)
+    context.obj = (ledger_url or os.environ.get(_VARIABLE) or url_in(folder_for_command("ledger"), "ledger"), account)
 
 
 @ledger.command("list")

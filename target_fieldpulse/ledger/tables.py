@@ -31,7 +31,6 @@ from fieldpulse_plugin.database import open_database, translate_db_errors
 from fieldpulse_plugin.history.tables import UtcTime
 from fieldpulse_plugin.store_urls import sqlite_path
 
-DEFAULT_URL = "sqlite:///.fieldpulse/ledger.db"
 _VERSION = 1
 _ENTRIES_PREFIX = "fieldpulse_ledger_"
 _METADATA = MetaData()

@@ -259,7 +259,7 @@ def test_pipelines_and_accounts_are_told_apart(tmp_path: Path, monkeypatch: pyte
 def test_both_stores_in_one_database_have_one_history(postgres: str) -> None:
     """The tables of a PostgreSQL server are those of the tap and of the target."""
     record_run(postgres, account="both")
-    with closing(Stores(ledger_url=postgres, snapshot_url=postgres)) as stores:
+    with closing(Stores(ledger_urls=[postgres], snapshot_urls=[postgres])) as stores:
         found = read_status(stores, now())
         assert len(stores.runs(5)) == len({run.run_id for run in stores.runs(5)})
     assert [len(pipeline.runs) for pipeline in found.pipelines if pipeline.account == "both"] == [1]
