@@ -77,7 +77,8 @@ def _with_code(text: str) -> Markup:
 def _state_words(run: RecordedRun) -> str:
     if run.state != "ended":
         return run.state
-    return "success" if run.exit_status == 0 else f"exit status {run.exit_status}"
+    words = {"good": "success", "warn": "incomplete", "bad": "failed"}[grade(run)]
+    return words if run.exit_status == 0 else f"{words}: exit status {run.exit_status}"
 
 
 def _bookmark(text: str | None) -> str:

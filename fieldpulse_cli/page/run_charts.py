@@ -37,14 +37,14 @@ def runs_chart(overview: Overview) -> Chart | None:
 
 
 def pipeline_charts(pipeline: PipelineRuns) -> Iterator[Chart]:
-    """Yield the charts of a pipeline: of its last run first, then over its last runs."""
+    """Yield the charts of a pipeline: of its last run first, then over its last runs, if there are several."""
     if pipeline.is_target:
         yield from _outcomes(pipeline.runs[0])
     else:
         yield from _completeness(pipeline.runs[0])
     yield from _requests(pipeline.runs[0])
     runs = [run for run in reversed(pipeline.runs) if run.traffic.requests]
-    if runs:
+    if len(runs) > 1:
         yield _over_runs(
             runs,
             "Latency of responses",
@@ -60,7 +60,7 @@ def pipeline_charts(pipeline: PipelineRuns) -> Iterator[Chart]:
             ("retries", "warn", lambda run: run.traffic.retries),
             ("throttled", "bad", lambda run: run.traffic.throttled),
         )
-    if any(stream.new is not None for run in pipeline.runs for stream in run.streams):
+    if len(pipeline.runs) > 1 and any(stream.new is not None for run in pipeline.runs for stream in run.streams):
         yield _over_runs(
             list(reversed(pipeline.runs)),
             "Rows that were new, changed or deleted",
