@@ -95,7 +95,7 @@ class Warehouse:
 
     def _conditions(self, stream: str) -> list[str]:
         schema = quoted(self.schema)
-        conditions = ["source.deleted_at is null"] if "deleted_at" in BY_NAME[stream].schema["properties"] else ["true"]
+        conditions = ["source.deleted_at is null"]
         if "deleted_rows" not in self.without:
             conditions.append(
                 f"not exists (select 1 from {schema}.deleted_rows as gone"  # noqa: S608  names of the catalogue
