@@ -34,6 +34,7 @@ from target_fieldpulse.settings import TargetSettings
 from target_fieldpulse.writing.create import RowCreator
 from target_fieldpulse.writing.dry_run import DryRun
 from target_fieldpulse.writing.executor import Executor, PlanExecutor
+from target_fieldpulse.writing.new_ledger import NewLedger
 from target_fieldpulse.writing.put import PutSender
 from target_fieldpulse.writing.services import Waiter, WriteServices
 from target_fieldpulse.writing.uncertain_creates import UncertainCreates
@@ -103,6 +104,7 @@ def build_services(
         services = WriteServices(
             client=client,
             ledger=ledger,
+            new_ledger=NewLedger(is_new=account not in Ledger.accounts(database)),
             runs=runs,
             written_rows=WrittenRows(database, account, codec),
             lookups=lookups,

@@ -206,7 +206,8 @@ class RowCreator:
         with self._max_id_locks[resource.name]:
             if resource.name not in self._max_ids:
                 pages = Pages(self._services.client, resource, self._services.read_options)
-                self._max_ids[resource.name] = read_newest_id(pages)
+                newest_id = self._max_ids[resource.name] = read_newest_id(pages)
+                self._services.new_ledger.warn_of_rows(resource.name, has_rows=newest_id > 0)
             return self._max_ids[resource.name]
 
     def _observe_id(self, resource: Resource, row_id: int) -> None:

@@ -11,6 +11,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from fieldpulse_api.reading.pages import Pages
+from fieldpulse_api.resources.model import Resource
 from fieldpulse_api.values.strict_json import encode
 from fieldpulse_plugin.private_files import open_private, write_whole
 from target_fieldpulse.planning.plan import Body, Plan, PlanAction, RowToCreate, differing_fields
@@ -97,6 +99,8 @@ class DryRun:
             return WriteResult(_OUTCOMES[plan.action], plan.row_id)
         for row_to_create in plan.rows_to_create:
             self._add_missing(row_to_create)
+        if plan.action == "create":
+            self._check_new_ledger(plan.resource)
         row = self._current_row(plan)
         body = self._updater.fields_to_send(plan, row) if plan.action == "update" else plan.body
         row_id = self._planned_state.apply(plan)
@@ -104,6 +108,13 @@ class DryRun:
             return WriteResult("unchanged", plan.row_id)
         self._add(plan, row_id, self._changes(plan, body, row), self._request_count(plan, body))
         return WriteResult(_OUTCOMES[plan.action], plan.row_id, plan.changed)
+
+    def _check_new_ledger(self, resource: Resource) -> None:
+        """Look whether FieldPulse has rows of the stream of the first create; a real run finds out by itself."""
+        new_ledger = self._services.new_ledger
+        if not resource.parent and new_ledger.wants_rows(resource.name):
+            page = Pages(self._services.client, resource, self._services.read_options).read_at_once({}, 1, 1)
+            new_ledger.warn_of_rows(resource.name, has_rows=bool(page.ids))
 
     def close(self) -> None:
         """Log the plans and the totals, and write the file. Raises: ConfigError if there is no room for it."""

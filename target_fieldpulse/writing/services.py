@@ -22,6 +22,8 @@ from target_fieldpulse.records.columns import Column
 from target_fieldpulse.records.field_codec import FieldCodec
 from target_fieldpulse.reporting.audit import Audit
 
+from .new_ledger import NewLedger
+
 _LOGGER = logging.getLogger(__name__)
 
 
@@ -48,6 +50,7 @@ class WriteServices:
 
     client: Client
     ledger: Ledger
+    new_ledger: NewLedger
     runs: RunMarkers
     written_rows: WrittenRows
     lookups: Lookups
