@@ -90,16 +90,13 @@ def test_a_plan_expires(writer: Agent, sandbox: Sandbox, monkeypatch: pytest.Mon
     ("record", "problem"),
     [
         ({"nots": "x"}, "did you mean 'notes'"),
-        ({"id": -1, "notes": "x"}, "positive whole numbers"),
         ({"id": "1 or 1=1", "notes": "x"}, "positive whole numbers"),
         ({"first_name": {"a": 1}}, "text is expected"),
-        ({"first_name": "x" * 5000}, "255"),
         ({"first_name": "Ann", "pipeline_status": "No such stage"}, "allowed: New Lead"),
         ({"notes": "no name"}, "first_name"),
         ({"first_name": "\ud800"}, "surrogate"),
         ({"first_name": float("nan")}, "NaN"),
         ({"id": 1, "notes": "x"}, "404"),
-        ({"first_name": "Ann", "external_id": "a\nb"}, "control characters"),
     ],
 )
 def test_an_invalid_record_is_refused_at_the_plan(
