@@ -5,7 +5,11 @@ BIN := $(VENV)/bin
 CODE := fieldpulse_api fieldpulse_plugin tap_fieldpulse target_fieldpulse fieldpulse_cli fieldpulse_sandbox tests benchmarks scripts
 
 .DEFAULT_GOAL := help
+<<<<<<< HEAD
 .PHONY: help demo test matrix lint check fix docs sandbox snap record record-live works-with works-with-small answers bench package check-server vendor-api
+=======
+.PHONY: help recipes demo test matrix lint check fix docs sandbox snap record record-live works-with works-with-small answers bench
+>>>>>>> a2766dc (Add recipes: six Meltano projects that run on the sandbox)
 
 help: ## list the tasks
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-16s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -62,6 +66,9 @@ works-with-small: $(VENV)/dev ## the tap's output in three loaders, a small acco
 
 answers: $(VENV)/dev ## ask the questions of docs/guides/questions-in-sql.md of tables that three real loaders made (1 minute)
 	$(BIN)/python -m tests.works_with.answers
+
+recipes: $(VENV)/dev $(VENV)/demo ## run each recipe twice by Meltano on the sandbox, and compare the rows that it leaves (5 minutes)
+	PATH=$(CURDIR)/$(BIN):$$PATH $(BIN)/python -m tests.recipes
 
 bench: $(VENV)/dev ## measure reading and writing against the sandbox, and a history of 10,000 runs
 	$(BIN)/python -m benchmarks.speed

@@ -78,6 +78,8 @@ def documents() -> Iterator[tuple[Path, str]]:
     for plugin in (TapFieldPulse, TargetFieldPulse):
         plugin.append_builtin_config(plugin.config_jsonschema)
     yield ROOT / "plugins" / "fieldpulse.meltano.yml", settings.project_definitions()
+    for project in sorted((ROOT / "recipes").glob("*/meltano.yml")):  # Meltano includes no file outside of a project
+        yield project.with_name("fieldpulse.meltano.yml"), settings.project_definitions("/../..")
     for name, text in settings.hub_definitions():
         yield ROOT / "plugins" / f"{name}.yml", text
     for name, text in dictionary.pages():

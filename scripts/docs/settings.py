@@ -56,9 +56,12 @@ def hub_definitions() -> Iterator[tuple[str, str]]:
         yield definition["name"], f"{_HEADING}{text}"
 
 
-def project_definitions() -> str:
-    """Return the definitions of all plugins as a file that the `meltano.yml` of this repository includes."""
-    return "\n".join([_HEADING.strip(), *_lines("-e ${MELTANO_PROJECT_ROOT}"), ""])
+def project_definitions(path_of_repository: str = "") -> str:
+    """Return the definitions of all plugins as a file that the `meltano.yml` of a project includes.
+
+    The path is that from the folder of the project to this repository, such as `/../..`.
+    """
+    return "\n".join([_HEADING.strip(), *_lines(f"-e ${{MELTANO_PROJECT_ROOT}}{path_of_repository}"), ""])
 
 
 def snippet() -> str:
