@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import subprocess
 from pathlib import Path
 from typing import Any
 
@@ -86,6 +87,18 @@ def test_every_command_exists() -> None:
         called += service.get("command", ["fieldpulse", "status"])[1:2]
     assert {"status", "backup", "webhooks", "serve"} <= set(called)
     assert [name for name in called if name not in commands.commands] == []
+
+
+def test_the_lines_of_the_crontab_are_commands() -> None:
+    """Five times, a user, and what a shell can read; cron would end a command at a bare `%`."""
+    lines = [line for line in (DEPLOY / "fieldpulse.cron").read_text("utf-8").splitlines() if re.match(r"[\d*]", line)]
+    assert len(lines) == len(["sync", "status", "backup"])
+    for line in lines:
+        *times, user, command = line.split(maxsplit=6)
+        assert all(re.fullmatch(r"\*|\d+", time) for time in times), line
+        assert user == "fieldpulse"
+        assert not re.search(r"(?<!\\)%", command), line
+        assert subprocess.run(["sh", "-n", "-c", command.replace("\\%", "%")], check=False).returncode == 0, line
 
 
 def test_every_timer_has_its_service_and_every_unit_is_in_the_docs() -> None:
