@@ -5,11 +5,7 @@ BIN := $(VENV)/bin
 CODE := fieldpulse_api fieldpulse_plugin tap_fieldpulse target_fieldpulse fieldpulse_cli fieldpulse_sandbox tests benchmarks scripts
 
 .DEFAULT_GOAL := help
-<<<<<<< HEAD
-.PHONY: help demo test matrix lint check fix docs sandbox snap record record-live works-with works-with-small answers bench package check-server vendor-api
-=======
-.PHONY: help recipes demo test matrix lint check fix docs sandbox snap record record-live works-with works-with-small answers bench
->>>>>>> a2766dc (Add recipes: six Meltano projects that run on the sandbox)
+.PHONY: help demo test matrix lint check fix docs sandbox snap record record-live works-with works-with-small answers recipes bench package check-server vendor-api
 
 help: ## list the tasks
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-16s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
