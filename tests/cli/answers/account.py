@@ -175,7 +175,7 @@ INVOICES: Rows = {
     120: _bill(2, "1.00", "0.00", "1.00", "2026-01-09 18:00:00"),  # 60 days
     121: _bill(2, "2.00", "0.00", "2.00", "2026-01-08 18:00:00"),  # 61 days
     106: _bill(2, "25.00", "0.00", "25.00", None),
-    107: _bill(2, "-30.00", "0.00", "-30.00", "2026-03-01 18:00:00"),  # a credit
+    107: _bill(2, "-30.00", "0.00", "-30.00", "2025-11-01 18:00:00"),  # a credit, older than what is due
     108: _bill(1, "522.00", "22.00", "500.00", "2026-02-01 18:00:00", status=6, job_id=204, qbo_id=None),  # void
     109: _bill(1, "61.00", "1.00", "60.00", "2026-03-01 18:00:00", status=2, qbo_id=None, job_id=208),  # a draft
     110: _bill(4, "75.25", "5.25", "70.00", "2026-03-01 18:00:00"),
@@ -218,6 +218,7 @@ ESTIMATES: Rows = {
     305: _quote(3, "800.00", "2026-01-05 16:00:00", "Lost"),
     306: _quote(1, "900.00", "2026-01-05 16:00:00", status=6),
     307: _quote(1, "950.00", "2026-01-05 16:00:00"),  # deleted
+    311: _quote(1, "620.00", "2026-01-05 16:00:00", "Draft"),
     310: _quote(1, "650.00", "2026-01-05 16:00:00", "Completed"),
     309: _quote(99, "6.00", "2026-03-01 16:00:00"),
     308: _quote(1, "990.00", "2026-01-05 16:00:00"),  # became an invoice
@@ -242,12 +243,16 @@ PAYMENTS: Rows = {
     409: _paid(114, "2.00", "2026-03-04 12:00:00"),  # of an estimate
     410: _paid(102, "4.00", "2026-03-04 12:00:00", "credit_memo"),
     411: _paid(118, "0.50", "2026-03-04 12:00:00"),  # counts for the only user of the job
+    # of an invoice that was never loaded
+    412: _paid(118, "0.25", "2026-03-04 12:00:00") | {"invoice_id": 999},
 }
 TIMESHEETS: Rows = {
     # from 1:00 in winter time to 4:00 in summer time: two hours
     601: {"user_id": 2, "clock_in_time": "2026-03-08 07:00:00", "clock_out_time": "2026-03-08 09:00:00"},
     602: {"user_id": 3, "clock_in_time": "2026-03-09 13:00:00", "clock_out_time": "2026-03-09 16:20:00"},
     603: {"user_id": 3, "clock_in_time": "2026-03-10 13:00:00"},
+    # ends before it begins
+    605: {"user_id": 2, "clock_in_time": "2026-03-09 13:00:00", "clock_out_time": "2026-03-09 12:00:00"},
     604: {"user_id": 3, "clock_in_time": "2026-03-09 13:00:00", "clock_out_time": "2026-03-09 19:00:00"},  # deleted
 }
 USERS: Rows = {
@@ -284,7 +289,14 @@ ITEMS: Rows = {
         "quantity_available": 2,
     },
     504: {"name": "Unknown cost", "default_unit_price": "50.0000", "default_unit_cost": None},
-    505: {"name": "Retired", "default_unit_price": "1.0000", "default_unit_cost": "9.0000", "is_active": False},
+    505: {
+        "name": "Retired",
+        "default_unit_price": "1.0000",
+        "default_unit_cost": "9.0000",
+        "is_active": False,
+        "track_inventory": True,
+        "quantity_available": 0,
+    },
     506: {  # costs more than it brings; is oversold and has no level
         "name": "Loss leader",
         "default_unit_price": "10.0000",
