@@ -14,6 +14,7 @@ from pathlib import Path
 import click
 
 from fieldpulse_api.errors import ConfigError
+from fieldpulse_plugin.output import for_output
 from fieldpulse_plugin.private_files import make_private_folder
 
 _SOURCES = (".meltano/meltano.db", ".fieldpulse")
@@ -50,8 +51,8 @@ def backup(destination: Path, sources: tuple[Path, ...]) -> None:
             hint="name a new folder on a disk that has room, such as /var/backups/fieldpulse/2026-11-29",
         ) from None
     for file in files:
-        click.echo(f"{(destination / file).stat().st_size:>12,} bytes  {file}")
-    click.echo(f"The backup is in {destination.resolve()}")
+        click.echo(for_output(f"{(destination / file).stat().st_size:>12,} bytes  {file}"))
+    click.echo(for_output(f"The backup is in {destination.resolve()}"))
 
 
 def _files(sources: tuple[Path, ...], destination: Path) -> Iterator[Path]:

@@ -42,7 +42,10 @@ Key = tuple[str, str]
 def main() -> None:
     """Compare, print the differences, and exit with status 1 if there are any."""
     source = sys.argv[1] if len(sys.argv) > 1 else URL
-    found = list(differences(_read(source)))
+    try:
+        found = list(differences(_read(source)))
+    except (AttributeError, KeyError, TypeError) as error:
+        raise SystemExit(f"{source} has another form than before ({type(error).__name__}: {error})") from None
     for line in found:
         print(line)
     if found:

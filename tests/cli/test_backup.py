@@ -14,6 +14,7 @@ from click.testing import CliRunner
 
 from fieldpulse_api.errors import ConfigError
 from fieldpulse_cli.main import commands
+from fieldpulse_plugin.private_files import make_private_folder
 from fieldpulse_sandbox.sandbox import Sandbox
 from tests.harness.messages import record_message, schema_message, singer_lines
 from tests.harness.target_runner import run_target
@@ -23,7 +24,7 @@ from tests.harness.target_runner import run_target
 def project(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """Return a project's folder, which is the working directory."""
     folder = tmp_path / "project"
-    (folder / ".fieldpulse").mkdir(parents=True)
+    make_private_folder(folder / ".fieldpulse")
     monkeypatch.chdir(folder)
     return folder
 
@@ -59,7 +60,7 @@ def test_a_database_in_use_is_copied_with_what_was_committed(project: Path, tmp_
     """The file alone would be empty: its write-ahead log is beside it. The copy needs no second file."""
     assert (project / ".fieldpulse" / "ledger.db-wal").stat().st_size > 0
     assert ".fieldpulse/ledger.db" in back_up(tmp_path / "copy")
-    assert [path.name for path in (tmp_path / "copy" / ".fieldpulse").iterdir()] == ["ledger.db"]
+    assert {path.name for path in (tmp_path / "copy" / ".fieldpulse").iterdir()} == {".gitignore", "ledger.db"}
     assert names(tmp_path / "copy" / ".fieldpulse" / "ledger.db") == ["committed"]
 
 
@@ -71,7 +72,11 @@ def test_other_files_are_copied_and_locks_are_not(project: Path, tmp_path: Path)
     (project / ".meltano" / "meltano.db").write_text("state")
     back_up(tmp_path / "copy")
     copied = {str(path.relative_to(tmp_path / "copy")) for path in (tmp_path / "copy").rglob("*") if path.is_file()}
-    assert copied == {".fieldpulse/rejects.singer", ".fieldpulse/empty.db", ".meltano/meltano.db"}
+    assert copied - {".fieldpulse/.gitignore"} == {
+        ".fieldpulse/rejects.singer",
+        ".fieldpulse/empty.db",
+        ".meltano/meltano.db",
+    }
 
 
 @pytest.mark.usefixtures("open_store")

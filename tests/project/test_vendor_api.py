@@ -107,6 +107,20 @@ def test_an_operation_with_an_empty_example_says_nothing_about_fields(document: 
     assert list(vendor_api.differences(document)) == []
 
 
+@pytest.mark.parametrize(
+    "paths", [[1], {"/users": []}, {"/users": {"get": {"parameters": [{"$ref": "#/components/x"}]}}}]
+)
+def test_a_document_of_another_form_is_named_and_no_traceback(
+    paths: object, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The vendor may rewrite it."""
+    path = tmp_path / "openapi.json"
+    path.write_text(json.dumps({"paths": paths}))
+    monkeypatch.setattr(sys, "argv", ["vendor_api", str(path)])
+    with pytest.raises(SystemExit, match="has another form than before"):
+        vendor_api.main()
+
+
 @pytest.mark.parametrize("text", ["", "[]", '{"paths": {}}', "<html>moved</html>"])
 def test_what_is_not_a_document_is_not_a_document_without_differences(text: str, tmp_path: Path) -> None:
     """Nor one in which every operation was removed."""
