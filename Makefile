@@ -5,7 +5,7 @@ BIN := $(VENV)/bin
 CODE := fieldpulse_api fieldpulse_plugin tap_fieldpulse target_fieldpulse fieldpulse_cli fieldpulse_sandbox tests benchmarks scripts
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test matrix lint check fix docs sandbox snap record record-live works-with works-with-small answers recipes bench package check-server vendor-api
+.PHONY: help demo meltano test matrix lint check fix docs sandbox snap record record-live works-with works-with-small answers recipes bench package check-server vendor-api
 
 help: ## list the tasks
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-16s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -15,6 +15,9 @@ demo: $(VENV)/demo ## run both pipelines through Meltano, on the sandbox and a P
 
 test: $(VENV)/dev ## run the tests, about 8 minutes on 2 cores; they need no network and no API key
 	$(BIN)/pytest -n 4 --dist worksteal
+
+meltano: $(VENV)/demo ## check the page about Meltano in a new project with the real Meltano (3 minutes)
+	$(BIN)/python -m scripts.check_meltano
 
 matrix: $(VENV)/dev ## check all 13,000 points of the fault matrix, about an hour (the tests check 220), write the result
 	$(BIN)/python -m tests.fault_matrix --write

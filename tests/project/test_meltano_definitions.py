@@ -70,3 +70,16 @@ def test_the_short_definitions_have_the_same_settings() -> None:
             assert plugin.get("commands") == whole.get("commands")
             for name in {*plugin} - {"settings", "pip_url"}:
                 assert plugin[name] == whole[name]
+
+
+def test_the_use_cases_name_what_exists() -> None:
+    """Each job runs plugins that are defined, by itself or in meltano.yml, and each schedule a job."""
+    use_cases = yaml.safe_load((ROOT / "plugins" / "use-cases.meltano.yml").read_text("utf-8"))
+    ours = yaml.safe_load((ROOT / "meltano.yml").read_text("utf-8"))
+    plugins = [plugin for part in (use_cases, ours) for kind in part["plugins"].values() for plugin in kind]
+    known = {*NAMES, *(plugin["name"] for plugin in plugins)}
+    assert {name for job in use_cases["jobs"] for task in job["tasks"] for name in task.split()} <= known
+    assert {plugin["inherit_from"] for plugin in plugins if "inherit_from" in plugin} <= known
+    assert sorted(schedule["job"] for schedule in use_cases["schedules"]) == sorted(
+        job["name"] for job in use_cases["jobs"]
+    )
