@@ -84,13 +84,15 @@ def _settings_in(
 ) -> Iterator[tuple[str, str]]:
     """Yield the name and the text of each variable that may be a setting.
 
-    Meltano adds its own variables (`…__SELECT`), and one for each member of an object (`…_MATCH_CUSTOMERS`).
+    Meltano adds its own variables (`…__SELECT`), and one for each member of an object (`…_MATCH_CUSTOMERS`). In its
+    projects, TAP_FIELDPULSE_NORTH_API_KEY is a variable of the plugin tap-fieldpulse-north.
     """
+    ends_of_others = tuple(f"_{name}" for name in properties) if "MELTANO_PROJECT_ROOT" in environment else ()
     members = tuple(f"{name}_" for name, schema in properties.items() if "object" in schema.get("type", ""))
     for variable, text in environment.items():
         name = variable.removeprefix(prefix).lower()
-        is_meltanos = name.startswith(("_", *members)) and name not in properties
-        if variable.startswith(prefix) and name not in _OTHER_NAMES and not is_meltanos:
+        is_meltanos = name.startswith(("_", *members)) or name.endswith(ends_of_others)
+        if variable.startswith(prefix) and name not in _OTHER_NAMES and (name in properties or not is_meltanos):
             yield name, text
 
 

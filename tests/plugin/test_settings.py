@@ -186,6 +186,18 @@ def test_variables_of_meltano_are_not_settings(name: str, monkeypatch: pytest.Mo
     assert settings_from_environment("TAP_FIELDPULSE_", TapFieldPulse.config_jsonschema["properties"]) == {}
 
 
+@pytest.mark.parametrize("setting", ["API_KEY", "CONTACTS_FULL_REFRESH_DAYS", "SNAPSHOT_URL"])
+def test_variables_of_another_plugin_of_meltano_are_no_mistakes(
+    setting: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """`.env` of a project has those of tap-fieldpulse-crm too, and Meltano hands all of them to each plugin."""
+    monkeypatch.setenv(f"TAP_FIELDPULSE_CRM_{setting}", "x")
+    monkeypatch.setenv("TAP_FIELDPULSE_CONTACT_FULL_REFRESH_DAYS", "1")
+    monkeypatch.setenv("MELTANO_PROJECT_ROOT", str(tmp_path))
+    (warning,) = warnings_of(TapFieldPulse, tmp_path, {"api_key": "k"})
+    assert "TAP_FIELDPULSE_CONTACT_FULL_REFRESH_DAYS is not a setting" in warning
+
+
 @pytest.mark.parametrize("key", ["API_KEY", "API_KEY_FILE"])
 @pytest.mark.parametrize("prefix", ["TAP_FIELDPULSE_", "TARGET_FIELDPULSE_"])
 def test_the_file_of_a_folder_does_not_redirect_the_key(
