@@ -14,21 +14,33 @@ from fieldpulse_api.errors import ConfigError
 from fieldpulse_api.resources.model import Resource
 
 
+class WrittenRow(Protocol):
+    """What a target sent for one row."""
+
+    @property
+    def write_number(self) -> int:
+        """Return the number of the last write, 0 if there was none."""
+
+    @property
+    def is_deleted(self) -> bool:
+        """Return whether the target deleted the row."""
+
+    def is_echo(self, row: Mapping[str, Any], changed: Collection[str] | None, seen_write: int) -> bool:
+        """Return whether a row, as the API sent it, is as the target left it.
+
+        `changed` are the columns that have changed since it was last seen, after the write `seen_write`; a custom field
+        is `customfields.<id>`. None means that the row was never seen.
+        """
+
+
 class WrittenRows(Protocol):
     """The rows that a target wrote to one account. Methods raise ConfigError if its ledger cannot be read."""
 
     exists: bool
     """Whether the target has written anything yet."""
 
-    def echoes(self, resource: Resource, rows: Iterable[tuple[Mapping[str, Any], Collection[str] | None]]) -> set[int]:
-        """Return the ids of those rows that are as the target left them.
-
-        Beside each row, as the API sent it, are the columns that have changed since it was last seen; a custom field is
-        `customfields.<id>`. None means that the row was never seen.
-        """
-
-    def deleted(self, resource: Resource, ids: Iterable[int]) -> set[int]:
-        """Return the ids of those rows that the target deleted."""
+    def read(self, resource: Resource, ids: Iterable[int]) -> Mapping[int, WrittenRow]:
+        """Return what was sent for rows, by id; an entry also for those that the target never wrote."""
 
     def close(self) -> None:
         """Close the ledger."""

@@ -23,6 +23,7 @@ Record = dict[str, Any]
 
 # A change of these columns alone is ignored; the vendor's webhooks do not fire for it either (API facts 5).
 _IGNORED_COLUMNS = ("updated_at",)
+_SEEN_WRITE = "_fieldpulse_seen_write"
 _ANY_TYPE = ["object", "array", "string", "number", "integer", "boolean", "null"]
 _ENCODER = msgspec.json.Encoder(decimal_format="number", order="deterministic")
 
@@ -86,15 +87,21 @@ def comparable_contents(record: Record) -> Record:
     return contents
 
 
-def pack(record: Record) -> bytes:
-    """Return contents in their stored form."""
-    return zlib.compress(_ENCODER.encode(record), 1)
+def pack(record: Record, write_number: int = 0) -> bytes:
+    """Return contents in their stored form, with the last write of our target, if there was one."""
+    return zlib.compress(_ENCODER.encode({**record, _SEEN_WRITE: write_number} if write_number else record), 1)
 
 
 def unpack(body: bytes) -> Record:
     """Return contents from their stored form."""
     record: Record = decode(zlib.decompress(body))
+    record.pop(_SEEN_WRITE, None)
     return record
+
+
+def seen_write(body: bytes) -> int:
+    """Return the last write of our target when contents were stored, 0 for none."""
+    return int(decode(zlib.decompress(body)).get(_SEEN_WRITE, 0))
 
 
 EMPTY_CONTENTS = pack({})

@@ -12,7 +12,7 @@ Nothing is reported before the snapshot has a baseline, the full list of an earl
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from datetime import datetime, timezone
 from functools import cached_property
 from typing import NamedTuple
@@ -29,6 +29,7 @@ from .deleted_rows import delete_record, deleted_row
 from .snapshot import StreamSnapshot
 
 _DELETES_PER_BATCH = 100
+_NO_WRITES: Mapping[int, int] = {}
 
 
 class DeletedBatch(NamedTuple):
@@ -42,11 +43,13 @@ class DeletedBatch(NamedTuple):
 class Observation(NamedTuple):
     """What a row has become since an earlier run: its change events, and the columns that changed.
 
-    `changed` is None if the earlier contents of the row are not known.
+    `changed` is None if the earlier contents of the row are not known. `seen_write` is the last write of our target
+    that the earlier run knew of.
     """
 
     events: list[Record]
     changed: set[str] | None
+    seen_write: int = 0
 
 
 class ChangeTracker:
@@ -84,9 +87,9 @@ class ChangeTracker:
         """
         return self._snapshot.has_baseline and int(row["id"]) not in self._known_ids
 
-    def store(self, records: list[Record]) -> dict[int, bytes | None]:
-        """Store records, and return what was known of them before."""
-        bodies = {int(record["id"]): self._body(record) for record in records}
+    def store(self, records: list[Record], write_numbers: Mapping[int, int] = _NO_WRITES) -> dict[int, bytes | None]:
+        """Store records, each with the last write of our target, and return what was known of them before."""
+        bodies = {int(record["id"]): self._body(record, write_numbers.get(int(record["id"]), 0)) for record in records}
         known = self._snapshot.read_bodies(bodies)
         self._snapshot.upsert(
             {
@@ -97,12 +100,14 @@ class ChangeTracker:
         )
         return known
 
-    def observe(self, records: list[Record], *, omits_nulls: bool = False) -> list[Observation]:
+    def observe(
+        self, records: list[Record], write_numbers: Mapping[int, int] = _NO_WRITES, *, omits_nulls: bool = False
+    ) -> list[Observation]:
         """Store records, and return for each what has changed between what was known of it and its contents now.
 
         `omits_nulls` says that the rows have no null: the server leaves such columns out.
         """
-        known = self.store(records)
+        known = self.store(records, write_numbers)
         if not self._keeps_contents:
             return [Observation([], None) for _ in records]
         return [self._observation(known, record, omits_nulls=omits_nulls) for record in records]
@@ -111,8 +116,11 @@ class ChangeTracker:
         found = events.changes_of_row(self._resource, known, record, omits_nulls=omits_nulls)
         is_known = int(record["id"]) in known
         is_reported = self._reports_changes and (self._reports_created or is_known)
-        changed = events.changed_columns(found) if known.get(int(record["id"])) is not None else None
-        return Observation([self._event(change, record) for change in found] if is_reported else [], changed)
+        reported = [self._event(change, record) for change in found] if is_reported else []
+        before = known.get(int(record["id"]))
+        if before is None:
+            return Observation(reported, None)
+        return Observation(reported, events.changed_columns(found), events.seen_write(before))
 
     def find_deleted(self, detector: DeleteDetector, list_reader: ListReader) -> Iterator[DeletedBatch]:
         """Yield the deleted rows, as records of each kind.
@@ -156,10 +164,10 @@ class ChangeTracker:
         now = datetime.now(timezone.utc)
         return events.change_event(self._resource, change, record, generation=self.generation, now=now)
 
-    def _body(self, record: Record) -> bytes | None:
+    def _body(self, record: Record, write_number: int) -> bytes | None:
         """Return the stored part of a record: its contents, or the columns that its path by id needs besides the id."""
         if self._keeps_contents:
-            return events.pack(events.comparable_contents(record))
+            return events.pack(events.comparable_contents(record), write_number)
         return events.pack({name: record.get(name) for name in self._path_columns}) if self._path_columns else None
 
     def _has_contents(self, row: Row) -> bool:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 import time
-from collections.abc import Generator, Iterable, Iterator
+from collections.abc import Generator, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from enum import Enum, auto
 from itertools import chain
@@ -17,7 +17,7 @@ from fieldpulse_api.values.scalars import iso_timestamp
 from fieldpulse_plugin.exit_codes import reason_of
 from fieldpulse_plugin.history.facts import now
 from fieldpulse_plugin.progress import Progress
-from fieldpulse_plugin.written_rows import WrittenRows
+from fieldpulse_plugin.written_rows import WrittenRow, WrittenRows
 from tap_fieldpulse.changes.change_tracker import ChangeTracker, DeletedBatch, Observation
 from tap_fieldpulse.changes.delete_detection import DeleteDetector
 from tap_fieldpulse.changes.event_names import EventNames
@@ -208,7 +208,9 @@ class StreamSync:
             for row in rows:
                 by_action[self.decide(row)].append(row)
             if self._tracker and by_action[RowAction.STORE]:
-                self._tracker.store([self._parts.record_builder.shape(row) for row in by_action[RowAction.STORE]])
+                rows_to_store = by_action[RowAction.STORE]
+                records = [self._parts.record_builder.shape(row) for row in rows_to_store]
+                self._tracker.store(records, _write_numbers(self._written(rows_to_store)))
             if by_action[RowAction.COMPARE]:
                 self._events_without_records += self._build_batch(by_action[RowAction.COMPARE]).events
             if by_action[RowAction.EMIT]:
@@ -231,20 +233,31 @@ class StreamSync:
         builder = self._parts.record_builder
         records = [builder.shape(row) for row in rows]
         omits_nulls = not any(None in row.values() for row in rows)
-        observed = self._tracker.observe(records, omits_nulls=omits_nulls) if self._tracker else []
-        echoes = self._echoes(rows, observed)
+        written = self._written(rows)
+        observed = []
+        if self._tracker:
+            observed = self._tracker.observe(records, _write_numbers(written), omits_nulls=omits_nulls)
+        echoes = self._echoes(rows, observed, written)
         for record, row in zip(records, rows, strict=True):
             builder.add_derived(record, row)
         events = [event for each in observed for event in each.events if event["object_id"] not in echoes]
         return Batch([record for record in records if record["id"] not in echoes], events)
 
-    def _echoes(self, rows: list[Row], observed: list[Observation]) -> set[int]:
+    def _written(self, rows: list[Row]) -> Mapping[int, WrittenRow]:
+        """Return what a target of ours sent for rows; empty if the setting skip_written_by is not set."""
+        written_rows = self._parts.written_rows
+        ids = [int(row["id"]) for row in rows]
+        return {} if written_rows is None else written_rows.read(self._parts.resource, ids)
+
+    def _echoes(self, rows: list[Row], observed: list[Observation], written: Mapping[int, WrittenRow]) -> set[int]:
         """Return the ids of the rows that a target of ours wrote, and that no person has changed since."""
-        written_rows, has_seen = self._parts.written_rows, self._plan.has_seen_rows
-        if written_rows is None:
+        if not written:
             return set()
-        pairs = ((row, each.changed if has_seen else None) for row, each in zip(rows, observed, strict=True))
-        return written_rows.echoes(self._parts.resource, pairs)
+        unseen = Observation([], None)
+        pairs = [(row, each if self._plan.has_seen_rows else unseen) for row, each in zip(rows, observed, strict=True)]
+        return {
+            int(row["id"]) for row, each in pairs if written[int(row["id"])].is_echo(row, each.changed, each.seen_write)
+        }
 
     def _pending_events(self) -> Iterator[Batch]:
         events, self._events_without_records = self._events_without_records, []
@@ -264,7 +277,8 @@ class StreamSync:
     def _without_own_deletes(self, deleted: DeletedBatch) -> DeletedBatch:
         if self._parts.written_rows is None:
             return deleted
-        own = self._parts.written_rows.deleted(self._parts.resource, [row["id"] for row in deleted.rows])
+        written = self._parts.written_rows.read(self._parts.resource, [row["id"] for row in deleted.rows])
+        own = {row_id for row_id, each in written.items() if each.is_deleted}
         self._left_out = (self._left_out or 0) + len(own)
         return DeletedBatch(
             rows=[row for row in deleted.rows if row["id"] not in own],
@@ -333,3 +347,7 @@ class StreamSync:
             self._summary.add_stream(self._facts.records, stats.verdict)
             raise error
         self._logger.warning("%s", error.one_line)
+
+
+def _write_numbers(written: Mapping[int, WrittenRow]) -> dict[int, int]:
+    return {row_id: row.write_number for row_id, row in written.items()}

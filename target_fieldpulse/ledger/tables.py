@@ -62,7 +62,7 @@ RUNS = Table(
     Column("updated_at", Float, nullable=False),
 )
 WRITTEN_ROWS = Table(
-    "fieldpulse_written_row_1",  # the number is the version of the columns
+    "fieldpulse_written_row_2",  # the number is the version of the columns
     _METADATA,
     Column("account", String(64), primary_key=True),
     Column("stream", String(64), primary_key=True),
@@ -71,7 +71,11 @@ WRITTEN_ROWS = Table(
     Column("sent", JSON, nullable=False),
     Column("is_deleted", Boolean, nullable=False),
 )
-"""The rows that this target wrote, by id: hashes of their columns as a create left them, and as they were sent last."""
+"""The rows that this target wrote, by id.
+
+`created` are hashes of the columns as a create left them, `sent` those of the last value sent for each column, with the
+number of that write.
+"""
 AUDIT = Table(
     "fieldpulse_audit_2",  # the number is the version of the columns
     _METADATA,

@@ -1,14 +1,15 @@
 """What rows held after this target wrote them, so that the tap can tell the target's own changes from those of people.
 
 Two things are stored of a row, as hashes: all its columns as the response to its create showed them, and the last value
-that was sent for each column. A row is as this target left it, an echo, if
+that was sent for each column, with the number of that write. The tap stores which write it has seen. A row is as this
+target left it, an echo, if
 
-    1. each column that was sent still holds what was sent last, and
-    2. each column that has changed since the tap last saw the row holds what was sent last, or is computed from one
-       that does. If the tap has never seen the row, each column counts; those that the create showed explain it too.
+    1. each column that was sent since then holds what was sent, and
+    2. each column that has changed since then was sent since then, or is computed from one that was.
 
-Whatever a person changes breaks one of the two, also if it is set back to what it was before. When in doubt (a response
-without a row, a process that was killed after a write), nothing explains a change, and the row flows.
+If the tap has never seen the row, each column counts, and those that the create showed are explained by it. Whatever a
+person changes breaks one of the two, also if it is set back to what it was before. When in doubt (a response without a
+row, a process that was killed after a write), nothing explains a change, and the row flows.
 """
 
 from __future__ import annotations
@@ -64,9 +65,10 @@ class WrittenRows:
         with self._database.begin() as connection:
             before = connection.execute(select(WRITTEN_ROWS).where(is_row)).mappings().first()
             known: Mapping[Any, Any] = before or {"created": {}, "sent": {}}
+            number = _last_write(known["sent"]) + 1
             values = {
                 "created": known["created"] if created is None else created,
-                "sent": {} if sent is None else {**known["sent"], **sent},
+                "sent": {**known["sent"], **{name: [each, number] for name, each in (sent or {}).items()}},
                 "is_deleted": sent is None,
             }
             if before is None:
@@ -76,13 +78,52 @@ class WrittenRows:
 
 
 @dataclass(frozen=True)
-class _WrittenRow:
+class WrittenRow:
+    """One row: what this target sent for it. `write_number` is that of the last write, 0 for none."""
+
+    resource: Resource
+    codec: FieldCodec
     created: CellHashes
-    sent: CellHashes
+    sent: Mapping[str, tuple[str, int]]
     is_deleted: bool
 
+    @property
+    def write_number(self) -> int:
+        """Return the number of the last write, 0 if there was none."""
+        return _last_write(self.sent)
 
-_UNWRITTEN = _WrittenRow({}, {}, is_deleted=False)
+    def is_echo(self, row: Row, changed: Collection[str] | None, seen_write: int) -> bool:
+        """Return whether the row is as this target left it: the rules of this module.
+
+        `changed` are the columns that changed since the tap last saw the row, after the write `seen_write`; None if it
+        has never seen it.
+        """
+        if self.is_deleted:  # somebody has restored it
+            return False
+        cells = _Cells(self.resource, row, self.codec)
+        since = {name: each for name, (each, number) in self.sent.items() if number > seen_write or changed is None}
+        if not all(cells.holds(name, each) for name, each in since.items()):
+            return False
+        explained = {*since, *(column for column, source in self.resource.derived_columns if source in since)}
+        if changed is not None:
+            return explained.issuperset(changed)
+        created = dict.fromkeys(cells.hashes, "") | self.created
+        return bool(self.created) and all(cells.holds(name, created[name]) for name in created.keys() - explained)
+
+
+class _Cells:
+    """The cells of a row as the API showed it."""
+
+    def __init__(self, resource: Resource, row: Row, codec: FieldCodec) -> None:
+        self.hashes = row_hashes(resource, row, codec)
+        self._omits_nulls = None not in row.values()
+        self._shows_custom_fields = any(name in row for name in VALUE_COLUMNS)
+
+    def holds(self, name: str, expected: str) -> bool:
+        """Return whether a column has this hash; one that the row does not show cannot tell."""
+        is_custom_field = name.startswith(f"{VALUE_COLUMNS[0]}.")
+        is_shown = name in self.hashes or (self._shows_custom_fields if is_custom_field else self._omits_nulls)
+        return not is_shown or self.hashes.get(name, "") == expected
 
 
 class WrittenRowReader:
@@ -96,40 +137,31 @@ class WrittenRowReader:
             self._engine = engine_of(url, store="ledger", reads_only=True)
             self.exists = (path is None or path.exists()) and inspect(self._engine).has_table(WRITTEN_ROWS.name)
 
-    def echoes(self, resource: Resource, rows: Iterable[tuple[Row, Collection[str] | None]]) -> set[int]:
-        """Return the ids of those rows that are as this target left them.
-
-        Beside each row are the columns that have changed since the tap last saw it; None if it has never seen it.
-        """
-        pairs = [(int(row["id"]), row, changed) for row, changed in rows]
-        written = self._find(resource, [row_id for row_id, *_ in pairs])
-        return {
-            row_id
-            for row_id, row, changed in pairs
-            if _is_echo(resource, written.get(row_id, _UNWRITTEN), row, changed, self._codec)
-        }
-
-    def deleted(self, resource: Resource, ids: Iterable[int]) -> set[int]:
-        """Return the ids of those rows that this target deleted."""
-        return {row_id for row_id, row in self._find(resource, list(ids)).items() if row.is_deleted}
-
-    def close(self) -> None:
-        """Close the connections."""
-        self._engine.dispose()
-
-    def _find(self, resource: Resource, ids: list[int]) -> dict[int, _WrittenRow]:
-        found: dict[int, _WrittenRow] = {}
-        if not (ids and self.exists):
+    def read(self, resource: Resource, ids: Iterable[int]) -> dict[int, WrittenRow]:
+        """Return what was sent for rows, by id; an entry also for those that this target never wrote."""
+        wanted = list(ids)
+        found = {row_id: WrittenRow(resource, self._codec, {}, {}, is_deleted=False) for row_id in wanted}
+        if not self.exists:
             return found
         of_stream = select(WRITTEN_ROWS).where(
             WRITTEN_ROWS.c.account == self._account, WRITTEN_ROWS.c.stream == resource.name
         )
         with _errors_of_tap(), self._engine.connect() as connection:
-            for start in range(0, len(ids), _IDS_PER_STATEMENT):
-                chunk = WRITTEN_ROWS.c.row_id.in_(ids[start : start + _IDS_PER_STATEMENT])
+            for start in range(0, len(wanted), _IDS_PER_STATEMENT):
+                chunk = WRITTEN_ROWS.c.row_id.in_(wanted[start : start + _IDS_PER_STATEMENT])
                 for row in connection.execute(of_stream.where(chunk)):
-                    found[row.row_id] = _WrittenRow(row.created, row.sent, row.is_deleted)
+                    found[row.row_id] = WrittenRow(
+                        resource, self._codec, row.created, row.sent, is_deleted=row.is_deleted
+                    )
         return found
+
+    def close(self) -> None:
+        """Close the connections."""
+        self._engine.dispose()
+
+
+def _last_write(sent: Mapping[str, Any]) -> int:
+    return max((number for _, number in sent.values()), default=0)
 
 
 @contextmanager
@@ -140,28 +172,3 @@ def _errors_of_tap() -> Iterator[None]:
             yield
     except ConfigError as error:
         raise ConfigError(error.what, where="setting skip_written_by", hint=error.hint) from None
-
-
-def _is_echo(
-    resource: Resource, written: _WrittenRow, row: Row, changed: Collection[str] | None, codec: FieldCodec
-) -> bool:
-    """Return whether a row is as this target left it: the two rules of this module."""
-    if written.is_deleted:  # somebody has restored it
-        return False
-    now = row_hashes(resource, row, codec)
-    omits_nulls, shows_custom_fields = None not in row.values(), any(name in row for name in VALUE_COLUMNS)
-
-    def holds(hashes: CellHashes, name: str) -> bool:
-        """Return whether a column is as it was; one that the row does not show cannot tell."""
-        is_custom_field = name.startswith(f"{VALUE_COLUMNS[0]}.")
-        is_shown = name in now or (shows_custom_fields if is_custom_field else omits_nulls)
-        return not is_shown or now.get(name, "") == hashes[name]
-
-    if not all(holds(written.sent, name) for name in written.sent):
-        return False
-    columns_sent = {*written.sent, *(column for column, source in resource.derived_columns if source in written.sent)}
-
-    if changed is not None:
-        return columns_sent.issuperset(changed)
-    created = dict.fromkeys(now, "") | written.created
-    return bool(written.created) and all(holds(created, name) for name in created.keys() - columns_sent)
