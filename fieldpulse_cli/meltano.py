@@ -86,7 +86,7 @@ def _settings_of(kind: str, name: str) -> dict[str, str] | None:
     environment = os.environ.get("MELTANO_ENVIRONMENT")
     chosen = ["--environment", environment] if environment else ["--no-environment"]
     command = [_meltano(), *chosen, "config", "--unsafe", "print"]
-    command += ["--plugin-type", _PLUGIN_TYPES[kind], "--format", "json", name]
+    command += ["--plugin-type", _PLUGIN_TYPES[kind], "--format", "json", "--", name]
     where = f"meltano config print {for_output(name)}"
     try:
         result = subprocess.run(  # noqa: S603  the Meltano that started this process

@@ -23,8 +23,12 @@ _OTHER_NAMES = ("loglevel", "load_schema", "executable")  # read by the SDK and 
 def environment_variables() -> dict[str, str]:
     """Return the process environment, merged over the `.env` file of the working directory.
 
+    Meltano has read that file itself for its utility, and dropped what has no effect.
+
     Raises: ConfigError, also if the file would send the key of the environment to an address of its own.
     """
+    if os.environ.get("MELTANO_UTILITY_NAME"):
+        return dict(os.environ)
     try:
         dotenv = {name: value for name, value in dotenv_values(".env").items() if value is not None}
     except (OSError, ValueError) as error:

@@ -104,7 +104,7 @@ class Demo:
 
     def run(self) -> None:
         """Run the steps, and print their results."""
-        print_heading("Meltano installs the four plugins")
+        print_heading("Meltano installs the plugins")
         self._meltano("install", show=re.compile("(Install.*)"))
         print_heading("1. FieldPulse → PostgreSQL: all streams, into a database in New York")
         self._sql("alter database postgres set timezone = 'America/New_York'")

@@ -15,6 +15,7 @@ from click.testing import CliRunner
 from fieldpulse_api.errors import ConfigError
 from fieldpulse_cli.__main__ import commands
 from fieldpulse_cli.meltano import use_settings_of_meltano, variables_of_plugin
+from fieldpulse_plugin.environment import environment_variables
 
 MELTANO = """#!{python}
 import json, pathlib, sys
@@ -65,7 +66,9 @@ def test_settings_of_meltano_yml_reach_the_commands(folder: Path) -> None:
     )
     os.environ |= {"TAP_FIELDPULSE_API_KEY": "of another account", "TAP_FIELDPULSE__NORTH_API_KEY": "north"}
     os.environ["MELTANO_ENVIRONMENT"] = "prod"
+    (folder / ".env").write_text("TAP_FIELDPULSE_DETAIL_STREAMS=[]\n")  # not declared, so the tap does not get it
     use_settings_of_meltano()
+    assert "TAP_FIELDPULSE_DETAIL_STREAMS" not in environment_variables()
     assert {name: text for name, text in os.environ.items() if name.startswith("TAP_FIELDPULSE_")} == {
         "TAP_FIELDPULSE_API_KEY": "k",
         "TAP_FIELDPULSE_PAGE_SIZE": "50",
@@ -76,8 +79,8 @@ def test_settings_of_meltano_yml_reach_the_commands(folder: Path) -> None:
     calls = sorted((folder / "bin" / "calls").read_text().splitlines())
     common = "--environment prod config --unsafe print --plugin-type"
     assert calls == [
-        f"{common} extractor --format json tap-fieldpulse",
-        f"{common} loader --format json target-fieldpulse",
+        f"{common} extractor --format json -- tap-fieldpulse",
+        f"{common} loader --format json -- target-fieldpulse",
     ]
 
 
