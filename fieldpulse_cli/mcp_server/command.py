@@ -49,7 +49,7 @@ def mcp(*, allow_writes: bool, directory: Path | None, answers_url: str | None, 
     safety limits, ledger and audit, and each needs a plan first.
     """
     try:
-        from .answer_tool import Answers  # noqa: PLC0415  with what it imports, half a second
+        from .reading.answer_tool import Answers  # noqa: PLC0415  with what it imports, half a second
         from .server import serve  # noqa: PLC0415  of the extra
         from .tools import tools_of  # noqa: PLC0415  as the first
     except ImportError as error:

@@ -5,11 +5,11 @@ from __future__ import annotations
 from fieldpulse_api.http.settings import ClientSettings
 from target_fieldpulse.settings import TargetSettings
 
-from .account import Account
-from .answer_tool import Answers
-from .read_tools import ReadTools
+from .reading.account import Account
+from .reading.answer_tool import Answers
+from .reading.read_tools import ReadTools
 from .tool import Tool
-from .write_tools import WriteTools
+from .writing.write_tools import WriteTools
 
 
 def tools_of(

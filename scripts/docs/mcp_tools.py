@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from fieldpulse_cli.mcp_server.answer_tool import Answers
+from fieldpulse_cli.mcp_server.reading.answer_tool import Answers
 from fieldpulse_cli.mcp_server.tools import tools_of
 from fieldpulse_plugin.settings import SHARED_SETTINGS
 from target_fieldpulse.settings import TARGET_SETTINGS, TargetSettings

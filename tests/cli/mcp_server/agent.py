@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-from fieldpulse_cli.mcp_server.answer_tool import Answers
+from fieldpulse_cli.mcp_server.reading.answer_tool import Answers
 from fieldpulse_cli.mcp_server.server import run_tool
 from fieldpulse_cli.mcp_server.tools import tools_of
 from fieldpulse_plugin.settings import SHARED_SETTINGS

@@ -10,7 +10,7 @@ import pytest
 
 from fieldpulse_api.errors import ConfigError
 from fieldpulse_cli.answers import ANSWERS
-from fieldpulse_cli.mcp_server.answer_tool import Answers
+from fieldpulse_cli.mcp_server.reading.answer_tool import Answers
 from fieldpulse_sandbox.sandbox import Sandbox
 
 from .agent import Agent

@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 
 from fieldpulse_api.resources.catalogue import BY_NAME, RESOURCES
-from fieldpulse_cli.mcp_server.open_reads import MAX_PAGES
+from fieldpulse_cli.mcp_server.reading.open_reads import MAX_PAGES
 from fieldpulse_cli.mcp_server.results import MAX_CHARACTERS, fitted, safe, size_of
 from fieldpulse_sandbox.faults.fault import Fault
 from fieldpulse_sandbox.sandbox import Sandbox

@@ -13,11 +13,11 @@ from fieldpulse_api.errors import ConfigError, UserError, got_and_allowed
 from fieldpulse_api.reading.pages import Row
 from fieldpulse_api.resources.model import Resource
 from fieldpulse_api.values.text import is_empty, normalized
+from fieldpulse_cli.mcp_server.results import Record
 from tap_fieldpulse.reading.filters import Filters, Test
 from tap_fieldpulse.records.shaper import is_secret_name
 
 from .account import Account
-from .results import Record
 
 _NESTED = ("object", "array")
 _PHONE_SIGNS = re.compile(r"[\s().+/-]")

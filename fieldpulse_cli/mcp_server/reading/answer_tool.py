@@ -17,15 +17,15 @@ from fieldpulse_api.errors import ConfigError, UserError, got_and_allowed
 from fieldpulse_api.reading.pages import Row, ScanStats
 from fieldpulse_cli.answers import ANSWERS
 from fieldpulse_cli.answers.warehouse import quoted
+from fieldpulse_cli.mcp_server.arguments import CURSOR, DEFAULT_ROWS, FILTER_VALUES, LIMIT, Schema, object_of
+from fieldpulse_cli.mcp_server.results import Record, for_model
+from fieldpulse_cli.mcp_server.tool import Tool
 from fieldpulse_plugin.database import engine_of
 from fieldpulse_plugin.output import hide
 from tap_fieldpulse.reading.filters import Filters
 
-from .arguments import CURSOR, DEFAULT_ROWS, FILTER_VALUES, LIMIT, Schema, object_of
 from .open_reads import OpenRead, OpenReads
-from .results import Record, for_model
 from .row_filters import columns_test
-from .tool import Tool
 
 _MAX_ROWS = 10_000
 _PAGE_ROWS = 500

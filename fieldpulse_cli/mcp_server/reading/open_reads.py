@@ -12,9 +12,8 @@ from typing import Any, Protocol
 
 from fieldpulse_api.errors import UserError
 from fieldpulse_api.reading.pages import Row, ScanStats
+from fieldpulse_cli.mcp_server.results import MAX_CHARACTERS, Record, fitted, size_of
 from tap_fieldpulse.reading.filters import Filters
-
-from .results import MAX_CHARACTERS, Record, fitted, size_of
 
 MAX_PAGES = 20
 """How many pages a call reads: 2,000 rows of which none may match."""

@@ -16,6 +16,7 @@ from fieldpulse_api.errors import FieldPulseError, RowNotFound, UserError
 from fieldpulse_api.reading.single_rows import read_row
 from fieldpulse_api.resources.model import WritableResource
 from fieldpulse_api.values.strict_json import decode, encode
+from fieldpulse_cli.mcp_server.results import Record
 from target_fieldpulse.planning.plan import Plan
 from target_fieldpulse.planning.safety_limits import SafetyLimits
 from target_fieldpulse.reporting.outcomes import WriteResult
@@ -23,8 +24,6 @@ from target_fieldpulse.run.record_writer import RecordObserver
 from target_fieldpulse.run.run import TargetRun
 from target_fieldpulse.run.wiring import RunServices
 from target_fieldpulse.settings import TargetSettings
-
-from .results import Record
 
 
 @dataclass(frozen=True)

@@ -13,6 +13,19 @@ from fieldpulse_api.reading.single_rows import find_row, is_marked_deleted
 from fieldpulse_api.resources.catalogue import BY_NAME, RESOURCES
 from fieldpulse_api.resources.model import Operation, Resource
 from fieldpulse_api.values.custom_fields import CUSTOM_FIELDS_PROPERTY
+from fieldpulse_cli.mcp_server.arguments import (
+    CURSOR,
+    DEFAULT_ROWS,
+    FIELDS,
+    FILTER_VALUES,
+    LIMIT,
+    ROW_ID,
+    STREAM,
+    Schema,
+    object_of,
+)
+from fieldpulse_cli.mcp_server.results import Record, fitted, without_empty
+from fieldpulse_cli.mcp_server.tool import Tool
 from tap_fieldpulse.reading.bookmark import Bookmark
 from tap_fieldpulse.reading.filters import Filters
 from tap_fieldpulse.reading.list_reader import ResourceListReader
@@ -20,12 +33,9 @@ from tap_fieldpulse.records.shaper import is_secret_name
 from tap_fieldpulse.settings import parse_time
 
 from .account import Account
-from .arguments import CURSOR, DEFAULT_ROWS, FIELDS, FILTER_VALUES, LIMIT, ROW_ID, STREAM, Schema, object_of
 from .description import describe_stream, describe_streams
 from .open_reads import OpenRead, OpenReads
-from .results import Record, fitted, without_empty
 from .row_filters import filters_of, with_text
-from .tool import Tool
 
 _FIRST_TIME = datetime.min.replace(tzinfo=timezone.utc)
 _PARENTS = sorted({resource.name for resource in RESOURCES if resource.parent})

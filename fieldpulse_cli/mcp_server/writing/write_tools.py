@@ -19,13 +19,13 @@ from fieldpulse_api.resources.model import WritableResource
 from fieldpulse_api.values.custom_fields import CUSTOM_FIELDS_PROPERTY
 from fieldpulse_api.values.scalars import iso_timestamp
 from fieldpulse_api.values.strict_json import encode, parse
+from fieldpulse_cli.mcp_server.arguments import STREAM, Schema, object_of
+from fieldpulse_cli.mcp_server.results import Record, fitted
+from fieldpulse_cli.mcp_server.tool import Tool
 from target_fieldpulse.records.parsed_record import EXTERNAL_ID
 from target_fieldpulse.settings import TargetSettings
 
-from .arguments import STREAM, Schema, object_of
 from .planned_write import RecordToWrite, SessionLimits, dry_run, write
-from .results import Record, fitted
-from .tool import Tool
 
 _MAX_PLANS = 20
 _SECONDS_VALID = 600

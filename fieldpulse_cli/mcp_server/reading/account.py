@@ -14,12 +14,11 @@ from fieldpulse_api.http.settings import ClientSettings
 from fieldpulse_api.reading.definitions import read_definitions
 from fieldpulse_api.reading.pages import ReadOptions, Row
 from fieldpulse_api.resources.model import Resource
+from fieldpulse_cli.mcp_server.results import Record, for_model
 from tap_fieldpulse.reading.filters import Filters, read_filters
 from tap_fieldpulse.reading.name_index import NameIndex, read_name_index
 from tap_fieldpulse.records.custom_field_values import CustomFieldValues
 from tap_fieldpulse.records.record_builder import RecordBuilder, RecordOptions
-
-from .results import Record, for_model
 
 _LOGGER = logging.getLogger(__name__)
 _SECONDS_OF_NAMES = 300

@@ -9,9 +9,9 @@ from fieldpulse_api.resources.catalogue import RESOURCES
 from fieldpulse_api.resources.model import Operation, Resource, WritableResource
 from fieldpulse_api.resources.write_model import Field, WriteSpec
 from fieldpulse_api.values.custom_fields import CUSTOM_FIELDS_PROPERTY
+from fieldpulse_cli.mcp_server.results import Record
 from tap_fieldpulse.records.shaper import is_secret_name
 
-from .results import Record
 from .row_filters import is_nested
 
 _MAX_MEMBERS = 12

@@ -1,0 +1,1 @@
+"""What an agent reads: rows of the account, and answers of a warehouse."""

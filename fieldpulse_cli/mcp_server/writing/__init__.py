@@ -1,0 +1,1 @@
+"""What an agent writes: a plan first, and then exactly that."""
