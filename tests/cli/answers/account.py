@@ -133,6 +133,8 @@ JOBS: Rows = {
         "completed_at": "2026-03-10T03:00:00.000000Z",
     },
     212: {"customer_id": 99, "job_type": "Old", "status": 4, "completed_at": "2026-03-01T18:00:00.000000Z"},
+    215: {"customer_id": 1, "job_type": "Begun without a date", "status": 2},
+    216: {"customer_id": 1, "job_type": "On the way without a date", "status": 6},
     214: {"customer_id": 1, "job_type": "Completed template", "status": 4, "is_template": True},
     213: {"customer_id": 99, "job_type": "Lost", "status": 1, "assignments": [_assigned(3)]},
 }
@@ -249,7 +251,8 @@ PAYMENTS: Rows = {
 TIMESHEETS: Rows = {
     # from 1:00 in winter time to 4:00 in summer time: two hours
     601: {"user_id": 2, "clock_in_time": "2026-03-08 07:00:00", "clock_out_time": "2026-03-08 09:00:00"},
-    602: {"user_id": 3, "clock_in_time": "2026-03-09 13:00:00", "clock_out_time": "2026-03-09 16:20:00"},
+    # has the id of a deleted payment
+    405: {"user_id": 3, "clock_in_time": "2026-03-09 13:00:00", "clock_out_time": "2026-03-09 16:20:00"},
     603: {"user_id": 3, "clock_in_time": "2026-03-10 13:00:00"},
     # ends before it begins
     605: {"user_id": 2, "clock_in_time": "2026-03-09 13:00:00", "clock_out_time": "2026-03-09 12:00:00"},

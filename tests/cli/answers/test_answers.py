@@ -146,6 +146,15 @@ def test_rows_that_cannot_be_recognised_as_deleted_count(emitted: RunResult) -> 
         assert str(rows[0][3]) == "1339.05"
 
 
+def test_a_row_with_deleted_at_is_out(emitted: RunResult) -> None:
+    """As `delete_records` leaves it."""
+    with duckdb.connect() as connection:
+        query = duckdb_query(connection, emitted, emitted.schemas)
+        query(f"update {_QUOTED_TABLES}.invoices set deleted_at = updated_at where id = 110")
+        _, rows = query(ANSWERS["receivables_by_age"].query(WAREHOUSE))
+        assert [row[0] for row in rows] == [1, 2, 99]
+
+
 def test_a_view_whose_stream_is_missing_is_left_out() -> None:
     """And named."""
     ended = CliRunner().invoke(
