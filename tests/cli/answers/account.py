@@ -1,7 +1,7 @@
 """A small account whose answers are counted by hand, in `expected/`.
 
-It is Tuesday, 2026-03-10, noon in Chicago. Summer time began on Sunday, 2026-03-08: before, the zone is 6 hours behind
-UTC, afterwards 5. A comment at a row says which mistake it would uncover.
+It is Tuesday, 2026-03-10, 23:00 in Chicago, and Wednesday in UTC. Summer time began on Sunday, 2026-03-08: before, the
+zone is 6 hours behind UTC, afterwards 5. A comment at a row says which mistake it would uncover.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from fieldpulse_sandbox.schema.table_shapes import blank_row
 from tests.harness.tap_runner import run_tap
 
 EXPECTED = Path(__file__).parent / "expected"
-NOW = datetime(2026, 3, 10, 17, tzinfo=timezone.utc)
+NOW = datetime(2026, 3, 11, 4, tzinfo=timezone.utc)
 ZONE = "America/Chicago"
 _CREATED = "2026-01-05 15:00:00"
 _ADA_HOME = {"address_1": "12 Elm St", "city": "Austin", "state": "TX", "zip_code": "78701"}
