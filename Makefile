@@ -16,7 +16,7 @@ demo: $(VENV)/demo ## run both pipelines through Meltano, on the sandbox and a P
 test: $(VENV)/dev ## run the tests, about 8 minutes on 2 cores; they need no network and no API key
 	$(BIN)/pytest -n 4 --dist worksteal
 
-meltano: $(VENV)/demo ## check the page about Meltano in a new project with the real Meltano (3 minutes)
+meltano: $(VENV)/demo ## check the page about Meltano in a new project with the real Meltano (5 minutes)
 	$(BIN)/python -m scripts.check_meltano
 
 matrix: $(VENV)/dev ## check all 13,000 points of the fault matrix, about an hour (the tests check 220), write the result

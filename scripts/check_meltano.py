@@ -154,7 +154,8 @@ def _run_use_cases(project: Project, postgres: dict[str, str], psql: list[str]) 
     expect(project.run("schedule", "list"), *(f": {job} →" for job in JOBS))
     subprocess.run([*psql, "--file", str(SQL / "website_leads.sql")], check=True)
     with ThreadPoolExecutor() as pool:
-        sweeps = {"TAP_FIELDPULSE_DETECT_DELETES": "true"}  # with a snapshot, which a second run could not have
+        # With a snapshot, which a second run could not have.
+        sweeps = {"TAP_FIELDPULSE_DETECT_DELETES": "true", "TAP_FIELDPULSE_DELETE_RECORDS": "true"}
         for log in pool.map(lambda job: project.run("run", job, **sweeps), ("warehouse", "job-status")):
             expect(log, "Run finished", "unproven=0 incomplete=0")
     expect(project.run("run", "receivables"), "Run finished", "streams=3")
