@@ -101,14 +101,3 @@ def differing_fields(resource: WritableResource, body: Body, row: Mapping[str, A
         return codec.equals(each, value, row.get(each.column))
 
     return [name for name, value in body.items() if not is_in_row(name, value)]
-
-
-def ignored_fields(resource: WritableResource, body: Body, row: Mapping[str, Any]) -> list[str]:
-    """Return the fields of a body whose columns are empty in the row that FieldPulse returned for it.
-
-    Only fields whose column has another name: that FieldPulse knows both names is not verified.
-    """
-    fields = {field.name: field for field in resource.write_spec.fields if field.row_column}
-    return [
-        name for name, value in body.items() if value and name in fields and not row.get(fields[name].column, value)
-    ]

@@ -20,12 +20,13 @@ from fieldpulse_api.values.scalars import optional_int
 from fieldpulse_api.values.text import object_class
 from target_fieldpulse.ledger.ledger import Entry
 from target_fieldpulse.planning.body_builder import as_create
-from target_fieldpulse.planning.plan import Body, Plan, differing_fields, ignored_fields
+from target_fieldpulse.planning.plan import Body, Plan, differing_fields
 from target_fieldpulse.records.custom_fields import merge_into_row
 from target_fieldpulse.records.field_codec import invalid_field
 from target_fieldpulse.records.property_hashes import without_nulls
 
 from .fingerprint import fingerprint_of, hash_value
+from .ignored_fields import IgnoredFields
 from .put import PutSender
 from .put_target import PutTarget
 from .services import WriteServices, row_path
@@ -53,6 +54,7 @@ class RowCreator:
 
     def __init__(self, services: WriteServices, uncertain_creates: UncertainCreates, puts: PutSender) -> None:
         self._services, self._uncertain_creates, self._puts = services, uncertain_creates, puts
+        self._ignored_fields = IgnoredFields(services)
         self._max_id_locks: defaultdict[str, threading.Lock] = defaultdict(threading.Lock)
         self._max_ids: dict[str, int] = {}
         self._wants_classes: set[str] = set()
@@ -121,7 +123,10 @@ class RowCreator:
         except FieldPulseError:
             self._services.ledger.discard(entry)  # rejected, or it was never sent
             raise
-        ignored = ignored_fields(plan.resource, plan.body, row)
+        item_path = row_path(plan.resource, plan.parent_ids, row_id)
+        # Until a create is noted as done, a kill leaves it in doubt, and nobody but a person settles money.
+        may_read_row = not plan.resource.write_spec.is_money
+        ignored = self._ignored_fields.of(plan.resource, item_path, plan.body, row, may_read_row=may_read_row)
         self._record_created(plan, row_id, plan.parent_ids, without=ignored)
         self._services.written_rows.add_created(plan.resource, row_id, plan.body, row)
         self._observe_id(plan.resource, row_id)

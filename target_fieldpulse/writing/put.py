@@ -9,10 +9,11 @@ from collections.abc import Iterable, Mapping
 from typing import Any
 
 from fieldpulse_api.errors import RecordInvalid, RowNotFound, UncertainWrite
-from target_fieldpulse.planning.plan import Body, differing_fields, ignored_fields
+from target_fieldpulse.planning.plan import Body, differing_fields
 from target_fieldpulse.records.field_codec import invalid_field
 
 from .clearing import ClearingStrategy
+from .ignored_fields import IgnoredFields
 from .put_target import EMPTY, PutTarget
 from .services import WriteServices
 
@@ -31,6 +32,7 @@ class PutSender:
 
     def __init__(self, services: WriteServices) -> None:
         self._services, self._clearing = services, ClearingStrategy(services)
+        self._ignored_fields = IgnoredFields(services)
         self._resending_streams: set[str] = set()
         self._killed_run_lock = threading.Lock()
 
@@ -111,7 +113,7 @@ class PutSender:
         for _ in range(_MAX_ATTEMPTS):
             response = self._services.client.put(target.path, body)
             if not response.was_retried:
-                _check_not_ignored(target, body, response.data)
+                self._check_not_ignored(target, body, response.data)
                 return response.data if isinstance(response.data, dict) else {}
             if self._wait_until_applied(target.path):
                 break
@@ -120,6 +122,15 @@ class PutSender:
             if not any(target.field_of(name).column in row for name in names):
                 return row
         raise _uncertain_error(target.path)
+
+    def _check_not_ignored(self, target: PutTarget, body: Body, row: Any) -> None:
+        ignored = self._ignored_fields.of(target.resource, target.path, body, row)
+        if ignored:
+            raise RecordInvalid(
+                f"FieldPulse accepted the change, but ignored {', '.join(ignored)}.",
+                where=f"PUT {target.path}",
+                hint="make this change in FieldPulse",
+            )
 
     def _wait_until_applied(self, path: str) -> bool:
         """Wait until a PUT without a response can no longer be applied. Return whether the run was stopped."""
@@ -132,16 +143,6 @@ class PutSender:
         not_in_record = [name for name in names if name not in values]
         row = (target.row or self._services.read_row(target.resource, target.path)) if not_in_record else {}
         return {**{name: row[name] for name in not_in_record if row.get(name) not in EMPTY}, **values, **body}
-
-
-def _check_not_ignored(target: PutTarget, body: Body, row: Any) -> None:
-    ignored = ignored_fields(target.resource, body, row) if isinstance(row, dict) else []
-    if ignored:
-        raise RecordInvalid(
-            f"FieldPulse accepted the change, but ignored {', '.join(ignored)}.",
-            where=f"PUT {target.path}",
-            hint="make this change in FieldPulse",
-        )
 
 
 def _uncertain_error(path: str) -> UncertainWrite:

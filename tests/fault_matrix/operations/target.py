@@ -302,6 +302,8 @@ class TargetCheck:
                 self._rows(),
                 read_report(self._report),
                 can_settle=can_settle_creates(self._box.behaviour),
+                ignored=self._box.behaviour.ignored_fields,
+                rejected_keys=frozenset(keys_of(self._rejected_records())),
             )
 
     def _run_with_faults(self, faulty: RunTarget) -> Iterator[str]:
