@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from random import Random
 from typing import Any
 
-from fieldpulse_sandbox.faults.fault import Fault, Kind
+from fieldpulse_sandbox.faults.fault import KINDS, Fault, Kind
 from fieldpulse_sandbox.faults.random_faults import RECOVERABLE, RandomFaults
 
 from .machine_faults import MACHINE_FAULTS
@@ -31,6 +31,23 @@ class FaultScenario:
     is_slow: bool = False
     reading_only: bool = False
     max_times: int = 12
+
+    @property
+    def about(self) -> str:
+        """Return what goes wrong, in words."""
+        if self.machine_fault:
+            return MACHINE_FAULTS[self.machine_fault].about
+        if self.clock_hours:
+            return f"the wall clock is stepped by {self.clock_hours:+g} hours during the run"
+        if self.random_rate:
+            return f"random faults, at {self.random_rate:.0%} of the requests"
+        if not self.fault_arguments:
+            return "nothing"
+        fault = Fault(**self.fault_arguments)
+        text = KINDS[fault.kind].replace("`seconds`", f"{fault.seconds:g} s").replace("`status`", str(fault.status))
+        if fault.kind == "concurrent_edit":
+            text = f"{text.partition(':')[0]} (`{fault.edit}`)"
+        return f"the request is carried out, then {text}" if fault.after_commit else text
 
     def sample_faults(self, random: Random, methods: tuple[str | None, ...]) -> list[Fault]:
         """Return 1 to 3 faults at seeded places: on one response, a few in a row, or more than there are attempts."""

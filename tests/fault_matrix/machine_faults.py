@@ -42,7 +42,7 @@ class Machine:
 
     def run(self, fault: str, command: list[str]) -> list[RunResult]:
         """Run a command under a fault. Return the results of all its processes, in the order of their ends."""
-        return MACHINE_FAULTS[fault](self, command)
+        return MACHINE_FAULTS[fault].run(self, command)
 
     def at_moment(self, act: Callable[[], None]) -> threading.Event:
         """Do something in a thread of its own, at a seeded moment. The event is set when it is done."""
@@ -136,12 +136,23 @@ def _wait_for(event: threading.Event, process: PluginProcess) -> bool:
     return event.is_set()
 
 
-MACHINE_FAULTS: dict[str, Callable[[Machine, list[str]], list[RunResult]]] = {
-    **{name: _end_by(number) for name, number in SIGNALS.items()},
-    "suspended-kill": _suspend_and_kill,
-    "overtaken": _overtake,
-    "disk-full": _fill_disk,
-    "store-mute": _mute_store,
+@dataclass(frozen=True)
+class MachineFault:
+    """A fault in words, and what runs a command under it."""
+
+    about: str
+    run: Callable[[Machine, list[str]], list[RunResult]]
+
+
+MACHINE_FAULTS = {
+    "kill": MachineFault("the process ends by SIGKILL", _end_by(SIGNALS["kill"])),
+    "term": MachineFault("the process gets SIGTERM", _end_by(SIGNALS["term"])),
+    "suspended-kill": MachineFault("the process is suspended, then ends by SIGKILL", _suspend_and_kill),
+    "overtaken": MachineFault(
+        "the process is suspended and its locks are removed; a second run ends, then the first goes on", _overtake
+    ),
+    "disk-full": MachineFault("no file of the run can grow beyond a size that it needs", _fill_disk),
+    "store-mute": MachineFault("another program locks the ledger or the snapshot for up to 2 s", _mute_store),
 }
 
 

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from collections import Counter
+
 import pytest
 
 from .accounts import PROFILES
 from .fault_scenarios import SCENARIOS
 from .points import OPERATIONS, Point, all_points, sample_points
+from .results import read_result
 from .runner import check_point
 
 ALL_POINTS = all_points()
@@ -34,3 +37,10 @@ def test_a_point_can_be_parsed_from_its_name() -> None:
     assert not set(all_points(1)) & set(ALL_POINTS)
     with pytest.raises(ValueError, match="unknown fault 'rain'; allowed: none, throttle"):
         Point.parse("hostile/rain/tap-full/0")
+
+
+def test_the_documented_result_is_of_the_whole_matrix() -> None:
+    """A scenario or a profile that was added since needs a new run: `make matrix`."""
+    result = read_result()
+    assert result.points == Counter(point.scenario for point in all_points(result.seed))
+    assert result.failed_points == []
