@@ -7,6 +7,7 @@ import multiprocessing
 import os
 import resource
 import sys
+from contextlib import suppress
 from multiprocessing.process import BaseProcess
 from pathlib import Path
 from typing import Any
@@ -55,8 +56,9 @@ class PluginProcess:
 
     def send(self, signal_number: int) -> None:
         """Send a signal, unless the process has ended."""
-        if self.is_alive and self._process.pid:
-            os.kill(self._process.pid, signal_number)
+        with suppress(ProcessLookupError):
+            if self.is_alive and self._process.pid:
+                os.kill(self._process.pid, signal_number)
 
     def result(self) -> RunResult:
         """Wait until the process has ended, and return its result. Raises: TimeoutError."""
