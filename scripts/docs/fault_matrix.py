@@ -21,5 +21,15 @@ def result_table() -> str:
     return (
         f"{table(('scenario', 'what goes wrong', 'points', 'failed'), [*rows, total])}\n"
         f"Commit `{result.commit}`, seed {result.seed}, {result.date}: {result.seconds / 60:.0f} minutes on "
-        f"{result.processors} processors.\n"
+        f"{result.processors} processors.\n{_mended(result.failed_points)}"
+    )
+
+
+def _mended(names: list[str]) -> str:
+    """Return the points that failed; a test holds that they do so no more."""
+    points = "".join(f"- `{name}`\n" for name in names)
+    return (
+        f"\nThese points failed. They were mended since, and are now among the tests of `make test`:\n\n{points}"
+        if names
+        else ""
     )

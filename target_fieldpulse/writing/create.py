@@ -124,7 +124,7 @@ class RowCreator:
             self._services.ledger.discard(entry)  # rejected, or it was never sent
             raise
         item_path = row_path(plan.resource, plan.parent_ids, row_id)
-        # Until a create is noted as done, a kill leaves it in doubt, and nobody but a person settles money.
+        # Until a create is noted as done, a kill leaves it in doubt, and only a person settles money.
         may_read_row = not plan.resource.write_spec.is_money
         ignored = self._ignored_fields.of(plan.resource, item_path, plan.body, row, may_read_row=may_read_row)
         self._record_created(plan, row_id, plan.parent_ids, without=ignored)

@@ -205,7 +205,7 @@ class Expectation:
     is_money: bool = False
 
     def without(self, ignored: tuple[str, ...]) -> Expectation:
-        """Return what is left of it where the account ignores these fields, as `stream.field`."""
+        """Return it without the values of fields that the account ignores, as `stream.field`."""
         values = {name: value for name, value in self.final_values.items() if f"{self.stream}.{name}" not in ignored}
         return replace(self, final_values=values)
 
