@@ -193,7 +193,8 @@ def test_options_and_settings_exist(page: Path) -> None:
     options = {option for command in commands for option in re.findall(r"(?<!\S)--[a-z-]+", command)}
     options |= set(re.findall(r"`(--[a-z-]+[a-z])", content))
     assert options <= known_options() | {"--interval", "--no-install", "--full-refresh"}  # Meltano's
-    keys_of_bodies = {ROOT / "docs" / "api-facts.md", ROOT / "docs" / "sandbox" / "faults.md"}
+    with_bodies = ("api-facts.md", "sandbox/faults.md", "operations/fault-matrix.md")
+    keys_of_bodies = {ROOT / "docs" / name for name in with_bodies}
     settings_of_others = {ROOT / "docs" / "operations" / "works-with.md", ROOT / "docs" / "target" / "sources.md"}
     if page not in keys_of_bodies | settings_of_others:
         assert set(re.findall(r"`([a-z][a-z_]*): [^`]+`", content)) <= known_names()
