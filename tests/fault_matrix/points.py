@@ -16,7 +16,7 @@ from .machine_faults import SIGNALS
 _SEEDS_PER_SCENARIO = 2
 _SEEDS_OF_SIGNALS = 4
 _SCENARIOS_PER_SWITCH = 4  # random ones, for each switch and operation
-_SAMPLE_SIZE = 230
+_SAMPLE_SIZE = 100
 _MIN_PER_SCENARIO = 3
 
 OPERATIONS = (*READ_OPERATIONS, *WRITE_OPERATIONS)
