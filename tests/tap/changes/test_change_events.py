@@ -293,7 +293,7 @@ def test_an_older_state_repeats_no_confirmed_event(sandbox: Sandbox, snapshot_co
     assert event_keys(run_with_events(snapshot_config, "jobs", state=states[1])) == []
 
 
-@pytest.mark.parametrize("misbehaviour", ["count", "all", "shuffled"])  # the fault matrix has each alone
+@pytest.mark.parametrize("misbehaviour", ["sort", "count", "filter", "all", "shuffled"])
 def test_records_and_events_are_exact_under_each_server_behaviour(
     sandbox: Sandbox, snapshot_config: Config, misbehaviour: str
 ) -> None:
@@ -303,7 +303,8 @@ def test_records_and_events_are_exact_under_each_server_behaviour(
         "page_size": 7,
         "filters": {"customers": {"status": ["lead", "current customer"]}},
     }
-    sandbox.behaviour.honour_sort = sandbox.behaviour.honour_filter = misbehaviour == "count"
+    sandbox.behaviour.honour_sort = misbehaviour in ("count", "filter")
+    sandbox.behaviour.honour_filter = misbehaviour in ("count", "sort")
     sandbox.behaviour.shuffle_unsorted = misbehaviour == "shuffled"
     if misbehaviour in ("count", "all"):
         sandbox.behaviour.count_key, sandbox.behaviour.always_count = None, ()
