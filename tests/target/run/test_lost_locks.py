@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+import os
 import signal
+import sqlite3
+import subprocess
 import threading
+import time
 from collections import Counter
 from contextlib import closing
 from pathlib import Path
@@ -53,6 +57,21 @@ def kill_at_post(sandbox: Sandbox, config: Config, messages: str, folder: Path) 
     return bodies[0]
 
 
+def suspend_outside_transactions(process: subprocess.Popen[str], ledger: Path) -> None:
+    """Suspend a run while it does not lock its ledger. Inside of a transaction it would lock out others."""
+    while True:
+        process.send_signal(signal.SIGSTOP)
+        os.waitpid(process.pid, os.WUNTRACED)  # until all of its threads have stopped
+        with closing(sqlite3.connect(ledger, timeout=0)) as connection:
+            try:
+                connection.execute("BEGIN IMMEDIATE")
+            except sqlite3.OperationalError:
+                process.send_signal(signal.SIGCONT)
+                time.sleep(0.01)
+            else:
+                return
+
+
 @pytest.mark.parametrize("is_link", [False, True], ids=["lock file removed", "symbolic link"])
 def test_two_runs_at_once_create_each_row_once(
     sandbox: Sandbox, target_config: Config, tmp_path: Path, is_link: bool
@@ -93,14 +112,8 @@ def test_a_run_that_was_suspended_between_noting_and_sending_sends_nothing(
     messages = singer_lines(CUSTOMERS, *map(numbered_customer, range(RECORDS // 3)))
     first_config = target_config | {"requests_per_second": 5}
     with running_target(first_config, messages, tmp_path, ends_input=True) as first:
-
-        def suspend(_: RecordedRequest) -> None:  # while no thread of the run is using the ledger
-            if len(posts(sandbox)) == 3:
-                first.send_signal(signal.SIGSTOP)
-
-        sandbox.on_request = suspend
         wait_until(lambda: len(posts(sandbox)) >= 3)
-        sandbox.on_request = None
+        suspend_outside_transactions(first, tmp_path / "ledger.db")
         assert len(pending_keys(target_config)) > 1
         next(tmp_path.glob("ledger.db.*.lock")).unlink()
         second = run_target(target_config, messages, tmp_path)
