@@ -6,10 +6,11 @@ import re
 from pathlib import Path
 
 import pytest
+import yaml
 
 from tests.harness.target_runner import run_target
 from tests.works_with.sources.catalogue import SOURCES
-from tests.works_with.sources.source import PAGE, Source, settings_of
+from tests.works_with.sources.source import PAGE, RECIPES, Source, settings_of
 from tests.works_with.sources.trial import send_twice
 
 MESSAGES = Path(__file__).parent / "messages"
@@ -28,3 +29,13 @@ def test_every_example_of_the_page_belongs_to_a_source() -> None:
     blocks = set(re.findall(r"as\s`([\w.-]+)`:$", PAGE.read_text("utf-8"), re.MULTILINE))
     settings = [source.settings for source in SOURCES.values()]
     assert [block for block in sorted(blocks) if settings_of(block) not in settings] == []
+
+
+@pytest.mark.parametrize("recipe", ["hubspot-contacts", "salesforce-accounts"])
+def test_a_recipe_defines_the_tap_that_was_recorded(recipe: str) -> None:
+    """The same package, and only streams that the maps of the recipe know."""
+    (definitions,) = (RECIPES / recipe).glob("tap-*.meltano.yml")
+    (tap,) = yaml.safe_load(definitions.read_text("utf-8"))["plugins"]["extractors"]
+    source = SOURCES[f"recipe-{recipe}"]
+    assert (tap["pip_url"],) == source.packages
+    assert {pattern.partition(".")[0] for pattern in tap["select"]} == source.settings["stream_maps"].keys()

@@ -36,6 +36,8 @@ PATHS = {
     "users": "/users",
     "teams": "/teams",
     "custom_fields": "/custom-fields",
+    "lead_sources": "/lead-source",
+    "pipeline_statuses": "/pipeline-status",
 }
 OF_THE_SERVER: Mapping[str, set[str]] = {
     "customers": {
@@ -71,6 +73,7 @@ class Account:
         with client_of(sandbox) as client:
             self.rows = {stream: {row["id"]: row for row in _pages(client, path)} for stream, path in PATHS.items()}
         titles = {"tags": "title", "teams": "title", "users": "email", "custom_fields": "name"}
+        titles |= {"lead_sources": "name", "pipeline_statuses": "status"}
         self._titles = {
             stream: {row_id: row[name] for row_id, row in self.rows[stream].items()} for stream, name in titles.items()
         }
@@ -80,6 +83,8 @@ class Account:
         value = row.get(name)
         if name == "tags":
             return sorted(self._titles["tags"][tag] for tag in value or ())
+        if name in ("lead_source_id", "pipeline_status_id"):
+            return self._titles["lead_sources" if name == "lead_source_id" else "pipeline_statuses"].get(value)
         if name == "customfields":
             return {self._titles["custom_fields"][each["field_instance_id"]]: each["value"] for each in value or ()}
         if name == "assignments":

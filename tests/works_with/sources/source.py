@@ -17,6 +17,7 @@ from tests.works_with.stores import Postgres
 
 DATA = Path(__file__).parent / "data"
 PAGE = Path(__file__).parents[3] / "docs" / "target" / "sources.md"
+RECIPES = Path(__file__).parents[3] / "recipes"
 
 
 class RowOf(NamedTuple):
@@ -60,6 +61,14 @@ def settings_of(block: str) -> dict[str, Any]:
     )
     assert found, f"{PAGE.name} has no block {block}"
     settings: dict[str, Any] = yaml.safe_load(found[1])["config"]
+    return settings
+
+
+def settings_of_recipe(name: str) -> dict[str, Any]:
+    """Return the settings of the loader of a recipe."""
+    project = yaml.safe_load((RECIPES / name / "meltano.yml").read_text("utf-8"))
+    (loader,) = project["plugins"]["loaders"]
+    settings: dict[str, Any] = loader["config"]
     return settings
 
 

@@ -7,9 +7,15 @@ from decimal import Decimal
 from functools import partial
 from pathlib import Path
 
-from .source import DATA, Office, RowOf, Source, run_tap, settings_of
+from .source import DATA, Office, RowOf, Source, run_tap, settings_of, settings_of_recipe
 
 _SCRIPT = Path(__file__).with_name("vendor_api.py")
+_HUBSPOT_KEY = {"access_token": "none"}
+_SALESFORCE_KEY = {
+    **dict.fromkeys(("refresh_token", "client_id", "client_secret"), "none"),
+    "api_type": "REST",
+    "select_fields_by_default": True,
+}
 
 
 def _emitting(
@@ -24,9 +30,7 @@ HUBSPOT = Source(
     name="meltano-tap-hubspot",
     about="contacts, companies, deals: nested properties, choices, an archived contact, one id in two streams",
     packages=("meltano-tap-hubspot==0.10.1",),
-    emit=_emitting(
-        "hubspot", "tap_hubspot.tap:TapHubspot.cli", {"access_token": "none"}, "contacts", "companies", "deals"
-    ),
+    emit=_emitting("hubspot", "tap_hubspot.tap:TapHubspot.cli", _HUBSPOT_KEY, "contacts", "companies", "deals"),
     settings=settings_of("hubspot.yml"),
     rows={
         "customers": (
@@ -56,6 +60,29 @@ HUBSPOT = Source(
                 "end_time": "2026-12-15 17:00:00",
             },
             {"name": "Duct cleaning", "customer_id": RowOf("customers", "corin.faketon.1@example.org")},
+        ),
+    },
+)
+HUBSPOT_RECIPE = Source(
+    name="recipe-hubspot-contacts",
+    about="the recipe with the real tap: contacts with stage, status and lead source",
+    packages=HUBSPOT.packages,
+    emit=_emitting("hubspot", "tap_hubspot.tap:TapHubspot.cli", _HUBSPOT_KEY, "contacts"),
+    settings=settings_of_recipe("hubspot-contacts"),
+    rows={
+        "customers": (
+            {
+                "email": "maria.lopez@example.com",
+                "first_name": "Maria",
+                "last_name": "Lopez",
+                "phone": "+1 214-555-0171",
+                "status": "lead",
+                "pipeline_status_id": "New Lead",
+                "lead_source_id": "Website",
+                "tags": ["VIP", "Landlord"],
+                "customfields": {"Number of units": "12"},
+            },
+            {"email": "corin.faketon.1@example.org", "status": "opportunity"},
         ),
     },
 )
@@ -99,13 +126,8 @@ SALESFORCE = Source(
     emit=_emitting(
         "salesforce",
         "tap_salesforce:main",
-        {
-            "refresh_token": "none",
-            "client_id": "none",
-            "client_secret": "none",
-            "api_type": "REST",
-            "select_fields_by_default": True,
-        },
+        _SALESFORCE_KEY,
+        *("Lead", "WorkOrder", "Opportunity"),
         catalog_option="--properties",
     ),
     settings=settings_of("salesforce.yml"),
@@ -144,6 +166,29 @@ SALESFORCE = Source(
                 "completion_percentage": Decimal(75),
                 "end_time": "2027-01-31 06:00:00",
             },
+        ),
+    },
+)
+SALESFORCE_RECIPE = Source(
+    name="recipe-salesforce-accounts",
+    about="the recipe with the real tap: accounts, one of them deleted",
+    packages=SALESFORCE.packages,
+    emit=_emitting("salesforce", "tap_salesforce:main", _SALESFORCE_KEY, "Account", catalog_option="--properties"),
+    settings=settings_of_recipe("salesforce-accounts"),
+    rows={
+        "customers": (
+            {
+                "company_name": "Mock Orange Apartments",
+                "account_type": "company",
+                "phone": "(214) 555-0172",
+                "status": "current customer",
+                "billing_address_1": "12 Sample Street",
+                "billing_city": "Dallas",
+                "billing_state": "TX",
+                "billing_zip_code": "75201",
+                "notes": "Gate at the back",
+            },
+            {"company_name": "Faketon Bakery", "account_type": "company", "status": "lead"},
         ),
     },
 )
