@@ -1,20 +1,18 @@
-"""The command `fieldpulse`, with the commands of other packages."""
+"""The command `fieldpulse`."""
 
-from importlib import metadata
+from pathlib import Path
 
-from fieldpulse_plugin.start import quiet_interrupts
-
-with quiet_interrupts():
-    from fieldpulse_plugin.exit_codes import run
-
-    from .main import commands
-
-    for entry_point in metadata.entry_points(group="fieldpulse.commands"):
-        commands.add_command(entry_point.load())
+from fieldpulse_plugin.start import importing, print_answer
 
 
 def main() -> None:
     """Run the command."""
+    if print_answer(Path(__file__).parent):
+        return
+    with importing():
+        from fieldpulse_plugin.exit_codes import run  # noqa: PLC0415
+
+        from .main import commands  # noqa: PLC0415
     run(commands)
 
 

@@ -1,15 +1,18 @@
 """The command `tap-fieldpulse`."""
 
-from fieldpulse_plugin.start import quiet_interrupts
+from pathlib import Path
 
-with quiet_interrupts():
-    from fieldpulse_plugin.exit_codes import run
-
-    from .tap import TapFieldPulse
+from fieldpulse_plugin.start import importing, print_answer
 
 
 def main() -> None:
     """Run the tap."""
+    if print_answer(Path(__file__).parent):
+        return
+    with importing():
+        from fieldpulse_plugin.exit_codes import run  # noqa: PLC0415
+
+        from .tap import TapFieldPulse  # noqa: PLC0415
     run(TapFieldPulse.cli)
 
 

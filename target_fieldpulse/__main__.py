@@ -1,15 +1,18 @@
 """The command `target-fieldpulse`."""
 
-from fieldpulse_plugin.start import quiet_interrupts
+from pathlib import Path
 
-with quiet_interrupts():
-    from fieldpulse_plugin.exit_codes import run
-
-    from .target import TargetFieldPulse
+from fieldpulse_plugin.start import importing, print_answer
 
 
 def main() -> None:
     """Run the target."""
+    if print_answer(Path(__file__).parent):
+        return
+    with importing():
+        from fieldpulse_plugin.exit_codes import run  # noqa: PLC0415
+
+        from .target import TargetFieldPulse  # noqa: PLC0415
     run(TargetFieldPulse.cli)
 
 

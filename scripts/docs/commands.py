@@ -10,7 +10,7 @@ from unittest.mock import patch
 
 import click
 
-from fieldpulse_cli.__main__ import commands
+from fieldpulse_cli.main import commands
 from fieldpulse_sandbox.__main__ import main as sandbox
 
 _WIDTH = 100  # characters; the width of a terminal must not change the pages
@@ -33,8 +33,9 @@ def _help_of(command: click.Command, name: str, parent: click.Context | None = N
     context = click.Context(command, info_name=name.rpartition(" ")[2], parent=parent, terminal_width=_WIDTH)
     yield f"## `{name}`\n\n{_block(command.get_help(context))}"
     if isinstance(command, click.Group):
-        for child in command.list_commands(context):
-            yield from _help_of(command.commands[child], f"{name} {child}", context)
+        for name_below in command.list_commands(context):
+            if below := command.get_command(context, name_below):
+                yield from _help_of(below, f"{name} {name_below}", context)
 
 
 def _block(text: str) -> str:

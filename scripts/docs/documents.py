@@ -17,6 +17,7 @@ from target_fieldpulse.target import TargetFieldPulse
 
 from . import (
     answers,
+    command_line,
     commands,
     dictionary,
     domains,
@@ -85,6 +86,7 @@ def documents() -> Iterator[tuple[Path, str]]:
         yield project.with_name("fieldpulse.meltano.yml"), settings.project_definitions("/../..")
     for name, text in settings.hub_definitions():
         yield ROOT / "plugins" / f"{name}.yml", text
+    yield from command_line.answers()
     for name, text in dictionary.pages():
         yield DICTIONARY / name, text
     texts = {path: path.read_text("utf-8") for path in pages() if path.parent != DICTIONARY}

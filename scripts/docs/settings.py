@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from pkgutil import resolve_name
 from typing import Any
 
 import yaml
 
-from fieldpulse_cli.__main__ import commands
+from fieldpulse_cli.main import COMMANDS
 from fieldpulse_cli.meltano import UTILITY_SETTINGS
 from tap_fieldpulse.tap import TapFieldPulse
 from target_fieldpulse.target import TargetFieldPulse
@@ -120,8 +121,8 @@ def _definitions(pip_url: str, setting: Callable[[str, dict[str, Any]], dict[str
 
 def _commands() -> dict[str, dict[str, str]]:
     return {
-        name: {"args": name, "description": (command.help or "").split("\n\n")[0].replace("\n", " ")}
-        for name, command in sorted(commands.commands.items())
+        name: {"args": name, "description": (resolve_name(place).help or "").split("\n\n")[0].replace("\n", " ")}
+        for name, place in COMMANDS.items()
     }
 
 

@@ -13,7 +13,7 @@ import pytest
 from click.testing import CliRunner
 
 from fieldpulse_api.errors import ConfigError
-from fieldpulse_cli.__main__ import commands
+from fieldpulse_cli.main import commands
 from fieldpulse_cli.meltano import use_settings_of_meltano, variables_of_plugin
 from fieldpulse_plugin.environment import environment_variables
 

@@ -38,9 +38,7 @@ class PluginProcess:
 
     def __init__(self, command: list[str], folder: Path, name: str = "run", *, max_file_bytes: int = -1) -> None:
         context = multiprocessing.get_context("forkserver")
-        context.set_forkserver_preload(
-            ["tests.fault_matrix.plugins", "tap_fieldpulse.__main__", "target_fieldpulse.__main__"]
-        )
+        context.set_forkserver_preload(["tests.fault_matrix.plugins", "tap_fieldpulse.tap", "target_fieldpulse.target"])
         self._output, self._errors = folder / f"{name}.output", folder / f"{name}.errors"
         arguments = (command, str(self._output), str(self._errors), max_file_bytes)
         self._process: BaseProcess = context.Process(target=_main, args=arguments, daemon=True)

@@ -1,4 +1,4 @@
-"""Signals at the start of a command, and those that come after the first."""
+"""The start of a command: answers without imports, signals while it imports, and those that come after the first."""
 
 from __future__ import annotations
 
@@ -8,9 +8,13 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+import click
 import pytest
 
+from fieldpulse_cli.main import commands
+from fieldpulse_plugin.start import ANSWER_WIDTH, ANSWERS
 from fieldpulse_sandbox.sandbox import Sandbox
+from tap_fieldpulse.tap import TapFieldPulse
 from tests.harness.messages import singer_lines
 from tests.harness.processes import run_process
 from tests.harness.results import RunResult
@@ -18,20 +22,25 @@ from tests.target.shared import CUSTOMERS, numbered_customer, numbered_customers
 
 INTERRUPTED_AT_IMPORT = """
 import os, signal
-from fieldpulse_plugin.start import quiet_interrupts
-with quiet_interrupts():
+from fieldpulse_plugin.start import importing
+with importing():
     print("importing", flush=True)
     os.kill(os.getpid(), signal.SIGINT)
 """
 INTERRUPTED_LATER = """
 import os, signal
-from fieldpulse_plugin.start import quiet_interrupts
-with quiet_interrupts():
+from fieldpulse_plugin.start import importing
+with importing():
     pass
 try:
     os.kill(os.getpid(), signal.SIGINT)
 except KeyboardInterrupt:
     print("cleaned up")
+"""
+ANSWERED_WITHOUT_MODULES = """
+import runpy, sys
+sys.modules["singer_sdk"] = sys.modules["sqlalchemy"] = None  # an import of them fails
+runpy.run_module("{package}", run_name="__main__", alter_sys=True)
 """
 INTERRUPTED_COMMAND = """
 import os, runpy, signal, sys
@@ -40,7 +49,7 @@ class Interrupt:
         if name == "httpx":
             os.kill(os.getpid(), signal.SIGINT)
 sys.meta_path.insert(0, Interrupt())
-sys.argv = [sys.argv[1], "--help"]
+sys.argv = sys.argv[1:]
 runpy.run_module(sys.argv[0], run_name="__main__")
 """
 MORE_SIGNALS = """
@@ -72,11 +81,40 @@ def test_an_interrupt_prints_no_traceback(program: str, status: int, output: str
     assert (ended.returncode, ended.stdout, ended.stderr) == (status, output, "")
 
 
-@pytest.mark.parametrize("package", ["tap_fieldpulse", "target_fieldpulse", "fieldpulse_cli"])
-def test_an_interrupted_command_prints_no_traceback(package: str) -> None:
+@pytest.mark.parametrize("command", ["tap_fieldpulse --discover", "target_fieldpulse", "fieldpulse_cli status --help"])
+def test_an_interrupted_command_prints_no_traceback(command: str) -> None:
     """It is interrupted while it imports what it needs."""
-    ended = run_process([sys.executable, "-c", INTERRUPTED_COMMAND, package])
+    ended = run_process([sys.executable, "-c", INTERRUPTED_COMMAND, *command.split()])
     assert (ended.returncode, ended.stdout, ended.stderr) == (-signal.SIGINT, "", "")
+
+
+@pytest.mark.parametrize("arguments", ANSWERS, ids=" ".join)
+@pytest.mark.parametrize(("package", "command"), [("tap_fieldpulse", TapFieldPulse.cli), ("fieldpulse_cli", commands)])
+def test_a_question_about_a_command_is_answered_without_its_modules(
+    package: str,
+    command: click.Command,
+    arguments: tuple[str, ...],
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    """The answer is the text that the command itself prints, which a narrow terminal gets."""
+    monkeypatch.setenv("COLUMNS", str(ANSWER_WIDTH))
+    with pytest.raises(SystemExit) as full:
+        command.main(list(arguments), prog_name=f"python -m {package}")
+    printed = capsys.readouterr().out
+    program = ANSWERED_WITHOUT_MODULES.format(package=package)
+    ended = run_process([sys.executable, "-c", program, *arguments])
+    if full.value.code:
+        assert ended.returncode != 0  # `fieldpulse` has no --about
+    else:
+        assert (ended.stdout, ended.stderr) == (printed, "")
+
+
+def test_a_question_is_answered_the_long_way_on_a_narrow_terminal(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Its lines are shorter there."""
+    monkeypatch.setenv("COLUMNS", "60")
+    ended = run_process([sys.executable, "-m", "tap_fieldpulse", "--help"])
+    assert max(map(len, ended.stdout.splitlines())) <= 60
 
 
 @pytest.fixture

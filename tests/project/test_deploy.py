@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 import yaml
 
-from fieldpulse_cli.__main__ import commands
+from fieldpulse_cli.main import COMMANDS
 from fieldpulse_plugin.settings import SHARED_SETTINGS
 from tap_fieldpulse.settings import TAP_SETTINGS
 from target_fieldpulse.settings import TARGET_SETTINGS
@@ -86,7 +86,7 @@ def test_every_command_exists() -> None:
     for service in load(DEPLOY / "compose.yaml")["services"].values():
         called += service.get("command", ["fieldpulse", "status"])[1:2]
     assert {"status", "backup", "webhooks", "serve"} <= set(called)
-    assert [name for name in called if name not in commands.commands] == []
+    assert [name for name in called if name not in COMMANDS] == []
 
 
 def test_the_lines_of_the_crontab_are_commands() -> None:

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 import yaml
 
-from fieldpulse_cli.__main__ import commands
+from fieldpulse_cli.main import COMMANDS
 from fieldpulse_cli.meltano import UTILITY_SETTINGS
 from scripts.docs.documents import ROOT
 from scripts.docs.settings import Plugin
@@ -38,7 +38,7 @@ def test_meltano_knows_every_setting(plugin: Plugin) -> None:
 def test_the_utility_has_every_command() -> None:
     """Each with a line that says what it does, for `meltano invoke --list-commands fieldpulse`."""
     utility = definition("fieldpulse")
-    assert set(utility["commands"]) == set(commands.commands)
+    assert set(utility["commands"]) == set(COMMANDS)
     assert all(each["args"] == name and each["description"] for name, each in utility["commands"].items())
     assert [setting["name"] for setting in utility["settings"]] == list(UTILITY_SETTINGS)
 
