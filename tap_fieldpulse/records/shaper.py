@@ -9,27 +9,28 @@ from __future__ import annotations
 
 import re
 from collections import Counter, defaultdict
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from datetime import timezone, tzinfo
 from functools import lru_cache
-from typing import Any, NamedTuple
+from typing import Any
 
 from fieldpulse_api.values.scalars import (
     ConversionError,
+    timestamp_converter,
     to_boolean,
     to_date,
     to_decimal_text,
     to_integer,
     to_number,
     to_text,
-    to_timestamp,
 )
 
-_INT64 = range(-(2**63), 2**63)
+from .layout import Convert, Field, Layout
+
+_LEAST, _MOST = -(2**63), 2**63 - 1  # of 64 bits, the largest integer of a warehouse
 PRECISION, SCALE = 38, 9
 """Most digits of a decimal, and behind its point: those of NUMBER in Snowflake, where a column without a scale holds
 whole numbers."""
-Convert = Callable[[Any], Any]
 Unexpected = dict[str, Any]
 
 UNEXPECTED = "unexpected_fields"
@@ -45,24 +46,15 @@ _SECRET = re.compile(r"token|password|secret|api_?key", re.IGNORECASE)
 _POSITION = "last_known_location"
 _TIME = re.compile(r"\d{4}-\d\d-\d\d[ T]\d\d:\d\d:\d\d")
 _TYPE_NAMES = {type(None): "null", bool: "boolean", int: "integer", dict: "object", list: "array"}
-
-
-class Rule(NamedTuple):
-    """How the values of one field are converted; a value of exactly the type `fits` is emitted unchanged."""
-
-    fits: type | None
-    convert: Convert
-
-
-_RULES: dict[str, Rule] = {
-    "integer": Rule(None, lambda value: value if value.__class__ is int and value in _INT64 else _int64(value)),
-    "boolean": Rule(bool, to_boolean),
-    "number": Rule(None, to_number),
-    "date": Rule(None, to_date),
-    "x-singer.decimal": Rule(None, lambda value: _fitting(to_decimal_text(value))),
+_FITS = {
+    "string": "{v}.__class__ is str",
+    "boolean": "{v}.__class__ is bool",
+    "integer": f"{{v}}.__class__ is int and {_LEAST} <= {{v}} <= {_MOST}",
 }
+"""The usual values of a type, see `Field`."""
 _ELEMENT = "[]"
 """Stands for the index of an element in the path of a value."""
+_LAYOUTS = 256  # of one kind of object; it has one or few, unless the server omits what is null
 
 
 class Shaper:
@@ -85,70 +77,95 @@ class Shaper:
         self.misfits: Counter[str] = Counter()
         self.unknown_fields: defaultdict[str, set[str]] = defaultdict(set)
         self.omitted_fields: set[str] = set()
-        self._never, self._zone, self._flags_property = frozenset({_POSITION, *excluded}), zone, flags_property
+        never = frozenset({_POSITION, *excluded})
+        self._is_forbidden = lru_cache(maxsize=4096)(lambda name: name in never or is_secret_name(name))
+        self._conversions: dict[str, Convert] = {
+            "string": lambda value: value if isinstance(value, str) else to_text(self._clean(value)),
+            "boolean": to_boolean,
+            "integer": _int64,
+            "number": to_number,
+            "date": to_date,
+            "date-time": timestamp_converter(zone),
+            "x-singer.decimal": _decimal,
+        }
+        self._flags_property, self._flags = flags_property, dict[str, bool]()
         self._unexpected: Unexpected = {}
         self._indexes: list[int] = []  # of the array elements around the value that is converted
         self._shape = self._object(schema, "")
 
     def __call__(self, row: dict[str, Any]) -> dict[str, Any]:
         """Return the record of a row."""
-        self._unexpected = {}
+        self._unexpected, self._flags = {}, {}
         self._indexes.clear()
         record: dict[str, Any] = self._shape(row)
+        if self._flags_property:
+            record = {self._flags_property: self._flags, **record}
         record[UNEXPECTED] = self._unexpected or None
         return record
 
-    def _compile(self, schema: Mapping[str, Any], path: str) -> Rule:
+    def _object(self, schema: Mapping[str, Any], path: str) -> Convert:
+        """Return the conversion of objects; `path` precedes the names of their fields."""
+        fields = {name: self._field(each, path + name) for name, each in schema.get("properties", {}).items()}
+        rest = schema.get("additionalProperties", True)
+
+        @lru_cache(maxsize=_LAYOUTS)
+        def layout(names: tuple[str, ...]) -> Layout:
+            return Layout(names, [fields.get(name) or self._unknown_field(name, path, rest) for name in names])
+
+        return lambda row: layout(tuple(row)).convert(row)
+
+    def _field(self, schema: Mapping[str, Any], path: str) -> Field:
         kinds = schema.get("type", [])
         kind = next((name for name in ([kinds] if isinstance(kinds, str) else kinds) if name != "null"), "any")
-        form = str(schema.get("format", ""))
         if kind == "object":
-            return Rule(None, _nested(self._object(schema, path)))
+            return self._field_of(_nested(self._object(schema, f"{path}.")), path)
         if kind == "array":
-            return Rule(None, self._array(self._compile(schema.get("items", {}), f"{path}{_ELEMENT}."), path))
-        if form == "date-time":
-            return Rule(None, lambda value: to_timestamp(value, self._zone))
-        if kind == "string" and form not in _RULES:
-            return Rule(str, lambda value: to_text(self._clean(value)))
-        return _RULES.get(form) or _RULES.get(kind) or Rule(None, self._clean)
+            return self._field_of(self._array(self._field(schema.get("items", {}), f"{path}.{_ELEMENT}")), path)
+        form = str(schema.get("format", ""))
+        kind = form if form in self._conversions else kind
+        return self._field_of(self._conversions.get(kind, self._clean), path, _FITS.get(kind, ""))
 
-    def _object(self, schema: Mapping[str, Any], path: str) -> Convert:
-        rules = {name: self._compile(field, f"{path}{name}.") for name, field in schema.get("properties", {}).items()}
-        is_open = schema.get("additionalProperties", True)
-        rest = self._compile(is_open if isinstance(is_open, dict) else {}, path)
-        flags_property = None if path else self._flags_property
+    def _field_of(self, convert: Convert, path: str, fits: str = "") -> Field:
+        """Return a field whose values move to the unexpected fields if they do not fit."""
 
-        def shape(row: dict[str, Any]) -> dict[str, Any]:
-            record: dict[str, Any] = {flags_property: {}} if flags_property else {}
-            for name, value in row.items():
-                rule = rules.get(name)
-                if rule is not None:
-                    fits = value is None or value.__class__ is rule[0]
-                    record[name] = value if fits else self._convert(rule, value, path + name)
-                elif self._forbidden(name):
-                    continue
-                elif is_open and path:
-                    record[name] = None if value is None else self._convert(rest, value, path + name)
-                elif is_open:
-                    self.unknown_fields[name].add(type_name(value))
-                    self._unexpected[name] = self._clean(value)
-                elif flags_property and isinstance(value, bool):
-                    record[flags_property][name] = value
-                elif not path:
-                    self.omitted_fields.add(name)
-            return record
+        def convert_or_move(value: Any) -> Any:
+            try:
+                return convert(value)
+            except ConversionError:
+                self.misfits[path.replace(f".{_ELEMENT}", "")] += 1
+                self._unexpected[self._indexed(path)] = self._clean(value)
+                return None
 
-        return shape
+        return Field(convert_or_move, fits)
 
-    def _array(self, rule: Rule, path: str) -> Convert:
-        element_path, indexes = path + _ELEMENT, self._indexes
+    def _unknown_field(self, name: str, path: str, rest: Any) -> Field:
+        """Return what happens to a field that the schema lacks; `rest` is the schema of such fields, or false."""
+
+        def move(value: Any) -> None:
+            self.unknown_fields[name].add(type_name(value))
+            self._unexpected[name] = self._clean(value)
+
+        def omit(value: Any) -> None:
+            if self._flags_property and isinstance(value, bool):
+                self._flags[name] = value
+            else:
+                self.omitted_fields.add(name)
+
+        if self._is_forbidden(name) or (path and rest is False):
+            return Field(lambda _: None, is_left_out=True)
+        if path:
+            return self._field(rest if isinstance(rest, Mapping) else {}, path + name)
+        return Field(omit if rest is False else move, is_left_out=True)
+
+    def _array(self, field: Field) -> Convert:
+        convert, indexes = field.convert, self._indexes
 
         def array(value: Any) -> Any:
             if isinstance(value, list):
                 elements = []
                 indexes.append(0)
                 for indexes[-1], element in enumerate(value):
-                    elements.append(None if element is None else self._convert(rule, element, element_path))
+                    elements.append(None if element is None else convert(element))
                 indexes.pop()
                 return elements
             if value in ("", {}):
@@ -156,14 +173,6 @@ class Shaper:
             raise ConversionError
 
         return array
-
-    def _convert(self, rule: Rule, value: Any, path: str) -> Any:
-        try:
-            return value if value.__class__ is rule.fits else rule.convert(value)
-        except ConversionError:
-            self.misfits[path.replace(f".{_ELEMENT}", "")] += 1
-            self._unexpected[self._indexed(path)] = self._clean(value)
-            return None
 
     def _indexed(self, path: str) -> str:
         for index in self._indexes:
@@ -173,25 +182,23 @@ class Shaper:
     def _clean(self, value: Any) -> Any:
         """Return a value of unknown type without secrets and positions."""
         if isinstance(value, dict):
-            return {name: self._clean(element) for name, element in value.items() if not self._forbidden(name)}
+            return {name: self._clean(element) for name, element in value.items() if not self._is_forbidden(name)}
         if isinstance(value, list):
             return [self._clean(element) for element in value]
         return value
 
-    def _forbidden(self, name: str) -> bool:
-        return name in self._never or is_secret_name(name)
-
 
 def _int64(value: Any) -> int | None:
-    """Return an integer of 64 bits, the largest of a warehouse. Raises: ConversionError."""
+    """Return an integer of 64 bits. Raises: ConversionError."""
     number = to_integer(value)
-    if number is not None and number not in _INT64:
+    if number is not None and not _LEAST <= number <= _MOST:
         raise ConversionError
     return number
 
 
-def _fitting(decimal: str | None) -> str | None:
+def _decimal(value: Any) -> str | None:
     """Return a decimal that has no more digits than are announced. Raises: ConversionError."""
+    decimal = to_decimal_text(value)
     if decimal and len(decimal) > SCALE:  # else it fits in any case
         whole, _, fraction = decimal.lstrip("-").partition(".")
         if len(fraction.rstrip("0")) > SCALE or len(whole) > PRECISION - SCALE:

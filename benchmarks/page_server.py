@@ -1,0 +1,98 @@
+"""A server of prepared pages, so that a benchmark measures the reader: rows of the sandbox, encoded once.
+
+`python -m benchmarks.page_server ROWS` prints its address. `{address}/{n}/jobs` is a list that ends after `n` rows.
+"""
+
+from __future__ import annotations
+
+import gzip
+import sys
+from functools import cache
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from urllib.parse import parse_qs, urlsplit
+
+import httpx
+import msgspec
+from typing_extensions import override
+
+from fieldpulse_api.resources.catalogue import BY_NAME
+from fieldpulse_sandbox.sandbox import Sandbox
+
+STREAMS = ("jobs", "customers", "invoices")
+KEY = "bench-key"
+_PAGE_SIZE = 100
+_HTTP_CLIENT_SECONDS = 60
+
+
+class Lists:
+    """The lists of an account, by ascending id, with at least `row_count` rows each."""
+
+    def __init__(self, row_count: int) -> None:
+        with (
+            Sandbox(customers=row_count, api_key=KEY) as sandbox,
+            httpx.Client(base_url=sandbox.url, headers={"x-api-key": KEY}, timeout=_HTTP_CLIENT_SECONDS) as client,
+        ):
+            self._rows = {name: _read_rows(client, name, row_count) for name in ("custom_fields", *STREAMS)}
+
+    @cache  # noqa: B019  the lists live as long as the process
+    def page(self, name: str, length: int, number: int, limit: int, *, is_descending: bool) -> bytes:
+        """Return the compressed body of a page of the first `length` rows; `number` starts at 1."""
+        rows = self._rows[name] if name == "custom_fields" else self._rows[name][:length]
+        page = rows[:: -1 if is_descending else 1][(number - 1) * limit : number * limit]
+        return gzip.compress(msgspec.json.encode({"error": False, "response": page, "total_count": len(rows)}), 6)
+
+
+class Handler(BaseHTTPRequestHandler):
+    """Answers `GET /{length}/{list}` with a page."""
+
+    protocol_version = "HTTP/1.1"
+    disable_nagle_algorithm = True
+    lists: Lists
+
+    def do_GET(self) -> None:
+        """Send a page."""
+        url = urlsplit(self.path)
+        _, length, path = url.path.split("/", 2)
+        query = {name: values[-1] for name, values in parse_qs(url.query).items()}
+        number, limit = (int(query.get(name, default)) for name, default in (("page", "1"), ("limit", "100")))
+        body = self.lists.page(
+            path.replace("-", "_"), int(length), number, limit, is_descending="desc" in query.values()
+        )
+        self.send_response(200)
+        for name, value in (("content-type", "application/json"), ("content-encoding", "gzip")):
+            self.send_header(name, value)
+        self.send_header("content-length", str(len(body)))
+        self.end_headers()
+        self.wfile.write(body)
+
+    @override
+    def log_message(self, *_: object) -> None:
+        """Print nothing for a request."""
+
+
+def _read_rows(client: httpx.Client, name: str, row_count: int) -> list[msgspec.Raw]:
+    resource, rows = BY_NAME.get(name), list[msgspec.Raw]()
+    query = {**dict(resource.with_custom_fields_params), **resource.sort_params("id", "asc")} if resource else {}
+    while len(rows) < row_count:
+        params = {**query, "page": str(len(rows) // _PAGE_SIZE + 1), "limit": str(_PAGE_SIZE)}
+        content = client.get(resource.path if resource else "/custom-fields", params=params).content
+        page = msgspec.json.decode(
+            msgspec.json.decode(content, type=dict[str, msgspec.Raw])["response"], type=list[msgspec.Raw]
+        )
+        rows += [msgspec.Raw(bytes(row)) for row in page]
+        if len(page) < _PAGE_SIZE:
+            break
+    return rows
+
+
+def main() -> None:
+    """Prepare the lists, print the address, and serve until the process is ended."""
+    Handler.lists = Lists(int(sys.argv[1]))
+    server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+    server.daemon_threads = True
+    print(f"url=http://127.0.0.1:{server.server_address[1]}", flush=True)
+    server.serve_forever()
+
+
+if __name__ == "__main__":
+    main()
