@@ -1,19 +1,17 @@
 """Run recipes as their pages say, each on accounts of its own, and check what came of it.
 
-Every recipe runs twice: the second run must write nothing to FieldPulse. Exit status 1: a recipe does not do what it
-should.
+Every recipe runs until nothing is left to do, and once more: that run must write nothing to FieldPulse.
+Exit status 1: a recipe does not do what it should.
 """
 
 from __future__ import annotations
 
 import argparse
-import os
 import shutil
-import subprocess
 import sys
 import tempfile
 import traceback
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from contextlib import ExitStack
 from pathlib import Path
 
@@ -23,6 +21,8 @@ from fieldpulse_sandbox.sandbox import Sandbox
 
 from .checks import CHECKS
 from .echoes import check_every_stream
+from .project import Project, write_count
+from .two_way import try_two_way_sync
 
 ROOT = Path(__file__).parents[2]
 RECIPES = ROOT / "recipes"
@@ -33,12 +33,12 @@ _ACCOUNTS = {"two-accounts": {"north": 12, "south": 7}}
 def main() -> int:
     """Run the chosen recipes. Return the exit status."""
     parser = argparse.ArgumentParser(prog="python -m tests.recipes", description=__doc__)
-    parser.add_argument("recipes", nargs="*", choices=[[], *CHECKS], default=[], metavar="RECIPE")
+    parser.add_argument("recipes", nargs="*", choices=[[], *TRIALS], default=[], metavar="RECIPE")
     parser.add_argument("--meltano", default=shutil.which("meltano"), help="the command (default: %(default)s)")
     arguments = parser.parse_args()
     if not arguments.meltano:
         parser.error("Meltano is not installed: pip install 'meltano>=4.4,<5', or name it with --meltano")
-    failed = [name for name in arguments.recipes or CHECKS if not _is_right(name, arguments.meltano)]
+    failed = [name for name in arguments.recipes or TRIALS if not _is_right(name, arguments.meltano)]
     if not arguments.recipes:
         with tempfile.TemporaryDirectory(prefix="fieldpulse-echoes-") as temporary:
             check_every_stream(Path(temporary))
@@ -58,8 +58,8 @@ def _is_right(name: str, meltano: str) -> bool:
             for number, (account, size) in enumerate(sizes.items(), 1)
         }
         try:
-            _run(name, meltano, folder, accounts)
-        except (AssertionError, ValueError, subprocess.CalledProcessError) as error:
+            TRIALS[name](Project(name, meltano, folder, _settings(accounts)), accounts)
+        except (AssertionError, ValueError) as error:
             traceback.print_exception(error)
             print(f"{name}: failed", flush=True)
             return False
@@ -67,33 +67,18 @@ def _is_right(name: str, meltano: str) -> bool:
     return True
 
 
-def _run(name: str, meltano: str, folder: Path, accounts: Mapping[str, Sandbox]) -> None:
-    """Install the recipe, and run its job twice."""
-    environment = os.environ | _settings(accounts) | {"NO_COLOR": "1", "MELTANO_SYS_DIR_ROOT": str(folder / ".meltano")}
-
-    def run(*arguments: str) -> None:
-        ended = subprocess.run(
-            [meltano, *arguments],
-            cwd=folder,
-            env=environment,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.STDOUT,
-            text=True,
-            check=False,
-        )
-        if ended.returncode:
-            print(ended.stdout[-5000:])
-            ended.check_returncode()
-
-    (job,) = yaml.safe_load((folder / "meltano.yml").read_text("utf-8"))["jobs"]
-    assert job["name"] == name
-    run("install")
-    run("run", name)
-    CHECKS[name](accounts, folder)
-    writes = {account: _write_count(sandbox) for account, sandbox in accounts.items()}
-    run("run", name)
-    CHECKS[name](accounts, folder)
-    assert writes == {account: _write_count(sandbox) for account, sandbox in accounts.items()}, "the second run wrote"
+def _run_twice(project: Project, accounts: Mapping[str, Sandbox]) -> None:
+    """Install the recipe, and run its job twice: the second run must write nothing."""
+    check = CHECKS[project.name]
+    (job,) = yaml.safe_load((project.folder / "meltano.yml").read_text("utf-8"))["jobs"]
+    assert job["name"] == project.name
+    project.meltano("install")
+    project.meltano("run", project.name)
+    check(accounts, project.folder)
+    writes = {account: write_count(sandbox) for account, sandbox in accounts.items()}
+    project.meltano("run", project.name)
+    check(accounts, project.folder)
+    assert writes == {account: write_count(sandbox) for account, sandbox in accounts.items()}, "the second run wrote"
 
 
 def _settings(accounts: Mapping[str, Sandbox]) -> dict[str, str]:
@@ -106,8 +91,10 @@ def _settings(accounts: Mapping[str, Sandbox]) -> dict[str, str]:
     }
 
 
-def _write_count(sandbox: Sandbox) -> int:
-    return sum(request.method != "GET" for request in sandbox.requests)
+TRIALS: dict[str, Callable[[Project, Mapping[str, Sandbox]], None]] = {
+    **dict.fromkeys(CHECKS, _run_twice),
+    "two-way-sync": try_two_way_sync,
+}
 
 
 if __name__ == "__main__":

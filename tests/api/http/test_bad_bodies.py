@@ -221,7 +221,7 @@ def test_large_and_deeply_nested_rows_come_out(server: BodyServer, catalog: Conf
 
 def test_a_row_with_too_many_levels_fails_its_list(server: BodyServer, catalog: Config, tmp_path: Path) -> None:
     """The error names the stream and the row, and the bookmark does not move."""
-    levels = 900 if sys.version_info < (3, 12) else 3000  # since then, parsers in C have a limit of their own
+    levels = 900 if sys.version_info < (3, 12) else 1200  # the parser's own limit is 1,500 in 3.12.1, and higher later
     server.by_path = {"/tags": envelope(['{"id":2,"brand_new":' + "[" * levels + "]" * levels + "}"], "1")}
     result = run_stream(server, catalog, "tags", tmp_path)
     assert result.status == 1
