@@ -15,6 +15,7 @@ COMMANDS = {
     "backup": "fieldpulse_cli.backup:backup",
     "deleted": "tap_fieldpulse.changes.command:deleted",
     "doctor": "fieldpulse_cli.doctor.command:doctor",
+    "events": "tap_fieldpulse.push.command:events",
     "import": "target_fieldpulse.importing.commands:import_file",
     "ledger": "target_fieldpulse.ledger.command:ledger",
     "mcp": "fieldpulse_cli.mcp_server.command:mcp",

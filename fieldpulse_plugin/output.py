@@ -7,7 +7,7 @@ import os
 from fieldpulse_api.values.text import printable
 
 _MIN_LENGTH = 8  # a shorter secret, as of a sandbox, may be part of any word
-_SECRET_VARIABLES = ("_API_KEY", "_WEBHOOK_SECRET", "_WEBHOOK_TOKEN")
+_SECRET_VARIABLES = ("_API_KEY", "_WEBHOOK_SECRET", "_WEBHOOK_TOKEN", "_PUSH_SECRET")
 _secrets: set[str] = set()
 
 

@@ -12,7 +12,7 @@ from sqlalchemy.exc import ArgumentError
 
 from fieldpulse_api.errors import ConfigError
 
-_STORES_BESIDE = ("history", "webhooks")
+_STORES_BESIDE = ("history", "webhooks", "event-outbox", "events")
 _SIDE_FILES = ("-wal", "-shm", "-journal")  # of SQLite
 
 

@@ -39,7 +39,7 @@ def _results(folder: Path) -> Iterator[tuple[str, bool]]:
     for name in ("compose.yaml",):  # beside the .env that it asks for, at any place
         (folder / name).write_text((DEPLOY / name).read_text("utf-8"), "utf-8")
     (folder / ".env").write_text(_ENVIRONMENT, "utf-8")
-    yield "services", _run(*_compose(), "--file", str(folder / "compose.yaml"), "--profile", "webhooks", "config")
+    yield "services", _run(*_compose(), "--file", str(folder / "compose.yaml"), "--profile", "*", "config")
     yield "schema of services", _schema("vendor.compose-spec", str(DEPLOY / "compose.yaml"))
     yield "workflows", _run("zizmor", "--offline", "--persona=pedantic", str(ROOT / ".github"))
     yield "schema of workflows", _schema("vendor.github-workflows", *WORKFLOWS)

@@ -200,6 +200,14 @@ TAP_SETTINGS: dict[str, dict[str, Any]] = {
         "description": "Secret with which FieldPulse signs webhooks (`X-Encrypted-Data`), if FieldPulse's support "
         "issued one. With it, `fieldpulse webhooks` rejects unsigned deliveries.",
     },
+    "push_secret": {
+        "type": "string",
+        "secret": True,
+        "pattern": "^whsec_[A-Za-z0-9+/]{32,86}={0,2}$",
+        "title": "Push secret",
+        "description": "Secret with which `fieldpulse events --post` and `fieldpulse webhooks --forward` sign what "
+        "they send: `whsec_` and 24 to 64 bytes in base64.",
+    },
     "contacts_full_refresh_days": {
         "type": "number",
         "minimum": 0,

@@ -113,7 +113,7 @@ def open_transport(settings: ClientSettings, max_requests: int | None = None) ->
     try:
         transport = httpx.HTTPTransport(
             verify=verify,
-            proxy=_environment_proxy(url),
+            proxy=environment_proxy(url),
             limits=httpx.Limits(max_connections=256, max_keepalive_connections=64),
         )
     except (httpx.InvalidURL, ImportError, OSError, ValueError) as error:
@@ -125,7 +125,7 @@ def open_transport(settings: ClientSettings, max_requests: int | None = None) ->
     return BoundedTransport(transport, timeout_seconds=settings.timeout_seconds, max_requests=max_requests)
 
 
-def _environment_proxy(url: httpx.URL) -> str | None:
+def environment_proxy(url: httpx.URL) -> str | None:
     """Return the proxy for a URL; httpx reads the environment only where it makes its transports itself."""
     # Requests to this machine are not encrypted: a proxy would see the key.
     if is_loopback(url.host) or proxy_bypass(url.host):

@@ -20,7 +20,7 @@ from typing_extensions import override
 from fieldpulse_api.errors import Forbidden, IncompleteRead, ServiceError
 from fieldpulse_api.resources.model import Resource
 from tap_fieldpulse.changes.deleted_rows import DELETED_ROWS, is_delete_record
-from tap_fieldpulse.changes.event_names import SOURCES
+from tap_fieldpulse.reading.event_names import SOURCES
 from tap_fieldpulse.records.decimals import with_precision
 from tap_fieldpulse.records.record_builder import Record
 from tap_fieldpulse.records.shaper import UNEXPECTED

@@ -29,12 +29,13 @@ from fieldpulse_api.resources.model import Resource
 from fieldpulse_api.values.custom_fields import CUSTOM_FIELDS_PROPERTY, CustomFieldDefinition
 from fieldpulse_plugin.history.facts import RunFacts
 from fieldpulse_plugin.settings import client_settings
+from fieldpulse_plugin.store_urls import url_beside
 from fieldpulse_plugin.written_rows import WrittenRows, open_written_rows
 from tap_fieldpulse.changes.change_tracker import ChangeTracker
 from tap_fieldpulse.changes.delete_detection import DeleteDetector
-from tap_fieldpulse.changes.event_names import EventNames
 from tap_fieldpulse.changes.snapshot import Snapshot, StreamSnapshot
 from tap_fieldpulse.reading.child_list_reader import ChildListReader
+from tap_fieldpulse.reading.event_names import EventNames
 from tap_fieldpulse.reading.filters import Filters, read_filters
 from tap_fieldpulse.reading.list_reader import ListReader, ResourceListReader
 from tap_fieldpulse.reading.name_index import NameIndex, read_name_index
@@ -60,13 +61,21 @@ class SyncContext:
     """What one run shares between its streams. Parts are opened when they are first used.
 
     `catalog` holds the schemas of the catalog that the user gave. `has_any_state` says that the run was given a state.
-    `confirmed_sequence` is the last webhook delivery that this state has read.
+    `confirmed_sequence` is the last webhook delivery that this state has read. `consumer` names a reader that has a
+    snapshot of its own beside the tap's: neither takes changes away from the other.
     """
 
-    def __init__(self, settings: TapSettings, catalog: Mapping[str, Schema] | None, logger: logging.Logger) -> None:
+    def __init__(
+        self,
+        settings: TapSettings,
+        catalog: Mapping[str, Schema] | None,
+        logger: logging.Logger,
+        *,
+        consumer: str | None = None,
+    ) -> None:
         self.settings, self.summary = settings, RunSummary()
         self.has_any_state, self.confirmed_sequence = False, 0
-        self._catalog, self._logger = catalog, logger
+        self._catalog, self._logger, self._consumer = catalog, logger, consumer
         self._builders: dict[str, RecordBuilder] = {}
         self._name_index = cache(self._read_name_index)
 
@@ -98,7 +107,10 @@ class SyncContext:
 
     @cached_property
     def _snapshot(self) -> Snapshot:
-        return Snapshot(self.settings.snapshot_url, self.account)
+        url = self.settings.snapshot_url
+        if self._consumer:
+            return Snapshot(url_beside(url, self._consumer), f"{self.account}.{self._consumer}")
+        return Snapshot(url, self.account)
 
     @cached_property
     def _written_rows(self) -> WrittenRows:

@@ -20,7 +20,7 @@ from fieldpulse_plugin.progress import Progress
 from fieldpulse_plugin.written_rows import WrittenRow, WrittenRows
 from tap_fieldpulse.changes.change_tracker import ChangeTracker, DeletedBatch, Observation
 from tap_fieldpulse.changes.delete_detection import DeleteDetector
-from tap_fieldpulse.changes.event_names import EventNames
+from tap_fieldpulse.reading.event_names import EventNames
 from tap_fieldpulse.reading.filters import Filters
 from tap_fieldpulse.reading.list_reader import ListReader
 from tap_fieldpulse.reading.row_details import RowDetails

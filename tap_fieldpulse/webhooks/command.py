@@ -8,8 +8,9 @@ import select
 import signal
 import sys
 from collections import Counter
-from contextlib import closing, suppress
-from typing import Any
+from contextlib import ExitStack, closing, suppress
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 import click
 from typing_extensions import override
@@ -21,9 +22,13 @@ from fieldpulse_plugin.exit_codes import end_by_signal
 from fieldpulse_plugin.output import for_output
 from fieldpulse_plugin.settings import SHARED_SETTINGS
 from fieldpulse_plugin.validation import check_settings
-from tap_fieldpulse.settings import TAP_SETTINGS
+from tap_fieldpulse.settings import TAP_SETTINGS, TapSettings
+
+if TYPE_CHECKING:
+    from .forwarder import Forwarder
 
 _PREFIX = "TAP_FIELDPULSE_"
+_PROPERTIES = {**SHARED_SETTINGS, **TAP_SETTINGS}
 _TOKEN = re.compile(TAP_SETTINGS["webhook_token"]["pattern"].strip("^$"))
 _SECONDS_BETWEEN_REPORTS = 60
 _SECONDS_TO_END = 6
@@ -33,13 +38,23 @@ _SECONDS_TO_END = 6
 @click.command()
 @click.option("--host", default="127.0.0.1", show_default=True, help="Address to listen on.")
 @click.option("--port", default=8788, show_default=True, type=click.IntRange(0, 65535), help="Port; 0: any free one.")
-def webhooks(host: str, port: int) -> None:
-    """Receive FieldPulse's webhooks and store them for the tap, until a signal ends it. Needs no API key.
+@click.option("--forward", metavar="URL", help="Post each delivery to this https:// URL too, signed with push_secret.")
+@click.option(
+    "--refused",
+    type=click.Path(dir_okay=False, path_type=Path),
+    help="With --forward: append deliveries that the other receiver refuses (HTTP 4xx) to this file, and go on.",
+)
+def webhooks(host: str, port: int, forward: str | None, refused: Path | None) -> None:
+    """Receive FieldPulse's webhooks and store them for the tap, until a signal ends it.
+
+    Needs no API key; with one, forwarded deliveries have names beside ids.
 
     Settings come from the environment or from `.env`: TAP_FIELDPULSE_WEBHOOK_TOKEN, TAP_FIELDPULSE_WEBHOOK_SECRET and
     TAP_FIELDPULSE_SNAPSHOT_URL. Run it behind a proxy that terminates TLS, and let FieldPulse post to
     https://<your host>/<token>.
     """
+    if refused and not forward:
+        raise click.UsageError("--refused needs --forward")
     config = _settings()
     try:
         import uvicorn  # noqa: PLC0415  of the extra
@@ -58,13 +73,19 @@ def webhooks(host: str, port: int) -> None:
     for number in (signal.SIGINT, signal.SIGTERM):  # uvicorn ends in order, and raises the signal again
         signal.signal(number, end_by_signal)
     max_descriptor = descriptors_for_connections()
-    with closing(Inbox(config["snapshot_url"])) as inbox:
+    with ExitStack() as stack:
+        inbox = stack.enter_context(closing(Inbox(config["snapshot_url"])))
+        forwarder = None
+        if forward:
+            forwarder = stack.enter_context(closing(_forwarder(forward, refused, config)))
         receiver = Receiver(
             inbox,
             token=config["webhook_token"],
             secret=config.get("webhook_secret"),
             log=_log,
             max_connections=max_descriptor // 2,
+            last_stored_at=inbox.last_received_at(),
+            forwarder=forwarder,
         )
         _count_log_records(receiver.counts)
         server = uvicorn.Server(
@@ -88,10 +109,38 @@ def webhooks(host: str, port: int) -> None:
 
         with closing(Listener(host, port, max_descriptor=max_descriptor, on_refused=count_refused)) as listener:
             _log(f"listening at http://{host}:{listener.getsockname()[1]}/<webhook_token>")
+            if forwarder:
+                forwarder.start()
             try:
                 server.run(sockets=[listener])
             finally:
                 receiver.report()
+
+
+def _forwarder(url: str, refused: Path | None, config: dict[str, Any]) -> Forwarder:
+    """Return a forwarder with an inbox of its own. Raises: ConfigError; RunLocked."""
+    from tap_fieldpulse.delivery.endpoint import Endpoint  # noqa: PLC0415  other commands need no HTTP
+    from tap_fieldpulse.delivery.refused_file import RefusedFile  # noqa: PLC0415  as above
+    from tap_fieldpulse.delivery.sender import Sender  # noqa: PLC0415  as above
+
+    from .account_names import AccountNames  # noqa: PLC0415  as above
+    from .forwarder import FORWARDING_POLICY, Forwarder  # noqa: PLC0415  as above
+    from .inbox import Inbox  # noqa: PLC0415  as above
+
+    endpoint = Endpoint.from_config(url, config, option="--forward")
+    defaults = {name: schema["default"] for name, schema in _PROPERTIES.items() if "default" in schema}
+    settings = TapSettings.from_config(defaults | config)
+    refused_file = RefusedFile(refused, settings) if refused else None
+    return Forwarder(
+        Inbox(config["snapshot_url"]),
+        Sender(endpoint, refused_file=refused_file, log=_log, policy=FORWARDING_POLICY),
+        add_names=AccountNames(settings, settings.client).add_to if settings.client else _without_names,
+        log=_log,
+    )
+
+
+def _without_names(event: dict[str, Any], _: object) -> dict[str, Any]:
+    return event
 
 
 def _log(text: str) -> None:
@@ -124,13 +173,12 @@ def _count_log_records(counts: Counter[str]) -> None:
 
 def _settings() -> dict[str, Any]:
     """Return the tap's settings. Raises: ConfigError, also for a token that may be guessed."""
-    properties = {**SHARED_SETTINGS, **TAP_SETTINGS}
-    config = settings_from_environment(_PREFIX, properties, environment_variables())
+    config = settings_from_environment(_PREFIX, _PROPERTIES, environment_variables())
     if not _TOKEN.fullmatch(config.get("webhook_token", "")):
         raise ConfigError(
             "There is no webhook_token, or not one of 32 or more letters, digits, `-` and `_`.",
             where=f"setting webhook_token · {_PREFIX}WEBHOOK_TOKEN",
             hint="make one: python3 -c 'import secrets; print(secrets.token_urlsafe(32))'",
         )
-    check_settings(config, {"type": "object", "properties": properties}, where=f"environment · {_PREFIX}…")
+    check_settings(config, {"type": "object", "properties": _PROPERTIES}, where=f"environment · {_PREFIX}…")
     return {"snapshot_url": config.get("snapshot_url") or url_in(folder_for_command("snapshot"), "snapshot"), **config}

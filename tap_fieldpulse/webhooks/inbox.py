@@ -4,7 +4,8 @@ With PostgreSQL, they are in the database of the snapshot. SQLite allows one wri
 snapshot for long, so there they have a file of their own beside it.
 
 Each delivery has a sequence number. Numbers are assigned under a row lock that is held until the commit, so they ascend
-in the order of commits, whichever process writes. A reader that has read up to a number has missed none below it.
+in the order of commits, whichever process writes. A reader that has read up to a number has missed none below it. The
+state of the tap is such a number, and so is the last delivery that was forwarded.
 """
 
 from __future__ import annotations
@@ -35,6 +36,7 @@ from sqlalchemy.exc import IntegrityError
 
 from fieldpulse_api.values.scalars import iso_timestamp
 from fieldpulse_plugin.database import open_database, translate_db_errors
+from fieldpulse_plugin.run_lock import RunLock
 from fieldpulse_plugin.store_urls import url_beside
 
 from .payload import Delivery
@@ -66,7 +68,14 @@ _LAST_SEQUENCE = Table(
     Column("only", Integer, primary_key=True, autoincrement=False),
     Column("sequence", BigInteger, nullable=False),
 )
+_FORWARDED = Table(
+    "fieldpulse_deliveries_forwarded_1",
+    _METADATA,
+    Column("only", Integer, primary_key=True, autoincrement=False),
+    Column("sequence", BigInteger, nullable=False),
+)
 _EMITTED_COLUMNS = [column for column in _DELIVERIES.c if column.name != "account"]
+_IS_TO_FORWARD = _DELIVERIES.c.sequence > select(_FORWARDED.c.sequence).scalar_subquery()
 _ROWS_PER_QUERY = 500
 _MAX_SEQUENCE = 2**63
 _KEEP_READ = timedelta(days=7)
@@ -141,15 +150,55 @@ class Inbox:
     def purge(self, account: str, sequence: int) -> int:
         """Delete old deliveries, and return how many of them were never read.
 
-        Those up to `sequence`, which a state has confirmed, go after 7 days. All others go after 30 days, also those of
-        accounts that no run reads.
+        Those up to `sequence`, which a state has confirmed, go after 7 days if they need not be forwarded. All others
+        go after 30 days, also those of accounts that no run reads.
         """
         now, received_at = datetime.now(timezone.utc), _DELIVERIES.c.received_at
-        is_read = (_DELIVERIES.c.account == account, _DELIVERIES.c.sequence <= sequence)
+        last_forwarded = func.coalesce(select(_FORWARDED.c.sequence).scalar_subquery(), _MAX_SEQUENCE - 1)
+        is_read = (
+            _DELIVERIES.c.account == account,
+            _DELIVERIES.c.sequence <= sequence,
+            _DELIVERIES.c.sequence <= last_forwarded,
+        )
         with translate_db_errors(STORE), self._engine.begin() as connection:
             connection.execute(delete(_DELIVERIES).where(*is_read, received_at < iso_timestamp(now - _KEEP_READ)))
             unread = delete(_DELIVERIES).where(received_at < iso_timestamp(now - timedelta(days=UNREAD_DAYS)))
             return connection.execute(unread).rowcount
+
+    def last_received_at(self) -> str | None:
+        """Return when the last delivery arrived that is stored."""
+        query = select(_DELIVERIES.c.received_at).order_by(_DELIVERIES.c.sequence.desc()).limit(1)
+        with translate_db_errors(STORE), self._engine.connect() as connection:
+            return connection.scalar(query)
+
+    def lock_forwarding(self) -> RunLock:
+        """Let this process alone forward deliveries; at the first time, those that arrive from now on.
+
+        Raises: RunLocked while another process forwards them.
+        """
+        lock = RunLock(self._engine, "any", store=STORE, stream="forward")
+        with translate_db_errors(STORE), self._engine.begin() as connection:
+            if connection.scalar(select(_FORWARDED.c.sequence)) is None:
+                last = connection.scalar(select(_LAST_SEQUENCE.c.sequence))
+                connection.execute(insert(_FORWARDED).values(only=1, sequence=last))
+        return lock
+
+    def read_to_forward(self) -> list[dict[str, Any]]:
+        """Return the deliveries of all accounts that are to be forwarded next, in ascending order."""
+        query = select(_DELIVERIES).where(_IS_TO_FORWARD).order_by(_DELIVERIES.c.sequence).limit(_ROWS_PER_QUERY)
+        with translate_db_errors(STORE), self._engine.connect() as connection:
+            return [dict(row) for row in connection.execute(query).mappings()]
+
+    def count_to_forward(self) -> int:
+        """Return how many deliveries are to be forwarded."""
+        query = select(func.count()).select_from(_DELIVERIES).where(_IS_TO_FORWARD)
+        with translate_db_errors(STORE), self._engine.connect() as connection:
+            return connection.scalar(query) or 0
+
+    def mark_forwarded(self, sequence: int) -> None:
+        """Store that the deliveries up to a sequence number were forwarded."""
+        with translate_db_errors(STORE), self._engine.begin() as connection:
+            connection.execute(update(_FORWARDED).values(sequence=sequence))
 
     def close(self) -> None:
         """Close the connections."""

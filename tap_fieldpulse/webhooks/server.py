@@ -8,20 +8,28 @@ import hashlib
 import hmac
 from collections import Counter
 from collections.abc import Awaitable, Callable
-from typing import TypeAlias
+from datetime import datetime, timezone
+from typing import TYPE_CHECKING, TypeAlias
 
+import msgspec
 from starlette.requests import ClientDisconnect, Request
 from starlette.responses import Response
 from starlette.types import Receive, Scope, Send
+
+from fieldpulse_api.values.scalars import iso_timestamp
 
 from .batch_writer import BatchWriter, QueueFull
 from .inbox import Inbox
 from .payload import InvalidDelivery, read_delivery
 
+if TYPE_CHECKING:
+    from .forwarder import Forwarder
+
 MAX_BODY_BYTES = 256 * 1024
 """A delivery of FieldPulse has about 500 bytes."""
 MAX_HEAD_BYTES = 16 * 1024
 _MAX_WAITING = 500
+_STORED, _HEALTHY = "stored", "health checks"
 
 StatusAndReason: TypeAlias = tuple[int, str]
 
@@ -46,8 +54,9 @@ class Receiver:
             FieldPulse then retries
     ======  ==============================================================================
 
-    Responses have no body: a caller without the token learns nothing. `counts` has the number of responses, and of
-    connections that ended without one, by reason. It is all that `log` gets.
+    Responses have no body, but that of `/health`: how many deliveries were stored and forwarded, and the last times.
+    `counts` has the number of responses, and of connections that ended without one, by reason. It is all that `log`
+    gets, with the counts of the `forwarder` and the time of the last delivery.
     """
 
     def __init__(
@@ -61,12 +70,15 @@ class Receiver:
         max_waiting: int = _MAX_WAITING,
         body_timeout_seconds: float = 10,
         store_timeout_seconds: float = 4,
+        last_stored_at: str | None = None,
+        forwarder: Forwarder | None = None,
     ) -> None:
         self.counts: Counter[str] = Counter()
         self.max_connections = max_connections
         self._path, self._secret = f"/{token}".encode(), secret.encode() if secret else None
         self._log, self._reported_counts = log, Counter[str]()
         self._body_timeout_seconds = body_timeout_seconds
+        self._last_stored_at, self._forwarder = last_stored_at, forwarder
         self._writer = BatchWriter(inbox, max_waiting=max_waiting, timeout_seconds=store_timeout_seconds)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -83,19 +95,29 @@ class Receiver:
 
     async def report_changes(self) -> None:
         """Log the counts if they have changed since the last report."""
-        if self.counts != self._reported_counts:
+        if self._all_counts() != self._reported_counts:
             self.report()
 
     def report(self) -> None:
         """Log how many responses there were so far, by reason."""
-        self._reported_counts = self.counts.copy()
-        self._log(", ".join(f"{count} {reason}" for reason, count in sorted(self.counts.items())) or "no requests")
+        self._reported_counts = self._all_counts()
+        counts = (f"{count} {reason}" for reason, count in sorted(self._reported_counts.items()))
+        last = f"; last delivery at {self._last_stored_at}" if self._last_stored_at else ""
+        self._log((", ".join(counts) or "no requests") + last)
+
+    def _all_counts(self) -> Counter[str]:
+        return self.counts + (self._forwarder.counts() if self._forwarder else Counter[str]())
 
     async def _send(self, status: int, reason: str, scope: Scope, receive: Receive, send: Send) -> None:
         self.counts[reason] += 1
         # The rest of an unread body must not be parsed as the next request.
         headers = {} if status < 400 else {"connection": "close"}  # noqa: PLR2004  HTTP's own border
-        await Response(status_code=status, headers=headers)(scope, receive, send)
+        body = b""
+        if reason == _HEALTHY:
+            forwarded = self._forwarder.facts() if self._forwarder else {}
+            facts = {"stored": self.counts[_STORED], "last_stored_at": self._last_stored_at, **forwarded}
+            body, headers = msgspec.json.encode(facts) + b"\n", {"content-type": "application/json"}
+        await Response(body, status_code=status, headers=headers)(scope, receive, send)
 
     async def _respond(self, request: Request) -> StatusAndReason:
         if _head_size(request.scope) > MAX_HEAD_BYTES:
@@ -104,7 +126,7 @@ class Receiver:
         if path == "/health":
             if request.method not in ("GET", "HEAD"):
                 return 405, "wrong method"
-            return await _written(self._writer.check_writable(), "health checks")
+            return await _written(self._writer.check_writable(), _HEALTHY)
         if not hmac.compare_digest(path.encode("utf-8", "replace"), self._path):
             return 404, "wrong path"
         if request.method != "POST":
@@ -126,7 +148,10 @@ class Receiver:
             delivery = read_delivery(body)
         except InvalidDelivery as error:
             return 400, f"malformed ({error})"
-        return await _written(self._writer.append(delivery), "stored")
+        status, reason = await _written(self._writer.append(delivery), _STORED)
+        if reason == _STORED:
+            self._last_stored_at = iso_timestamp(datetime.now(timezone.utc))
+        return status, reason
 
 
 async def _written(writing: Awaitable[None], reason: str) -> StatusAndReason:

@@ -11,6 +11,7 @@ import subprocess
 import sys
 import tempfile
 import time
+import urllib.request
 from collections.abc import Iterator
 from contextlib import closing, contextmanager
 from dataclasses import dataclass
@@ -118,6 +119,12 @@ class ReceiverProcess:
         self.process.send_signal(signal_number)
         return self.process.wait(timeout=60)
 
+    def health(self) -> Json:
+        """Return what `/health` tells."""
+        with urllib.request.urlopen(f"{self.address}/health", timeout=60) as response:
+            facts: Json = json.load(response)
+        return facts
+
     def log(self) -> str:
         """Return the log so far."""
         self._errors.seek(0)
@@ -134,13 +141,13 @@ COMMAND = [sys.executable, "-m", "fieldpulse_cli", "webhooks", "--port", "0"]
 
 
 @contextmanager
-def run_receiver(url: str, *, max_files: int | None = None, **settings: str) -> Iterator[ReceiverProcess]:
+def run_receiver(url: str, *options: str, max_files: int | None = None, **settings: str) -> Iterator[ReceiverProcess]:
     """Run a receiver with its store at this URL, with a limit on open files; kill it at the end if it still runs."""
     variables = environment(webhook_token=TOKEN, snapshot_url=url, **settings)
     limit = ["prlimit", f"--nofile={max_files}:{max_files}"] if max_files else []
     with (
         tempfile.NamedTemporaryFile("w+") as errors,
-        subprocess.Popen([*limit, *COMMAND], env=variables, stderr=errors, text=True) as process,
+        subprocess.Popen([*limit, *COMMAND, *options], env=variables, stderr=errors, text=True) as process,
     ):
         try:
             yield ReceiverProcess(process, _address(process, Path(errors.name)), errors)

@@ -18,8 +18,8 @@ from fieldpulse_api.resources.customers import CUSTOMERS
 from fieldpulse_api.resources.model import Resource
 from fieldpulse_api.resources.organization import USERS
 from fieldpulse_api.values.scalars import optional_int, optional_time
-from tap_fieldpulse.records.record_builder import Record
 
+Event = dict[str, Any]
 _LOGGER = logging.getLogger(__name__)
 
 SOURCES = {
@@ -41,7 +41,7 @@ class EventNames:
         self._names_of = cache(self._read_names)
         self._customer_name = cache(self._read_customer_name)
 
-    def add_to(self, resource: Resource, event: Record) -> Record:
+    def add_to(self, resource: Resource, event: Event) -> Event:
         """Return an event with the names of its status, customer and technicians, and its local times."""
         row = event["object"] or {}
         names = {
@@ -82,7 +82,7 @@ class EventNames:
         users = self._names_of(USERS.name, "first_name") if any(ids) else {}
         return [users[user_id] for user_id in ids if user_id in users]
 
-    def _local_times(self, resource: Resource, event: Record, row: Row) -> Iterator[tuple[str, str]]:
+    def _local_times(self, resource: Resource, event: Event, row: Row) -> Iterator[tuple[str, str]]:
         if self._local_zone is None:
             return
         properties = resource.schema["properties"]

@@ -1,0 +1,1 @@
+"""Pushes events to a receiver: the endpoint, signed requests, refused events."""

@@ -1,0 +1,1 @@
+"""`fieldpulse events`: polls for changes, and pushes their events on."""
