@@ -10,18 +10,17 @@ from itertools import count
 from typing import Any
 
 from sqlalchemy import text
-from sqlalchemy.engine import make_url
-from sqlalchemy.exc import ArgumentError, SQLAlchemyError
+from sqlalchemy.exc import SQLAlchemyError
 
 from fieldpulse_api.errors import ConfigError, UserError, got_and_allowed
 from fieldpulse_api.reading.pages import Row, ScanStats
 from fieldpulse_cli.answers import ANSWERS
+from fieldpulse_cli.answers.database import import_duckdb, warehouse_url
 from fieldpulse_cli.answers.warehouse import quoted
 from fieldpulse_cli.mcp_server.arguments import CURSOR, DEFAULT_ROWS, FILTER_VALUES, LIMIT, Schema, object_of
 from fieldpulse_cli.mcp_server.results import Record, for_model
 from fieldpulse_cli.mcp_server.tool import Tool
 from fieldpulse_plugin.database import engine_of
-from fieldpulse_plugin.output import hide
 from tap_fieldpulse.reading.filters import Filters
 
 from .open_reads import OpenRead, OpenReads
@@ -30,7 +29,7 @@ from .row_filters import columns_test
 _MAX_ROWS = 10_000
 _PAGE_ROWS = 500
 _MAX_SECONDS = 60
-_HINT = "create the views with `fieldpulse answers views`, and let this user read them"
+_HINT = "create the views with `fieldpulse answers create`, and let this user read them"
 
 
 class Answers:
@@ -41,15 +40,8 @@ class Answers:
 
     def __init__(self, url: str, schema: str) -> None:
         """Check the URL; connect to nothing. Raises: ConfigError."""
-        try:
-            parsed = make_url(url)
-        except ArgumentError:
-            raise ConfigError("The URL is not valid.", where="--answers-url", hint="see --help") from None
-        hide(str(parsed.password or ""))
+        parsed = warehouse_url(url, "--answers-url")
         self._is_duckdb = parsed.drivername == "duckdb"
-        if not self._is_duckdb and not parsed.drivername.startswith("postgres"):
-            what = "The views of `fieldpulse answers` are for PostgreSQL and DuckDB."
-            raise ConfigError(what, where="--answers-url", hint="use postgresql://… or duckdb:///path")
         self._url, self._path, self._schema = url, str(parsed.database), schema
         self._reads = OpenReads()
 
@@ -114,11 +106,7 @@ class Answers:
             engine.dispose()
 
     def _read_duckdb(self, statement: str) -> tuple[list[str], list[Row]]:
-        try:
-            import duckdb  # noqa: PLC0415  most warehouses are not in DuckDB
-        except ImportError:
-            what = "DuckDB is not installed."
-            raise ConfigError(what, where="--answers-url", hint="pip install duckdb") from None
+        duckdb = import_duckdb("--answers-url")
         try:
             with closing(duckdb.connect(self._path, read_only=True)) as connection:
                 connection.execute(statement)

@@ -56,7 +56,7 @@ def test_an_answer_comes_in_parts_and_in_the_order_of_its_view(agent: Agent) -> 
 def test_what_cannot_be_answered_is_explained(agent: Agent) -> None:
     """A view that is missing, a column that does not exist, and an unknown question: no SQL reaches a model."""
     missing = agent.error("answer", question="items_under_margin")
-    assert "fieldpulse answers views" in missing
+    assert "fieldpulse answers create" in missing
     assert "select" not in missing
     assert "Unknown column" in agent.error("answer", question="receivables_by_age", filters={"x": 1})
     injected = 'receivables_by_age"; drop schema "my answers" cascade; --'
