@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Iterator
+from contextlib import suppress
 from datetime import tzinfo
 from functools import cache
 from typing import Any
@@ -89,8 +90,9 @@ class EventNames:
         times = {name: value for name, value in row.items() if properties.get(name, {}).get("format") == "date-time"}
         for name, value in {**times, "detected_at": event["detected_at"]}.items():
             time = optional_time(value, self._options.zone)
-            if time:
-                yield name, time.astimezone(self._local_zone).strftime("%Y-%m-%d %H:%M:%S")
+            with suppress(OverflowError):  # the first and the last day of the calendar have none in some zones
+                if time:
+                    yield name, time.astimezone(self._local_zone).strftime("%Y-%m-%d %H:%M:%S")
 
     def _read_names(self, stream: str, column: str) -> dict[int | None, str]:
         """Return the names of a list by id; of people the full ones."""

@@ -106,7 +106,7 @@ class Forwarder:
         while not self._is_ending.is_set() and (deliveries := self._inbox.read_to_forward()):
             self._waiting = self._inbox.count_to_forward()
             for delivery in deliveries:
-                event = self._add_names(forwarded_event(delivery), delivery)
+                event = self._with_names(forwarded_event(delivery), delivery)
                 outcome = self._sender.send(event["event_id"], encoded(event))
                 self._inbox.mark_forwarded(delivery["sequence"])
                 self._waiting = max(0, self._waiting - 1)
@@ -115,3 +115,11 @@ class Forwarder:
                 if self._is_ending.is_set():
                     return
         self._waiting = 0
+
+    def _with_names(self, event: dict[str, Any], delivery: Mapping[str, Any]) -> dict[str, Any]:
+        """Return an event with names. A row that was forged to make that fail is forwarded without: it is the first."""
+        try:
+            return self._add_names(event, delivery)
+        except Exception as error:  # noqa: BLE001  a traceback could hold what was sent
+            self._counts[f"without names (bug: {type(error).__name__})"] += 1
+            return event

@@ -407,7 +407,8 @@ def test_an_event_has_names_beside_its_ids_and_local_times(sandbox: Sandbox, sna
     first = run_with_events(snapshot_config, *streams)
     job = next(row for row in sandbox.rows("jobs") if row["assignments"] and row["start_time"])
     status = sandbox.rows("job_statuses")[2]
-    sandbox.store.update("jobs", job["id"], {"status": 2, "status_id": status["id"]})
+    changed = {"status": 2, "status_id": status["id"], "end_time": "0001-01-01 00:00:00"}
+    sandbox.store.update("jobs", job["id"], changed)
     invoice, customer = sandbox.rows("invoices")[0], sandbox.rows("customers")[-1]
     sandbox.store.update("invoices", invoice["id"], {"title": "Other", "status": 6})
     sandbox.store.update("customers", customer["id"], {"notes": "Other", "status": "lost"})
@@ -422,6 +423,7 @@ def test_an_event_has_names_beside_its_ids_and_local_times(sandbox: Sandbox, sna
     assert event["technician_names"] == [f"{user['first_name']} {user['last_name']}"]
     start = datetime.fromisoformat(f"{job['start_time']}+00:00").astimezone(ZoneInfo("America/Chicago"))
     assert event["local_times"]["start_time"] == start.strftime("%Y-%m-%d %H:%M:%S")
+    assert "end_time" not in event["local_times"]  # it would be before the first day of the calendar
     assert by_stream["invoices"]["customer_name"] == invoice["customer"]["display_name"]
     assert by_stream["invoices"]["status_name"] == "Void"
     assert by_stream["customers"]["customer_name"] == customer["display_name"]

@@ -16,7 +16,7 @@ from tap_fieldpulse.delivery.endpoint import Endpoint
 from tap_fieldpulse.delivery.refused_file import RefusedFile
 from tap_fieldpulse.delivery.sender import Sender
 from tap_fieldpulse.webhooks.forwarded_event import forwarded_event
-from tap_fieldpulse.webhooks.forwarder import Forwarder
+from tap_fieldpulse.webhooks.forwarder import AddNames, Forwarder
 from tap_fieldpulse.webhooks.inbox import Inbox
 from tests.harness.event_receiver import HANG, SECRET, EventReceiver, refused_file
 from tests.harness.receiver import (
@@ -34,15 +34,22 @@ from tests.harness.receiver import (
 SOON = RetryPolicy(max_attempts=2, max_seconds=5, first_wait_seconds=0.01)
 
 
-def forwarder(url: str, receiver: EventReceiver, log: list[str], file: RefusedFile | None = None) -> Forwarder:
-    """Return a forwarder that tries again soon, and adds no names."""
-    endpoint = Endpoint.from_config(receiver.url, {"push_secret": SECRET}, option="--forward")
-    sender = Sender(endpoint, refused_file=file, log=log.append, policy=SOON)
-    return Forwarder(Inbox(url), sender, add_names=_without_names, log=log.append, seconds_after_failure=0.01)
-
-
 def _without_names(event: dict[str, Any], _: Mapping[str, Any]) -> dict[str, Any]:
     return event
+
+
+def forwarder(
+    url: str,
+    receiver: EventReceiver,
+    log: list[str],
+    file: RefusedFile | None = None,
+    *,
+    add_names: AddNames = _without_names,
+) -> Forwarder:
+    """Return a forwarder that tries again soon."""
+    endpoint = Endpoint.from_config(receiver.url, {"push_secret": SECRET}, option="--forward")
+    sender = Sender(endpoint, refused_file=file, log=log.append, policy=SOON)
+    return Forwarder(Inbox(url), sender, add_names=add_names, log=log.append, seconds_after_failure=0.01)
 
 
 def ids_of(found: list[dict[str, Any]]) -> list[int]:
@@ -139,6 +146,21 @@ def test_a_refused_delivery_is_put_aside_or_holds_up_the_others(tmp_path: Path, 
         event_receiver.wait_for(7)
     assert ids_of(event_receiver.accepted) == [1, 2, 4]
     assert json.loads(path.read_text("utf-8"))["event"]["object_id"] == 3
+
+
+def test_a_row_that_makes_names_fail_is_forwarded_without(tmp_path: Path, event_receiver: EventReceiver) -> None:
+    """Whoever knows the path can post any row: it must not hold up those behind it."""
+    url = f"sqlite:///{tmp_path}/store.db"
+
+    def fail(_: object, delivery: Mapping[str, Any]) -> dict[str, Any]:
+        raise OverflowError(delivery["data"])
+
+    with closing(Inbox(url)) as inbox, closing(forwarder(url, event_receiver, [], add_names=fail)) as failing:
+        inbox.append([parse_delivery(created_delivery(number)) for number in (1, 2)])
+        failing.start()
+        event_receiver.wait_for(2)
+    assert ids_of(event_receiver.accepted) == [1, 2]
+    assert failing.counts() == {"forwarded": 2, "without names (bug: OverflowError)": 2}
 
 
 def test_a_delivery_that_is_to_be_forwarded_is_not_deleted_after_a_week(
