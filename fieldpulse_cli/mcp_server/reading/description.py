@@ -12,7 +12,7 @@ from fieldpulse_api.values.custom_fields import CUSTOM_FIELDS_PROPERTY
 from fieldpulse_cli.mcp_server.results import Record
 from tap_fieldpulse.records.shaper import is_secret_name
 
-from .row_filters import is_nested
+from .row_filters import is_nested, related_streams
 
 _MAX_MEMBERS = 12
 
@@ -23,7 +23,7 @@ def describe_streams() -> Record:
         "streams": {
             resource.name: {
                 "title": resource.title,
-                "filters": sorted({each.name for each in resource.filters}),
+                "filters": sorted({*(each.name for each in resource.filters), *related_streams(resource)}),
                 "writable": isinstance(resource, WritableResource),
                 **({"parent": resource.parent} if resource.parent else {}),
             }
@@ -77,6 +77,8 @@ def _filters(resource: Resource) -> Iterator[tuple[str, str]]:
         else:
             text = f"a value of {', '.join(each.columns)}"
         values.setdefault(each.name, []).append(text)
+    for name, related in related_streams(resource).items():
+        values[name] = [f"words of a name of a row of {related.name}: {', '.join(related.write_spec.require_any_of)}"]
     return ((name, ", or ".join(texts)) for name, texts in values.items())
 
 

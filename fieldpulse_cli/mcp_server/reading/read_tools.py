@@ -11,7 +11,7 @@ from fieldpulse_api.errors import RowNotFound, UserError
 from fieldpulse_api.reading.pages import Pages, Row
 from fieldpulse_api.reading.single_rows import find_row, is_marked_deleted
 from fieldpulse_api.resources.catalogue import BY_NAME, RESOURCES
-from fieldpulse_api.resources.model import Operation, Resource
+from fieldpulse_api.resources.model import Operation, Resource, WritableResource
 from fieldpulse_api.values.custom_fields import CUSTOM_FIELDS_PROPERTY
 from fieldpulse_cli.mcp_server.arguments import (
     CURSOR,
@@ -37,6 +37,7 @@ from .description import describe_stream, describe_streams
 from .open_reads import OpenRead, OpenReads
 from .row_filters import filters_of, with_text
 
+_MAX_NAMED_ROWS = 50
 _FIRST_TIME = datetime.min.replace(tzinfo=timezone.utc)
 _PARENTS = sorted({resource.name for resource in RESOURCES if resource.parent})
 _READABLE_BY_ID = [resource.name for resource in RESOURCES if Operation.GET in resource.operations]
@@ -45,7 +46,7 @@ _FILTERS: Schema = {
     "type": "object",
     "maxProperties": 20,
     "additionalProperties": FILTER_VALUES,
-    "description": 'Such as {"status": "New", "assignee": "Kim Lee", "customer_id": 17}. Names of filters are in '
+    "description": 'Such as {"status": "New", "assignee": "Kim Lee", "customer": "Ada Roe"}. Names of filters are in '
     "`describe`; any other column that is not nested works by its exact value. Several values of a filter are "
     "alternatives, several filters must all match; null finds an empty column.",
 }
@@ -143,7 +144,8 @@ class ReadTools:
             missing = {name: value for name, value in parent_ids.items() if not row.get(name)}
             return self._account.record(resource, {**row, **missing})
 
-        filters = narrow(filters_of(self._account, resource, arguments.get("filters", {}), record_of), record_of)
+        wanted = arguments.get("filters", {})
+        filters = narrow(filters_of(self._account, resource, wanted, record_of, self._ids_of_name), record_of)
         since = parse_time(arguments.get("changed_since"), "changed_since")
         column = resource.updated_column
         if since and not column:
@@ -152,8 +154,15 @@ class ReadTools:
                 where="changed_since",
                 hint="leave it out: these lists are short",
             )
+        reader = self._reader(resource, path, filters, since)
+        order = "changed last first" if column else "by id"
+        read = OpenRead(resource.name, reader, filters, lambda row: _selected(record_of(row), fields), order)
+        return self._reads.start(read, limit)
+
+    def _reader(self, resource: Resource, path: str, filters: Filters, since: datetime | None) -> ResourceListReader:
+        column = resource.updated_column
         options = replace(self._account.options, query=dict(resource.with_custom_fields_params))
-        reader = ResourceListReader(
+        return ResourceListReader(
             Pages(self._account.client, resource, options, path),
             bookmark=Bookmark(column, None) if column else None,
             since=(since or _FIRST_TIME) if column else None,
@@ -161,9 +170,26 @@ class ReadTools:
             skip_deleted=True,
             filters=filters,
         )
-        order = "changed last first" if column else "by id"
-        read = OpenRead(resource.name, reader, filters, lambda row: _selected(record_of(row), fields), order)
-        return self._reads.start(read, limit)
+
+    def _ids_of_name(self, resource: WritableResource, name: str) -> list[int]:
+        """Return the ids of the rows whose names contain all words. Raises: UserError for no row, and for too many."""
+        columns = resource.write_spec.require_any_of
+
+        def record_of(row: Row) -> Record:
+            return self._account.record(resource, row)
+
+        filters = with_text(Filters(), name, record_of, columns)
+        reader = self._reader(resource, resource.path, filters, None)
+        read = OpenRead(resource.name, reader, filters, lambda row: {"id": int(row["id"])}, order="")
+        result = OpenReads().start(read, _MAX_NAMED_ROWS)
+        if result["rows"] and not result["cursor"]:
+            return [row["id"] for row in result["rows"]]
+        what = "too many rows" if result["cursor"] else "no row"
+        raise UserError(
+            f"The name means {what} of {resource.name}.",
+            where=f"filters.{resource.name[:-1]}",
+            hint=f"find the id with `search_rows`, and filter by {resource.name[:-1]}_id",
+        )
 
     def _get(self, arguments: Mapping[str, Any]) -> Record:
         resource, row_id = BY_NAME[arguments["stream"]], int(arguments["id"])

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping
 from contextlib import suppress
 from dataclasses import replace
 from decimal import Decimal, InvalidOperation
@@ -11,7 +11,8 @@ from typing import Any
 
 from fieldpulse_api.errors import ConfigError, UserError, got_and_allowed
 from fieldpulse_api.reading.pages import Row
-from fieldpulse_api.resources.model import Resource
+from fieldpulse_api.resources.catalogue import RESOURCES
+from fieldpulse_api.resources.model import Resource, WritableResource
 from fieldpulse_api.values.text import is_empty, normalized
 from fieldpulse_cli.mcp_server.results import Record
 from tap_fieldpulse.reading.filters import Filters, Test
@@ -22,6 +23,7 @@ from .account import Account
 _NESTED = ("object", "array")
 _PHONE_SIGNS = re.compile(r"[\s().+/-]")
 _MIN_DIGITS = 4
+_MIN_TEXT = 2
 
 
 def is_nested(schema: Mapping[str, Any]) -> bool:
@@ -36,15 +38,39 @@ def column_names(resource: Resource) -> list[str]:
     return [name for name, schema in properties.items() if not (is_nested(schema) or is_secret_name(name))]
 
 
+def related_streams(resource: Resource) -> dict[str, WritableResource]:
+    """Return the streams whose rows have names, by the filter that takes a name: `customer` for `customer_id`."""
+    return {
+        related.name[:-1]: related
+        for related in RESOURCES
+        if isinstance(related, WritableResource)
+        and related.write_spec.require_any_of
+        and not related.parent
+        and f"{related.name[:-1]}_id" in resource.schema["properties"]
+    }
+
+
 def filters_of(
-    account: Account, resource: Resource, wanted: Mapping[str, Any], to_record: Callable[[Row], Record]
+    account: Account,
+    resource: Resource,
+    wanted: Mapping[str, Any],
+    to_record: Callable[[Row], Record],
+    ids_of: Callable[[WritableResource, str], list[int]],
 ) -> Filters:
-    """Return the filters that a model asked for: those of the catalogue, and columns as it sees them in records.
+    """Return the filters that a model asked for: those of the catalogue, names of related rows, and columns.
+
+    Columns are as a model sees them in records. `ids_of` returns the ids of the rows that a name means.
 
     Raises: UserError for a name or a value that does not exist.
     """
+    related = {name: stream for name, stream in related_streams(resource).items() if name in wanted}
+    if related:
+        by_id = {f"{name}_id": ids_of(stream, _only_text(wanted[name], name)) for name, stream in related.items()}
+        others = {name: value for name, value in wanted.items() if name not in related}
+        filters = filters_of(account, resource, others, to_record, ids_of)
+        return replace(filters, tests=(*filters.tests, columns_test(by_id)))
     catalogue_names = {each.name for each in resource.filters}
-    columns = column_names(resource)
+    columns = [*related_streams(resource), *column_names(resource)]
     where = f"filters of {resource.name}"
     for name in wanted:
         if name not in catalogue_names and name not in columns:
@@ -62,8 +88,22 @@ def filters_of(
     return replace(filters, tests=(*filters.tests, lambda row: test(to_record(row))))
 
 
-def with_text(filters: Filters, text: str, to_record: Callable[[Row], Record]) -> Filters:
+def _only_text(value: Any, name: str) -> str:
+    if isinstance(value, str) and len(value.strip()) >= _MIN_TEXT:
+        return value
+    raise UserError(
+        f"The filter {name!r} takes one text of at least {_MIN_TEXT} characters.",
+        where=f"filters.{name}",
+        hint=f"give words of the name, or an id as {name}_id",
+    )
+
+
+def with_text(
+    filters: Filters, text: str, to_record: Callable[[Row], Record], columns: Collection[str] | None = None
+) -> Filters:
     """Return filters that also require all words of a text in the record of a row, in any case and order.
+
+    With `columns`, the words must be in these.
 
     The record is searched and not the row, which has secrets. FieldPulse's own search is sent along; whether it finds
     the same is checked as for any filter.
@@ -73,7 +113,8 @@ def with_text(filters: Filters, text: str, to_record: Callable[[Row], Record]) -
     number = digits if digits.isdecimal() and len(digits) >= _MIN_DIGITS else None
 
     def matches(row: Row) -> bool:
-        values = list(_values(to_record(row)))
+        record = to_record(row)
+        values = list(_values(record if columns is None else {name: record.get(name) for name in columns}))
         content = " ".join(" ".join(value.casefold().split()) for value in values)
         if all(word in content for word in words):
             return True

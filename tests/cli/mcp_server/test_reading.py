@@ -112,6 +112,50 @@ def test_filters_by_name_and_by_column(reader: Agent, shared: Sandbox) -> None:
     assert "did you mean 'customer_id'" in reader.error("list_rows", stream="jobs", filters={"customerid": 1})
 
 
+@pytest.mark.parametrize("stream", ["jobs", "estimates", "invoices", "projects"])
+def test_filters_by_the_name_of_a_customer(stream: str, reader: Agent, shared: Sandbox) -> None:
+    """Words in any order and case; a word that is in a note or an address only does not count."""
+    id_of_row = shared.rows(stream)[0]["customer_id"]
+    (customer,) = (row for row in shared.rows("customers") if row["id"] == id_of_row)
+    words = f"{customer['last_name']} {customer['first_name']}".upper()
+    same = {row["id"] for row in shared.rows("customers") if _has_name(row, words)}
+    found = reader.rows("list_rows", stream=stream, filters={"customer": words})
+    assert {row["id"] for row in found} == {row["id"] for row in shared.rows(stream) if row["customer_id"] in same}
+    both = reader.rows("list_rows", stream=stream, filters={"customer": words, "customer_id": -1})
+    assert both == []
+    assert "customer" in reader.call("describe", stream=stream)["filters"]
+
+
+def _has_name(customer: dict[str, Any], words: str) -> bool:
+    columns = ("first_name", "last_name", "display_name", "company_name")
+    names = " ".join(str(customer[column] or "") for column in columns).casefold()
+    return all(word in names for word in words.casefold().split())
+
+
+@pytest.mark.parametrize(
+    ("name", "problem"),
+    [
+        ("example.com", "no row of customers"),
+        ("e", "at least 2 characters"),
+        (17, "at least 2 characters"),
+        (["Ada", "Bo"], "at least 2 characters"),
+        (None, "at least 2 characters"),
+    ],
+)
+def test_a_name_that_means_no_customer_is_explained(name: object, problem: str, reader: Agent) -> None:
+    """An e-mail address does not count as a name; an id belongs into another filter."""
+    error = reader.error("list_rows", stream="jobs", filters={"customer": name})
+    assert problem in error
+    assert "filters.customer" in error
+
+
+def test_a_name_of_too_many_customers_is_refused(writer: Agent, sandbox: Sandbox) -> None:
+    """Some of them would be left out without a word."""
+    for number in range(51):
+        sandbox.store.create("customers", {"first_name": "Same", "last_name": f"Number {number}"})
+    assert "too many rows of customers" in writer.error("list_rows", stream="jobs", filters={"customer": "same"})
+
+
 def test_a_column_is_filtered_by_what_the_model_sees(reader: Agent) -> None:
     """A time that a row has shown finds that row, although FieldPulse spells it differently."""
     row = reader.call("list_rows", stream="customers", limit=1)["rows"][0]
@@ -170,7 +214,8 @@ def test_describe_explains_each_stream_within_a_result(stream: str, reader: Agen
     """A description names the columns and filters, and is not cut."""
     result = reader.call("describe", stream=stream)
     assert set(BY_NAME[stream].schema["properties"]) <= {*result["columns"], "qbo_sync_token"}
-    assert set(result["filters"]) == {each.name for each in BY_NAME[stream].filters}
+    names = {name for name in ("customer", "purchase_order") if f"{name}_id" in BY_NAME[stream].schema["properties"]}
+    assert set(result["filters"]) == {each.name for each in BY_NAME[stream].filters} | names
     assert size_of(result) < MAX_CHARACTERS
     assert stream in reader.call("describe")["streams"]
 
