@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any, TypeAlias
 
 import click
+from typing_extensions import override
 
 from fieldpulse_api.values.scalars import iso_timestamp
 from fieldpulse_plugin.default_stores import folder_for_command, url_in
@@ -29,11 +30,11 @@ from tap_fieldpulse.settings import TAP_SETTINGS, TapSettings
 from tap_fieldpulse.sync.context import SyncContext
 
 from .outbox import Outbox, WaitingEvent
-from .poll import open_context, poll
+from .poll import POLL_LOGGER, open_context, poll
 
 _PREFIX = "TAP_FIELDPULSE_"
 _EVENTS_PER_READ = 100
-_SECONDS_TO_RENEW_NAMES = 600
+_SECONDS_TO_RENEW_NAMES = _SECONDS_TO_REPEAT = 600
 _LOGGER = logging.getLogger(__name__)
 _PROPERTIES = {**SHARED_SETTINGS, **TAP_SETTINGS}
 
@@ -58,7 +59,7 @@ Deliver: TypeAlias = Callable[[Sequence[WaitingEvent]], Iterator[tuple[int, Outc
     help="With --post: append events that the receiver refuses (HTTP 4xx) to this file, and go on.",
 )
 def events(*, follow: bool, interval: int, post: str | None, jsonl: bool, refused: Path | None) -> None:
-    """Detect changes in the account, and push an event for each, at least once and in order.
+    """Detect changes in the account, and push an event for each, at least once, those of a row in order.
 
     Settings come from the environment or from `.env`, as the tap has them: change_event_streams, filters,
     detect_deletes and others. The first poll stores what is there and pushes nothing. What was not delivered waits in a
@@ -94,6 +95,7 @@ def events(*, follow: bool, interval: int, post: str | None, jsonl: bool, refuse
 def _follow(context: SyncContext, pusher: _Pusher, interval: int) -> None:
     """Poll and push for ever. A list that cannot be read is read by the next poll."""
     renewed_at = time.monotonic()
+    POLL_LOGGER.addFilter(_RareRepeats())
     while True:
         began_at = time.monotonic()
         if began_at - renewed_at > _SECONDS_TO_RENEW_NAMES:
@@ -104,6 +106,20 @@ def _follow(context: SyncContext, pusher: _Pusher, interval: int) -> None:
         pusher.push()
         _log_warnings_only()
         time.sleep(max(0, began_at + interval - time.monotonic()))
+
+
+class _RareRepeats(logging.Filter):
+    """Filter that passes a message once in ten minutes: each poll would repeat what it says about the same row."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._logged_at: dict[str, float] = {}
+
+    @override
+    def filter(self, record: logging.LogRecord) -> bool:
+        now, message = time.monotonic(), record.getMessage()
+        self._logged_at = {each: at for each, at in self._logged_at.items() if now - at < _SECONDS_TO_REPEAT}
+        return self._logged_at.setdefault(message, now) == now
 
 
 class _Pusher:

@@ -77,7 +77,7 @@ class Outbox:
         self._account = account
         self._engine = open_database(url_beside(snapshot_url, OUTBOX), _METADATA, store=STORE)
         try:
-            self._lock = RunLock(self._engine, account, store=STORE, stream="events")
+            self._lock = RunLock(self._engine, account, store=STORE, stream=OUTBOX)
         except RunLocked:
             self._engine.dispose()
             raise

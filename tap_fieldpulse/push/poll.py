@@ -25,7 +25,7 @@ from .outbox import POLLED, Outbox, State
 
 _SELECTION = StreamSelection(is_incremental=True, has_change_events=True)
 _FAILURES_OF_ONE_LIST = (ServiceError, IncompleteRead, RecordError, Forbidden)
-_LOGGER = logging.getLogger(__name__)
+POLL_LOGGER = logging.getLogger(__name__)
 
 
 def open_context(settings: TapSettings) -> SyncContext:
@@ -33,7 +33,7 @@ def open_context(settings: TapSettings) -> SyncContext:
 
     Webhook deliveries are not read: they are hints for the tap, which counts them as read.
     """
-    return SyncContext(replace(settings, webhook_token=None), None, _LOGGER, consumer=POLLED)
+    return SyncContext(replace(settings, webhook_token=None), None, POLL_LOGGER, consumer=POLLED)
 
 
 def poll(context: SyncContext, outbox: Outbox) -> list[FieldPulseError]:
@@ -48,7 +48,7 @@ def poll(context: SyncContext, outbox: Outbox) -> list[FieldPulseError]:
     failures: list[FieldPulseError] = []
     try:
         for name in context.settings.event_streams:
-            if context.is_unavailable(BY_NAME[name], _LOGGER):
+            if context.is_unavailable(BY_NAME[name], POLL_LOGGER):
                 continue
             try:
                 _poll_stream(context, outbox, name, states.get(name, {}))
@@ -65,7 +65,7 @@ def poll(context: SyncContext, outbox: Outbox) -> list[FieldPulseError]:
 
 
 def _poll_stream(context: SyncContext, outbox: Outbox, name: str, state: State) -> None:
-    stream_sync = context.stream_sync(name, state, _LOGGER, selection=_SELECTION)
+    stream_sync = context.stream_sync(name, state, POLL_LOGGER, selection=_SELECTION)
     with outbox.transaction(name) as transaction:
         for batch in stream_sync.batches():
             transaction.append(batch.events)

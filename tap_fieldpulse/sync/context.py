@@ -248,13 +248,14 @@ class SyncContext:
             snapshot.raise_if_lock_lost()
 
     def close(self) -> None:
-        """Close the databases that were opened, and release their locks.
+        """Close the databases that were opened, and release their locks. A next run opens and counts again.
 
         The client stays open: prefetched pages may still be under way, and would fail and be retried.
         """
         for name in ("_snapshot", "inbox", "_written_rows"):
             if database := vars(self).pop(name, None):
                 database.close()
+        self._builders.clear()
 
     def _open_snapshot(self, resource: Resource, state: State, logger: logging.Logger) -> StreamSnapshot:
         generation = state.get("snapshot")

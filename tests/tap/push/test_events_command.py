@@ -71,8 +71,11 @@ def ids_of(found: list[Event]) -> list[int]:
     return [event["object_id"] for event in found]
 
 
-def test_each_change_is_printed_once_with_names(sandbox: Sandbox, run: Run) -> None:
+def test_each_change_is_printed_once_with_names(
+    sandbox: Sandbox, run: Run, url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """The first poll prints nothing: rows that were there before are not new."""
+    monkeypatch.setenv("TAP_FIELDPULSE_SNAPSHOT_URL", url)
     assert run("--jsonl") == []
     customer = sandbox.rows("customers")[0]
     created = sandbox.store.create("jobs", {"job_type": "Born", "customer_id": customer["id"]})
