@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import errno
 import io
 import json
+import os
 import signal
 import subprocess
 import sys
@@ -13,6 +15,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from typing_extensions import override
 
 from fieldpulse_api.errors import Forbidden
 from fieldpulse_sandbox.faults.fault import Fault
@@ -47,8 +50,8 @@ def run(settings: Settings, monkeypatch: pytest.MonkeyPatch) -> Run:
     for name, value in settings.items():
         monkeypatch.setenv(f"TAP_FIELDPULSE_{name.upper()}", value)
 
-    def run(*arguments: str) -> list[Event]:
-        output = io.StringIO()
+    def run(*arguments: str, output: io.StringIO | None = None) -> list[Event]:
+        output = output or io.StringIO()
         try:
             with redirect_stdout(output), redirect_stderr(io.StringIO()):
                 events.main([*arguments], standalone_mode=False)
@@ -57,6 +60,14 @@ def run(settings: Settings, monkeypatch: pytest.MonkeyPatch) -> Run:
         return [json.loads(line) for line in output.getvalue().splitlines()]
 
     return run
+
+
+class FullDisk(io.StringIO):
+    """A standard output that takes lines, and fails when they are flushed."""
+
+    @override
+    def flush(self) -> None:
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
 
 
 def change_jobs(sandbox: Sandbox, count: int) -> list[int]:
@@ -97,6 +108,15 @@ def test_runs_of_the_tap_and_polls_both_see_a_change(
     assert ids_of(run("--jsonl")) == [changed]
     second = run_tap(config, "jobs", "change_events", state=first.state)
     assert ids_of(second.records["change_events"]) == [changed]
+
+
+def test_lines_that_cannot_be_flushed_are_printed_by_the_next_run(sandbox: Sandbox, run: Run) -> None:
+    """The disk is full: the command fails, and no event counts as delivered."""
+    run("--jsonl")
+    changed = change_jobs(sandbox, 3)
+    with pytest.raises(OSError, match="No space left"):
+        run("--jsonl", output=FullDisk())
+    assert sorted(ids_of(run("--jsonl"))) == sorted(changed)
 
 
 def test_events_that_were_not_delivered_wait(sandbox: Sandbox, run: Run, event_receiver: EventReceiver) -> None:
