@@ -86,6 +86,7 @@ def run_event_receiver() -> Iterator[EventReceiver]:
             status = receiver.add({name.lower(): value for name, value in self.headers.items()}, body)
             if status == HANG:
                 receiver.ends.wait(60)
+                self.close_connection = True
                 return
             self.send_response(status)
             self.send_header("location", receiver.url)
