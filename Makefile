@@ -69,8 +69,9 @@ answers: $(VENV)/dev ## ask the questions of docs/guides/questions-in-sql.md of 
 recipes: $(VENV)/dev $(VENV)/demo ## run each recipe by Meltano on the sandbox until it has nothing to do, compare the rows (8 minutes)
 	PATH=$(CURDIR)/$(BIN):$$PATH $(BIN)/python -m tests.recipes
 
-bench: $(VENV)/dev ## measure reading and writing against the sandbox, and a history of 10,000 runs
+bench: $(VENV)/dev ## measure reading and writing against the sandbox, CPU beside an older build, and a history of 10,000 runs
 	$(BIN)/python -m benchmarks.speed
+	$(BIN)/python -m benchmarks.cpu 52738c9
 	$(BIN)/python -m benchmarks.history
 
 package: $(VENV)/dev $(VENV)/release ## build wheel and sdist into dist/, install them without extras, run every command (1 minute)

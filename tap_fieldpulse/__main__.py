@@ -12,7 +12,9 @@ def main() -> None:
     with importing():
         from fieldpulse_plugin.exit_codes import run  # noqa: PLC0415
 
+        from .singer.message_writer import buffer_standard_output  # noqa: PLC0415
         from .tap import TapFieldPulse  # noqa: PLC0415
+    buffer_standard_output()
     run(TapFieldPulse.cli)
 
 

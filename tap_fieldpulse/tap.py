@@ -7,7 +7,6 @@ from functools import cached_property
 from typing import IO, Any, ClassVar
 
 from singer_sdk import Stream, Tap
-from singer_sdk.contrib.msgspec import MsgSpecWriter
 from singer_sdk.helpers.capabilities import PluginCapabilities, TapCapabilities
 from singer_sdk.plugin_base import _ConfigInput
 from singer_sdk.singerlib import Catalog
@@ -26,6 +25,7 @@ from tap_fieldpulse.singer.change_event_stream import CHANGE_EVENTS, ChangeEvent
 from tap_fieldpulse.singer.deleted_row_stream import DeletedRowStream
 from tap_fieldpulse.singer.input_catalog import complete_entry, read_catalog, select_parents
 from tap_fieldpulse.singer.input_state import read_state
+from tap_fieldpulse.singer.message_writer import MessageWriter
 from tap_fieldpulse.singer.resource_stream import ResourceStream
 from tap_fieldpulse.singer.stream_maps import check_removed, check_sources
 from tap_fieldpulse.singer.webhook_event_stream import WEBHOOK_EVENTS, WebhookEventStream, confirmed_sequence
@@ -58,7 +58,7 @@ class TapFieldPulse(FieldPulsePlugin, Tap):
         PluginCapabilities.FLATTENING,
         PluginCapabilities.STRUCTURED_LOGGING,
     ]
-    message_writer_class = MsgSpecWriter
+    message_writer_class = MessageWriter
 
     def __init__(
         self,

@@ -25,8 +25,6 @@ _UNIX_TIME = re.compile(r"\d+\Z", re.ASCII)
 _UNIX_SECONDS, _UNIX_MILLISECONDS = (9, 10), (12, 13)
 """Numbers of digits: of times from 1973 to 2286. Other numbers could be of another century, or dates."""
 _DECIMAL = re.compile(r"[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?\Z", re.ASCII)
-_PLAIN_DECIMAL = re.compile(r"-?(0|[1-9]\d{0,29})(\.\d{1,30})?\Z", re.ASCII)
-"""A decimal in the form in which it is emitted."""
 _INTEGER = re.compile(r"[+-]?\d{1,18}\Z", re.ASCII)
 _INTEGER_LIMIT = 10**18
 _MAX_DIGITS = 60
@@ -86,23 +84,31 @@ def optional_time(value: Any, zone: tzinfo) -> datetime | None:
         return None
 
 
-def timestamp_converter(zone: tzinfo) -> Callable[[Any], str | None]:
-    """Return a function that returns a time as text, in the form of `iso_timestamp`. `zone` is that of bare times."""
+def to_timestamp(value: Any, zone: tzinfo) -> str | None:
+    """Return a time as text, in the form of `iso_timestamp`."""
+    time = to_utc(value, zone)
+    return None if time is None else iso_timestamp(time)
+
+
+def quick_timestamp(zone: tzinfo, otherwise: Callable[[Any], str | None]) -> Callable[[Any], str | None]:
+    """Return a function that does what `to_timestamp` does, and calls `otherwise` for values of rare forms.
+
+    Nearly all times are of UTC and end with the second, or with zeros: what is emitted consists of their digits.
+    """
     ends = _UTC_ENDS if zone is timezone.utc else _UTC_ENDS - {""}
 
-    def to_timestamp(value: Any) -> str | None:
-        # Nearly all times are of UTC and end with the second, or with zeros: what is emitted consists of their digits.
-        if value.__class__ is str and value[4:17:3] in _SEPARATORS and value[19:] in ends and value[11:13] != "24":
-            try:
-                datetime.fromisoformat(value[:19])
-            except ValueError:
-                pass  # such as 0000-00-00 00:00:00
-            else:
-                return f"{value[:10]}T{value[11:19]}.000000Z"
-        time = to_utc(value, zone)
-        return None if time is None else iso_timestamp(time)
+    def timestamp(value: Any) -> str | None:
+        if value.__class__ is str and value[19:] in ends:
+            text: str = value[:19]
+            if text[4:17:3] in _SEPARATORS and text[11:13] != "24":  # Python 3.14 takes 24:00:00 for the next day
+                try:
+                    datetime.fromisoformat(text)
+                except ValueError:
+                    return otherwise(value)  # such as 0000-00-00 00:00:00
+                return text.replace(" ", "T") + ".000000Z"
+        return otherwise(value)
 
-    return to_timestamp
+    return timestamp
 
 
 def to_date(value: Any) -> str | None:
@@ -125,8 +131,6 @@ def to_date(value: Any) -> str | None:
 
 def to_decimal_text(value: Any) -> str | None:
     """Return a decimal as text without an exponent."""
-    if value.__class__ is str and _PLAIN_DECIMAL.match(value):
-        return str(value)
     if isinstance(value, str):
         value = value.strip()
         if not value:
@@ -168,6 +172,8 @@ def to_integer(value: Any) -> int | None:
 
 def optional_int(value: Any) -> int | None:
     """Return an integer, or None for any other value."""
+    if value.__class__ is int:
+        return int(value)
     try:
         return to_integer(value)
     except ConversionError:

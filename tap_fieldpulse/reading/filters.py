@@ -41,7 +41,7 @@ class Filters:
 
     def matches(self, row: Row) -> bool:
         """Return whether a row passes all filters."""
-        return all(test(row) for test in self.tests)
+        return not self.tests or all(test(row) for test in self.tests)
 
 
 def read_filters(resource: Resource, setting: Mapping[str, Any], names: ReadNameIndex, zone: tzinfo) -> Filters:

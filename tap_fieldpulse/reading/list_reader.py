@@ -101,8 +101,10 @@ class ResourceListReader:
 
     def is_changed_since_bookmark(self, row: Row) -> bool:
         """Return whether the row changed since the bookmark; a row without a valid time counts as changed."""
+        if self._since is None:
+            return True
         time = self._updated_at(row)
-        return self._since is None or time is None or time >= self._since
+        return time is None or time >= self._since
 
     def next_state(self) -> dict[str, Any]:
         """Return the new bookmark."""
@@ -115,9 +117,8 @@ class ResourceListReader:
             scan = IncrementalScan(pages, self._bookmark.column, self._since)
         for rows in scan.rows():
             self.done += len(rows)
-            for row in rows:
-                time = self._updated_at(row)
-                if self._bookmark and time:
+            if self._bookmark:
+                for time in filter(None, map(self._updated_at, rows)):
                     self._bookmark.observe(time)
             rows_to_return = without_deleted(rows, pages.options.zone) if self._skip_deleted else rows
             self.row_ids.update(int(row["id"]) for row in rows_to_return)

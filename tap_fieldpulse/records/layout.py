@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Any, NamedTuple
 
 Convert = Callable[[Any], Any]
@@ -16,12 +16,13 @@ class Field(NamedTuple):
 
     `convert` returns what is emitted for a value, and does not raise. It is not called for null, and need not be for a
     value for which `fits` is true: a Python expression of `{v}`, such as `{v}.__class__ is str`. With `is_left_out`, it
-    is called for every value, also for null, and the field is not emitted.
+    is called for every value, also for null, and the field is not emitted. `names` are those of the expression.
     """
 
     convert: Convert
     fits: str = ""
     is_left_out: bool = False
+    names: Mapping[str, Any] = {}
 
 
 class Layout:
@@ -64,6 +65,8 @@ class Layout:
 
     def _compiled(self) -> Convert:
         names: dict[str, Any] = {f"c{number}": field.convert for number, field in enumerate(self._fields.values())}
+        for field in self._fields.values():
+            names |= field.names
         exec(self.source, names)  # noqa: S102  a name from a row is a literal there
         convert: Convert = names["convert"]
         return convert

@@ -16,13 +16,14 @@ from typing import Any
 
 from fieldpulse_api.values.scalars import (
     ConversionError,
-    timestamp_converter,
+    quick_timestamp,
     to_boolean,
     to_date,
     to_decimal_text,
     to_integer,
     to_number,
     to_text,
+    to_timestamp,
 )
 
 from .layout import Convert, Field, Layout
@@ -50,11 +51,15 @@ _FITS = {
     "string": "{v}.__class__ is str",
     "boolean": "{v}.__class__ is bool",
     "integer": f"{{v}}.__class__ is int and {_LEAST} <= {{v}} <= {_MOST}",
+    "x-singer.decimal": "{v}.__class__ is str and is_plain_decimal({v})",
 }
 """The usual values of a type, see `Field`."""
+_NAMES = {
+    "is_plain_decimal": re.compile(rf"-?(0|[1-9]\d{{0,{PRECISION - SCALE - 1}}})(\.\d{{1,{SCALE}}})?\Z", re.ASCII).match
+}
 _ELEMENT = "[]"
 """Stands for the index of an element in the path of a value."""
-_LAYOUTS = 256  # of one kind of object; it has one or few, unless the server omits what is null
+_LAYOUTS = 1024  # of one kind of object; it has one or few, unless the server omits what is null
 
 
 class Shaper:
@@ -85,10 +90,10 @@ class Shaper:
             "integer": _int64,
             "number": to_number,
             "date": to_date,
-            "date-time": timestamp_converter(zone),
+            "date-time": lambda value: to_timestamp(value, zone),
             "x-singer.decimal": _decimal,
         }
-        self._flags_property, self._flags = flags_property, dict[str, bool]()
+        self._zone, self._flags_property, self._flags = zone, flags_property, dict[str, bool]()
         self._unexpected: Unexpected = {}
         self._indexes: list[int] = []  # of the array elements around the value that is converted
         self._shape = self._object(schema, "")
@@ -118,25 +123,54 @@ class Shaper:
         kinds = schema.get("type", [])
         kind = next((name for name in ([kinds] if isinstance(kinds, str) else kinds) if name != "null"), "any")
         if kind == "object":
-            return self._field_of(_nested(self._object(schema, f"{path}.")), path)
+            return Field(self._nested(self._object(schema, f"{path}."), path))
         if kind == "array":
-            return self._field_of(self._array(self._field(schema.get("items", {}), f"{path}.{_ELEMENT}")), path)
+            return Field(self._array(self._field(schema.get("items", {}), f"{path}.{_ELEMENT}"), path))
         form = str(schema.get("format", ""))
         kind = form if form in self._conversions else kind
-        return self._field_of(self._conversions.get(kind, self._clean), path, _FITS.get(kind, ""))
+        convert = self._conversions.get(kind, self._clean)
 
-    def _field_of(self, convert: Convert, path: str, fits: str = "") -> Field:
-        """Return a field whose values move to the unexpected fields if they do not fit."""
-
-        def convert_or_move(value: Any) -> Any:
+        def converted(value: Any) -> Any:
             try:
                 return convert(value)
             except ConversionError:
-                self.misfits[path.replace(f".{_ELEMENT}", "")] += 1
-                self._unexpected[self._indexed(path)] = self._clean(value)
-                return None
+                return self._moved(value, path)
 
-        return Field(convert_or_move, fits)
+        if kind == "date-time":
+            return Field(quick_timestamp(self._zone, otherwise=converted))
+        return Field(converted, _FITS.get(kind, ""), names=_NAMES)
+
+    def _nested(self, convert: Convert, path: str) -> Convert:
+        def nested(value: Any) -> Any:
+            if isinstance(value, dict):
+                return convert(value)
+            return None if value in ("", []) else self._moved(value, path)  # [] is an empty PHP array
+
+        return nested
+
+    def _array(self, field: Field, path: str) -> Convert:
+        convert, indexes = field.convert, self._indexes
+
+        def array(value: Any) -> Any:
+            if isinstance(value, list):
+                elements = value.copy()
+                if elements:
+                    indexes.append(0)
+                    for indexes[-1], element in enumerate(value):
+                        if element is not None:
+                            elements[indexes[-1]] = convert(element)
+                    indexes.pop()
+                return elements
+            return None if value in ("", {}) else self._moved(value, path)
+
+        return array
+
+    def _moved(self, value: Any, path: str) -> None:
+        """Move a value that does not fit to the unexpected fields."""
+        self.misfits[path.replace(f".{_ELEMENT}", "")] += 1
+        for index in self._indexes:
+            path = path.replace(_ELEMENT, str(index), 1)
+        self._unexpected[path] = self._clean(value)
 
     def _unknown_field(self, name: str, path: str, rest: Any) -> Field:
         """Return what happens to a field that the schema lacks; `rest` is the schema of such fields, or false."""
@@ -157,32 +191,14 @@ class Shaper:
             return self._field(rest if isinstance(rest, Mapping) else {}, path + name)
         return Field(omit if rest is False else move, is_left_out=True)
 
-    def _array(self, field: Field) -> Convert:
-        convert, indexes = field.convert, self._indexes
-
-        def array(value: Any) -> Any:
-            if isinstance(value, list):
-                elements = []
-                indexes.append(0)
-                for indexes[-1], element in enumerate(value):
-                    elements.append(None if element is None else convert(element))
-                indexes.pop()
-                return elements
-            if value in ("", {}):
-                return None
-            raise ConversionError
-
-        return array
-
-    def _indexed(self, path: str) -> str:
-        for index in self._indexes:
-            path = path.replace(_ELEMENT, str(index), 1)
-        return path
-
     def _clean(self, value: Any) -> Any:
         """Return a value of unknown type without secrets and positions."""
         if isinstance(value, dict):
-            return {name: self._clean(element) for name, element in value.items() if not self._is_forbidden(name)}
+            return {
+                name: self._clean(element) if isinstance(element, (dict, list)) else element
+                for name, element in value.items()
+                if not self._is_forbidden(name)
+            }
         if isinstance(value, list):
             return [self._clean(element) for element in value]
         return value
@@ -204,17 +220,6 @@ def _decimal(value: Any) -> str | None:
         if len(fraction.rstrip("0")) > SCALE or len(whole) > PRECISION - SCALE:
             raise ConversionError
     return decimal
-
-
-def _nested(shape: Convert) -> Convert:
-    def nested(value: Any) -> Any:
-        if isinstance(value, dict):
-            return shape(value)
-        if value in ("", []):  # an empty PHP array
-            return None
-        raise ConversionError
-
-    return nested
 
 
 @lru_cache(maxsize=4096)

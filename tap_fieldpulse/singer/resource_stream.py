@@ -12,6 +12,7 @@ from singer_sdk import Tap, metrics
 from singer_sdk.helpers._catalog import pop_deselected_record_properties
 from singer_sdk.helpers._util import utc_now
 from singer_sdk.helpers.conform import TypeConformanceLevel
+from singer_sdk.mapper import SameRecordTransform
 from singer_sdk.singerlib import SchemaMessage
 from singer_sdk.singerlib.encoding.simple import RecordMessage
 from singer_sdk.streams import Stream
@@ -29,6 +30,7 @@ from tap_fieldpulse.sync.stream_sync import StreamSync
 from tap_fieldpulse.sync.sync_plan import StreamSelection
 
 from .change_event_stream import CHANGE_EVENTS
+from .message_writer import MessageWriter
 from .side_stream import SideStream
 
 
@@ -50,6 +52,7 @@ class ResourceStream(Stream):
         self.replication_key = resource.updated_column
         self._resource, self._context = resource, context
         self._stream_sync: StreamSync | None = None
+        self._extracted_at = utc_now()
         self._is_flattened = context.settings.flattening_depth > 0
 
     @cached_property
@@ -84,9 +87,11 @@ class ResourceStream(Stream):
         with metrics.http_request_counter(self.name, self._resource.path) as requests:
             try:
                 for batch in self._stream_sync.batches():
+                    self._extracted_at = utc_now()
                     change_events.write(filter(None, map(self._selected_event, batch.events)))
                     deleted_rows.write(batch.deleted_rows)
-                    yield from map(self._with_all_properties, batch.records)
+                    yield from batch.records
+                    MessageWriter.flush()
             except (ServiceError, IncompleteRead, Forbidden) as error:
                 if selection.is_connection_test:
                     raise
@@ -109,6 +114,15 @@ class ResourceStream(Stream):
         """Do nothing: the SDK syncs child streams here, and this tap has none."""
 
     @override
+    def _write_record_message(self, record: Record) -> None:
+        """Write a record at once if it is emitted unchanged, as nearly all are."""
+        if self._emits_unchanged and not is_delete_record(record):
+            self.state_manager.is_flushed = False
+            MessageWriter.write_record(self.name, record, self._extracted_at)
+        else:
+            super()._write_record_message(record)
+
+    @override
     def _generate_record_messages(self, record: Record) -> Generator[RecordMessage, None, None]:
         """Yield the messages of a record.
 
@@ -117,6 +131,8 @@ class ResourceStream(Stream):
         not flatten an object that is null, and leaves its name, which is not announced.
         """
         is_delete = is_delete_record(record)
+        if is_delete:  # stream maps may use the other properties
+            record = dict.fromkeys(self.schema["properties"]) | record
         if not self._selects_all_properties:
             self._pop_unexpected_of_deselected(record)
             pop_deselected_record_properties(record, self.schema, self.mask)
@@ -128,7 +144,7 @@ class ResourceStream(Stream):
             if mapped is not None and is_delete:
                 mapped = {name: value for name, value in mapped.items() if value is not None}
             if mapped is not None:
-                yield RecordMessage(stream=stream_map.stream_alias, record=mapped, time_extracted=utc_now())
+                yield RecordMessage(stream=stream_map.stream_alias, record=mapped, time_extracted=self._extracted_at)
 
     @override
     def _generate_schema_messages(self) -> Generator[SchemaMessage, None, None]:
@@ -144,6 +160,12 @@ class ResourceStream(Stream):
     @override
     def _write_starting_replication_value(self, context: object) -> None:
         """Do nothing: the state holds what was read, and no start value."""
+
+    @cached_property
+    def _emits_unchanged(self) -> bool:
+        """Return whether nothing is deselected, mapped or flattened."""
+        is_mapped = any(type(stream_map) is not SameRecordTransform for stream_map in self.stream_maps)
+        return self._selects_all_properties and not is_mapped and not self._is_flattened
 
     @cached_property
     def _selects_all_properties(self) -> bool:
@@ -198,7 +220,3 @@ class ResourceStream(Stream):
         self._pop_unexpected_of_deselected(selected)
         pop_deselected_record_properties(selected, self.schema, self.mask)
         return selected
-
-    def _with_all_properties(self, record: Record) -> Record:
-        """Return a delete record with null for all other properties, since stream maps may use them."""
-        return dict.fromkeys(self.schema["properties"]) | record if is_delete_record(record) else record

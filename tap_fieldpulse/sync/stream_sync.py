@@ -232,22 +232,23 @@ class StreamSync:
         """
         builder = self._parts.record_builder
         records = [builder.shape(row) for row in rows]
-        omits_nulls = not any(None in row.values() for row in rows)
         written = self._written(rows)
         observed = []
         if self._tracker:
+            omits_nulls = not any(None in row.values() for row in rows)
             observed = self._tracker.observe(records, _write_numbers(written), omits_nulls=omits_nulls)
         echoes = self._echoes(rows, observed, written)
         for record, row in zip(records, rows, strict=True):
             builder.add_derived(record, row)
         events = [event for each in observed for event in each.events if event["object_id"] not in echoes]
-        return Batch([record for record in records if record["id"] not in echoes], events)
+        return Batch([record for record in records if record["id"] not in echoes] if echoes else records, events)
 
     def _written(self, rows: list[Row]) -> Mapping[int, WrittenRow]:
         """Return what a target of ours sent for rows; empty if the setting skip_written_by is not set."""
         written_rows = self._parts.written_rows
-        ids = [int(row["id"]) for row in rows]
-        return {} if written_rows is None else written_rows.read(self._parts.resource, ids)
+        if written_rows is None:
+            return {}
+        return written_rows.read(self._parts.resource, [int(row["id"]) for row in rows])
 
     def _echoes(self, rows: list[Row], observed: list[Observation], written: Mapping[int, WrittenRow]) -> set[int]:
         """Return the ids of the rows that a target of ours wrote, and that no person has changed since."""

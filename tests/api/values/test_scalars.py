@@ -14,11 +14,11 @@ from fieldpulse_api.values.scalars import (
     iso_timestamp,
     optional_int,
     optional_time,
-    timestamp_converter,
     to_boolean,
     to_date,
     to_decimal_text,
     to_integer,
+    to_timestamp,
     to_utc,
 )
 
@@ -40,7 +40,7 @@ NOON = datetime(2026, 3, 31, 12, tzinfo=timezone.utc)
 def test_every_form_of_a_time_is_the_same_time(value: Any) -> None:
     """A time without zone is in the zone of the settings, here UTC."""
     assert to_utc(value, timezone.utc) == optional_time(value, timezone.utc) == NOON
-    assert timestamp_converter(timezone.utc)(value) == iso_timestamp(NOON) == "2026-03-31T12:00:00.000000Z"
+    assert to_timestamp(value, timezone.utc) == iso_timestamp(NOON) == "2026-03-31T12:00:00.000000Z"
 
 
 def test_the_zone_applies_only_to_times_without_one() -> None:
@@ -51,7 +51,7 @@ def test_the_zone_applies_only_to_times_without_one() -> None:
 @pytest.mark.parametrize("value", ["", "0000-00-00 00:00:00", "-0001-11-30 00:00:00"])
 def test_a_zero_date_is_null(value: str) -> None:
     """MySQL's forms of an empty time."""
-    assert to_utc(value, timezone.utc) is timestamp_converter(timezone.utc)(value) is None
+    assert to_utc(value, timezone.utc) is to_timestamp(value, timezone.utc) is None
 
 
 @pytest.mark.parametrize(
