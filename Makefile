@@ -5,7 +5,7 @@ BIN := $(VENV)/bin
 CODE := fieldpulse_api fieldpulse_plugin tap_fieldpulse target_fieldpulse fieldpulse_cli fieldpulse_sandbox tests benchmarks scripts
 
 .DEFAULT_GOAL := help
-.PHONY: help demo meltano test matrix lint check fix docs sandbox snap record record-live works-with works-with-small answers recipes bench package check-server vendor-api
+.PHONY: help demo meltano test matrix lint check fix docs sandbox snap record record-live works-with works-with-small answers recipes airbyte bench package check-server vendor-api
 
 help: ## list the tasks
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-16s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -68,6 +68,9 @@ answers: $(VENV)/dev ## ask the questions of docs/guides/questions-in-sql.md of 
 
 recipes: $(VENV)/dev $(VENV)/demo ## run each recipe by Meltano on the sandbox until it has nothing to do, compare the rows (8 minutes)
 	PATH=$(CURDIR)/$(BIN):$$PATH $(BIN)/python -m tests.recipes
+
+airbyte: $(VENV)/dev ## run airbyte/manifest.yaml in Airbyte's own runtimes on the sandbox, compare the records with the tap's (5 minutes)
+	$(BIN)/python -m tests.airbyte
 
 bench: $(VENV)/dev ## measure reading and writing against the sandbox, CPU beside an older build, and a history of 10,000 runs
 	$(BIN)/python -m benchmarks.speed

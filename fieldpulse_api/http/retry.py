@@ -17,7 +17,8 @@ from .responses import server_date
 
 _MIN_WAIT_SECONDS = 0.25
 _MAX_WAIT_SECONDS = 30.0
-_MIN_EPOCH_SECONDS = 1_000_000_000
+MIN_EPOCH_SECONDS = 1_000_000_000
+"""A smaller value of `RateLimit-Reset` is a number of seconds."""
 _SIZE_ERRORS = (ServerError, ResponseLost, UnexpectedResponse)
 
 
@@ -51,6 +52,6 @@ def seconds_until_reset(response: httpx.Response, throttled_count: int) -> float
         reset = math.nan
     if not math.isfinite(reset):
         reset = float(2 ** min(throttled_count - 1, 5))
-    if reset > _MIN_EPOCH_SECONDS:
+    if reset > MIN_EPOCH_SECONDS:
         reset -= (server_date(response) or datetime.now(timezone.utc)).timestamp()
     return min(max(reset, _MIN_WAIT_SECONDS), _MAX_WAIT_SECONDS)

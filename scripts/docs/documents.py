@@ -16,6 +16,7 @@ from tap_fieldpulse.tap import TapFieldPulse
 from target_fieldpulse.target import TargetFieldPulse
 
 from . import (
+    airbyte,
     answers,
     command_line,
     commands,
@@ -48,6 +49,7 @@ BLOCKS: dict[str, Callable[[], str]] = {
     "domains": domains.domains_list,
     "relations": dictionary.relations,
     "answers": answers.sections,
+    "airbyte settings": airbyte.settings_table,
     "errors": errors.errors_table,
     "exit statuses": errors.exit_statuses_table,
     "fieldpulse help": commands.fieldpulse_help,
@@ -87,6 +89,7 @@ def documents() -> Iterator[tuple[Path, str]]:
     for name, text in settings.hub_definitions():
         yield ROOT / "plugins" / f"{name}.yml", text
     yield from command_line.answers()
+    yield ROOT / "airbyte" / "manifest.yaml", airbyte.manifest()
     for name, text in dictionary.pages():
         yield DICTIONARY / name, text
     texts = {path: path.read_text("utf-8") for path in pages() if path.parent != DICTIONARY}

@@ -43,8 +43,11 @@ UNEXPECTED_SCHEMA: dict[str, Any] = {
 }
 """The schema of the property `unexpected_fields`."""
 
-_SECRET = re.compile(r"token|password|secret|api_?key", re.IGNORECASE)
-_POSITION = "last_known_location"
+SECRET_WORDS = ("token", "password", "secret", "api_key", "apikey")
+"""Parts of the names of fields that may hold a secret, in lower case."""
+POSITION = "last_known_location"
+"""The field with the position of a person."""
+_SECRET = re.compile("|".join(SECRET_WORDS), re.IGNORECASE)
 _TIME = re.compile(r"\d{4}-\d\d-\d\d[ T]\d\d:\d\d:\d\d")
 _TYPE_NAMES = {type(None): "null", bool: "boolean", int: "integer", dict: "object", list: "array"}
 _FITS = {
@@ -82,7 +85,7 @@ class Shaper:
         self.misfits: Counter[str] = Counter()
         self.unknown_fields: defaultdict[str, set[str]] = defaultdict(set)
         self.omitted_fields: set[str] = set()
-        never = frozenset({_POSITION, *excluded})
+        never = frozenset({POSITION, *excluded})
         self._is_forbidden = lru_cache(maxsize=4096)(lambda name: name in never or is_secret_name(name))
         self._conversions: dict[str, Convert] = {
             "string": lambda value: value if isinstance(value, str) else to_text(self._clean(value)),

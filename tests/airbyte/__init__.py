@@ -1,0 +1,1 @@
+"""The Airbyte manifest in Airbyte's own runtimes; `make airbyte` runs it."""
