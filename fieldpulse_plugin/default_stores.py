@@ -66,13 +66,16 @@ def folder_for_command(store: StoreName) -> Path:
 
     Meltano names the plugin to the plugin itself, and its utility to the commands. Elsewhere there may be only one.
 
-    Raises: ConfigError if there are several.
+    Raises: ConfigError if there are several, or if only plugins have stores that the utility does not name.
     """
     plugin = os.environ.get(_STORES[store].command_variable)
     if os.environ.get(_STORES[store].plugin_variable):
         return folder_of_run(store)
     if plugin and "MELTANO_ENVIRONMENT" in os.environ:
-        return _own_or_former(store, plugin)
+        folder = _own_or_former(store, plugin)
+        if plugin == _STORES[store].default_plugin and not _has(folder, store):
+            _check_that_no_other_plugin_has(store)
+        return folder
     folders = _folders(store, plugin)
     if len(folders) > 1:
         raise ConfigError(
@@ -91,6 +94,18 @@ def all_folders(store: StoreName) -> list[Path]:
     """
     plugin = os.environ.get(_STORES[store].command_variable)
     return _folders(store, None if plugin == _STORES[store].default_plugin else plugin) or [folder_for_command(store)]
+
+
+def _check_that_no_other_plugin_has(store: StoreName) -> None:
+    """Raise ConfigError if the stores are those of other plugins: an empty one would say that nothing is open."""
+    spec = _STORES[store]
+    if names := [folder.name for folder in _folders(store, None)]:
+        raise ConfigError(
+            f"{spec.default_plugin} has no {store}, and other plugins have: {', '.join(names)}.",
+            where=f"{spec.command_variable} · {FOLDER.absolute()}",
+            hint=f"name one: {spec.command_variable}={names[0]}, or by a setting of the utility `fieldpulse`; if "
+            f"{spec.default_plugin} is to have a new one, configure its {store}_url",
+        )
 
 
 def _own_or_former(store: StoreName, plugin: str) -> Path:

@@ -108,6 +108,24 @@ def test_the_utility_uses_the_stores_of_its_plugin() -> None:
     assert len(all_folders("snapshot")) == 3
 
 
+def test_the_utility_says_that_another_plugin_has_the_stores() -> None:
+    """In a project whose only loader inherits, the usual name has no rejects; that does not mean no rejects at all."""
+    variables = {"MELTANO_ENVIRONMENT": "dev", "FIELDPULSE_TARGET": "target-fieldpulse"}
+    with patch.dict(os.environ, variables):
+        assert folder_for_command("ledger") == STORES / "dev" / "target-fieldpulse"
+        make("prod/target-fieldpulse--office/ledger.db")  # of another environment
+        assert folder_for_command("ledger") == STORES / "dev" / "target-fieldpulse"
+        make("dev/target-fieldpulse--office/ledger.db")
+        with pytest.raises(ConfigError) as raised:
+            folder_for_command("ledger")
+        assert "target-fieldpulse--office" in raised.value.what
+        assert "FIELDPULSE_TARGET=target-fieldpulse--office" in raised.value.hint
+        make("dev/target-fieldpulse/ledger.db")
+        assert folder_for_command("ledger") == STORES / "dev" / "target-fieldpulse"
+    with patch.dict(os.environ, variables | {"FIELDPULSE_TARGET": "target-fieldpulse--office"}):
+        assert folder_for_command("ledger") == STORES / "dev" / "target-fieldpulse--office"
+
+
 def test_runs_make_their_stores_there(sandbox: Sandbox, tmp_path: Path) -> None:
     """Two pipelines have two snapshots; a target by hand finds the ledger of Meltano. Git sees none of it."""
     os.environ |= {"MELTANO_ENVIRONMENT": "prod", TAP: "tap-fieldpulse", TARGET: "target-fieldpulse"}

@@ -22,6 +22,7 @@ from fieldpulse_sandbox.sandbox import Sandbox
 from .checks import CHECKS
 from .echoes import check_every_stream
 from .project import Project, write_count
+from .random_rounds import check_random_rounds
 from .two_way import try_two_way_sync
 
 ROOT = Path(__file__).parents[2]
@@ -42,7 +43,11 @@ def main() -> int:
     if not arguments.recipes:
         with tempfile.TemporaryDirectory(prefix="fieldpulse-echoes-") as temporary:
             check_every_stream(Path(temporary))
-        print("two-way sync of every stream: right")
+        print("two-way sync of every stream: right", flush=True)
+        for seed in range(3):
+            with tempfile.TemporaryDirectory(prefix="fieldpulse-rounds-") as temporary:
+                check_random_rounds(Path(temporary), seed)
+        print("random rounds of a two-way sync: right")
     print("failed: " + ", ".join(failed) if failed else "All recipes are right.")
     return int(bool(failed))
 

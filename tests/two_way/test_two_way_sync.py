@@ -148,6 +148,18 @@ def test_what_the_crm_does_not_take_over_flows_once_and_a_change_back_as_well(sy
     assert sync.round() == [row_id]
 
 
+def test_an_edit_after_the_crm_has_confirmed_the_last_one_stays(sync: TwoWaySync) -> None:
+    """The third step of the guide: sent at the next run instead, the confirmation would overwrite the later edit."""
+    row_id = sync.row_id("ada@example.com")
+    for notes, is_confirmed in (("first", True), ("second", True), ("third", False), ("lost", False)):
+        sync.edit(row_id, {"notes": notes})
+        sync.round()
+        if is_confirmed:
+            sync.push()
+    (row,) = (row for row in sync.sandbox.rows("customers") if row["id"] == row_id)
+    assert (row["notes"], sync.crm.contacts()[0]["notes"]) == ("third", "third")
+
+
 def test_an_edit_of_a_new_row_flows_before_the_first_read(sync: TwoWaySync) -> None:
     """The tap has never seen the row: what the create left behind is all that it is compared with."""
     sync.round()

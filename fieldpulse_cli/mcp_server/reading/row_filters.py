@@ -23,7 +23,7 @@ from .account import Account
 _NESTED = ("object", "array")
 _PHONE_SIGNS = re.compile(r"[\s().+/-]")
 _MIN_DIGITS = 4
-_MIN_TEXT = 2
+_MIN_TEXT, _MAX_TEXT = 2, 200
 
 
 def is_nested(schema: Mapping[str, Any]) -> bool:
@@ -89,10 +89,10 @@ def filters_of(
 
 
 def _only_text(value: Any, name: str) -> str:
-    if isinstance(value, str) and len(value.strip()) >= _MIN_TEXT:
+    if isinstance(value, str) and _MIN_TEXT <= len(value.strip()) <= _MAX_TEXT:
         return value
     raise UserError(
-        f"The filter {name!r} takes one text of at least {_MIN_TEXT} characters.",
+        f"The filter {name!r} takes one text of at least {_MIN_TEXT} characters, and at most {_MAX_TEXT}.",
         where=f"filters.{name}",
         hint=f"give words of the name, or an id as {name}_id",
     )

@@ -137,6 +137,7 @@ def _has_name(customer: dict[str, Any], words: str) -> bool:
     [
         ("example.com", "no row of customers"),
         ("e", "at least 2 characters"),
+        ("x" * 201, "at most 200"),
         (17, "at least 2 characters"),
         (["Ada", "Bo"], "at least 2 characters"),
         (None, "at least 2 characters"),
