@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from contextlib import closing, contextmanager
+from pathlib import Path
 from typing import Any
 
 from sqlalchemy.engine import URL, make_url
@@ -110,6 +111,8 @@ def _postgres(url: str, where: str) -> Iterator[Execute]:
 @contextmanager
 def _duckdb(path: str, where: str) -> Iterator[Execute]:
     duckdb = import_duckdb(where)
+    if not Path(path).is_file():  # DuckDB would make one
+        raise ConfigError(f"There is no file {path}.", where=where, hint="give the path of the loader's file")
     try:
         connection = duckdb.connect(path)
     except duckdb.Error as error:
