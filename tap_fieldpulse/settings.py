@@ -20,6 +20,7 @@ from fieldpulse_plugin.private_files import check_distinct
 from fieldpulse_plugin.settings import PluginSettings, zone_of
 from fieldpulse_plugin.store_urls import files_of_store
 
+_MAX_LISTS_AHEAD = 8
 MAX_CLOCK_SKEW = timedelta(days=1)
 """Two clocks are assumed to differ by less."""
 DEFAULT_EVENT_STREAMS = ("customers", "estimates", "invoices", "jobs")
@@ -57,8 +58,9 @@ TAP_SETTINGS: dict[str, dict[str, Any]] = {
         "maximum": 200,
         "default": 16,
         "title": "Pages in flight",
-        "description": "Maximum number of pages that are requested ahead and held in memory. Request rate times "
-        "latency is enough: 45 requests/s at 0.3 s need 14.",
+        "description": "Maximum number of pages of a list that are requested ahead and held in memory. Request rate "
+        "times latency is enough: 45 requests/s at 0.3 s need 14. Half as many of the next lists, at most 8, are begun "
+        "before their turn; 1 reads them in order.",
     },
     "lookback_seconds": {
         "type": "number",
@@ -291,6 +293,11 @@ class TapSettings(PluginSettings):
     def flattening_depth(self) -> int:
         """Return how many levels of objects become columns; 0 without flattening."""
         return (self.flattening_max_depth or 0) if self.flattening_enabled else 0
+
+    @property
+    def lists_ahead(self) -> int:
+        """Return how many lists are begun before the turn of their stream; each holds few pages."""
+        return min(_MAX_LISTS_AHEAD, self.pages_in_flight // 2)
 
     @property
     def read_options(self) -> ReadOptions:

@@ -30,6 +30,7 @@ from tap_fieldpulse.singer.resource_stream import ResourceStream
 from tap_fieldpulse.singer.stream_maps import check_removed, check_sources
 from tap_fieldpulse.singer.webhook_event_stream import WEBHOOK_EVENTS, WebhookEventStream, confirmed_sequence
 from tap_fieldpulse.sync.context import SyncContext
+from tap_fieldpulse.sync.read_ahead import ReadAhead
 
 from .settings import TAP_SETTINGS, TapSettings
 
@@ -155,6 +156,14 @@ class TapFieldPulse(FieldPulsePlugin, Tap):
             self.logger.warning("The catalog selects no stream, so nothing is read")
         context.confirmed_sequence = confirmed_sequence(
             self.state.get("bookmarks", {}), emits_events=self.streams[WEBHOOK_EVENTS].selected
+        )
+        lists = {
+            name: stream
+            for name, stream in self.streams.items()
+            if stream.selected and isinstance(stream, ResourceStream)
+        }
+        context.read_ahead = ReadAhead(
+            list(lists), lambda name: lists[name].begin_list(), max_lists=self.settings.lists_ahead
         )
         ended = "stopped early"
         try:

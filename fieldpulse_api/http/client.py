@@ -47,6 +47,7 @@ class Client:
     | no response, 5xx, no envelope: may have been carried out | retry | UncertainWrite |
 
     `page_sizes` are the page sizes of this account's lists, by list and largest size, as this client found them out.
+    `has_accepted_key` says that FieldPulse has: from then on a 403 is about what was asked for.
 
     Raises: errors of `fieldpulse_api.errors` only; RequestLimitReached after `max_requests`.
     """
@@ -69,7 +70,7 @@ class Client:
         self._this_thread = threading.local()
         weakref.finalize(self, self._http.close)
         self._check_before_write: Callable[[], None] | None = None
-        self._has_accepted_key = False
+        self.has_accepted_key = False
 
     @property
     def request_count(self) -> int:
@@ -197,7 +198,7 @@ class Client:
                     method=request.method,
                     where=where,
                     api_key=self.settings.api_key.value,
-                    has_accepted_key=self._has_accepted_key,
+                    has_accepted_key=self.has_accepted_key,
                 )
             except RateLimited as error:
                 throttled_count += 1
@@ -208,7 +209,7 @@ class Client:
                 _log_retry(request, where, seconds, error)
                 self._authenticator.pause(seconds)
             else:
-                self._has_accepted_key = True
+                self.has_accepted_key = True
                 return parsed
 
     def _send(self, request: httpx.Request, where: str) -> httpx.Response:

@@ -26,13 +26,25 @@ class ChildLists:
     def __init__(self, client: Client, resource: Resource, options: ReadOptions, parents: Pages) -> None:
         self.stats = ScanStats(verdict="complete", server_count=0)
         self.parents = parents
+        self._in_flight = options.pages_in_flight
         self._client, self._resource, self._options = client, resource, options
         self._parent_column = f"{parents.resource.singular}_id"
+
+    def limit_in_flight(self, limit: int | None) -> None:
+        """Let at most `limit` lists, and pages of parents, be in flight from now on; None for what options allow."""
+        self._in_flight = limit or self._options.pages_in_flight
+        self.parents.limit_in_flight(limit)
 
     def rows(self, parents: Iterable[list[Row]]) -> Iterator[list[Row]]:
         """Yield the rows of each parent that has any, with the parent's id in a column."""
         parent_ids = (int(row["id"]) for rows in parents for row in rows)
-        for rows, stats in map_in_order(self._read, parent_ids, max_in_flight=self._options.pages_in_flight):
+        results = map_in_order(
+            self._read,
+            parent_ids,
+            max_in_flight=self._options.pages_in_flight,
+            in_flight_after=lambda _: self._in_flight,
+        )
+        for rows, stats in results:
             self._add(stats)
             if rows:
                 yield rows

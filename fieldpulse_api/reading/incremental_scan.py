@@ -69,7 +69,8 @@ class IncrementalScan:
 
     Invariant: a row is yielded when it first comes, and again only if its value has changed since.
 
-    A pass reads pages in descending order down to the first page that is wholly older than `since`. While it runs, a
+    A pass reads pages in descending order down to the first page that is wholly older than `since`; the first page of
+    all is enough if it ends with an older row. While it runs, a
     create or an update puts a row on top and moves others down, where they come a second time. A delete moves rows up:
     one may pass from an unread page to a page that has been read, and be missed. A pass is complete if none can have:
 
@@ -131,7 +132,7 @@ class IncrementalScan:
                 yield new_rows
             if scan_pass.is_first_page_enough and _is_whole_list(page):
                 break
-            if values[0] < self._since:
+            if scan_pass.is_first_page_enough or values[0] < self._since:
                 return self._confirmed_by_reverse_order(scan_pass)
         return scan_pass.result
 

@@ -87,7 +87,12 @@ class Pages:
 
     def __init__(self, client: Client, resource: Resource, options: ReadOptions, path: str | None = None) -> None:
         self.resource, self.options, self.stats = resource, options, ScanStats()
+        self._in_flight = options.pages_in_flight
         self._client, self.path = client, path or resource.path
+
+    def limit_in_flight(self, limit: int | None) -> None:
+        """Let at most `limit` pages be in flight from now on; None for what the options allow."""
+        self._in_flight = limit or self.options.pages_in_flight
 
     def without(self, query: Mapping[str, str]) -> Pages:
         """Return the same list without these parameters, with statistics of its own."""
@@ -148,14 +153,14 @@ class Pages:
         Pages that were requested in different sizes fit together only if the server honours each size. If one of them
         is shorter than asked for and another follows, it does not: then `may_follow_gap` is set.
         """
-        size, in_flight = self._page_size(self.options.page_size), self.options.pages_in_flight
+        size = self._page_size(self.options.page_size)
         later_pages = map_in_order(
             lambda page_number: self.read(order, page_number, count=count),
             count_from(2),
-            max_in_flight=in_flight,
+            max_in_flight=self.options.pages_in_flight,
             # Heavy rows are limited in memory, too.
             in_flight_after=lambda yielded: max(
-                1, min(pages_ahead(yielded + 1), in_flight * size.current // size.largest)
+                1, min(pages_ahead(yielded + 1), self._in_flight * size.current // size.largest)
             ),
         )
         request_sizes: set[int] = set()

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Generator, Iterator
 from datetime import datetime
 from typing import Any
 
@@ -44,7 +44,11 @@ class ChildListReader:
         """Return the number of parents, if the lists of all of them are read."""
         return self._parents.stats.server_count if self.reads_full_list else None
 
-    def rows(self) -> Iterator[list[Row]]:
+    def limit_in_flight(self, limit: int | None) -> None:
+        """Limit the lists in flight, and the pages of the parents; see `ListReader`."""
+        self._children.limit_in_flight(limit)
+
+    def rows(self) -> Generator[list[Row], None, None]:
         """Yield the rows of each parent."""
         for rows in self._children.rows(self._parent_rows()):
             rows_to_return = without_deleted(rows, self._parents.options.zone) if self._skip_deleted else rows

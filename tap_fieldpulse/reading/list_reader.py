@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Generator, Iterator
 from dataclasses import replace
 from datetime import datetime, timedelta, tzinfo
 from typing import Any, Protocol
@@ -37,7 +37,10 @@ class ListReader(Protocol):
     def total(self) -> int | None:
         """Return how many there are to read, if the server counts them."""
 
-    def rows(self) -> Iterator[list[Row]]:
+    def limit_in_flight(self, limit: int | None) -> None:
+        """Let at most `limit` pages be in flight from now on; None for what the options allow."""
+
+    def rows(self) -> Generator[list[Row], None, None]:
         """Yield the rows, in lists that are never empty."""
 
     def is_changed_since_bookmark(self, row: Row) -> bool:
@@ -78,7 +81,11 @@ class ResourceListReader:
         """Return the server's count, if all rows that it counts are read."""
         return self.stats.server_count if self.reads_full_list else None
 
-    def rows(self) -> Iterator[list[Row]]:
+    def limit_in_flight(self, limit: int | None) -> None:
+        """Limit the pages in flight; see `ListReader`."""
+        self._pages.limit_in_flight(limit)
+
+    def rows(self) -> Generator[list[Row], None, None]:
         """Yield the rows."""
         query = self._filters.query
         if not query:

@@ -26,6 +26,7 @@ from tap_fieldpulse.records.decimals import with_precision
 from tap_fieldpulse.records.record_builder import Record
 from tap_fieldpulse.records.shaper import UNEXPECTED
 from tap_fieldpulse.sync.context import SyncContext
+from tap_fieldpulse.sync.read_ahead import PlannedList
 from tap_fieldpulse.sync.stream_sync import StreamSync
 from tap_fieldpulse.sync.sync_plan import StreamSelection
 
@@ -67,6 +68,20 @@ class ResourceStream(Stream):
         """Return False: otherwise the SDK looks for the bookmark's column in a catalog that may lack it."""
         return False
 
+    @property
+    def selection(self) -> StreamSelection:
+        """Return what the catalog asks of this stream."""
+        return StreamSelection(
+            is_incremental=self.replication_method == "INCREMENTAL",
+            has_change_events=self._tap.streams[CHANGE_EVENTS].selected,
+            is_connection_test=self.ABORT_AT_RECORD_COUNT is not None,
+        )
+
+    def begin_list(self) -> PlannedList | None:
+        """Return this stream's list before its turn, if it need not wait for it. The state is not touched."""
+        state = self.tap_state.get("bookmarks", {}).get(self.name, {})
+        return self._context.begin_list(self.name, state, self.selection)
+
     @override
     def get_records(self, context: object) -> Iterable[Record]:
         """Yield the records. Change events are written before the records that show them.
@@ -78,11 +93,7 @@ class ResourceStream(Stream):
         change_events, deleted_rows = (
             cast("SideStream", self._tap.streams[name]) for name in (CHANGE_EVENTS, DELETED_ROWS)
         )
-        selection = StreamSelection(
-            is_incremental=self.replication_method == "INCREMENTAL",
-            has_change_events=change_events.selected,
-            is_connection_test=self.ABORT_AT_RECORD_COUNT is not None,
-        )
+        selection = self.selection
         self._stream_sync = self._context.stream_sync(self.name, self.stream_state, self.logger, selection=selection)
         with metrics.http_request_counter(self.name, self._resource.path) as requests:
             try:

@@ -48,6 +48,7 @@ from tap_fieldpulse.settings import TapSettings
 from tap_fieldpulse.webhooks.hinted_rows import HintedRows
 from tap_fieldpulse.webhooks.inbox import UNREAD_DAYS, Inbox
 
+from .read_ahead import PlannedList, ReadAhead
 from .run_summary import RunSummary
 from .stream_sync import State, StreamSync, StreamSyncParts
 from .sync_plan import StreamSelection, SyncPlan, Tracking, decide, tracking_for
@@ -62,7 +63,8 @@ class SyncContext:
 
     `catalog` holds the schemas of the catalog that the user gave. `has_any_state` says that the run was given a state.
     `confirmed_sequence` is the last webhook delivery that this state has read. `consumer` names a reader that has a
-    snapshot of its own beside the tap's: neither takes changes away from the other.
+    snapshot of its own beside the tap's: neither takes changes away from the other. `read_ahead` holds the lists that
+    are read before their turn.
     """
 
     def __init__(
@@ -76,6 +78,7 @@ class SyncContext:
         self.settings, self.summary = settings, RunSummary()
         self.has_any_state, self.confirmed_sequence = False, 0
         self._catalog, self._logger, self._consumer = catalog, logger, consumer
+        self.read_ahead = ReadAhead([], lambda _: None, max_lists=0)
         self._builders: dict[str, RecordBuilder] = {}
         self._name_index = cache(self._read_name_index)
 
@@ -177,19 +180,14 @@ class SyncContext:
     def stream_sync(self, name: str, state: State, logger: logging.Logger, *, selection: StreamSelection) -> StreamSync:
         """Return the sync of one stream, planned and wired. `logger` is that of the stream which emits the result."""
         resource, settings = BY_NAME[name], self.settings
-        filters = self._filters(resource)
         snapshot = None
         if tracking_for(resource, settings, selection) is not Tracking.NOTHING:
             snapshot = self._open_snapshot(resource, state, logger)
-        plan = decide(
-            resource,
-            settings,
-            state,
-            selection=selection,
-            filters_digest=filters.digest,
-            has_baseline=snapshot is not None and snapshot.has_baseline,
-            now=datetime.now(timezone.utc),
+        # Before the key is accepted, one list alone has to find out whether it is.
+        planned = self.read_ahead.take(name, begins_next=self.client.has_accepted_key) or self._planned_list(
+            resource, state, selection, has_baseline=snapshot is not None and snapshot.has_baseline
         )
+        plan, filters = planned.plan, planned.filters
         logger.debug("%s: plan: %s", name, plan)
         if settings.detect_deletes and not plan.detects_deletes and not selection.is_connection_test:
             logger.info("%s: cannot detect deletes, because the API cannot read its rows by id", name)
@@ -218,7 +216,8 @@ class SyncContext:
                 resource=resource,
                 record_builder=self.record_builder(name),
                 filters=filters,
-                list_reader=self._list_reader(resource, plan, filters),
+                list_reader=planned.reader,
+                rows=planned.rows,
                 details=RowDetails(self.client, resource, settings.read_options) if plan.reads_details else None,
                 tracker=tracker,
                 delete_detector=self._delete_detector(resource, plan, logger) if plan.detects_deletes else None,
@@ -231,6 +230,27 @@ class SyncContext:
             summary=self.summary,
             logger=logger,
         )
+
+    def begin_list(self, name: str, state: State, selection: StreamSelection) -> PlannedList | None:
+        """Return the list of a stream whose turn is still to come.
+
+        None if its rows depend on when they are read (beside a snapshot, behind webhooks), on another list (names in
+        filters), or if it may not exist.
+        """
+        resource, settings = BY_NAME[name], self.settings
+        has_to_wait = (
+            tracking_for(resource, settings, selection) is not Tracking.NOTHING
+            or settings.webhook_token
+            or settings.filters.get(name)
+            or settings.profile.is_unavailable(resource)
+            or selection.is_connection_test
+        )
+        if has_to_wait:
+            return None
+        try:
+            return self._planned_list(resource, state, selection, has_baseline=False)
+        except ConfigError:  # the state is not valid, which ends the run when its turn comes
+            return None
 
     def facts(self) -> RunFacts:
         """Return what the run has come to, for its history. May be called by another thread."""
@@ -252,6 +272,7 @@ class SyncContext:
 
         The client stays open: prefetched pages may still be under way, and would fail and be retried.
         """
+        self.read_ahead.close()
         for name in ("_snapshot", "inbox", "_written_rows"):
             if database := vars(self).pop(name, None):
                 database.close()
@@ -283,6 +304,22 @@ class SyncContext:
             snapshot.close()
             raise error
         logger.warning("%s", error.one_line)
+
+    def _planned_list(
+        self, resource: Resource, state: State, selection: StreamSelection, *, has_baseline: bool
+    ) -> PlannedList:
+        filters = self._filters(resource)
+        plan = decide(
+            resource,
+            self.settings,
+            state,
+            selection=selection,
+            filters_digest=filters.digest,
+            has_baseline=has_baseline,
+            now=datetime.now(timezone.utc),
+        )
+        reader = self._list_reader(resource, plan, filters)
+        return PlannedList(plan, filters, reader, reader.rows())
 
     def _list_reader(self, resource: Resource, plan: SyncPlan, filters: Filters) -> ListReader:
         options = replace(self.settings.read_options, query=dict(resource.with_custom_fields_params))

@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 import time
 from collections.abc import Generator, Iterable, Iterator, Mapping
+from contextlib import closing
 from dataclasses import dataclass, field, replace
 from enum import Enum, auto
 from itertools import chain
@@ -60,6 +61,7 @@ class StreamSyncParts:
     record_builder: RecordBuilder
     filters: Filters
     list_reader: ListReader
+    rows: Generator[list[Row], None, None]
     details: RowDetails | None
     tracker: ChangeTracker | None
     delete_detector: DeleteDetector | None
@@ -172,8 +174,9 @@ class StreamSync:
 
     def _batches(self) -> Iterator[Batch]:
         rate = self._settings.client.requests_per_second if self._settings.client else 0
-        with Progress(self._name, self._list_reader, lambda: self.request_count, rate, self._logger):
-            pages = self._list_reader.rows()
+        progress = Progress(self._name, self._list_reader, lambda: self.request_count, rate, self._logger)
+        with progress, closing(self._parts.rows):
+            pages: Iterator[list[Row]] = self._parts.rows
             if self._parts.hinted_rows:
                 pages = yield from self._hinted_batches(self._parts.hinted_rows, pages)
             rows_to_emit = self._rows_to_emit(pages)
