@@ -21,6 +21,7 @@ import tempfile
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 from typing import NamedTuple
 
@@ -59,8 +60,7 @@ class Reader:
                 return seconds, Output(_digest([ids.strip()]), "")
             environment["PYTHONPATH"] = str(self.folder)
             command = [self.python, "-m", "tap_fieldpulse"]
-            catalog = _catalog(command, environment, stream)
-            (folder / "catalog.json").write_text(json.dumps(catalog))
+            (folder / "catalog.json").write_text(_catalog(self, stream))
             config = {"api_key": KEY, "api_url": f"{url}/{rows}"}
             (folder / "config.json").write_text(json.dumps(config))
             files = ["--config", f"{name}/config.json", "--catalog", f"{name}/catalog.json"]
@@ -119,13 +119,17 @@ def _run(command: list[str], environment: Mapping[str, str], path: Path) -> floa
     return usage.ru_utime + usage.ru_stime
 
 
-def _catalog(command: list[str], environment: Mapping[str, str], stream: str) -> dict[str, object]:
-    ended = subprocess.run([*command, "--discover"], capture_output=True, check=True, env=environment, cwd="/")
-    catalog: dict[str, list[dict[str, list[dict[str, dict[str, object]]]]]] = json.loads(ended.stdout)
+@cache
+def _catalog(reader: Reader, stream: str) -> str:
+    """Return the catalog of a tap, with one stream selected."""
+    command = [reader.python, "-m", "tap_fieldpulse", "--discover"]
+    environment = {**os.environ, "PYTHONPATH": str(reader.folder)}
+    ended = subprocess.run(command, capture_output=True, check=True, env=environment, cwd="/")
+    catalog = json.loads(ended.stdout)
     for entry in catalog["streams"]:
         root = next(metadata for metadata in entry["metadata"] if not metadata["breadcrumb"])
         root["metadata"]["selected"] = entry["tap_stream_id"] == stream
-    return catalog
+    return json.dumps(catalog)
 
 
 def _output(path: Path) -> Output:

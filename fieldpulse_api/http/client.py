@@ -145,10 +145,10 @@ class Client:
         if content and len(content) > _MAX_BODY_BYTES:
             what = f"The request body has {len(content) / 2**20:.1f} MB; FieldPulse's gateway accepts 10 MB."
             raise RecordInvalid(what, where=where, hint="make the record smaller")
+        query = f"?{httpx.QueryParams(params)}" if params else ""  # as `params=`, httpx would parse the URL twice
         request = self._http.build_request(
             method,
-            self.settings.api_url + path,
-            params=params,
+            f"{self.settings.api_url}{path}{query}",
             content=content,
             headers=None if body is None else {"content-type": "application/json"},
             extensions={} if method == "GET" else _trace_extension(self._check_before_write),

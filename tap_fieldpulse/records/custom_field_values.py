@@ -60,11 +60,12 @@ class CustomFieldValues:
 
         Values without a definition, and those that do not match their type, are added to `unexpected`.
         """
-        columns = [row[name] for name in VALUE_COLUMNS if isinstance(row.get(name), list)]
-        if not columns:
-            return None
-        values = dict(self._empty)
-        for entries in columns:
+        values: dict[str, Any] | None = None
+        for column in VALUE_COLUMNS:
+            entries = row.get(column)
+            if not isinstance(entries, list):
+                continue
+            values = self._empty.copy() if values is None else values
             for field_id, value in entries_of(entries):
                 name = self._names.get(field_id)
                 if name is None:

@@ -8,7 +8,6 @@ import os
 import signal
 import subprocess
 import termios
-import time
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +16,7 @@ import pytest
 from tap_fieldpulse.tap import TapFieldPulse
 from tests.harness.processes import plugin_command
 from tests.harness.tap_runner import select_streams
+from tests.target.shared import wait_until
 
 PIPE_BYTES = 1 << 16
 FULL = PIPE_BYTES * 3 // 4  # a line that does not fit waits whole
@@ -31,9 +31,8 @@ def test_a_signal_leaves_whole_lines(config: dict[str, Any], tmp_path: Path, unb
     environment = {**os.environ, "PYTHONUNBUFFERED": unbuffered}
     with subprocess.Popen(line, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, env=environment) as process:
         assert process.stdout
-        deadline = time.monotonic() + 60
-        while waiting_bytes(process.stdout.fileno()) < FULL and time.monotonic() < deadline:
-            time.sleep(0.02)
+        descriptor = process.stdout.fileno()
+        wait_until(lambda: waiting_bytes(descriptor) >= FULL)
         process.send_signal(signal.SIGTERM)
         output = process.stdout.read()
     assert process.returncode == 128 + signal.SIGTERM
