@@ -20,6 +20,7 @@ from fieldpulse_plugin.history.run_page import RunPage
 from fieldpulse_plugin.sdk import FieldPulsePlugin
 from fieldpulse_plugin.settings import SHARED_SETTINGS
 from tap_fieldpulse.changes.deleted_rows import DELETED_ROWS
+from tap_fieldpulse.reading.filters import check_filters
 from tap_fieldpulse.records.record_builder import SDC_DELETED_AT
 from tap_fieldpulse.singer.change_event_stream import CHANGE_EVENTS, ChangeEventStream
 from tap_fieldpulse.singer.deleted_row_stream import DeletedRowStream
@@ -97,7 +98,7 @@ class TapFieldPulse(FieldPulsePlugin, Tap):
 
         Raises: ConfigError for filters that do not exist; AuthenticationError if there is a key and it is rejected.
         """
-        self.context.check_filters()
+        check_filters(self.settings.filters)
         if self.settings.client is not None:
             self.context.check_key()
         return super().run_discovery()
@@ -150,7 +151,7 @@ class TapFieldPulse(FieldPulsePlugin, Tap):
         one that could not be read.
         """
         context = self.context
-        context.check_filters()
+        check_filters(self.settings.filters)
         self._check_deletes_are_emitted()
         if not any(stream.selected for stream in self.streams.values()):
             self.logger.warning("The catalog selects no stream, so nothing is read")

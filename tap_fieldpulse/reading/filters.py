@@ -16,6 +16,7 @@ from typing import Any
 
 from fieldpulse_api.errors import ConfigError, allowed_and_similar, got_and_allowed
 from fieldpulse_api.reading.pages import Row
+from fieldpulse_api.resources.catalogue import RESOURCES
 from fieldpulse_api.resources.model import Filter, Resource
 from fieldpulse_api.resources.write_model import CodeLabels
 from fieldpulse_api.values.scalars import optional_int, optional_time
@@ -42,6 +43,27 @@ class Filters:
     def matches(self, row: Row) -> bool:
         """Return whether a row passes all filters."""
         return not self.tests or all(test(row) for test in self.tests)
+
+
+def check_filters(filters_of_streams: Mapping[str, Mapping[str, Any]]) -> None:
+    """Check that the filters of the settings exist. Raises: ConfigError."""
+    filters_by_stream = {
+        resource.name: {row_filter.name for row_filter in resource.filters}
+        for resource in RESOURCES
+        if resource.filters
+    }
+    for stream, filters in filters_of_streams.items():
+        names = [
+            ("No stream of this name has filters", stream, set(filters_by_stream)),
+            *(("Unknown filter", name, filters_by_stream.get(stream, set())) for name in filters),
+        ]
+        for problem, name, allowed in names:
+            if name not in allowed:
+                raise ConfigError(
+                    f"{problem}: {got_and_allowed(name, sorted(allowed))}.",
+                    where=f"setting filters.{stream}",
+                    hint="correct the setting",
+                )
 
 
 def read_filters(resource: Resource, setting: Mapping[str, Any], names: ReadNameIndex, zone: tzinfo) -> Filters:

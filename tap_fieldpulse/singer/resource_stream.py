@@ -60,7 +60,7 @@ class ResourceStream(Stream):
     @override
     def schema(self) -> dict[str, Any]:
         """Return the schema for this account; custom field definitions are requested from FieldPulse."""
-        return self._context.record_builder(self.name).schema
+        return self._context.record_builders.of(self.name).schema
 
     @property
     @override
@@ -80,7 +80,7 @@ class ResourceStream(Stream):
     def begin_list(self) -> PlannedList | None:
         """Return this stream's list before its turn, if it need not wait for it. The state is not touched."""
         state = self.tap_state.get("bookmarks", {}).get(self.name, {})
-        return self._context.begin_list(self.name, state, self.selection)
+        return self._context.lists.plan_ahead(self._resource, state, self.selection)
 
     @override
     def get_records(self, context: object) -> Iterable[Record]:

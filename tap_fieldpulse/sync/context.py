@@ -4,29 +4,17 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Mapping
-from dataclasses import replace
-from datetime import datetime, timezone
-from functools import cache, cached_property
+from functools import cached_property
 from typing import Any
 
-from fieldpulse_api.errors import (
-    AuthenticationError,
-    ConfigError,
-    FieldPulseError,
-    RecordError,
-    UnexpectedResponse,
-    got_and_allowed,
-)
+from fieldpulse_api.errors import AuthenticationError, ConfigError, FieldPulseError
 from fieldpulse_api.http.client import Client
 from fieldpulse_api.http.responses import is_unknown_path
 from fieldpulse_api.http.traffic import TrafficFacts
 from fieldpulse_api.reading.account import read_account_id
-from fieldpulse_api.reading.child_lists import ChildLists
-from fieldpulse_api.reading.definitions import read_definitions
 from fieldpulse_api.reading.pages import Pages
 from fieldpulse_api.resources.catalogue import BY_NAME
 from fieldpulse_api.resources.model import Resource
-from fieldpulse_api.values.custom_fields import CUSTOM_FIELDS_PROPERTY, CustomFieldDefinition
 from fieldpulse_plugin.history.facts import RunFacts
 from fieldpulse_plugin.settings import client_settings
 from fieldpulse_plugin.store_urls import url_beside
@@ -34,28 +22,20 @@ from fieldpulse_plugin.written_rows import WrittenRows, open_written_rows
 from tap_fieldpulse.changes.change_tracker import ChangeTracker
 from tap_fieldpulse.changes.delete_detection import DeleteDetector
 from tap_fieldpulse.changes.snapshot import Snapshot, StreamSnapshot
-from tap_fieldpulse.reading.child_list_reader import ChildListReader
 from tap_fieldpulse.reading.event_names import EventNames
-from tap_fieldpulse.reading.filters import Filters, read_filters
-from tap_fieldpulse.reading.list_reader import ListReader, ResourceListReader
-from tap_fieldpulse.reading.name_index import NameIndex, read_name_index
 from tap_fieldpulse.reading.row_details import RowDetails
-from tap_fieldpulse.records.custom_field_values import CustomFieldValues
-from tap_fieldpulse.records.discovery_sample import sample_unknown_fields
-from tap_fieldpulse.records.record_builder import RecordBuilder, RecordOptions
-from tap_fieldpulse.records.shaper import UNEXPECTED
+from tap_fieldpulse.records.record_builders import RecordBuilders
 from tap_fieldpulse.settings import TapSettings
 from tap_fieldpulse.webhooks.hinted_rows import HintedRows
 from tap_fieldpulse.webhooks.inbox import UNREAD_DAYS, Inbox
 
-from .read_ahead import PlannedList, ReadAhead
+from .list_planner import ListPlanner
+from .read_ahead import ReadAhead
 from .run_summary import RunSummary
 from .stream_sync import State, StreamSync, StreamSyncParts
-from .sync_plan import StreamSelection, SyncPlan, Tracking, decide, tracking_for
+from .sync_plan import StreamSelection, SyncPlan, Tracking, tracking_for
 
 Schema = dict[str, Any]
-
-_MAX_PAGE_SIZE = 100  # documented
 
 
 class SyncContext:
@@ -77,10 +57,10 @@ class SyncContext:
     ) -> None:
         self.settings, self.summary = settings, RunSummary()
         self.has_any_state, self.confirmed_sequence = False, 0
-        self._catalog, self._logger, self._consumer = catalog, logger, consumer
+        self._logger, self._consumer = logger, consumer
         self.read_ahead = ReadAhead([], lambda _: None, max_lists=0)
-        self._builders: dict[str, RecordBuilder] = {}
-        self._name_index = cache(self._read_name_index)
+        self.record_builders = RecordBuilders(lambda: self.client, settings, catalog, logger)
+        self.lists = ListPlanner(lambda: self.client, settings)
 
     @cached_property
     def client(self) -> Client:
@@ -151,32 +131,6 @@ class SyncContext:
         except AuthenticationError:
             self.client.get("/jobs", {"limit": "1"})
 
-    def check_filters(self) -> None:
-        """Check that the filters of the settings exist. Raises: ConfigError."""
-        filters_by_stream = {
-            resource.name: {row_filter.name for row_filter in resource.filters}
-            for resource in BY_NAME.values()
-            if resource.filters
-        }
-        for stream, filters in self.settings.filters.items():
-            names = [
-                ("No stream of this name has filters", stream, set(filters_by_stream)),
-                *(("Unknown filter", name, filters_by_stream.get(stream, set())) for name in filters),
-            ]
-            for problem, name, allowed in names:
-                if name not in allowed:
-                    raise ConfigError(
-                        f"{problem}: {got_and_allowed(name, sorted(allowed))}.",
-                        where=f"setting filters.{stream}",
-                        hint="correct the setting",
-                    )
-
-    def record_builder(self, name: str) -> RecordBuilder:
-        """Return what builds a stream's records; custom field definitions are read from the account once."""
-        if name not in self._builders:
-            self._builders[name] = self._make_record_builder(BY_NAME[name])
-        return self._builders[name]
-
     def stream_sync(self, name: str, state: State, logger: logging.Logger, *, selection: StreamSelection) -> StreamSync:
         """Return the sync of one stream, planned and wired. `logger` is that of the stream which emits the result."""
         resource, settings = BY_NAME[name], self.settings
@@ -184,7 +138,7 @@ class SyncContext:
         if tracking_for(resource, settings, selection) is not Tracking.NOTHING:
             snapshot = self._open_snapshot(resource, state, logger)
         # Before the key is accepted, one list alone has to find out whether it is.
-        planned = self.read_ahead.take(name, begins_next=self.client.has_accepted_key) or self._planned_list(
+        planned = self.read_ahead.take(name, begins_next=self.client.has_accepted_key) or self.lists.plan(
             resource, state, selection, has_baseline=snapshot is not None and snapshot.has_baseline
         )
         plan, filters = planned.plan, planned.filters
@@ -214,7 +168,7 @@ class SyncContext:
             plan,
             StreamSyncParts(
                 resource=resource,
-                record_builder=self.record_builder(name),
+                record_builder=self.record_builders.of(name),
                 filters=filters,
                 list_reader=planned.reader,
                 rows=planned.rows,
@@ -230,27 +184,6 @@ class SyncContext:
             summary=self.summary,
             logger=logger,
         )
-
-    def begin_list(self, name: str, state: State, selection: StreamSelection) -> PlannedList | None:
-        """Return the list of a stream whose turn is still to come.
-
-        None if its rows depend on when they are read (beside a snapshot, behind webhooks), on another list (names in
-        filters), or if it may not exist.
-        """
-        resource, settings = BY_NAME[name], self.settings
-        has_to_wait = (
-            tracking_for(resource, settings, selection) is not Tracking.NOTHING
-            or settings.webhook_token
-            or settings.filters.get(name)
-            or settings.profile.is_unavailable(resource)
-            or selection.is_connection_test
-        )
-        if has_to_wait:
-            return None
-        try:
-            return self._planned_list(resource, state, selection, has_baseline=False)
-        except ConfigError:  # the state is not valid, which ends the run when its turn comes
-            return None
 
     def facts(self) -> RunFacts:
         """Return what the run has come to, for its history. May be called by another thread."""
@@ -276,7 +209,7 @@ class SyncContext:
         for name in ("_snapshot", "inbox", "_written_rows"):
             if database := vars(self).pop(name, None):
                 database.close()
-        self._builders.clear()
+        self.record_builders.clear()
 
     def _open_snapshot(self, resource: Resource, state: State, logger: logging.Logger) -> StreamSnapshot:
         generation = state.get("snapshot")
@@ -305,45 +238,6 @@ class SyncContext:
             raise error
         logger.warning("%s", error.one_line)
 
-    def _planned_list(
-        self, resource: Resource, state: State, selection: StreamSelection, *, has_baseline: bool
-    ) -> PlannedList:
-        filters = self._filters(resource)
-        plan = decide(
-            resource,
-            self.settings,
-            state,
-            selection=selection,
-            filters_digest=filters.digest,
-            has_baseline=has_baseline,
-            now=datetime.now(timezone.utc),
-        )
-        reader = self._list_reader(resource, plan, filters)
-        return PlannedList(plan, filters, reader, reader.rows())
-
-    def _list_reader(self, resource: Resource, plan: SyncPlan, filters: Filters) -> ListReader:
-        options = replace(self.settings.read_options, query=dict(resource.with_custom_fields_params))
-        if not resource.supports_page:  # rows beyond the first page may be out of reach
-            options = replace(options, page_size=_MAX_PAGE_SIZE)
-        if resource.parent and plan.bookmark:
-            parents = Pages(self.client, BY_NAME[resource.parent], replace(options, query={}))
-            return ChildListReader(
-                ChildLists(self.client, resource, options, parents),
-                bookmark=plan.bookmark,
-                since=plan.since,
-                full_at=plan.children_full_at,
-                reads_full_list=plan.reads_full_list,
-                skip_deleted=plan.detects_deletes,
-            )
-        return ResourceListReader(
-            Pages(self.client, resource, options),
-            bookmark=plan.bookmark,
-            since=plan.since,
-            reads_full_list=plan.reads_full_list,
-            skip_deleted=plan.detects_deletes,
-            filters=filters if plan.sends_filters else replace(filters, query={}),
-        )
-
     def _delete_detector(self, resource: Resource, plan: SyncPlan, logger: logging.Logger) -> DeleteDetector:
         settings = self.settings
         return DeleteDetector(
@@ -361,46 +255,3 @@ class SyncContext:
         sequence = HintedRows.last_sequence(state)
         named = self.inbox.named_rows(self.account, resource.singular, sequence, at_most=HintedRows.MAX_ROWS + 1)
         return HintedRows(named, self.client, resource, self.settings.read_options, logger)
-
-    def _filters(self, resource: Resource) -> Filters:
-        filters = self.settings.filters.get(resource.name) or {}
-        return read_filters(resource, filters, self._name_index, self.settings.zone) if filters else Filters()
-
-    def _read_name_index(self, stream: str, columns: str) -> NameIndex:
-        return read_name_index(self.client, self.settings.read_options, stream, columns)
-
-    @cached_property
-    def _definitions(self) -> list[CustomFieldDefinition]:
-        """Return the account's custom field definitions; none if its plan does not allow reading them."""
-        try:
-            return read_definitions(self.client, self.settings.read_options)
-        except (RecordError, UnexpectedResponse, AuthenticationError) as error:  # a wrong key fails the first list too
-            self._logger.warning(
-                "Custom fields are emitted by id, because their names cannot be read: %s", error.one_line
-            )
-            return []
-
-    def _make_record_builder(self, resource: Resource) -> RecordBuilder:
-        settings, has_key = self.settings, self.settings.client is not None
-        catalog_properties = (self._catalog or {}).get(resource.name, {}).get("properties", {})
-        custom_fields = None
-        if resource.custom_field_object and settings.custom_fields == "typed" and has_key:
-            known = catalog_properties.get(CUSTOM_FIELDS_PROPERTY, {}).get("properties", {})
-            custom_fields = CustomFieldValues(self._definitions, resource.custom_field_object, known)
-            for change in custom_fields.changes:
-                self._logger.warning("%s: since the catalog was made, custom %s", resource.name, change)
-        labels = {f"{code_labels.column}_label" for code_labels in resource.code_labels}
-        catalogue_names = {*resource.schema["properties"], CUSTOM_FIELDS_PROPERTY, UNEXPECTED, *labels}
-        extra = {name: schema for name, schema in catalog_properties.items() if name not in catalogue_names}
-        if self._catalog is None and settings.sample_on_discovery and has_key:
-            extra = sample_unknown_fields(self.client, resource, settings.read_options, self._logger)
-        if resource.name in settings.detail_streams:
-            extra = {**resource.detail_properties, **extra}
-        options = RecordOptions(
-            zone=settings.zone,
-            add_labels=settings.add_labels,
-            decimals_as_numbers=settings.decimals_as_numbers,
-            flattening_depth=settings.flattening_depth,
-            has_delete_records=settings.detect_deletes and settings.delete_records,
-        )
-        return RecordBuilder(resource, options, custom_fields=custom_fields, extra_properties=extra)

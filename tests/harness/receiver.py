@@ -13,7 +13,7 @@ import tempfile
 import time
 import urllib.request
 from collections.abc import Iterator
-from contextlib import closing, contextmanager
+from contextlib import closing, contextmanager, suppress
 from dataclasses import dataclass
 from datetime import datetime, timedelta, timezone
 from pathlib import Path
@@ -112,7 +112,11 @@ class ReceiverProcess:
 
     def count_sockets(self) -> int:
         """Return the number of its open sockets."""
-        return sum("socket:" in str(file.readlink()) for file in Path(f"/proc/{self.process.pid}/fd").iterdir())
+        count = 0
+        for file in Path(f"/proc/{self.process.pid}/fd").iterdir():
+            with suppress(FileNotFoundError):  # closed since it was listed
+                count += "socket:" in str(file.readlink())
+        return count
 
     def stop(self, signal_number: int) -> int:
         """Send a signal and return the exit status."""
