@@ -69,7 +69,7 @@ answers: $(VENV)/dev ## ask the questions of docs/guides/questions-in-sql.md of 
 recipes: $(VENV)/dev $(VENV)/demo ## run each recipe by Meltano on the sandbox until it has nothing to do, compare the rows (8 minutes)
 	PATH=$(CURDIR)/$(BIN):$$PATH $(BIN)/python -m tests.recipes
 
-airbyte: $(VENV)/dev ## run airbyte/manifest.yaml in Airbyte's own runtimes on the sandbox, compare the records with the tap's (5 minutes)
+airbyte: $(VENV)/dev ## run airbyte/manifest.yaml in Airbyte's own runtimes on the sandbox, compare the records with the tap's (5 to 12 minutes)
 	$(BIN)/python -m tests.airbyte
 
 bench: $(VENV)/dev ## measure reading and writing against the sandbox, CPU beside an older build, and a history of 10,000 runs

@@ -19,7 +19,6 @@ from datetime import datetime, timezone
 from decimal import Decimal
 from pathlib import Path
 
-from fieldpulse_api.http.rate_limiter import MAX_PACE
 from fieldpulse_api.resources.catalogue import BY_NAME
 from fieldpulse_sandbox.sandbox import Sandbox
 from fieldpulse_sandbox.server.recorded_request import RecordedRequest
@@ -116,17 +115,21 @@ def check_next_sync(runtime: Runtime) -> Iterator[str]:
 
 
 def check_rate(runtime: Runtime) -> Iterator[str]:
-    """Yield how many requests of all streams arrived in a second, if FieldPulse would reject them."""
-    with Sandbox(customers=400, api_key=KEY, rate_limit=50, latency_ms=20) as sandbox:
+    """Yield whether the streams together send more than the rate, or much less: then this shows nothing.
+
+    The rate is low, so that a busy machine reaches it. Requests arrive a little later than they are sent, each by its
+    own delay.
+    """
+    rate, delays = 10, 5
+    with Sandbox(customers=_CUSTOMERS, api_key=KEY) as sandbox:
         streams = runtime.discover(sandbox)
         sandbox.requests.clear()
-        result = runtime.read(sandbox, streams.values())
+        runtime.read(sandbox, streams.values(), config={"requests_per_second": rate})
         times = sorted(request.arrived_at for request in sandbox.requests)
         most = max(sum(start <= time < start + 1 for time in times) for start in times)
-        rejected = sum(request.status != 200 for request in sandbox.requests)
-        print(f"{len(times)} requests, {most} in the fullest second, {rejected} rejected", flush=True)
-        if rejected or result.status or most < MAX_PACE / 2:
-            yield f"{rejected} rejected, {most} in the fullest second, exit status {result.status}"
+        print(f"{len(times)} requests of {len(streams)} streams, {most} in the fullest second", flush=True)
+        if not rate - delays <= most <= rate + delays:
+            yield f"{most} requests in a second, the rate is {rate}"
 
 
 def check_failures(runtime: Runtime) -> Iterator[str]:
@@ -177,7 +180,7 @@ def check_pyairbyte(runtime: Runtime) -> Iterator[str]:
                 return
             tables = json.loads(Path(f"{database}.json").read_text())
             for name, records in records_of_the_tap(sandbox).items():
-                if {row["id"] for row in tables[name]} != {record["id"] for record in records}:
+                if sorted(row["id"] for row in tables[name]) != sorted(record["id"] for record in records):
                     yield f"{name}: {len(tables[name])} rows, the tap has {len(records)}"
             totals = sum(Decimal(row["total"]) for row in tables["invoices"])
             expected = sum(Decimal(row["total"]) for row in sandbox.rows("invoices"))

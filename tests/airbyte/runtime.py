@@ -103,6 +103,7 @@ class Runtime:
         *,
         is_incremental: bool = False,
         state: list[Message] | None = None,
+        config: Mapping[str, Any] | None = None,
     ) -> Result:
         """Read streams of `discover`, with the state of an earlier read."""
         configured = [
@@ -114,4 +115,4 @@ class Runtime:
             for stream in streams
         ]
         files = {} if state is None else {"state": state}
-        return self.run("read", sandbox, catalog={"streams": configured}, **files)
+        return self.run("read", sandbox, config=config, catalog={"streams": configured}, **files)
