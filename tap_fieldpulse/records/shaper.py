@@ -11,6 +11,7 @@ import re
 from collections import Counter, defaultdict
 from collections.abc import Mapping
 from datetime import timezone, tzinfo
+from decimal import Decimal
 from functools import lru_cache
 from typing import Any
 
@@ -54,11 +55,16 @@ _FITS = {
     "string": "{v}.__class__ is str",
     "boolean": "{v}.__class__ is bool",
     "integer": f"{{v}}.__class__ is int and {_LEAST} <= {{v}} <= {_MOST}",
+    "number": "{v}.__class__ is int or {v}.__class__ is Decimal",
     "x-singer.decimal": "{v}.__class__ is str and is_plain_decimal({v})",
+    "any": "{v}.__class__ is not dict and {v}.__class__ is not list",
 }
 """The usual values of a type, see `Field`."""
 _NAMES = {
-    "is_plain_decimal": re.compile(rf"-?(0|[1-9]\d{{0,{PRECISION - SCALE - 1}}})(\.\d{{1,{SCALE}}})?\Z", re.ASCII).match
+    "Decimal": Decimal,
+    "is_plain_decimal": re.compile(
+        rf"-?(0|[1-9]\d{{0,{PRECISION - SCALE - 1}}})(\.\d{{1,{SCALE}}})?\Z", re.ASCII
+    ).match,
 }
 _ELEMENT = "[]"
 """Stands for the index of an element in the path of a value."""
