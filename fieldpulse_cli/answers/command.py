@@ -68,7 +68,7 @@ def create(names: tuple[str, ...], schema: str, timezone: str, into: str, url: s
         for answer in possible:
             create_view(execute, answer, warehouse, into)
     for name, consequence in _SETTINGS.items():
-        if name in warehouse.without and (name != "custom_status" or "estimates" not in warehouse.without):
+        if name in warehouse.without:
             click.echo(consequence, err=True)
     click.echo(f"Created {len(possible)} views in the schema {into}: {', '.join(answer.name for answer in possible)}")
 

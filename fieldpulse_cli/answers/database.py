@@ -15,7 +15,7 @@ from fieldpulse_plugin.database import engine_of
 from fieldpulse_plugin.output import hide
 
 from .answer import Answer
-from .warehouse import OPTIONAL, Warehouse
+from .warehouse import OPTIONAL, OPTIONAL_COLUMN, Warehouse
 
 Execute = Callable[[str], list[tuple[Any, ...]]]
 """Runs a statement, and returns its rows."""
@@ -60,8 +60,9 @@ def missing_from(execute: Execute, schema: str) -> frozenset[str]:
             where="--schema",
             hint=f"use the loader's default_target_schema{': ' if others else ''}{', '.join(sorted(others))}",
         )
-    missing = {name for name in OPTIONAL if name not in tables} - {"custom_status"}
-    return frozenset(missing | ({"custom_status"} if ("estimates", "custom_status") not in columns[schema] else set()))
+    table, column = OPTIONAL_COLUMN
+    missing = {name for name in OPTIONAL if name not in tables} - {column}
+    return frozenset(missing | ({column} if table in tables and OPTIONAL_COLUMN not in columns[schema] else set()))
 
 
 def create_view(execute: Execute, answer: Answer, warehouse: Warehouse, into: str) -> None:

@@ -27,8 +27,10 @@ from datetime import datetime
 
 from fieldpulse_api.resources.catalogue import BY_NAME
 
-OPTIONAL = ("deleted_rows", "custom_status", *BY_NAME)
-"""What a warehouse may lack: `deleted_rows` is of `detect_deletes`, the column `custom_status` of `detail_streams`."""
+OPTIONAL_COLUMN = ("estimates", "custom_status")
+"""The table and the column, which is of `detail_streams`."""
+OPTIONAL = ("deleted_rows", OPTIONAL_COLUMN[1], *BY_NAME)
+"""What a warehouse may lack: `deleted_rows` is of `detect_deletes`, the rest are the column and the streams."""
 DERIVED = {
     "customers": {
         "name": "coalesce({display_name}, {company_name}, nullif(concat_ws(' ', {first_name}, {last_name}), ''))",
