@@ -1,8 +1,9 @@
 """CPU per record of the tap, beside another commit of it and dlt's extract step: `python -m benchmarks.cpu COMMIT`.
 
 All read the same prepared pages (`benchmarks.page_server`) in processes of their own, in turn, so that a busy machine
-slows all of them. The least CPU of several rounds counts, as the operating system accounts for it. A short list is read
-as well: what it costs is start-up, and is subtracted. No ratio is printed for runs that read different rows.
+slows all of them. CPU is what the operating system accounts to the process, and the ratio is the median of the rounds'
+ratios. A short list is read as well: what it costs is start-up, and is subtracted. No ratio is printed for runs that
+read different rows.
 
 `--dlt PYTHON` names a Python that has dlt. `--same-output` demands that both builds write the same bytes, but for
 `time_extracted`.
@@ -23,6 +24,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
+from statistics import median
 from typing import NamedTuple
 
 from .page_server import KEY, STREAMS
@@ -81,28 +83,26 @@ def main() -> None:
     with _worktree(options.commit) as folder, _server(options.rows) as url:
         readers = [Reader(options.commit, folder), Reader("this build", ROOT)]
         readers += [Reader("dlt", ROOT, options.dlt)] if options.dlt else []
-        print(f"{'stream':10} {'reader':12} {'start-up s':>10} {'µs/record':>10} {'this build is':>14}")
+        print(f"{'stream':10} {'reader':12} {'least µs':>10} {'median µs':>10} {'this build is':>14}")
         for stream in options.streams:
             _measure(readers, url, stream, options)
 
 
 def _measure(readers: list[Reader], url: str, stream: str, options: argparse.Namespace) -> None:
-    runs = [
-        {
-            reader.name: (reader.seconds(url, stream, SHORT), reader.seconds(url, stream, options.rows))
-            for reader in readers
-        }
-        for _ in range(options.rounds)
-    ]
-    outputs = {name: output for name, (_, (_, output)) in runs[0].items()}
-    if len({output.ids for output in outputs.values()}) > 1:
-        raise SystemExit(f"{stream}: no ratio, because the runs read different rows")
-    short = {name: min(run[name][0][0] for run in runs) for name in outputs}
-    long = {name: min(run[name][1][0] for run in runs) for name in outputs}
-    costs = {name: (long[name] - short[name]) / (options.rows - SHORT) for name in outputs}
-    for name, cost in costs.items():
-        ratio = f"{costs['this build'] / cost:.2f} of it" if name != "this build" else ""
-        print(f"{stream:10} {name[:12]:12} {short[name]:10.2f} {cost * 1e6:10.1f} {ratio:>14}", flush=True)
+    costs: dict[str, list[float]] = {reader.name: [] for reader in readers}
+    for _ in range(options.rounds):
+        outputs = {}
+        for reader in readers:
+            start_up, _ = reader.seconds(url, stream, SHORT)
+            seconds, outputs[reader.name] = reader.seconds(url, stream, options.rows)
+            costs[reader.name].append((seconds - start_up) / (options.rows - SHORT))
+        if len({output.ids for output in outputs.values()}) > 1:
+            raise SystemExit(f"{stream}: no ratio, because the runs read different rows")
+    for name, others in costs.items():
+        ratios = [own / other for own, other in zip(costs["this build"], others, strict=True)]
+        ratio = f"{median(ratios):.2f} of it" if name != "this build" else ""
+        figures = f"{min(others) * 1e6:10.1f} {median(others) * 1e6:10.1f}"
+        print(f"{stream:10} {name[:12]:12} {figures} {ratio:>14}", flush=True)
     if options.same_output and len({outputs[name].everything for name in (options.commit, "this build")}) > 1:
         raise SystemExit(f"{stream}: the output differs from that of {options.commit}")
 
