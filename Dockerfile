@@ -10,7 +10,7 @@ COPY fieldpulse_sandbox fieldpulse_sandbox
 COPY tap_fieldpulse tap_fieldpulse
 COPY target_fieldpulse target_fieldpulse
 RUN python -m venv /opt/fieldpulse \
-    && /opt/fieldpulse/bin/pip install --no-cache-dir '.[postgres,report,webhooks]'
+    && /opt/fieldpulse/bin/pip install --no-cache-dir '.[postgres,redis,report,webhooks]'
 
 FROM python:3.13-slim-bookworm AS build-meltano
 # The versions with which the tests of this project have loaded every stream (docs/operations/works-with.md).

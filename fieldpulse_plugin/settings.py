@@ -57,11 +57,20 @@ SHARED_SETTINGS: dict[str, dict[str, Any]] = {
     },
     "rate_limit_store": {
         "type": "string",
-        "enum": ["file", "memory"],
+        "writeOnly": True,  # a URL may hold a password
         "default": "file",
         "title": "Rate limit store",
         "description": "`file`: all processes of this user on this machine share the rate limit of an API key. "
-        "`memory`: each process has its own.",
+        "`memory`: each process has its own. A URL: all machines share it, through Redis (`redis://…` or `rediss://…`, "
+        "with the extra `redis`) or PostgreSQL (`postgresql://…`, with the extra `postgres`).",
+    },
+    "requests_per_second_without_store": {
+        "type": "number",
+        "minimum": 0.001,
+        "maximum": 50,
+        "title": "Requests per second without store",
+        "description": "How many requests each process may start in a second while the server of `rate_limit_store` is "
+        "lost. By default, the run ends.",
     },
     "history_days": {
         "type": "integer",
@@ -127,11 +136,20 @@ def client_settings(config: Mapping[str, Any]) -> ClientSettings:
     values = {name: config.get(name, schema.get("default")) for name, schema in SHARED_SETTINGS.items()}
     api_key = ApiKey.from_config(config)
     hide(api_key.value)
+    requests_per_second, store = min(float(values["requests_per_second"]), MAX_PACE), str(values["rate_limit_store"])
+    open_rate_limiter = None
+    if store not in ("file", "memory"):
+        from .rate_limit_stores.opening import shared_limiter  # noqa: PLC0415  few use it
+
+        rate_without_store = values["requests_per_second_without_store"]
+        share = None if rate_without_store is None else min(float(rate_without_store), requests_per_second)
+        open_rate_limiter = shared_limiter(store, requests_per_second, share)
     return ClientSettings(
         api_key=api_key,
         api_url=str(values["api_url"]),
-        requests_per_second=min(float(values["requests_per_second"]), MAX_PACE),
-        rate_limit_store="memory" if values["rate_limit_store"] == "memory" else "file",
+        requests_per_second=requests_per_second,
+        rate_limit_store="memory" if store == "memory" else "file",
+        open_rate_limiter=open_rate_limiter,
         timeout_seconds=float(values["timeout_seconds"]),
         zone=time_zone(config),
         profile=account_profile(config),

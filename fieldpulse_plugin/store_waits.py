@@ -92,8 +92,8 @@ def set_sqlite_pragmas(connection: sqlite3.Connection) -> None:
         connection.execute(f"PRAGMA {pragma}")
 
 
-def postgresql_connections(store: str) -> type[Connection[Any]]:
-    """Return the class of connections to a store in PostgreSQL. It may be silent for `SILENCE_SECONDS`.
+def postgresql_connections(store: str, *, silence_seconds: float = SILENCE_SECONDS) -> type[Connection[Any]]:
+    """Return the class of connections to a store in PostgreSQL. It may be silent for `silence_seconds`.
 
     Raises: ImportError without psycopg.
     """
@@ -116,7 +116,7 @@ def postgresql_connections(store: str) -> type[Connection[Any]]:
             """Wait for the server. All that psycopg sends after the connect waits for its answer here."""
             no_answer = psycopg.OperationalError(NO_ANSWER)
             try:
-                return super().wait(_limited(gen, _Wait(store, SILENCE_SECONDS), no_answer), *arguments, **options)
+                return super().wait(_limited(gen, _Wait(store, silence_seconds), no_answer), *arguments, **options)
             except BaseException as error:
                 if error is no_answer or not isinstance(error, Exception):  # a signal, in the middle of a statement
                     self.close()

@@ -31,7 +31,7 @@ NEEDS_EXTRA = {
     ("fieldpulse-sandbox",): "sandbox",
 }
 """Commands without the extra that each needs."""
-_WITHOUT_COMMAND = {"dev", "demo", "docs", "release"}
+_WITHOUT_COMMAND = {"dev", "demo", "docs", "redis", "release"}
 _SECONDS = 300
 
 

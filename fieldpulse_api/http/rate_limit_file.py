@@ -19,7 +19,7 @@ from typing_extensions import override
 
 from fieldpulse_api.errors import ConfigError
 
-from .rate_limiter import RateLimiter, SlotState
+from .rate_limiter import LocalRateLimiter, SlotState
 
 _LOGGER = logging.getLogger(__name__)
 _LOGGED_LOCK_SECONDS = 1.0
@@ -28,7 +28,7 @@ _MAX_LOCK_SECONDS = 5.0
 _MAX_POLL_SECONDS = 0.05
 
 
-class SharedFileRateLimiter(RateLimiter):
+class SharedFileRateLimiter(LocalRateLimiter):
     """A rate limiter for all processes of this machine that open the same file.
 
     The file holds the numbers of `SlotState`. A `flock` covers each read and write of them, and ends with the process
@@ -41,6 +41,7 @@ class SharedFileRateLimiter(RateLimiter):
     Raises: ConfigError if the file cannot be opened, read or written.
     """
 
+    scope = "all processes of this user"
     _FORMAT = struct.Struct("<dddd")
 
     def __init__(self, requests_per_second: float, path: Path, **clocks: Callable[..., float | None]) -> None:
@@ -116,8 +117,12 @@ def rate_limit_path(api_key: str) -> Path:
     cron job, a service and a shell set differently. `/dev/shm` also stays shared under systemd's PrivateTmp.
     """
     folder = Path("/dev/shm" if os.access("/dev/shm", os.W_OK) else "/tmp")  # noqa: S108  see _open_private
-    name = hashlib.sha256(api_key.encode()).hexdigest()[:16]
-    return folder / f"fieldpulse-{os.getuid()}" / f"rate-limit-{name}"
+    return folder / f"fieldpulse-{os.getuid()}" / f"rate-limit-{key_hash(api_key)}"
+
+
+def key_hash(api_key: str) -> str:
+    """Return what names a key where its limit is shared: 16 hexadecimal digits."""
+    return hashlib.sha256(api_key.encode()).hexdigest()[:16]
 
 
 @contextmanager

@@ -1,4 +1,4 @@
-"""The rate limiter: one request per slot, shared by all threads and processes that use an API key.
+"""The rate limiter: one request per slot, shared by all threads, processes or machines that use an API key.
 
 FieldPulse rejects the 51st request of any sliding second. Fixed windows and token buckets let through bursts that it
 rejects; evenly spaced slots do not.
@@ -22,17 +22,39 @@ _LOGGER = logging.getLogger(__name__)
 MAX_PACE = 45
 """Requests per second of which FieldPulse rejects none: 51 start within 1.09 s or more, see `RateLimiter`."""
 MAX_PAUSE_SECONDS = 60.0
-_MAX_SECONDS_AHEAD = 120.0
-_MAX_ROOM_SECONDS = 3600.0
-_SECONDS_BEFORE_START = 1.0
+MAX_SECONDS_AHEAD = 120.0
+MAX_ROOM_SECONDS = 3600.0
+SECONDS_BEFORE_START = 1.0
 _LOGGED_FROM_SECONDS = 1.0
+
+
+class Operation(NamedTuple):
+    """What is done to the state at once: reserve the next slot with its room, begin a pause, or (both 0) look at it.
+
+    Units: seconds.
+    """
+
+    room: float = 0.0
+    pause: float = 0.0
+
+
+class View(NamedTuple):
+    """The state after an operation, and the time of the clock by which it was carried out.
+
+    `slot` is the reserved slot, or the one that would be reserved if it were not too far ahead.
+    """
+
+    now: float
+    slot: float
+    began_at: float
+    paused_until: float
 
 
 @dataclass
 class SlotState:
     """The next free slot, the end of a pause, the last reserved slot, and when this state began.
 
-    All are in seconds of the system-wide monotonic clock.
+    All are in seconds of one clock for all who share the state: that of the machine, or of the store.
 
     Invariant: a reserved slot is followed by its room, at least one interval (1/rate seconds), without another slot,
     and none lies in the past or in a pause. No sliding second therefore holds more slots than the rate, whoever
@@ -48,32 +70,43 @@ class SlotState:
     def restart(self, now: float, interval: float) -> None:
         """Replace a state that is missing or damaged. The first slot waits for requests that it did not count."""
         self.began_at = self.reserved_at = now
-        self.free_at, self.paused_until = now + max(_SECONDS_BEFORE_START, interval), 0.0
+        self.free_at, self.paused_until = now + max(SECONDS_BEFORE_START, interval), 0.0
 
     def is_valid(self, now: float) -> bool:
         """Return whether a process can have written this state since the machine was started, and with it the clock."""
         return (
             all(map(math.isfinite, astuple(self)))
             and 0 <= self.began_at <= now
-            and self.began_at <= self.reserved_at <= now + _MAX_SECONDS_AHEAD
-            and self.reserved_at <= self.free_at <= self.reserved_at + _MAX_ROOM_SECONDS
+            and self.began_at <= self.reserved_at <= now + MAX_SECONDS_AHEAD
+            and self.reserved_at <= self.free_at <= self.reserved_at + MAX_ROOM_SECONDS
             and 0 <= self.paused_until <= now + MAX_PAUSE_SECONDS
         )
 
-    def next_slot(self, now: float) -> float:
-        """Return the next slot."""
-        return max(now, self.free_at, self.paused_until)
+    def apply(self, operation: Operation, now: float) -> View:
+        """Carry an operation out. No slot more than two minutes ahead is reserved; a pause takes at most a minute."""
+        slot = max(now, self.free_at, self.paused_until)
+        if operation.room and not is_too_far(slot, now):
+            self.reserve(slot, operation.room)
+        if operation.pause:
+            self.paused_until = max(self.paused_until, now + min(operation.pause, MAX_PAUSE_SECONDS))
+        return View(now, slot, self.began_at, self.paused_until)
 
     def reserve(self, slot: float, room: float) -> None:
         """Reserve the next slot."""
         self.reserved_at, self.free_at = slot, slot + room
 
 
+def is_too_far(slot: float, now: float) -> bool:
+    """Return whether a slot is too far ahead to be reserved now."""
+    return slot - now > MAX_SECONDS_AHEAD
+
+
 class Reservation(NamedTuple):
-    """A slot in the state that began at `began_at`."""
+    """A slot in the state that began at `began_at`, and how long to wait for it."""
 
     slot: float
     began_at: float
+    seconds: float
 
 
 class RateLimiter(ABC):
@@ -89,7 +122,15 @@ class RateLimiter(ABC):
     At a rate of 45, 51 requests start within 1.09 seconds or more: 89 ms remain for their ways to the server to differ.
 
     Slots are reserved at most two minutes ahead. Whoever finds the queue longer asks again later.
+
+    The state may have another clock than the process. The wait for a slot is then measured from the store's answer: the
+    start is late by the way of that answer, never early.
     """
+
+    scope = "each process"
+    """Who shares the limit."""
+    _tolerated_seconds = 0.0
+    """A slot that is late by this has not expired, even if its room has ended."""
 
     def __init__(
         self,
@@ -103,57 +144,67 @@ class RateLimiter(ABC):
         self._known_pause_until = 0.0  # set by this process, or logged by it
 
     @abstractmethod
-    def _locked_state(self) -> AbstractContextManager[SlotState]:
-        """Yield the state under a lock, and store what the caller changes in it."""
+    def _apply(self, operation: Operation) -> View:
+        """Carry an operation out on the state, at once and alone."""
 
     def acquire(self) -> None:
         """Wait until a request may start."""
         room, was_late = self._interval, False
         while True:
-            slot, began_at = self._reserve(room)
-            self._sleep(max(0.0, slot - self._clock()))
-            with self._locked_state() as state:
-                now = self._clock()
-                is_current = state.began_at == began_at and state.paused_until <= now
-            if now - slot > room:
-                room = min(2 * room, _MAX_ROOM_SECONDS) if was_late else room
+            slot, began_at, seconds = self._reserve(room)
+            due_at = self._clock() + seconds
+            self._sleep(seconds)
+            view = self._apply(Operation())
+            late_seconds = max(view.now - slot, self._clock() - due_at)
+            if late_seconds > max(room, self._tolerated_seconds):
+                room = min(2 * room, MAX_ROOM_SECONDS) if was_late else room
                 was_late = True
-            elif is_current:
+            elif view.began_at == began_at and view.paused_until <= view.now:
                 return
 
     def pause(self, seconds: float) -> None:
         """Let no request start for `seconds`, at most a minute."""
-        with self._locked_state() as state:
-            until = self._clock() + min(seconds, MAX_PAUSE_SECONDS)
-            state.paused_until = self._known_pause_until = max(state.paused_until, until)
+        self._known_pause_until = self._apply(Operation(pause=seconds)).paused_until
 
     def _reserve(self, room: float) -> Reservation:
         while True:
-            with self._locked_state() as state:
-                now = self._clock()
-                slot, began_at = state.next_slot(now), state.began_at
-                seconds_too_far = slot - now - _MAX_SECONDS_AHEAD
-                if seconds_too_far <= 0:
-                    state.reserve(slot, room)
-                pause_seconds = state.paused_until - now
-                is_set_by_other = pause_seconds > _LOGGED_FROM_SECONDS and state.paused_until > self._known_pause_until
-                if is_set_by_other:
-                    self._known_pause_until = state.paused_until
-            if is_set_by_other:
+            view = self._apply(Operation(room=room))
+            pause_seconds = view.paused_until - view.now
+            if pause_seconds > _LOGGED_FROM_SECONDS and view.paused_until > self._known_pause_until:
+                self._known_pause_until = view.paused_until
                 _LOGGER.info(
                     "Waiting %.1f s: FieldPulse throttles another process that uses this API key.", pause_seconds
                 )
-            if seconds_too_far <= 0:
-                return Reservation(slot, began_at)
-            self._sleep(seconds_too_far)
+            seconds = view.slot - view.now
+            if not is_too_far(view.slot, view.now):
+                return Reservation(view.slot, view.began_at, seconds)
+            self._sleep(seconds - MAX_SECONDS_AHEAD)
 
 
-class ProcessRateLimiter(RateLimiter):
+class LocalRateLimiter(RateLimiter):
+    """A rate limiter whose state has the clock of this process."""
+
+    @abstractmethod
+    def _locked_state(self) -> AbstractContextManager[SlotState]:
+        """Yield the state under a lock, and store what the caller changes in it."""
+
+    @override
+    def _apply(self, operation: Operation) -> View:
+        with self._locked_state() as state:
+            return state.apply(operation, self._clock())
+
+
+class ProcessRateLimiter(LocalRateLimiter):
     """A rate limiter for the threads of this process."""
 
     def __init__(self, requests_per_second: float, **clocks: Callable[..., float | None]) -> None:
         super().__init__(requests_per_second, **clocks)  # type: ignore[arg-type]
         self._lock, self._state = threading.Lock(), SlotState()
+
+    def restart(self) -> None:
+        """Begin after requests that this limiter did not count."""
+        with self._lock:
+            self._state.restart(self._clock(), self._interval)
 
     @contextmanager
     @override

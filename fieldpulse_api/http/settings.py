@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ipaddress
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import timezone, tzinfo
 from typing import Literal
@@ -25,6 +26,8 @@ _MAX_LABEL_BYTES, _MAX_HOST_BYTES = 63, 253  # RFC 1035
 class ClientSettings:
     """Settings of one client. `zone` is the time zone of API timestamps that carry none.
 
+    `open_rate_limiter` returns the rate limiter of an API key. With it, `rate_limit_store` does not count.
+
     Raises: ConfigError if `api_url` could send the key unencrypted or is not a valid URL.
     """
 
@@ -32,6 +35,7 @@ class ClientSettings:
     api_url: str = API_URL
     requests_per_second: float = 45
     rate_limit_store: Literal["file", "memory"] = "file"
+    open_rate_limiter: Callable[[str], RateLimiter] | None = None
     timeout_seconds: float = 60
     zone: tzinfo = timezone.utc
     profile: AccountProfile = field(default_factory=AccountProfile)
@@ -45,6 +49,8 @@ class ClientSettings:
 
     def rate_limiter(self) -> RateLimiter:
         """Return a rate limiter for the current API key."""
+        if self.open_rate_limiter:
+            return self.open_rate_limiter(self.api_key.value)
         if self.rate_limit_store == "memory":
             return ProcessRateLimiter(self.requests_per_second)
         return SharedFileRateLimiter(self.requests_per_second, rate_limit_path(self.api_key.value))

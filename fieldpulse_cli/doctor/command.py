@@ -131,8 +131,7 @@ def _local_findings(
 ) -> Iterator[Finding]:
     """Yield the findings about this machine: the rate limit, and settings and stores of each configured plugin."""
     yield Finding("ok", "settings", "source", f"{prefix}…")
-    scope = "all processes of this user" if settings.rate_limit_store == "file" else "each process"
-    settings.rate_limiter()
+    scope = settings.rate_limiter().scope
     yield Finding("ok", "rate limit", "store", f"{settings.requests_per_second:g} requests/s for {scope}")
     for entry_point in metadata.entry_points(group="fieldpulse.settings"):
         plugin_prefix = prefixes.get(entry_point.name)

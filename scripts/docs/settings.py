@@ -142,7 +142,7 @@ def _described(name: str, schema: dict[str, Any]) -> dict[str, Any]:
     types = schema.get("type", "string")
     kind = next((each for each in ([types] if isinstance(types, str) else types) if each != "null"), "string")
     setting: dict[str, Any] = {"name": name, "kind": _MELTANO_KINDS.get(kind, kind)}
-    if schema.get("secret"):
+    if schema.get("secret") or schema.get("writeOnly"):
         setting["sensitive"] = True
     if schema.get("format") == "date-time":
         setting["kind"] = "date_iso8601"

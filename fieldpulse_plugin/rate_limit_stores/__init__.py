@@ -1,0 +1,1 @@
+"""Rate limits that several machines share, through Redis or PostgreSQL."""

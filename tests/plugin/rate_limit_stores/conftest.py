@@ -1,0 +1,48 @@
+"""Real stores of rate limits."""
+
+from __future__ import annotations
+
+import uuid
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+
+from fieldpulse_api.http.rate_limiter import RateLimiter
+from fieldpulse_plugin.rate_limit_stores.opening import shared_limiter
+from tests.plugin.rate_limit_stores.redis_server import RedisServer
+
+OpenLimiter = Callable[..., RateLimiter]
+
+
+@pytest.fixture(scope="session")
+def redis_url(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """Start a Redis that no test stops, and return its URL."""
+    server = RedisServer(tmp_path_factory.mktemp("redis"))
+    yield server.url
+    server.kill()
+
+
+@pytest.fixture
+def own_redis(tmp_path: Path) -> Iterator[RedisServer]:
+    """Start a Redis for one test."""
+    server = RedisServer(tmp_path)
+    yield server
+    server.kill()
+
+
+@pytest.fixture(params=["redis", "postgresql"])
+def store_url(request: pytest.FixtureRequest) -> str:
+    """Return the URL of a store, of both kinds."""
+    return str(request.getfixturevalue("redis_url" if request.param == "redis" else "postgres"))
+
+
+@pytest.fixture
+def key() -> str:
+    """Return an API key that no other test has used."""
+    return f"key-{uuid.uuid4()}"
+
+
+def open_limiter(url: str, key: str, rate: float = 10, without_store: float | None = None) -> RateLimiter:
+    """Return the rate limiter of a key."""
+    return shared_limiter(url, rate, without_store)(key)
