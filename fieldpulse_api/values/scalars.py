@@ -67,6 +67,11 @@ def iso_timestamp(time: datetime) -> str:
 def to_utc(value: Any, zone: tzinfo) -> datetime | None:
     """Return the aware UTC time of text or UNIX seconds."""
     if isinstance(value, str):
+        if zone is timezone.utc and value[19:] in _UTC_ENDS and value[4:17:3] in _SEPARATORS and value[11:13] != "24":
+            try:  # as `quick_timestamp`, for nearly all times
+                return datetime.fromisoformat(value[:19] + "+00:00")
+            except ValueError:
+                return _parse_time(value, zone)
         return _parse_time(value.strip(), zone)
     if isinstance(value, int) and not isinstance(value, bool):
         try:
