@@ -15,7 +15,7 @@ from typing import Any
 
 import click
 
-from fieldpulse_api.errors import ConfigError
+from fieldpulse_api.errors import ConfigError, FieldPulseError
 from fieldpulse_api.http.api_key import has_key
 from fieldpulse_api.http.client import Client
 from fieldpulse_api.http.retry import RetryPolicy
@@ -131,8 +131,7 @@ def _local_findings(
 ) -> Iterator[Finding]:
     """Yield the findings about this machine: the rate limit, and settings and stores of each configured plugin."""
     yield Finding("ok", "settings", "source", f"{prefix}…")
-    scope = settings.rate_limiter().scope
-    yield Finding("ok", "rate limit", "store", f"{settings.requests_per_second:g} requests/s for {scope}")
+    yield _rate_limit_finding(settings)
     for entry_point in metadata.entry_points(group="fieldpulse.settings"):
         plugin_prefix = prefixes.get(entry_point.name)
         if plugin_prefix is None or not any(name.startswith(plugin_prefix) for name in environment):
@@ -149,6 +148,15 @@ def _local_findings(
                 store: StoreName = "ledger" if name == "ledger_url" else "snapshot"
                 urls = [str(config[name])] if config.get(name) else [url_in(each, store) for each in all_folders(store)]
                 yield from (store_finding(store, url) for url in urls)
+
+
+def _rate_limit_finding(settings: ClientSettings) -> Finding:
+    rate_limiter = settings.rate_limiter()
+    try:
+        rate_limiter.acquire()
+    except FieldPulseError as error:
+        return Finding("FAIL", "rate limit", "store", error.what, error.hint)
+    return Finding("ok", "rate limit", "store", f"{settings.requests_per_second:g} requests/s for {rate_limiter.scope}")
 
 
 def _prefixes(plugin: str | None) -> dict[str, str]:

@@ -51,6 +51,7 @@ class SharedStoreRateLimiter(RateLimiter):
         self._share: ProcessRateLimiter | None = None  # while the store is lost
         self._try_at = 0.0
         self._unavailable_until, self._reason = 0.0, ""
+        self._logs_from = 0.0
         weakref.finalize(self, store.close)
 
     @override
@@ -91,9 +92,16 @@ class SharedStoreRateLimiter(RateLimiter):
                 attempts += 1
                 if attempts > 1 and self._clock() - began_at >= limit_seconds:
                     raise
-                if attempts == 1 and not self._share:
-                    _LOGGER.warning("Waiting for the rate limit store (%s): connecting again.", lost)
+                self._log_wait(lost)
             self._sleep(_PAUSE_SECONDS)
+
+    def _log_wait(self, lost: StoreLost) -> None:
+        """Log that the threads wait: once for all of them."""
+        with self._lock:
+            now = self._clock()
+            if now >= self._logs_from and not self._share:
+                self._logs_from = now + _RECONNECT_SECONDS + _UNAVAILABLE_SECONDS
+                _LOGGER.warning("Waiting for the rate limit store (%s): connecting again.", lost)
 
     def _is_time_to_try(self) -> bool:
         """Return whether this thread is to try the lost store; the others do not meanwhile."""

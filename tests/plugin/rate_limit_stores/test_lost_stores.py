@@ -3,18 +3,23 @@
 from __future__ import annotations
 
 import os
+import signal
 import subprocess
 import sys
 import threading
 import time
+from pathlib import Path
 
 import psycopg
 import pytest
+from click.testing import CliRunner
 
 from fieldpulse_api.errors import ConfigError, ConnectionFailed
 from fieldpulse_api.http.rate_limit_file import key_hash
+from fieldpulse_cli.doctor.command import doctor
 from fieldpulse_plugin.output import without_secrets
 from fieldpulse_plugin.settings import client_settings
+from fieldpulse_sandbox.sandbox import Sandbox
 from tests.api.http.test_rate_limiter import Clock
 from tests.plugin.rate_limit_stores.conftest import open_limiter
 from tests.plugin.rate_limit_stores.redis_server import RedisServer
@@ -135,6 +140,21 @@ def test_a_dropped_table_and_a_killed_session_are_made_again(postgres: str, key:
         assert limiter._reserve(0.1).began_at == began_at
 
 
+def test_a_session_that_does_not_answer_is_replaced(postgres: str, key: str, caplog: pytest.LogCaptureFixture) -> None:
+    """A server that is stopped ends no wait itself. What it got may still be carried out: then a slot is not used."""
+    limiter = open_limiter(postgres, key)
+    began_at = limiter._reserve(0.1).began_at
+    session = limiter._store._connection.info.backend_pid
+    os.kill(session, signal.SIGSTOP)
+    try:
+        assert limiter._reserve(0.1).began_at == began_at
+    finally:
+        os.kill(session, signal.SIGCONT)
+    assert [record.message for record in caplog.records] == [
+        "Waiting for the rate limit store (it does not answer): connecting again."
+    ]
+
+
 _STOP = """
 import os, signal, sys
 from fieldpulse_plugin.rate_limit_stores import postgresql_store
@@ -157,7 +177,7 @@ def test_a_process_that_is_stopped_with_the_lock_does_not_stop_others(postgres: 
             process.kill()
 
 
-def test_a_wrong_password_is_an_error_of_the_settings(tmp_path, key: str) -> None:
+def test_a_wrong_password_is_an_error_of_the_settings(tmp_path: Path, key: str) -> None:
     """It is not tried again, and no password is shown."""
     server = RedisServer(tmp_path, password="the-right-password")
     try:
@@ -200,3 +220,28 @@ def test_a_missing_extra_is_named(url: str, extra: str, monkeypatch: pytest.Monk
     monkeypatch.setitem(sys.modules, "redis" if extra == "redis" else "psycopg", None)
     with pytest.raises(ConfigError, match=f"needs the extra `{extra}`"):
         client_settings({"api_key": "key", "rate_limit_store": url}).rate_limiter()
+
+
+@pytest.mark.parametrize("password", ["the-right-password", "the-wrong-password"])
+def test_doctor_says_which_store_and_for_whom(
+    tmp_path: Path, shared: Sandbox, monkeypatch: pytest.MonkeyPatch, password: str
+) -> None:
+    """A store that refuses the user is a failure. The password is not shown."""
+    server = RedisServer(tmp_path, password="the-right-password")
+    values = {"KEY": shared.key, "URL": shared.url}
+    for name, value in values.items():
+        monkeypatch.setenv(f"TAP_FIELDPULSE_API_{name}", value)
+    monkeypatch.setenv("TAP_FIELDPULSE_RATE_LIMIT_STORE", server.url.replace("the-right-password", password))
+    monkeypatch.chdir(tmp_path)
+    try:
+        result = CliRunner().invoke(doctor, [])
+    finally:
+        server.kill()
+    line = next(line for line in result.stdout.splitlines() if "rate limit " in line)
+    assert "-password" not in result.output
+    if "wrong" in password:
+        assert line.startswith("FAIL")
+        assert "refuses the user, the password" in line
+    else:
+        assert line.startswith("ok")
+        assert "45 requests/s for all machines that use redis://:***@127.0.0.1" in line
