@@ -72,7 +72,9 @@ recipes: $(VENV)/dev $(VENV)/demo ## run each recipe by Meltano on the sandbox u
 airbyte: $(VENV)/dev ## run airbyte/manifest.yaml in Airbyte's own runtimes on the sandbox, compare the records with the tap's (5 to 12 minutes)
 	$(BIN)/python -m tests.airbyte
 
-bench: $(VENV)/dev ## measure reading and writing against the sandbox, CPU beside an older build, and a history of 10,000 runs
+bench: $(VENV)/dev ## measure the tap beside other readers, reading and writing, CPU, a history of 10,000 runs (40 minutes)
+	$(BIN)/python -m benchmarks.compare --write
+	$(BIN)/python -m scripts.docs
 	$(BIN)/python -m benchmarks.speed
 	$(BIN)/python -m benchmarks.cpu 52738c9
 	$(BIN)/python -m benchmarks.history

@@ -1,14 +1,17 @@
 """A server of prepared pages, so that a benchmark measures the reader: rows of the sandbox, encoded once.
 
-`python -m benchmarks.page_server ROWS` prints its address. `{address}/{n}/jobs` is a list that ends after `n` rows.
+`python -m benchmarks.page_server ROWS [LATENCY_MS]` prints its address. `{address}/{n}/jobs` is a list that ends after
+`n` rows. `{address}/arrivals` returns when requests arrived since it was last read, in seconds.
 """
 
 from __future__ import annotations
 
 import gzip
 import sys
+import time
 from functools import cache
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from typing import ClassVar
 from urllib.parse import parse_qs, urlsplit
 
 import httpx
@@ -48,9 +51,18 @@ class Handler(BaseHTTPRequestHandler):
     protocol_version = "HTTP/1.1"
     disable_nagle_algorithm = True
     lists: Lists
+    latency_seconds = 0.0
+    arrivals: ClassVar[list[float]] = []
 
     def do_GET(self) -> None:
-        """Send a page."""
+        """Send a page after the latency."""
+        if self.path == "/arrivals":
+            body = msgspec.json.encode(self.arrivals)
+            self.arrivals.clear()
+            self._send(body, {})
+            return
+        arrived_at = time.monotonic()
+        self.arrivals.append(arrived_at)
         url = urlsplit(self.path)
         _, length, path = url.path.split("/", 2)
         query = {name: values[-1] for name, values in parse_qs(url.query).items()}
@@ -58,10 +70,13 @@ class Handler(BaseHTTPRequestHandler):
         body = self.lists.page(
             path.replace("-", "_"), int(length), number, limit, is_descending="desc" in query.values()
         )
+        time.sleep(max(0.0, arrived_at + self.latency_seconds - time.monotonic()))
+        self._send(body, {"content-encoding": "gzip"})
+
+    def _send(self, body: bytes, headers: dict[str, str]) -> None:
         self.send_response(200)
-        for name, value in (("content-type", "application/json"), ("content-encoding", "gzip")):
+        for name, value in {"content-type": "application/json", **headers, "content-length": str(len(body))}.items():
             self.send_header(name, value)
-        self.send_header("content-length", str(len(body)))
         self.end_headers()
         self.wfile.write(body)
 
@@ -88,6 +103,7 @@ def _read_rows(client: httpx.Client, name: str, row_count: int) -> list[msgspec.
 def main() -> None:
     """Prepare the lists, print the address, and serve until the process is ended."""
     Handler.lists = Lists(int(sys.argv[1]))
+    Handler.latency_seconds = int(sys.argv[2]) / 1000 if len(sys.argv) > 2 else 0  # noqa: PLR2004
     server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
     server.daemon_threads = True
     print(f"url=http://127.0.0.1:{server.server_address[1]}", flush=True)

@@ -1,0 +1,1 @@
+"""The programs whose reading is compared: ours, an older build of ours, and others that read the same list."""
