@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 
+from fieldpulse_api.errors import ConfigError
 from fieldpulse_api.http.rate_limiter import (
     MAX_PAUSE_SECONDS,
     MAX_ROOM_SECONDS,
@@ -15,6 +17,9 @@ from fieldpulse_api.http.rate_limiter import (
 
 from .store import SILENCE_SECONDS, StoreLost, refusal
 
+_NO_PERMISSION = "can't run this command"  # within a script
+_TEMPORARY = re.compile("LOADING|READONLY|MASTERDOWN|MISCONF|NOREPLICAS|OOM")
+"""What an operator mends, or a failover: Redis accepts no writes."""
 _LIMITS = (MAX_SECONDS_AHEAD, MAX_ROOM_SECONDS, MAX_PAUSE_SECONDS)
 
 
@@ -47,18 +52,26 @@ class RedisStore:
         try:
             answer = self._script(keys=[self._name], args=[*operation, max(SECONDS_BEFORE_START, interval), *_LIMITS])
         except (errors.AuthenticationError, errors.AuthorizationError, errors.NoPermissionError):
-            reason = "it refuses the user, the password or a command"
-            hint = "correct the URL, and let the user run EVALSHA, SCRIPT LOAD and the commands of the script"
-            raise refusal(reason, self._address, hint) from None
+            raise self._refusal() from None
         except errors.TimeoutError:
             raise StoreLost("it does not answer") from None
-        except (errors.BusyLoadingError, errors.ReadOnlyError):
-            raise StoreLost("it is starting, or a replica") from None
-        except errors.ConnectionError:
-            raise StoreLost("no connection to it") from None
         except errors.RedisError as error:
-            raise refusal(type(error).__name__, self._address, "use Redis 5 or later, not a cluster") from None
+            text = str(error)
+            if _NO_PERMISSION in text:
+                raise self._refusal() from None
+            if code := _TEMPORARY.search(text):
+                raise StoreLost(f"it answers {code[0]}") from None
+            if isinstance(error, (errors.ReadOnlyError, errors.OutOfMemoryError)):  # since Redis 7, without the code
+                raise StoreLost("it accepts no writes") from None
+            if isinstance(error, errors.ConnectionError):
+                raise StoreLost("no connection to it") from None
+            hint = "use Redis 5 or later, not a cluster"
+            raise refusal(type(error).__name__, self._address, hint) from None
         return View(*map(float, answer))
+
+    def _refusal(self) -> ConfigError:
+        hint = "correct the URL, and let the user run EVALSHA, SCRIPT LOAD and the commands of the script"
+        return refusal("it refuses the user, the password or a command", self._address, hint)
 
     def close(self) -> None:
         """Close the connections."""

@@ -191,6 +191,30 @@ def test_a_wrong_password_is_an_error_of_the_settings(tmp_path: Path, key: str) 
         server.kill()
 
 
+def test_a_full_redis_is_a_lost_store(own_redis: RedisServer, key: str, caplog: pytest.LogCaptureFixture) -> None:
+    """It answers, but takes no writes until somebody makes room. The share bridges that too."""
+    with own_redis.client() as client:
+        client.config_set("maxmemory", 1)
+    use(open_limiter(own_redis.url, key, without_store=10), Clock()).acquire()
+    assert "The rate limit store is lost (it answers OOM)" in caplog.text
+
+
+@pytest.mark.parametrize(("commands", "is_enough"), [("+info +hmget +hset +expire", True), ("+hset +expire", False)])
+def test_the_rights_that_the_docs_name_are_enough(
+    own_redis: RedisServer, key: str, commands: str, is_enough: bool
+) -> None:
+    """A user of Redis may have these commands and no others."""
+    rights = f"on >the-password ~fieldpulse:* -@all +evalsha +script|load +time {commands}"
+    with own_redis.client() as client:
+        client.execute_command(f"ACL SETUSER limited {rights}")
+    limiter = open_limiter(own_redis.url.replace("redis://", "redis://limited:the-password@"), key)
+    if is_enough:
+        assert limiter._reserve(0.1).seconds == pytest.approx(1.0, abs=1e-6)
+    else:
+        with pytest.raises(ConfigError, match="refuses the user, the password or a command"):
+            limiter.acquire()
+
+
 def test_a_role_that_does_not_exist_is_an_error_of_the_settings(postgres: str, key: str) -> None:
     """PostgreSQL names it in an error without a code."""
     with pytest.raises(ConfigError, match="the user or the database does not exist"):
