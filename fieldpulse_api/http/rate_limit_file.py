@@ -12,7 +12,6 @@ import threading
 import weakref
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
-from dataclasses import astuple
 from pathlib import Path
 
 from typing_extensions import override
@@ -67,7 +66,7 @@ class SharedFileRateLimiter(LocalRateLimiter):
                     state.restart(now, self._interval)
                     os.ftruncate(self._file, 0)
                 yield state
-                after = self._FORMAT.pack(*astuple(state))
+                after = self._FORMAT.pack(*state.numbers)
                 if after != content:
                     os.pwrite(self._file, after, 0)
             finally:

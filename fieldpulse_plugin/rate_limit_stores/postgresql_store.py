@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import threading
 import time
-from dataclasses import astuple
 from typing import TYPE_CHECKING, Any
 
 from fieldpulse_api.http.rate_limiter import Operation, SlotState, View
@@ -97,7 +96,7 @@ class PostgresqlStore:
             state.restart(now, interval)
         view = state.apply(operation, now)
         names = ("free_at", "paused_until", "reserved_at", "began_at")
-        self._connection.execute(_WRITE, {"name": self._name, **dict(zip(names, astuple(state), strict=True))})
+        self._connection.execute(_WRITE, {"name": self._name, **dict(zip(names, state.numbers, strict=True))})
         return view
 
     def _read(self, statements: str) -> tuple[SlotState, float]:
