@@ -121,7 +121,10 @@ def test_an_unread_body_is_not_parsed_as_the_next_request(tmp_path: Path) -> Non
 def test_every_wait_for_a_client_has_an_end(tmp_path: Path) -> None:
     """Clients are disconnected that send nothing, slow heads or slow bodies, or read no responses."""
     with run_receiver(f"sqlite:///{tmp_path}/store.db") as receiver, ExitStack() as stack:
-        own = receiver.count_sockets()
+        with receiver.connect() as first:
+            first.sendall(HEALTH)
+            assert first.recv(15) == b"HTTP/1.1 200 OK"
+            own = receiver.count_sockets() - 1  # now that its event loop runs, which has sockets, too
         silent, slow, later, body, deaf = (stack.enter_context(receiver.connect(buffer_bytes=4096)) for _ in range(5))
         slow.sendall(HEALTH[:-2])
         later.sendall(HEALTH + HEALTH[:-2])
