@@ -13,7 +13,7 @@ import time
 import zlib
 from collections.abc import Iterator
 from contextlib import closing
-from typing import cast
+from typing import Any, cast
 from urllib.request import getproxies, proxy_bypass
 
 import httpx
@@ -107,25 +107,29 @@ def open_transport(settings: ClientSettings, max_requests: int | None = None) ->
 
     Raises: ConfigError if the environment's proxy or certificates are not usable.
     """
-    url = httpx.URL(settings.api_url)
+    limits = httpx.Limits(max_connections=256, max_keepalive_connections=64)
+    transport = environment_transport(httpx.URL(settings.api_url), limits=limits)
+    return BoundedTransport(transport, timeout_seconds=settings.timeout_seconds, max_requests=max_requests)
+
+
+def environment_transport(url: httpx.URL, **options: Any) -> httpx.HTTPTransport:
+    """Return httpx's transport to a URL, with the proxy and the certificates that the environment names.
+
+    Raises: ConfigError if they are not usable.
+    """
     # Loading certificates takes 30 ms. Only a server on this machine may be asked without TLS.
     verify = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT) if url.scheme == "http" else True
     try:
-        transport = httpx.HTTPTransport(
-            verify=verify,
-            proxy=environment_proxy(url),
-            limits=httpx.Limits(max_connections=256, max_keepalive_connections=64),
-        )
+        return httpx.HTTPTransport(verify=verify, proxy=_environment_proxy(url), **options)
     except (httpx.InvalidURL, ImportError, OSError, ValueError) as error:
         raise ConfigError(
             f"The proxy or the certificates of the environment are not usable ({type(error).__name__}).",
             where="environment · HTTPS_PROXY, ALL_PROXY, NO_PROXY, SSL_CERT_FILE, SSL_CERT_DIR",
             hint="correct them: a proxy is like http://proxy:3128, certificates are files or folders in PEM form",
         ) from None
-    return BoundedTransport(transport, timeout_seconds=settings.timeout_seconds, max_requests=max_requests)
 
 
-def environment_proxy(url: httpx.URL) -> str | None:
+def _environment_proxy(url: httpx.URL) -> str | None:
     """Return the proxy for a URL; httpx reads the environment only where it makes its transports itself."""
     # Requests to this machine are not encrypted: a proxy would see the key.
     if is_loopback(url.host) or proxy_bypass(url.host):

@@ -14,7 +14,6 @@ responds with another status            it refuses this event, which is put asid
 
 from __future__ import annotations
 
-import ssl
 import time
 from collections.abc import Callable
 from contextlib import suppress
@@ -23,9 +22,9 @@ from typing import Literal
 import backoff
 import httpx
 
-from fieldpulse_api.errors import ConfigError, FieldPulseError, UserError
+from fieldpulse_api.errors import FieldPulseError, UserError
 from fieldpulse_api.http.retry import RetryPolicy
-from fieldpulse_api.http.transport import environment_proxy
+from fieldpulse_api.http.transport import environment_transport
 
 from .endpoint import Endpoint
 from .refused_file import RefusedFile
@@ -71,7 +70,7 @@ class Sender:
         self._endpoint, self._refused_file, self._log = endpoint, refused_file, log
         self._policy, self._timeout_seconds = policy, timeout_seconds
         self._http = httpx.Client(
-            transport=_transport(httpx.URL(endpoint.url)),
+            transport=environment_transport(httpx.URL(endpoint.url)),
             timeout=timeout_seconds,
             headers={"user-agent": "singer-fieldpulse", "content-type": "application/json"},
         )
@@ -154,16 +153,3 @@ class Sender:
     def _log_wait(self, seconds: float, error: FieldPulseError) -> None:
         if seconds >= _LOGGED_WAIT_SECONDS:
             self._log(f"{error.what} Sending the event again in {seconds:.0f} s.")
-
-
-def _transport(url: httpx.URL) -> httpx.HTTPTransport:
-    """Return a transport that follows no redirect, with the proxy and the certificates of the environment."""
-    try:
-        verify = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT) if url.scheme == "http" else True
-        return httpx.HTTPTransport(verify=verify, proxy=environment_proxy(url))
-    except (httpx.InvalidURL, ImportError, OSError, ValueError) as error:
-        raise ConfigError(
-            f"The proxy or the certificates of the environment are not usable ({type(error).__name__}).",
-            where="environment · HTTPS_PROXY, ALL_PROXY, NO_PROXY, SSL_CERT_FILE, SSL_CERT_DIR",
-            hint="correct them: a proxy is like http://proxy:3128, certificates are files or folders in PEM form",
-        ) from None
