@@ -7,12 +7,17 @@ one proves that no row was missed, or until further passes are of no use.
 
 from __future__ import annotations
 
+import hashlib
+from array import array
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
+from itertools import chain
 from itertools import count as count_from
+from typing import Any
 
 from fieldpulse_api.errors import IncompleteRead
 
+from .id_set import IdSet
 from .pages import Page, Pages, Row, Verdict
 
 _MAX_PASSES = 16
@@ -23,14 +28,16 @@ _MAX_FRUITLESS_PASSES = 3
 class ScanPass:
     """One reading of the pages from the first to the end.
 
-    `server_count` rows with ids up to `newest_id` existed when the pass began. `ids` keep the order of arrival.
+    `server_count` rows with ids up to `newest_id` existed when the pass began. `order` is a digest of the ids in the
+    order of their arrival.
     `repeated_pages` is how many of the latest pages in a row held no new id; `has_repeat_inside`: such a page came
     before others with new ids. `has_gap`: rows may be missing between two of its pages.
     """
 
     server_count: int | None = None
     newest_id: int | None = None
-    ids: dict[int, None] = field(default_factory=dict)
+    ids: IdSet = field(default_factory=IdSet)
+    order: Any = field(default_factory=hashlib.sha256)
     rows_received: int = 0
     new_rows: int = 0
     pages_with_new_ids: int = 0
@@ -52,9 +59,10 @@ class ScanPass:
             self.has_gap = True
             return True
         self.rows_received += len(page.ids)
+        new_ids = [row_id for row_id in page.ids if self.ids.add(row_id)]
         if not page.ids:
             self.reached_end = True
-        elif self.ids.keys() >= set(page.ids):
+        elif not new_ids:
             self.repeated_pages += 1
             self.reached_end = self.repeated_pages > 1 and self.pages_with_new_ids > 1
         else:
@@ -64,14 +72,14 @@ class ScanPass:
             self.last_id = page.ids[-1]
             self.repeated_pages = 0
             self.pages_with_new_ids += 1
-            self.ids.update(dict.fromkeys(page.ids))
+            self.order.update(array("q", new_ids).tobytes())
         return self.reached_end or self.repeated_pages > 1
 
     def has_same_order_as(self, other: ScanPass | None) -> bool:
         """Return whether both passes brought the same rows in the same order, to the end of the list."""
         if other is None or not (self.reached_end and other.reached_end) or self.has_repeat_inside:
             return False
-        return list(self.ids) == list(other.ids)
+        return bool(self.order.digest() == other.order.digest())
 
     @property
     def proves_completeness(self) -> bool:
@@ -111,7 +119,7 @@ class FullScan:
     def __init__(self, pages: Pages, *, ends_by_count: bool = False) -> None:
         self._pages, self._stats = pages, pages.stats
         self._ends_by_count = ends_by_count
-        self.row_ids: set[int] = set()
+        self.row_ids = IdSet()
         self._previous_pass: ScanPass | None = None
 
     def rows(self, keep: Callable[[Row], bool] = lambda _: True) -> Iterator[list[Row]]:
@@ -169,11 +177,7 @@ class FullScan:
         return first
 
     def _unseen_rows(self, page: Page, scan_pass: ScanPass) -> list[Row]:
-        rows = []
-        for row_id, row in zip(page.ids, page.rows, strict=True):
-            if row_id not in self.row_ids:
-                self.row_ids.add(row_id)
-                rows.append(row)
+        rows = [row for row_id, row in zip(page.ids, page.rows, strict=True) if self.row_ids.add(row_id)]
         scan_pass.new_rows += len(rows)
         return rows
 
@@ -213,8 +217,8 @@ class FullScan:
             return count is None or len(scan_pass.ids) >= count
         if count is None:
             return scan_pass.is_ascending or not self._pages.resource.supports_sort
-        latest_ids = set().union(*(latest.ids for latest in fruitless_passes))
-        return len(self.row_ids if scan_pass.is_ascending else latest_ids) >= count
+        latest_ids = self.row_ids if scan_pass.is_ascending else IdSet(chain(*(each.ids for each in fruitless_passes)))
+        return len(latest_ids) >= count
 
 
 def read_whole_list(pages: Pages, *, ends_by_count: bool = False) -> Iterator[Row]:

@@ -13,6 +13,7 @@ from typing import Any, Literal
 from fieldpulse_api.values.scalars import optional_int, optional_time
 
 from .full_scan import FullScan
+from .id_set import IdSet
 from .pages import Page, Pages, Row
 
 _MAX_PASSES = 5
@@ -35,7 +36,7 @@ class _DescendingPass:
     matching_rows: int = 0
     added_rows: int = 0
     is_first_page_enough: bool = False
-    ids: set[int] = field(default_factory=set)
+    ids: IdSet = field(default_factory=IdSet)
     server_counts: set[int | None] = field(default_factory=set)
     last_value: SortValue = None
 
@@ -122,7 +123,7 @@ class IncrementalScan:
             values = [self._value_of(row) for row in page.rows]
             if not scan_pass.continues_with(page, values):
                 return "unsorted"
-            if set(page.ids) <= scan_pass.ids:
+            if all(row_id in scan_pass.ids for row_id in page.ids):
                 if page.ids or (scan_pass.first_page.server_count or 0) > len(scan_pass.ids):
                     return "unsorted"  # the server ignores `page`: it repeats one, or ends before its count
                 break

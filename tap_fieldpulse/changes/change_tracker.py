@@ -12,9 +12,11 @@ Nothing is reported before the snapshot has a baseline, the full list of an earl
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Set as AbstractSet
 from datetime import datetime, timezone
 from functools import cached_property
+from itertools import chain
 from typing import NamedTuple
 
 from fieldpulse_api.reading.pages import Row
@@ -26,7 +28,7 @@ from tap_fieldpulse.records.record_builder import Record
 from . import change_event as events
 from .delete_detection import DeleteDetector
 from .deleted_rows import delete_record, deleted_row
-from .snapshot import StreamSnapshot
+from .snapshot import StreamSnapshot, chunks
 
 _DELETES_PER_BATCH = 100
 _NO_WRITES: Mapping[int, int] = {}
@@ -77,7 +79,7 @@ class ChangeTracker:
         self._path_columns = tuple(set(re.findall(r"{(\w+)}", resource.item_path or "")) - {"id"})
 
     @cached_property
-    def _known_ids(self) -> set[int]:
+    def _known_ids(self) -> AbstractSet[int]:
         return self._snapshot.row_ids()
 
     def is_unknown(self, row: Row) -> bool:
@@ -130,17 +132,16 @@ class ChangeTracker:
         Raises: SafetyLimitReached.
         """
         missing = detector.missing_ids(self._known_ids, list_reader)
-        bodies = self._snapshot.read_bodies(missing)
-        rows = [events.unpack(body or events.EMPTY_CONTENTS) | {"id": row_id} for row_id, body in bodies.items()]
-        explained = detector.explain(rows, len(self._known_ids))
-        deleted = explained.deleted
-        self._snapshot.mark_deleted([*(int(row["id"]) for row in deleted), *explained.moved_ids])
-        emitted = [row for row in deleted if not self._has_contents(row) or self._filters.matches(row)]
+        explained = detector.explain(chain.from_iterable(self._known_rows(missing)), len(self._known_ids))
+        self._snapshot.mark_deleted(explained.moved_ids)
         now = datetime.now(timezone.utc)
-        for start in range(0, len(emitted), _DELETES_PER_BATCH):
-            batch = emitted[start : start + _DELETES_PER_BATCH]
-            found = [self._event(events.Change("deleted"), row) for row in batch] if self._reports_changes else []
-            times = {int(row["id"]): explained.deleted_at.get(int(row["id"])) for row in batch}
+        for rows in self._known_rows(explained.deleted_ids):
+            self._snapshot.mark_deleted(int(row["id"]) for row in rows)
+            emitted = [row for row in rows if not self._has_contents(row) or self._filters.matches(row)]
+            if not emitted:
+                continue
+            found = [self._event(events.Change("deleted"), row) for row in emitted] if self._reports_changes else []
+            times = {int(row["id"]): explained.deleted_at.get(int(row["id"])) for row in emitted}
             yield DeletedBatch(
                 rows=[deleted_row(self._resource.name, row_id, time, now) for row_id, time in times.items()],
                 records=[delete_record(row_id, time, now) for row_id, time in times.items()],
@@ -159,6 +160,13 @@ class ChangeTracker:
     def close(self) -> None:
         """Close the snapshot; what was not committed is lost."""
         self._snapshot.close()
+
+    def _known_rows(self, ids: Iterable[int]) -> Iterator[list[Record]]:
+        """Yield the last known contents of rows, in the order of the ids. Many of them are never in memory at once."""
+        for chunk in chunks(ids, _DELETES_PER_BATCH):
+            bodies = self._snapshot.read_bodies(chunk)
+            known = [(row_id, bodies[row_id]) for row_id in chunk if row_id in bodies]
+            yield [events.unpack(body or events.EMPTY_CONTENTS) | {"id": row_id} for row_id, body in known]
 
     def _event(self, change: events.Change, record: Record) -> Record:
         now = datetime.now(timezone.utc)

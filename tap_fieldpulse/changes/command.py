@@ -62,11 +62,10 @@ def deleted(stream: str, ids: str | None, url: str | None, table: str | None) ->
         missing = detector.explain(rows, len(rows))
     now = datetime.now(timezone.utc)
     _print({"type": "SCHEMA", "stream": DELETED_ROWS, "schema": SCHEMA, "key_properties": list(KEYS)})
-    for row in missing.deleted:
-        row_id = int(row["id"])
+    for row_id in missing.deleted_ids:
         record = deleted_row(stream, row_id, missing.deleted_at.get(row_id), now)
         _print({"type": "RECORD", "stream": DELETED_ROWS, "record": record})
-    counts = f"ids={len(rows)} deleted={len(missing.deleted)} moved={len(missing.moved_ids)}"
+    counts = f"ids={len(rows)} deleted={len(missing.deleted_ids)} moved={len(missing.moved_ids)}"
     click.echo(f"fieldpulse deleted: {stream}: {counts}", err=True)
 
 

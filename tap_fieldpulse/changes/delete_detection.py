@@ -14,13 +14,15 @@ it, so a missing row counts as deleted only if all of this holds:
 from __future__ import annotations
 
 import logging
-from collections.abc import Collection
+from collections.abc import Iterable
+from collections.abc import Set as AbstractSet
 from dataclasses import dataclass, field, replace
 from typing import Literal
 
 from fieldpulse_api.errors import SafetyLimitReached, UnexpectedResponse
 from fieldpulse_api.http.client import Client
 from fieldpulse_api.reading.full_scan import FullScan
+from fieldpulse_api.reading.id_set import IdSet
 from fieldpulse_api.reading.pages import Pages, ReadOptions, Row
 from fieldpulse_api.reading.prefetch import map_in_order
 from fieldpulse_api.reading.single_rows import find_row, is_marked_deleted
@@ -37,13 +39,13 @@ Fate = Literal["deleted", "moved", "exists"]
 
 @dataclass
 class MissingRows:
-    """What became of rows that are missing from a list: the last known contents of deleted ones, ids of moved ones.
+    """What became of rows that are missing from a list: the ids of deleted ones, and of moved ones.
 
     `deleted_at` has the times of deletion that FieldPulse told, by id.
     """
 
-    deleted: list[Row] = field(default_factory=list)
-    moved_ids: list[int] = field(default_factory=list)
+    deleted_ids: IdSet = field(default_factory=IdSet)
+    moved_ids: IdSet = field(default_factory=IdSet)
     deleted_at: dict[int, str] = field(default_factory=dict)
 
 
@@ -64,19 +66,19 @@ class DeleteDetector:
         self._max_percent, self._reads_deleted_list = max_percent, reads_deleted_list
         self._deleted_at: dict[int, str] = {}
 
-    def missing_ids(self, known: set[int], list_reader: ListReader) -> list[int]:
+    def missing_ids(self, known: AbstractSet[int], list_reader: ListReader) -> AbstractSet[int]:
         """Return the known ids that are missing from the list; none if it is not proved complete."""
         if self._reads_deleted_list:
-            return sorted(known & self._ids_of_deleted_rows())
+            return self._ids_of_deleted_rows(known)
         if not list_reader.reads_full_list:
-            return []
+            return IdSet()
         verdict = list_reader.stats.verdict
         if verdict != "complete":
             self._logger.warning("%s: skipped delete detection, because the list is %s", self._resource.name, verdict)
-            return []
-        return sorted(known - list_reader.row_ids)
+            return IdSet()
+        return known - list_reader.row_ids
 
-    def explain(self, missing: Collection[Row], known_count: int) -> MissingRows:
+    def explain(self, missing: Iterable[Row], known_count: int) -> MissingRows:
         """Return which of the missing rows were deleted, and which moved to another list.
 
         Raises: SafetyLimitReached as soon as they are more than `max_percent` of the known rows.
@@ -85,23 +87,23 @@ class DeleteDetector:
         existing_count = 0
         for row, fate in map_in_order(self._fate_of, missing, max_in_flight=self._options.pages_in_flight):
             if fate == "deleted":
-                result.deleted.append(row)
+                result.deleted_ids.add(int(row["id"]))
             elif fate == "moved":
-                result.moved_ids.append(int(row["id"]))
+                result.moved_ids.add(int(row["id"]))
             else:
                 existing_count += 1
-            if len(result.deleted) * 100 > self._max_percent * known_count:
-                raise self._limit_error(len(result.deleted), known_count)
+            if len(result.deleted_ids) * 100 > self._max_percent * known_count:
+                raise self._limit_error(len(result.deleted_ids), known_count)
         if result.moved_ids:
             self._logger.info("%s: %d rows have moved to %s", name, len(result.moved_ids), self._resource.moves_to)
         if existing_count:
             self._logger.info("%s: %d rows are missing from the list but exist by id", name, existing_count)
         return result
 
-    def _ids_of_deleted_rows(self) -> set[int]:
-        """Return the ids in the list of deleted rows; none if the server ignores the parameter after all."""
+    def _ids_of_deleted_rows(self, known: AbstractSet[int]) -> IdSet:
+        """Return the known ids in the list of deleted rows; none if the server ignores the parameter after all."""
         pages = Pages(self._client, self._resource, replace(self._options, query={"deleted": "true"}))
-        row_ids: set[int] = set()
+        row_ids = IdSet()
         for rows in FullScan(pages).rows():
             if not all(is_marked_deleted(row, self._options.zone) for row in rows):
                 self._logger.warning(
@@ -109,10 +111,11 @@ class DeleteDetector:
                     "run `fieldpulse doctor --profile` again",
                     self._resource.name,
                 )
-                return set()
+                return IdSet()
             for row in rows:
-                row_ids.add(int(row["id"]))
-                self._remember_time(row)
+                if int(row["id"]) in known:
+                    row_ids.add(int(row["id"]))
+                    self._remember_time(row)
         return row_ids
 
     def _remember_time(self, row: Row) -> None:

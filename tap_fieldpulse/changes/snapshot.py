@@ -21,6 +21,7 @@ from __future__ import annotations
 
 import uuid
 from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Set as AbstractSet
 from itertools import islice
 
 from sqlalchemy import (
@@ -42,6 +43,7 @@ from sqlalchemy import (
 )
 
 from fieldpulse_api.errors import RunLocked
+from fieldpulse_api.reading.id_set import IdSet
 from fieldpulse_plugin.database import open_database, translate_db_errors
 from fieldpulse_plugin.run_lock import RunLock
 
@@ -68,6 +70,7 @@ _STREAMS = Table(
     Column("writer", String(32), nullable=False),  # the run that opened the stream last
 )
 _IDS_PER_STATEMENT = 500
+_IDS_PER_FETCH = 5000  # psycopg would fetch all of them at once
 
 
 class Snapshot:
@@ -144,22 +147,20 @@ class StreamSnapshot:
         connection.execute(update(_STREAMS).where(*self._is_stream).values(**values, writer=self.writer))
         connection.commit()
 
-    def row_ids(self) -> set[int]:
+    def row_ids(self) -> AbstractSet[int]:
         """Return the ids of all known rows."""
-        deleted: set[int] = set()
-        known: set[int] = set()
-        columns = select(_ROWS.c.row_id, _ROWS.c.is_deleted)
         with translate_db_errors("snapshot"):
-            for row in self._connection.execute(columns.where(*self._is_row_of_stream)):
-                (deleted if row.is_deleted else known).add(row.row_id)
-        return known - deleted
+            ids = select(_ROWS.c.row_id).where(*self._is_row_of_stream).execution_options(yield_per=_IDS_PER_FETCH)
+            known = IdSet(self._connection.scalars(ids))
+            deleted = IdSet(self._connection.scalars(ids.where(_ROWS.c.is_deleted)))
+        return known - deleted if deleted else known
 
     def read_bodies(self, ids: Iterable[int]) -> dict[int, bytes | None]:
         """Return the newest contents of those rows that are known; None where only the id is stored."""
         bodies: dict[int, bytes | None] = {}
         in_order = select(_ROWS).where(*self._is_row_of_stream).order_by(_ROWS.c.generation)
         with translate_db_errors("snapshot"):
-            for chunk in _chunks(ids):
+            for chunk in chunks(ids):
                 for row in self._connection.execute(in_order.where(_ROWS.c.row_id.in_(chunk))):
                     bodies[row.row_id] = row.body
                     if row.is_deleted:
@@ -220,7 +221,7 @@ class StreamSnapshot:
         common = {**self._key, "generation": self.generation, "is_deleted": is_deleted}
         own_rows = delete(_ROWS).where(*self._is_row_of_stream, _ROWS.c.generation == self.generation)
         with translate_db_errors("snapshot"):
-            for chunk in _chunks(rows):
+            for chunk in chunks(rows):
                 self._connection.execute(own_rows.where(_ROWS.c.row_id.in_(chunk)))
                 values = [{**common, "row_id": row_id, "body": rows[row_id]} for row_id in chunk]
                 self._connection.execute(insert(_ROWS), values)
@@ -234,7 +235,8 @@ def _lock_lost_error(stream: str) -> RunLocked:
     )
 
 
-def _chunks(ids: Iterable[int]) -> Iterator[list[int]]:
+def chunks(ids: Iterable[int], size: int = _IDS_PER_STATEMENT) -> Iterator[list[int]]:
+    """Yield ids in lists of at most `size`."""
     remaining = iter(ids)
-    while chunk := list(islice(remaining, _IDS_PER_STATEMENT)):
+    while chunk := list(islice(remaining, size)):
         yield chunk

@@ -8,6 +8,7 @@ from typing import Any
 
 from fieldpulse_api.reading.child_lists import ChildLists
 from fieldpulse_api.reading.full_scan import FullScan
+from fieldpulse_api.reading.id_set import IdSet
 from fieldpulse_api.reading.incremental_scan import IncrementalScan
 from fieldpulse_api.reading.pages import Pages, Row
 from fieldpulse_api.values.scalars import iso_timestamp, optional_time
@@ -33,7 +34,7 @@ class ChildListReader:
         reads_full_list: bool,
         skip_deleted: bool,
     ) -> None:
-        self.stats, self.row_ids = children.stats, set[int]()
+        self.stats, self.row_ids = children.stats, IdSet()
         self.reads_full_list = reads_full_list
         self.done, self.unit = 0, children.parents.resource.name
         self._children, self._bookmark, self._since, self._full_at = children, bookmark, since, full_at

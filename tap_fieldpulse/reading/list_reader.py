@@ -9,6 +9,7 @@ from typing import Any, Protocol
 
 from fieldpulse_api.errors import RecordInvalid, ServerError
 from fieldpulse_api.reading.full_scan import FullScan
+from fieldpulse_api.reading.id_set import IdSet
 from fieldpulse_api.reading.incremental_scan import IncrementalScan
 from fieldpulse_api.reading.pages import Pages, Row, ScanStats
 from fieldpulse_api.reading.single_rows import is_marked_deleted
@@ -28,7 +29,7 @@ class ListReader(Protocol):
     """
 
     stats: ScanStats
-    row_ids: set[int]
+    row_ids: IdSet
     reads_full_list: bool
     done: int
     unit: str
@@ -70,7 +71,7 @@ class ResourceListReader:
         skip_deleted: bool,
         filters: Filters,
     ) -> None:
-        self.stats, self.row_ids = pages.stats, set[int]()
+        self.stats, self.row_ids = pages.stats, IdSet()
         self.reads_full_list = reads_full_list
         self.done, self.unit = 0, "rows"
         self._skip_deleted = skip_deleted
