@@ -43,4 +43,4 @@ COPY --chown=10001 plugins/fieldpulse.meltano.yml plugins/
 RUN sed -i '/^ *pip_url:/d' plugins/fieldpulse.meltano.yml
 ENV PATH=/opt/meltano/bin:/opt/fieldpulse/bin:/opt/target-postgres/bin:$PATH \
     MELTANO_SEND_ANONYMOUS_USAGE_STATS=false
-CMD ["meltano", "run", "tap-fieldpulse", "target-postgres"]
+CMD ["fieldpulse", "meltano", "run", "tap-fieldpulse", "target-postgres"]

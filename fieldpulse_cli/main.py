@@ -19,6 +19,7 @@ COMMANDS = {
     "import": "target_fieldpulse.importing.commands:import_file",
     "ledger": "target_fieldpulse.ledger.command:ledger",
     "mcp": "fieldpulse_cli.mcp_server.command:mcp",
+    "meltano": "fieldpulse_cli.meltano_run:meltano",
     "move": "target_fieldpulse.importing.commands:move",
     "rejects": "target_fieldpulse.rejects_command:rejects",
     "report": "fieldpulse_cli.page.command:report",

@@ -123,6 +123,7 @@ def _commands() -> dict[str, dict[str, str]]:
     return {
         name: {"args": name, "description": (resolve_name(place).help or "").split("\n\n")[0].replace("\n", " ")}
         for name, place in COMMANDS.items()
+        if name != "meltano"  # it starts Meltano
     }
 
 
