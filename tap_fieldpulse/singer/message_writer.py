@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import sys
+from collections.abc import Iterable
 from datetime import datetime
 from typing import Any
 
-from singer_sdk.contrib.msgspec import MsgSpecWriter, serialize_jsonl
+from singer_sdk.contrib.msgspec import MsgSpecWriter, encoder
 from singer_sdk.singerlib.encoding.simple import Message, RecordMessage
 from typing_extensions import override
 
@@ -27,10 +28,15 @@ class MessageWriter(MsgSpecWriter):
             self.flush()
 
     @staticmethod
-    def write_record(stream: str, record: dict[str, Any], extracted_at: datetime) -> None:
-        """Write what a RecordMessage would be, without making one."""
-        message = {"type": "RECORD", "stream": stream, "record": record, "time_extracted": extracted_at}
-        sys.stdout.buffer.write(serialize_jsonl(message))
+    def write_records(stream: str, records: Iterable[dict[str, Any]], extracted_at: datetime) -> None:
+        """Write what RecordMessages would be, without making them."""
+        before = b'{"type":"RECORD","stream":%b,"record":' % encoder.encode(stream)
+        after = b',"time_extracted":%b}\n' % encoder.encode(extracted_at)
+        line = bytearray(before)
+        for record in records:
+            encoder.encode_into(record, line, len(before))
+            line += after
+            sys.stdout.buffer.write(line)
 
     @staticmethod
     def flush() -> None:

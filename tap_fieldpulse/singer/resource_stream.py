@@ -101,7 +101,10 @@ class ResourceStream(Stream):
                     self._extracted_at = utc_now()
                     change_events.write(filter(None, map(self._selected_event, batch.events)))
                     deleted_rows.write(batch.deleted_rows)
-                    yield from batch.records
+                    if self._emits_unchanged and not (batch.deleted_rows or selection.is_connection_test):
+                        self._write_records(batch.records)
+                    else:
+                        yield from batch.records
                     MessageWriter.flush()
             except (ServiceError, IncompleteRead, Forbidden) as error:
                 if selection.is_connection_test:
@@ -123,15 +126,6 @@ class ResourceStream(Stream):
     @override
     def _process_record(self, record: Record, child_context: object = None, partition_context: object = None) -> None:
         """Do nothing: the SDK syncs child streams here, and this tap has none."""
-
-    @override
-    def _write_record_message(self, record: Record) -> None:
-        """Write a record at once if it is emitted unchanged, as nearly all are."""
-        if self._emits_unchanged and not is_delete_record(record):
-            self.state_manager.is_flushed = False
-            MessageWriter.write_record(self.name, record, self._extracted_at)
-        else:
-            super()._write_record_message(record)
 
     @override
     def _generate_record_messages(self, record: Record) -> Generator[RecordMessage, None, None]:
@@ -172,11 +166,22 @@ class ResourceStream(Stream):
     def _write_starting_replication_value(self, context: object) -> None:
         """Do nothing: the state holds what was read, and no start value."""
 
+    @override
+    def get_record_counter(self, **options: Any) -> metrics.Counter:
+        self._record_counter = super().get_record_counter(**options)
+        return self._record_counter
+
+    def _write_records(self, records: list[Record]) -> None:
+        """Write records at once: the SDK's loop takes 5 µs for each, as much as encoding it."""
+        MessageWriter.write_records(self.name, records, self._extracted_at)
+        self._record_counter.increment(len(records))
+        self.state_manager.is_flushed = not records and self.state_manager.is_flushed
+
     @cached_property
     def _emits_unchanged(self) -> bool:
-        """Return whether nothing is deselected, mapped or flattened."""
+        """Return whether the stream is selected, and nothing is deselected, mapped or flattened."""
         is_mapped = any(type(stream_map) is not SameRecordTransform for stream_map in self.stream_maps)
-        return self._selects_all_properties and not is_mapped and not self._is_flattened
+        return self.selected and self._selects_all_properties and not is_mapped and not self._is_flattened
 
     @cached_property
     def _selects_all_properties(self) -> bool:
