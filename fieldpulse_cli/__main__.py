@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-from fieldpulse_plugin.start import importing, print_answer
+from fieldpulse_plugin.start import importing, print_answer, use_one_arena
 
 
 def main() -> None:
@@ -10,6 +10,7 @@ def main() -> None:
     if print_answer(Path(__file__).parent):
         return
     with importing():
+        use_one_arena()
         from fieldpulse_plugin.exit_codes import run  # noqa: PLC0415
 
         from .main import commands  # noqa: PLC0415

@@ -7,7 +7,7 @@ import shutil
 import signal
 import sys
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 ANSWERS = {
@@ -21,6 +21,7 @@ ANSWERS = {
 }
 """The arguments whose answer is always the same text, in the folder `command_line` of the package."""
 ANSWER_WIDTH = 80  # characters; click wraps its help at most here
+_M_ARENA_MAX = -8  # of glibc's malloc.h
 PROGRAM, SDK_VERSION, VERSION = "{program}", "{sdk_version}", "{version}"
 """What stands in these texts for what is only known when they are printed."""
 
@@ -45,6 +46,19 @@ def importing() -> Iterator[None]:
         gc.enable()
         if before is signal.default_int_handler:
             signal.signal(signal.SIGINT, before)
+
+
+def use_one_arena() -> None:
+    """Let all threads of this process share one arena of glibc's allocator. Other allocators have none to share.
+
+    By default each thread that reads pages gets an arena of its own, and the buffers of pages leave holes in all of
+    them: after 300,000 rows, a run had 101 MB instead of 88. Threads do not wait for the arena, as nearly all that
+    allocate hold the interpreter.
+    """
+    import ctypes  # noqa: PLC0415  an answer needs none
+
+    with suppress(AttributeError, OSError, TypeError):  # TypeError: Windows opens no library without a name
+        ctypes.CDLL(None).mallopt(_M_ARENA_MAX, 1)
 
 
 def print_answer(package: Path) -> bool:

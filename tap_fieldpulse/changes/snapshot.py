@@ -152,7 +152,8 @@ class StreamSnapshot:
         with translate_db_errors("snapshot"):
             ids = select(_ROWS.c.row_id).where(*self._is_row_of_stream).execution_options(yield_per=_IDS_PER_FETCH)
             known = IdSet(self._connection.scalars(ids))
-            deleted = IdSet(self._connection.scalars(ids.where(_ROWS.c.is_deleted)))
+            is_marked = _ROWS.c.generation == self.generation, _ROWS.c.is_deleted
+            deleted = IdSet(self._connection.scalars(ids.where(*is_marked)))
         return known - deleted if deleted else known
 
     def read_bodies(self, ids: Iterable[int]) -> dict[int, bytes | None]:
@@ -209,13 +210,18 @@ class StreamSnapshot:
         self._connection.execute(delete(_ROWS).where(*self._is_row_of_stream, _ROWS.c.generation > generation))
 
     def _compact(self, generation: int) -> None:
-        """Delete rows that this generation, which now counts, has replaced or marked as deleted."""
+        """Delete rows that this generation, which now counts, has replaced or marked as deleted.
+
+        Marks of an earlier one are gone by now. Naming the generation lets the primary key find the marks: the contents
+        of all rows are not read from the disk.
+        """
         newer = _ROWS.alias()
         is_same = and_(*(newer.c[name] == _ROWS.c[name] for name in ("account", "stream", "row_id")))
         is_replaced = exists().where(is_same, newer.c.generation == generation)
         older = delete(_ROWS).where(*self._is_row_of_stream, _ROWS.c.generation < generation)
         self._connection.execute(older.where(is_replaced))
-        self._connection.execute(delete(_ROWS).where(*self._is_row_of_stream, _ROWS.c.is_deleted))
+        marked = delete(_ROWS).where(*self._is_row_of_stream, _ROWS.c.generation == generation, _ROWS.c.is_deleted)
+        self._connection.execute(marked)
 
     def _write(self, rows: Mapping[int, bytes | None], *, is_deleted: bool) -> None:
         common = {**self._key, "generation": self.generation, "is_deleted": is_deleted}

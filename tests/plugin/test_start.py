@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import platform
 import signal
 import sys
 from collections.abc import Iterator
@@ -51,6 +52,29 @@ class Interrupt:
 sys.meta_path.insert(0, Interrupt())
 sys.argv = sys.argv[1:]
 runpy.run_module(sys.argv[0], run_name="__main__")
+"""
+ARENAS_OF_THREADS = """
+import ctypes, os, runpy, sys, threading
+def allocate():
+    buffer = bytearray(50_000)
+    have_allocated.wait()
+def print_arenas():
+    for _ in range(8):
+        threading.Thread(target=allocate).start()
+    have_allocated.wait()
+    libc = ctypes.CDLL(None)
+    libc.fdopen.restype = ctypes.c_void_p
+    output = ctypes.c_void_p(libc.fdopen(1, b"w"))
+    libc.malloc_info(0, output)
+    libc.fflush(output)
+    os._exit(0)
+class AtFirstImport:
+    def find_spec(self, name, path, target=None):
+        if name == "singer_sdk":
+            print_arenas()
+have_allocated = threading.Barrier(9)
+sys.meta_path.insert(0, AtFirstImport())
+runpy.run_module("{package}", run_name="__main__", alter_sys=True)
 """
 MORE_SIGNALS = """
 import os, signal
@@ -108,6 +132,14 @@ def test_a_question_about_a_command_is_answered_without_its_modules(
         assert ended.returncode != 0  # `fieldpulse` has no --about
     else:
         assert (ended.stdout, ended.stderr) == (printed, "")
+
+
+@pytest.mark.skipif(platform.libc_ver()[0] != "glibc", reason="only glibc has arenas")
+@pytest.mark.parametrize("package", ["tap_fieldpulse", "target_fieldpulse"])
+def test_all_threads_allocate_from_one_arena(package: str) -> None:
+    """Each arena more would be left with the holes of other pages."""
+    ended = run_process([sys.executable, "-c", ARENAS_OF_THREADS.format(package=package), "--discover"])
+    assert ended.stdout.count("<heap nr=") == 1
 
 
 def test_a_question_is_answered_the_long_way_on_a_narrow_terminal(monkeypatch: pytest.MonkeyPatch) -> None:
