@@ -13,6 +13,7 @@ from typing_extensions import Self
 from fieldpulse_api.account_profile import AccountProfile
 from fieldpulse_api.errors import ConfigError
 from fieldpulse_api.http.api_key import ApiKey, has_key
+from fieldpulse_api.http.monthly_quota import MonthlyQuota
 from fieldpulse_api.http.rate_limiter import MAX_PACE
 from fieldpulse_api.http.settings import API_URL, ClientSettings
 
@@ -71,6 +72,22 @@ SHARED_SETTINGS: dict[str, dict[str, Any]] = {
         "title": "Requests per second without store",
         "description": "How many requests each process may start in a second while the server of `rate_limit_store` is "
         "lost. By default, the run ends.",
+    },
+    "monthly_quota": {
+        "type": "integer",
+        "minimum": 1,
+        "title": "Monthly quota",
+        "description": "How many requests may be sent with the API key in a calendar month (UTC). The "
+        "`rate_limit_store` counts them, for all that use it. A run that needs more ends with exit status 3 and keeps "
+        "its state. By default, only FieldPulse's own quota ends a run; its size is not published.",
+    },
+    "monthly_quota_reserve": {
+        "type": "integer",
+        "minimum": 0,
+        "default": 0,
+        "title": "Reserve of the monthly quota",
+        "description": "How many requests of `monthly_quota` are not sent, so that they are left for other programs "
+        "that use the key.",
     },
     "history_days": {
         "type": "integer",
@@ -137,23 +154,37 @@ def client_settings(config: Mapping[str, Any]) -> ClientSettings:
     api_key = ApiKey.from_config(config)
     hide(api_key.value)
     requests_per_second, store = min(float(values["requests_per_second"]), MAX_PACE), str(values["rate_limit_store"])
-    open_rate_limiter = None
+    quota, open_rate_limiter = _monthly_quota(values), None
     if store not in ("file", "memory"):
         from .rate_limit_stores.opening import shared_limiter  # noqa: PLC0415  few use it
 
         rate_without_store = values["requests_per_second_without_store"]
         share = None if rate_without_store is None else min(float(rate_without_store), requests_per_second)
-        open_rate_limiter = shared_limiter(store, requests_per_second, share)
+        open_rate_limiter = shared_limiter(store, requests_per_second, share, quota)
     return ClientSettings(
         api_key=api_key,
         api_url=str(values["api_url"]),
         requests_per_second=requests_per_second,
         rate_limit_store="memory" if store == "memory" else "file",
         open_rate_limiter=open_rate_limiter,
+        monthly_quota=quota,
         timeout_seconds=float(values["timeout_seconds"]),
         zone=time_zone(config),
         profile=account_profile(config),
     )
+
+
+def _monthly_quota(values: Mapping[str, Any]) -> MonthlyQuota | None:
+    requests, reserve = values["monthly_quota"], int(values["monthly_quota_reserve"])
+    if requests is not None:
+        return MonthlyQuota(int(requests), reserve)
+    if reserve:
+        raise ConfigError(
+            "A reserve has no effect without a monthly quota.",
+            where="setting monthly_quota_reserve",
+            hint="set monthly_quota too, or remove the reserve",
+        )
+    return None
 
 
 def account_profile(config: Mapping[str, Any]) -> AccountProfile:

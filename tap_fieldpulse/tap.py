@@ -172,7 +172,8 @@ class TapFieldPulse(FieldPulsePlugin, Tap):
             context.raise_if_lock_lost()
             ended = "finished"
         finally:
-            self.logger.info("Run %s: %s", ended, context.summary.line(context.client.request_count))
+            line, quota = context.summary.line(context.client.request_count), context.client.quota_text()
+            self.logger.info("Run %s: %s%s", ended, line, f"; {quota}" if quota else "")
             context.close()
         errors = [*context.summary.safety_limit_errors, *context.summary.failures]
         if errors:

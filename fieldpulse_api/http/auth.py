@@ -9,6 +9,7 @@ import httpx
 from typing_extensions import override
 
 from .api_key import ApiKey
+from .monthly_quota import MonthUse
 from .rate_limiter import RateLimiter
 
 _KEY_REJECTED = (httpx.codes.UNAUTHORIZED, httpx.codes.FORBIDDEN)
@@ -41,6 +42,10 @@ class ThrottledAuthenticator(httpx.Auth):
     def pause(self, seconds: float) -> None:
         """Start no request with the current key for `seconds`, in any process that shares its rate limiter."""
         self._limiter_of(self._api_key.value).pause(seconds)
+
+    def month_use(self) -> MonthUse | None:
+        """Return the requests of the current key in the month, as this process saw them last."""
+        return self._limiter_of(self._api_key.value).month.use()
 
     def _limiter_of(self, key: str) -> RateLimiter:
         with self._lock:

@@ -86,6 +86,11 @@ class Client:
         """Return what the requests were so far: counts, latencies, their spread over time."""
         return self._transport.traffic.facts()
 
+    def quota_text(self) -> str:
+        """Return the use of the monthly quota at the last request, and its forecast; empty without a quota."""
+        quota, use = self.settings.monthly_quota, self._authenticator.month_use()
+        return use.text(quota) if quota and use else ""
+
     def guard_writes(self, check: Callable[[], None]) -> None:
         """Call `check` before each POST, PUT and DELETE leaves, retries included. What it raises is raised here.
 

@@ -2,23 +2,24 @@
 
 from __future__ import annotations
 
-import errno
 import hashlib
 import logging
 import os
-import stat
 import struct
 import threading
 import weakref
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
+from typing import Any
 
 from typing_extensions import override
 
 from fieldpulse_api.errors import ConfigError
 
+from .private_file import open_private
 from .rate_limiter import LocalRateLimiter, SlotState
+from .request_count_file import RequestCountFile
 
 _LOGGER = logging.getLogger(__name__)
 _LOGGED_LOCK_SECONDS = 1.0
@@ -30,29 +31,31 @@ _MAX_POLL_SECONDS = 0.05
 class SharedFileRateLimiter(LocalRateLimiter):
     """A rate limiter for all processes of this machine that open the same file.
 
-    The file holds the numbers of `SlotState`. A `flock` covers each read and write of them, and ends with the process
-    that holds it. The invariant of `SlotState` needs one clock for all: the monotonic clock of the machine.
+    The file holds the times of `SlotState`. A `flock` covers each read and write of them, and ends with the process
+    that holds it. The invariant of `SlotState` needs one clock for all: the monotonic clock of the machine. The month's
+    count is in the file `counts`, under the same lock.
 
     A file may be damaged, deleted, or locked by a process that is stopped. The state then begins again, in the last two
     cases in another file: its first slot is a second ahead, and reservations of the state before do not count any more.
     Whoever has locked a file looks whether it is still there, so all processes go over to the other one.
 
-    Raises: ConfigError if the file cannot be opened, read or written.
+    Raises: ConfigError if the file cannot be opened, read or written; with a quota, also for the file `counts`.
     """
 
     scope = "all processes of this user"
     _FORMAT = struct.Struct("<dddd")
 
-    def __init__(self, requests_per_second: float, path: Path, **clocks: Callable[..., float | None]) -> None:
-        super().__init__(requests_per_second, **clocks)  # type: ignore[arg-type]
+    def __init__(self, requests_per_second: float, path: Path, *, counts: Path | None = None, **options: Any) -> None:
+        super().__init__(requests_per_second, **options)
         self._path = path
+        self._counts = self._open_counts(counts) if counts else None
         self._lock = threading.Lock()  # flock does not tell the threads of a process apart
         self._open()
         _LOGGER.debug("The rate limiter allows %g requests per second, shared through %s", requests_per_second, path)
 
     @contextmanager
     @override
-    def _locked_state(self) -> Iterator[SlotState]:
+    def _locked_state(self, *, with_month: bool = False) -> Iterator[SlotState]:
         import fcntl  # noqa: PLC0415  POSIX only; `rate_limit_store: memory` works without it
 
         with self._lock, _translate_errors(self._path):
@@ -61,16 +64,57 @@ class SharedFileRateLimiter(LocalRateLimiter):
                 content = os.pread(self._file, self._FORMAT.size + 1, 0)
                 state = SlotState(*self._FORMAT.unpack(content)) if len(content) == self._FORMAT.size else None
                 now = self._clock()
-                if state is None or not state.is_valid(now):
+                is_new = state is None or not state.is_valid(now)
+                if state is None or is_new:
                     state = SlotState()
                     state.restart(now, self._interval)
                     os.ftruncate(self._file, 0)
+                if with_month or is_new:
+                    self._read_count(state, is_new=is_new)
                 yield state
+                if with_month:
+                    self._write_count(state)
                 after = self._FORMAT.pack(*state.numbers)
                 if after != content:
                     os.pwrite(self._file, after, 0)
             finally:
                 fcntl.flock(self._file, fcntl.LOCK_UN)
+
+    def _open_counts(self, path: Path) -> RequestCountFile | None:
+        try:
+            counts = RequestCountFile(path)
+        except OSError as error:
+            self._fail_to_count(path, error)
+            return None
+        self.month.place = str(path)
+        return counts
+
+    def _read_count(self, state: SlotState, *, is_new: bool) -> None:
+        if self._counts:
+            try:
+                state.month = self._counts.read()
+                if is_new:
+                    self._counts.replace()
+            except OSError as error:
+                self._fail_to_count(self._counts.path, error)
+
+    def _write_count(self, state: SlotState) -> None:
+        if self._counts:
+            try:
+                self._counts.write(state.month)
+            except OSError as error:
+                self._fail_to_count(self._counts.path, error)
+
+    def _fail_to_count(self, path: Path, error: OSError) -> None:
+        """Go on without a count, which only a quota needs. Raises: ConfigError with a quota."""
+        if self.month.quota:
+            raise ConfigError(
+                f"The file that counts the month's requests cannot be used ({error.strerror}).",
+                where=f"setting monthly_quota · {path}",
+                hint="make the file writable, or set rate_limit_store to Redis or PostgreSQL",
+            ) from None
+        self._counts, self.month.place = None, ""
+        _LOGGER.debug("The month's requests are not counted (%s): %s", error.strerror, path)
 
     def _lock_file(self) -> None:
         """Lock the file that has the path, if need be another than before."""
@@ -105,7 +149,7 @@ class SharedFileRateLimiter(LocalRateLimiter):
 
     def _open(self) -> None:
         with _translate_errors(self._path):
-            self._file = _open_private(self._path)
+            self._file = open_private(self._path)
         self._close = weakref.finalize(self, os.close, self._file)
 
 
@@ -115,7 +159,7 @@ def rate_limit_path(api_key: str) -> Path:
     FieldPulse limits the key, so nothing else decides the path: not `api_url`, TMPDIR, HOME or XDG_RUNTIME_DIR, which a
     cron job, a service and a shell set differently. `/dev/shm` also stays shared under systemd's PrivateTmp.
     """
-    folder = Path("/dev/shm" if os.access("/dev/shm", os.W_OK) else "/tmp")  # noqa: S108  see _open_private
+    folder = Path("/dev/shm" if os.access("/dev/shm", os.W_OK) else "/tmp")  # noqa: S108  see open_private
     return folder / f"fieldpulse-{os.getuid()}" / f"rate-limit-{key_hash(api_key)}"
 
 
@@ -134,33 +178,3 @@ def _translate_errors(path: Path) -> Iterator[None]:
             where=f"setting rate_limit_store · {path}",
             hint="make the file writable, or set rate_limit_store: memory if no other process uses the key",
         ) from None
-
-
-def _open_private(path: Path) -> int:
-    """Open a plain file in a private folder.
-
-    Others can write beside that folder, and know its name. So nothing that they can prepare there is followed: no link,
-    no folder of theirs, no folder that they can write to.
-    """
-    path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-    folder = os.open(path.parent, os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC)
-    try:
-        _check(os.fstat(folder), "folder")
-        flags = os.O_RDWR | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW | os.O_NONBLOCK
-        file = os.open(path.name, flags, 0o600, dir_fd=folder)
-    finally:
-        os.close(folder)
-    try:
-        _check(os.fstat(file), "file")
-    except OSError:
-        os.close(file)
-        raise
-    return file
-
-
-def _check(status: os.stat_result, kind: str) -> None:
-    """Raise PermissionError for a folder or a file that is not this user's alone."""
-    if status.st_uid != os.getuid() or status.st_mode & 0o077:
-        raise PermissionError(errno.EPERM, f"other users own or can use the {kind}")
-    if kind == "file" and (not stat.S_ISREG(status.st_mode) or status.st_nlink > 1):
-        raise PermissionError(errno.EPERM, "it is not a plain file, or has a second name")

@@ -13,10 +13,12 @@ import time
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager
-from dataclasses import dataclass
-from typing import NamedTuple
+from dataclasses import dataclass, field
+from typing import Any, NamedTuple
 
 from typing_extensions import override
+
+from .monthly_quota import UNLIMITED, MonthCount, MonthlyQuota, MonthUse, QuotaWatch
 
 _LOGGER = logging.getLogger(__name__)
 MAX_PACE = 45
@@ -31,30 +33,40 @@ _LOGGED_FROM_SECONDS = 1.0
 class Operation(NamedTuple):
     """What is done to the state at once: reserve the next slot with its room, begin a pause, or (both 0) look at it.
 
+    `counted` requests are added to the month's, if the slot is reserved or none is asked for; None does not look at
+    the month. No slot is reserved for a request above the `limit` of the month.
+
     Units: seconds.
     """
 
     room: float = 0.0
     pause: float = 0.0
+    counted: int | None = None
+    limit: int = UNLIMITED
 
 
 class View(NamedTuple):
     """The state after an operation, and the time of the clock by which it was carried out.
 
-    `slot` is the reserved slot, or the one that would be reserved if it were not too far ahead.
+    `slot` is the reserved slot, or the one that would be reserved if it were not too far ahead. `requests` are those of
+    the slot's month with those of the operation: above its limit, they were not counted, and no slot was reserved. Both
+    that and when counting began are 0 if the operation has not looked at the month.
     """
 
     now: float
     slot: float
     began_at: float
     paused_until: float
+    counted_since: float
+    requests: int
 
 
 @dataclass
 class SlotState:
-    """The next free slot, the end of a pause, the last reserved slot, and when this state began.
+    """The next free slot, the end of a pause, the last reserved slot, when this state began, and the month's count.
 
-    All are in seconds of one clock for all who share the state: that of the machine, or of the store.
+    All times are in seconds of one clock for all who share the state: that of the machine, or of the store. The count
+    has the clock of the epoch, and goes on where the rest begins again.
 
     Invariant: a reserved slot is followed by its room, at least one interval (1/rate seconds), without another slot,
     and none lies in the past or in a pause. No sliding second therefore holds more slots than the rate, whoever
@@ -66,10 +78,11 @@ class SlotState:
     paused_until: float = 0.0
     reserved_at: float = 0.0
     began_at: float = 0.0
+    month: MonthCount = field(default_factory=MonthCount)
 
     @property
     def numbers(self) -> tuple[float, float, float, float]:
-        """Return the fields in their order. `astuple` copies each, which a request would pay twice."""
+        """Return the times in their order. `astuple` copies each, which a request would pay twice."""
         return self.free_at, self.paused_until, self.reserved_at, self.began_at
 
     def restart(self, now: float, interval: float) -> None:
@@ -87,14 +100,25 @@ class SlotState:
             and 0 <= self.paused_until <= now + MAX_PAUSE_SECONDS
         )
 
-    def apply(self, operation: Operation, now: float) -> View:
-        """Carry an operation out. No slot more than two minutes ahead is reserved; a pause takes at most a minute."""
+    def apply(self, operation: Operation, now: float, seconds_to_epoch: float = 0.0) -> View:
+        """Carry an operation out. No slot more than two minutes ahead is reserved; a pause takes at most a minute.
+
+        `seconds_to_epoch` are added to a time of the clock to get that of the epoch.
+        """
         slot = max(now, self.free_at, self.paused_until)
-        if operation.room and not is_too_far(slot, now):
+        since, requests, is_reserved = 0.0, 0, operation.room > 0 and not is_too_far(slot, now)
+        if operation.counted is not None:
+            month = self.month
+            month.turn_to(slot + seconds_to_epoch)
+            since, requests = month.since, month.requests + operation.counted
+            is_reserved &= requests <= operation.limit
+            if is_reserved or not operation.room:
+                month.requests = requests
+        if is_reserved:
             self.reserve(slot, operation.room)
         if operation.pause:
             self.paused_until = max(self.paused_until, now + min(operation.pause, MAX_PAUSE_SECONDS))
-        return View(now, slot, self.began_at, self.paused_until)
+        return View(now, slot, self.began_at, self.paused_until, since, requests)
 
     def reserve(self, slot: float, room: float) -> None:
         """Reserve the next slot."""
@@ -130,6 +154,11 @@ class RateLimiter(ABC):
 
     The state may have another clock than the process. The wait for a slot is then measured from the store's answer: the
     start is late by the way of that answer, never early.
+
+    A request is counted once, with the first slot that it gets. One that is reserved and then not sent was counted too
+    many; none is sent that was not counted.
+
+    Raises: QuotaExceeded for a request that the `quota` does not allow any more.
     """
 
     scope = "each process"
@@ -141,11 +170,14 @@ class RateLimiter(ABC):
         self,
         requests_per_second: float,
         *,
+        quota: MonthlyQuota | None = None,
         clock: Callable[[], float] = time.monotonic,
         sleep: Callable[[float], None] = time.sleep,
+        epoch_clock: Callable[[], float] = time.time,
     ) -> None:
         self._interval = 1 / requests_per_second
-        self._clock, self._sleep = clock, sleep
+        self.month = QuotaWatch(quota, epoch_clock)
+        self._clock, self._sleep, self._epoch_clock = clock, sleep, epoch_clock
         self._known_pause_until = 0.0  # set by this process, or logged by it
 
     @abstractmethod
@@ -155,8 +187,10 @@ class RateLimiter(ABC):
     def acquire(self) -> None:
         """Wait until a request may start."""
         room, was_late = self._interval, False
+        counted: int | None = 1
         while True:
-            slot, began_at, seconds = self._reserve(room)
+            slot, began_at, seconds = self._reserve(room, counted)
+            counted = None
             due_at = self._clock() + seconds
             self._sleep(seconds)
             view = self._apply(Operation())
@@ -171,9 +205,18 @@ class RateLimiter(ABC):
         """Let no request start for `seconds`, at most a minute."""
         self._known_pause_until = self._apply(Operation(pause=seconds)).paused_until
 
-    def _reserve(self, room: float) -> Reservation:
+    def look_up_month(self) -> MonthUse | None:
+        """Return the requests of this month, None where they are not counted."""
+        view = self._apply(Operation(counted=0))
+        self.month.observe(view.counted_since, view.requests)
+        return self.month.use()
+
+    def _reserve(self, room: float, counted: int | None = 1) -> Reservation:
+        operation = Operation(room=room, counted=counted, limit=self.month.limit)
         while True:
-            view = self._apply(Operation(room=room))
+            view = self._apply(operation)
+            if counted:
+                self.month.observe(view.counted_since, view.requests, counted=counted)
             pause_seconds = view.paused_until - view.now
             if pause_seconds > _LOGGED_FROM_SECONDS and view.paused_until > self._known_pause_until:
                 self._known_pause_until = view.paused_until
@@ -190,20 +233,21 @@ class LocalRateLimiter(RateLimiter):
     """A rate limiter whose state has the clock of this process."""
 
     @abstractmethod
-    def _locked_state(self) -> AbstractContextManager[SlotState]:
-        """Yield the state under a lock, and store what the caller changes in it."""
+    def _locked_state(self, *, with_month: bool = False) -> AbstractContextManager[SlotState]:
+        """Yield the state under a lock, and store what the caller changes in it; the month's count if it is needed."""
 
     @override
     def _apply(self, operation: Operation) -> View:
-        with self._locked_state() as state:
-            return state.apply(operation, self._clock())
+        with self._locked_state(with_month=operation.counted is not None) as state:
+            now = self._clock()
+            return state.apply(operation, now, self._epoch_clock() - now)
 
 
 class ProcessRateLimiter(LocalRateLimiter):
     """A rate limiter for the threads of this process."""
 
-    def __init__(self, requests_per_second: float, **clocks: Callable[..., float | None]) -> None:
-        super().__init__(requests_per_second, **clocks)  # type: ignore[arg-type]
+    def __init__(self, requests_per_second: float, **options: Any) -> None:
+        super().__init__(requests_per_second, **options)
         self._lock, self._state = threading.Lock(), SlotState()
 
     def restart(self) -> None:
@@ -213,6 +257,6 @@ class ProcessRateLimiter(LocalRateLimiter):
 
     @contextmanager
     @override
-    def _locked_state(self) -> Iterator[SlotState]:
+    def _locked_state(self, *, with_month: bool = False) -> Iterator[SlotState]:
         with self._lock:
             yield self._state

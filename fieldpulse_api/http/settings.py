@@ -15,8 +15,10 @@ from fieldpulse_api.account_profile import AccountProfile
 from fieldpulse_api.errors import ConfigError
 
 from .api_key import ApiKey
-from .rate_limit_file import SharedFileRateLimiter, rate_limit_path
+from .monthly_quota import MonthlyQuota
+from .rate_limit_file import SharedFileRateLimiter, key_hash, rate_limit_path
 from .rate_limiter import ProcessRateLimiter, RateLimiter
+from .request_count_file import request_count_path
 
 API_URL = "https://ywe3crmpll.execute-api.us-east-2.amazonaws.com/stage"
 _MAX_LABEL_BYTES, _MAX_HOST_BYTES = 63, 253  # RFC 1035
@@ -28,7 +30,8 @@ class ClientSettings:
 
     `open_rate_limiter` returns the rate limiter of an API key. With it, `rate_limit_store` does not count.
 
-    Raises: ConfigError if `api_url` could send the key unencrypted or is not a valid URL.
+    Raises: ConfigError if `api_url` could send the key unencrypted or is not a valid URL, or if nothing would count the
+            requests of a `monthly_quota`.
     """
 
     api_key: ApiKey
@@ -36,12 +39,19 @@ class ClientSettings:
     requests_per_second: float = 45
     rate_limit_store: Literal["file", "memory"] = "file"
     open_rate_limiter: Callable[[str], RateLimiter] | None = None
+    monthly_quota: MonthlyQuota | None = None
     timeout_seconds: float = 60
     zone: tzinfo = timezone.utc
     profile: AccountProfile = field(default_factory=AccountProfile)
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "api_url", _valid_url(self.api_url))
+        if self.monthly_quota and self.rate_limit_store == "memory" and not self.open_rate_limiter:
+            raise ConfigError(
+                "A monthly quota needs a store that counts the requests of all runs.",
+                where="settings monthly_quota and rate_limit_store",
+                hint="set rate_limit_store: file, or the URL of a store; `memory` forgets the count with the process",
+            )
 
     @override
     def __repr__(self) -> str:
@@ -53,7 +63,12 @@ class ClientSettings:
             return self.open_rate_limiter(self.api_key.value)
         if self.rate_limit_store == "memory":
             return ProcessRateLimiter(self.requests_per_second)
-        return SharedFileRateLimiter(self.requests_per_second, rate_limit_path(self.api_key.value))
+        return SharedFileRateLimiter(
+            self.requests_per_second,
+            rate_limit_path(self.api_key.value),
+            counts=request_count_path(key_hash(self.api_key.value)),
+            quota=self.monthly_quota,
+        )
 
 
 def is_loopback(host: str) -> bool:

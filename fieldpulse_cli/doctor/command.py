@@ -30,7 +30,7 @@ from fieldpulse_plugin.store_urls import files_of_store
 from fieldpulse_plugin.validation import check_settings
 
 from .account_check import MAX_ATTEMPTS, MAX_REQUESTS, AccountCheck
-from .findings import Finding
+from .findings import Finding, quota_finding
 from .office_names import read_office_names
 from .report import report_lines
 from .store_check import store_finding
@@ -131,7 +131,7 @@ def _local_findings(
 ) -> Iterator[Finding]:
     """Yield the findings about this machine: the rate limit, and settings and stores of each configured plugin."""
     yield Finding("ok", "settings", "source", f"{prefix}…")
-    yield _rate_limit_finding(settings)
+    yield from _rate_limit_findings(settings)
     for entry_point in metadata.entry_points(group="fieldpulse.settings"):
         plugin_prefix = prefixes.get(entry_point.name)
         if plugin_prefix is None or not any(name.startswith(plugin_prefix) for name in environment):
@@ -150,13 +150,16 @@ def _local_findings(
                 yield from (store_finding(store, url) for url in urls)
 
 
-def _rate_limit_finding(settings: ClientSettings) -> Finding:
-    rate_limiter = settings.rate_limiter()
+def _rate_limit_findings(settings: ClientSettings) -> Iterator[Finding]:
     try:
-        rate_limiter.acquire()
+        rate_limiter = settings.rate_limiter()
+        use = rate_limiter.look_up_month()
     except FieldPulseError as error:
-        return Finding("FAIL", "rate limit", "store", error.what, error.hint)
-    return Finding("ok", "rate limit", "store", f"{settings.requests_per_second:g} requests/s for {rate_limiter.scope}")
+        yield Finding("FAIL", "rate limit", "store", error.what, error.hint)
+        return
+    yield Finding("ok", "rate limit", "store", f"{settings.requests_per_second:g} requests/s for {rate_limiter.scope}")
+    if use:
+        yield quota_finding(use, settings.monthly_quota, rate_limiter.month.place)
 
 
 def _prefixes(plugin: str | None) -> dict[str, str]:

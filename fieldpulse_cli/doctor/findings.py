@@ -7,6 +7,7 @@ from dataclasses import asdict, dataclass
 from datetime import datetime, timedelta
 from typing import Literal
 
+from fieldpulse_api.http.monthly_quota import MonthlyQuota, MonthUse
 from fieldpulse_plugin.output import for_output
 
 from .list_probe import MAX_PAGE_ROWS, ListProbe
@@ -81,6 +82,12 @@ def clock_finding(server_time: datetime | None, machine_time: datetime, max_skew
     skew = (machine_time - server_time).total_seconds()
     text = f"this machine is {skew:+.0f} s from the server's Date header, which bookmarks use"
     return Finding("ok" if abs(skew) < max_skew_seconds else "warn", "clock", "skew", text)
+
+
+def quota_finding(use: MonthUse, quota: MonthlyQuota | None, place: str) -> Finding:
+    """Return how many requests were counted in this month. `place` is where."""
+    is_scarce = quota is not None and max(use.forecast or 0, use.requests) >= quota.limit
+    return Finding("warn" if is_scarce else "ok", "quota", "use", f"{use.text(quota)} (counted in {place})")
 
 
 def _unreachable(probe: ListProbe) -> Finding:

@@ -84,7 +84,10 @@ def _needs_of(pipeline: Pipeline, at: datetime) -> Iterator[Need]:
         return
     details = f"fieldpulse runs {run.run_id[:8]}"
     if run.exit_status == _QUOTA_SPENT:
-        what = "The month's requests are used up. Ask FieldPulse support for more, or let pipelines run less often."
+        what = (
+            "The month's requests are used up. Ask FieldPulse support for more, raise `monthly_quota` if it is lower, "
+            "or let pipelines run less often."
+        )
         yield Need(pipeline=pipeline.name, what=what, command=details)
     elif run.state == "vanished" or run.reason or (run.exit_status and pipeline.plugin.startswith("tap-")):
         what = f"The last run ({age(run.began_at, at)}): {result_of(run, with_hint=True)}"

@@ -5,11 +5,12 @@ from __future__ import annotations
 import logging
 import threading
 import weakref
-from collections.abc import Callable
+from typing import Any
 
 from typing_extensions import override
 
 from fieldpulse_api.errors import ConnectionFailed
+from fieldpulse_api.http.monthly_quota import MonthUse
 from fieldpulse_api.http.rate_limiter import Operation, ProcessRateLimiter, RateLimiter, View
 
 from .store import SlotStore, StoreLost
@@ -28,9 +29,10 @@ class SharedStoreRateLimiter(RateLimiter):
     carried out: then a slot remains unused.
 
     After that, the run ends. With `without_store`, the process goes on at that rate instead, and soon: it needs no
-    store. It tries the store again every few seconds, in one thread, and returns to it.
+    store. It tries the store again every few seconds, in one thread, and returns to it. What it sends meanwhile it
+    counts itself, from the last count that it saw, and adds it to the store's.
 
-    Raises: ConnectionFailed if the store is lost and `without_store` is None; ConfigError.
+    Raises: ConnectionFailed if the store is lost and `without_store` is None; QuotaExceeded; ConfigError.
     """
 
     _tolerated_seconds = 0.05  # an answer may take longer than an interval; 51 requests take 1.06 s or more at 45/s
@@ -42,28 +44,32 @@ class SharedStoreRateLimiter(RateLimiter):
         *,
         address: str,
         without_store: float | None = None,
-        **clocks: Callable[..., float | None],
+        **options: Any,
     ) -> None:
-        super().__init__(requests_per_second, **clocks)  # type: ignore[arg-type]
-        self.scope = f"all machines that use {address}"
+        super().__init__(requests_per_second, **options)
+        self.scope, self.month.place = f"all machines that use {address}", address
         self._store, self._address, self._without_store = store, address, without_store
         self._lock = threading.Lock()
         self._share: ProcessRateLimiter | None = None  # while the store is lost
         self._try_at = 0.0
         self._unavailable_until, self._reason = 0.0, ""
         self._logs_from = 0.0
+        self._uncounted = 0  # requests that were sent without the store
         weakref.finalize(self, store.close)
 
     @override
     def acquire(self) -> None:
         share = self._share
         if share and not self._is_time_to_try():
+            self._count_without_store()
             share.acquire()
             return
         try:
             super().acquire()
         except StoreLost as lost:
-            self._lose(lost).acquire()
+            share = self._lose(lost)
+            self._count_without_store()
+            share.acquire()
         else:
             if share:
                 self._find_again()
@@ -78,6 +84,14 @@ class SharedStoreRateLimiter(RateLimiter):
             share = self._lose(lost)
         if share:
             share.pause(seconds)
+
+    @override
+    def look_up_month(self) -> MonthUse | None:
+        try:
+            return super().look_up_month()
+        except StoreLost as lost:
+            self._lose(lost)
+            return None
 
     @override
     def _apply(self, operation: Operation) -> View:
@@ -135,8 +149,22 @@ class SharedStoreRateLimiter(RateLimiter):
                 )
             return self._share
 
-    def _find_again(self) -> None:
+    def _count_without_store(self) -> None:
+        """Count a request in this process. Raises: QuotaExceeded."""
         with self._lock:
-            if self._share:
-                self._share = None
-                _LOGGER.warning("The rate limit store answers again: going on with the shared rate limit.")
+            self.month.check(self._uncounted)
+            self._uncounted += 1
+
+    def _find_again(self) -> None:
+        """Return to the store, and count there what was sent without it."""
+        with self._lock:
+            if not self._share:
+                return
+            self._share = None
+            uncounted, self._uncounted = self._uncounted, 0
+            _LOGGER.warning("The rate limit store answers again: going on with the shared rate limit.")
+        try:
+            self._apply(Operation(counted=uncounted))
+        except StoreLost:
+            with self._lock:
+                self._uncounted += uncounted

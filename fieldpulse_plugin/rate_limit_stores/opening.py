@@ -9,6 +9,7 @@ from sqlalchemy.engine import URL, make_url
 from sqlalchemy.exc import ArgumentError
 
 from fieldpulse_api.errors import ConfigError, allowed_and_similar
+from fieldpulse_api.http.monthly_quota import MonthlyQuota
 from fieldpulse_api.http.rate_limit_file import key_hash
 from fieldpulse_api.http.rate_limiter import RateLimiter
 from fieldpulse_plugin.output import hide
@@ -29,7 +30,9 @@ _STORES: dict[str, tuple[str, Callable[[str, str, str], RedisStore | PostgresqlS
 _ALLOWED = ("file", "memory", "redis://…", "rediss://…", "postgresql://…")
 
 
-def shared_limiter(url: str, requests_per_second: float, without_store: float | None) -> Callable[[str], RateLimiter]:
+def shared_limiter(
+    url: str, requests_per_second: float, without_store: float | None, quota: MonthlyQuota | None = None
+) -> Callable[[str], RateLimiter]:
     """Return a function that opens the rate limiter of an API key. The URL's passwords are hidden from now on.
 
     Raises: ConfigError, also when the limiter is opened.
@@ -44,10 +47,12 @@ def shared_limiter(url: str, requests_per_second: float, without_store: float | 
     for name, value in (("password", parsed.password), *parsed.query.items()):
         if "password" in name:
             hide(str(value))
-    return partial(_open, parsed, requests_per_second, without_store)
+    return partial(_open, parsed, requests_per_second, without_store, quota)
 
 
-def _open(url: URL, requests_per_second: float, without_store: float | None, api_key: str) -> RateLimiter:
+def _open(
+    url: URL, requests_per_second: float, without_store: float | None, quota: MonthlyQuota | None, api_key: str
+) -> RateLimiter:
     extra, store_type = _STORES[url.drivername]
     address = url.set(query={}).render_as_string(hide_password=True)
     plain = url.set(drivername="postgresql") if extra == "postgres" else url
@@ -61,4 +66,4 @@ def _open(url: URL, requests_per_second: float, without_store: float | None, api
         ) from None
     except ValueError:
         raise ConfigError("The URL is not valid.", where=_WHERE, hint="correct the setting") from None
-    return SharedStoreRateLimiter(requests_per_second, store, address=address, without_store=without_store)
+    return SharedStoreRateLimiter(requests_per_second, store, address=address, without_store=without_store, quota=quota)

@@ -6,6 +6,7 @@ import threading
 import time
 from typing import TYPE_CHECKING, Any
 
+from fieldpulse_api.http.monthly_quota import MonthCount
 from fieldpulse_api.http.rate_limiter import Operation, SlotState, View
 from fieldpulse_plugin.store_waits import NO_ANSWER, postgresql_connections
 
@@ -15,18 +16,27 @@ if TYPE_CHECKING:
     from psycopg import Connection
 
 _CREATE = """
+select pg_advisory_xact_lock(hashtextextended('fieldpulse_rate_limit', 0));  -- two that create a table fail
 create unlogged table if not exists fieldpulse_rate_limit (
     name text primary key,
     free_at double precision not null, paused_until double precision not null,
     reserved_at double precision not null, began_at double precision not null
+);
+create table if not exists fieldpulse_request_count (
+    name text primary key, since double precision not null, requests bigint not null
 )"""
+_HAS_TABLES = (
+    "select to_regclass('fieldpulse_rate_limit') is not null and to_regclass('fieldpulse_request_count') is not null"
+)
 _TIME = "extract(epoch from clock_timestamp())::double precision"
 _READ = f"""
-select {_TIME}, free_at, paused_until, reserved_at, began_at
-from (select 1) as always left join fieldpulse_rate_limit on name = %(name)s"""  # noqa: S608  constants
+select {_TIME}, free_at, paused_until, reserved_at, began_at, since, requests
+from (select %(name)s as name) as wanted
+left join fieldpulse_rate_limit using (name) left join fieldpulse_request_count using (name)"""  # noqa: S608  constants
 _LOCK = f"""
 begin isolation level read committed;
 set local lock_timeout = '{SILENCE_SECONDS * 1000 - 500}ms';
+set local synchronous_commit = off;
 set local idle_in_transaction_session_timeout = '{SILENCE_SECONDS * 1000 - 1000}ms';
 select pg_advisory_xact_lock(hashtextextended('fieldpulse_rate_limit ' || %(name)s, 0));
 """
@@ -35,21 +45,24 @@ insert into fieldpulse_rate_limit
 values (%(name)s, %(free_at)s, %(paused_until)s, %(reserved_at)s, %(began_at)s)
 on conflict (name) do update set free_at = excluded.free_at, paused_until = excluded.paused_until,
     reserved_at = excluded.reserved_at, began_at = excluded.began_at;
+insert into fieldpulse_request_count values (%(name)s, %(since)s, %(requests)s)
+on conflict (name) do update set since = excluded.since, requests = excluded.requests;
 commit"""
 _REFUSALS = {
     "authentication failed": "it refuses the password",
     "no password supplied": "it wants a password",
     "pg_hba.conf": "it refuses this user or machine",
     '" does not exist': "the user or the database does not exist",
-    "permission denied": "the user may not use or create the table fieldpulse_rate_limit",
+    "permission denied": "the user may not use or create the tables fieldpulse_rate_limit and fieldpulse_request_count",
 }
 
 
 class PostgresqlStore:
     """The state of one key in PostgreSQL 11 or later.
 
-    The table is unlogged. Its changes wait for no disk, and a crash or a failover empties it: a state from before, with
-    fewer reservations than were made, never comes back.
+    The table of slots is unlogged. Its changes wait for no disk, and a crash or a failover empties it: a state from
+    before, with fewer reservations than were made, never comes back. The table of counts has to outlive that. Its
+    commits do not wait for a disk either, so a crash loses the count of the last second.
 
     The lock is held for one round trip. The server ends the transaction of a process that is stopped in the middle.
 
@@ -95,8 +108,9 @@ class PostgresqlStore:
         if not state.is_valid(now):
             state.restart(now, interval)
         view = state.apply(operation, now)
-        names = ("free_at", "paused_until", "reserved_at", "began_at")
-        self._connection.execute(_WRITE, {"name": self._name, **dict(zip(names, state.numbers, strict=True))})
+        names = ("free_at", "paused_until", "reserved_at", "began_at", "since", "requests")
+        numbers = (*state.numbers, state.month.since, state.month.requests)
+        self._connection.execute(_WRITE, {"name": self._name, **dict(zip(names, numbers, strict=True))})
         return view
 
     def _read(self, statements: str) -> tuple[SlotState, float]:
@@ -105,8 +119,11 @@ class PostgresqlStore:
         cursor = self._connection.execute(statements, {"name": self._name})
         while cursor.nextset():
             pass
-        now, *values = cursor.fetchone() or (0.0, None)
-        return SlotState(*values) if None not in values else SlotState(began_at=-1), now
+        now, *values, since, requests = cursor.fetchone() or (0.0, None, None, None)
+        state = SlotState(began_at=-1) if None in values else SlotState(*values)
+        if since is not None and requests is not None:
+            state.month = MonthCount(since, requests)
+        return state, now
 
     def _connect(self) -> Connection[Any]:
         connection = self._connections.connect(
@@ -115,8 +132,7 @@ class PostgresqlStore:
             cursor_factory=self._psycopg.ClientCursor,  # it sends several statements with parameters at once
             connect_timeout=SILENCE_SECONDS,
         )
-        row = connection.execute("select to_regclass('fieldpulse_rate_limit')").fetchone()
-        if row == (None,):
+        if connection.execute(_HAS_TABLES).fetchone() != (True,):
             connection.execute(_CREATE)
         return connection
 

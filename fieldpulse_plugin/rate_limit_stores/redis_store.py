@@ -6,6 +6,7 @@ import re
 from pathlib import Path
 
 from fieldpulse_api.errors import ConfigError
+from fieldpulse_api.http.monthly_quota import MAX_CLOCK_STEP_SECONDS, UNLIMITED
 from fieldpulse_api.http.rate_limiter import (
     MAX_PAUSE_SECONDS,
     MAX_ROOM_SECONDS,
@@ -20,11 +21,11 @@ from .store import SILENCE_SECONDS, StoreLost, refusal
 _NO_PERMISSION = "can't run this command"  # within a script
 _TEMPORARY = re.compile("LOADING|READONLY|MASTERDOWN|MISCONF|NOREPLICAS|OOM")
 """What an operator mends, or a failover: Redis accepts no writes."""
-_LIMITS = (MAX_SECONDS_AHEAD, MAX_ROOM_SECONDS, MAX_PAUSE_SECONDS)
+_LIMITS = (MAX_SECONDS_AHEAD, MAX_ROOM_SECONDS, MAX_PAUSE_SECONDS, MAX_CLOCK_STEP_SECONDS, UNLIMITED)
 
 
 class RedisStore:
-    """The state of one key in Redis 5 or later, as a hash.
+    """The state of one key in Redis 5 or later, as a hash, and the month's count as another.
 
     Redis runs nothing beside a script, so an operation needs no lock, and a client that is stopped delays no other.
 
@@ -38,6 +39,7 @@ class RedisStore:
 
         self._errors, self._address = redis.exceptions, address
         self._name = f"fieldpulse:rate-limit:{key_hash}"
+        self._month_name = f"{self._name}:month"
         self._client = redis.Redis.from_url(
             url,
             socket_connect_timeout=SILENCE_SECONDS,
@@ -50,7 +52,10 @@ class RedisStore:
         """Carry an operation out; see `SlotStore`."""
         errors = self._errors
         try:
-            answer = self._script(keys=[self._name], args=[*operation, max(SECONDS_BEFORE_START, interval), *_LIMITS])
+            numbers = ["" if number is None else number for number in operation]
+            answer = self._script(
+                keys=[self._name, self._month_name], args=[*numbers, max(SECONDS_BEFORE_START, interval), *_LIMITS]
+            )
         except (errors.AuthenticationError, errors.AuthorizationError, errors.NoPermissionError):
             raise self._refusal() from None
         except errors.TimeoutError:
@@ -67,7 +72,8 @@ class RedisStore:
                 raise StoreLost("no connection to it") from None
             hint = "use Redis 5 or later, not a cluster"
             raise refusal(type(error).__name__, self._address, hint) from None
-        return View(*map(float, answer))
+        now, slot, began_at, paused_until, counted_since, requests = map(float, answer)
+        return View(now, slot, began_at, paused_until, counted_since, int(requests))
 
     def _refusal(self) -> ConfigError:
         hint = "correct the URL, and let the user run EVALSHA, SCRIPT LOAD and the commands of the script"

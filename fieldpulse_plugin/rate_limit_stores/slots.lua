@@ -1,11 +1,24 @@
--- `SlotState.apply` on the hash KEYS[1], by the clock of this server.
+-- `SlotState.apply` on the hash KEYS[1], with the month's count in the hash KEYS[2], by the clock of this server.
 --
 -- The state begins again if it is missing or damaged, or if another process of the server has written it: what that
--- process reserved after it last saved its data is lost.
+-- process reserved after it last saved its data is lost. The count goes on.
 
-local room, pause, first_seconds = tonumber(ARGV[1]), tonumber(ARGV[2]), tonumber(ARGV[3])
-local max_ahead, max_room, max_pause = tonumber(ARGV[4]), tonumber(ARGV[5]), tonumber(ARGV[6])
+local room, pause, counted, limit = tonumber(ARGV[1]), tonumber(ARGV[2]), tonumber(ARGV[3]), tonumber(ARGV[4])
+local first_seconds = tonumber(ARGV[5])
+local max_ahead, max_room, max_pause = tonumber(ARGV[6]), tonumber(ARGV[7]), tonumber(ARGV[8])
+local max_step, unlimited = tonumber(ARGV[9]), tonumber(ARGV[10])
 local expire_seconds = 7200 -- more than a state can be ahead
+local month_expire_seconds = 62 * 86400 -- until after the next month
+
+local function month_start(at) -- Redis has no calendar; years begin in March here, as the leap day is then their last
+    local day = math.floor(at / 86400) + 719468
+    local of_era = day % 146097
+    local year = math.floor(
+        (of_era - math.floor(of_era / 1460) + math.floor(of_era / 36524) - math.floor(of_era / 146096)) / 365)
+    local of_year = of_era - (365 * year + math.floor(year / 4) - math.floor(year / 100))
+    local month = math.floor((5 * of_year + 2) / 153)
+    return (math.floor(at / 86400) - of_year + math.floor((153 * month + 2) / 5)) * 86400
+end
 
 local time = redis.call('TIME')
 local now = tonumber(time[1]) + tonumber(time[2]) / 1000000
@@ -24,7 +37,21 @@ if not is_valid then
 end
 
 local slot = math.max(now, free_at, paused_until)
-if room > 0 and slot - now <= max_ahead then
+local since, requests, is_reserved = 0, 0, room > 0 and slot - now <= max_ahead
+if counted then
+    local month = redis.call('HMGET', KEYS[2], 'since', 'requests')
+    since, requests = tonumber(month[1] or ''), tonumber(month[2] or '')
+    local is_counted = since and requests and 0 < since and since <= slot + max_step
+        and 0 <= requests and requests < unlimited
+    if not is_counted then
+        since, requests = slot, 0
+    elseif since < month_start(slot) then
+        since, requests = month_start(slot), 0
+    end
+    requests = requests + counted
+    is_reserved = is_reserved and requests <= limit
+end
+if is_reserved then
     reserved_at, free_at = slot, slot + room
 end
 if pause > 0 then
@@ -39,4 +66,8 @@ if room > 0 or pause > 0 or not is_valid then
         'reserved_at', text(reserved_at), 'began_at', text(began_at))
     redis.call('EXPIRE', KEYS[1], expire_seconds)
 end
-return {text(now), text(slot), text(began_at), text(paused_until)}
+if counted and (is_reserved or room == 0) then
+    redis.call('HSET', KEYS[2], 'since', text(since), 'requests', text(requests))
+    redis.call('EXPIRE', KEYS[2], month_expire_seconds)
+end
+return {text(now), text(slot), text(began_at), text(paused_until), text(since), text(requests)}

@@ -250,7 +250,8 @@ class TargetRun:
             _LOGGER.warning("%s", hint)
         if self._open_rejects.count:
             _LOGGER.warning("%s", self._open_rejects.line)
-        _LOGGER.info("%s", closing_line(counts, is_dry=self._is_dry))
+        quota = self._services.client.quota_text() if self._services else ""
+        _LOGGER.info("%s%s", closing_line(counts, is_dry=self._is_dry), f"; {quota}" if quota else "")
         if self._settings.report_path and not self._settings.writes_page:
             try:
                 write_report(self._settings.report_path, self._report(counts, status))

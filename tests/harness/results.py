@@ -79,7 +79,7 @@ class RunResult:
     def counts(self) -> dict[str, int]:
         """Return the numbers of the target's last line, which add up; a dry run "would create" what a run "created"."""
         last = self.stderr.strip().splitlines()[-1]
-        match = re.search(r"read (\d+) = (.*)", re.sub(r"would (create|update|delete)", r"\1d", last))
+        match = re.search(r"read (\d+) = ([^;]*)", re.sub(r"would (create|update|delete)", r"\1d", last))
         assert match, last
         counts = {name: int(number) for number, name in (part.split() for part in match[2].split(" + "))}
         assert int(match[1]) == sum(counts.values()), last

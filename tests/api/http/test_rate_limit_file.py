@@ -17,7 +17,8 @@ import pytest
 
 from fieldpulse_api.errors import ConfigError
 from fieldpulse_api.http.api_key import ApiKey
-from fieldpulse_api.http.rate_limit_file import SharedFileRateLimiter, rate_limit_path
+from fieldpulse_api.http.rate_limit_file import SharedFileRateLimiter, key_hash, rate_limit_path
+from fieldpulse_api.http.request_count_file import request_count_path
 from fieldpulse_api.http.settings import ClientSettings
 from tests.api.http.test_rate_limiter import Clock
 
@@ -182,6 +183,7 @@ def test_the_file_is_private_and_does_not_name_the_key() -> None:
     assert created.stat().st_mode & 0o777 == 0o600
     assert created.parent.stat().st_mode & 0o777 == 0o700
     created.unlink()
+    request_count_path(key_hash("private-test")).unlink()
 
 
 def test_a_key_with_spaces_around_is_the_same_key() -> None:
@@ -201,6 +203,7 @@ def test_a_key_has_the_same_file_in_every_environment(
     paths = {record.getMessage().split()[-1] for record in caplog.records}
     assert paths == {str(rate_limit_path("private-test"))}
     rate_limit_path("private-test").unlink()
+    request_count_path(key_hash("private-test")).unlink()
 
 
 def test_a_file_that_cannot_be_opened_is_a_config_error(tmp_path: Path) -> None:

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+from fieldpulse_api.http.monthly_quota import MonthlyQuota
 from fieldpulse_api.http.rate_limiter import RateLimiter
 from fieldpulse_plugin.rate_limit_stores.opening import shared_limiter
 from tests.plugin.rate_limit_stores.redis_server import RedisServer
@@ -43,6 +44,12 @@ def key() -> str:
     return f"key-{uuid.uuid4()}"
 
 
-def open_limiter(url: str, key: str, rate: float = 10, without_store: float | None = None) -> RateLimiter:
+def open_limiter(
+    url: str,
+    key: str,
+    rate: float = 10,
+    without_store: float | None = None,
+    quota: MonthlyQuota | None = None,
+) -> RateLimiter:
     """Return the rate limiter of a key."""
-    return shared_limiter(url, rate, without_store)(key)
+    return shared_limiter(url, rate, without_store, quota)(key)

@@ -5,19 +5,22 @@ from __future__ import annotations
 import math
 import multiprocessing
 import time
-from dataclasses import astuple, fields
 from itertools import chain, pairwise
+from pathlib import Path
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from fieldpulse_api.http.monthly_quota import UNLIMITED, MonthCount, month_start
 from fieldpulse_api.http.rate_limit_file import key_hash
 from fieldpulse_api.http.rate_limiter import Operation, SlotState
+from fieldpulse_plugin.rate_limit_stores import redis_store
 from fieldpulse_plugin.rate_limit_stores.redis_store import RedisStore
 from tests.plugin.rate_limit_stores.conftest import open_limiter
 
-FIELDS = [field.name for field in fields(SlotState)]
+SLOT_FIELDS, MONTH_FIELDS = ["free_at", "paused_until", "reserved_at", "began_at"], ["since", "requests"]
+DAY = 86400.0
 
 
 def test_three_processes_share_the_slots(store_url: str, key: str) -> None:
@@ -54,42 +57,72 @@ def test_a_new_state_begins_a_second_ahead(store_url: str, key: str) -> None:
 
 
 def test_the_store_does_not_know_the_key(redis_url: str, own_redis, key: str) -> None:
-    """Others can read the store: it has a hash of the key, for two hours."""
+    """Others can read the store: it has a hash of the key, for two hours, and a count for two months."""
     open_limiter(own_redis.url, key)._reserve(0.1)
     with own_redis.client() as client:
-        assert client.keys() == [f"fieldpulse:rate-limit:{key_hash(key)}"]
-        assert 0 < client.ttl(client.keys()[0]) <= 7200
+        name = f"fieldpulse:rate-limit:{key_hash(key)}"
+        assert set(client.keys()) == {name, f"{name}:month"}
+        assert 0 < client.ttl(name) <= 7200
+        assert 61 * DAY < client.ttl(f"{name}:month") <= 62 * DAY
     assert key not in key_hash(key)
 
 
-operations = st.one_of(
-    st.builds(Operation, st.sampled_from([0.02, 1.0, 3600.0]), st.just(0.0)),
-    st.builds(Operation, st.just(0.0), st.sampled_from([0.5, 59.0, 1000.0])),
-    st.just(Operation()),
+operations = st.sampled_from(
+    [
+        *(
+            Operation(room=room, counted=counted, limit=limit)
+            for room in (0.02, 1.0, 3600.0)
+            for counted, limit in ((None, 3), (1, UNLIMITED), (1, 3), (7, 3))
+        ),
+        *(Operation(pause=pause) for pause in (0.5, 59.0, 1000.0)),
+        *(Operation(counted=counted) for counted in (None, 0, 7)),
+    ]
 )
 seconds_later = st.sampled_from([0.0, 0.01, 1.0, 30.0, 200.0, -30.0, -1e9])
+days_later = st.sampled_from([0.0, 0.0, 3.0, 40.0, -0.01, -2.0])
 damages = st.one_of(
-    st.none(), st.tuples(st.sampled_from(FIELDS), st.sampled_from([math.nan, math.inf, -1.0, 0.0, 9e9]))
+    st.none(),
+    st.tuples(st.sampled_from(SLOT_FIELDS + MONTH_FIELDS), st.sampled_from([math.nan, math.inf, -1.0, 0.0, 2.0, 9e9])),
 )
 
 
-@settings(max_examples=30)
-@given(steps=st.lists(st.tuples(seconds_later, damages, operations), min_size=1, max_size=12))
+@settings(max_examples=40)
+@given(steps=st.lists(st.tuples(seconds_later, days_later, damages, operations), min_size=1, max_size=12))
 def test_the_script_does_what_the_python_state_does(redis_url: str, steps: list) -> None:
     """The same operations, at the same times, on the same states, valid or damaged, have the same results."""
     store = RedisStore(redis_url, "lua", "")
     name, client, state = "fieldpulse:rate-limit:lua", store._client, SlotState(began_at=-1)
-    client.delete(name)
-    for seconds, damage, operation in steps:
-        values = {field: value - seconds for field, value in zip(FIELDS, astuple(state), strict=True)}
+    client.delete(name, f"{name}:month")
+    for seconds, days, damage, operation in steps:
+        values = {field: value - seconds for field, value in zip(SLOT_FIELDS, state.numbers, strict=True)}
+        values |= {"since": state.month.since - days * DAY, "requests": state.month.requests}
         values |= [] if damage is None else [damage]
+        slots, month = ({field: values[field] for field in fields} for fields in (SLOT_FIELDS, MONTH_FIELDS))
         if client.exists(name):
-            client.hset(name, mapping={field: repr(value) for field, value in values.items()})
-            state = SlotState(**values)
+            client.hset(name, mapping={field: repr(value) for field, value in slots.items()})
+            state = SlotState(**slots, month=state.month)
+        if client.exists(f"{name}:month"):
+            client.hset(f"{name}:month", mapping={field: repr(value) for field, value in month.items()})
+            state.month = MonthCount(**month)
+        else:
+            state.month = MonthCount()
         view = store.apply(operation, 1.5)
         if not state.is_valid(view.now):
             state.restart(view.now, 1.5)
         assert view == state.apply(operation, view.now)
-        stored = client.hmget(name, FIELDS)
-        assert [float(value) for value in stored] == list(astuple(state))
+        assert [float(value) for value in client.hmget(name, SLOT_FIELDS)] == list(state.numbers)
+        if operation.counted is not None and view.requests == state.month.requests:  # else it need not be stored
+            stored = client.hmget(f"{name}:month", MONTH_FIELDS)
+            assert [float(value) for value in stored] == [state.month.since, state.month.requests]
     store.close()
+
+
+@given(at=st.integers(0, 13_000_000_000))
+def test_the_script_has_the_same_months(redis_url: str, at: int) -> None:
+    """Redis has no calendar, so the script computes one."""
+    script = (Path(redis_store.__file__).parent / "slots.lua").read_text()
+    function = script[script.index("local function month_start") : script.index("local time =")]
+    store = RedisStore(redis_url, "lua", "")
+    found = store._client.eval(f"{function} return string.format('%d', month_start(tonumber(ARGV[1])))", 0, at)
+    store.close()
+    assert float(found) == month_start(at)
