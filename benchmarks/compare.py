@@ -2,18 +2,14 @@
 
 Each reader is a process of an environment of its own; the pages come from another process. All read the same rows in
 one run, in turn, and no ratio is printed for runs that read different rows. Start-up is what a list of 100 rows costs;
-it is subtracted. The result is written to `benchmarks/RESULTS.md`, with a plot beside it.
+it is subtracted. With `--write`, the result is written to `benchmarks/RESULTS.md`, and the plot into the docs.
 """
 
 from __future__ import annotations
 
 import argparse
-import os
-import platform
 from collections.abc import Iterator
 from dataclasses import dataclass
-from datetime import datetime, timezone
-from pathlib import Path
 
 import httpx
 import pygal
@@ -25,6 +21,7 @@ from tests.works_with.environments import DEFAULT_FOLDER, prepare_environment
 from .cpu import SHORT, THIS_BUILD, page_server, read, worktree
 from .page_server import STREAMS
 from .readers.reader import ROOT, Airbyte, Dlt, OurTap, Reader, StockTap
+from .results import write_section
 
 BASELINE = "52738c9"
 OTHERS: dict[type[Reader], tuple[str, str]] = {
@@ -33,7 +30,6 @@ OTHERS: dict[type[Reader], tuple[str, str]] = {
     Airbyte: ("airbyte-cdk, declarative", f"airbyte-cdk=={CDK_VERSION}"),
 }
 PACE, LIMIT = 45, 50  # requests per second: ours, and FieldPulse's
-RESULTS = ROOT / "benchmarks" / "RESULTS.md"
 PLOT = ROOT / "docs" / "operations" / "speed.svg"
 
 
@@ -69,7 +65,8 @@ def main() -> None:
     text = _table(figures)
     print(text)
     if options.write:
-        RESULTS.write_text(_document(text, options), "utf-8")
+        command = f"python -m benchmarks.compare --rows {options.rows} --stream {options.stream} --write"
+        write_section("Beside other programs", command, f"{_notes()}\n\n{text}")
         PLOT.write_text(_plot(figures), "utf-8")
 
 
@@ -134,26 +131,12 @@ def _table(figures: list[Figures]) -> str:
     return table((*heads, "peak MB", f"of {PACE} requests/s", f"most in a second (limit {LIMIT})"), rows)
 
 
-def _document(text: str, options: argparse.Namespace) -> str:
-    model = next(
-        (line.partition(": ")[2] for line in Path("/proc/cpuinfo").read_text().splitlines() if "model name" in line),
-        platform.processor(),
-    )
+def _notes() -> str:
     packages = ", ".join(f"`{package}`" for _, package in OTHERS.values())
-    command = f"python -m benchmarks.compare --rows {options.rows} --stream {options.stream} --write"
-    return f"""# Results
-
-Measured with `{command}` on {datetime.now(timezone.utc):%Y-%m-%d}.
-
-- Machine: {model}, {os.cpu_count()} cores, load {os.getloadavg()[2]:.1f} over 15 minutes.
-- Python {platform.python_version()}.
-- Packages: {packages}.
-
-Figures depend on the machine: compare the ratios, which are of one run. Start-up is not included. Ours keeps to
-{PACE} requests a second, as FieldPulse rejects the 51st. The others have no limit.
-
-{text}
-"""
+    return (
+        f"Packages: {packages}. Start-up is not included. Ours keeps to {PACE} requests a second, as FieldPulse "
+        "rejects the 51st. The others have no limit."
+    )
 
 
 def _plot(figures: list[Figures]) -> str:

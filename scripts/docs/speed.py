@@ -9,4 +9,4 @@ _RESULTS = Path(__file__).parents[2] / "benchmarks" / "RESULTS.md"
 
 def results() -> str:
     """Return what stands below the heading of the results."""
-    return _RESULTS.read_text("utf-8").partition("\n\n")[2]
+    return _RESULTS.read_text("utf-8").partition("\n\n")[2].replace("\n## ", "\n### ")
