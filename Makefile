@@ -72,11 +72,13 @@ recipes: $(VENV)/dev $(VENV)/demo ## run each recipe by Meltano on the sandbox u
 airbyte: $(VENV)/dev ## run airbyte/manifest.yaml in Airbyte's own runtimes on the sandbox, compare the records with the tap's (5 to 12 minutes)
 	$(BIN)/python -m tests.airbyte
 
-bench: $(VENV)/dev ## measure the tap beside other readers, reading and writing, CPU, a history of 10,000 runs (40 minutes)
+bench: $(VENV)/dev ## measure the tap beside other programs and an older build, writes, busy cores, a long history (60 minutes)
 	$(BIN)/python -m benchmarks.compare --write
+	$(BIN)/python -m benchmarks.cpu --write
+	$(BIN)/python -m benchmarks.busy_cores --write
+	$(BIN)/python -m benchmarks.start_up --write
+	$(BIN)/python -m benchmarks.writes --write
 	$(BIN)/python -m scripts.docs
-	$(BIN)/python -m benchmarks.speed
-	$(BIN)/python -m benchmarks.cpu 52738c9
 	$(BIN)/python -m benchmarks.history
 
 package: $(VENV)/dev $(VENV)/release ## build wheel and sdist into dist/, install them without extras, run every command (1 minute)

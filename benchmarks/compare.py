@@ -14,22 +14,15 @@ from dataclasses import dataclass
 import httpx
 import pygal
 
-from scripts.docs.airbyte import CDK_VERSION
 from scripts.docs.tables import table
-from tests.works_with.environments import DEFAULT_FOLDER, prepare_environment
 
-from .cpu import SHORT, THIS_BUILD, page_server, read, worktree
 from .page_server import STREAMS
-from .readers.reader import ROOT, Airbyte, Dlt, OurTap, Reader, StockTap
+from .processes import PACE, ROOT, page_server, worktree
+from .readers.builds import BASELINE, PACKAGES, THIS_BUILD, other_program, our_builds
+from .readers.reader import SHORT, Reader
 from .results import write_section
 
-BASELINE = "52738c9"
-OTHERS: dict[type[Reader], tuple[str, str]] = {
-    StockTap: ("singer-sdk RESTStream", "singer-sdk[msgspec]==0.54.9"),
-    Dlt: ("dlt rest_api, extract only", "dlt==1.31.0"),
-    Airbyte: ("airbyte-cdk, declarative", f"airbyte-cdk=={CDK_VERSION}"),
-}
-PACE, LIMIT = 45, 50  # requests per second: ours, and FieldPulse's
+LIMIT = 50  # requests per second that FieldPulse accepts
 PLOT = ROOT / "docs" / "operations" / "speed.svg"
 
 
@@ -56,7 +49,7 @@ def main() -> None:
     parser.add_argument("--write", action="store_true", help="write RESULTS.md and the plot")
     options = parser.parse_args()
     with worktree(options.baseline) as tree:
-        readers = [OurTap(THIS_BUILD), OurTap(f"build {options.baseline}", tree=tree), *_others()]
+        readers = [*our_builds(options.baseline, tree), *map(other_program, PACKAGES)]
         figures = [
             each
             for latency_ms in options.latencies
@@ -70,19 +63,13 @@ def main() -> None:
         PLOT.write_text(_plot(figures), "utf-8")
 
 
-def _others() -> Iterator[Reader]:
-    for kind, (name, package) in OTHERS.items():
-        environment = prepare_environment(f"bench-{kind.__name__.lower()}", (package,), DEFAULT_FOLDER)
-        yield kind(name, python=str(environment.folder / "bin" / "python"))
-
-
 def _measured(readers: list[Reader], stream: str, rows: int, latency_ms: int) -> Iterator[Figures]:
     ids = set()
     with page_server(rows, latency_ms) as url:
         for reader in readers:
-            start_up, _ = read(reader, url, stream, SHORT)
+            start_up, _ = reader.read(url, stream, SHORT)
             httpx.get(f"{url}/arrivals")
-            cost, output = read(reader, url, stream, rows)
+            cost, output = reader.read(url, stream, rows)
             arrivals = sorted(httpx.get(f"{url}/arrivals").json())
             ids.add(output.ids)
             if len(ids) > 1:
@@ -95,12 +82,12 @@ def _measured(readers: list[Reader], stream: str, rows: int, latency_ms: int) ->
                 (cost.cpu_seconds - start_up.cpu_seconds) / (rows - SHORT) * 1e6,
                 cost.memory_mb,
                 (rows - SHORT) / 100 / seconds / PACE,
-                _most_in_a_second(arrivals),
+                most_in_a_second(arrivals),
             )
             print(f"{latency_ms} ms: {reader.name} has read {rows:,} rows", flush=True)
 
 
-def _most_in_a_second(arrivals: list[float]) -> int:
+def most_in_a_second(arrivals: list[float]) -> int:
     """Return the most arrivals in any sliding second."""
     most = first = 0
     for last, arrival in enumerate(arrivals):
@@ -132,7 +119,7 @@ def _table(figures: list[Figures]) -> str:
 
 
 def _notes() -> str:
-    packages = ", ".join(f"`{package}`" for _, package in OTHERS.values())
+    packages = ", ".join(f"`{package}`" for _, package in PACKAGES.values())
     return (
         f"Packages: {packages}. Start-up is not included. Ours keeps to {PACE} requests a second, as FieldPulse "
         "rejects the 51st. The others have no limit."

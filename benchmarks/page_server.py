@@ -21,8 +21,9 @@ from typing_extensions import override
 from fieldpulse_api.resources.catalogue import BY_NAME
 from fieldpulse_sandbox.sandbox import Sandbox
 
+from .processes import KEY
+
 STREAMS = ("jobs", "customers", "invoices")
-KEY = "bench-key"
 _PAGE_SIZE = 100
 _HTTP_CLIENT_SECONDS = 60
 

@@ -8,25 +8,19 @@ import os
 import re
 import subprocess
 import sys
+import tempfile
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from functools import cache
 from pathlib import Path
 from typing import NamedTuple
 
-from benchmarks.page_server import KEY
+from benchmarks.processes import KEY, ROOT, Cost, measured
 
 FOLDER = Path(__file__).parent
-ROOT = FOLDER.parent.parent
+SHORT = 100
+"""Rows of a list whose reading costs little beside the start-up of a program."""
 _TIME_EXTRACTED = re.compile(rb'"time_extracted":"[^"]*"')
-
-
-class Cost(NamedTuple):
-    """What a run cost, by the operating system. `memory_mb` is the largest resident size, in MB."""
-
-    wall_seconds: float
-    cpu_seconds: float
-    memory_mb: float
 
 
 class Output(NamedTuple):
@@ -44,11 +38,15 @@ class Reader:
     python: str = sys.executable
     variables: Mapping[str, str] = field(default_factory=dict, hash=False)
 
-    def read(self, url: str, stream: str, folder: Path) -> tuple[Cost, Output]:
-        """Read the list at `url/stream`. `folder` is for its files; it is the home folder of the process."""
-        cost = _run([self.python, *self._arguments(url, stream, folder)], self._environment(folder), folder / "output")
-        ids, lines = self._output(url, stream, folder)
-        return cost, Output(_digest([json.dumps(ids).encode()]), _digest(lines))
+    def read(self, url: str, stream: str, rows: int) -> tuple[Cost, Output]:
+        """Read the list of `rows` rows of a server of pages. The process has a home folder of its own."""
+        url = f"{url}/{rows}"
+        with tempfile.TemporaryDirectory(prefix="fieldpulse-bench-") as name:
+            folder = Path(name)
+            command = [self.python, *self._arguments(url, stream, folder)]
+            cost = measured(command, self._environment(folder), folder / "output")
+            ids, lines = self._output(url, stream, folder)
+            return cost, Output(_digest([json.dumps(ids).encode()]), _digest(lines))
 
     def _arguments(self, url: str, stream: str, folder: Path) -> list[str]:
         raise NotImplementedError
@@ -135,17 +133,6 @@ def _catalog(python: str, tree: Path, stream: str) -> str:
         root = next(metadata for metadata in entry["metadata"] if not metadata["breadcrumb"])
         root["metadata"]["selected"] = entry["tap_stream_id"] == stream
     return json.dumps(catalog)
-
-
-def _run(command: list[str], environment: Mapping[str, str], path: Path) -> Cost:
-    """Run a program whose output goes into a file."""
-    errors_path = path.with_suffix(".errors")
-    launch = [sys.executable, "-S", str(FOLDER / "launch.py"), str(path.with_suffix(".cost")), *command]
-    with path.open("wb") as file, errors_path.open("wb") as errors:
-        ended = subprocess.run(launch, stdout=file, stderr=errors, env=environment, cwd=path.parent, check=False)
-    if ended.returncode:
-        raise SystemExit(f"{' '.join(command)}\n{errors_path.read_text()}")
-    return Cost(*json.loads(path.with_suffix(".cost").read_text()))
 
 
 def _digest(lines: Iterable[bytes]) -> str:
