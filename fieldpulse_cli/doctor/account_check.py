@@ -50,7 +50,8 @@ class AccountCheck:
         self.probes = [self._probe(resource) for resource in RESOURCES]
 
     def findings(self) -> Iterator[Finding]:
-        """Yield the findings; only one FAIL if FieldPulse does not accept the key or no list responds."""
+        """Yield the findings; only one FAIL if the key is not accepted, its quota is used up or no list responds."""
+        quota_error = None
         try:
             self._check_reachable()
             self._read_lists()
@@ -63,13 +64,15 @@ class AccountCheck:
         except RequestLimitReached:
             pass  # the findings say what was not checked
         except QuotaExceeded as error:
+            quota_error = error
             yield Finding("FAIL", "quota", "left", error.what, error.hint)
         except FieldPulseError as error:
             yield Finding("FAIL", "key", "accepted", error.what, error.hint)
             return
         responsive = next((probe for probe in self.probes if probe.first_page), None)
         if responsive is None:
-            yield self._no_list_responded()
+            if not quota_error:
+                yield self._no_list_responded()
             return
         yield Finding("ok", "key", "accepted", f"at {self._client.settings.api_url}")
         self.profile.lists = {probe.resource.name: probe.facts for probe in self.probes}

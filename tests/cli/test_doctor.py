@@ -233,11 +233,12 @@ def test_throttled_requests_count_towards_the_limit() -> None:
 
 @pytest.mark.parametrize(("skip", "lists"), [(0, 0), (20, 30)])
 def test_an_exceeded_quota_keeps_the_findings_so_far(skip: int, lists: int) -> None:
-    """And it is not reported as a wrong key."""
+    """And it is not reported as a wrong key or URL."""
     with account() as (sandbox, client):
         sandbox.add_fault(Fault("quota_exceeded", skip=skip, times=99))
         profile, findings = check(client)
     assert find(findings, "quota", "left").grade == "FAIL"
+    assert [finding.grade for finding in findings if finding.about == "key"] == ["ok"] * bool(lists)
     assert len(profile.lists) == lists
 
 

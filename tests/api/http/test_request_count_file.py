@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import logging
-import multiprocessing
 import os
 import pwd
 import signal
@@ -11,6 +10,7 @@ import struct
 import subprocess
 import sys
 import time
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -22,6 +22,7 @@ from fieldpulse_api.http.rate_limit_file import SharedFileRateLimiter
 from fieldpulse_api.http.request_count_file import request_count_path
 from tests.api.http.test_monthly_quota import epoch
 from tests.api.http.test_rate_limiter import Clock
+from tests.harness.quota_spender import spend_in_three_processes
 
 NOVEMBER, DECEMBER = epoch(2026, 11, 1), epoch(2026, 12, 1)
 
@@ -49,29 +50,12 @@ def use_of(limiter: SharedFileRateLimiter) -> MonthUse:
 
 def test_three_processes_together_send_what_the_quota_allows(tmp_path: Path) -> None:
     """None is sent above it, and none is left."""
-    context = multiprocessing.get_context("spawn")
-    with context.Pool(3, _set_barrier, [context.Barrier(3)]) as pool:
-        sent = pool.map(_send_until_the_quota_ends, [str(tmp_path)] * 3, chunksize=1)
+    quota = MonthlyQuota(40, reserve=10)
+    sent = spend_in_three_processes(
+        partial(SharedFileRateLimiter, 20, tmp_path / "slots", counts=tmp_path / "counts", quota=quota)
+    )
     assert sum(sent) == 30
     assert min(sent) > 0
-
-
-def _set_barrier(barrier: Any) -> None:
-    global begin  # noqa: PLW0603  a barrier is passed when a process starts only
-    begin = barrier
-
-
-def _send_until_the_quota_ends(folder: str) -> int:
-    quota = MonthlyQuota(40, reserve=10)
-    limiter = SharedFileRateLimiter(20, Path(folder) / "slots", counts=Path(folder) / "counts", quota=quota)
-    sent = 0
-    begin.wait(60)
-    try:
-        while True:
-            limiter.acquire()
-            sent += 1
-    except QuotaExceeded:
-        return sent
 
 
 def test_the_error_says_what_was_used_and_when_to_run_again(tmp_path: Path) -> None:

@@ -11,6 +11,7 @@ import pytest
 from fieldpulse_api.http.monthly_quota import MonthlyQuota
 from fieldpulse_api.http.rate_limiter import RateLimiter
 from fieldpulse_plugin.rate_limit_stores.opening import shared_limiter
+from tests.api.http.test_rate_limiter import Clock
 from tests.plugin.rate_limit_stores.redis_server import RedisServer
 
 OpenLimiter = Callable[..., RateLimiter]
@@ -53,3 +54,9 @@ def open_limiter(
 ) -> RateLimiter:
     """Return the rate limiter of a key."""
     return shared_limiter(url, rate, without_store, quota)(key)
+
+
+def use(limiter, clock: Clock):
+    """Replace the clock of a limiter, and its sleep."""
+    limiter._clock, limiter._sleep = clock, clock.sleep
+    return limiter

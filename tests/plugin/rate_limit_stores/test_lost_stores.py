@@ -21,7 +21,7 @@ from fieldpulse_plugin.output import without_secrets
 from fieldpulse_plugin.settings import client_settings
 from fieldpulse_sandbox.sandbox import Sandbox
 from tests.api.http.test_rate_limiter import Clock
-from tests.plugin.rate_limit_stores.conftest import open_limiter
+from tests.plugin.rate_limit_stores.conftest import open_limiter, use
 from tests.plugin.rate_limit_stores.redis_server import RedisServer
 
 
@@ -30,11 +30,6 @@ class SkippingClock(Clock):
 
     def sleep(self, seconds: float) -> None:
         self.now += max(20, seconds)
-
-
-def use(limiter, clock: Clock):
-    limiter._clock, limiter._sleep = clock, clock.sleep
-    return limiter
 
 
 def test_a_killed_redis_that_comes_back_begins_again(

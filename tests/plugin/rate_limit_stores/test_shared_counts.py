@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-import multiprocessing
+from functools import partial
 from typing import Any
 
 import psycopg
@@ -12,10 +12,11 @@ import pytest
 from fieldpulse_api.errors import QuotaExceeded
 from fieldpulse_api.http.monthly_quota import MonthlyQuota, month_start
 from fieldpulse_api.http.rate_limit_file import key_hash
+from fieldpulse_plugin.rate_limit_stores.opening import shared_limiter
 from tests.api.http.test_rate_limiter import Clock
-from tests.plugin.rate_limit_stores.conftest import open_limiter
+from tests.harness.quota_spender import spend_in_three_processes
+from tests.plugin.rate_limit_stores.conftest import open_limiter, use
 from tests.plugin.rate_limit_stores.redis_server import RedisServer
-from tests.plugin.rate_limit_stores.test_lost_stores import use
 
 DAY = 86400.0
 
@@ -41,27 +42,10 @@ def set_since(url: str, key: str, since: float | None) -> None:
 
 def test_three_processes_together_send_what_the_quota_allows(store_url: str, key: str) -> None:
     """None is sent above it, and none is left."""
-    context = multiprocessing.get_context("spawn")
-    with context.Pool(3, _set_barrier, [context.Barrier(3)]) as pool:
-        sent = pool.starmap(_send_until_the_quota_ends, [(store_url, key)] * 3, chunksize=1)
+    quota = MonthlyQuota(40, reserve=10)
+    sent = spend_in_three_processes(partial(shared_limiter(store_url, 20, None, quota), key))
     assert sum(sent) == 30
     assert min(sent) > 0
-
-
-def _set_barrier(barrier: Any) -> None:
-    global begin  # noqa: PLW0603  a barrier is passed when a process starts only
-    begin = barrier
-
-
-def _send_until_the_quota_ends(url: str, key: str) -> int:
-    limiter, sent = open_limiter(url, key, rate=20, quota=MonthlyQuota(40, reserve=10)), 0
-    begin.wait(60)
-    try:
-        while True:
-            limiter.acquire()
-            sent += 1
-    except QuotaExceeded:
-        return sent
 
 
 def test_the_error_names_the_store_without_its_password(store_url: str, key: str) -> None:
