@@ -61,7 +61,7 @@ def _measured(folder: Path, url: str, what: str, records: int) -> tuple[str, ...
     )
     seconds = time.monotonic() - began_at
     rate = records / seconds
-    closing = ended.stderr.strip().splitlines()[-1].partition("Run finished: ")[2]
+    closing = ended.stderr.strip().splitlines()[-1].split(maxsplit=3)[-1]
     share = f"{rate / PACE:.0%}" if what == "create" else "no requests"
     return what, f"{seconds:.1f}", f"{rate:,.0f}", share, f"`{closing}`"
 
