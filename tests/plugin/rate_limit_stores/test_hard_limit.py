@@ -1,4 +1,4 @@
-"""Taps that share a key, against a server that rejects the 51st request of any second, while they are in trouble."""
+"""Taps that share a key, against a server with a hard limit, while they are in trouble."""
 
 from __future__ import annotations
 
@@ -20,17 +20,24 @@ from tests.harness.processes import plugin_command
 from tests.harness.tap_runner import select_streams
 from tests.target.shared import wait_until
 
-LIMIT, SECONDS, TAPS = 50, 4, 3
+LIMIT, PACE = 10, 9  # requests per second, as 50 and 45; a loaded machine sends fewer than 50
+SECONDS, TAPS = 4, 3
 
 
 @pytest.mark.parametrize("store", ["file", "redis_url", "postgres"])
 def test_taps_that_are_stopped_resumed_and_killed_stay_below_the_limit(
     store: str, key: str, tmp_path: Path, request: pytest.FixtureRequest
 ) -> None:
-    """What a process had reserved or was about to send when it was stopped is no burst when it goes on."""
+    """What a process had reserved or was about to send when it was stopped does not come as a burst when it goes on."""
     order = random.Random(17)
     with Sandbox(customers=400, api_key=key, rate_limit=LIMIT, latency_ms=50) as sandbox, ExitStack() as stack:
-        config = {"api_key": key, "api_url": sandbox.url, "page_size": 1, "history_days": 0}
+        config = {
+            "api_key": key,
+            "api_url": sandbox.url,
+            "page_size": 1,
+            "requests_per_second": PACE,
+            "history_days": 0,
+        }
         config["rate_limit_store"] = store if store == "file" else request.getfixturevalue(store)
         taps = [stack.enter_context(_tap(config, tmp_path, number)) for number in range(TAPS)]
         wait_until(lambda: len(sandbox.requests) > 2 * TAPS)
@@ -44,7 +51,7 @@ def test_taps_that_are_stopped_resumed_and_killed_stay_below_the_limit(
             tap.send_signal(signal.SIGCONT)
         sent = list(sandbox.requests)
     assert {tap.returncode for tap in taps} == {-signal.SIGKILL}, "a tap has ended by itself"
-    assert len(sent) > SECONDS * LIMIT / 4
+    assert len(sent) > SECONDS * PACE / 3
     assert [each.path for each in sent if each.status == 429] == []
 
 
