@@ -15,7 +15,7 @@ RUN python -m venv /opt/fieldpulse \
 FROM python:3.13-slim-bookworm AS build-meltano
 # The versions with which the tests of this project have loaded every stream (docs/operations/works-with.md).
 RUN python -m venv /opt/meltano \
-    && /opt/meltano/bin/pip install --no-cache-dir 'meltano[postgres]==4.4.1' \
+    && /opt/meltano/bin/pip install --no-cache-dir 'meltano[postgres,s3]==4.4.1' \
     && python -m venv /opt/target-postgres \
     && /opt/target-postgres/bin/pip install --no-cache-dir meltanolabs-target-postgres==0.8.1 singer-sdk==0.54.9
 

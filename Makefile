@@ -5,7 +5,7 @@ BIN := $(VENV)/bin
 CODE := fieldpulse_api fieldpulse_plugin tap_fieldpulse target_fieldpulse fieldpulse_cli fieldpulse_sandbox tests benchmarks scripts
 
 .DEFAULT_GOAL := help
-.PHONY: help demo meltano test matrix lint check fix docs sandbox snap record record-live works-with works-with-small answers recipes airbyte bench package check-server vendor-api
+.PHONY: help demo meltano test matrix lint check fix docs sandbox snap record record-live works-with works-with-small answers recipes airbyte accounts bench package check-server vendor-api
 
 help: ## list the tasks
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-16s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -72,6 +72,9 @@ recipes: $(VENV)/dev $(VENV)/demo ## run each recipe by Meltano on the sandbox u
 airbyte: $(VENV)/dev ## run airbyte/manifest.yaml in Airbyte's own runtimes on the sandbox, compare the records with the tap's (5 to 12 minutes)
 	$(BIN)/python -m tests.airbyte
 
+accounts: $(VENV)/dev ## run many accounts by a real Dagster and Meltano on the sandbox, good and failing ones (6 minutes)
+	$(BIN)/python -m tests.accounts
+
 bench: $(VENV)/dev ## measure the tap beside other programs and an older build, writes, busy cores, a long history (60 minutes)
 	$(BIN)/python -m benchmarks.compare --write
 	$(BIN)/python -m benchmarks.cpu --write
@@ -84,7 +87,7 @@ bench: $(VENV)/dev ## measure the tap beside other programs and an older build, 
 package: $(VENV)/dev $(VENV)/release ## build wheel and sdist into dist/, install them without extras, run every command (1 minute)
 	$(BIN)/python -m scripts.check_package $(PYTHONS)
 
-check-server: $(VENV)/release ## let hadolint, systemd, Compose and zizmor read the files for servers and GitHub
+check-server: $(VENV)/release ## let hadolint, systemd, Compose, Kubernetes' schemas and zizmor read the files for servers and GitHub
 	$(BIN)/python -m scripts.check_server
 
 vendor-api: $(VENV)/base ## compare the catalogue with FieldPulse's OpenAPI document, from the network

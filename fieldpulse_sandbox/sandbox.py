@@ -12,7 +12,7 @@ from .data.store import Clock, MaterialListLink, Store
 from .faults.fault import Fault
 from .faults.fault_queue import FaultQueue
 from .faults.random_faults import RandomFaults
-from .schema.table_shapes import Row
+from .schema.table_shapes import COMPANY_ID, Row
 from .seed import build_account
 from .seed.draft import Rows
 from .server.app import create_app
@@ -31,6 +31,7 @@ class Sandbox:
     `on_request`, if set, is called in the server's thread with each request before it is carried out. A test can
     change the account there in the middle of a read, and no other request runs at the same time.
     `webhook_sender`, if there is a `webhook_url`, sends the events of all changes, also of those made by `store`.
+    `app` is the ASGI application, for a server of several accounts.
 
     Units: `rate_limit` is in requests per second, None means no limit; `clock` gives UNIX seconds.
     """
@@ -42,6 +43,7 @@ class Sandbox:
         users: int = 12,
         seed: int = 1,
         api_key: str = "sandbox-key",
+        company_id: int = COMPANY_ID,
         rate_limit: int | None = None,
         latency_ms: float = 0,
         profile: str = LIVE,
@@ -54,13 +56,15 @@ class Sandbox:
         """Build the account. The server starts with the `with` block."""
         self.key = api_key
         self.behaviour = behaviour or profile_of(profile)
-        self.store = Store(build_account(customers, seed, users, office_names=office_names), clock)
+        self.store = Store(
+            build_account(customers, seed, users, company_id=company_id, office_names=office_names), clock
+        )
         self.requests: list[RecordedRequest] = []
         self.on_request: Callable[[RecordedRequest], None] | None = None
         self.url = ""
         self.webhook_sender = WebhookSender(self.store, self.behaviour, webhook_url) if webhook_url else None
         self._faults = FaultQueue(random_faults=random_faults)
-        self._app = create_app(
+        self.app = create_app(
             self.store,
             api_key=lambda: self.key,
             rate_limit=rate_limit,
@@ -75,7 +79,7 @@ class Sandbox:
         sock = listen("127.0.0.1", 0)
         self.url = f"http://127.0.0.1:{sock.getsockname()[1]}"
         ready = threading.Event()
-        self._server = UvicornServer(self._app, sock, ready.set)
+        self._server = UvicornServer(self.app, sock, ready.set)
         self._thread = threading.Thread(target=self._server.serve_forever, name="fieldpulse-sandbox", daemon=True)
         self._thread.start()
         if self.webhook_sender:

@@ -1,7 +1,8 @@
 """Real tools read the files for servers and for GitHub: `make check-server`. The tests do without these tools.
 
-hadolint reads the Dockerfile, systemd the units, Docker Compose the services, if it is installed, and zizmor and the
-schema of GitHub the workflows. A tool that is missing is named, and what only it can check was then not checked.
+hadolint reads the Dockerfile, systemd the units, Docker Compose the services, if it is installed, the schemas of
+Kubernetes the jobs, and zizmor and the schema of GitHub the workflows. A tool that is missing is named, and what only
+it can check was then not checked.
 """
 
 from __future__ import annotations
@@ -41,6 +42,12 @@ def _results(folder: Path) -> Iterator[tuple[str, bool]]:
     (folder / ".env").write_text(_ENVIRONMENT, "utf-8")
     yield "services", _run(*_compose(), "--file", str(folder / "compose.yaml"), "--profile", "*", "config")
     yield "schema of services", _schema("vendor.compose-spec", str(DEPLOY / "compose.yaml"))
+    jobs = folder / "cronjobs.yaml"
+    jobs.write_text(
+        _output_of("sh", str(DEPLOY / "kubernetes" / "accounts.sh"), str(DEPLOY / "dagster" / "accounts.txt"))
+    )
+    for version in ("1.31", "1.37"):
+        yield f"Kubernetes {version}", _run("kubernetes-validate", "--strict", "-k", version, str(jobs))
     yield "workflows", _run("zizmor", "--offline", "--persona=pedantic", str(ROOT / ".github"))
     yield "schema of workflows", _schema("vendor.github-workflows", *WORKFLOWS)
     yield "schema of dependabot", _schema("vendor.dependabot", str(ROOT / ".github" / "dependabot.yml"))
@@ -57,6 +64,10 @@ def _with_an_executable(unit: Path, folder: Path) -> str:
 
 def _compose() -> tuple[str, ...]:
     return ("docker-compose",) if shutil.which("docker-compose") else ("docker", "compose")
+
+
+def _output_of(*command: str) -> str:
+    return subprocess.run(command, capture_output=True, text=True, check=True).stdout
 
 
 def _schema(name: str, *files: str) -> bool:

@@ -58,7 +58,7 @@ def test_definitions_without_an_installation_are_whole() -> None:
     assert definitions == whole
 
 
-@pytest.mark.parametrize("path", [*UNITS, *(path for path in DEPLOY.iterdir() if path.is_file())], ids=lambda p: p.name)
+@pytest.mark.parametrize("path", [path for path in DEPLOY.rglob("*.*") if path.is_file()], ids=lambda p: p.name)
 def test_variables_are_settings(path: Path) -> None:
     """A misspelt one would be ignored."""
     found = re.findall(r"\b(TAP|TARGET)_FIELDPULSE_([A-Z_]+)", path.read_text("utf-8"))

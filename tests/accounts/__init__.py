@@ -1,0 +1,1 @@
+"""Many accounts by a real Dagster and a real Meltano, on the sandbox: `python -m tests.accounts`."""
