@@ -44,21 +44,25 @@ accounts = dg.DynamicPartitionsDefinition(name="fieldpulse_accounts")
 def fieldpulse_account(context: dg.AssetExecutionContext) -> dg.MaterializeResult[None]:
     """All lists of one FieldPulse account, in the schema of its name."""
     account = context.partition_key
-    if not NAME.fullmatch(account):
-        raise _failure(
-            2, f"{str(ACCOUNTS)!r} has a name that cannot be a schema: small letters, digits and _, at most 63."
-        )
-    if not (KEYS / account).is_file():
-        raise _failure(2, f"The key file of the account is missing: {KEYS / account}")
-    status = _run(account)
+    problem = _problem(account)
+    status = 2 if problem else _run(account)
     context.instance.add_run_tags(context.run_id, {STATUS_TAG: str(status)})
     if status == 0:
         return dg.MaterializeResult()
     if status in FINAL:
-        raise _failure(status, FINAL[status])
+        raise _failure(status, problem or FINAL[status])
     if context.retry_number == MAX_RETRIES:
         raise _failure(status, f"{MAX_RETRIES} retries did not help. The next run of the schedule goes on from here.")
     raise dg.RetryRequested(max_retries=MAX_RETRIES, seconds_to_wait=RETRY_SECONDS * 2**context.retry_number)
+
+
+def _problem(account: str) -> str | None:
+    """Return why the account cannot be run at all."""
+    if not NAME.fullmatch(account):
+        return f"{ACCOUNTS} has a wrong name, {account!r}: small letters, digits and _, at most 63, a letter first."
+    if not (KEYS / account).is_file():
+        return f"The account has no key file: {KEYS / account}"
+    return None
 
 
 def _run(account: str) -> int:
@@ -114,7 +118,7 @@ _UNFINISHED = [
 
 def _update_partitions(instance: dg.DagsterInstance) -> list[str]:
     """Give each line of the list a partition, also a wrong one: its run fails and says why. Return the names."""
-    lines = (re.sub(r"\.{3,}|[\0-\x1f]", "?", line.strip()) for line in ACCOUNTS.read_text("utf-8").splitlines())
+    lines = (re.sub(r"\.{3,}|[\0-\x1f]", "?", line.strip()) for line in ACCOUNTS.read_text("utf-8-sig").splitlines())
     names = list(dict.fromkeys(line for line in lines if line and not line.startswith("#")))
     before = set(instance.get_dynamic_partitions("fieldpulse_accounts"))
     instance.add_dynamic_partitions("fieldpulse_accounts", [name for name in names if name not in before])

@@ -83,7 +83,7 @@ def _check_statuses(engine: Engine, server: AccountServer) -> Iterator[str]:
         "refused": ("FAILURE", "2", 0),
         "spent": ("FAILURE", "3", 0),
         "held": ("FAILURE", "4", 0),
-        "Bad Name": ("FAILURE", "", 0),
+        "Bad Name": ("FAILURE", "2", 0),
         "flaky": ("SUCCESS", "0", 1),
     }
     for name, outcome in expected.items():
