@@ -5,7 +5,7 @@ BIN := $(VENV)/bin
 CODE := fieldpulse_api fieldpulse_plugin tap_fieldpulse target_fieldpulse fieldpulse_cli fieldpulse_sandbox tests benchmarks scripts
 
 .DEFAULT_GOAL := help
-.PHONY: help demo meltano test matrix lint check fix docs sandbox snap record record-live works-with works-with-small answers recipes airbyte accounts bench package check-server vendor-api
+.PHONY: help demo meltano test matrix lint check fix docs sandbox snap record record-live works-with works-with-small answers recipes airbyte accounts bench scale package check-server vendor-api
 
 help: ## list the tasks
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-16s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -83,6 +83,10 @@ bench: $(VENV)/dev ## measure the tap beside other programs and an older build, 
 	$(BIN)/python -m benchmarks.writes --write
 	$(BIN)/python -m scripts.docs
 	$(BIN)/python -m benchmarks.history
+
+scale: $(VENV)/dev ## read, compare and look up 100,000 and 1,000,000 rows: is memory constant, time linear? (45 minutes)
+	$(BIN)/python -m benchmarks.scale --write
+	$(BIN)/python -m scripts.docs
 
 package: $(VENV)/dev $(VENV)/release ## build wheel and sdist into dist/, install them without extras, run every command (1 minute)
 	$(BIN)/python -m scripts.check_package $(PYTHONS)

@@ -16,7 +16,7 @@ ROOT = Path(__file__).parents[1]
 KEY = "bench-key"
 PACE = 45
 """Requests per second of our builds."""
-_LAUNCH = Path(__file__).with_name("launch.py")
+LAUNCH = Path(__file__).with_name("launch.py")
 
 
 class Cost(NamedTuple):
@@ -30,7 +30,7 @@ class Cost(NamedTuple):
 def measured(command: list[str], environment: Mapping[str, str], path: Path) -> Cost:
     """Run a program in the folder of `path`, the file for its output, and return what it cost."""
     errors_path = path.with_suffix(".errors")
-    launch = [sys.executable, "-S", str(_LAUNCH), str(path.with_suffix(".cost")), *command]
+    launch = [sys.executable, "-S", str(LAUNCH), str(path.with_suffix(".cost")), *command]
     with path.open("wb") as file, errors_path.open("wb") as errors:
         ended = subprocess.run(launch, stdout=file, stderr=errors, env=environment, cwd=path.parent, check=False)
     if ended.returncode:

@@ -18,7 +18,7 @@ from pathlib import Path
 from typing import Any
 
 import backoff
-from sqlalchemy import MetaData, create_engine, event
+from sqlalchemy import MetaData, create_engine, event, text
 from sqlalchemy.engine import URL, Engine, make_url
 from sqlalchemy.exc import ArgumentError, DBAPIError, NoSuchModuleError, SQLAlchemyError
 from sqlalchemy.pool import ConnectionPoolEntry
@@ -60,6 +60,10 @@ A commit that a crash of the server can undo would make the target create a row 
 the tap's transaction of a stream, are idle while a list is read: no limit of the server's may end them. Older servers
 lack some of these limits.
 """
+_GROWN = text(
+    "select relname from pg_class where relname = any(:names) and pg_table_is_visible(oid) "
+    "and pg_relation_size(oid) > 2 * relpages * current_setting('block_size')::int"
+)
 _engines: weakref.WeakSet[Engine] = weakref.WeakSet()
 _threads_of_connections: dict[ConnectionPoolEntry, int] = {}  # of those that are in use
 _FAILED_WAIT_SECONDS = 5.0
@@ -93,6 +97,8 @@ def open_database(url: str, tables: MetaData, *, store: str, log_level: int = lo
             os.close(os.open(path, os.O_CREAT | os.O_RDWR, 0o600))
             check_only_name(path, store)
         _create_tables(tables, engine)
+        if engine.dialect.name == "postgresql":
+            _analyze_grown(tables, engine)
     except (OSError, SQLAlchemyError, ValueError) as error:
         raise _open_error(store, error) from None
     _LOGGER.log(log_level, "Using the %s at %s", store, address_of(engine.url))
@@ -179,6 +185,16 @@ def _is_lasting(error: Exception) -> bool:
 )
 def _create_tables(tables: MetaData, engine: Engine) -> None:
     tables.create_all(engine)
+
+
+def _analyze_grown(tables: MetaData, engine: Engine) -> None:
+    """Let PostgreSQL look again at tables that have doubled since it did, as after a restore; autovacuum does so later.
+
+    To old statistics, an index of the stream seems as good as the primary key, and a look-up reads the whole stream.
+    """
+    with engine.begin() as connection:
+        for name in connection.scalars(_GROWN, {"names": list(tables.tables)}).all():
+            connection.execute(text(f'analyze "{name}"'))
 
 
 def _server_engine(url: URL, store: str, *, has_time_limits: bool) -> Engine:

@@ -167,8 +167,10 @@ class ResourceStream(Stream):
         """Do nothing: the state holds what was read, and no start value."""
 
     @override
-    def get_record_counter(self, **options: Any) -> metrics.Counter:
-        self._record_counter = super().get_record_counter(**options)
+    def get_record_counter(
+        self, *, endpoint: str | None = None, log_interval: float = metrics.DEFAULT_LOG_INTERVAL
+    ) -> metrics.Counter:
+        self._record_counter = super().get_record_counter(endpoint=endpoint, log_interval=log_interval)
         return self._record_counter
 
     def _write_records(self, records: list[Record]) -> None:

@@ -448,3 +448,22 @@ def test_a_session_of_postgresql_has_limits_and_loses_no_commit(postgres: str) -
             connection.execute(text(f"select pg_terminate_backend({process})"))
         with database.begin() as connection:
             assert connection.scalar(text("show synchronous_commit")) == "on"
+
+
+def test_postgresql_looks_again_at_a_ledger_that_has_grown(postgres: str) -> None:
+    """A key is looked up by the primary key, also before autovacuum has seen the entries, as after a restore."""
+    with closing(LedgerDatabase(postgres)) as database, database.begin() as connection:
+        connection.execute(text("alter table fieldpulse_ledger_1 set (autovacuum_enabled = off)"))
+        connection.execute(text("analyze fieldpulse_ledger_1"))
+        connection.execute(
+            text(
+                "insert into fieldpulse_ledger_1 select 'grown', 'customers', 'external_id', n::text, 'written', n, "
+                "'{}', '{}', '{}', 0, 0 from generate_series(1, 5000) as n"
+            )
+        )
+    with closing(LedgerDatabase(postgres)) as database, database.begin() as connection:
+        query = "select * from fieldpulse_ledger_1 where account = 'grown' and stream = 'customers'"
+        plan = connection.scalar(text(f"explain {query} and kind = 'external_id' and source_key = '7'"))
+        connection.execute(text("delete from fieldpulse_ledger_1 where account = 'grown'"))
+        connection.execute(text("alter table fieldpulse_ledger_1 reset (autovacuum_enabled)"))
+    assert "using fieldpulse_ledger_1_pkey" in str(plan)
