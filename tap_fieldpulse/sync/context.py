@@ -31,8 +31,9 @@ from tap_fieldpulse.webhooks.inbox import UNREAD_DAYS, Inbox
 
 from .list_planner import ListPlanner
 from .read_ahead import ReadAhead
+from .row_batches import StreamSyncParts
 from .run_summary import RunSummary
-from .stream_sync import State, StreamSync, StreamSyncParts
+from .stream_sync import State, StreamSync
 from .sync_plan import StreamSelection, SyncPlan, Tracking, tracking_for
 
 Schema = dict[str, Any]
