@@ -35,6 +35,8 @@ def main() -> int:
     """Run all checks, or measure. Return the exit status."""
     parser = argparse.ArgumentParser(prog="python -m tests.accounts", description=__doc__)
     parser.add_argument("--light", type=int, metavar="N", help="measure this many small accounts")
+    parser.add_argument("--rounds", type=int, default=2, help="of the small accounts (default: %(default)s)")
+    parser.add_argument("--streams", default="", help="of the small accounts, such as customers,jobs; all by default")
     parser.add_argument("--pods", action="store_true", help="only what Kubernetes would run")
     parser.add_argument("--envs", type=Path, default=DEFAULT_FOLDER, help="environments (default: %(default)s)")
     arguments = parser.parse_args()
@@ -49,7 +51,7 @@ def main() -> int:
     }
     with _engine(accounts, arguments.envs) as (engine, server):
         if arguments.light:
-            return measure(engine, accounts)
+            return measure(engine, accounts, arguments.rounds, arguments.streams)
         accounts["spent"].add_fault(Fault(kind="quota_exceeded", times=10**6))
         server.down.add("flaky")
         keys = {name: account.key for name, account in accounts.items()}

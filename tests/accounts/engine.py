@@ -5,11 +5,13 @@ from __future__ import annotations
 import os
 import re
 import shutil
+import signal
 import socket
 import subprocess
 import sys
 import time
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -107,6 +109,7 @@ class Engine:
                     stdin=subprocess.DEVNULL,
                     stdout=log,
                     stderr=subprocess.STDOUT,
+                    start_new_session=True,
                 )
             self._processes.append(process)
         wait_for("the webserver", self._is_ready, 120)
@@ -117,6 +120,8 @@ class Engine:
             process.terminate()
         for process in self._processes:
             process.wait(timeout=60)
+            with suppress(ProcessLookupError):  # servers of the definitions, which it leaves behind
+                os.killpg(process.pid, signal.SIGTERM)
         self._processes.clear()
 
     @property
@@ -188,13 +193,13 @@ def _connect(database: Database) -> psycopg.Connection:
     return psycopg.connect(host=database.host, dbname=database.name, user=database.user, autocommit=True)
 
 
-def wait_for(what: str, is_there: Callable[[], Any], seconds: float) -> Any:
+def wait_for(what: str, is_there: Callable[[], Any], seconds: float, *, every_seconds: float = 0.5) -> Any:
     """Return what a function returns as soon as it is true. Raises: AssertionError after some seconds."""
     ends_at = time.monotonic() + seconds
     while time.monotonic() < ends_at:
         if found := is_there():
             return found
-        time.sleep(0.5)
+        time.sleep(every_seconds)
     raise AssertionError(f"{what} did not come within {seconds:.0f} s")
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import resource
 import threading
@@ -19,18 +20,20 @@ _ENDED = """{ runsOrError(filter: {pipelineName: "fieldpulse", statuses: [SUCCES
   ... on Runs { count } } }"""
 
 
-def measure(engine: Engine, accounts: Mapping[str, Sandbox]) -> int:
-    """Run two rounds of all accounts, of which the second finds nothing new. Print a line for each."""
+def measure(engine: Engine, accounts: Mapping[str, Sandbox], rounds: int, streams: str) -> int:
+    """Run rounds of all accounts, of which only the first finds anything. Print a line for each."""
     engine.write_accounts({name: account.key for name, account in accounts.items()})
     engine.variables["FIELDPULSE_CRON"] = "* * * * *"
     wrong = 0
-    for round_number in (1, 2):
+    if streams:
+        engine.variables["TAP_FIELDPULSE__SELECT"] = json.dumps([f"{name}.*" for name in streams.split(",")])
+    for round_number in range(1, rounds + 1):
         memory = _Memory(engine)
         before = resource.getrusage(resource.RUSAGE_CHILDREN)
         requests = sum(len(account.requests) for account in accounts.values())
         engine.start()
         done = f"{len(accounts)} runs in round {round_number}"
-        wait_for(done, lambda: _ended(engine) >= len(accounts) * round_number, _SECONDS)  # noqa: B023
+        wait_for(done, lambda: _ended(engine) >= len(accounts) * round_number, _SECONDS, every_seconds=5)  # noqa: B023
         runs = engine.runs()[len(accounts) * (round_number - 1) :][: len(accounts)]
         engine.stop()
         memory.stop()
