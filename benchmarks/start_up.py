@@ -41,13 +41,16 @@ def main() -> None:
             ("command", "CPU, s", f"of {options.baseline}", "this build is"), _printing(tree, options.rounds)
         )
         reading = table(
-            ("run", "seconds", f"of {options.baseline}", "this build is", "requests", "most for a list"),
+            ("run", "seconds", f"of {options.baseline}", "this build is", "requests", "most for a path"),
             _reading(tree, options.rounds),
         )
     print(printing, reading, sep="\n")
     if options.write:
         command = f"python -m benchmarks.start_up --rounds {options.rounds} --write"
-        about = f"An account of {CUSTOMERS} customers at {LATENCY_MS} ms, all lists. Medians, in turn."
+        about = (
+            f"An account of {CUSTOMERS} customers at {LATENCY_MS} ms, all lists. Medians, in turn. "
+            "A list below the rows of another one reads that list, too."
+        )
         write_section("Runs with little to do", command, f"{printing}\n{about}\n\n{reading}")
 
 
