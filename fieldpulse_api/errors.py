@@ -195,7 +195,7 @@ class RequestLimitReached(FieldPulseError):
 
 
 class QuotaExceeded(FieldPulseError):
-    """The monthly quota of requests is used up; the state is kept.
+    """The monthly quota of requests is used up, FieldPulse's or that of the settings; the state is kept.
 
     The account's owner acts, or the next month does. Exit status 3.
     """

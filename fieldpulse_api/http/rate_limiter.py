@@ -155,8 +155,8 @@ class RateLimiter(ABC):
     The state may have another clock than the process. The wait for a slot is then measured from the store's answer: the
     start is late by the way of that answer, never early.
 
-    A request is counted once, with the first slot that it gets. One that is reserved and then not sent was counted too
-    many; none is sent that was not counted.
+    A request is counted with the first slot that it gets, and again if the state has begun again since. One that is not
+    sent in the end was counted too many; none is sent that was not counted.
 
     Raises: QuotaExceeded for a request that the `quota` does not allow any more.
     """
@@ -190,10 +190,10 @@ class RateLimiter(ABC):
         counted: int | None = 1
         while True:
             slot, began_at, seconds = self._reserve(room, counted)
-            counted = None
             due_at = self._clock() + seconds
             self._sleep(seconds)
             view = self._apply(Operation())
+            counted = 1 if view.began_at != began_at else None  # the count may have been lost with the state
             late_seconds = max(view.now - slot, self._clock() - due_at)
             if late_seconds > max(room, self._tolerated_seconds):
                 room = min(2 * room, MAX_ROOM_SECONDS) if was_late else room

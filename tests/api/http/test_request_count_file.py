@@ -108,6 +108,12 @@ def test_a_request_counts_in_the_month_of_its_slot(tmp_path: Path) -> None:
     assert use_of(limiter).month == "2026-12"
 
 
+def test_an_older_version_shares_the_slots(tmp_path: Path) -> None:
+    """It reads four numbers, and takes another file for damaged."""
+    limiter_in(tmp_path).acquire()
+    assert (tmp_path / "slots").stat().st_size == 4 * 8
+
+
 def test_a_reboot_keeps_the_count(tmp_path: Path) -> None:
     """The slots are in memory, the count is on a disk."""
     limiter_in(tmp_path).acquire()
@@ -141,6 +147,23 @@ def test_a_lost_count_begins_at_0_and_it_is_logged(
     assert record.levelno == logging.WARNING
     assert "begins at 0, because none was found" in record.message
     assert str(tmp_path / "counts") in record.message
+
+
+def test_a_request_that_waits_while_its_count_is_lost_is_counted_again(tmp_path: Path) -> None:
+    """None is sent that was not counted."""
+    limiter = limiter_in(tmp_path)
+    limiter.acquire()
+    sleep = limiter._sleep
+
+    def lose_files(seconds: float) -> None:
+        for path in tmp_path.iterdir():
+            path.unlink()
+        limiter._sleep = sleep
+        sleep(seconds)
+
+    limiter._sleep = lose_files
+    limiter.acquire()
+    assert use_of(limiter).requests == 1
 
 
 def test_without_a_quota_a_new_count_is_not_logged(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:

@@ -9,7 +9,7 @@ from typing import Any
 import psycopg
 import pytest
 
-from fieldpulse_api.errors import QuotaExceeded
+from fieldpulse_api.errors import ConfigError, QuotaExceeded
 from fieldpulse_api.http.monthly_quota import MonthlyQuota, month_start
 from fieldpulse_api.http.rate_limit_file import key_hash
 from fieldpulse_plugin.rate_limit_stores.opening import shared_limiter
@@ -105,6 +105,21 @@ def test_a_crash_of_postgresql_keeps_the_count(postgres: str, key: str) -> None:
             "('fieldpulse_rate_limit', 'fieldpulse_request_count')"
         ).fetchall()
     assert dict(found) == {"fieldpulse_rate_limit": "u", "fieldpulse_request_count": "p"}
+
+
+def test_a_user_without_rights_learns_which_tables_it_needs(postgres: str, key: str) -> None:
+    """An administrator may have created them."""
+    open_limiter(postgres, key)._reserve(0.1)
+    role = key.replace("-", "_")
+    limiter = open_limiter(postgres.replace("://postgres:", f"://{role}:"), key)
+    with psycopg.connect(postgres, autocommit=True) as admin:
+        admin.execute(f"create role {role} login; grant all on fieldpulse_rate_limit to {role}")
+        with pytest.raises(ConfigError, match="tables fieldpulse_rate_limit and fieldpulse_request_count"):
+            limiter.acquire()
+        admin.execute(f"grant select, insert, update on fieldpulse_request_count to {role}")
+        limiter._reserve(0.1)
+        limiter._store.close()
+        admin.execute(f"drop owned by {role}; drop role {role}")
 
 
 def test_what_is_sent_without_the_store_is_counted_when_it_returns(own_redis: RedisServer, key: str) -> None:
