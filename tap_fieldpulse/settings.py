@@ -159,6 +159,7 @@ TAP_SETTINGS: dict[str, dict[str, Any]] = {
     },
     "snapshot_url": {
         "type": "string",
+        "writeOnly": True,  # a URL may hold a password
         "title": "Snapshot URL",
         "description": "Database for what earlier runs saw: the ids of rows (`detect_deletes`), their contents "
         "(`change_events`) and webhook deliveries. An SQLAlchemy URL of SQLite, or of PostgreSQL with the extra "
@@ -182,6 +183,7 @@ TAP_SETTINGS: dict[str, dict[str, Any]] = {
     },
     "skip_written_by": {
         "type": ["string", "null"],
+        "writeOnly": True,  # a URL may hold a password
         "title": "Skip written by",
         "description": "The `ledger_url` of a target that writes to the same account. Rows that are as that target "
         "left them are not emitted, nor are their change events and deletes. Makes a two-way sync settle.",

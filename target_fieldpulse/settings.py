@@ -25,6 +25,7 @@ OnReject = Literal["fail", "fail_once", "ignore"]
 TARGET_SETTINGS: dict[str, dict[str, Any]] = {
     "ledger_url": {
         "type": "string",
+        "writeOnly": True,  # a URL may hold a password
         "title": "Ledger URL",
         "description": "Where the target stores what it has written, as an SQLAlchemy URL: SQLite, or PostgreSQL with "
         "the extra `postgres`. If the ledger is lost, records that match no row are created again. Default: "

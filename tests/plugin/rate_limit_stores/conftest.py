@@ -9,7 +9,9 @@ from pathlib import Path
 import pytest
 
 from fieldpulse_api.http.monthly_quota import MonthlyQuota
+from fieldpulse_api.http.rate_limit_file import key_hash
 from fieldpulse_api.http.rate_limiter import RateLimiter
+from fieldpulse_api.http.request_count_file import request_count_path
 from fieldpulse_plugin.rate_limit_stores.opening import shared_limiter
 from tests.api.http.test_rate_limiter import Clock
 from tests.plugin.rate_limit_stores.redis_server import RedisServer
@@ -40,9 +42,11 @@ def store_url(request: pytest.FixtureRequest) -> str:
 
 
 @pytest.fixture
-def key() -> str:
-    """Return an API key that no other test has used."""
-    return f"key-{uuid.uuid4()}"
+def key() -> Iterator[str]:
+    """Yield an API key that no other test has used, and remove the count of its requests."""
+    key = f"key-{uuid.uuid4()}"
+    yield key
+    request_count_path(key_hash(key)).unlink(missing_ok=True)
 
 
 def open_limiter(
