@@ -33,9 +33,12 @@ def job_server() -> Iterator[str]:
 
 
 def full_read(folder: Path, address: str, rows: int) -> Iterator[Run]:
-    """Yield one run: each row becomes a record."""
-    run = run_tap(folder, _config(address, rows, 0), _catalog("jobs"))
+    """Yield a full scan, and an incremental scan from a date before all rows: each row becomes a record."""
+    catalog = _catalog("jobs")
+    run = run_tap(folder, _config(address, rows, 0), catalog)
     yield run.checked("full read", rows, {"jobs": Expectation(rows)})
+    run = run_tap(folder, _config(address, rows, 0) | {"start_date": "2024-01-01T00:00:00Z"}, catalog)
+    yield run.checked("full read by `start_date`", rows, {"jobs": Expectation(rows)})
 
 
 def runs_with_snapshot(folder: Path, address: str, rows: int) -> Iterator[Run]:

@@ -68,7 +68,8 @@ class _DescendingPass:
 class IncrementalScan:
     """Read the rows whose `column` is at or after `since`. A row without a valid value counts as newer.
 
-    Invariant: a row is yielded when it first comes, and again only if its value has changed since.
+    Invariant: a row is yielded when it first comes, and again only with another value that is not older than the newest
+    at the start. Only such values are remembered, which are few; of all other rows, the ids.
 
     A pass reads pages in descending order down to the first page that is wholly older than `since`; the first page of
     all is enough if it ends with an older row. While it runs, a
@@ -95,7 +96,7 @@ class IncrementalScan:
     def __init__(self, pages: Pages, column: str, since: SortValue) -> None:
         self._pages, self._stats = pages, pages.stats
         self._column, self._since = column, since
-        self._yielded: dict[int, SortValue] = {}
+        self._yielded, self._recent = IdSet(), dict[int, SortValue]()
         self._newest_at_start: SortValue = None
 
     def rows(self) -> Iterator[list[Row]]:
@@ -171,10 +172,12 @@ class IncrementalScan:
         value, row_id = self._value_of(row), int(row["id"])
         if value is not None and value < self._since:
             return False
-        if row_id in self._yielded and self._yielded[row_id] == value:
-            return False
-        self._yielded[row_id] = value
-        return True
+        is_new = self._yielded.add(row_id)
+        if value is None or self._newest_at_start is None or value < self._newest_at_start:
+            return is_new
+        is_changed: bool = self._recent.get(row_id) != value
+        self._recent[row_id] = value
+        return is_changed
 
     def _value_of(self, row: Row) -> SortValue:
         value = row.get(self._column)

@@ -113,7 +113,8 @@ class RowBatches:
             pages = yield from self._hinted_batches(self._parts.hinted_rows, pages)
         rows_to_emit = self._rows_to_emit(pages)
         for rows in self._parts.details.complete(rows_to_emit) if self._parts.details else rows_to_emit:
-            yield self._emitted_batch(rows)
+            if rows:
+                yield self._emitted_batch(rows)
             yield from self._pending_events()
         yield from self._pending_events()
         if self._tracker and self._parts.delete_detector:
@@ -136,7 +137,8 @@ class RowBatches:
     def _rows_to_emit(self, pages: Iterable[list[Row]]) -> Iterator[list[Row]]:
         """Yield the rows that become records; store and compare the others on the way.
 
-        Reading details runs ahead of the batches, so events of compared rows wait in a list for the next batch.
+        Reading details runs ahead of the batches, so events of compared rows wait in a list for the next batch. A page
+        that has only such rows is yielded without any, so that no more events than its own wait.
         """
         for rows in pages:
             by_action: dict[RowAction, list[Row]] = {action: [] for action in RowAction}
@@ -148,7 +150,7 @@ class RowBatches:
                 self._tracker.store(records, _write_numbers(self._written(rows_to_store)))
             if by_action[RowAction.COMPARE]:
                 self._events_without_records += self._build_batch(by_action[RowAction.COMPARE]).events
-            if by_action[RowAction.EMIT]:
+            if by_action[RowAction.EMIT] or self._events_without_records:
                 yield by_action[RowAction.EMIT]
 
     def _emitted_batch(self, rows: list[Row]) -> Batch:

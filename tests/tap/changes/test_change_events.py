@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import copy
 import json
+import logging
 import random
 import signal
 import subprocess
@@ -18,11 +19,13 @@ from jsonschema import Draft7Validator
 from fieldpulse_sandbox.faults.fault import Fault
 from fieldpulse_sandbox.sandbox import Sandbox
 from fieldpulse_sandbox.server.recorded_request import RecordedRequest
+from tap_fieldpulse.sync.context import SyncContext
+from tap_fieldpulse.sync.sync_plan import StreamSelection
 from tap_fieldpulse.tap import TapFieldPulse
 from tests.harness.messages import Message
 from tests.harness.processes import plugin_command, run_process
 from tests.harness.results import RunResult
-from tests.harness.tap_runner import run_tap, select_streams
+from tests.harness.tap_runner import join_prefetch_threads, run_tap, select_streams
 
 Config = dict[str, Any]
 EventKey = tuple[str, str, int]
@@ -229,6 +232,26 @@ def test_changes_during_runs_without_change_events_are_reported_later(
     third = run_with_events(snapshot_config, "jobs", state=second.state)
     assert event_keys(third) == [("updated", "jobs", changed)]
     assert event_keys(run_with_events(snapshot_config, "jobs", state=third.state)) == []
+
+
+def test_events_of_rows_without_records_do_not_pile_up(snapshot_config: Config) -> None:
+    """A page that only shows missed changes has a batch of its own: its events do not wait for a record."""
+    with Sandbox(customers=120) as sandbox:
+        config = snapshot_config | {"api_url": sandbox.url, "api_key": sandbox.key}
+        first = run_with_events(config, "customers")
+        rows = sandbox.rows("customers")
+        for row in rows:
+            sandbox.store.patch("customers", row["id"], {"notes": "Changed", "updated_at": "2025-01-01 00:00:00"})
+        state = first.state["bookmarks"]["customers"] | {"events": None}
+        context = SyncContext(TapFieldPulse(config=config).settings, None, logging.getLogger("test"))
+        context.has_any_state = True
+        selection = StreamSelection(is_incremental=True, has_change_events=True)
+        sync = context.stream_sync("customers", state, logging.getLogger("test"), selection=selection)
+        event_counts = [len(batch.events) for batch in sync.batches()]
+        context.close()
+        join_prefetch_threads()
+    assert sum(event_counts) == len(rows)
+    assert max(event_counts) <= 100
 
 
 def test_events_have_no_column_that_is_deselected_in_their_stream(sandbox: Sandbox, snapshot_config: Config) -> None:
