@@ -39,7 +39,7 @@ def test_taps_that_are_stopped_resumed_and_killed_stay_below_the_limit(
         }
         config["rate_limit_store"] = store if store == "file" else request.getfixturevalue(store)
         catalog = tmp_path / "catalog.json"
-        catalog.write_text(json.dumps(select_streams(TapFieldPulse(config=config), ["customers"])))
+        catalog.write_text(json.dumps(select_streams(TapFieldPulse(config={}, validate_config=False), ["customers"])))
         command = plugin_command("tap_fieldpulse", config, tmp_path, "--catalog", str(catalog))
         taps = [stack.enter_context(_tap(command, tmp_path)) for _ in range(TAPS)]
         wait_until(lambda: len(sandbox.requests) > 2 * TAPS)
