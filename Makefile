@@ -72,7 +72,7 @@ recipes: $(VENV)/dev $(VENV)/demo ## run each recipe by Meltano on the sandbox u
 airbyte: $(VENV)/dev ## run airbyte/manifest.yaml in Airbyte's own runtimes on the sandbox, compare the records with the tap's (5 to 12 minutes)
 	$(BIN)/python -m tests.airbyte
 
-accounts: $(VENV)/dev ## run many accounts by a real Dagster and Meltano on the sandbox, good and failing ones (6 minutes)
+accounts: $(VENV)/dev ## run many accounts by a real Dagster and Meltano on the sandbox, good and failing ones (6 to 12 minutes)
 	$(BIN)/python -m tests.accounts
 
 bench: $(VENV)/dev ## measure the tap beside other programs and an older build, writes, busy cores, a long history (60 minutes)

@@ -4,15 +4,17 @@ The code location needs only the package `dagster`. A run is a process, `fieldpu
 Meltano project. Neither Dagster nor its runs know an API key: the tap reads it from the account's file.
 """
 
+import json
 import os
 import re
+import socket
 import subprocess
 from collections.abc import Iterator
 from datetime import datetime, timezone
 from pathlib import Path
 
 import dagster as dg
-from dagster._core.storage.tags import PARTITION_NAME_TAG
+from dagster._core.storage.tags import GRPC_INFO_TAG, PARTITION_NAME_TAG
 
 ACCOUNTS = Path(os.environ.get("FIELDPULSE_ACCOUNTS", "accounts.txt"))
 """A line for each account: its name, which is also its schema in the warehouse, and the name of its key file."""
@@ -97,6 +99,7 @@ fieldpulse = dg.define_asset_job(
 def every_account(context: dg.ScheduleEvaluationContext) -> Iterator[dg.RunRequest | dg.SkipReason]:
     """Run every account of the list whose last run has ended, unless its month's requests are used up."""
     names = _update_partitions(context.instance)
+    _fail_lost_runs(context.instance)
     busy = _partitions(context.instance, statuses=_UNFINISHED)
     without_quota = _without_quota(context.instance)
     for kind, left_out in (("their last run has not ended", busy), ("the month's requests are used up", without_quota)):
@@ -109,6 +112,7 @@ def every_account(context: dg.ScheduleEvaluationContext) -> Iterator[dg.RunReque
         yield dg.RunRequest(run_key=f"{context.scheduled_execution_time:%FT%RZ} {name}", partition_key=name)
 
 
+_LAUNCHED = [dg.DagsterRunStatus.STARTING, dg.DagsterRunStatus.STARTED, dg.DagsterRunStatus.CANCELING]
 _UNFINISHED = [
     status
     for status in dg.DagsterRunStatus
@@ -125,6 +129,23 @@ def _update_partitions(instance: dg.DagsterInstance) -> list[str]:
     for name in before - set(names):
         instance.delete_dynamic_partition("fieldpulse_accounts", name)
     return names
+
+
+def _fail_lost_runs(instance: dg.DagsterInstance) -> None:
+    """Fail runs whose server is gone, as after a restart of the machine.
+
+    A server of Dagster watches the processes of its runs. Nothing watches the server: its runs would go on for ever in
+    Dagster's eyes, and their accounts would wait for them.
+    """
+    for run in instance.get_runs(dg.RunsFilter(job_name="fieldpulse", statuses=_LAUNCHED)):
+        path = json.loads(run.tags.get(GRPC_INFO_TAG, "{}")).get("socket")
+        if path and not _is_listening(path):
+            instance.report_run_failed(run, "The server that watched this run has ended, and the run with it.")
+
+
+def _is_listening(path: str) -> bool:
+    with socket.socket(socket.AF_UNIX) as client:
+        return client.connect_ex(path) == 0
 
 
 def _partitions(instance: dg.DagsterInstance, **filters: object) -> set[str]:

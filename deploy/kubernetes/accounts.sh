@@ -1,5 +1,5 @@
 #!/bin/sh
-# Print the CronJob of each account: sh accounts.sh accounts.txt | kubectl apply --prune --selector app=fieldpulse -f -
+# Print the CronJob of each account of a list, for `kubectl apply --prune`: docs/operations/many-accounts.md
 # Prints nothing if a name is wrong, so that `--prune` removes nothing. The begins of the jobs are spread over the hour.
 set -eu
 name='[a-z][a-z0-9_]{0,40}' # with "fieldpulse-" before it, what Kubernetes allows

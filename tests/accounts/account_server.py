@@ -18,7 +18,8 @@ _SLOW_SECONDS = 20.0
 class AccountServer:
     """The accounts of this process at one URL.
 
-    Requests of the accounts in `down` get HTTP 503, those of the accounts in `slow` take seconds.
+    Requests of the accounts in `down` get HTTP 503, those of the accounts in `slow` take seconds; `waiting` has the
+    accounts of which such a request has arrived.
     """
 
     def __init__(self, accounts: Mapping[str, Sandbox]) -> None:
@@ -26,6 +27,7 @@ class AccountServer:
         self.accounts = dict(accounts)
         self.down: set[str] = set()
         self.slow: set[str] = set()
+        self.waiting: set[str] = set()
         sock = listen("127.0.0.1", 0)
         self.url = f"http://127.0.0.1:{sock.getsockname()[1]}"
         ready = threading.Event()
@@ -41,7 +43,8 @@ class AccountServer:
         """Answer as the account of the key does, or as any account answers a wrong key."""
         keys = [value.decode() for name, value in scope["headers"] if name == b"x-api-key"]
         name = next((name for name, account in self.accounts.items() if account.key in keys), None)
-        if name in self.slow:
+        if name and name in self.slow:
+            self.waiting.add(name)
             await asyncio.sleep(_SLOW_SECONDS)
         if name in self.down:
             await JSONResponse({"message": "Service Unavailable"}, 503)(scope, receive, send)

@@ -37,6 +37,7 @@ def check_all(engine: Engine, server: AccountServer) -> Iterator[str]:
     yield from _check_a_new_account(engine, server)
     yield from _check_second_round(engine)
     yield from _check_the_end_of_a_run(engine, server)
+    yield from _check_a_crash(engine, server)
     states = engine.ask(_TICKS)["scheduleOrError"]["scheduleState"]["ticks"]
     yield from (f"a tick failed: {tick['error']}" for tick in states if tick["status"] == "FAILURE")
     engine.stop()
@@ -54,7 +55,7 @@ def _hold(engine: Engine, server: AccountServer) -> Any:
         TARGET_POSTGRES_DEFAULT_TARGET_SCHEMA="held",
         MELTANO_SYS_DIR_ROOT=str(engine.folder / "by-hand"),
     )
-    wait_for("a request of the run by hand", lambda: server.accounts["held"].requests, 60)
+    wait_for("a request of the run by hand", lambda: "held" in server.waiting, 120)
     return process
 
 
@@ -114,10 +115,7 @@ def _check_second_round(engine: Engine) -> Iterator[str]:
 
 def _check_the_end_of_a_run(engine: Engine, server: AccountServer) -> Iterator[str]:
     """Cancel a run in the middle of its reading; tap and target must end too."""
-    server.slow.add("north")
-    before = len(server.accounts["north"].requests)
-    wait_for("a request of north", lambda: len(server.accounts["north"].requests) > before, _SECONDS)
-    (run,) = (run for run in engine.runs("north") if run.status == "STARTED")
+    run = _run_that_waits(engine, server, "north")
     engine.ask(_CANCEL, run=run.run_id)
     wait_for("the end of what was cancelled", lambda: _last(engine, run.run_id).ended, 60)
     if _last(engine, run.run_id).status != "CANCELED":
@@ -126,6 +124,33 @@ def _check_the_end_of_a_run(engine: Engine, server: AccountServer) -> Iterator[s
     time.sleep(1)
     if left := _processes_of(engine.keys / "north"):
         yield f"processes go on after a cancelled run: {left}"
+
+
+def _check_a_crash(engine: Engine, server: AccountServer) -> Iterator[str]:
+    """Kill the engine in the middle of a run. Once it runs again, the schedule must have the account again."""
+    lost = _run_that_waits(engine, server, "south")
+    engine.kill()
+    server.slow.discard("south")
+    engine.start()
+
+    def has_succeeded_since() -> bool:
+        return any(run.status == "SUCCESS" and run.began > lost.began for run in engine.runs("south"))
+
+    wait_for("a good run of south after the crash", has_succeeded_since, _SECONDS)
+    if _last(engine, lost.run_id).status != "FAILURE":
+        yield f"the run that the crash ended: {_last(engine, lost.run_id)}"
+
+
+def _run_that_waits(engine: Engine, server: AccountServer, name: str) -> Run:
+    """Return a run of an account that goes on, and waits for a slow response."""
+    server.slow.add(name)
+    wait_for(f"a request of {name}", lambda: name in server.waiting, _SECONDS)
+
+    def started() -> list[Run]:
+        return [run for run in engine.runs(name) if run.status == "STARTED"]
+
+    (run,) = wait_for(f"a run of {name}", started, _SECONDS)
+    return run
 
 
 def _last(engine: Engine, run_id: str) -> Run:

@@ -121,7 +121,14 @@ class Engine:
         for process in self._processes:
             process.wait(timeout=60)
             with suppress(ProcessLookupError):  # servers of the definitions, which it leaves behind
-                os.killpg(process.pid, signal.SIGTERM)
+                os.killpg(process.pid, signal.SIGKILL)
+        self._processes.clear()
+
+    def kill(self) -> None:
+        """End the processes as a crash of the machine does, with their descendants."""
+        for process in self._processes:
+            os.killpg(process.pid, signal.SIGKILL)
+            process.wait()
         self._processes.clear()
 
     @property
