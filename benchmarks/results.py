@@ -17,8 +17,9 @@ def write_section(title: str, command: str, text: str) -> None:
     measured = (
         f"{title}\n\nMeasured with `{command}` on {datetime.now(timezone.utc):%Y-%m-%d}: {_machine()}.\n\n{text}\n"
     )
-    by_title = {section.partition("\n")[0]: section + "\n" for section in sections}
-    RESULTS.write_text(_HEADING.join([head + "\n", *(by_title | {title: measured}).values()]), "utf-8")
+    by_title = {section.partition("\n")[0]: section for section in sections} | {title: measured}
+    texts = [text.rstrip("\n") + "\n" for text in (head, *by_title.values())]
+    RESULTS.write_text(_HEADING.join(texts), "utf-8")
 
 
 def _machine() -> str:

@@ -43,7 +43,8 @@ def main() -> None:
     text = _table(runs)
     print(text)
     if options.write:
-        command = f"python -m benchmarks.scale --rows {' '.join(map(str, sizes))} --write"
+        parts = "" if set(options.parts) == set(PARTS) else f" --parts {' '.join(options.parts)}"
+        command = f"python -m benchmarks.scale --rows {' '.join(map(str, sizes))}{parts} --write"
         write_section("Long lists", command, f"Start-up is included.\n\n{text}")
     _raise_if_growing(runs)
 

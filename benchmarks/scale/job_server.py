@@ -8,7 +8,9 @@ deleted. Ids have gaps, as those of an account that shares its tables with other
 from __future__ import annotations
 
 import gzip
+import sys
 import threading
+import traceback
 from collections.abc import Sequence
 from datetime import datetime, timedelta
 from functools import cache
@@ -138,6 +140,17 @@ class Handler(BaseHTTPRequestHandler):
         """Print nothing for a request."""
 
 
+class Server(ThreadingHTTPServer):
+    """A server that a reader may leave in the middle of its prefetched pages."""
+
+    daemon_threads = True
+
+    @override
+    def handle_error(self, request: object, client_address: object) -> None:
+        if not isinstance(sys.exc_info()[1], ConnectionError):
+            traceback.print_exc()
+
+
 @cache
 def _of_sandbox(sandbox: httpx.Client, path: str) -> tuple[int, bytes]:
     response = sandbox.get(path)
@@ -153,8 +166,7 @@ def main() -> None:
         query = {"limit": "100", "with_custom_fields": "true"}
         pages = [client.get("/jobs", params={**query, "page": str(number)}).json() for number in range(1, 11)]
         Handler.jobs, Handler.sandbox = Jobs([row for page in pages for row in page["response"]]), client
-        server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-        server.daemon_threads = True
+        server = Server(("127.0.0.1", 0), Handler)
         print(f"url=http://127.0.0.1:{server.server_address[1]}", flush=True)
         threading.Thread(target=server.serve_forever, daemon=True).start()
         threading.Event().wait()
