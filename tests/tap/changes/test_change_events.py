@@ -373,6 +373,7 @@ def test_records_and_events_are_exact_under_each_server_behaviour(
     reported += event_keys(last)
     deleted_ids |= {*last.ids("deleted_rows")}
     emitted |= {record["id"]: record for record in last.records["jobs"]}
+    assert len(expected) == 4 * 4, "a scan was too short to be disturbed"
     assert sorted(reported) == sorted(expected)
     existing_ids = {row["id"] for row in sandbox.rows("jobs")}
     assert {row_id for _, _, row_id in expected} - existing_ids == deleted_ids
