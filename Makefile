@@ -14,7 +14,7 @@ demo: $(VENV)/demo ## run both pipelines through Meltano, on the sandbox and a P
 	$(BIN)/python -m scripts.demo
 
 test: $(VENV)/dev ## run the tests, about 8 minutes on 2 cores; they need no network and no API key
-	$(BIN)/pytest -n 4 --dist worksteal
+	$(BIN)/pytest -n 6 --dist worksteal
 
 meltano: $(VENV)/demo ## check the page about Meltano in a new project with the real Meltano (5 minutes)
 	$(BIN)/python -m scripts.check_meltano
