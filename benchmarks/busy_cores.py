@@ -15,8 +15,9 @@ from contextlib import ExitStack, contextmanager
 import httpx
 
 from scripts.docs.tables import table
+from tests.harness.arrivals import most_in_a_second
 
-from .compare import LIMIT, most_in_a_second
+from .compare import LIMIT
 from .processes import PACE, page_server
 from .readers.builds import THIS_BUILD
 from .readers.reader import OurTap

@@ -15,6 +15,7 @@ import httpx
 import pygal
 
 from scripts.docs.tables import table
+from tests.harness.arrivals import most_in_a_second
 
 from .page_server import STREAMS
 from .processes import PACE, ROOT, page_server, worktree
@@ -70,7 +71,7 @@ def _measured(readers: list[Reader], stream: str, rows: int, latency_ms: int) ->
             start_up, _ = reader.read(url, stream, SHORT)
             httpx.get(f"{url}/arrivals")
             cost, output = reader.read(url, stream, rows)
-            arrivals = sorted(httpx.get(f"{url}/arrivals").json())
+            arrivals = httpx.get(f"{url}/arrivals").json()
             ids.add(output.ids)
             if len(ids) > 1:
                 raise SystemExit(f"{reader.name}: no ratio, because it read different rows")
@@ -85,16 +86,6 @@ def _measured(readers: list[Reader], stream: str, rows: int, latency_ms: int) ->
                 most_in_a_second(arrivals),
             )
             print(f"{latency_ms} ms: {reader.name} has read {rows:,} rows", flush=True)
-
-
-def most_in_a_second(arrivals: list[float]) -> int:
-    """Return the most arrivals in any sliding second."""
-    most = first = 0
-    for last, arrival in enumerate(arrivals):
-        while arrival - arrivals[first] >= 1:
-            first += 1
-        most = max(most, last - first + 1)
-    return most
 
 
 def _table(figures: list[Figures]) -> str:

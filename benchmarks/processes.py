@@ -9,6 +9,7 @@ import sys
 import tempfile
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
+from itertools import chain
 from pathlib import Path
 from typing import NamedTuple
 
@@ -53,28 +54,27 @@ def worktree(commit: str) -> Iterator[Path]:
 @contextmanager
 def page_server(rows: int, latency_ms: int = 0) -> Iterator[str]:
     """Serve prepared pages of lists of up to `rows` rows, and yield the address."""
-    command = [sys.executable, "-m", "benchmarks.page_server", str(rows), str(latency_ms)]
-    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True, cwd=ROOT) as process:
-        try:
-            line = process.stdout.readline() if process.stdout else ""
-            if not line:
-                raise SystemExit("the server of pages did not start")
-            yield line.strip().removeprefix("url=")
-        finally:
-            process.terminate()
+    with server("benchmarks.page_server", rows, latency_ms) as url:
+        yield url
 
 
 @contextmanager
 def sandbox(*, customers: int, latency_ms: int) -> Iterator[str]:
-    """Run a sandbox process and yield its address once it listens."""
+    """Run a sandbox, and yield its address."""
     options = {"--port": 0, "--api-key": KEY, "--customers": customers, "--latency-ms": latency_ms}
-    arguments = [str(argument) for option in options.items() for argument in option]
-    command = [sys.executable, "-m", "fieldpulse_sandbox", *arguments, "--quiet"]
+    with server("fieldpulse_sandbox", *chain(*options.items()), "--quiet") as url:
+        yield url
+
+
+@contextmanager
+def server(module: str, *arguments: object) -> Iterator[str]:
+    """Run a server that prints `url=` and its address once it listens; yield the address."""
+    command = [sys.executable, "-m", module, *map(str, arguments)]
     with subprocess.Popen(command, stdout=subprocess.PIPE, text=True, cwd=ROOT) as process:
         try:
             match = re.search(r"url=(\S+)", process.stdout.readline() if process.stdout else "")
             if not match:
-                raise SystemExit("the sandbox did not start")
+                raise SystemExit(f"{module} did not start")
             yield match[1]
         finally:
             process.terminate()

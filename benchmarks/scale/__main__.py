@@ -11,13 +11,15 @@ import tempfile
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
+from benchmarks.processes import server
 from benchmarks.results import write_section
 from scripts.docs.tables import table
+from tests.harness.postgres_server import postgres_server
 
 from .job_server import BLOCK
 from .measured import Run
-from .tap_runs import full_read, job_server, runs_with_snapshot
-from .target_runs import known_records, postgresql
+from .tap_runs import full_read, runs_with_snapshot
+from .target_runs import known_records
 
 _MOST_TIME = 1.05
 """How many times the share of rows the share of CPU time may be: ten times the rows within 10.5 times the time."""
@@ -50,7 +52,7 @@ def main() -> None:
 
 
 def _of_tap(sizes: list[int], runs_of: Callable[[Path, str, int], Iterator[Run]]) -> Iterator[Run]:
-    with job_server() as address:
+    with server("benchmarks.scale.job_server") as address:
         for rows in sizes:
             with tempfile.TemporaryDirectory(prefix="fieldpulse-scale-") as folder:
                 yield from runs_of(Path(folder), address, rows)
@@ -65,7 +67,7 @@ def _of_target(sizes: list[int]) -> Iterator[Run]:
 
 def _of_target_on_postgresql(sizes: list[int]) -> Iterator[Run]:
     for rows in (size // 10 for size in sizes):  # a record takes twice as long as with SQLite
-        with tempfile.TemporaryDirectory(prefix="fieldpulse-scale-") as folder, postgresql() as url:
+        with tempfile.TemporaryDirectory(prefix="fieldpulse-scale-") as folder, postgres_server() as url:
             yield known_records(Path(folder), rows, url, "target, ledger in PostgreSQL: all records are unchanged")
 
 

@@ -6,30 +6,15 @@ import json
 import subprocess
 import sys
 from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from benchmarks.processes import KEY, ROOT
+from benchmarks.processes import KEY
 
 from .job_server import BLOCK, CHANGED
 from .measured import Expectation, Run, run_tap
 
 _LOOKED_BACK_AT = 7  # rows that an incremental run emits again: those of the last minute before the bookmark
-
-
-@contextmanager
-def job_server() -> Iterator[str]:
-    """Serve lists of jobs, and yield the address."""
-    command = [sys.executable, "-m", "benchmarks.scale.job_server"]
-    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True, cwd=ROOT) as process:
-        try:
-            line = process.stdout.readline() if process.stdout else ""
-            if not line:
-                raise SystemExit("the server of jobs did not start")
-            yield line.strip().removeprefix("url=")
-        finally:
-            process.terminate()
 
 
 def full_read(folder: Path, address: str, rows: int) -> Iterator[Run]:

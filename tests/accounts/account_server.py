@@ -11,6 +11,7 @@ from starlette.types import Receive, Scope, Send
 
 from fieldpulse_sandbox.sandbox import Sandbox
 from fieldpulse_sandbox.server.uvicorn_server import UvicornServer, listen
+from tests.harness.arrivals import most_in_a_second
 
 _SLOW_SECONDS = 20.0
 
@@ -64,12 +65,6 @@ def new_account(name: str, number: int, *, customers: int, users: int = 12) -> S
     )
 
 
-def most_in_a_second(account: Sandbox) -> int:
-    """Return the largest number of requests of an account that arrived within any second."""
-    times = sorted(request.arrived_at for request in account.requests)
-    first = most = 0
-    for last, time in enumerate(times):
-        while time - times[first] >= 1:
-            first += 1
-        most = max(most, last - first + 1)
-    return most
+def most_requests_in_a_second(account: Sandbox) -> int:
+    """Return the most requests of an account that arrived within any second."""
+    return most_in_a_second(request.arrived_at for request in account.requests)

@@ -14,7 +14,7 @@ from typing import Any
 from fieldpulse_api.resources.catalogue import BY_NAME
 from fieldpulse_sandbox.sandbox import Sandbox
 
-from .account_server import AccountServer, most_in_a_second, new_account
+from .account_server import AccountServer, most_requests_in_a_second, new_account
 from .engine import Engine, Run, wait_for
 
 _GOOD = ("north", "south")
@@ -185,7 +185,7 @@ def _check_limits_and_secrets(engine: Engine, server: AccountServer) -> Iterator
     written = engine.everything_written()
     print(f"{len(written):,} bytes of databases, logs and files searched for keys")
     for name, account in server.accounts.items():
-        if (most := most_in_a_second(account)) > 50:
+        if (most := most_requests_in_a_second(account)) > 50:
             yield f"{name}: {most} requests in a second"
         if account.key.encode() in written:
             at = written.index(account.key.encode())

@@ -12,7 +12,7 @@ from pathlib import Path
 
 from fieldpulse_sandbox.sandbox import Sandbox
 
-from .account_server import most_in_a_second
+from .account_server import most_requests_in_a_second
 from .engine import Engine, wait_for
 
 _SECONDS = 3600
@@ -48,7 +48,7 @@ def measure(engine: Engine, accounts: Mapping[str, Sandbox], rounds: int, stream
             f"({cpu / len(runs):.1f} s each), {memory.most / 1e6:,.0f} MB, {sent} requests",
             flush=True,
         )
-    most = max(map(most_in_a_second, accounts.values()))
+    most = max(map(most_requests_in_a_second, accounts.values()))
     print(f"load of the machine {os.getloadavg()[2]:.1f}; at most {most} requests of a key in a second")
     return int(wrong > 0 or most > 50)
 

