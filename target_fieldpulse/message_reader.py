@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import io
+import select
 import signal
 import sys
 import threading
@@ -34,7 +36,8 @@ class MessageReader(GenericSingerReader[str]):
     """Reads one message per line. Numbers with a decimal point become Decimal, blank lines are skipped.
 
     `fault` belongs to the record that was read last. Such a record is readable but ambiguous, so it is rejected.
-    `rejected_at` is when that record was rejected, in epoch seconds, if it comes from a rejects file.
+    `rejected_at` is when that record was rejected, in epoch seconds, if it comes from a rejects file. `before_wait` is
+    called before a read that may wait for the program that writes the input.
 
     Raises: InvalidInput for a line that is not a valid message; it ends the run.
     """
@@ -45,6 +48,7 @@ class MessageReader(GenericSingerReader[str]):
         super().__init__()
         self.fault: RecordFault | None = None
         self.rejected_at: float | None = None
+        self.before_wait: Callable[[], None] = lambda: None
         self._line = 0
         self._is_waiting = False
         self._error: BaseException | None = None
@@ -102,11 +106,14 @@ class MessageReader(GenericSingerReader[str]):
 
     def _lines(self, file: IO[str]) -> Iterator[str]:
         lines = iter(check_stream(file, "standard input"))
+        has_more = _readiness(file)
         while (line := self._next_line(lines)) is not None:
             self._line += 1
             text = line.removeprefix(_BYTE_ORDER_MARK) if self._line == 1 else line
             if text.strip():
                 yield text
+            if not has_more():
+                self.before_wait()
 
     def _next_line(self, lines: Iterator[str]) -> str | None:
         self._is_waiting = True
@@ -130,6 +137,21 @@ class MessageReader(GenericSingerReader[str]):
             where=self.where,
             hint="check what produces the input; nothing after this line was written",
         )
+
+
+def _readiness(file: IO[str]) -> Callable[[], bool]:
+    """Return a function that returns whether the next read surely does not wait.
+
+    It may say no while the file's buffer has lines; on Windows it always does.
+    """
+    if not hasattr(select, "poll"):
+        return lambda: False
+    poll = select.poll()
+    try:
+        poll.register(file)
+    except io.UnsupportedOperation:  # a file in memory
+        return lambda: True
+    return lambda: bool(poll.poll(0))
 
 
 def _remove_byte_order_mark(message: _Message) -> None:

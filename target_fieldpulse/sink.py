@@ -5,7 +5,6 @@ from __future__ import annotations
 import logging
 from collections.abc import Mapping
 from collections.abc import Set as AbstractSet
-from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from singer_sdk.sinks import RecordSink
@@ -73,8 +72,9 @@ class FieldPulseSink(RecordSink):
     def process_record(self, record: Record, context: object) -> None:
         """Parse the record and submit it. This blocks while too many records are in progress."""
         self._warn_of_unwritable(record.keys())
-        parsed = self._parser.parse({**record, INPUT_STREAM: self.source} if self._has_maps else record)
-        self._run.submit(replace(parsed, rejected_at=self._reader.rejected_at), self.schema_message)
+        values = {**record, INPUT_STREAM: self.source} if self._has_maps else record
+        parsed = self._parser.parse(values, rejected_at=self._reader.rejected_at)
+        self._run.submit(parsed, self.schema_message)
 
     def _warn_of_unwritable(self, properties: AbstractSet[str]) -> None:
         """Name each property that cannot be written once, whether a SCHEMA or only a record has it."""

@@ -307,6 +307,7 @@ class TargetFieldPulse(FieldPulsePlugin, Target):
             ledger_url=settings.ledger_url,
             plan_path=settings.plan_path if settings.dry_run else None,
         )
+        target.reader.before_wait = run.start_submitted
         with RunRecorder(
             cls.name, run.facts, store="ledger", store_url=settings.ledger_url, keep_days=settings.history_days
         ) as recorder:

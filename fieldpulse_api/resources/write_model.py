@@ -234,3 +234,17 @@ class WriteSpec:
     def properties(self) -> frozenset[str]:
         """Return the record properties that have an effect."""
         return frozenset({*self.fields_by_property, *(action.name for action in self.actions)})
+
+    @cached_property
+    def time_properties(self) -> frozenset[str]:
+        """Return the record properties that are times: fields, by name or column."""
+        return self._properties_of_type(FieldType.TIME, FieldType.TEXT_TIME)
+
+    @cached_property
+    def nested_properties(self) -> frozenset[str]:
+        """Return the record properties that are lists or objects."""
+        return self._properties_of_type(FieldType.JSON) | {action.name for action in self.actions}
+
+    def _properties_of_type(self, *types: FieldType) -> frozenset[str]:
+        fields = (field for field in self.fields if field.type in types)
+        return frozenset(name for field in fields for name in (field.name, field.column))

@@ -8,7 +8,8 @@ ids and hashes, never values of a record.
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator, Mapping
+from collections import defaultdict
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any, Literal
 
@@ -26,6 +27,10 @@ _CLOCK_STEP_SECONDS = 0.001  # more than the rounding of times in the rejects fi
 _KEY_COLUMNS = ("account", "stream", "kind", "source_key")
 # Built once: every record is looked up by its key, and building the statement costs more than running it.
 _BY_KEY = select(ENTRIES).where(*(ENTRIES.c[name] == bindparam(name) for name in _KEY_COLUMNS))
+_BY_KEYS = select(ENTRIES).where(
+    *(ENTRIES.c[name] == bindparam(name) for name in _KEY_COLUMNS[:-1]),
+    ENTRIES.c.source_key.in_(bindparam("source_keys", expanding=True)),
+)
 
 Status = Literal["pending", "linked", "written", "outdated", "deleted"]
 """The state of an entry's row.
@@ -92,6 +97,21 @@ class Ledger:
         with self._database.begin() as connection:
             row = connection.execute(_BY_KEY, self._columns(key)).mappings().first()
         return None if row is None else _entry(row)
+
+    def find_all(self, keys: Iterable[LedgerKey]) -> dict[LedgerKey, Entry]:
+        """Return the entries of the keys that have one, with a statement for each stream and kind."""
+        groups: defaultdict[tuple[str, str], list[str]] = defaultdict(list)
+        for key in keys:
+            groups[key.stream, key.kind.value].append(key.value)
+        with self._database.begin() as connection:
+            entries = [
+                _entry(row)
+                for (stream, kind), values in groups.items()
+                for row in connection.execute(
+                    _BY_KEYS, {"account": self.account, "stream": stream, "kind": kind, "source_keys": values}
+                ).mappings()
+            ]
+        return {entry.key: entry for entry in entries}
 
     def entries(self, stream: str | None = None) -> Iterator[Entry]:
         """Yield all entries, or those of one stream, the oldest first."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from collections.abc import Set as AbstractSet
 from contextlib import suppress
 from dataclasses import replace
@@ -71,12 +71,28 @@ class Planner:
                 raise record.error
             is_of_account = self._is_of_account(record)
             plan = (
-                self._plan_row_change(record) if is_row_change else self._plan_row(record, is_of_account=is_of_account)
+                self._plan_row_change(record)
+                if is_row_change
+                else self._plan_row(record, self._state.find(record.key), is_of_account=is_of_account)
             )
             plan = replace(plan, rejected_at=record.rejected_at)
-        key = plan.ledger_key
-        _LOGGER.debug("plan %s %s: %s%s", key.stream, key.redacted, plan.action, plan.reason and f" ({plan.reason})")
+        _log(plan)
         return plan
+
+    def plan_unchanged(self, records: Iterable[ParsedRecord]) -> dict[LedgerKey, Plan]:
+        """Return the plans of the records that change nothing, by their keys. Every other record is to be planned.
+
+        The keys differ, and nothing that writes one of them is in flight. This reads the ledger alone.
+        """
+        by_key = {record.key: record for record in records if _is_upsert(record)}
+        plans: dict[LedgerKey, Plan] = {}
+        for key, entry in self._state.find_all(by_key).items():
+            record = by_key[key]
+            if _is_written(record, entry):
+                with suppress(RecordInvalid):
+                    plans[key] = self._plan_row(record, entry, is_of_account=self._is_of_account(record))
+                    _log(plans[key])
+        return plans
 
     def _plan_superseded(self, record: ParsedRecord, key: LedgerKey) -> Plan | None:
         """Return the plan of a replayed record whose key was written after it was rejected: it would bring it back."""
@@ -136,8 +152,7 @@ class Planner:
                 "give each of them keys of its own, such as `'contact-' + str(id)`, or set `shared_rows: allow`",
             )
 
-    def _plan_row(self, record: ParsedRecord, *, is_of_account: bool) -> Plan:
-        entry = self._state.find(record.key)
+    def _plan_row(self, record: ParsedRecord, entry: Entry | None, *, is_of_account: bool) -> Plan:
         if entry and entry.status != "deleted" and not self._policy.allow_shared_rows:
             self._raise_if_of_other_stream(record, entry)
         has_ids = record.row_id is not None and record.external_id is not None
@@ -295,6 +310,26 @@ def _hashes_written(record: ParsedRecord, content: Content) -> PropertyHashes:
         for name, value in record.property_hashes.items()
         if not content.dropped.keys() & {name, *fields_by_property.get(name, ())}
     }
+
+
+def _is_upsert(record: ParsedRecord) -> bool:
+    """Return whether a valid record says what its own row holds. A replay may not: a later record was written."""
+    is_valid = record.error is None and bool(record.key.value)
+    is_of_row = record.resource.write_spec.target_resource is None and not record.is_deleted
+    return is_valid and is_of_row and record.rejected_at is None
+
+
+def _is_written(record: ParsedRecord, entry: Entry) -> bool:
+    """Return whether the row of a record holds what the record says."""
+    is_same_row = record.row_id in (None, entry.row_id)
+    is_known = entry.status in ("written", "outdated") and entry.row_id is not None and is_same_row
+    return is_known and not changed_properties(record.property_hashes, entry.property_hashes)
+
+
+def _log(plan: Plan) -> None:
+    if _LOGGER.isEnabledFor(logging.DEBUG):
+        key, reason = plan.ledger_key, plan.reason and f" ({plan.reason})"
+        _LOGGER.debug("plan %s %s: %s%s", key.stream, key.redacted, plan.action, reason)
 
 
 def row_change_key(stream: str, row_id: int) -> LedgerKey:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from contextlib import suppress
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from datetime import tzinfo
 from typing import Any
 
@@ -12,7 +12,7 @@ import msgspec
 
 from fieldpulse_api.errors import RecordInvalid
 from fieldpulse_api.resources.model import WritableResource
-from fieldpulse_api.resources.write_model import FieldType, WriteSpec
+from fieldpulse_api.resources.write_model import WriteSpec
 from fieldpulse_api.values.custom_fields import CUSTOM_FIELDS_PROPERTY
 from fieldpulse_api.values.scalars import ConversionError
 from fieldpulse_api.values.strict_json import decode, encoding_problem
@@ -38,6 +38,7 @@ INPUT_STREAM = "_sdc_input_stream"
 ROW_NUMBER = "_sdc_row_number"
 """The property that says in which row of a person's file the record is."""
 DELETED_AT = ("_sdc_deleted_at", "deleted_at")
+_DELETION_TIMES = frozenset(DELETED_AT)
 _MAX_EXTERNAL_ID_CHARACTERS = 500  # the ledger stores 512, with the prefix of the kind
 _MAX_ROW_ID = 2**63 - 1
 
@@ -58,10 +59,16 @@ class ParsedRecord:
     row_id: int | None = None
     input_stream: str | None = None
     is_deleted: bool = False
-    custom_fields: Record = field(default_factory=dict)
     property_hashes: PropertyHashes = field(default_factory=dict)
     error: RecordInvalid | None = None
     rejected_at: float | None = None
+
+    @property
+    def custom_fields(self) -> Record:
+        """Return the values of custom fields by name."""
+        values = self.values.get(CUSTOM_FIELDS_PROPERTY)
+        has_field = CUSTOM_FIELDS in self.resource.write_spec.by_name
+        return values if has_field and isinstance(values, Mapping) else {}
 
     @property
     def label(self) -> str:
@@ -93,64 +100,55 @@ class RecordParser:
     stores_external_id: bool = False
     custom_fields: CustomFieldWriter | None = None
 
-    def parse(self, record: Record) -> ParsedRecord:
+    def parse(self, record: Record, *, rejected_at: float | None = None) -> ParsedRecord:
         """Return a record, with its first error if it is invalid."""
         values = parse_json_strings(self.resource.write_spec, record)
-        key = LedgerKey(self.resource.name, KeyKind.EXTERNAL_ID, "")
-        parsed = ParsedRecord(self.resource, values, key)
         is_row_change = self.resource.write_spec.target_resource is not None  # its key is the row that it refers to
+        external_id = row_id = input_stream = error = None
+        is_deleted = False
+        hashes: PropertyHashes = {}
         try:
             try:
-                parsed = self._with_input_stream(self._with_external_id(parsed))
-                parsed = self._with_row_id(parsed)
+                external_id = _to_external_id(values.get(EXTERNAL_ID))
+                if external_id is not None and isinstance(values.get(INPUT_STREAM), str):
+                    input_stream = str(values[INPUT_STREAM])
+                    hashes = hash_property(INPUT_STREAM, input_stream)
+                row_id = _row_id_beside(external_id, values.get("id"))
             except RecordInvalid:
                 if not is_row_change:
                     raise
-            parsed = replace(parsed, is_deleted=_is_deleted(values, self.codec.zone))
-            return parsed if is_row_change or parsed.is_deleted else self._with_properties(parsed)
-        except RecordInvalid as error:
-            return replace(parsed, error=error)
+            is_deleted = _is_deleted(values, self.codec.zone)
+            if not (is_row_change or is_deleted):
+                hashes |= self._hashes(values, external_id)
+        except RecordInvalid as invalid:
+            error = invalid
+        has_only_id = external_id is None and row_id is not None
+        kind, key = (KeyKind.ROW_ID, str(row_id)) if has_only_id else (KeyKind.EXTERNAL_ID, external_id or "")
+        return ParsedRecord(
+            self.resource,
+            values,
+            LedgerKey(self.resource.name, kind, key),
+            external_id=external_id,
+            row_id=row_id,
+            input_stream=input_stream,
+            is_deleted=is_deleted,
+            property_hashes=hashes,
+            error=error,
+            rejected_at=rejected_at,
+        )
 
-    def _with_external_id(self, parsed: ParsedRecord) -> ParsedRecord:
-        external_id = _to_external_id(parsed.values.get(EXTERNAL_ID))
-        if external_id is None:
-            return parsed
-        key = LedgerKey(self.resource.name, KeyKind.EXTERNAL_ID, external_id)
-        return replace(parsed, external_id=external_id, key=key)
-
-    def _with_input_stream(self, parsed: ParsedRecord) -> ParsedRecord:
-        name = parsed.values.get(INPUT_STREAM)
-        if not isinstance(name, str) or parsed.external_id is None:
-            return parsed
-        return replace(parsed, input_stream=name, property_hashes=hash_property(INPUT_STREAM, name))
-
-    def _with_row_id(self, parsed: ParsedRecord) -> ParsedRecord:
-        value = parsed.values.get("id")
-        if value is None and parsed.external_id is None:
-            raise invalid_field(
-                "the record has neither external_id nor id", EXTERNAL_ID, "add one; external_id is your key"
-            )
-        if value is None:
-            return parsed
-        row_id = to_row_id(value, "id", _PUT_INTO_EXTERNAL_ID if parsed.external_id is None else LEAVE_ID_OUT)
-        by_id = LedgerKey(self.resource.name, KeyKind.ROW_ID, str(row_id))
-        return replace(parsed, row_id=row_id, key=by_id if parsed.external_id is None else parsed.key)
-
-    def _with_properties(self, parsed: ParsedRecord) -> ParsedRecord:
-        write, custom_fields = self.resource.write_spec, parsed.values.get(CUSTOM_FIELDS_PROPERTY)
-        if CUSTOM_FIELDS not in write.by_name or not isinstance(custom_fields, Mapping):
-            custom_fields = {}
+    def _hashes(self, values: Record, external_id: str | None) -> PropertyHashes:
         hashes = hash_properties(
-            write,
-            parsed.values,
+            self.resource.write_spec,
+            values,
             self.codec,
             custom_value=self._custom_value,
             with_nulls=self.clear_nulls,
             fill_empty_only=self.fill_empty_only,
         )
-        if self.stores_external_id and parsed.external_id is not None:
-            hashes |= hash_property(EXTERNAL_ID, parsed.external_id)
-        return replace(parsed, custom_fields=custom_fields, property_hashes=parsed.property_hashes | hashes)
+        if self.stores_external_id and external_id is not None:
+            hashes |= hash_property(EXTERNAL_ID, external_id)
+        return hashes
 
     def _custom_value(self, name: str, value: Any) -> Any:
         if self.custom_fields is None:
@@ -172,10 +170,20 @@ def to_row_id(value: Any, name: str, hint: str = _PUT_INTO_EXTERNAL_ID) -> int:
     return row_id
 
 
+def _row_id_beside(external_id: str | None, value: Any) -> int | None:
+    """Return the FieldPulse id of a record, None for one that has an external_id instead. Raises: RecordInvalid."""
+    if value is not None:
+        return to_row_id(value, "id", _PUT_INTO_EXTERNAL_ID if external_id is None else LEAVE_ID_OUT)
+    if external_id is None:
+        raise invalid_field(
+            "the record has neither external_id nor id", EXTERNAL_ID, "add one; external_id is your key"
+        )
+    return None
+
+
 def times_without_zone(record: ParsedRecord) -> int:
     """Return how many times of a record depend on the setting `timezone`."""
-    fields = (each for each in record.resource.write_spec.fields if each.type in (FieldType.TIME, FieldType.TEXT_TIME))
-    names = {*DELETED_AT, *(name for each in fields for name in (each.name, each.column))}
+    names = record.resource.write_spec.time_properties | _DELETION_TIMES
     return sum(lacks_zone(record.values[name]) for name in names & record.values.keys())
 
 
@@ -189,11 +197,9 @@ def parse_json_strings(write: WriteSpec, record: Record) -> Record:
 
     Loaders and warehouses turn nested values into text. Sources without nulls, such as CSV, have empty text instead.
     """
-    lists = [each for each in write.fields if each.type is FieldType.JSON]
-    nested = {name for each in lists for name in (each.name, each.column)}
-    nested |= {CUSTOM_FIELDS_PROPERTY, *(action.name for action in write.actions)}
     values = _without_empty_text(record)
-    values |= {name: _parse_json(values[name]) for name in nested if isinstance(values.get(name), str)}
+    nested = values.keys() & (write.nested_properties | {CUSTOM_FIELDS_PROPERTY})
+    values |= {name: _parse_json(values[name]) for name in nested if isinstance(values[name], str)}
     custom_fields = values.get(CUSTOM_FIELDS_PROPERTY)
     if isinstance(custom_fields, Mapping):
         values[CUSTOM_FIELDS_PROPERTY] = _without_empty_text(custom_fields)

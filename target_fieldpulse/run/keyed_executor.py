@@ -46,6 +46,11 @@ class KeyedExecutor:
         done.add_done_callback(lambda _: self._remove(done, writes, capacity))
         self._start_after(earlier, lambda: self._run(work, done))
 
+    def is_in_flight(self, key: OrderingKey) -> bool:
+        """Return whether work that writes a key has not ended."""
+        with self._lock:
+            return key in self._last_by_key
+
     def wait(self, seconds: float | None = None) -> None:
         """Wait until all work has ended, for at most `seconds`."""
         with self._lock:

@@ -14,7 +14,7 @@ from fieldpulse_api.resources.catalogue import WRITABLE
 from fieldpulse_api.resources.write_model import Field, FieldType, Reference, WriteSpec
 from fieldpulse_api.values.text import normalized
 from target_fieldpulse.records.field_codec import FieldCodec
-from target_fieldpulse.records.ledger_key import comparable_key
+from target_fieldpulse.records.ledger_key import KeyKind, LedgerKey, comparable_key
 from target_fieldpulse.records.parsed_record import ParsedRecord, Record
 
 from .keyed_executor import OrderingKey
@@ -33,6 +33,11 @@ def _name_columns() -> dict[str, set[str]]:
 _NAME_COLUMNS = _name_columns()
 
 
+def ordering_key(key: LedgerKey) -> OrderingKey:
+    """Return the ordering key of all records that have a key of the ledger."""
+    return (key.stream, key.kind.value, key.value)
+
+
 def keys_written(record: ParsedRecord, match_sets: tuple[tuple[str, ...], ...], codec: FieldCodec) -> list[OrderingKey]:
     """Return the keys of the row that a record writes."""
     stream, spec, values = record.resource.name, record.resource.write_spec, record.values
@@ -41,9 +46,9 @@ def keys_written(record: ParsedRecord, match_sets: tuple[tuple[str, ...], ...], 
         return [key for name in _present(row, values) for key in _reference_keys(row, name, values[name])]
     keys: list[OrderingKey] = []
     if record.row_id is not None:
-        keys.append((stream, "id", str(record.row_id)))
+        keys.append(ordering_key(LedgerKey(stream, KeyKind.ROW_ID, str(record.row_id))))
     if record.external_id is not None:
-        keys.append((stream, "external_id", record.external_id))
+        keys.append(ordering_key(LedgerKey(stream, KeyKind.EXTERNAL_ID, record.external_id)))
     columns = (column for column in _NAME_COLUMNS.get(stream, ()) if values.get(column) is not None)
     keys += [(stream, (column,), (normalized(comparable_key(values[column])),)) for column in columns]
     for fields in match_sets:
@@ -87,8 +92,8 @@ def _present(reference: Reference, record: Record) -> list[str]:
 
 def _reference_keys(reference: Reference, name: str, value: Any) -> list[OrderingKey]:
     if name == reference.external_id_property:
-        return [(reference.stream, "external_id", comparable_key(value))]
+        return [ordering_key(LedgerKey(reference.stream, KeyKind.EXTERNAL_ID, comparable_key(value)))]
     if name != reference.name_property:
-        return [(reference.stream, "id", comparable_key(value))]
+        return [ordering_key(LedgerKey(reference.stream, KeyKind.ROW_ID, comparable_key(value)))]
     values = value if isinstance(value, list) else [value]
     return [(reference.stream, (str(reference.column),), (normalized(comparable_key(element)),)) for element in values]

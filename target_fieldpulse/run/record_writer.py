@@ -80,7 +80,7 @@ class RecordWriter:
         services, plan = self._services(), None
         try:
             services.audit.start_record()
-            plan = self._waiting.attempt(submission, services.planner.plan)
+            plan = self._waiting.attempt(submission, lambda record: submission.plan or services.planner.plan(record))
             if plan is None:
                 self._states.hold(submission.ticket)
                 return

@@ -41,9 +41,10 @@ from target_fieldpulse.reporting.value_counts import ValueCounts
 from target_fieldpulse.settings import TargetSettings
 from target_fieldpulse.writing.services import Waiter
 
+from .dispatcher import Dispatcher
 from .keyed_executor import KeyedExecutor, OrderingKey
 from .limit_check import LimitCheck
-from .ordering_keys import keys_read, keys_written
+from .ordering_keys import keys_written
 from .record_writer import RecordObserver, RecordWriter, RunStopped
 from .server_failures import ServerFailures
 from .state_queue import State, StateQueue
@@ -108,6 +109,13 @@ class TargetRun:
             stopped=self._stopped,
             observer=observer,
         )
+        self._dispatcher = Dispatcher(
+            self._pool,
+            write=self._work,
+            settle=self._writer.write,
+            keys_written=self._keys_written,
+            planner=lambda: self._open_services().planner,
+        )
         self._limit_check: LimitCheck | None = None
         if self._safety_limits and not self._is_dry:
             waiting = WaitingRecords(self._keys_written, self._parse)
@@ -162,7 +170,7 @@ class TargetRun:
         self._value_counts.add_times(record.resource.name, times_without_zone(record))
         submission = Submission(record, schema_message, self._states.open_ticket())
         if self._limit_check is None:
-            self._start(submission)
+            self._dispatcher.append(submission)
         elif self._limit_check.append(submission):
             self._release_checked()
 
@@ -176,6 +184,7 @@ class TargetRun:
         rejected_at: float | None,
     ) -> None:
         """Reject a record of the input, or the line of one, that was not mapped. It is stored as it came."""
+        self._dispatcher.flush()
         self._outcomes.count_read(stream)
         key = key_of_record(stream, parse(record).value.get("record") if isinstance(record, str) else record)
         at = rejected_at or time.time()
@@ -189,8 +198,13 @@ class TargetRun:
         self._outcomes.count_read(stream)
         self._outcomes.count_outcome(stream, "skipped")
 
+    def start_submitted(self) -> None:
+        """Start the records that were submitted: the input has no more of them yet."""
+        self._dispatcher.flush()
+
     def queue_state(self, state: State) -> None:
         """Queue a state behind the records that were submitted before it."""
+        self._dispatcher.flush()
         self._states.append(state)
 
     def raise_if_failed(self) -> None:
@@ -204,6 +218,7 @@ class TargetRun:
             self._stopped.set()
         else:
             self._release_checked()
+            self._dispatcher.flush()
             self._pool.wait()
             if self._waiting.count:
                 _LOGGER.info("trying the records again that refer to missing rows: %d", self._waiting.count)
@@ -313,21 +328,12 @@ class TargetRun:
         check, self._limit_check = self._limit_check, None
         for submission in check.release() if check else ():
             self.raise_if_failed()
-            self._start(submission)
-
-    def _start(self, submission: Submission) -> None:
-        """Hand a record to the pool, behind the earlier ones that touch the same rows."""
-        record = submission.record
-        self._pool.submit(
-            lambda: self._work(submission),
-            writes=self._keys_written(record),
-            after=keys_read(record.resource.write_spec, record.values),
-        )
+            self._dispatcher.append(submission)
 
     def _start_again(self, submission: Submission) -> None:
         """Hand a record that has waited to the pool."""
         self.raise_if_failed()
-        self._start(replace(submission, ticket=self._states.open_ticket()))
+        self._dispatcher.start(replace(submission, ticket=self._states.open_ticket()))
 
     def _keys_written(self, record: ParsedRecord) -> list[OrderingKey]:
         return keys_written(record, self._policy.match_sets_of(record.resource), self._codec)

@@ -17,6 +17,7 @@ from typing import Any, TypeVar
 from fieldpulse_api.errors import ReferenceNotFound
 from fieldpulse_api.values.strict_json import decode, encode
 from fieldpulse_plugin.temporary_database import TemporaryDatabase
+from target_fieldpulse.planning.plan import Plan
 from target_fieldpulse.records.parsed_record import ParsedRecord
 
 from .keyed_executor import OrderingKey
@@ -32,11 +33,15 @@ T = TypeVar("T")
 
 @dataclass(frozen=True)
 class Submission:
-    """A record on its way, and the ticket that holds back every STATE behind it."""
+    """A record on its way, and the ticket that holds back every STATE behind it.
+
+    `plan` is set where it is found already that the record changes nothing.
+    """
 
     record: ParsedRecord
     schema_message: SchemaMessage
     ticket: int = 0
+    plan: Plan | None = None
 
     @property
     def stream(self) -> str:

@@ -59,7 +59,9 @@ class PlanExecutor:
         except RowNotFound:  # the row that matches instead may be written
             self._safety_limits.take_back(plan.action, plan.ledger_key.stream)
             raise
-        _LOGGER.debug("%s %s: %s %s", plan.ledger_key.stream, plan.ledger_key.redacted, result.outcome, result.row_id)
+        if _LOGGER.isEnabledFor(logging.DEBUG):
+            key = plan.ledger_key
+            _LOGGER.debug("%s %s: %s %s", key.stream, key.redacted, result.outcome, result.row_id)
         return result
 
     def close(self) -> None:

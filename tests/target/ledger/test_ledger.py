@@ -255,6 +255,18 @@ def test_keys_of_different_kinds_do_not_collide(open_ledger: OpenLedger) -> None
     assert ledger.row_count("customers") == 2
 
 
+def test_many_keys_are_found_at_once(open_ledger: OpenLedger) -> None:
+    """They are of two kinds, some have no entry, and some that are not asked for have one, as in another stream."""
+    ledger = open_ledger("a")
+    keys = [key_of(str(number)) for number in range(150)]
+    keys += [LedgerKey("customers", KeyKind.ROW_ID, "5"), key_of("150")]
+    for number, key in enumerate(keys):
+        ledger.upsert(key, row_id=number, parent_ids={})
+    asked = [*keys[50:], key_of("missing"), key_of("60", "jobs"), LedgerKey("customers", KeyKind.ROW_ID, "6")]
+    assert ledger.find_all(asked) == {key: ledger.find(key) for key in keys[50:]}
+    assert ledger.find_all([]) == {}
+
+
 def test_accounts_and_streams_are_separate(open_ledger: OpenLedger) -> None:
     """The same key in two accounts, or in two streams, belongs to two entries."""
     open_ledger("a").upsert(key_of("1"), row_id=5, parent_ids={})
