@@ -11,7 +11,7 @@ import hashlib
 from array import array
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
-from itertools import chain
+from itertools import chain, compress
 from itertools import count as count_from
 from typing import Any
 
@@ -29,7 +29,7 @@ class ScanPass:
     """One reading of the pages from the first to the end.
 
     `server_count` rows with ids up to `newest_id` existed when the pass began. `order` is a digest of the ids in the
-    order of their arrival.
+    order of their arrival. `is_new` is true for each row of the latest page with a new id.
     `repeated_pages` is how many of the latest pages in a row held no new id; `has_repeat_inside`: such a page came
     before others with new ids. `has_gap`: rows may be missing between two of its pages.
     """
@@ -47,6 +47,7 @@ class ScanPass:
     has_gap: bool = False
     reached_end: bool = False
     last_id: int = -1
+    is_new: list[bool] = field(default_factory=list)
 
     def add_page(self, page: Page) -> bool:
         """Add a page; return whether the pass is over.
@@ -59,7 +60,8 @@ class ScanPass:
             self.has_gap = True
             return True
         self.rows_received += len(page.ids)
-        new_ids = [row_id for row_id in page.ids if self.ids.add(row_id)]
+        self.is_new = [self.ids.add(row_id) for row_id in page.ids]
+        new_ids = list(compress(page.ids, self.is_new))
         if not page.ids:
             self.reached_end = True
         elif not new_ids:
@@ -126,7 +128,8 @@ class FullScan:
         """Yield every row for which `keep` returns true, once, in lists that are never empty."""
         fruitless_passes: list[ScanPass] = []  # since the latest pass with a new row
         for pass_number in count_from(1):
-            scan_pass = ScanPass()
+            # What the first pass has brought is all that came: it needs no set of its own.
+            scan_pass = ScanPass(ids=self.row_ids) if pass_number == 1 else ScanPass()
             yield from self._read_pass(scan_pass, keep)
             self._stats.duplicates += scan_pass.rows_received - len(scan_pass.ids)
             fruitless_passes = [] if scan_pass.new_rows else [*fruitless_passes, scan_pass]
@@ -177,7 +180,9 @@ class FullScan:
         return first
 
     def _unseen_rows(self, page: Page, scan_pass: ScanPass) -> list[Row]:
-        rows = [row for row_id, row in zip(page.ids, page.rows, strict=True) if self.row_ids.add(row_id)]
+        is_first_pass = scan_pass.ids is self.row_ids
+        is_unseen = scan_pass.is_new if is_first_pass else [self.row_ids.add(row_id) for row_id in page.ids]
+        rows = list(compress(page.rows, is_unseen))
         scan_pass.new_rows += len(rows)
         return rows
 

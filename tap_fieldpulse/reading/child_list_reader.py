@@ -53,7 +53,8 @@ class ChildListReader:
         """Yield the rows of each parent."""
         for rows in self._children.rows(self._parent_rows()):
             rows_to_return = without_deleted(rows, self._parents.options.zone) if self._skip_deleted else rows
-            self.row_ids.update(int(row["id"]) for row in rows_to_return)
+            if self._skip_deleted:
+                self.row_ids.update(int(row["id"]) for row in rows_to_return)
             if rows_to_return:
                 yield rows_to_return
 

@@ -24,8 +24,8 @@ _RECENT = timedelta(seconds=10)
 class ListReader(Protocol):
     """A list that is being read, and its results so far.
 
-    `row_ids` are the ids of all rows received. `reads_full_list` is False if rows are left out on purpose. `done` and
-    `total` count in `unit`.
+    `row_ids` are the ids of the rows received, if delete detection asks for them. `reads_full_list` is False if rows
+    are left out on purpose. `done` and `total` count in `unit`.
     """
 
     stats: ScanStats
@@ -129,7 +129,8 @@ class ResourceListReader:
                 for time in filter(None, map(self._updated_at, rows)):
                     self._bookmark.observe(time)
             rows_to_return = without_deleted(rows, pages.options.zone) if self._skip_deleted else rows
-            self.row_ids.update(int(row["id"]) for row in rows_to_return)
+            if self._skip_deleted or self._filters.query:
+                self.row_ids.update(int(row["id"]) for row in rows_to_return)
             if rows_to_return:
                 yield rows_to_return
 
