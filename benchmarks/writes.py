@@ -1,7 +1,8 @@
 """Writes per second of the target against the sandbox, at 120 ms: `python -m benchmarks.writes`.
 
 Both are real processes, and the sandbox rejects the 51st request of any second. The records are sent twice: the second
-time they are all known, and nothing is sent. Start-up is included.
+time they are all known, and nothing is sent. The ledger is a file, and then a PostgreSQL server at a distance. Start-up
+is included.
 """
 
 from __future__ import annotations
@@ -12,14 +13,17 @@ import subprocess
 import sys
 import tempfile
 import time
+from collections.abc import Iterator
 from pathlib import Path
 
 from scripts.docs.tables import table
 
+from .distant_postgres import distant_postgres
 from .processes import KEY, PACE, sandbox
 from .results import write_section
 
 LATENCY_MS = 120
+LEDGER_LATENCY_MS = 2
 
 
 def main() -> None:
@@ -28,22 +32,25 @@ def main() -> None:
     parser.add_argument("--records", type=int, default=2_700)
     parser.add_argument("--write", action="store_true", help="write the result to RESULTS.md")
     options = parser.parse_args()
-    with tempfile.TemporaryDirectory() as folder, sandbox(customers=100, latency_ms=LATENCY_MS) as url:
-        rows = [_measured(Path(folder), url, what, options.records) for what in ("create", "unchanged")]
-    text = table(("records are", "seconds", "records/s", f"of {PACE} requests/s", "the target says"), rows)
+    with distant_postgres(LEDGER_LATENCY_MS) as distant, tempfile.TemporaryDirectory() as name:
+        ledgers = {"a file": f"sqlite:///{name}/ledger.db", f"PostgreSQL at {LEDGER_LATENCY_MS} ms": distant}
+        rows = [row for ledger in ledgers.items() for row in _rows(Path(name), ledger, options.records)]
+    text = table(("ledger", "records are", "seconds", "records/s", f"of {PACE} requests/s", "the target says"), rows)
     print(text)
     if options.write:
         command = f"python -m benchmarks.writes --records {options.records} --write"
         write_section("Writes", command, f"{options.records:,} customers at {LATENCY_MS} ms, with start-up.\n\n{text}")
 
 
-def _measured(folder: Path, url: str, what: str, records: int) -> tuple[str, ...]:
-    config = {
-        "api_key": KEY,
-        "api_url": url,
-        "ledger_url": f"sqlite:///{folder}/ledger.db",
-        "rejects_path": f"{folder}/rejects.singer",
-    }
+def _rows(folder: Path, ledger: tuple[str, str], records: int) -> Iterator[tuple[str, ...]]:
+    where, ledger_url = ledger
+    with sandbox(customers=100, latency_ms=LATENCY_MS) as url:
+        config = {"api_key": KEY, "api_url": url, "ledger_url": ledger_url, "rejects_path": f"{folder}/rejects.singer"}
+        for what in ("create", "unchanged"):
+            yield where, *_measured(folder, config, what, records)
+
+
+def _measured(folder: Path, config: dict[str, str], what: str, records: int) -> tuple[str, ...]:
     (folder / "target.json").write_text(json.dumps(config))
     properties: dict[str, object] = {"external_id": {}, "first_name": {}}
     lines = [{"type": "SCHEMA", "stream": "customers", "schema": {"properties": properties}, "key_properties": []}]

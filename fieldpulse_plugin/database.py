@@ -7,6 +7,7 @@ file beside the database (`…-wal`), and a copy of the database alone would be 
 from __future__ import annotations
 
 import logging
+import math
 import os
 import sqlite3
 import threading
@@ -20,7 +21,7 @@ from typing import Any
 import backoff
 from sqlalchemy import MetaData, create_engine, event, text
 from sqlalchemy.engine import URL, Engine, make_url
-from sqlalchemy.exc import ArgumentError, DBAPIError, NoSuchModuleError, SQLAlchemyError
+from sqlalchemy.exc import ArgumentError, DBAPIError, InvalidatePoolError, NoSuchModuleError, SQLAlchemyError
 from sqlalchemy.pool import ConnectionPoolEntry
 
 from fieldpulse_api.errors import ConfigError
@@ -66,6 +67,8 @@ _GROWN = text(
 )
 _engines: weakref.WeakSet[Engine] = weakref.WeakSet()
 _threads_of_connections: dict[ConnectionPoolEntry, int] = {}  # of those that are in use
+_USED_AT = "fieldpulse_used_at"
+_IDLE_SECONDS = 1.0
 _FAILED_WAIT_SECONDS = 5.0
 _UNAVAILABLE_SECONDS = 30.0
 _unavailable: dict[str, tuple[float, str]] = {}  # by store: until when, and the reason
@@ -202,7 +205,8 @@ def _server_engine(url: URL, store: str, *, has_time_limits: bool) -> Engine:
     is_postgresql = url.drivername == "postgresql+psycopg"
     limits = {name: value for name, value in _CONNECTION_LIMITS.items() if name not in url.query}
     # The lock of each stream occupies a connection, beside those of the transactions.
-    engine = create_engine(url, pool_pre_ping=True, max_overflow=-1, connect_args=limits if is_postgresql else {})
+    engine = create_engine(url, max_overflow=-1, connect_args=limits if is_postgresql else {})
+    _test_idle_connections(engine)
     if is_postgresql:
         connections = postgresql_connections(store)
 
@@ -220,6 +224,28 @@ def _server_engine(url: URL, store: str, *, has_time_limits: bool) -> Engine:
             connection.autocommit = False
 
     return engine
+
+
+def _test_idle_connections(engine: Engine) -> None:
+    """Test each connection that was idle before it is used: the server may have restarted meanwhile.
+
+    SQLAlchemy's own test goes to the server before each use, which is a fifth of the time of a transaction.
+    """
+
+    @event.listens_for(engine, "checkin")
+    def _note_use(_connection: object, entry: ConnectionPoolEntry) -> None:
+        entry.info[_USED_AT] = time.monotonic()
+
+    @event.listens_for(engine, "checkout")
+    def _test_idle(connection: Any, entry: ConnectionPoolEntry, _proxy: object) -> None:
+        if time.monotonic() - entry.info.get(_USED_AT, math.inf) < _IDLE_SECONDS:  # never used: it is new
+            return
+        try:
+            engine.dialect.do_ping(connection)
+        except engine.dialect.loaded_dbapi.Error as error:
+            if engine.dialect.is_disconnect(error, connection, None):
+                raise InvalidatePoolError from None
+            raise
 
 
 def _sqlite_engine(url: URL, store: str) -> Engine:

@@ -88,13 +88,13 @@ class Ledger:
     @staticmethod
     def accounts(database: LedgerDatabase) -> list[str]:
         """Return the accounts that have entries."""
-        with database.begin() as connection:
+        with database.query() as connection:
             query = select(ENTRIES.c.account).distinct().order_by(ENTRIES.c.account)
             return list(connection.scalars(query))
 
     def find(self, key: LedgerKey) -> Entry | None:
         """Return the entry of a key."""
-        with self._database.begin() as connection:
+        with self._database.query() as connection:
             row = connection.execute(_BY_KEY, self._columns(key)).mappings().first()
         return None if row is None else _entry(row)
 
@@ -103,7 +103,7 @@ class Ledger:
         groups: defaultdict[tuple[str, str], list[str]] = defaultdict(list)
         for key in keys:
             groups[key.stream, key.kind.value].append(key.value)
-        with self._database.begin() as connection:
+        with self._database.query() as connection:
             entries = [
                 _entry(row)
                 for (stream, kind), values in groups.items()
@@ -142,7 +142,7 @@ class Ledger:
                 ENTRIES.c.row_id.is_not(None),
             )
         )
-        with self._database.begin() as connection:
+        with self._database.query() as connection:
             return int(connection.scalar(query) or 0)
 
     def add_pending(
@@ -168,7 +168,7 @@ class Ledger:
             "max_id_before": max_id_before,
             "updated_at": time.time(),
         }
-        with self._database.begin() as connection:
+        with self._database.begin_for_key() as connection:
             self._raise_if_lock_lost(connection, key.stream)
             connection.execute(delete(ENTRIES).where(*self._is(key), ENTRIES.c.status == "deleted"))
             if replaces:
@@ -207,7 +207,7 @@ class Ledger:
             "fingerprint": {},
             "updated_at": updated_at or time.time(),
         }
-        with self._database.begin() as connection:
+        with self._database.begin_for_key() as connection:
             self._raise_if_lock_lost(connection, key.stream)
             if not connection.execute(update(ENTRIES).where(*self._is(key)).values(**values)).rowcount:
                 connection.execute(insert(ENTRIES).values(**self._columns(key), **values, max_id_before=0))
@@ -255,8 +255,12 @@ class Ledger:
         if self._run_id is None:  # a command of the user, which holds the lock
             return
         is_own = RUNS.c.account == self.account, RUNS.c.stream == stream, RUNS.c.run_id == self._run_id
-        # An update locks the row until the commit, and begins a transaction in SQLite, which a query does not.
-        if not connection.execute(update(RUNS).where(*is_own).values(run_id=self._run_id)).rowcount:
+        # Until the commit, no other run can replace the marker. In SQLite, a query would not begin a transaction.
+        if self._database.is_sqlite:
+            is_held = connection.execute(update(RUNS).where(*is_own).values(run_id=self._run_id)).rowcount > 0
+        else:
+            is_held = connection.scalar(select(RUNS.c.run_id).where(*is_own).with_for_update(read=True)) is not None
+        if not is_held:
             raise lock_lost_error(stream)
 
     def _is_unchanged(self, entry: Entry) -> list[Any]:
@@ -272,7 +276,7 @@ class Ledger:
 
         No list shows the id of this account now, so the entries under an id cannot be attributed to it.
         """
-        with self._database.begin() as connection:
+        with self._database.query() as connection:
             query = select(ENTRIES.c.account).where(ENTRIES.c.account != self.account).distinct()
             others = list(connection.scalars(query))
         if others:
@@ -298,7 +302,7 @@ class Ledger:
 
     def _select(self, *conditions: Any) -> list[Entry]:
         query = select(ENTRIES).where(ENTRIES.c.account == self.account, *conditions).order_by(ENTRIES.c.updated_at)
-        with self._database.begin() as connection:
+        with self._database.query() as connection:
             return [_entry(row) for row in connection.execute(query).mappings()]
 
     def _columns(self, key: LedgerKey) -> dict[str, str]:

@@ -32,6 +32,7 @@ from fieldpulse_plugin.history.tables import UtcTime
 from fieldpulse_plugin.store_urls import sqlite_path
 
 _VERSION = 1
+_TRANSACTIONS = 4  # that run at once: as many connections, beside those that hold locks
 _ENTRIES_PREFIX = "fieldpulse_ledger_"
 _METADATA = MetaData()
 
@@ -119,13 +120,22 @@ was written: the entry stays as long as its line.
 
 
 class LedgerDatabase:
-    """The database behind `ledger_url`. May be used by many threads: one transaction runs at a time.
+    """The database behind `ledger_url`. May be used by many threads.
+
+    In SQLite, one transaction runs at a time. In PostgreSQL, a few do if they concern one key each: what a record takes
+    is mostly the way to the server and back.
 
     Raises: ConfigError if the database cannot be opened, or was written by a newer version of the target.
     """
 
     def __init__(self, url: str) -> None:
         self.engine = open_database(url, _METADATA, store="ledger")
+        self.is_sqlite = self.engine.dialect.name == "sqlite"
+        # SQLite begins no transaction for a query. PostgreSQL would be asked to begin and to end one.
+        self._queries = self.engine
+        if not self.is_sqlite:
+            self._queries = self.engine.execution_options(isolation_level="AUTOCOMMIT")
+        self._turns = threading.BoundedSemaphore(1 if self.is_sqlite else _TRANSACTIONS)
         self._path = sqlite_path(url)
         self._opened = self._path.stat() if self._path else None
         self._lock = threading.Lock()
@@ -137,11 +147,24 @@ class LedgerDatabase:
 
     @contextmanager
     def begin(self) -> Iterator[Connection]:
-        """Open a transaction, committed at the end of the block.
+        """Open a transaction, committed at the end of the block. No other one of this kind runs beside it.
 
         Raises: ConfigError if the database fails, or if its file was moved, replaced or removed.
         """
-        with self._lock, translate_db_errors("ledger"), self.engine.begin() as connection:
+        with self._lock, self.begin_for_key() as connection:
+            yield connection
+
+    @contextmanager
+    def begin_for_key(self) -> Iterator[Connection]:
+        """Open a transaction that concerns one key alone: one of another key may run beside it. Raises: as `begin`."""
+        with self._turns, translate_db_errors("ledger"), self.engine.begin() as connection:
+            self._raise_if_moved()
+            yield connection
+
+    @contextmanager
+    def query(self) -> Iterator[Connection]:
+        """Open a connection for a query that needs no transaction. Raises: as `begin`."""
+        with self._turns, translate_db_errors("ledger"), self._queries.connect() as connection:
             self._raise_if_moved()
             yield connection
 

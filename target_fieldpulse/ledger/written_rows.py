@@ -62,7 +62,9 @@ class WrittenRows:
         """Store a row. What is sent adds to what was sent before; without it, the row is deleted."""
         key = {"account": self._account, "stream": resource.name, "row_id": row_id}
         is_row = and_(*(WRITTEN_ROWS.c[name] == value for name, value in key.items()))
-        with self._database.begin() as connection:
+        # No other key has a row that was just created.
+        begin = self._database.begin_for_key if created else self._database.begin
+        with begin() as connection:
             before = connection.execute(select(WRITTEN_ROWS).where(is_row)).mappings().first()
             known: Mapping[Any, Any] = before or {"created": {}, "sent": {}}
             number = _last_write(known["sent"]) + 1

@@ -8,40 +8,32 @@ import threading
 import time
 from collections.abc import Callable, Mapping
 from collections.abc import Set as AbstractSet
-from contextlib import ExitStack, suppress
+from contextlib import ExitStack
 from dataclasses import replace
-from itertools import chain
 from typing import Any
 
-from fieldpulse_api.errors import FieldPulseError, RecordError
+from fieldpulse_api.errors import RecordError
 from fieldpulse_api.http.client import Client
 from fieldpulse_api.http.traffic import TrafficFacts
 from fieldpulse_api.resources.catalogue import WRITABLE
 from fieldpulse_api.resources.model import WritableResource
 from fieldpulse_api.values.strict_json import parse
-from fieldpulse_plugin.exit_codes import SECONDS_TO_CLOSE, report_error
+from fieldpulse_plugin.exit_codes import SECONDS_TO_CLOSE
 from fieldpulse_plugin.history.facts import RunFacts
 from fieldpulse_plugin.private_files import check_distinct, check_writable, remove
 from fieldpulse_plugin.progress import Progress
 from target_fieldpulse.planning.safety_limits import SafetyLimits
 from target_fieldpulse.records.field_codec import FieldCodec
 from target_fieldpulse.records.parsed_record import ParsedRecord, RecordParser, times_without_zone
-from target_fieldpulse.reporting.open_rejects import OpenCount, read_open_count
 from target_fieldpulse.reporting.outcomes import Outcomes, WriteResult
 from target_fieldpulse.reporting.rejects_file import RejectsFile
 from target_fieldpulse.reporting.rejects_lines import key_of_record
-from target_fieldpulse.reporting.report import (
-    RunTimer,
-    closing_line,
-    dry_rejects_hint,
-    summary_table,
-    write_report,
-)
 from target_fieldpulse.reporting.value_counts import ValueCounts
 from target_fieldpulse.settings import TargetSettings
 from target_fieldpulse.writing.services import Waiter
 
 from .dispatcher import Dispatcher
+from .ending import RunEnding
 from .keyed_executor import KeyedExecutor, OrderingKey
 from .limit_check import LimitCheck
 from .ordering_keys import keys_written
@@ -78,7 +70,7 @@ class TargetRun:
         `input_streams` are the streams of the input that stream maps rename, as far as they are known by now.
         `on_error` gets the error that ends the run, in the thread that met it. `observer` learns of each record.
         """
-        self._input_streams, self._observer = input_streams, observer
+        self._input_streams = input_streams
         self._settings, self._policy, self._is_dry = settings, settings.policy, settings.dry_run
         self._emit_state, self._on_error, self._client_factory = emit, on_error, client_factory
         self._codec = FieldCodec(settings.record_zone, settings.phone_region, api_zone=settings.zone)
@@ -91,9 +83,9 @@ class TargetRun:
             remove(settings.rejects_path_of_run, "rejects_path")
         if settings.plan_path and not self._is_dry:
             _LOGGER.warning("plan_path has an effect only with dry_run: this run writes")
-        self._timer = RunTimer()
         self._stopped = threading.Event()
         self._outcomes, self._value_counts = Outcomes(), ValueCounts()
+        self._ending = RunEnding(settings, self._outcomes, self._value_counts, is_observed=observer is not None)
         self._states = StateQueue(self._write_state)
         self._pool = KeyedExecutor(math.ceil(settings.client_settings.requests_per_second), self._stopped)
         self._waiting = WaitingRecords(self._keys_written, self._parse)
@@ -124,7 +116,6 @@ class TargetRun:
         self._services: RunServices | None = None
         self._progress = ExitStack()
         self._error: BaseException | None = None
-        self._open_rejects = OpenCount()  # counted at the end
 
     def prepare(self, resource: WritableResource) -> None:
         """Lock a stream and settle what earlier runs left pending in it.
@@ -236,7 +227,7 @@ class TargetRun:
             requests_per_second=settings.client_settings.requests_per_second,
             traffic=services.client.traffic_facts() if services else TrafficFacts(),
             streams=self._outcomes.facts(),
-            open_rejects=self._open_rejects.count,
+            open_rejects=self._ending.open_rejects.count,
             is_dry=self._is_dry,
         )
 
@@ -250,54 +241,7 @@ class TargetRun:
         if self._limit_check:
             self._limit_check.close()
         self._waiting.close()
-        counts = self._outcomes.close()
-        if self._services:
-            status = self._close_services(self._services, status)
-            self._open_rejects = self._services.rejects.count
-        if status is None:
-            self._read_open_rejects()
-            status = int(self._has_failed())
-        lines = self._value_counts.lines(self._settings.record_zone), summary_table(counts, is_dry=self._is_dry)
-        for line in chain(*lines):
-            _LOGGER.info("%s", line)
-        if self._is_dry and self._outcomes["rejected"] and self._observer is None:
-            hint = dry_rejects_hint(self._outcomes["rejected"], self._settings.rejects_path_of_run)
-            _LOGGER.warning("%s", hint)
-        if self._open_rejects.count:
-            _LOGGER.warning("%s", self._open_rejects.line)
-        quota = self._services.client.quota_text() if self._services else ""
-        _LOGGER.info("%s%s", closing_line(counts, is_dry=self._is_dry), f"; {quota}" if quota else "")
-        if self._settings.report_path and not self._settings.writes_page:
-            try:
-                write_report(self._settings.report_path, self._report(counts, status))
-            except OSError as error:  # does not change how the run ended
-                _LOGGER.warning("The report cannot be written (%s): setting report_path", error.strerror)
-        return status
-
-    def _has_failed(self) -> bool:
-        """Return whether a person has to look at records of this run, by the setting on_reject."""
-        rejected, failed = self._outcomes["rejected"], self._outcomes["failed"]
-        if self._settings.on_reject == "fail_once" and self._services and not self._is_dry:
-            rejected = failed = self._services.rejects.new_count
-        elif self._settings.on_reject == "ignore":
-            rejected = 0
-        return bool(self._outcomes["uncertain"] or failed or rejected)
-
-    def _read_open_rejects(self) -> None:
-        """Count the open rejects of a run that got no SCHEMA: it has opened no ledger, and need not have it."""
-        if self._services is None:
-            with suppress(FieldPulseError):
-                self._open_rejects = read_open_count(self._settings.ledger_url)
-
-    def _close_services(self, services: RunServices, status: int | None) -> int | None:
-        """Close the services, and return the exit status, also of an error that only the end has brought."""
-        try:
-            if status is None:
-                services.runs.end()
-            services.close()
-        except FieldPulseError as error:
-            return status or report_error(error)
-        return status
+        return self._ending.close(self._services, status)
 
     def _open_services(self) -> RunServices:
         """Return the services. `prepare` has opened them before any record of a writable stream comes."""
@@ -307,21 +251,6 @@ class TargetRun:
 
     def _row_count(self, stream: str) -> int:
         return self._open_services().ledger.row_count(stream)
-
-    def _report(self, counts: Mapping[str, Mapping[str, int]], status: int) -> Record:
-        services = self._services
-        return {
-            "run": services.audit.run_id if services else None,
-            **self._timer.facts(),
-            "account": services.ledger.account if services else None,
-            "dry_run": self._is_dry,
-            "exit_status": status,
-            "requests": services.client.request_count if services else 0,
-            "rejects_path": str(self._settings.rejects_path_of_run),
-            "rejects_waiting": self._open_rejects.count,
-            "streams": counts,
-            "values": self._value_counts.facts(),
-        }
 
     def _release_checked(self) -> None:
         """Start the records that the limits held back."""

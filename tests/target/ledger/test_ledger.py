@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import shutil
 import tempfile
+import time
 from collections.abc import Callable, Iterator
 from contextlib import closing, contextmanager
 from pathlib import Path
@@ -12,17 +13,18 @@ from typing import Any
 from urllib.parse import quote
 
 import pytest
-from sqlalchemy import Connection, create_engine, text
+from sqlalchemy import Connection, create_engine, select, text
 
 from fieldpulse_api.errors import ConfigError, RecordInvalid, RunLocked
 from fieldpulse_api.resources.catalogue import WRITABLE
 from fieldpulse_sandbox.sandbox import Sandbox
 from target_fieldpulse.ledger.ledger import Entry, Ledger
 from target_fieldpulse.ledger.run_marker import RunMarkers
-from target_fieldpulse.ledger.tables import LedgerDatabase
+from target_fieldpulse.ledger.tables import AUDIT, ENTRIES, WRITTEN_ROWS, LedgerDatabase
 from target_fieldpulse.records.ledger_key import KeyKind, LedgerKey
 from tests.harness.messages import record_message, schema_message, singer_lines
 from tests.harness.target_runner import run_target
+from tests.target.shared import customers_named
 
 OpenLedger = Callable[[str], Ledger]
 OpenRuns = Callable[[str], RunMarkers]
@@ -421,14 +423,20 @@ def test_a_run_that_is_killed_while_it_takes_the_marker_leaves_no_older_copy(url
 def test_a_run_works_on_postgresql(
     postgres: str, sandbox: Sandbox, target_config: dict[str, Any], tmp_path: Path
 ) -> None:
-    """With another `ledger_url`, the target still writes nothing twice."""
-    messages = singer_lines(
-        schema_message("customers", "external_id", "first_name"),
-        record_message("customers", external_id="pg", first_name="P"),
-    )
+    """Transactions of several keys run at once, and each record has its entry, its audit row and what was sent."""
+    records = [record_message("customers", external_id=f"pg{number}", first_name="Postgres") for number in range(60)]
+    messages = singer_lines(schema_message("customers", "external_id", "first_name"), *records)
     config = target_config | {"ledger_url": postgres}
-    assert run_target(config, messages, tmp_path).counts == {"created": 1}
-    assert run_target(config, messages, tmp_path).counts == {"unchanged": 1}
+    assert run_target(config, messages, tmp_path).counts == {"created": 60}
+    assert run_target(config, messages, tmp_path).counts == {"unchanged": 60}
+    row_ids = {row["id"] for row in customers_named(sandbox, "Postgres")}
+    assert len(row_ids) == 60
+    with _connected(postgres) as connection:
+        for table, condition in ((ENTRIES, ENTRIES.c.status == "written"), (AUDIT, AUDIT.c.outcome == "created")):
+            is_own = table.c.source_key.like("pg%"), condition
+            assert sorted(connection.scalars(select(table.c.row_id).where(*is_own))) == sorted(row_ids)
+        sent = connection.scalars(select(WRITTEN_ROWS.c.row_id).where(WRITTEN_ROWS.c.row_id.in_(row_ids)))
+        assert set(sent) == row_ids
 
 
 @pytest.mark.parametrize(
@@ -445,7 +453,7 @@ def test_a_ledger_that_cannot_be_opened_names_its_setting(ledger_url: str) -> No
 def test_a_session_of_postgresql_has_limits_and_loses_no_commit(postgres: str) -> None:
     """The role's commits are asynchronous, and its sessions may not be idle, although they hold the locks of streams.
 
-    A connection that was dropped all the same is replaced.
+    A connection that was dropped all the same is replaced, if it was idle for a second.
     """
     role = "-csynchronous_commit=off -cidle_session_timeout=1000 -cidle_in_transaction_session_timeout=1000"
     with closing(LedgerDatabase(f"{postgres}&options={quote(role)}")) as database:
@@ -458,6 +466,7 @@ def test_a_session_of_postgresql_has_limits_and_loses_no_commit(postgres: str) -
         assert values == ["30s", "2min", "on"]
         with _connected(postgres) as connection:
             connection.execute(text(f"select pg_terminate_backend({process})"))
+        time.sleep(1.1)
         with database.begin() as connection:
             assert connection.scalar(text("show synchronous_commit")) == "on"
 
