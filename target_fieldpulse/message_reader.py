@@ -148,7 +148,7 @@ def _readiness(file: IO[str]) -> Callable[[], bool]:
         return lambda: False
     poll = select.poll()
     try:
-        poll.register(file)
+        poll.register(file, select.POLLIN)  # a socket can always be written to
     except io.UnsupportedOperation:  # a file in memory
         return lambda: True
     return lambda: bool(poll.poll(0))

@@ -5,7 +5,7 @@ from __future__ import annotations
 import threading
 import time
 from collections import defaultdict
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import replace
 
 from target_fieldpulse.ledger.ledger import Entry, Ledger
@@ -34,7 +34,7 @@ class PlannedState:
         """Return the planned entry of a key, else the ledger's."""
         return self._entries.get(key) or self._ledger.find(key)
 
-    def find_all(self, keys: Iterable[LedgerKey]) -> dict[LedgerKey, Entry]:
+    def find_all(self, keys: Collection[LedgerKey]) -> dict[LedgerKey, Entry]:
         """Return the entries of the keys that have one, as `find` does, with few statements."""
         planned = {key: entry for key in keys if (entry := self._entries.get(key))}
         return self._ledger.find_all(key for key in keys if key not in planned) | planned

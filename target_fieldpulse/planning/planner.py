@@ -313,7 +313,7 @@ def _hashes_written(record: ParsedRecord, content: Content) -> PropertyHashes:
 
 
 def _is_upsert(record: ParsedRecord) -> bool:
-    """Return whether a valid record says what its own row holds. A replay may not: a later record was written."""
+    """Return whether a record is valid, says what its own row holds, and is not a replay: its entry alone decides."""
     is_valid = record.error is None and bool(record.key.value)
     is_of_row = record.resource.write_spec.target_resource is None and not record.is_deleted
     return is_valid and is_of_row and record.rejected_at is None

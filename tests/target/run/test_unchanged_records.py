@@ -3,14 +3,24 @@
 from __future__ import annotations
 
 import re
+import socket
+import subprocess
 from pathlib import Path
 from typing import Any
 
 from fieldpulse_sandbox.sandbox import Sandbox
 from tests.harness.messages import record_message, schema_message, singer_lines, state_message
+from tests.harness.processes import plugin_command
 from tests.harness.results import RunResult
 from tests.harness.target_runner import run_target
-from tests.target.shared import customers_named, numbered_customers, running_target, wait_until, write_requests
+from tests.target.shared import (
+    customers_named,
+    numbered_customer,
+    numbered_customers,
+    running_target,
+    wait_until,
+    write_requests,
+)
 
 Config = dict[str, Any]
 SCHEMA = schema_message("customers", "external_id", "id", "company_id", "first_name", "email", "deleted_at")
@@ -19,6 +29,11 @@ SCHEMA = schema_message("customers", "external_id", "id", "company_id", "first_n
 def customer(key: str, name: str = "Mika", **values: Any) -> dict[str, Any]:
     """Return the record of a customer."""
     return record_message("customers", external_id=key, first_name=name, **values)
+
+
+def few_records() -> list[dict[str, Any]]:
+    """Return fewer records than are looked up at once."""
+    return [numbered_customer(number) for number in range(3)]
 
 
 def lines_about_records(result: RunResult) -> list[str]:
@@ -88,8 +103,21 @@ def test_a_version_waits_for_the_one_that_is_being_written(target_config: Config
 
 def test_records_are_written_while_the_input_pauses(sandbox: Sandbox, target_config: Config, tmp_path: Path) -> None:
     """A tap may wait for hours after a few records, without a STATE."""
-    records = [record_message("customers", external_id=f"d{number}", first_name=f"New{number}") for number in range(3)]
-    with running_target(target_config, singer_lines(SCHEMA, *records), tmp_path) as process:
+    with running_target(target_config, singer_lines(SCHEMA, *few_records()), tmp_path) as process:
         wait_until(lambda: len(numbered_customers(sandbox)) == 3)
         output, _ = process.communicate()
     assert (process.returncode, output) == (0, "")
+
+
+def test_records_of_a_socket_are_written_while_it_pauses(
+    sandbox: Sandbox, target_config: Config, tmp_path: Path
+) -> None:
+    """Runners on Node.js give their processes sockets, which can always be written to."""
+    runner, standard_input = socket.socketpair()
+    command = plugin_command("target_fieldpulse", target_config, tmp_path)
+    with subprocess.Popen(command, stdin=standard_input, stdout=subprocess.DEVNULL) as process, runner:
+        standard_input.close()
+        runner.sendall(singer_lines(SCHEMA, *few_records()).encode())
+        wait_until(lambda: len(numbered_customers(sandbox)) == 3)
+        runner.close()
+        assert process.wait(30) == 0
