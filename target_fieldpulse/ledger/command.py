@@ -16,9 +16,10 @@ from fieldpulse_plugin.default_stores import folder_for_command, url_in
 from fieldpulse_plugin.output import for_output
 from target_fieldpulse.records.ledger_key import LedgerKey, source_key
 
-from .ledger import Entry, Ledger
+from .database import LedgerDatabase
+from .entry import Entry
+from .ledger import Ledger
 from .run_marker import RunMarkers
-from .tables import LedgerDatabase
 
 _MAX_ROW_ID = 2**63 - 1
 _HOW_TO_SETTLE = """

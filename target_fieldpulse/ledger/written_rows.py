@@ -30,7 +30,8 @@ from fieldpulse_plugin.store_urls import sqlite_path
 from target_fieldpulse.records.cell_hashes import CellHashes, row_hashes, sent_hashes
 from target_fieldpulse.records.field_codec import FieldCodec
 
-from .tables import WRITTEN_ROWS, LedgerDatabase
+from .database import LedgerDatabase
+from .tables import WRITTEN_ROWS
 
 _IDS_PER_STATEMENT = 500
 Row = Mapping[str, Any]

@@ -6,7 +6,7 @@ from collections.abc import Set as AbstractSet
 from contextlib import suppress
 
 from fieldpulse_api.values.scalars import ConversionError
-from target_fieldpulse.ledger.ledger import Entry
+from target_fieldpulse.ledger.entry import Entry
 from target_fieldpulse.records.field_codec import invalid_field
 from target_fieldpulse.records.ledger_key import source_key
 from target_fieldpulse.records.parsed_record import (

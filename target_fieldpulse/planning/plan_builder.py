@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from fieldpulse_api.resources.model import Operation
-from target_fieldpulse.ledger.ledger import Entry
+from target_fieldpulse.ledger.entry import Entry
 from target_fieldpulse.records.field_codec import invalid_field
 from target_fieldpulse.records.parsed_record import ParsedRecord
 from target_fieldpulse.records.property_hashes import PropertyHashes, changed_properties, merge_hashes

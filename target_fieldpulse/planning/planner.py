@@ -9,7 +9,7 @@ from dataclasses import replace
 
 from fieldpulse_api.errors import RecordInvalid, RowNotFound
 from fieldpulse_api.resources.catalogue import WRITABLE
-from target_fieldpulse.ledger.ledger import WRITTEN, Entry
+from target_fieldpulse.ledger.entry import WRITTEN, Entry
 from target_fieldpulse.records.field_codec import FieldCodec, invalid_field
 from target_fieldpulse.records.ledger_key import LedgerKey
 from target_fieldpulse.records.parsed_record import ParsedRecord

@@ -13,9 +13,9 @@ from fieldpulse_api.http.settings import ClientSettings
 from fieldpulse_api.reading.account import provisional_account_id, read_account_id
 from fieldpulse_api.reading.pages import ReadOptions
 from fieldpulse_api.resources.catalogue import WRITABLE
+from target_fieldpulse.ledger.database import LedgerDatabase
 from target_fieldpulse.ledger.ledger import Ledger
 from target_fieldpulse.ledger.run_marker import RunMarkers
-from target_fieldpulse.ledger.tables import LedgerDatabase
 from target_fieldpulse.ledger.written_rows import WrittenRows
 from target_fieldpulse.planning.body_builder import BodyBuilder
 from target_fieldpulse.planning.lookups import Lookups

@@ -11,7 +11,7 @@ from sqlalchemy import text
 
 from fieldpulse_api.errors import ConfigError
 from fieldpulse_plugin.store_waits import LOCK_SECONDS
-from target_fieldpulse.ledger.tables import LedgerDatabase
+from target_fieldpulse.ledger.database import LedgerDatabase
 from tests.harness.fast_clock import FastClock
 from tests.harness.silent_stores import silent_store
 
