@@ -10,8 +10,8 @@ from contextlib import contextmanager, suppress
 from sqlalchemy import Connection, inspect
 
 from fieldpulse_api.errors import ConfigError
-from fieldpulse_plugin.database import open_database, translate_db_errors
-from fieldpulse_plugin.store_urls import sqlite_path
+from fieldpulse_plugin.stores.database import open_database, translate_db_errors
+from fieldpulse_plugin.stores.urls import sqlite_path
 
 from .tables import ENTRIES_PREFIX, METADATA, VERSION
 

@@ -19,7 +19,7 @@ import time
 from sqlalchemy import ColumnElement, insert, select, update
 
 from fieldpulse_api.errors import ConfigError, RunLocked
-from fieldpulse_plugin.run_lock import RunLock
+from fieldpulse_plugin.stores.run_lock import RunLock
 
 from .database import LedgerDatabase
 from .tables import RUNS

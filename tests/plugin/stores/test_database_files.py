@@ -13,7 +13,7 @@ import pytest
 from fieldpulse_api.errors import ConfigError
 from target_fieldpulse.ledger.database import LedgerDatabase
 from target_fieldpulse.ledger.run_marker import RunMarkers
-from tests.plugin.test_private_files import largest_file
+from tests.plugin.stores.test_private_files import largest_file
 
 OPEN_IT = "import sys; from target_fieldpulse.ledger.database import LedgerDatabase; LedgerDatabase(sys.argv[1])"
 
