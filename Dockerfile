@@ -41,6 +41,9 @@ COPY --chown=10001 deploy/meltano.yml meltano.yml
 COPY --chown=10001 plugins/fieldpulse.meltano.yml plugins/
 # The plugins are installed already: without `pip_url`, Meltano takes them from PATH.
 RUN sed -i '/^ *pip_url:/d' plugins/fieldpulse.meltano.yml
-ENV PATH=/opt/meltano/bin:/opt/fieldpulse/bin:/opt/target-postgres/bin:$PATH \
-    MELTANO_SEND_ANONYMOUS_USAGE_STATS=false
+# Meltano's logs are beside all else that it writes: the rest of the file system may be read-only.
+ENV PATH=/opt/meltano/bin:/opt/target-postgres/bin:$PATH \
+    MELTANO_SEND_ANONYMOUS_USAGE_STATS=false \
+    MELTANO_CLI_DISABLE_VERSION_CHECK=true \
+    XDG_STATE_HOME=/project/.meltano
 CMD ["fieldpulse", "meltano", "run", "tap-fieldpulse", "target-postgres"]

@@ -5,7 +5,7 @@ BIN := $(VENV)/bin
 CODE := fieldpulse_api fieldpulse_plugin tap_fieldpulse target_fieldpulse fieldpulse_cli fieldpulse_sandbox tests benchmarks scripts
 
 .DEFAULT_GOAL := help
-.PHONY: help demo meltano test matrix lint check fix docs sandbox snap record record-live works-with works-with-small answers recipes airbyte accounts bench scale package check-server vendor-api
+.PHONY: help demo meltano test matrix lint check fix docs sandbox snap record record-live works-with works-with-small answers recipes airbyte accounts image bench scale package check-server vendor-api
 
 help: ## list the tasks
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-16s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -74,6 +74,9 @@ airbyte: $(VENV)/dev ## run airbyte/manifest.yaml in Airbyte's own runtimes on t
 
 accounts: $(VENV)/dev ## run many accounts by a real Dagster and Meltano on the sandbox, good and failing ones (6 to 12 minutes)
 	$(BIN)/python -m tests.accounts
+
+image: $(VENV)/dev ## build the container image by Podman, as root, and run what Compose and the CronJobs run, on the sandbox (10 minutes)
+	$(BIN)/python -m tests.image
 
 bench: $(VENV)/dev ## measure the tap beside other programs and an older build, writes, busy cores, a long history (60 minutes)
 	$(BIN)/python -m benchmarks.compare --write

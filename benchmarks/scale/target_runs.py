@@ -12,8 +12,7 @@ from sqlalchemy import insert, select
 
 from benchmarks.processes import KEY
 from fieldpulse_sandbox.sandbox import Sandbox
-from target_fieldpulse.ledger.database import LedgerDatabase
-from target_fieldpulse.ledger.tables import ENTRIES
+from target_fieldpulse.ledger.tables import ENTRIES, LedgerDatabase
 
 from .measured import Run, run_target
 

@@ -6,7 +6,7 @@ import os
 import re
 import signal
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import suppress
 from pathlib import Path
 from typing import Any
@@ -42,7 +42,7 @@ def check_all(engine: Engine, server: AccountServer) -> Iterator[str]:
     yield from (f"a tick failed: {tick['error']}" for tick in states if tick["status"] == "FAILURE")
     engine.stop()
     for name in (*_GOOD, "flaky", "late"):
-        yield from _wrong_rows(engine, name, server.accounts[name])
+        yield from wrong_rows(engine.rows, name, server.accounts[name])
     yield from _check_limits_and_secrets(engine, server)
 
 
@@ -167,15 +167,15 @@ def _processes_of(key_file: Path) -> list[str]:
     return found
 
 
-def _wrong_rows(engine: Engine, schema: str, account: Sandbox) -> Iterator[str]:
-    """Yield which tables of an account have other rows than its lists."""
-    tables = {name for (name,) in engine.rows(f"select tablename from pg_tables where schemaname = '{schema}'")}
+def wrong_rows(rows: Callable[[str], list[tuple[Any, ...]]], schema: str, account: Sandbox) -> Iterator[str]:
+    """Yield which tables of an account have other rows than its lists. `rows` asks the warehouse."""
+    tables = {name for (name,) in rows(f"select tablename from pg_tables where schemaname = '{schema}'")}
     for name in BY_NAME:
         expected = {row["id"] for row in account.rows(name)} if name in tables or account.rows(name) else set()
-        found = {key for (key,) in engine.rows(f'select id from "{schema}"."{name}"')} if name in tables else set()
+        found = {key for (key,) in rows(f'select id from "{schema}"."{name}"')} if name in tables else set()
         if found != expected:
             yield f"{schema}.{name}: {len(found)} rows, not {len(expected)}"
-    names = {name for (name,) in engine.rows(f"select display_name from {schema}.customers")}
+    names = {name for (name,) in rows(f"select display_name from {schema}.customers")}
     if names != {row["display_name"] for row in account.rows("customers")}:
         yield f"{schema}.customers are of another account"
 

@@ -81,7 +81,7 @@ class Engine:
             "TAP_FIELDPULSE_SNAPSHOT_URL": stores,
             "TARGET_POSTGRES_SQLALCHEMY_URL": warehouse.sqlalchemy_url,
         }
-        self._port = _free_port()
+        self._port = free_port()
         self._processes: list[subprocess.Popen[bytes]] = []
 
     def _link(self, command: str, environment: Environment) -> None:
@@ -191,7 +191,8 @@ class Engine:
         return b"\n".join(written)
 
 
-def _free_port() -> int:
+def free_port() -> int:
+    """Return a port of this machine that no program uses now."""
     with socket.create_server(("127.0.0.1", 0)) as server:
         return int(server.getsockname()[1])
 

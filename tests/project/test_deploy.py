@@ -79,6 +79,15 @@ def test_the_project_of_the_image_sets_only_settings() -> None:
     assert {"sqlalchemy_url"} <= variables & {setting["name"] for setting in loader["settings"]}
 
 
+def test_the_stores_are_not_in_the_schema_of_the_warehouse() -> None:
+    """PostgreSQL makes a table in the schema of the user's name, if there is one: a reload would drop the stores."""
+    project, compose = load(DEPLOY / "meltano.yml"), load(DEPLOY / "compose.yaml")["services"]
+    schema = project["plugins"]["loaders"][0]["config"]["default_target_schema"]
+    assert schema == compose["postgres"]["environment"]["POSTGRES_USER"]
+    for name in set(compose) - {"postgres"}:
+        assert compose[name]["environment"]["PGOPTIONS"] == f"-c search_path=public,{schema}"
+
+
 def test_every_command_exists() -> None:
     """In units, in the crontab, and in the services of the containers."""
     text = "\n".join(path.read_text("utf-8") for path in (*UNITS, DEPLOY / "fieldpulse.cron"))

@@ -90,6 +90,7 @@ def test_the_image_of_the_jobs_has_what_they_need() -> None:
     assert container["args"][:5] == ["fieldpulse", "meltano", "run", "tap-fieldpulse", "target-postgres"]
     assert "WORKDIR /project" in dockerfile
     assert {"/project/.meltano", "/tmp"} <= {mount["mountPath"] for mount in container["volumeMounts"]}
+    assert re.search(r"^ +XDG_STATE_HOME=/project/.meltano$", dockerfile, re.MULTILINE)  # of Meltano's logs
     assert (
         f"USER {job['spec']['jobTemplate']['spec']['template']['spec']['securityContext']['runAsUser']}" in dockerfile
     )
