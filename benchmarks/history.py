@@ -20,9 +20,9 @@ from typing import Any
 from sqlalchemy import insert
 
 from fieldpulse_api.resources.catalogue import RESOURCES
-from fieldpulse_plugin.database import open_database
 from fieldpulse_plugin.history.facts import now
 from fieldpulse_plugin.history.tables import METADATA, RUNS, STORE, STREAMS, history_url
+from fieldpulse_plugin.stores.database import open_database
 
 MINUTES_BETWEEN_RUNS = 10
 STREAMS_PER_RUN = 30

@@ -33,7 +33,7 @@ from .errors import (
 )
 from .http.api_key import ApiKey
 from .http.client import Client
-from .http.monthly_quota import MonthlyQuota
+from .http.limits.monthly_quota import MonthlyQuota
 from .http.responses import ApiResponse
 from .http.retry import RetryPolicy
 from .http.settings import ClientSettings

@@ -15,7 +15,7 @@ import click
 
 from fieldpulse_api.errors import ConfigError
 from fieldpulse_plugin.output import for_output
-from fieldpulse_plugin.private_files import make_private_folder
+from fieldpulse_plugin.stores.private_files import make_private_folder
 
 _SOURCES = (".meltano/meltano.db", ".fieldpulse")
 """In this order: a state that is newer than the snapshot beside it would end the next run of the tap."""

@@ -19,9 +19,9 @@ import click
 from fieldpulse_api.errors import FieldPulseError, UserError, without_likely_keys, without_personal_data
 
 from .console_log import configure_console
-from .database import close_databases
 from .output import for_output, hide_environment_secrets
-from .store_waits import end_store_waits_within
+from .stores.database import close_databases
+from .stores.waits import end_store_waits_within
 
 EXIT_STATUSES: dict[int | str, str] = {
     0: "success",

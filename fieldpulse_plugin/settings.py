@@ -13,8 +13,8 @@ from typing_extensions import Self
 from fieldpulse_api.account_profile import AccountProfile
 from fieldpulse_api.errors import ConfigError
 from fieldpulse_api.http.api_key import ApiKey, has_key
-from fieldpulse_api.http.monthly_quota import MonthlyQuota
-from fieldpulse_api.http.rate_limiter import MAX_PACE
+from fieldpulse_api.http.limits.monthly_quota import MonthlyQuota
+from fieldpulse_api.http.limits.rate_limiter import MAX_PACE
 from fieldpulse_api.http.settings import API_URL, ClientSettings
 
 from .output import hide

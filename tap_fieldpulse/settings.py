@@ -15,10 +15,10 @@ from fieldpulse_api.reading.pages import ReadOptions
 from fieldpulse_api.resources.catalogue import BY_NAME
 from fieldpulse_api.resources.model import Operation
 from fieldpulse_api.values.scalars import ConversionError, to_utc
-from fieldpulse_plugin.default_stores import folder_of_run, url_in
-from fieldpulse_plugin.private_files import check_distinct
 from fieldpulse_plugin.settings import PluginSettings, zone_of
-from fieldpulse_plugin.store_urls import files_of_store
+from fieldpulse_plugin.stores.defaults import folder_of_run, url_in
+from fieldpulse_plugin.stores.private_files import check_distinct
+from fieldpulse_plugin.stores.urls import files_of_store
 
 _MAX_LISTS_AHEAD = 8
 MAX_CLOCK_SKEW = timedelta(days=1)

@@ -23,8 +23,9 @@ from fieldpulse_api.values.strict_json import encode
 from fieldpulse_plugin.output import for_output
 
 from .command_run import CONFIG_OPTION, read_config, run_target
+from .ledger.database import LedgerDatabase
 from .ledger.run_marker import RunMarkers
-from .ledger.tables import REJECTS, LedgerDatabase
+from .ledger.tables import REJECTS
 from .reporting.open_rejects import RejectEntry, read_all_entries
 from .reporting.rejects_lines import RejectLine, read_reject_lines, remove_lines
 from .settings import ledger_url_of, rejects_path_of

@@ -13,10 +13,10 @@ from typing_extensions import Self, override
 
 from fieldpulse_api.errors import ConfigError
 from fieldpulse_api.http.settings import ClientSettings
-from fieldpulse_plugin.default_stores import FOLDER, folder_for_command, url_in
-from fieldpulse_plugin.private_files import is_special
 from fieldpulse_plugin.settings import SHARED_SETTINGS, PluginSettings, zone_of
-from fieldpulse_plugin.store_urls import files_of_store
+from fieldpulse_plugin.stores.defaults import FOLDER, folder_for_command, url_in
+from fieldpulse_plugin.stores.private_files import is_special
+from fieldpulse_plugin.stores.urls import files_of_store
 from target_fieldpulse.planning.plan import PlanAction
 from target_fieldpulse.planning.safety_limits import Limit, limits_from_config
 from target_fieldpulse.planning.write_policy import CREATABLE, MODES, WritePolicy

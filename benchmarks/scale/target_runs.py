@@ -12,7 +12,8 @@ from sqlalchemy import insert, select
 
 from benchmarks.processes import KEY
 from fieldpulse_sandbox.sandbox import Sandbox
-from target_fieldpulse.ledger.tables import ENTRIES, LedgerDatabase
+from target_fieldpulse.ledger.database import LedgerDatabase
+from target_fieldpulse.ledger.tables import ENTRIES
 
 from .measured import Run, run_target
 

@@ -9,8 +9,8 @@ import httpx
 from typing_extensions import override
 
 from .api_key import ApiKey
-from .monthly_quota import MonthUse
-from .rate_limiter import RateLimiter
+from .limits.monthly_quota import MonthUse
+from .limits.rate_limiter import RateLimiter
 
 _KEY_REJECTED = (httpx.codes.UNAUTHORIZED, httpx.codes.FORBIDDEN)
 

@@ -19,8 +19,8 @@ from fieldpulse_api.values.strict_json import encode
 
 from .auth import ThrottledAuthenticator
 from .error_rules import DOCUMENTED_REFUSALS, RUN_AGAIN
+from .limits.rate_limiter import MAX_PAUSE_SECONDS
 from .page_size import PageSize
-from .rate_limiter import MAX_PAUSE_SECONDS
 from .responses import ApiResponse, parse_response, uncertain_create
 from .retry import IF_SMALLER_IS_POSSIBLE, RetryPolicy, may_be_too_large, seconds_until_reset
 from .settings import ClientSettings

@@ -15,10 +15,10 @@ from fieldpulse_api.account_profile import AccountProfile
 from fieldpulse_api.errors import ConfigError
 
 from .api_key import ApiKey
-from .monthly_quota import MonthlyQuota
-from .rate_limit_file import SharedFileRateLimiter, key_hash, rate_limit_path
-from .rate_limiter import ProcessRateLimiter, RateLimiter
-from .request_count_file import request_count_path
+from .limits.monthly_quota import MonthlyQuota
+from .limits.rate_limit_file import SharedFileRateLimiter, key_hash, rate_limit_path
+from .limits.rate_limiter import ProcessRateLimiter, RateLimiter
+from .limits.request_count_file import request_count_path
 
 API_URL = "https://ywe3crmpll.execute-api.us-east-2.amazonaws.com/stage"
 _MAX_LABEL_BYTES, _MAX_HOST_BYTES = 63, 253  # RFC 1035

@@ -11,8 +11,8 @@ from sqlalchemy.engine import URL, make_url
 from sqlalchemy.exc import ArgumentError, SQLAlchemyError
 
 from fieldpulse_api.errors import ConfigError
-from fieldpulse_plugin.database import engine_of
 from fieldpulse_plugin.output import hide
+from fieldpulse_plugin.stores.database import engine_of
 
 from .answer import Answer
 from .warehouse import OPTIONAL, OPTIONAL_COLUMN, Warehouse

@@ -16,7 +16,8 @@ from fieldpulse_api.resources.model import Evidence, Resource
 from fieldpulse_api.values.scalars import iso_timestamp, optional_time
 
 from .findings import Finding, Grade, clock_finding, list_findings, time_zone_finding
-from .list_probe import MAX_PAGE_ROWS, PUBLIC_NAME, ListProbe
+from .list_probe import MAX_PAGE_ROWS, ListProbe
+from .row_description import PUBLIC_NAME
 
 MAX_REQUESTS = 60
 MAX_ATTEMPTS = 2

@@ -21,12 +21,12 @@ from fieldpulse_api.http.client import Client
 from fieldpulse_api.http.retry import RetryPolicy
 from fieldpulse_api.http.settings import ClientSettings
 from fieldpulse_cli.meltano import variables_of_plugin
-from fieldpulse_plugin.default_stores import StoreName, all_folders, url_in
 from fieldpulse_plugin.environment import environment_variables, settings_from_environment
 from fieldpulse_plugin.exit_codes import end_by_signal
-from fieldpulse_plugin.private_files import check_distinct, replace_file
 from fieldpulse_plugin.settings import SHARED_SETTINGS, client_settings
-from fieldpulse_plugin.store_urls import files_of_store
+from fieldpulse_plugin.stores.defaults import StoreName, all_folders, url_in
+from fieldpulse_plugin.stores.private_files import check_distinct, replace_file
+from fieldpulse_plugin.stores.urls import files_of_store
 from fieldpulse_plugin.validation import check_settings
 
 from .account_check import MAX_ATTEMPTS, MAX_REQUESTS, AccountCheck

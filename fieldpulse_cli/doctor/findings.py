@@ -7,7 +7,7 @@ from dataclasses import asdict, dataclass
 from datetime import datetime, timedelta
 from typing import Literal
 
-from fieldpulse_api.http.monthly_quota import MonthlyQuota, MonthUse
+from fieldpulse_api.http.limits.monthly_quota import MonthlyQuota, MonthUse
 from fieldpulse_plugin.output import for_output
 
 from .list_probe import MAX_PAGE_ROWS, ListProbe

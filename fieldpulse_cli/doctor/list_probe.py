@@ -6,8 +6,7 @@ probe compares a page with the first one; it concludes only what no other behavi
 
 from __future__ import annotations
 
-import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from dataclasses import replace
 from datetime import datetime, timezone
 from itertools import pairwise
@@ -21,19 +20,12 @@ from fieldpulse_api.http.responses import COUNT_NAMES, is_unknown_path
 from fieldpulse_api.reading.pages import Page, Pages, ReadOptions
 from fieldpulse_api.resources.model import Resource
 
+from .row_description import describe_rows
+
 PROBE_ROWS = 4  # enough to show an order, few enough that most lists are longer
 MAX_PAGE_ROWS = 100  # documented
 PAGE_SIZES = (100, 50, 25, 10, 5, 2)
-PUBLIC_NAME = re.compile(r"[A-Za-z_]\w{0,63}\Z", re.ASCII)  # a key of the API; other keys may be personal data
 _PAGE_PAST_END = 1_000_000
-_TIME_FORMS = {
-    "bare": re.compile(r"\d{4}-\d\d-\d\d \d\d:\d\d:\d\d\Z"),
-    "date": re.compile(r"\d{4}-\d\d-\d\d\Z"),
-    "Z": re.compile(r"\d{4}-\d\d-\d\dT[\d:.]+Z\Z"),
-    "offset": re.compile(r"\d{4}-\d\d-\d\d[T ][\d:.]+[+-]\d\d:?\d\d\Z"),
-    "T": re.compile(r"\d{4}-\d\d-\d\dT[\d:.]+\Z"),
-    "digits": re.compile(r"\d+\Z"),
-}
 
 
 class ListProbe:
@@ -84,7 +76,7 @@ class ListProbe:
             self.facts.counts_rows = "always"
         if self.resource.supports_sort and _is_descending(self._sort_values(page)) is False:
             self.facts.sorts_by[self.column] = False
-        self._describe_rows(page.rows)
+        describe_rows(page.rows, self.resource, self.facts)
         if page.rows:
             self.facts.row_bytes = page.response.body_bytes // len(page.rows)
             sizes = (size for size in PAGE_SIZES if size * self.facts.row_bytes <= LIGHT_BYTES)
@@ -291,24 +283,6 @@ class ListProbe:
         elif limit <= PROBE_ROWS and len(page.rows) == limit < rows_in_list and self.facts.obeys_limit is None:
             self.facts.obeys_limit = True
 
-    def _describe_rows(self, rows: Iterable[Mapping[str, Any]]) -> None:
-        """Compare the columns of rows with the catalogue, and name the forms of their times."""
-        rows = list(rows)
-        columns = {name for row in rows for name in row}
-        properties = self.resource.schema["properties"]
-        if self.resource.flags_property:
-            columns -= {name for row in rows for name, value in row.items() if isinstance(value, bool)} - set(
-                properties
-            )
-            columns.add(self.resource.flags_property)
-        unknown = {name for name in columns - set(properties) if PUBLIC_NAME.match(name)}
-        self.facts.unknown_fields = sorted(unknown - set(self.resource.excluded_fields))
-        self.facts.missing_fields = sorted(set(properties) - columns) if columns else []
-        time_columns = [name for name, schema in properties.items() if schema.get("format") == "date-time"]
-        self.facts.time_formats = sorted(
-            {_time_form(row[name]) for row in rows for name in time_columns if row.get(name)}
-        )
-
     def _order(self, direction: Literal["asc", "desc"]) -> dict[str, str]:
         return self.resource.sort_params(self.column, direction)
 
@@ -351,10 +325,3 @@ def _is_descending(values: list[Any]) -> bool | None:
         return all(value >= next_value for value, next_value in pairwise(values)) if len(set(values)) > 1 else None
     except TypeError:
         return None
-
-
-def _time_form(value: Any) -> str:
-    """Return the name of the form in which a time came."""
-    if isinstance(value, (int, float)):
-        return "number"
-    return next((name for name, form in _TIME_FORMS.items() if form.match(str(value).strip())), "other")

@@ -9,7 +9,7 @@ from sqlalchemy import Connection, text
 from sqlalchemy.exc import SQLAlchemyError
 
 from fieldpulse_api.errors import ConfigError
-from fieldpulse_plugin.database import engine_of
+from fieldpulse_plugin.stores.database import engine_of
 
 from .findings import Finding
 

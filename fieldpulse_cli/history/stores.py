@@ -6,9 +6,9 @@ from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from typing import TypeVar
 
-from fieldpulse_plugin.default_stores import StoreName, all_folders, url_in
 from fieldpulse_plugin.environment import environment_variables
 from fieldpulse_plugin.history.recorded_runs import History, RecordedRun, RunOutline
+from fieldpulse_plugin.stores.defaults import StoreName, all_folders, url_in
 from target_fieldpulse.ledger.uncertain import UncertainEntry, uncertain_entries
 from target_fieldpulse.reporting.open_rejects import RejectEntry, read_open_entries
 

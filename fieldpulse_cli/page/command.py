@@ -10,7 +10,7 @@ import click
 from fieldpulse_api.errors import ConfigError, UserError
 from fieldpulse_cli.history.stores import open_stores
 from fieldpulse_plugin.history.facts import now
-from fieldpulse_plugin.private_files import replace_file
+from fieldpulse_plugin.stores.private_files import replace_file
 
 
 @click.command()

@@ -6,7 +6,7 @@ from pathlib import Path
 
 from fieldpulse_cli.history.stores import open_stores
 from fieldpulse_plugin.history.facts import now
-from fieldpulse_plugin.private_files import replace_file
+from fieldpulse_plugin.stores.private_files import replace_file
 
 from .overview import read_overview
 from .page import render_page

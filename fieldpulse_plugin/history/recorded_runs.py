@@ -15,8 +15,8 @@ from sqlalchemy.engine import Engine, RowMapping
 
 from fieldpulse_api.errors import ConfigError
 from fieldpulse_api.http.traffic import TrafficFacts
-from fieldpulse_plugin.database import engine_of, translate_db_errors
-from fieldpulse_plugin.store_urls import sqlite_path
+from fieldpulse_plugin.stores.database import engine_of, translate_db_errors
+from fieldpulse_plugin.stores.urls import sqlite_path
 
 from .facts import StreamFacts, now
 from .recorder import began_of_process

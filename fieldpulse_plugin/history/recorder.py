@@ -21,8 +21,8 @@ from sqlalchemy.engine import Engine
 from typing_extensions import Self
 
 from fieldpulse_api.errors import FieldPulseError
-from fieldpulse_plugin.database import open_database, translate_db_errors
 from fieldpulse_plugin.exit_codes import exit_status_of, reason_of
+from fieldpulse_plugin.stores.database import open_database, translate_db_errors
 
 from .facts import RunFacts, StreamFacts, now
 from .tables import METADATA, RUNS, STORE, STREAMS, history_url

@@ -27,7 +27,7 @@ from sqlalchemy import (
 from sqlalchemy.types import TypeDecorator
 from typing_extensions import override
 
-from fieldpulse_plugin.store_urls import url_beside
+from fieldpulse_plugin.stores.urls import url_beside
 
 METADATA = MetaData()
 STORE = "history"

@@ -10,8 +10,8 @@ from typing import Any
 from typing_extensions import override
 
 from fieldpulse_api.errors import ConnectionFailed
-from fieldpulse_api.http.monthly_quota import MonthUse
-from fieldpulse_api.http.rate_limiter import Operation, ProcessRateLimiter, RateLimiter, View
+from fieldpulse_api.http.limits.monthly_quota import MonthUse
+from fieldpulse_api.http.limits.rate_limiter import Operation, ProcessRateLimiter, RateLimiter, View
 
 from .store import SlotStore, StoreLost
 

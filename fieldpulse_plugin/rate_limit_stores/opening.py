@@ -9,9 +9,9 @@ from sqlalchemy.engine import URL, make_url
 from sqlalchemy.exc import ArgumentError
 
 from fieldpulse_api.errors import ConfigError, allowed_and_similar
-from fieldpulse_api.http.monthly_quota import MonthlyQuota
-from fieldpulse_api.http.rate_limit_file import key_hash
-from fieldpulse_api.http.rate_limiter import RateLimiter
+from fieldpulse_api.http.limits.monthly_quota import MonthlyQuota
+from fieldpulse_api.http.limits.rate_limit_file import key_hash
+from fieldpulse_api.http.limits.rate_limiter import RateLimiter
 from fieldpulse_plugin.output import hide
 
 from .limiter import SharedStoreRateLimiter

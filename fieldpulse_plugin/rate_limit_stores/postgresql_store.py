@@ -6,9 +6,9 @@ import threading
 import time
 from typing import TYPE_CHECKING, Any
 
-from fieldpulse_api.http.monthly_quota import MonthCount
-from fieldpulse_api.http.rate_limiter import Operation, SlotState, View
-from fieldpulse_plugin.store_waits import NO_ANSWER, postgresql_connections
+from fieldpulse_api.http.limits.monthly_quota import MonthCount
+from fieldpulse_api.http.limits.rate_limiter import Operation, SlotState, View
+from fieldpulse_plugin.stores.waits import NO_ANSWER, postgresql_connections
 
 from .store import SILENCE_SECONDS, StoreLost, refusal
 

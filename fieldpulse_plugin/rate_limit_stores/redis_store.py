@@ -6,8 +6,8 @@ import re
 from pathlib import Path
 
 from fieldpulse_api.errors import ConfigError
-from fieldpulse_api.http.monthly_quota import MAX_CLOCK_STEP_SECONDS, UNLIMITED
-from fieldpulse_api.http.rate_limiter import (
+from fieldpulse_api.http.limits.monthly_quota import MAX_CLOCK_STEP_SECONDS, UNLIMITED
+from fieldpulse_api.http.limits.rate_limiter import (
     MAX_PAUSE_SECONDS,
     MAX_ROOM_SECONDS,
     MAX_SECONDS_AHEAD,

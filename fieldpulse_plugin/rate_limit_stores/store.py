@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Protocol
 
 from fieldpulse_api.errors import ConfigError
-from fieldpulse_api.http.rate_limiter import Operation, View
+from fieldpulse_api.http.limits.rate_limiter import Operation, View
 
 SILENCE_SECONDS = 3
 """For a connection and for an answer, each. The answer usually takes milliseconds."""

@@ -7,7 +7,7 @@ from typing import Any
 import yaml
 from typing_extensions import override
 
-from fieldpulse_api.http.rate_limiter import MAX_PACE
+from fieldpulse_api.http.limits.rate_limiter import MAX_PACE
 from fieldpulse_api.resources.catalogue import BY_NAME, RESOURCES
 from fieldpulse_api.resources.model import Resource
 from fieldpulse_plugin.settings import SHARED_SETTINGS

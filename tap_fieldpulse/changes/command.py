@@ -108,7 +108,7 @@ def _ids_of_table(url: str, table: str) -> list[int]:
     from sqlalchemy import table as table_of  # noqa: PLC0415  as above
     from sqlalchemy.exc import SQLAlchemyError  # noqa: PLC0415  as above
 
-    from fieldpulse_plugin.database import engine_of  # noqa: PLC0415  as above
+    from fieldpulse_plugin.stores.database import engine_of  # noqa: PLC0415  as above
 
     schema, _, name = table.rpartition(".")
     try:

@@ -44,8 +44,8 @@ from sqlalchemy import (
 
 from fieldpulse_api.errors import RunLocked
 from fieldpulse_api.reading.id_set import IdSet
-from fieldpulse_plugin.database import open_database, translate_db_errors
-from fieldpulse_plugin.run_lock import RunLock
+from fieldpulse_plugin.stores.database import open_database, translate_db_errors
+from fieldpulse_plugin.stores.run_lock import RunLock
 
 _METADATA = MetaData()
 _ROWS = Table(

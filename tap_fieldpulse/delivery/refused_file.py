@@ -8,8 +8,8 @@ from pathlib import Path
 import msgspec
 
 from fieldpulse_api.values.scalars import iso_timestamp
-from fieldpulse_plugin.private_files import check_distinct, open_private, write_whole
-from fieldpulse_plugin.store_urls import files_of_store
+from fieldpulse_plugin.stores.private_files import check_distinct, open_private, write_whole
+from fieldpulse_plugin.stores.urls import files_of_store
 from tap_fieldpulse.settings import TapSettings
 
 _OPTION = "--refused"

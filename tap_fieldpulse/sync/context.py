@@ -17,7 +17,7 @@ from fieldpulse_api.resources.catalogue import BY_NAME
 from fieldpulse_api.resources.model import Resource
 from fieldpulse_plugin.history.facts import RunFacts
 from fieldpulse_plugin.settings import client_settings
-from fieldpulse_plugin.store_urls import url_beside
+from fieldpulse_plugin.stores.urls import url_beside
 from fieldpulse_plugin.written_rows import WrittenRows, open_written_rows
 from tap_fieldpulse.changes.change_tracker import ChangeTracker
 from tap_fieldpulse.changes.delete_detection import DeleteDetector

@@ -16,11 +16,11 @@ import click
 from typing_extensions import override
 
 from fieldpulse_api.errors import ConfigError, UserError
-from fieldpulse_plugin.default_stores import folder_for_command, url_in
 from fieldpulse_plugin.environment import environment_variables, settings_from_environment
 from fieldpulse_plugin.exit_codes import end_by_signal
 from fieldpulse_plugin.output import for_output
 from fieldpulse_plugin.settings import SHARED_SETTINGS
+from fieldpulse_plugin.stores.defaults import folder_for_command, url_in
 from fieldpulse_plugin.validation import check_settings
 from tap_fieldpulse.settings import TAP_SETTINGS, TapSettings
 

@@ -35,9 +35,9 @@ from sqlalchemy import (
 from sqlalchemy.exc import IntegrityError
 
 from fieldpulse_api.values.scalars import iso_timestamp
-from fieldpulse_plugin.database import open_database, translate_db_errors
-from fieldpulse_plugin.run_lock import RunLock
-from fieldpulse_plugin.store_urls import url_beside
+from fieldpulse_plugin.stores.database import open_database, translate_db_errors
+from fieldpulse_plugin.stores.run_lock import RunLock
+from fieldpulse_plugin.stores.urls import url_beside
 
 from .payload import Delivery
 

@@ -12,13 +12,14 @@ import click
 
 from fieldpulse_api.errors import ConfigError, RecordInvalid, got_and_allowed
 from fieldpulse_api.values.scalars import iso_timestamp
-from fieldpulse_plugin.default_stores import folder_for_command, url_in
 from fieldpulse_plugin.output import for_output
+from fieldpulse_plugin.stores.defaults import folder_for_command, url_in
 from target_fieldpulse.records.ledger_key import LedgerKey, source_key
 
-from .ledger import Entry, Ledger
+from .database import LedgerDatabase
+from .entry import Entry
+from .ledger import Ledger
 from .run_marker import RunMarkers
-from .tables import LedgerDatabase
 
 _MAX_ROW_ID = 2**63 - 1
 _HOW_TO_SETTLE = """

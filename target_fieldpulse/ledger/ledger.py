@@ -10,18 +10,20 @@ from __future__ import annotations
 import time
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass
-from typing import Any, Literal
+from typing import Any
 
 from sqlalchemy import Connection, bindparam, case, delete, func, insert, select, update
 from sqlalchemy.exc import IntegrityError
 
-from fieldpulse_api.errors import ConfigError, RecordInvalid
+from fieldpulse_api.errors import RecordInvalid
 from target_fieldpulse.records.ledger_key import KeyKind, LedgerKey
 from target_fieldpulse.records.property_hashes import PropertyHashes
 
+from .account_name import adopt_entries
+from .database import LedgerDatabase
+from .entry import Entry, Status
 from .run_marker import lock_lost_error
-from .tables import AUDIT, ENTRIES, REJECTS, RUNS, WRITTEN_ROWS, LedgerDatabase
+from .tables import AUDIT, ENTRIES, RUNS
 
 _CLOCK_STEP_SECONDS = 0.001  # more than the rounding of times in the rejects file
 _KEY_COLUMNS = ("account", "stream", "kind", "source_key")
@@ -31,36 +33,6 @@ _BY_KEYS = select(ENTRIES).where(
     *(ENTRIES.c[name] == bindparam(name) for name in _KEY_COLUMNS[:-1]),
     ENTRIES.c.source_key.in_(bindparam("source_keys", expanding=True)),
 )
-
-Status = Literal["pending", "linked", "written", "outdated", "deleted"]
-"""The state of an entry's row.
-
-pending: a create or a link was sent, or is about to be; its outcome is not known.
-linked:  the row was found after an uncertain create; what it holds has yet to be compared with the record.
-written: the row holds what the record says.
-outdated: the row holds what an earlier record says; the last one was rejected.
-deleted: this target deleted the row.
-"""
-WRITTEN: tuple[Status, ...] = ("written", "outdated", "deleted")
-"""The states after a write that this target knows of."""
-
-
-@dataclass(frozen=True)
-class Entry:
-    """One entry. `updated_at` is in epoch seconds: of a replayed record, when it was rejected.
-
-    `parent_ids` fill the path of the row's list. `property_hashes` are those of the values that were written last.
-    `fingerprint` recognises the row of a pending create, among the rows with an id above `max_id_before`.
-    """
-
-    key: LedgerKey
-    status: Status
-    row_id: int | None
-    parent_ids: Mapping[str, int]
-    property_hashes: PropertyHashes
-    fingerprint: Mapping[str, str]
-    max_id_before: int
-    updated_at: float
 
 
 class Ledger:
@@ -76,14 +48,12 @@ class Ledger:
 
         `run_id` is that of the run that creates rows; without it, no create can be added.
 
-        Raises: ConfigError if entries of the account exist under both names, or if its id was known and is not now.
+        Raises: ConfigError as `adopt_entries`.
         """
         self.account = account
         self._database, self._run_id = database, run_id
-        if account == former_account:
-            self._raise_if_account_id_lost()
-        elif former_account:
-            self._rename_account(former_account)
+        if former_account:
+            adopt_entries(database, account, former_account)
 
     @staticmethod
     def accounts(database: LedgerDatabase) -> list[str]:
@@ -96,7 +66,7 @@ class Ledger:
         """Return the entry of a key."""
         with self._database.query() as connection:
             row = connection.execute(_BY_KEY, self._columns(key)).mappings().first()
-        return None if row is None else _entry(row)
+        return None if row is None else Entry.of(row)
 
     def find_all(self, keys: Iterable[LedgerKey]) -> dict[LedgerKey, Entry]:
         """Return the entries of the keys that have one, with a statement for each stream and kind."""
@@ -105,7 +75,7 @@ class Ledger:
             groups[key.stream, key.kind.value].append(key.value)
         with self._database.query() as connection:
             entries = [
-                _entry(row)
+                Entry.of(row)
                 for (stream, kind), values in groups.items()
                 for row in connection.execute(
                     _BY_KEYS, {"account": self.account, "stream": stream, "kind": kind, "source_keys": values}
@@ -181,7 +151,7 @@ class Ledger:
                     where=f"ledger · stream {key.stream}",
                     hint="let one process at a time write a stream, then replay the record",
                 ) from None
-        return _entry({**self._columns(key), **values, "row_id": None})
+        return Entry.of({**self._columns(key), **values, "row_id": None})
 
     def upsert(
         self,
@@ -271,55 +241,13 @@ class Ledger:
             ENTRIES.c.updated_at == entry.updated_at,
         ]
 
-    def _raise_if_account_id_lost(self) -> None:
-        """Raise ConfigError if entries exist under an account's id: every record would be created again.
-
-        No list shows the id of this account now, so the entries under an id cannot be attributed to it.
-        """
-        with self._database.query() as connection:
-            query = select(ENTRIES.c.account).where(ENTRIES.c.account != self.account).distinct()
-            others = list(connection.scalars(query))
-        if others:
-            raise ConfigError(
-                "The account of the API key cannot be determined: no list shows its id, and the ledger is kept by id.",
-                where=f"setting ledger_url · accounts {', '.join(others)}",
-                hint="run again later; if this stays, `fieldpulse doctor` shows which lists respond",
-            )
-
-    def _rename_account(self, former_account: str) -> None:
-        with self._database.begin() as connection:
-            try:
-                for table in (ENTRIES, RUNS, REJECTS, WRITTEN_ROWS):
-                    connection.execute(
-                        update(table).where(table.c.account == former_account).values(account=self.account)
-                    )
-            except IntegrityError:
-                raise ConfigError(
-                    "The ledger has entries of this account under two names, with different rows for one key.",
-                    where=f"setting ledger_url · accounts {former_account} and {self.account}",
-                    hint="give each FieldPulse account a ledger_url of its own",
-                ) from None
-
     def _select(self, *conditions: Any) -> list[Entry]:
         query = select(ENTRIES).where(ENTRIES.c.account == self.account, *conditions).order_by(ENTRIES.c.updated_at)
         with self._database.query() as connection:
-            return [_entry(row) for row in connection.execute(query).mappings()]
+            return [Entry.of(row) for row in connection.execute(query).mappings()]
 
     def _columns(self, key: LedgerKey) -> dict[str, str]:
         return {"account": self.account, "stream": key.stream, "kind": key.kind.value, "source_key": key.value}
 
     def _is(self, key: LedgerKey) -> list[Any]:
         return [ENTRIES.c[name] == value for name, value in self._columns(key).items()]
-
-
-def _entry(row: Mapping[Any, Any]) -> Entry:
-    return Entry(
-        key=LedgerKey(row["stream"], KeyKind(row["kind"]), row["source_key"]),
-        status=row["status"],
-        row_id=row["row_id"],
-        parent_ids=row["parent_ids"],
-        property_hashes=row["property_hashes"],
-        fingerprint=row["fingerprint"],
-        max_id_before=row["max_id_before"],
-        updated_at=row["updated_at"],
-    )

@@ -19,9 +19,10 @@ import time
 from sqlalchemy import ColumnElement, insert, select, update
 
 from fieldpulse_api.errors import ConfigError, RunLocked
-from fieldpulse_plugin.run_lock import RunLock
+from fieldpulse_plugin.stores.run_lock import RunLock
 
-from .tables import RUNS, LedgerDatabase
+from .database import LedgerDatabase
+from .tables import RUNS
 
 _MIN_LEASE_SECONDS = 0.25
 _MAX_LEASE_SECONDS = 10.0

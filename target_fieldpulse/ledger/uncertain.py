@@ -8,8 +8,8 @@ from datetime import datetime, timezone
 from sqlalchemy import inspect, null, select
 
 from fieldpulse_api.resources.catalogue import WRITABLE
-from fieldpulse_plugin.database import engine_of, translate_db_errors
-from fieldpulse_plugin.store_urls import sqlite_path
+from fieldpulse_plugin.stores.database import engine_of, translate_db_errors
+from fieldpulse_plugin.stores.urls import sqlite_path
 from target_fieldpulse.records.ledger_key import KeyKind, LedgerKey
 
 from .tables import ENTRIES, REJECTS

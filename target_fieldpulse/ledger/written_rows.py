@@ -25,12 +25,13 @@ from sqlalchemy import and_, insert, inspect, select, update
 from fieldpulse_api.errors import ConfigError
 from fieldpulse_api.resources.model import Resource, WritableResource
 from fieldpulse_api.values.custom_fields import VALUE_COLUMNS
-from fieldpulse_plugin.database import engine_of, translate_db_errors
-from fieldpulse_plugin.store_urls import sqlite_path
+from fieldpulse_plugin.stores.database import engine_of, translate_db_errors
+from fieldpulse_plugin.stores.urls import sqlite_path
 from target_fieldpulse.records.cell_hashes import CellHashes, row_hashes, sent_hashes
 from target_fieldpulse.records.field_codec import FieldCodec
 
-from .tables import WRITTEN_ROWS, LedgerDatabase
+from .database import LedgerDatabase
+from .tables import WRITTEN_ROWS
 
 _IDS_PER_STATEMENT = 500
 Row = Mapping[str, Any]

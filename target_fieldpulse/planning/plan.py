@@ -12,7 +12,8 @@ from fieldpulse_api.resources.write_model import Field
 from fieldpulse_api.values.text import normalized
 from target_fieldpulse.records.custom_fields import FIELD as CUSTOM_FIELDS
 from target_fieldpulse.records.custom_fields import missing_values
-from target_fieldpulse.records.field_codec import FieldCodec, canonical_json
+from target_fieldpulse.records.field_codec import FieldCodec
+from target_fieldpulse.records.json_values import canonical_json
 from target_fieldpulse.records.ledger_key import KeyKind, LedgerKey
 from target_fieldpulse.records.property_hashes import PropertyHashes
 

@@ -8,7 +8,8 @@ from collections import defaultdict
 from collections.abc import Collection, Mapping
 from dataclasses import replace
 
-from target_fieldpulse.ledger.ledger import Entry, Ledger
+from target_fieldpulse.ledger.entry import Entry
+from target_fieldpulse.ledger.ledger import Ledger
 from target_fieldpulse.records.ledger_key import KeyKind, LedgerKey
 from target_fieldpulse.records.property_hashes import PropertyHashes
 

@@ -16,7 +16,8 @@ from fieldpulse_api.values.custom_fields import VALUE_COLUMNS
 
 from .custom_fields import DEFINITION, row_values
 from .custom_fields import FIELD as CUSTOM_FIELDS
-from .field_codec import FieldCodec, canonical_json, comparable_json
+from .field_codec import FieldCodec
+from .json_values import canonical_json, comparable_json
 
 CellHashes = dict[str, str]
 """A hash for each column, and for each custom field as `customfields.<id of its definition>`."""

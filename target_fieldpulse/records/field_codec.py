@@ -6,15 +6,12 @@ Rows show the same value differently from how it was sent: prices gain decimals,
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from datetime import datetime, timezone, tzinfo
 from decimal import Decimal
 from typing import Any
 
-import msgspec
-import phonenumbers
-
-from fieldpulse_api.errors import ConfigError, RecordInvalid, allowed_and_similar
+from fieldpulse_api.errors import RecordInvalid, allowed_and_similar
 from fieldpulse_api.resources.write_model import Field, FieldType, decimal_places
 from fieldpulse_api.values.custom_fields import CustomFieldType
 from fieldpulse_api.values.scalars import (
@@ -30,19 +27,14 @@ from fieldpulse_api.values.scalars import (
 from fieldpulse_api.values.text import normalized, object_type, visible
 
 from . import numbers
+from .json_values import comparable_json, contains, to_text
 from .ledger_key import comparable_key
+from .phone_numbers import PhoneNumbers, phone_text
 from .times import TIME_FORM, to_day, to_time, unix_seconds
 
 CORRECT_IT = "correct the record at its source"
 _EMAIL = re.compile(r"[^@\s]+@[^@\s]+\Z")
-_PLAIN_NUMBER = re.compile(r"-?(0|[1-9]\d{0,50})(\.\d{1,50})?\Z", re.ASCII)  # neither 007 nor 1e3: these are codes
-_PHONE_AS_NUMBER = re.compile(r"\d{7,15}\.0\Z", re.ASCII)
-_BOOLEAN_DIGITS = {"true": "1", "false": "0"}
-_JSON = msgspec.json.Encoder(order="deterministic", decimal_format="string")
 _LIST_EXAMPLE = '["VIP", "Landlord"]'
-_EXTENSION = ";ext="
-_COMPLETE = phonenumbers.ValidationResult.IS_POSSIBLE
-_POSSIBLE = (_COMPLETE, phonenumbers.ValidationResult.IS_POSSIBLE_LOCAL_ONLY)
 
 
 def invalid_field(reason: str, field: str, hint: str = CORRECT_IT) -> RecordInvalid:
@@ -60,25 +52,21 @@ class FieldCodec:
     """
 
     def __init__(self, zone: tzinfo = timezone.utc, region: str = "US", *, api_zone: tzinfo = timezone.utc) -> None:
-        region = region.strip().upper()
-        if region not in phonenumbers.SUPPORTED_REGIONS:
-            what = "`phone_region` is not a country code."
-            raise ConfigError(what, where="setting phone_region", hint="use an ISO 3166 code, like US or CA")
-        self.zone, self._api_zone, self._region = zone, api_zone, region
+        self.zone, self._api_zone, self._phones = zone, api_zone, PhoneNumbers(region)
         self.custom_field_types: dict[int, CustomFieldType] = {}  # by definition, once the definitions are read
         self._to_wire: dict[FieldType, Callable[[Any], Any]] = {
-            FieldType.TEXT: _text,
+            FieldType.TEXT: to_text,
             FieldType.EMAIL: _email,
-            FieldType.PHONE: self._phone,
-            FieldType.E164: self._e164,
+            FieldType.PHONE: self._phones.to_wire,
+            FieldType.E164: self._phones.to_e164,
             FieldType.INTEGER: numbers.to_integer,
             FieldType.BOOLEAN: to_boolean,
             FieldType.TIME: lambda value: _unix_seconds(to_time(value, zone)),
             FieldType.TEXT_TIME: lambda value: _time_text(to_time(value, zone)),
             FieldType.DATE: lambda value: to_day(value, zone),
-            FieldType.OBJECT_TYPE: _text,
+            FieldType.OBJECT_TYPE: to_text,
             FieldType.JSON: _json,
-            FieldType.KEY: _text,
+            FieldType.KEY: to_text,
         }
 
     def to_wire(self, field: Field, value: Any) -> Any:
@@ -106,7 +94,7 @@ class FieldCodec:
     def equals(self, field: Field, value: Any, cell: Any) -> bool:
         """Return whether a cell of a row holds a value that was sent."""
         if field.type is FieldType.JSON:
-            return _contains(cell, value)
+            return contains(cell, value)
         return bool(self.normalized(field, value, is_sent=True) == self.normalized(field, cell))
 
     def comparable(self, field: Field, value: Any) -> Any:
@@ -118,7 +106,7 @@ class FieldCodec:
             return comparable_json(value)
         try:
             if field.type is FieldType.PHONE:  # sent as it came; parsing numbers is slow
-                return _without_point(visible(_text(value)))
+                return phone_text(value)
             wire = self._convert(field, value)
         except ConversionError:
             return value
@@ -133,7 +121,7 @@ class FieldCodec:
         if field.type is FieldType.KEY:
             return comparable_key(value)
         if field.type in (FieldType.PHONE, FieldType.E164):
-            return self._complete_number(value) or "".join(letter for letter in str(value) if letter.isdigit())
+            return self._phones.complete(value) or "".join(letter for letter in str(value) if letter.isdigit())
         return " ".join(visible(str(self.normalized(field, value))).casefold().split())
 
     def normalized(self, field: Field, value: Any, *, is_sent: bool = False) -> Any:
@@ -167,72 +155,14 @@ class FieldCodec:
             FieldType.BOOLEAN: to_boolean,
             FieldType.DATE: to_date,
             FieldType.EMAIL: _email,
-            FieldType.E164: self._comparable_phone,
+            FieldType.E164: self._phones.comparable,
         }
-        return conversions[kind](value) if kind in conversions else _text(value)
-
-    def _phone(self, value: Any) -> str:
-        """Return a phone number unchanged, if it can be one."""
-        number = _without_point(visible(_text(value)))
-        if number and self._parse_number(number) is None:
-            raise ConversionError
-        return number
-
-    def _e164(self, value: Any) -> str:
-        """Return a phone number in E.164 form, unchanged if it has an extension: the form has no place for it."""
-        number = self._phone(value)
-        complete = self._complete_number(number)
-        return number if complete is None or _EXTENSION in complete else complete
-
-    def _comparable_phone(self, value: Any) -> str:
-        return self._complete_number(value) or _text(value)
-
-    def _complete_number(self, value: Any) -> str | None:
-        """Return a phone number in E.164 form with its extension, None for one without an area code."""
-        number = self._parse_number(_without_point(str(value)))
-        if number is None or phonenumbers.is_possible_number_with_reason(number) != _COMPLETE:
-            return None
-        text = phonenumbers.format_number(number, phonenumbers.PhoneNumberFormat.E164)
-        return f"{text}{_EXTENSION}{number.extension}" if number.extension else text
-
-    def _parse_number(self, text: str) -> phonenumbers.PhoneNumber | None:
-        try:
-            number = phonenumbers.parse(text, self._region)
-        except phonenumbers.NumberParseException:
-            return None
-        return number if phonenumbers.is_possible_number_with_reason(number) in _POSSIBLE else None
+        return conversions[kind](value) if kind in conversions else to_text(value)
 
 
 def describe(value: Any) -> str:
     """Describe a value without showing it."""
     return f"text of {len(value)} characters" if isinstance(value, str) else f"of type {type(value).__name__}"
-
-
-def canonical_json(value: Any) -> bytes:
-    """Return the one JSON text of a value, for hashing."""
-    return _JSON.encode(value)
-
-
-def comparable_json(value: Any) -> Any:
-    """Return JSON in which all spellings of a number or of a boolean are the same text."""
-    if isinstance(value, Mapping):
-        return {str(name): comparable_json(item) for name, item in value.items()}
-    if isinstance(value, list):
-        return [comparable_json(item) for item in value]
-    if value is None or isinstance(value, bool):
-        return value if value is None else str(int(value))
-    try:
-        text = _text(value)
-    except ConversionError:
-        return value
-    return number_text(text) if _PLAIN_NUMBER.match(text) else _BOOLEAN_DIGITS.get(text.lower(), text)
-
-
-def comparable_name(value: Any) -> Any:
-    """Return the form in which two names, or lists of names, refer to the same rows."""
-    if isinstance(value, list):
-        return [comparable_name(item) for item in value]
-    return " ".join(visible(value).casefold().split()) if isinstance(value, str) else comparable_json(value)
 
 
 def _choice(field: Field, value: Any) -> Any:
@@ -277,38 +207,8 @@ def _known_object_type(field: Field, value: Any) -> Any:
     return next((known for known in field.object_types if object_type(known) == short), value)
 
 
-def _contains(cell: Any, value: Any) -> bool:
-    """Return whether JSON of a row has everything that was sent: the API adds keys of its own."""
-    if isinstance(value, Mapping):
-        return isinstance(cell, Mapping) and all(_contains(cell.get(key), item) for key, item in value.items())
-    if isinstance(value, list):
-        cell = [] if cell is None else cell
-        return isinstance(cell, list) and len(cell) == len(value) and all(map(_contains, cell, value))
-    if isinstance(cell, Mapping):  # a tag is written by its id (API facts 4.22)
-        return value in (cell.get("id"), cell.get("tag_id"))
-    return bool(value == cell) or str(value) == str(cell) or _is_same_number(value, cell)
-
-
-def _is_same_number(value: Any, cell: Any) -> bool:
-    """Return whether two texts are the same number: prices read back with four decimals."""
-    try:
-        left, right = to_decimal_text(value), to_decimal_text(cell)
-    except ConversionError:
-        return False
-    return left is not None and right is not None and Decimal(left) == Decimal(right)
-
-
-def _text(value: Any) -> str:
-    return value.strip() if isinstance(value, str) else number_text(value)
-
-
-def _without_point(phone: str) -> str:
-    """Return a phone number without the point that spreadsheets give to numbers: `2145550110.0`."""
-    return phone[:-2] if _PHONE_AS_NUMBER.match(phone) else phone
-
-
 def _email(value: Any) -> str:
-    address = visible(_text(value))
+    address = visible(to_text(value))
     if address and not _EMAIL.match(address):
         raise ConversionError
     name, _, domain = address.rpartition("@")

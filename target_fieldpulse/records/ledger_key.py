@@ -73,6 +73,11 @@ class LedgerKey:
                 return cls(stream, kind, text.removeprefix(prefix))
         return cls(stream, KeyKind.EXTERNAL_ID, text)
 
+    @classmethod
+    def of_row_change(cls, stream: str, row_id: int) -> LedgerKey:
+        """Return the key for what a stream that changes rows of another one writes to a row."""
+        return cls(stream, KeyKind.ROW_ID, str(row_id))
+
     @property
     def redacted(self) -> str:
         """Return the text form for logs and messages: an e-mail address or a phone number is left out."""

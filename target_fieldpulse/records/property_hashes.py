@@ -16,7 +16,8 @@ from fieldpulse_api.values.custom_fields import CUSTOM_FIELDS_PROPERTY
 from fieldpulse_api.values.scalars import ConversionError
 
 from .custom_fields import FIELD as CUSTOM_FIELDS
-from .field_codec import FieldCodec, canonical_json, comparable_json, comparable_name
+from .field_codec import FieldCodec
+from .json_values import canonical_json, comparable_json, comparable_name
 from .ledger_key import source_key
 
 PropertyHashes = dict[str, str]

@@ -10,7 +10,8 @@ from typing import Any
 from sqlalchemy import delete, insert
 
 from fieldpulse_api.http.client import Client
-from target_fieldpulse.ledger.tables import AUDIT, LedgerDatabase
+from target_fieldpulse.ledger.database import LedgerDatabase
+from target_fieldpulse.ledger.tables import AUDIT
 from target_fieldpulse.planning.plan import Plan
 from target_fieldpulse.records.ledger_key import LedgerKey
 

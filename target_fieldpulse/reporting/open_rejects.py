@@ -20,9 +20,10 @@ from sqlalchemy import bindparam as bind
 from sqlalchemy.engine import RowMapping
 
 from fieldpulse_api.errors import SERVER_MESSAGE
-from fieldpulse_plugin.database import engine_of, translate_db_errors
-from fieldpulse_plugin.store_urls import sqlite_path
-from target_fieldpulse.ledger.tables import ENTRIES, REJECTS, LedgerDatabase
+from fieldpulse_plugin.stores.database import engine_of, translate_db_errors
+from fieldpulse_plugin.stores.urls import sqlite_path
+from target_fieldpulse.ledger.database import LedgerDatabase
+from target_fieldpulse.ledger.tables import ENTRIES, REJECTS
 from target_fieldpulse.records.ledger_key import KeyKind, LedgerKey
 
 from .outcomes import Outcome

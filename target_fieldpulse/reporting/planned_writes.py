@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 
-from fieldpulse_plugin.temporary_database import TemporaryDatabase
+from fieldpulse_plugin.stores.temporary_database import TemporaryDatabase
 
 _TABLE = "create table lines (stream text, sort_key text, log_line text, plan_line blob);"
 _DIGITS = re.compile(r"\d+", re.ASCII)

@@ -16,7 +16,7 @@ import msgspec
 from fieldpulse_api.errors import SERVER_MESSAGE
 from fieldpulse_api.values.scalars import iso_timestamp
 from fieldpulse_api.values.strict_json import decode, encode
-from fieldpulse_plugin.private_files import check_writable, is_special, open_private, write_whole
+from fieldpulse_plugin.stores.private_files import check_writable, is_special, open_private, write_whole
 
 from .rejects_lines import EDITED_TIME, LAST_REASON, content_of_line, lock, unlock
 

@@ -17,7 +17,7 @@ import msgspec
 
 from fieldpulse_api.values.scalars import ConversionError, to_utc
 from fieldpulse_api.values.strict_json import encode, parse
-from fieldpulse_plugin.private_files import is_special
+from fieldpulse_plugin.stores.private_files import is_special
 from target_fieldpulse.records.ledger_key import KeyKind, LedgerKey, source_key
 from target_fieldpulse.records.parsed_record import EXTERNAL_ID
 

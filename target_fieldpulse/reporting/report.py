@@ -12,7 +12,7 @@ from typing import Any
 import msgspec
 
 from fieldpulse_api.values.scalars import iso_timestamp
-from fieldpulse_plugin.private_files import replace_file
+from fieldpulse_plugin.stores.private_files import replace_file
 
 from .outcomes import OUTCOMES
 

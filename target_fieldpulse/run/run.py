@@ -20,8 +20,8 @@ from fieldpulse_api.resources.model import WritableResource
 from fieldpulse_api.values.strict_json import parse
 from fieldpulse_plugin.exit_codes import SECONDS_TO_CLOSE
 from fieldpulse_plugin.history.facts import RunFacts
-from fieldpulse_plugin.private_files import check_distinct, check_writable, remove
 from fieldpulse_plugin.progress import Progress
+from fieldpulse_plugin.stores.private_files import check_distinct, check_writable, remove
 from target_fieldpulse.planning.safety_limits import SafetyLimits
 from target_fieldpulse.records.field_codec import FieldCodec
 from target_fieldpulse.records.parsed_record import ParsedRecord, RecordParser, times_without_zone

@@ -16,7 +16,7 @@ from typing import Any, TypeVar
 
 from fieldpulse_api.errors import ReferenceNotFound
 from fieldpulse_api.values.strict_json import decode, encode
-from fieldpulse_plugin.temporary_database import TemporaryDatabase
+from fieldpulse_plugin.stores.temporary_database import TemporaryDatabase
 from target_fieldpulse.planning.plan import Plan
 from target_fieldpulse.records.parsed_record import ParsedRecord
 

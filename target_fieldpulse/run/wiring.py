@@ -13,12 +13,13 @@ from fieldpulse_api.http.settings import ClientSettings
 from fieldpulse_api.reading.account import provisional_account_id, read_account_id
 from fieldpulse_api.reading.pages import ReadOptions
 from fieldpulse_api.resources.catalogue import WRITABLE
+from target_fieldpulse.ledger.database import LedgerDatabase
 from target_fieldpulse.ledger.ledger import Ledger
 from target_fieldpulse.ledger.run_marker import RunMarkers
-from target_fieldpulse.ledger.tables import LedgerDatabase
 from target_fieldpulse.ledger.written_rows import WrittenRows
 from target_fieldpulse.planning.body_builder import BodyBuilder
 from target_fieldpulse.planning.lookups import Lookups
+from target_fieldpulse.planning.origin_check import OriginCheck
 from target_fieldpulse.planning.planned_state import PlannedState
 from target_fieldpulse.planning.planner import Planner
 from target_fieldpulse.planning.references import References, lookup_columns
@@ -121,9 +122,8 @@ def build_services(
         references = References(planned_state, lookups, matcher, create_missing=policy.create_missing_references)
         bodies = BodyBuilder(references, custom_fields, codec, key_columns=key_columns, policy=policy)
         company_id = None if account == former_account else account
-        planner = Planner(
-            planned_state, bodies, matcher, policy, codec, company_id=company_id, input_streams=input_streams
-        )
+        origin_check = OriginCheck(policy, company_id=company_id, input_streams=input_streams)
+        planner = Planner(planned_state, bodies, matcher, policy, codec=codec, origin_check=origin_check)
         puts, uncertain_creates = PutSender(services), UncertainCreates(services)
         updater = RowUpdater(services, puts)
         executor: Executor = (

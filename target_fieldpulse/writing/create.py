@@ -18,7 +18,7 @@ from fieldpulse_api.resources.model import Resource
 from fieldpulse_api.resources.write_model import FieldType
 from fieldpulse_api.values.scalars import optional_int
 from fieldpulse_api.values.text import object_class
-from target_fieldpulse.ledger.ledger import Entry
+from target_fieldpulse.ledger.entry import Entry
 from target_fieldpulse.planning.body_builder import as_create
 from target_fieldpulse.planning.plan import Body, Plan, differing_fields
 from target_fieldpulse.records.custom_fields import merge_into_row

@@ -14,7 +14,7 @@ from typing import Any
 from fieldpulse_api.reading.pages import Pages
 from fieldpulse_api.resources.model import Resource
 from fieldpulse_api.values.strict_json import encode
-from fieldpulse_plugin.private_files import open_private, write_whole
+from fieldpulse_plugin.stores.private_files import open_private, write_whole
 from target_fieldpulse.planning.plan import Body, Plan, PlanAction, RowToCreate, differing_fields
 from target_fieldpulse.planning.planned_state import PlannedState
 from target_fieldpulse.records.columns import Column

@@ -14,7 +14,6 @@ from fieldpulse_api.errors import RowNotFound
 from fieldpulse_api.resources.catalogue import WRITABLE
 from target_fieldpulse.planning.body_builder import as_create
 from target_fieldpulse.planning.plan import Body, Plan, RowToCreate
-from target_fieldpulse.planning.planner import row_change_key
 from target_fieldpulse.planning.safety_limits import SafetyLimits
 from target_fieldpulse.planning.write_policy import CREATABLE
 from target_fieldpulse.records.custom_fields import FIELD as VALUES
@@ -172,4 +171,4 @@ class PlanExecutor:
             spec = other.write_spec
             is_same_row = spec.target_resource == plan.resource.name and other.name != plan.ledger_key.stream
             if is_same_row and set(spec.by_name) & set(plan.body):
-                self._services.ledger.delete(row_change_key(other.name, row_id))
+                self._services.ledger.delete(LedgerKey.of_row_change(other.name, row_id))

@@ -35,7 +35,7 @@ from dataclasses import dataclass
 from fieldpulse_api.errors import RowNotFound, UncertainWrite
 from fieldpulse_api.reading.pages import Row
 from fieldpulse_api.resources.model import WritableResource
-from target_fieldpulse.ledger.ledger import Entry
+from target_fieldpulse.ledger.entry import Entry
 from target_fieldpulse.records.columns import Column
 from target_fieldpulse.records.ledger_key import LedgerKey
 

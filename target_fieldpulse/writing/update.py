@@ -13,7 +13,7 @@ from fieldpulse_api.resources.write_model import TEXT_TIME_FLAG, Action, FieldTy
 from target_fieldpulse.planning.plan import Body, Plan, differing_fields
 from target_fieldpulse.records.custom_fields import FIELD as VALUES
 from target_fieldpulse.records.custom_fields import empty_fields, merge_into_row, missing_values
-from target_fieldpulse.records.field_codec import canonical_json, comparable_json
+from target_fieldpulse.records.json_values import canonical_json, comparable_json
 from target_fieldpulse.records.ledger_key import KeyKind, LedgerKey
 
 from .put import PutSender

@@ -14,7 +14,7 @@ from click.testing import CliRunner
 
 from fieldpulse_api.errors import ConfigError
 from fieldpulse_cli.main import commands
-from fieldpulse_plugin.private_files import make_private_folder
+from fieldpulse_plugin.stores.private_files import make_private_folder
 from fieldpulse_sandbox.sandbox import Sandbox
 from tests.harness.messages import record_message, schema_message, singer_lines
 from tests.harness.target_runner import run_target

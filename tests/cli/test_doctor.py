@@ -26,8 +26,8 @@ from fieldpulse_cli.doctor.account_check import MAX_ATTEMPTS, MAX_REQUESTS, Acco
 from fieldpulse_cli.doctor.findings import Finding
 from fieldpulse_cli.doctor.write_probe import WriteProbe
 from fieldpulse_cli.main import commands
-from fieldpulse_plugin.private_files import replace_file
 from fieldpulse_plugin.settings import client_settings
+from fieldpulse_plugin.stores.private_files import replace_file
 from fieldpulse_sandbox.behaviour.account_profile import office_names_like
 from fieldpulse_sandbox.behaviour.profiles import PROFILES
 from fieldpulse_sandbox.behaviour.switches import Behaviour

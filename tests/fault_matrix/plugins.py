@@ -17,7 +17,7 @@ from singer_sdk.plugin_base import _ConfigInput
 from typing_extensions import override
 
 from fieldpulse_api.http.client import Client
-from fieldpulse_api.http.rate_limiter import ProcessRateLimiter, RateLimiter
+from fieldpulse_api.http.limits.rate_limiter import ProcessRateLimiter, RateLimiter
 from fieldpulse_api.http.retry import RetryPolicy
 from fieldpulse_api.http.settings import ClientSettings
 from fieldpulse_plugin.settings import client_settings

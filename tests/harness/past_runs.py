@@ -12,9 +12,9 @@ from typing import Any
 from sqlalchemy import insert
 
 from fieldpulse_api.http.traffic import TrafficFacts
-from fieldpulse_plugin.database import open_database
 from fieldpulse_plugin.history.facts import StreamFacts, now
 from fieldpulse_plugin.history.tables import METADATA, RUNS, STORE, STREAMS, history_url
+from fieldpulse_plugin.stores.database import open_database
 
 CANARY = "Canary Name"
 """Stands for a value of a record."""

@@ -8,7 +8,7 @@ from functools import partial
 from typing import Any
 
 from fieldpulse_api.errors import QuotaExceeded
-from fieldpulse_api.http.rate_limiter import RateLimiter
+from fieldpulse_api.http.limits.rate_limiter import RateLimiter
 
 
 def spend_in_three_processes(open_limiter: Callable[[], RateLimiter]) -> list[int]:

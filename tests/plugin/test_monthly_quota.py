@@ -15,8 +15,8 @@ from click.testing import CliRunner
 
 from fieldpulse_api.errors import QuotaExceeded
 from fieldpulse_api.http.client import Client
-from fieldpulse_api.http.rate_limit_file import key_hash, rate_limit_path
-from fieldpulse_api.http.request_count_file import request_count_path
+from fieldpulse_api.http.limits.rate_limit_file import key_hash, rate_limit_path
+from fieldpulse_api.http.limits.request_count_file import request_count_path
 from fieldpulse_api.http.retry import RetryPolicy
 from fieldpulse_cli.doctor.command import doctor
 from fieldpulse_plugin.settings import client_settings

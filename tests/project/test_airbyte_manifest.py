@@ -9,7 +9,7 @@ import pytest
 import yaml
 
 from fieldpulse_api.http.error_rules import ERROR_RULES
-from fieldpulse_api.http.rate_limiter import MAX_PACE
+from fieldpulse_api.http.limits.rate_limiter import MAX_PACE
 from fieldpulse_api.resources.catalogue import BY_NAME, RESOURCES
 from fieldpulse_api.resources.model import Resource
 from scripts.docs.documents import ROOT

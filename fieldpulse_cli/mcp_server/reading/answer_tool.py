@@ -20,7 +20,7 @@ from fieldpulse_cli.answers.warehouse import quoted
 from fieldpulse_cli.mcp_server.arguments import CURSOR, DEFAULT_ROWS, FILTER_VALUES, LIMIT, Schema, object_of
 from fieldpulse_cli.mcp_server.results import Record, for_model
 from fieldpulse_cli.mcp_server.tool import Tool
-from fieldpulse_plugin.database import engine_of
+from fieldpulse_plugin.stores.database import engine_of
 from tap_fieldpulse.reading.filters import Filters
 
 from .open_reads import OpenRead, OpenReads

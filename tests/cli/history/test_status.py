@@ -23,10 +23,10 @@ from time_machine import travel
 from fieldpulse_cli.history.status import read_status
 from fieldpulse_cli.history.stores import Stores
 from fieldpulse_cli.main import commands
-from fieldpulse_plugin.database import open_database
 from fieldpulse_plugin.history.facts import RunFacts, StreamFacts, now
 from fieldpulse_plugin.history.recorder import RunRecorder
 from fieldpulse_plugin.history.tables import METADATA, RUNS, STORE, history_url
+from fieldpulse_plugin.stores.database import open_database
 from fieldpulse_sandbox.faults.fault import Fault
 from fieldpulse_sandbox.sandbox import Sandbox
 from tap_fieldpulse.tap import TapFieldPulse

@@ -22,7 +22,8 @@ from fieldpulse_api.errors import ConfigError, UserError
 from fieldpulse_cli.main import commands
 from fieldpulse_sandbox.faults.fault import Fault
 from fieldpulse_sandbox.sandbox import Sandbox
-from target_fieldpulse.ledger.tables import ENTRIES, LedgerDatabase
+from target_fieldpulse.ledger.database import LedgerDatabase
+from target_fieldpulse.ledger.tables import ENTRIES
 
 COMMAND = ["-m", "fieldpulse_cli", "mcp"]
 SECONDS = 60

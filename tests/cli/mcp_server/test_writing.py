@@ -13,8 +13,9 @@ from sqlalchemy import select
 from fieldpulse_sandbox.faults.fault import Fault
 from fieldpulse_sandbox.sandbox import Sandbox
 from fieldpulse_sandbox.server.recorded_request import RecordedRequest
+from target_fieldpulse.ledger.database import LedgerDatabase
 from target_fieldpulse.ledger.run_marker import RunMarkers
-from target_fieldpulse.ledger.tables import AUDIT, ENTRIES, LedgerDatabase
+from target_fieldpulse.ledger.tables import AUDIT, ENTRIES
 from target_fieldpulse.reporting.open_rejects import read_open_count
 
 from .agent import Agent

@@ -15,11 +15,11 @@ from typing import Any
 import pytest
 from sqlalchemy import inspect, update
 
-from fieldpulse_plugin.database import engine_of, open_database
 from fieldpulse_plugin.history.facts import RunFacts, StreamFacts, now
 from fieldpulse_plugin.history.recorded_runs import History, RecordedRun
 from fieldpulse_plugin.history.recorder import RunRecorder
 from fieldpulse_plugin.history.tables import METADATA, RUNS, STORE, history_url
+from fieldpulse_plugin.stores.database import engine_of, open_database
 from fieldpulse_sandbox.faults.fault import Fault
 from fieldpulse_sandbox.sandbox import Sandbox
 from tap_fieldpulse.tap import TapFieldPulse

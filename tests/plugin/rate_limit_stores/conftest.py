@@ -8,12 +8,12 @@ from pathlib import Path
 
 import pytest
 
-from fieldpulse_api.http.monthly_quota import MonthlyQuota
-from fieldpulse_api.http.rate_limit_file import key_hash
-from fieldpulse_api.http.rate_limiter import RateLimiter
-from fieldpulse_api.http.request_count_file import request_count_path
+from fieldpulse_api.http.limits.monthly_quota import MonthlyQuota
+from fieldpulse_api.http.limits.rate_limit_file import key_hash
+from fieldpulse_api.http.limits.rate_limiter import RateLimiter
+from fieldpulse_api.http.limits.request_count_file import request_count_path
 from fieldpulse_plugin.rate_limit_stores.opening import shared_limiter
-from tests.api.http.test_rate_limiter import Clock
+from tests.api.http.limits.test_rate_limiter import Clock
 from tests.plugin.rate_limit_stores.redis_server import RedisServer
 
 OpenLimiter = Callable[..., RateLimiter]

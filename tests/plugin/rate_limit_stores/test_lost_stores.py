@@ -15,12 +15,12 @@ import pytest
 from click.testing import CliRunner
 
 from fieldpulse_api.errors import ConfigError, ConnectionFailed
-from fieldpulse_api.http.rate_limit_file import key_hash
+from fieldpulse_api.http.limits.rate_limit_file import key_hash
 from fieldpulse_cli.doctor.command import doctor
 from fieldpulse_plugin.output import without_secrets
 from fieldpulse_plugin.settings import client_settings
 from fieldpulse_sandbox.sandbox import Sandbox
-from tests.api.http.test_rate_limiter import Clock
+from tests.api.http.limits.test_rate_limiter import Clock
 from tests.plugin.rate_limit_stores.conftest import open_limiter, use
 from tests.plugin.rate_limit_stores.redis_server import RedisServer
 

@@ -10,10 +10,10 @@ import psycopg
 import pytest
 
 from fieldpulse_api.errors import ConfigError, QuotaExceeded
-from fieldpulse_api.http.monthly_quota import MonthlyQuota, month_start
-from fieldpulse_api.http.rate_limit_file import key_hash
+from fieldpulse_api.http.limits.monthly_quota import MonthlyQuota, month_start
+from fieldpulse_api.http.limits.rate_limit_file import key_hash
 from fieldpulse_plugin.rate_limit_stores.opening import shared_limiter
-from tests.api.http.test_rate_limiter import Clock
+from tests.api.http.limits.test_rate_limiter import Clock
 from tests.harness.quota_spender import spend_in_three_processes
 from tests.plugin.rate_limit_stores.conftest import open_limiter, use
 from tests.plugin.rate_limit_stores.redis_server import RedisServer

@@ -12,9 +12,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from fieldpulse_api.http.monthly_quota import UNLIMITED, MonthCount, month_start
-from fieldpulse_api.http.rate_limit_file import key_hash
-from fieldpulse_api.http.rate_limiter import Operation, SlotState
+from fieldpulse_api.http.limits.monthly_quota import UNLIMITED, MonthCount, month_start
+from fieldpulse_api.http.limits.rate_limit_file import key_hash
+from fieldpulse_api.http.limits.rate_limiter import Operation, SlotState
 from fieldpulse_plugin.rate_limit_stores import redis_store
 from fieldpulse_plugin.rate_limit_stores.redis_store import RedisStore
 from tests.plugin.rate_limit_stores.conftest import open_limiter

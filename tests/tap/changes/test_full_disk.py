@@ -12,7 +12,7 @@ from fieldpulse_sandbox.sandbox import Sandbox
 from tap_fieldpulse.webhooks.inbox import Inbox
 from tests.harness.receiver import created_delivery, parse_delivery
 from tests.harness.tap_runner import run_tap
-from tests.plugin.test_private_files import largest_file
+from tests.plugin.stores.test_private_files import largest_file
 
 STREAMS = ("customers", "change_events")
 

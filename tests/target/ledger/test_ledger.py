@@ -18,9 +18,11 @@ from sqlalchemy import Connection, create_engine, select, text
 from fieldpulse_api.errors import ConfigError, RecordInvalid, RunLocked
 from fieldpulse_api.resources.catalogue import WRITABLE
 from fieldpulse_sandbox.sandbox import Sandbox
-from target_fieldpulse.ledger.ledger import Entry, Ledger
+from target_fieldpulse.ledger.database import LedgerDatabase
+from target_fieldpulse.ledger.entry import Entry
+from target_fieldpulse.ledger.ledger import Ledger
 from target_fieldpulse.ledger.run_marker import RunMarkers
-from target_fieldpulse.ledger.tables import AUDIT, ENTRIES, WRITTEN_ROWS, LedgerDatabase
+from target_fieldpulse.ledger.tables import AUDIT, ENTRIES, WRITTEN_ROWS
 from target_fieldpulse.records.ledger_key import KeyKind, LedgerKey
 from tests.harness.messages import record_message, schema_message, singer_lines
 from tests.harness.target_runner import run_target

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from fieldpulse_api.http.rate_limiter import MAX_PACE
+from fieldpulse_api.http.limits.rate_limiter import MAX_PACE
 from fieldpulse_sandbox.faults.fault import Fault
 from fieldpulse_sandbox.sandbox import Sandbox
 from tests.harness.messages import record_message, schema_message, singer_lines, state_message

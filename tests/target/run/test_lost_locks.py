@@ -19,8 +19,8 @@ from sqlalchemy import text
 from fieldpulse_sandbox.faults.fault import Fault
 from fieldpulse_sandbox.sandbox import Sandbox
 from fieldpulse_sandbox.server.recorded_request import RecordedRequest
+from target_fieldpulse.ledger.database import LedgerDatabase
 from target_fieldpulse.ledger.ledger import Ledger
-from target_fieldpulse.ledger.tables import LedgerDatabase
 from tests.harness.messages import singer_lines, state_message
 from tests.harness.results import RunResult
 from tests.harness.target_runner import run_target

@@ -17,11 +17,11 @@ from typing import Any
 import pytest
 
 from fieldpulse_api.errors import ConfigError, QuotaExceeded
-from fieldpulse_api.http.monthly_quota import MonthlyQuota, MonthUse
-from fieldpulse_api.http.rate_limit_file import SharedFileRateLimiter
-from fieldpulse_api.http.request_count_file import request_count_path
-from tests.api.http.test_monthly_quota import epoch
-from tests.api.http.test_rate_limiter import Clock
+from fieldpulse_api.http.limits.monthly_quota import MonthlyQuota, MonthUse
+from fieldpulse_api.http.limits.rate_limit_file import SharedFileRateLimiter
+from fieldpulse_api.http.limits.request_count_file import request_count_path
+from tests.api.http.limits.test_monthly_quota import epoch
+from tests.api.http.limits.test_rate_limiter import Clock
 from tests.harness.quota_spender import spend_in_three_processes
 
 NOVEMBER, DECEMBER = epoch(2026, 11, 1), epoch(2026, 12, 1)
@@ -201,8 +201,8 @@ def _assert_matters_to_a_quota_only(folder: Path, counts: Path) -> None:
 _STOP = """
 import os, signal, sys, time
 from pathlib import Path
-from fieldpulse_api.http.rate_limit_file import SharedFileRateLimiter
-from fieldpulse_api.http.rate_limiter import Operation
+from fieldpulse_api.http.limits.rate_limit_file import SharedFileRateLimiter
+from fieldpulse_api.http.limits.rate_limiter import Operation
 folder = Path(sys.argv[1])
 limiter = SharedFileRateLimiter(10, folder / "slots", counts=folder / "counts")
 with limiter._locked_state(with_month=True) as state:

@@ -10,8 +10,8 @@ import pytest
 from sqlalchemy import text
 
 from fieldpulse_api.errors import ConfigError
-from fieldpulse_plugin.store_waits import LOCK_SECONDS
-from target_fieldpulse.ledger.tables import LedgerDatabase
+from fieldpulse_plugin.stores.waits import LOCK_SECONDS
+from target_fieldpulse.ledger.database import LedgerDatabase
 from tests.harness.fast_clock import FastClock
 from tests.harness.silent_stores import silent_store
 

@@ -27,8 +27,8 @@ from sqlalchemy.pool import ConnectionPoolEntry
 from fieldpulse_api.errors import ConfigError
 
 from .private_files import make_private_folder
-from .store_urls import address_of, check_only_name
-from .store_waits import (
+from .urls import address_of, check_only_name
+from .waits import (
     CONNECT_SECONDS,
     LOCK_SECONDS,
     NO_ANSWER,

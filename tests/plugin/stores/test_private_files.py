@@ -15,7 +15,7 @@ from typing import Any
 import pytest
 
 from fieldpulse_api.errors import ConfigError
-from fieldpulse_plugin.private_files import make_private_folder, replace_file, write_whole
+from fieldpulse_plugin.stores.private_files import make_private_folder, replace_file, write_whole
 from fieldpulse_sandbox.sandbox import Sandbox
 from tests.harness.messages import record_message, singer_lines, state_message
 from tests.harness.target_runner import run_target

@@ -10,7 +10,7 @@ from unittest.mock import patch
 import pytest
 
 from fieldpulse_api.errors import ConfigError
-from fieldpulse_plugin.default_stores import all_folders, folder_for_command, folder_of_run
+from fieldpulse_plugin.stores.defaults import all_folders, folder_for_command, folder_of_run
 from fieldpulse_sandbox.sandbox import Sandbox
 from tests.harness.messages import record_message, singer_lines
 from tests.harness.tap_runner import run_tap

@@ -16,8 +16,8 @@ from typing import Any
 from typing_extensions import override
 
 from fieldpulse_api.errors import ConfigError
+from fieldpulse_api.http.private_file import open_private
 
-from .private_file import open_private
 from .rate_limiter import LocalRateLimiter, SlotState
 from .request_count_file import RequestCountFile
 

@@ -17,10 +17,10 @@ import pytest
 
 from fieldpulse_api.errors import ConfigError
 from fieldpulse_api.http.api_key import ApiKey
-from fieldpulse_api.http.rate_limit_file import SharedFileRateLimiter, key_hash, rate_limit_path
-from fieldpulse_api.http.request_count_file import request_count_path
+from fieldpulse_api.http.limits.rate_limit_file import SharedFileRateLimiter, key_hash, rate_limit_path
+from fieldpulse_api.http.limits.request_count_file import request_count_path
 from fieldpulse_api.http.settings import ClientSettings
-from tests.api.http.test_rate_limiter import Clock
+from tests.api.http.limits.test_rate_limiter import Clock
 
 NAN, INF = float("nan"), float("inf")
 
@@ -115,7 +115,7 @@ def test_a_deleted_file_is_replaced_by_all_that_have_it_open(tmp_path: Path) -> 
 _STOP = """
 import os, signal, sys, time
 from pathlib import Path
-from fieldpulse_api.http.rate_limit_file import SharedFileRateLimiter
+from fieldpulse_api.http.limits.rate_limit_file import SharedFileRateLimiter
 limiter = SharedFileRateLimiter(10, Path(sys.argv[1]))
 with limiter._locked_state() as state:
     state.reserve(time.monotonic() + 7, 0.1)

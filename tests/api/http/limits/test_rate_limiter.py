@@ -9,8 +9,8 @@ from pathlib import Path
 
 import pytest
 
-from fieldpulse_api.http.rate_limit_file import SharedFileRateLimiter
-from fieldpulse_api.http.rate_limiter import ProcessRateLimiter, RateLimiter
+from fieldpulse_api.http.limits.rate_limit_file import SharedFileRateLimiter
+from fieldpulse_api.http.limits.rate_limiter import ProcessRateLimiter, RateLimiter
 
 
 class Clock:

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from fieldpulse_api.errors import ConfigError
 from fieldpulse_api.http.api_key import ApiKey
-from fieldpulse_api.http.monthly_quota import MonthCount, MonthlyQuota, MonthUse, month_start
+from fieldpulse_api.http.limits.monthly_quota import MonthCount, MonthlyQuota, MonthUse, month_start
 from fieldpulse_api.http.settings import ClientSettings
 from fieldpulse_plugin.settings import client_settings
 

@@ -7,8 +7,9 @@ import struct
 import weakref
 from pathlib import Path
 
+from fieldpulse_api.http.private_file import open_private
+
 from .monthly_quota import MonthCount
-from .private_file import open_private
 
 
 class RequestCountFile:

@@ -11,11 +11,11 @@ from pathlib import Path
 import pytest
 
 from fieldpulse_api.errors import ConfigError
+from target_fieldpulse.ledger.database import LedgerDatabase
 from target_fieldpulse.ledger.run_marker import RunMarkers
-from target_fieldpulse.ledger.tables import LedgerDatabase
-from tests.plugin.test_private_files import largest_file
+from tests.plugin.stores.test_private_files import largest_file
 
-OPEN_IT = "import sys; from target_fieldpulse.ledger.tables import LedgerDatabase; LedgerDatabase(sys.argv[1])"
+OPEN_IT = "import sys; from target_fieldpulse.ledger.database import LedgerDatabase; LedgerDatabase(sys.argv[1])"
 
 
 def test_a_file_with_a_hard_link_is_refused(tmp_path: Path) -> None:

@@ -1,0 +1,1 @@
+"""What limits requests: the rate of a key, shared by processes, and the requests of a month."""
