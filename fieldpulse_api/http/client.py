@@ -220,6 +220,9 @@ class Client:
     def _send(self, request: httpx.Request, where: str) -> httpx.Response:
         try:
             response = self._http.send(request)
+            # It was read whole. httpx 0.28 ties it and its stream to each other, so pages would stay in memory until
+            # garbage is collected, which Python 3.14.2 does late (httpx pull request 3733).
+            response.stream = httpx.ByteStream(b"")
         except httpx.HTTPError as error:
             if not isinstance(error, _NOT_SENT):
                 self._count_write(request)
