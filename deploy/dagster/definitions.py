@@ -25,6 +25,7 @@ RETRY_SECONDS = float(os.environ.get("FIELDPULSE_RETRY_SECONDS", "60"))
 PROJECT = Path(os.environ.get("MELTANO_PROJECT_ROOT", "."))
 PIPELINE = ("fieldpulse", "meltano", "run", "tap-fieldpulse", "target-postgres")
 
+JOB = "fieldpulse"
 MAX_RETRIES = 3
 NAME = re.compile(r"[a-z][a-z0-9_]{0,62}")
 STATUS_TAG = "fieldpulse/exit_status"
@@ -90,9 +91,7 @@ def _failure(status: int, reason: str) -> dg.Failure:
     return dg.Failure(f"Exit status {status}. {reason}", metadata={"exit_status": status}, allow_retries=False)
 
 
-fieldpulse = dg.define_asset_job(
-    "fieldpulse", selection=[fieldpulse_account], partitions_def=accounts, executor_def=dg.in_process_executor
-)
+fieldpulse = dg.define_asset_job(JOB, selection=[fieldpulse_account], partitions_def=accounts)
 
 
 @dg.schedule(job=fieldpulse, cron_schedule=CRON, default_status=dg.DefaultScheduleStatus.RUNNING)
@@ -100,7 +99,7 @@ def every_account(context: dg.ScheduleEvaluationContext) -> Iterator[dg.RunReque
     """Run every account of the list whose last run has ended, unless its month's requests are used up."""
     names = _update_partitions(context.instance)
     _fail_lost_runs(context.instance)
-    busy = _partitions(context.instance, statuses=_UNFINISHED)
+    busy = _partitions(_runs(context.instance, statuses=_UNFINISHED))
     without_quota = _without_quota(context.instance)
     for kind, left_out in (("their last run has not ended", busy), ("the month's requests are used up", without_quota)):
         if found := sorted(left_out & set(names)):
@@ -137,7 +136,7 @@ def _fail_lost_runs(instance: dg.DagsterInstance) -> None:
     A server of Dagster watches the processes of its runs. Nothing watches the server: its runs would go on for ever in
     Dagster's eyes, and their accounts would wait for them.
     """
-    for run in instance.get_runs(dg.RunsFilter(job_name="fieldpulse", statuses=_LAUNCHED)):
+    for run in _runs(instance, statuses=_LAUNCHED):
         path = json.loads(run.tags.get(GRPC_INFO_TAG, "{}")).get("socket")
         if path and not _is_listening(path):
             instance.report_run_failed(run, "The server that watched this run has ended, and the run with it.")
@@ -148,21 +147,28 @@ def _is_listening(path: str) -> bool:
         return client.connect_ex(path) == 0
 
 
-def _partitions(instance: dg.DagsterInstance, **filters: object) -> set[str]:
-    runs = instance.get_runs(dg.RunsFilter(job_name="fieldpulse", **filters))
-    return {run.tags[PARTITION_NAME_TAG] for run in runs if PARTITION_NAME_TAG in run.tags}
-
-
 def _without_quota(instance: dg.DagsterInstance) -> set[str]:
     """Return the accounts whose last run ended for want of requests, in this month (UTC)."""
     month = datetime.now(timezone.utc).replace(day=1, hour=0, minute=0, second=0, microsecond=0)
-    candidates = _partitions(instance, tags={STATUS_TAG: str(QUOTA)}, created_after=month)
+    candidates = _partitions(_runs(instance, tags={STATUS_TAG: str(QUOTA)}, created_after=month))
     return {name for name in candidates if _last_status(instance, name) == str(QUOTA)}
 
 
 def _last_status(instance: dg.DagsterInstance, name: str) -> str | None:
-    runs = instance.get_runs(dg.RunsFilter(job_name="fieldpulse", tags={PARTITION_NAME_TAG: name}), limit=1)
+    runs = _runs(instance, limit=1, tags={PARTITION_NAME_TAG: name})
     return runs[0].tags.get(STATUS_TAG) if runs else None
 
 
-definitions = dg.Definitions(assets=[fieldpulse_account], jobs=[fieldpulse], schedules=[every_account])
+def _runs(instance: dg.DagsterInstance, limit: int | None = None, **filters: object) -> list[dg.DagsterRun]:
+    """Return runs of accounts, the newest first. "Materialize" runs the asset in a job of Dagster's own."""
+    runs = instance.get_runs(dg.RunsFilter(**filters), limit=limit)
+    return [run for run in runs if run.job_name == JOB or fieldpulse_account.key in (run.asset_selection or ())]
+
+
+def _partitions(runs: list[dg.DagsterRun]) -> set[str]:
+    return {run.tags[PARTITION_NAME_TAG] for run in runs if PARTITION_NAME_TAG in run.tags}
+
+
+definitions = dg.Definitions(
+    assets=[fieldpulse_account], jobs=[fieldpulse], schedules=[every_account], executor=dg.in_process_executor
+)

@@ -36,6 +36,7 @@ def check_all(engine: Engine, server: AccountServer) -> Iterator[str]:
     server.slow.clear()
     yield from _check_a_new_account(engine, server)
     yield from _check_second_round(engine)
+    yield from _check_a_run_by_hand(engine, server)
     yield from _check_the_end_of_a_run(engine, server)
     yield from _check_a_crash(engine, server)
     states = engine.ask(_TICKS)["scheduleOrError"]["scheduleState"]["ticks"]
@@ -61,13 +62,14 @@ def _hold(engine: Engine, server: AccountServer) -> Any:
 
 def _first(engine: Engine, name: str) -> Run:
     """Return the first run of an account, once it has ended."""
-
-    def ended() -> Run | None:
-        runs = engine.runs(name)
-        return runs[0] if runs and runs[0].ended else None
-
-    run: Run = wait_for(f"the end of the run of {name}", ended, _SECONDS)
+    run: Run = wait_for(
+        f"the end of the run of {name}", lambda: next(filter(_ended, engine.runs(name)[:1]), None), _SECONDS
+    )
     return run
+
+
+def _ended(run: Run | None) -> Run | None:
+    return run if run and run.ended else None
 
 
 def _check_statuses(engine: Engine, server: AccountServer) -> Iterator[str]:
@@ -113,6 +115,18 @@ def _check_second_round(engine: Engine) -> Iterator[str]:
         yield f"the account without requests was run {len(found)} times"
 
 
+def _check_a_run_by_hand(engine: Engine, server: AccountServer) -> Iterator[str]:
+    """Give an account its requests back, and run it by hand; the schedule must have it again."""
+    spent = server.accounts["spent"]
+    server.accounts["spent"] = new_account("spent", 4, customers=2)
+    engine.materialize("spent")
+    by_hand: Run = wait_for("the run by hand", lambda: _ended(engine.last_by_hand("spent")), _SECONDS)
+    if by_hand.status != "SUCCESS":
+        yield f"by hand: {by_hand}"
+    wait_for("a run of the schedule behind it", lambda: not engine.runs("spent")[-1].is_by_hand, _SECONDS)
+    server.accounts["spent"] = spent  # its pod needs it without requests
+
+
 def _check_the_end_of_a_run(engine: Engine, server: AccountServer) -> Iterator[str]:
     """Cancel a run in the middle of its reading; tap and target must end too."""
     run = _run_that_waits(engine, server, "north")
@@ -127,18 +141,33 @@ def _check_the_end_of_a_run(engine: Engine, server: AccountServer) -> Iterator[s
 
 
 def _check_a_crash(engine: Engine, server: AccountServer) -> Iterator[str]:
-    """Kill the engine in the middle of a run. Once it runs again, the schedule must have the account again."""
-    lost = _run_that_waits(engine, server, "south")
+    """Kill the engine in the middle of two runs. Once it runs again, the schedule must have their accounts again."""
+    lost = [_run_by_hand_that_waits(engine, server, "late"), _run_that_waits(engine, server, "south")]
     engine.kill()
-    server.slow.discard("south")
+    server.slow.clear()
     engine.start()
+    for run in lost:
+        wait_for(f"a good run of {run.account} after the crash", lambda: _has_succeeded_since(engine, run), _SECONDS)  # noqa: B023
+        if _last(engine, run.run_id).status != "FAILURE":
+            yield f"the run that the crash ended: {_last(engine, run.run_id)}"
 
-    def has_succeeded_since() -> bool:
-        return any(run.status == "SUCCESS" and run.began > lost.began for run in engine.runs("south"))
 
-    wait_for("a good run of south after the crash", has_succeeded_since, _SECONDS)
-    if _last(engine, lost.run_id).status != "FAILURE":
-        yield f"the run that the crash ended: {_last(engine, lost.run_id)}"
+def _has_succeeded_since(engine: Engine, lost: Run) -> bool:
+    return any(run.status == "SUCCESS" and run.began > lost.began for run in engine.runs(lost.account))
+
+
+def _run_by_hand_that_waits(engine: Engine, server: AccountServer, name: str) -> Run:
+    """Return a run of an account that a person asked for; it goes on, and waits for a slow response."""
+    engine.materialize(name)
+
+    def started() -> Run | None:
+        run = engine.last_by_hand(name)
+        return run if run and run.status == "STARTED" else None
+
+    found: Run = wait_for(f"the run of {name} by hand", started, _SECONDS)
+    server.slow.add(name)
+    wait_for(f"a request of {name}", lambda: name in server.waiting, _SECONDS)
+    return found
 
 
 def _run_that_waits(engine: Engine, server: AccountServer, name: str) -> Run:

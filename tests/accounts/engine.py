@@ -40,6 +40,7 @@ class Run:
     began: float
     ended: float
     restarts: int
+    is_by_hand: bool
 
 
 class Engine:
@@ -157,8 +158,16 @@ class Engine:
     def runs(self, account: str = "") -> list[Run]:
         """Return the history of runs, of one account or of all; the oldest first."""
         tags = [{"key": "dagster/partition", "value": account}] if account else []
-        found = self.ask(_RUNS, filter={"pipelineName": "fieldpulse", "tags": tags})["runsOrError"]["results"]
+        found = self.ask(_RUNS, filter={"tags": tags})["runsOrError"]["results"]
         return [_run(each) for each in reversed(found)]
+
+    def materialize(self, account: str) -> None:
+        """Ask for a run of an account, as the button "Materialize" does."""
+        self.ask(_MATERIALIZE, account=account)
+
+    def last_by_hand(self, account: str) -> Run | None:
+        """Return the last run of an account that a person asked for."""
+        return next((run for run in reversed(self.runs(account)) if run.is_by_hand), None)
 
     def _is_ready(self) -> bool:
         try:
@@ -222,8 +231,13 @@ def _run(found: dict[str, Any]) -> Run:
         found["startTime"] or 0,
         found["endTime"] or 0,
         restarts,
+        "dagster/backfill" in tags,
     )
 
 
 _RUNS = """query ($filter: RunsFilter) { runsOrError(filter: $filter) { ... on Runs { results {
   runId status startTime endTime tags { key value } eventConnection { events { __typename } } } } } }"""
+
+_MATERIALIZE = """mutation ($account: String!) { launchPartitionBackfill(backfillParams: {
+  assetSelection: [{path: ["fieldpulse_account"]}], partitionNames: [$account], fromFailure: false
+}) { ... on LaunchBackfillSuccess { backfillId } ... on PythonError { message } } }"""

@@ -17,6 +17,8 @@ ROOT = Path(__file__).parents[2]
 DAGSTER = ROOT / "deploy" / "dagster"
 KUBERNETES = ROOT / "deploy" / "kubernetes"
 DEFINITIONS = (DAGSTER / "definitions.py").read_text("utf-8")
+PAGE = (ROOT / "docs" / "operations" / "many-accounts.md").read_text("utf-8")
+UNITS = [path.read_text("utf-8") for path in (ROOT / "deploy" / "systemd").glob("fieldpulse-accounts*")]
 FINAL = {status for status in EXIT_STATUSES if isinstance(status, int)} - {0, 1}
 """The exit statuses after which another attempt would fail too."""
 
@@ -43,6 +45,53 @@ def test_dagster_retries_no_final_status() -> None:
     assert isinstance(final, ast.Dict)
     keys = {ast.literal_eval(constants[key.id] if isinstance(key, ast.Name) else key) for key in final.keys if key}
     assert keys == FINAL | {129, 130, 143}
+
+
+def test_dagster_asks_for_runs_of_every_job() -> None:
+    """The button "Materialize" runs the asset in a job of Dagster's own; `make accounts` presses it."""
+    filters = [
+        node
+        for node in ast.walk(ast.parse(DEFINITIONS))
+        if isinstance(node, ast.Call) and "RunsFilter" in ast.dump(node.func)
+    ]
+    assert filters
+    assert [ast.unparse(node) for node in filters if "job_name" in {word.arg for word in node.keywords}] == []
+
+
+def test_the_page_installs_what_the_units_use() -> None:
+    """Their folders and environments; their settings, from the file that a shell reads too."""
+    assert len(UNITS) == len(["daemon", "webserver"])
+    folders = set(re.findall(r"install -d [^\n]*-m 700 (.*)", PAGE)[0].split())
+    for unit in UNITS:
+        value = dict(re.findall(r"^(\w+)=(.*)$", unit, re.MULTILINE))
+        assert value["WorkingDirectory"] in folders
+        assert f"deploy/dagster/dagster.env {value['EnvironmentFile']}\n" in PAGE
+        assert value["ExecStart"].startswith("/opt/dagster/bin/dagster-")
+        assert f"useradd --system --home-dir {min(folders)} {value['User']}\n" in PAGE
+    copied = re.findall(
+        r"(?<= )(?:deploy|plugins)/[\w./*-]+", "\n".join(re.findall(r"^\$ (?:cp|install|sed) .*", PAGE, re.MULTILINE))
+    )
+    assert [name for name in copied if not list(ROOT.glob(name))] == []
+    assert {"deploy/dagster/definitions.py", "deploy/dagster/*.yaml", "deploy/meltano.yml"} <= set(copied)
+
+
+def test_a_shell_and_systemd_read_the_same_settings() -> None:
+    """Systemd takes a line as it is, but for the quotes around a value; and every setting has a reader."""
+    lines = (DAGSTER / "dagster.env").read_text("utf-8").splitlines()
+    settings = dict(line.split("=", 1) for line in lines if line and not line.startswith("#"))
+    command = f"set -a; . {DAGSTER / 'dagster.env'}; env"
+    printed = subprocess.run(["/bin/sh", "-c", command], env={}, capture_output=True, text=True, check=True).stdout
+    assert {f"{name}={value.strip(chr(34))}" for name, value in settings.items()} <= set(printed.splitlines())
+    read = set(re.findall(r"FIELDPULSE_[A-Z_]+", DEFINITIONS)) | {"MELTANO_PROJECT_ROOT", "MELTANO_DATABASE_URI"}
+    others = {"PATH", "DAGSTER_HOME", "DAGSTER_POSTGRES_URL", "TAP_FIELDPULSE_SNAPSHOT_URL"}
+    assert set(settings) <= read | others | {"TARGET_POSTGRES_SQLALCHEMY_URL"}
+
+
+def test_the_page_installs_the_versions_of_the_image() -> None:
+    """Meltano and the loader, with which the tests of this project have loaded every stream."""
+    dockerfile = (ROOT / "Dockerfile").read_text("utf-8")
+    for command in re.findall(r"/opt/(?:meltano|target-postgres)/bin/pip install (.*)", PAGE):
+        assert f"--no-cache-dir {command}" in dockerfile
 
 
 def test_kubernetes_retries_no_final_status() -> None:
