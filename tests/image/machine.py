@@ -32,6 +32,7 @@ class Machine:
     def __init__(self, folder: Path, server: AccountServer, port: int) -> None:
         """Make the database that `deploy/` names, with its user. The superuser needs no password."""
         self.folder, self.server, self.password = folder, server, secrets.token_hex(24)
+        self.containers: list[Container] = []
         self.variables = {"PGPORT": str(port), "NO_COLOR": "1", "TAP_FIELDPULSE_API_URL": server.url}
         self._superuser = f"postgresql://postgres@127.0.0.1:{port}"
         access = folder / "postgres" / "pg_hba.conf"
@@ -44,7 +45,8 @@ class Machine:
 
     def start(self, name: str, image: str, options: Iterable[str], command: Iterable[str]) -> Container:
         """Start a container with a log in the folder."""
-        return Container(name, image, options, command, self.folder / f"{name}.log")
+        self.containers.append(Container(name, image, options, command, self.folder / f"{name}.log"))
+        return self.containers[-1]
 
     def write_variables(self, name: str, variables: Mapping[str, str]) -> Path:
         """Write a file for `--env-file`, which only its owner can read."""
@@ -72,8 +74,10 @@ def run_machine() -> Iterator[Machine]:
     with tempfile.TemporaryDirectory(prefix="fieldpulse-image-", ignore_cleanup_errors=True) as name:
         folder = Path(name)
         with run_postgres(folder) as postgres:
-            server = AccountServer(accounts)
+            machine = Machine(folder, AccountServer(accounts), int(postgres.settings["PORT"]))
             try:
-                yield Machine(folder, server, int(postgres.settings["PORT"]))
+                yield machine
             finally:
-                server.close()
+                for container in machine.containers:
+                    container.remove()
+                machine.server.close()

@@ -58,13 +58,12 @@ def _make_stand_in() -> None:
 def build(stage: str, base: str) -> str:
     """Build a stage of the Dockerfile from what is committed. Return the image's name."""
     image = f"localhost/fieldpulse-check:{stage}"
-    volumes = [f"--volume={path}:{path}:ro" for path in _FROM_HOST if path.exists()]
+    options = [f"--volume={path}:{path}:ro" for path in _FROM_HOST if path.exists()]
+    if base != BASE:
+        options.append(f"--build-context={BASE}=container-image://{base}")
     with tempfile.TemporaryDirectory(prefix="fieldpulse-clone-") as folder:
         _run("git", "clone", "--quiet", "--depth=1", f"file://{ROOT}", folder)
-        _podman(
-            *("build", "--network=host", f"--build-context={BASE}=container-image://{base}"),
-            *(*volumes, f"--target={stage}", f"--tag={image}", folder),
-        )
+        _podman("build", "--network=host", *options, f"--target={stage}", f"--tag={image}", folder)
     return image
 
 
@@ -79,11 +78,18 @@ class Container:
     def __init__(self, name: str, image: str, options: Iterable[str], command: Iterable[str], log: Path) -> None:
         """Start it on the network of this machine."""
         self.name, self.log, self._began_at = f"fieldpulse-check-{name}", log, time.monotonic()
-        arguments = ["run", "--rm", f"--name={self.name}", "--network=host", *_LIMITS, *options, image, *command]
+        own = ["--rm", "--replace", f"--name={self.name}", "--network=host", *_LIMITS]
         with log.open("wb") as file:
             self._process = subprocess.Popen(
-                ["podman", *arguments], stdin=subprocess.DEVNULL, stdout=file, stderr=subprocess.STDOUT
+                ["podman", "run", *own, *options, image, *command],
+                stdin=subprocess.DEVNULL,
+                stdout=file,
+                stderr=subprocess.STDOUT,
             )
+
+    def remove(self) -> None:
+        """End it at once, if it goes on."""
+        _podman("rm", "--force", "--ignore", self.name)
 
     def stop(self, seconds: int) -> None:
         """Send SIGTERM to process 1, and SIGKILL after some seconds."""
