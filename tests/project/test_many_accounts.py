@@ -87,6 +87,14 @@ def test_a_shell_and_systemd_read_the_same_settings() -> None:
     assert set(settings) <= read | others | {"TARGET_POSTGRES_SQLALCHEMY_URL"}
 
 
+def test_the_page_deletes_from_the_tables_of_the_snapshot() -> None:
+    """Their names have the version of their columns."""
+    source = (ROOT / "tap_fieldpulse" / "changes" / "snapshot.py").read_text("utf-8")
+    assert sorted(re.findall(r"delete from (\w+)", PAGE)) == sorted(
+        re.findall(r'"(fieldpulse_snapshot\w*_\d)"', source)
+    )
+
+
 def test_the_page_installs_the_versions_of_the_image() -> None:
     """Meltano and the loader, with which the tests of this project have loaded every stream."""
     dockerfile = (ROOT / "Dockerfile").read_text("utf-8")
