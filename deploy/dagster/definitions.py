@@ -28,6 +28,8 @@ PIPELINE = ("fieldpulse", "meltano", "run", "tap-fieldpulse", "target-postgres")
 JOB = "fieldpulse"
 MAX_RETRIES = 3
 NAME = re.compile(r"[a-z][a-z0-9_]{0,62}")
+STORES = ("public", "fieldpulse")
+"""Schemas that may hold the stores of all accounts; removing an account drops its schema."""
 STATUS_TAG = "fieldpulse/exit_status"
 QUOTA = 3
 FINAL = {
@@ -63,6 +65,8 @@ def _problem(account: str) -> str | None:
     """Return why the account cannot be run at all."""
     if not NAME.fullmatch(account):
         return f"{ACCOUNTS} has a wrong name, {account!r}: small letters, digits and _, at most 63, a letter first."
+    if account in STORES:
+        return f"{ACCOUNTS} has the name {account!r}. The schema of this name is for the stores: choose another name."
     if not (KEYS / account).is_file():
         return f"The account has no key file: {KEYS / account}"
     return None

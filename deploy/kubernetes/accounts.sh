@@ -7,6 +7,10 @@ if wrong=$(grep -vxE "$name|#.*|" "$1"); then
     echo "$1 has a wrong name: $wrong. Names begin with a small letter; small letters, digits and _ follow, 41 in all." >&2
     exit 2
 fi
+if stores=$(grep -xE 'public|fieldpulse' "$1"); then
+    echo "$1 has the name $stores. The schema of this name is for the stores: choose another name." >&2
+    exit 2
+fi
 minute=0
 for account in $(grep -xE "$name" "$1"); do
     echo ---

@@ -17,6 +17,14 @@ ROOT = Path(__file__).parents[2]
 DAGSTER = ROOT / "deploy" / "dagster"
 KUBERNETES = ROOT / "deploy" / "kubernetes"
 DEFINITIONS = (DAGSTER / "definitions.py").read_text("utf-8")
+CONSTANTS = {
+    target.id: node.value
+    for node in ast.parse(DEFINITIONS).body
+    if isinstance(node, ast.Assign)
+    for target in node.targets
+    if isinstance(target, ast.Name)
+}
+STORES = ast.literal_eval(CONSTANTS["STORES"])
 PAGE = (ROOT / "docs" / "operations" / "many-accounts.md").read_text("utf-8")
 UNITS = [path.read_text("utf-8") for path in (ROOT / "deploy" / "systemd").glob("fieldpulse-accounts*")]
 FINAL = {status for status in EXIT_STATUSES if isinstance(status, int)} - {0, 1}
@@ -34,16 +42,9 @@ def jobs_of(accounts: Path) -> list[Any]:
 
 def test_dagster_retries_no_final_status() -> None:
     """Beside these, it does not retry a run that a person stopped."""
-    constants = {
-        target.id: node.value
-        for node in ast.parse(DEFINITIONS).body
-        if isinstance(node, ast.Assign)
-        for target in node.targets
-        if isinstance(target, ast.Name)
-    }
-    final = constants["FINAL"]
+    final = CONSTANTS["FINAL"]
     assert isinstance(final, ast.Dict)
-    keys = {ast.literal_eval(constants[key.id] if isinstance(key, ast.Name) else key) for key in final.keys if key}
+    keys = {ast.literal_eval(CONSTANTS[key.id] if isinstance(key, ast.Name) else key) for key in final.keys if key}
     assert keys == FINAL | {129, 130, 143}
 
 
@@ -129,9 +130,9 @@ def test_the_job_of_an_account_is_its_own(tmp_path: Path) -> None:
     assert not re.search("ACCOUNT|MINUTE|JOB|north", print_jobs(accounts).stdout.split("---")[2])
 
 
-@pytest.mark.parametrize("name", ["North", "south-2", "2nd", "a b", "x" * 42, "$(id)", " north"])
+@pytest.mark.parametrize("name", ["North", "south-2", "2nd", "a b", "x" * 42, "$(id)", " north", *STORES])
 def test_a_wrong_name_prints_no_job(tmp_path: Path, name: str) -> None:
-    """`kubectl apply --prune` would remove the jobs of the accounts behind it."""
+    """`kubectl apply --prune` would remove the jobs of the accounts behind it. Dagster refuses `STORES` too."""
     accounts = tmp_path / "accounts.txt"
     accounts.write_text(f"north\n{name}\nsouth\n")
     result = print_jobs(accounts)
