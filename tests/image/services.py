@@ -1,10 +1,11 @@
-"""The services of `deploy/compose.yaml`: two syncs, `fieldpulse doctor`, the page and the receiver of webhooks."""
+"""The services of `deploy/compose.yaml`: two syncs, `fieldpulse doctor`, the page, webhooks and events."""
 
 from __future__ import annotations
 
 import json
 import re
 import signal
+from base64 import b64encode
 from collections.abc import Iterator
 
 import httpx
@@ -33,6 +34,8 @@ class Services:
             "POSTGRES_PASSWORD": machine.password,
             "TAP_FIELDPULSE_API_KEY": machine.server.accounts[ACCOUNT].key,
             "TAP_FIELDPULSE_WEBHOOK_TOKEN": _TOKEN,
+            "TAP_FIELDPULSE_PUSH_SECRET": "whsec_" + b64encode(b"for the events of this account").decode(),
+            "EVENTS_URL": "https://127.0.0.1:1/",  # the first poll pushes nothing
         }
         self._env_file = machine.write_variables("compose.env", self._variables)
 
@@ -50,7 +53,8 @@ class Services:
             *(f"--security-opt={option}" for option in service["security_opt"]),
             *(f"--ulimit={limit}={number}" for limit, number in service.get("ulimits", {}).items()),
         ]
-        arguments = [*(command or service.get("command", ())), *(("--port", str(port)) if port else ())]
+        arguments = [self._interpolated(each) for each in command or service.get("command", ())]
+        arguments += ["--port", str(port)] if port else []
         return self._machine.start(name, self._image, options, arguments)
 
     def problems_of_the_end(self, name: str, container: Container) -> Iterator[str]:
@@ -70,6 +74,7 @@ def check_services(machine: Machine, images: dict[str, str]) -> Iterator[str]:
         yield from _check_syncs(machine, services)
         yield from _check_page(services)
         yield from _check_webhooks(machine, services)
+        yield from _check_events(services)
     finally:
         remove(_VOLUME)
 
@@ -120,3 +125,10 @@ def _check_webhooks(machine: Machine, services: Services) -> Iterator[str]:
     if machine.rows("select event from public.fieldpulse_deliveries_1") != [("invoice_created",)]:
         yield f"the receiver of webhooks has not stored the event: {container.output}"
     yield from services.problems_of_the_end("webhooks", container)
+
+
+def _check_events(services: Services) -> Iterator[str]:
+    """Let the first poll store what is there."""
+    container = services.start("events")
+    wait_for("the first poll", lambda: " jobs: records=" in container.output, 60)
+    yield from services.problems_of_the_end("events", container)
