@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from itertools import cycle, islice
 from pathlib import Path
 from typing import Any
 
@@ -123,15 +124,15 @@ def test_parents_and_children_of_one_run_pass_the_limits_together(target_config:
     assert run_target(target_config | {"max_creates": 1}, text, tmp_path).counts == {"created": 2}
 
 
-def test_records_beyond_the_buffer_are_counted_as_they_are_written(
-    sandbox: Sandbox, target_config: Config, tmp_path: Path
-) -> None:
+def test_records_beyond_the_buffer_are_counted_as_they_are_written(target_config: Config, tmp_path: Path) -> None:
     """The first 20,000 records are planned in advance."""
-    row = sandbox.rows("customers")[0]
-    same = [record_message("customers", id=row["id"], first_name=row["first_name"])] * 20_000
-    run_target(target_config, singer_lines(CUSTOMERS, same[0]), tmp_path)
-    text = singer_lines(CUSTOMERS, *same, *customers(3))
-    result = run_target(target_config | {"max_creates": 2}, text, tmp_path)
+    with Sandbox(customers=200) as sandbox:
+        config = target_config | {"api_url": sandbox.url, "api_key": sandbox.key}
+        rows = sandbox.rows("customers")
+        same = [record_message("customers", id=row["id"], first_name=row["first_name"]) for row in rows]
+        run_target(config, singer_lines(CUSTOMERS, *same), tmp_path)
+        text = singer_lines(CUSTOMERS, *islice(cycle(same), 20_000), *customers(3))
+        result = run_target(config | {"max_creates": 2}, text, tmp_path)
     assert result.status == 4
     assert result.counts["unchanged"] > 19_000
     assert write_methods(sandbox).count("POST") <= 2
