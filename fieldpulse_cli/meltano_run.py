@@ -17,6 +17,7 @@ import sys
 import time
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, nullcontext, suppress
+from itertools import pairwise
 from types import FrameType
 from typing import Any
 
@@ -26,6 +27,7 @@ from fieldpulse_api.errors import ConfigError
 
 _LOGGER = logging.getLogger(__name__)
 _LOG_FORMAT = "MELTANO_CLI_LOG_FORMAT"
+_SUFFIX_OPTION, _SUFFIX_VARIABLE = "--state-id-suffix", "MELTANO_RUN_STATE_ID_SUFFIX"
 _POLL_SECONDS = 0.05
 _SECONDS_TO_END = 20.0
 """How long plugins have to end. Those of this package need less."""
@@ -53,6 +55,11 @@ def meltano(arguments: tuple[str, ...]) -> int:
     if path is None:
         raise ConfigError("The command `meltano` is not found.", where="PATH", hint="add its folder to PATH")
     is_json = os.environ.get(_LOG_FORMAT) == "json"
+    # Meltano takes either. Its plugins see the variable alone, and the history tells accounts apart by it.
+    for argument, following in pairwise((*arguments, "")):
+        option, equals, value = argument.partition("=")
+        if option == _SUFFIX_OPTION:
+            os.environ[_SUFFIX_VARIABLE] = value if equals else following
     with _ProcessGroup([path, "--log-format", "json", *arguments]).running() as group:
         statuses, has_records = [], False
         for line in group.lines():

@@ -130,10 +130,12 @@ def _pipeline(plugin: str) -> str:
     """Return the name of a pipeline: of its ends those that Meltano names, else the plugin alone.
 
     Meltano names the extractor to both plugins, and the loader to itself alone (findings/meltano-plugin-names.sh). So
-    the runs of a tap have its own name, `tap-fieldpulse--north`, and those of a target both names.
+    the runs of a tap have its own name, `tap-fieldpulse--north`, and those of a target both names. The suffix of the
+    state id follows, which tells accounts apart: `tap-fieldpulse:north`.
     """
     names = [os.environ.get(f"MELTANO_{kind}_NAME") for kind in ("EXTRACTOR", "LOADER")]
-    return " → ".join(name for name in names if name) or plugin
+    name = " → ".join(name for name in names if name) or plugin
+    return ":".join(filter(None, (name, os.environ.get("MELTANO_RUN_STATE_ID_SUFFIX"))))
 
 
 def _run_columns(facts: RunFacts) -> dict[str, Any]:

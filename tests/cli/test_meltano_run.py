@@ -97,6 +97,17 @@ def test_another_status_of_meltano_is_its_own(folder: Path, status: int) -> None
     assert ended_by(folder, ['{"event": "Run completed"}'], status).return_value == status
 
 
+@pytest.mark.parametrize("option", [["--state-id-suffix", "north"], ["--state-id-suffix=north"]])
+def test_plugins_know_the_suffix_of_the_state_id(
+    folder: Path, monkeypatch: pytest.MonkeyPatch, option: list[str]
+) -> None:
+    """The history tells accounts by it. Meltano takes the option alone."""
+    monkeypatch.setenv("MELTANO_RUN_STATE_ID_SUFFIX", "of another run")
+    write_meltano(folder, '#!/bin/sh\necho "$*: $MELTANO_RUN_STATE_ID_SUFFIX" > seen\n')
+    CliRunner().invoke(commands, ["meltano", "run", *option, "tap", "target"], standalone_mode=False)
+    assert (folder / "seen").read_text() == f"--log-format json run {' '.join(option)} tap target: north\n"
+
+
 def test_the_log_is_text_and_in_json_if_asked(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """The plugin that wrote a line is named in it."""
     line = '{"event": "3 rows", "string_id": "tap", "level": "info", "timestamp": "2026-11-30T00:29:32.179850Z"}'

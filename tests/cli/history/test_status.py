@@ -256,6 +256,27 @@ def test_pipelines_and_accounts_are_told_apart(tmp_path: Path, monkeypatch: pyte
     assert [need["what"] for need in found["needs"]] == ["The last run (just now): failed: Ended with 4."]
 
 
+def test_a_refused_key_is_not_covered_by_another_account(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Many accounts have one pipeline and one store. A run whose key is refused does not know its company."""
+    url = f"sqlite:///{tmp_path}/snapshot.db"
+    for name, facts in {
+        "north": {"account": "1"},
+        "south": {"account": None, "status": 2},
+        "west": {"account": "3"},
+    }.items():
+        monkeypatch.setenv("MELTANO_RUN_STATE_ID_SUFFIX", name)
+        record_run(url, **facts)
+    monkeypatch.setenv("MELTANO_RUN_STATE_ID_SUFFIX", "north")
+    record_run(url, account="1")
+    found = status()
+    assert [(each["name"], each["account"]) for each in found["pipelines"]] == [
+        ("tap-fieldpulse:north", "1"),
+        ("tap-fieldpulse:west", "3"),
+        ("tap-fieldpulse:south", None),
+    ]
+    assert [need["what"] for need in found["needs"]] == ["The last run (just now): failed: Ended with 2."]
+
+
 def test_both_stores_in_one_database_have_one_history(postgres: str) -> None:
     """The tables of a PostgreSQL server are those of the tap and of the target."""
     record_run(postgres, account="both")

@@ -225,18 +225,19 @@ def test_the_last_runs_come_first(tmp_path: Path) -> None:
     ("names", "pipeline"),
     [
         ({}, "tap-fieldpulse"),
-        ({"EXTRACTOR": "tap-fieldpulse--north"}, "tap-fieldpulse--north"),
-        ({"EXTRACTOR": "tap-csv", "LOADER": "target-fieldpulse"}, "tap-csv → target-fieldpulse"),
+        ({"EXTRACTOR_NAME": "tap-fieldpulse--north"}, "tap-fieldpulse--north"),
+        ({"EXTRACTOR_NAME": "tap-fieldpulse", "RUN_STATE_ID_SUFFIX": "north"}, "tap-fieldpulse:north"),
+        ({"EXTRACTOR_NAME": "tap-csv", "LOADER_NAME": "target-fieldpulse"}, "tap-csv → target-fieldpulse"),
     ],
 )
 def test_a_pipeline_has_the_names_that_meltano_gives(
     names: dict[str, str], pipeline: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Without Meltano, it has that of the plugin."""
-    for kind in ("EXTRACTOR", "LOADER"):
-        monkeypatch.delenv(f"MELTANO_{kind}_NAME", raising=False)
-    for kind, name in names.items():
-        monkeypatch.setenv(f"MELTANO_{kind}_NAME", name)
+    for variable in ("EXTRACTOR_NAME", "LOADER_NAME", "RUN_STATE_ID_SUFFIX"):
+        monkeypatch.delenv(f"MELTANO_{variable}", raising=False)
+    for variable, name in names.items():
+        monkeypatch.setenv(f"MELTANO_{variable}", name)
     url = f"sqlite:///{tmp_path}/ledger.db"
     record_run(url)
     assert recorded(url, "ledger")[0].pipeline == pipeline
