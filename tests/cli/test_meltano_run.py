@@ -101,7 +101,7 @@ def test_another_status_of_meltano_is_its_own(folder: Path, status: int) -> None
 def test_plugins_know_the_suffix_of_the_state_id(
     folder: Path, monkeypatch: pytest.MonkeyPatch, option: list[str]
 ) -> None:
-    """The history tells accounts by it. Meltano takes the option alone."""
+    """The history tells accounts apart by it. Meltano hands its plugins no option, but its environment."""
     monkeypatch.setenv("MELTANO_RUN_STATE_ID_SUFFIX", "of another run")
     write_meltano(folder, '#!/bin/sh\necho "$*: $MELTANO_RUN_STATE_ID_SUFFIX" > seen\n')
     CliRunner().invoke(commands, ["meltano", "run", *option, "tap", "target"], standalone_mode=False)

@@ -44,7 +44,7 @@ def test_concurrent_nulls_are_cleared_while_the_clear_value_is_tested(
     """No record uses a clear value before it is proved."""
     sandbox.behaviour.put_null = "empty"
     config = target_config | {"null_policy": "clear"}
-    keys = [f"k{number}" for number in range(60)]
+    keys = [f"k{number}" for number in range(120)]
     full = singer_lines(
         CUSTOMERS, *(record_message("customers", external_id=key, first_name="Nulled", notes="Text") for key in keys)
     )
