@@ -34,7 +34,7 @@ class OriginCheck:
 
     def check_row(self, record: ParsedRecord, entry: Entry | None) -> None:
         """Raise RecordInvalid unless a record may be written to the row of its key; `entry` is the key's."""
-        is_of_account = self.is_of_account(record)
+        is_of_account = self.check_account(record)
         if entry and entry.status != "deleted" and not self._policy.allow_shared_rows:
             self._raise_if_of_other_stream(record, entry)
         has_ids = record.row_id is not None and record.external_id is not None
@@ -45,8 +45,8 @@ class OriginCheck:
                 f"{LEAVE_ID_OUT}; if it is the FieldPulse id, set trust_ids",
             )
 
-    def is_of_account(self, record: ParsedRecord) -> bool:
-        """Return whether a record has the company's id. Raises: RecordInvalid if it has that of another company."""
+    def check_account(self, record: ParsedRecord) -> bool:
+        """Raise RecordInvalid if a record has the id of another company. Return whether it has that of this one."""
         value = record.values.get(COMPANY_ID)
         if is_blank(value) or self._company_id is None:
             return False

@@ -23,7 +23,7 @@ class PlanBuilder:
         self._bodies, self._matcher, self._policy = bodies, matcher, policy
 
     def create(self, action: PlanAction, record: ParsedRecord, content: Content) -> Plan:
-        """Plan a create with all that the record says; `action` tells the kinds of it apart."""
+        """Plan a create, or the rest of one whose outcome was unknown, with all that the record says."""
         hashes = _hashes_written(record, content)
         return Plan(
             action,

@@ -148,7 +148,7 @@ class Planner:
 
     def _plan_row_change(self, record: ParsedRecord) -> Plan:
         """Plan a record of a stream that changes rows of another one. The row is the record's key."""
-        self._origin_check.is_of_account(record)
+        self._origin_check.check_account(record)
         resource, write = record.resource, record.resource.write_spec
         if record.is_deleted:
             raise invalid_field(f"FieldPulse cannot delete rows of `{resource.name}`", "deleted_at")

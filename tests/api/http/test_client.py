@@ -46,7 +46,7 @@ def test_the_count_may_be_named_total_results(sandbox: Sandbox, client: Client) 
 
 
 def test_a_response_is_freed_before_garbage_is_collected(client: Client) -> None:
-    """A run of a million rows has ten thousand; Python 3.14 collects garbage late."""
+    """A run of a million rows has ten thousand responses; Python 3.14 collects garbage late."""
     gc.collect()
     gc.disable()
     try:
